@@ -1,0 +1,68 @@
+import type { Prompt } from './plan.ts';
+
+/** A template or its factors are not right; the message says what to change. */
+export class TemplateError extends Error {
+  override name = 'TemplateError';
+}
+
+const FACTOR_NAME = /^[\p{L}\p{N}_-]{1,40}$/u;
+
+type Part = { text: string } | { factor: string };
+
+/** Splits `a {b} c` into texts and factors. Braces cannot be nested and every opened one is closed. */
+function parse(template: string): Part[] {
+  const parts: Part[] = [];
+  let rest = template;
+  while (rest !== '') {
+    const open = rest.search(/[{}]/);
+    if (open === -1) {
+      parts.push({ text: rest });
+      break;
+    }
+    if (rest[open] === '}') throw new TemplateError('template has a } without a { before it.');
+    const close = rest.indexOf('}', open);
+    const name = rest.slice(open + 1, close === -1 ? undefined : close);
+    if (close === -1) throw new TemplateError(`template has a { that is never closed: {${name}`);
+    if (name.includes('{'))
+      throw new TemplateError(`template has a { inside another: {${name}}. Factors cannot be nested.`);
+    if (!FACTOR_NAME.test(name))
+      throw new TemplateError(
+        `template names a factor {${name}}; a factor's name has 1 to 40 letters, digits, _ or -.`,
+      );
+    parts.push({ text: rest.slice(0, open) }, { factor: name });
+    rest = rest.slice(close + 1);
+  }
+  return parts;
+}
+
+/**
+ * Every combination of the factors' values in the template, the last factor varying fastest.
+ * @param limit most prompts wanted; counted before anything is built
+ * @throws {TemplateError} for a factor without values, values without a place, or too many combinations
+ */
+export function expandTemplate(template: string, factors: Record<string, string[]>, limit: number): Prompt[] {
+  const parts = parse(template);
+  const names = [...new Set(parts.flatMap((part) => ('factor' in part ? [part.factor] : [])))];
+  for (const name of names)
+    if (!Object.hasOwn(factors, name) || factors[name]?.length === 0)
+      throw new TemplateError(`template uses {${name}}, but factors has no values for "${name}".`);
+  for (const name of Object.keys(factors)) {
+    if (!names.includes(name))
+      throw new TemplateError(`factors has "${name}", but the template has no {${name}}.`);
+    if (new Set(factors[name]).size !== factors[name]?.length)
+      throw new TemplateError(`factors."${name}" has the same value twice.`);
+  }
+  const count = names.reduce((product, name) => product * (factors[name]?.length ?? 0), 1);
+  if (count > limit)
+    throw new TemplateError(`template and factors make ${count} prompts; at most ${limit} are allowed.`);
+
+  let combinations: Record<string, string>[] = [{}];
+  for (const name of names)
+    combinations = combinations.flatMap((chosen) =>
+      (factors[name] ?? []).map((value) => ({ ...chosen, [name]: value })),
+    );
+  return combinations.map((chosen) => ({
+    text: parts.map((part) => ('text' in part ? part.text : chosen[part.factor])).join(''),
+    factors: chosen,
+  }));
+}

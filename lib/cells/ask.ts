@@ -1,0 +1,86 @@
+import { type Cell, inputOf, type Plan } from '../audits/plan.ts';
+import { type ReplicateClient, ReplicateRefusal } from '../replicate/client.ts';
+import { cellName } from '../storage/keys.ts';
+import type { ObjectStore } from '../storage/objects.ts';
+import { bindPrediction, closeCell, isClosed } from './binding.ts';
+import { closedResult, recordResult } from './result.ts';
+
+/** Replicate will not take the request now, but later: the rate limit, the account's credit, its token. */
+export class MustWait extends Error {
+  override name = 'MustWait';
+  readonly seconds: number;
+  readonly why: WaitingReason;
+  constructor(why: WaitingReason, detail: string, seconds: number) {
+    super(detail);
+    this.why = why;
+    this.seconds = seconds;
+  }
+}
+export type WaitingReason = 'rate limit' | 'credit' | 'token';
+
+const WAITING: Record<number, WaitingReason> = { 401: 'token', 402: 'credit', 429: 'rate limit' };
+/** Where Replicate does not say when to come back. Credit and tokens are mended by people. */
+const DEFAULT_WAIT_SECONDS: Record<WaitingReason, number> = { token: 60, credit: 60, 'rate limit': 10 };
+
+export interface AskDeps {
+  store: ObjectStore;
+  replicate: ReplicateClient;
+  /** Public base address of the webhook function. */
+  webhookUrl: string;
+  now: () => Date;
+  /** Told of each prediction that was made for a cell that has one already. */
+  onSuperfluous: (cell: number, predictionId: string) => void;
+}
+
+/** The address that Replicate answers a cell to; the webhook compares it with the one in the signed body. */
+export const webhookAddress = (base: string, audit: string, cell: number) =>
+  `${base}/webhooks/replicate/${audit}/${cellName(cell)}`;
+
+/**
+ * Asks Replicate for a cell and binds the prediction to it. A refusal that no retry changes ends the cell with
+ * Replicate's words.
+ * @throws {MustWait} and {ReplicateRefusal | ReplicateUnreachable} where it is open whether it was accepted
+ */
+export async function askCell(
+  { store, replicate, webhookUrl, now, onSuperfluous }: AskDeps,
+  plan: Plan,
+  cell: Cell,
+  attempt: 1 | 2,
+): Promise<void> {
+  const { model } = cell;
+  let id: string;
+  try {
+    const prediction = await replicate.create({
+      version: model.version === null ? model.model : `${model.model}:${model.version}`,
+      input: inputOf(plan, cell),
+      webhook: webhookAddress(webhookUrl, plan.id, cell.n),
+    });
+    id = prediction.id;
+  } catch (error) {
+    if (!(error instanceof ReplicateRefusal)) throw error;
+    const why = WAITING[error.status];
+    if (why) throw new MustWait(why, error.message, error.retryAfter ?? DEFAULT_WAIT_SECONDS[why]);
+    if (error.status >= 500 || error.status === 408) throw error;
+    return endCell(store, plan, cell.n, attempt, 'failed', `Replicate refused: ${error.message}`, now());
+  }
+  const binding = await bindPrediction(store, plan.id, cell.n, attempt, id, now());
+  if (isClosed(binding) || binding.predictionId !== id) {
+    onSuperfluous(cell.n, id);
+    await replicate.cancel(id);
+  }
+}
+
+/** Ends a cell without a prediction, unless one was bound to it in the meantime. */
+export async function endCell(
+  store: ObjectStore,
+  plan: Plan,
+  n: number,
+  attempt: 1 | 2,
+  status: 'failed' | 'canceled',
+  error: string,
+  now: Date,
+): Promise<void> {
+  const binding = await closeCell(store, plan.id, n, attempt, status, error, now);
+  if (isClosed(binding))
+    await recordResult(store, plan, closedResult(plan, n, binding.closed, binding.error, now));
+}

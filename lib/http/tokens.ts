@@ -1,0 +1,54 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Problem } from './problem.ts';
+
+export type Scope = 'read' | 'audit';
+
+/** Who asks, as the API's tokens name them. */
+export interface Caller {
+  name: string;
+  scope: Scope;
+}
+
+interface StoredToken {
+  name: string;
+  /** SHA-256 of the token, in hex: a leaked list opens nothing. */
+  sha256: string;
+  scope: Scope;
+  /** ISO 8601; a token without it does not expire. */
+  expires?: string;
+}
+
+const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
+const CHALLENGE = { headers: { 'www-authenticate': 'Bearer' } };
+
+/**
+ * Who sent a request. Every stored token is compared, in constant time, so that the time taken tells nothing.
+ * @param header the `Authorization` header
+ * @param tokens JSON array of {name, sha256, scope, expires?}, as the parameter holds it
+ * @throws {Problem} 401 for a missing, unknown or expired token, 403 where its scope is not enough
+ */
+export function authorize(header: string | undefined, tokens: string, needed: Scope, now: Date): Caller {
+  const token = BEARER.exec(header ?? '')?.[1];
+  if (!token)
+    throw new Problem(401, 'Send an API token in the header "Authorization: Bearer <token>".', CHALLENGE);
+  const digest = createHash('sha256').update(token).digest();
+  let found: StoredToken | undefined;
+  for (const stored of JSON.parse(tokens) as StoredToken[]) {
+    const expected = Buffer.from(stored.sha256, 'hex');
+    if (expected.length === digest.length && timingSafeEqual(expected, digest)) found = stored;
+  }
+  if (!found)
+    throw new Problem(401, 'This API token is not known. Ask an operator for a new one.', CHALLENGE);
+  if (found.expires && !(new Date(found.expires) > now))
+    throw new Problem(
+      401,
+      `This API token expired at ${found.expires}. Ask an operator for a new one.`,
+      CHALLENGE,
+    );
+  if (needed === 'audit' && found.scope !== 'audit')
+    throw new Problem(
+      403,
+      `The API token "${found.name}" may only read. This request needs the scope "audit".`,
+    );
+  return { name: found.name, scope: found.scope };
+}

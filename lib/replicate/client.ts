@@ -1,0 +1,147 @@
+import Replicate from 'replicate';
+import type { SecretReader } from '../secrets.ts';
+import { type Prediction, parsePrediction } from './prediction.ts';
+
+/** Replicate answered, and not with success. `message` is Replicate's own words. */
+export class ReplicateRefusal extends Error {
+  override name = 'ReplicateRefusal';
+  readonly status: number;
+  /** Seconds after which Replicate wants to be asked again; undefined where it does not say. */
+  readonly retryAfter: number | undefined;
+  constructor(status: number, detail: string, retryAfter: number | undefined) {
+    super(detail);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** No answer came. The request may have been carried out all the same. */
+export class ReplicateUnreachable extends Error {
+  override name = 'ReplicateUnreachable';
+}
+
+/** What a model says of itself, as far as an audit needs it. */
+export interface ModelFacts {
+  official: boolean;
+  version: string | null;
+  inputs: string[] | null;
+}
+
+export interface ReplicateClient {
+  /** @param model `owner/name` or `owner/name:version` */
+  model(model: string): Promise<ModelFacts>;
+  create(request: { version: string; input: Record<string, unknown>; webhook: string }): Promise<Prediction>;
+  get(id: string): Promise<Prediction>;
+  cancel(id: string): Promise<Prediction>;
+}
+
+/** A prediction that has not ended by then is canceled by Replicate itself. */
+const CANCEL_AFTER = '30m';
+const REQUEST_TIMEOUT_MS = 15_000;
+
+/** Where the waiting time stands: in the header, in the body's `retry_after`, or in words (`~5s`). */
+function retryAfterOf(response: Response, body: { retry_after?: unknown; detail?: unknown }) {
+  const candidates = [
+    response.headers.get('retry-after'),
+    body.retry_after,
+    /~\s*(\d+)\s*s/.exec(String(body.detail))?.[1],
+  ];
+  for (const candidate of candidates) {
+    const seconds = Number(candidate ?? Number.NaN);
+    if (Number.isFinite(seconds) && seconds >= 0) return seconds;
+  }
+  return undefined;
+}
+
+async function refusalOf(response: Response): Promise<ReplicateRefusal> {
+  const text = (await response.text()).slice(0, 10_000);
+  let body: { title?: unknown; detail?: unknown; retry_after?: unknown } = {};
+  try {
+    body = JSON.parse(text) ?? {};
+  } catch {
+    // Not JSON: a proxy's page, say. The status alone has to do.
+  }
+  const words = [body.title, body.detail].filter((word) => typeof word === 'string').join(': ');
+  return new ReplicateRefusal(
+    response.status,
+    (words || `Replicate answered ${response.status} ${response.statusText}`).slice(0, 2_000),
+    retryAfterOf(response, body),
+  );
+}
+
+/** The names of a version's inputs, from its OpenAPI schema. */
+function inputNames(version: unknown): string[] | null {
+  const schema = (
+    version as { openapi_schema?: { components?: { schemas?: { Input?: { properties?: object } } } } }
+  )?.openapi_schema?.components?.schemas?.Input?.properties;
+  return schema ? Object.keys(schema) : null;
+}
+
+/**
+ * Replicate's HTTP API through its own package, with two things changed. It never retries: the package would
+ * send a create again after a network error or a 429 without waiting, and each may be a second, paid prediction.
+ * And creates carry `Cancel-After`, for which the package has no option.
+ * @throws {ReplicateRefusal | ReplicateUnreachable}
+ */
+export function replicateClient(baseUrl: string, token: SecretReader): ReplicateClient {
+  async function once<T>(call: (client: Replicate) => Promise<T>): Promise<T> {
+    let failure: ReplicateRefusal | ReplicateUnreachable | undefined;
+    const client = new Replicate({
+      auth: await token(),
+      baseUrl,
+      useFileOutput: false,
+      fetch: async (url: URL | Request | string, init?: RequestInit) => {
+        const headers = new Headers(init?.headers);
+        if (init?.method === 'POST') headers.set('cancel-after', CANCEL_AFTER);
+        try {
+          const response = await fetch(url, {
+            ...init,
+            headers,
+            redirect: 'error',
+            signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+          });
+          if (response.ok) return new Response(await response.arrayBuffer(), response);
+          failure = await refusalOf(response);
+        } catch (error) {
+          failure = new ReplicateUnreachable('Replicate gave no answer', { cause: error });
+        }
+        // To the package a success, so that it does not try again; the failure is thrown below.
+        return Response.json({});
+      },
+    });
+    const result = await call(client);
+    if (failure) throw failure;
+    return result;
+  }
+
+  return {
+    async model(reference) {
+      const [path = '', pinned] = reference.split(':');
+      const [owner = '', name = ''] = path.split('/');
+      const model = await once((client) => client.models.get(owner, name));
+      if (pinned) {
+        const version = await once((client) => client.models.versions.get(owner, name, pinned));
+        return { official: false, version: pinned, inputs: inputNames(version) };
+      }
+      const official = (model as { is_official?: boolean }).is_official === true;
+      return {
+        official,
+        version: official ? null : (model.latest_version?.id ?? null),
+        inputs: inputNames(model.latest_version),
+      };
+    },
+    async create({ version, input, webhook }) {
+      return parsePrediction(
+        await once((client) =>
+          client.predictions.create({ version, input, webhook, webhook_events_filter: ['completed'] }),
+        ),
+      );
+    },
+    async get(id) {
+      return parsePrediction(await once((client) => client.predictions.get(id)));
+    },
+    async cancel(id) {
+      return parsePrediction(await once((client) => client.predictions.cancel(id)));
+    },
+  };
+}

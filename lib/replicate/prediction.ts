@@ -1,0 +1,66 @@
+import * as v from 'valibot';
+import { Rejected } from '../errors.ts';
+
+const TERMINAL = ['succeeded', 'failed', 'canceled', 'aborted'] as const;
+export type TerminalStatus = (typeof TERMINAL)[number];
+
+const text = v.nullish(v.string());
+
+/**
+ * Replicate's prediction object, as its API answers it and as a webhook's whole body. Read loosely: unknown
+ * members are normal, and so are absent optional ones.
+ */
+const Prediction = v.object({
+  id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/)),
+  status: v.picklist(['starting', 'processing', ...TERMINAL]),
+  model: text,
+  version: text,
+  input: v.nullish(v.record(v.string(), v.unknown())),
+  output: v.optional(v.unknown()),
+  error: v.optional(v.unknown()),
+  logs: text,
+  metrics: v.nullish(v.record(v.string(), v.unknown())),
+  created_at: text,
+  started_at: text,
+  completed_at: text,
+  data_removed: v.nullish(v.boolean()),
+  webhook: text,
+});
+export type Prediction = v.InferOutput<typeof Prediction>;
+export type EndedPrediction = Prediction & { status: TerminalStatus };
+
+/** @throws {Rejected} 422 for anything that is no prediction object */
+export function parsePrediction(value: unknown): Prediction {
+  const parsed = v.safeParse(Prediction, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw new Rejected(422, `this is no Replicate prediction: ${v.getDotPath(issue) ?? 'it'} ${issue.message}`);
+}
+
+export const hasEnded = (prediction: Prediction): prediction is EndedPrediction =>
+  (TERMINAL as readonly string[]).includes(prediction.status);
+
+/** What Replicate and the models behind it say when a safety filter refused; asking again gives the same answer. */
+const REFUSAL =
+  /\bE005\b|flagged as sensitive|\bNSFW\b|safety (?:filter|checker|system)|content (?:policy|moderation)/i;
+
+/** A prediction's error in one line of bounded length; undefined where it has none. */
+export function errorOf(prediction: Prediction): string | undefined {
+  const { error } = prediction;
+  if (error === null || error === undefined || error === '') return undefined;
+  return (typeof error === 'string' ? error : JSON.stringify(error)).slice(0, 2_000);
+}
+
+/** Whether a failed prediction was refused by a safety filter. */
+export const isRefusal = (prediction: Prediction): boolean => REFUSAL.test(errorOf(prediction) ?? '');
+
+/** The seed that a model's log admits to (`Using seed: 12345`), which may differ from the one that was sent. */
+export function seedInLogs(logs: string | null | undefined): number | undefined {
+  const digits = /\busing seed:?\s*(\d{1,10})\b/i.exec(logs ?? '')?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** How many outputs a model's own safety filter dropped, as only its log tells. */
+export const filteredInLogs = (logs: string | null | undefined): number =>
+  (logs ?? '').match(/NSFW content (?:was )?detected|potential NSFW|flagged by (?:the )?safety/gi)?.length ??
+  0;

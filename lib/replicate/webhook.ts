@@ -1,0 +1,51 @@
+import { Webhook } from 'standardwebhooks';
+import { Rejected } from '../errors.ts';
+
+/** A delivery as it came in; header names in lower case. */
+export interface Delivery {
+  headers: Record<string, string | undefined>;
+  body: string;
+}
+
+const ID = /^[\x21-\x7e]{1,256}$/;
+const SECONDS = /^\d{10}$/;
+const SIGNATURES = /^[\x20-\x7e]{1,2048}$/;
+
+/**
+ * Checks a delivery against every accepted secret (two of them while a secret is rotated), over the raw body,
+ * within five minutes of its timestamp, in constant time. Rules: Standard Webhooks. The package reads `123abc`
+ * as the time 123, hence the strict look at the headers first.
+ * @returns the body as JSON
+ * @throws {Rejected} 401 for a signature that does not fit, 400 for a signed body that is not JSON
+ */
+export function verifyDelivery({ headers, body }: Delivery, secrets: string[]): unknown {
+  const id = headers['webhook-id'];
+  const timestamp = headers['webhook-timestamp'];
+  const signature = headers['webhook-signature'];
+  if (!id || !timestamp || !signature)
+    throw new Rejected(401, 'the headers webhook-id, webhook-timestamp and webhook-signature are needed');
+  if (!ID.test(id) || !SECONDS.test(timestamp) || !SIGNATURES.test(signature))
+    throw new Rejected(401, 'the webhook headers are not of the Standard Webhooks form');
+  const signed = secrets.some((secret) => {
+    try {
+      new Webhook(secret).verify(
+        body,
+        { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature },
+        { jsonParse: false },
+      );
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (!signed) throw new Rejected(401, 'no signature fits the body, or its time is more than 5 minutes off');
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new Rejected(400, 'the body is signed, but it is not JSON');
+  }
+}
+
+/** The parameter's value: secrets separated by white space or commas, the newest first. */
+export const parseSecrets = (value: string): string[] =>
+  value.split(/[\s,]+/).filter((secret) => secret !== '');

@@ -1,0 +1,77 @@
+/**
+ * Names of the objects in the images bucket. A cell's number has five digits, so that keys sort by number
+ * (S3 lists in ascending order of UTF-8 bytes) and an audit holds at most 100,000 cells by key, 10,000 by rule.
+ */
+
+/** An audit's id: a ULID over the time that is left until ULIDs end, so that newer audits sort first. */
+const AUDIT_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
+const CELL = /^\d{5}$/;
+
+/** Cells that one queue message, one lease and one repair cover at most. */
+export const BLOCK = 100;
+
+export const isAuditId = (text: string): boolean => AUDIT_ID.test(text);
+
+/** `7` → `00007`. */
+export const cellName = (cell: number): string => String(cell).padStart(5, '0');
+
+/** `00007` → 7; anything that is not five digits → undefined. */
+export const parseCellName = (text: string): number | undefined =>
+  CELL.test(text) ? Number(text) : undefined;
+
+/** The first cell of the block that a cell lies in. */
+export const blockOf = (cell: number): number => cell - (cell % BLOCK);
+
+export const idempotencyKey = (sha256: string) => `idempotency/${sha256}`;
+export const OPEN_PREFIX = 'open/';
+export const openKey = (audit: string) => `${OPEN_PREFIX}${audit}`;
+export const AUDITS_PREFIX = 'audits/';
+export const auditPrefix = (audit: string) => `${AUDITS_PREFIX}${audit}/`;
+export const planKey = (audit: string) => `${auditPrefix(audit)}audit.json`;
+export const cancelKey = (audit: string) => `${auditPrefix(audit)}cancel.json`;
+export const waitingKey = (audit: string) => `${auditPrefix(audit)}waiting.json`;
+export const manifestKey = (audit: string, format: 'json' | 'csv') =>
+  `${auditPrefix(audit)}manifest.${format}`;
+export const DELETED_PREFIX = 'deleted/';
+export const deletedKey = (audit: string) => `${DELETED_PREFIX}${audit}`;
+
+export const bindingsPrefix = (audit: string) => `${auditPrefix(audit)}dispatched/`;
+/** The record that binds a cell to its prediction; the second attempt follows a prediction that was aborted. */
+export const bindingKey = (audit: string, cell: number, attempt: 1 | 2 = 1) =>
+  `${bindingsPrefix(audit)}${cellName(cell)}${attempt === 2 ? '-2' : ''}.json`;
+/** Says that the first prediction never started, so that a second may be asked for and bound. */
+export const abortedKey = (audit: string, cell: number) =>
+  `${bindingsPrefix(audit)}${cellName(cell)}-aborted`;
+
+export const resultsPrefix = (audit: string) => `${auditPrefix(audit)}results/`;
+export const resultKey = (audit: string, cell: number) => `${resultsPrefix(audit)}${cellName(cell)}.json`;
+const RESULT = /^audits\/([^/]+)\/results\/(\d{5})\.json$/;
+/** `audits/<a>/results/<n>.json` → audit and cell; any other key → undefined. */
+export function parseResultKey(key: string): { audit: string; cell: number } | undefined {
+  const [, audit, cell] = RESULT.exec(key) ?? [];
+  return audit && cell && isAuditId(audit) ? { audit, cell: Number(cell) } : undefined;
+}
+
+export const failuresPrefix = (audit: string) => `${auditPrefix(audit)}failed/`;
+/** An empty object beside each result that is no success, so that a LIST alone counts the outcomes. */
+export const failureKey = (audit: string, cell: number, status: string) =>
+  `${failuresPrefix(audit)}${cellName(cell)}.${status}`;
+
+export const imagesPrefix = (audit: string) => `images/${audit}/`;
+export const imageKey = (audit: string, cell: number, index: number) =>
+  `${imagesPrefix(audit)}${cellName(cell)}/${index}`;
+const IMAGE = /^images\/([^/]+)\/(\d{5})\/(\d+)$/;
+/** `images/<a>/<n>/<i>` → its parts; any other key → undefined. */
+export function parseImageKey(key: string): { audit: string; cell: number; index: number } | undefined {
+  const [, audit, cell, index] = IMAGE.exec(key) ?? [];
+  return audit && cell && index && isAuditId(audit)
+    ? { audit, cell: Number(cell), index: Number(index) }
+    : undefined;
+}
+
+export const judgementsPrefix = (audit: string) => `${auditPrefix(audit)}judged/`;
+
+export const leasesPrefix = (audit: string) => `leases/${audit}/`;
+export const leaseKey = (audit: string, cell: number) => `${leasesPrefix(audit)}${cellName(blockOf(cell))}`;
+/** When reconcile last sent a block again: the object's date. */
+export const resentKey = (audit: string, cell: number) => `${leaseKey(audit, cell)}.resent`;

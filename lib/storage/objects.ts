@@ -1,0 +1,320 @@
+import type { Readable } from 'node:stream';
+import {
+  CopyObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  PutObjectTaggingCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { RetryLater } from '../errors.ts';
+
+/** What a LIST tells of an object. */
+export interface Listed {
+  key: string;
+  bytes: number;
+  etag: string;
+  modified: Date;
+}
+
+/** What is known of an object without reading it. */
+export interface Head {
+  bytes: number;
+  etag: string;
+  contentType: string;
+  modified: Date;
+  metadata: Record<string, string>;
+  /** SHA-256 as S3 verified it, in hex; undefined for an object uploaded without one. */
+  sha256: string | undefined;
+}
+
+/** What may be said of an object at upload. */
+export interface Upload {
+  contentType?: string;
+  contentDisposition?: string;
+  metadata?: Record<string, string>;
+  tags?: Record<string, string>;
+}
+
+/** A conditional write may meet another in flight; S3 then answers 409 and wants it sent again. */
+const CONFLICT_TRIES = 6;
+
+const statusOf = (error: unknown): number | undefined =>
+  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+
+/** A key that is not there; a bucket that is not there is a fault and stays one. */
+const isMissing = (error: unknown) => statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket';
+
+const toHex = (base64: string | undefined) =>
+  base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('hex');
+
+const encodeTags = (tags: Record<string, string> | undefined) => tags && new URLSearchParams(tags).toString();
+
+/**
+ * The verbs this pipeline speaks to one bucket. Facts are objects created once with `If-None-Match: *` and
+ * never changed; of writers that race, one creates and the others read what it wrote.
+ */
+export class ObjectStore {
+  readonly bucket: string;
+  readonly client: S3Client;
+
+  constructor(client: S3Client, bucket: string) {
+    this.client = client;
+    this.bucket = bucket;
+  }
+
+  /**
+   * Creates an object where none is.
+   * @returns false where one stands already: it is left as it is.
+   */
+  async create(key: string, body: string | Buffer, upload: Upload = {}): Promise<boolean> {
+    return (await this.#conditionalPut(key, body, upload, { IfNoneMatch: '*' })) !== undefined;
+  }
+
+  /** Creates a JSON record where none is; false where one stands already. */
+  async createJson(key: string, value: unknown, upload: Upload = {}): Promise<boolean> {
+    return this.create(key, JSON.stringify(value), { contentType: 'application/json', ...upload });
+  }
+
+  /**
+   * Creates an object from a stream of known length. S3 verifies its SHA-256 and keeps it. The stream is
+   * consumed, so whoever wants to try again starts over with a new one.
+   * @returns the SHA-256 in hex, or undefined where an object stands already.
+   */
+  async createFromStream(key: string, body: Readable, bytes: number, upload: Upload, signal: AbortSignal) {
+    try {
+      const { ChecksumSHA256 } = await this.client.send(
+        new PutObjectCommand({
+          ...this.#put(key, upload),
+          Body: body,
+          ContentLength: bytes,
+          ChecksumAlgorithm: 'SHA256',
+          IfNoneMatch: '*',
+        }),
+        { abortSignal: signal },
+      );
+      return toHex(ChecksumSHA256);
+    } catch (error) {
+      const status = statusOf(error);
+      if (status === 412) return undefined;
+      if (status === 409) throw new RetryLater(`another writer is creating ${key} at this moment`);
+      throw error;
+    }
+  }
+
+  /** Writes an object whatever stands there: only for state that is no fact, such as why an audit waits. */
+  async replaceJson(key: string, value: unknown, upload: Upload = {}): Promise<void> {
+    await this.client.send(
+      new PutObjectCommand({
+        ...this.#put(key, { contentType: 'application/json', ...upload }),
+        Body: JSON.stringify(value),
+      }),
+    );
+  }
+
+  /**
+   * Compare and swap: writes only if the object is the one that was read, or, without an etag, if none is.
+   * @returns the new etag, or undefined if somebody else was quicker.
+   */
+  async swapJson(key: string, value: unknown, etag: string | undefined): Promise<string | undefined> {
+    const condition = etag === undefined ? { IfNoneMatch: '*' } : { IfMatch: etag };
+    return this.#conditionalPut(key, JSON.stringify(value), { contentType: 'application/json' }, condition);
+  }
+
+  /** A JSON record and its etag, or undefined where there is none. */
+  async readJson<T>(key: string): Promise<{ value: T; etag: string; modified: Date } | undefined> {
+    try {
+      const { Body, ETag, LastModified } = await this.client.send(
+        new GetObjectCommand({ Bucket: this.bucket, Key: key }),
+      );
+      const text = await Body?.transformToString();
+      return { value: JSON.parse(text ?? '') as T, etag: ETag ?? '', modified: LastModified ?? new Date(0) };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * A part of an object by an HTTP range such as `bytes=0-1023` or `bytes=-64`.
+   * @returns the bytes, and the size of the whole object; undefined where there is none.
+   */
+  async readRange(key: string, range: string): Promise<{ bytes: Buffer; total: number } | undefined> {
+    try {
+      const { Body, ContentRange, ContentLength } = await this.client.send(
+        new GetObjectCommand({ Bucket: this.bucket, Key: key, Range: range }),
+      );
+      const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+      return { bytes, total: Number(ContentRange?.split('/')[1] ?? ContentLength ?? bytes.length) };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      // An empty object has no range that could be satisfied (416).
+      if (statusOf(error) === 416) return { bytes: Buffer.alloc(0), total: 0 };
+      throw error;
+    }
+  }
+
+  /** What is known of an object, or undefined where there is none. */
+  async head(key: string): Promise<Head | undefined> {
+    let output: HeadObjectCommandOutput;
+    try {
+      output = await this.client.send(
+        new HeadObjectCommand({ Bucket: this.bucket, Key: key, ChecksumMode: 'ENABLED' }),
+      );
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+    return {
+      bytes: output.ContentLength ?? 0,
+      etag: output.ETag ?? '',
+      contentType: output.ContentType ?? 'application/octet-stream',
+      modified: output.LastModified ?? new Date(0),
+      metadata: output.Metadata ?? {},
+      sha256: toHex(output.ChecksumSHA256),
+    };
+  }
+
+  async exists(key: string): Promise<boolean> {
+    return (await this.head(key)) !== undefined;
+  }
+
+  /** Every object under a prefix in the order of keys, from behind `after`, a page of 1,000 at a time. */
+  async *list(prefix: string, after?: string): AsyncGenerator<Listed> {
+    let token: string | undefined;
+    do {
+      const page = await this.client.send(
+        new ListObjectsV2Command({
+          Bucket: this.bucket,
+          Prefix: prefix,
+          ...(token ? { ContinuationToken: token } : after ? { StartAfter: after } : {}),
+        }),
+      );
+      for (const { Key, Size, ETag, LastModified } of page.Contents ?? [])
+        if (Key)
+          yield { key: Key, bytes: Size ?? 0, etag: ETag ?? '', modified: LastModified ?? new Date(0) };
+      token = page.NextContinuationToken;
+    } while (token);
+  }
+
+  /** The folders straight under a prefix, at most `limit` of them, from behind `after` (a folder's name). */
+  async folders(prefix: string, limit: number, after?: string): Promise<string[]> {
+    const page = await this.client.send(
+      new ListObjectsV2Command({
+        Bucket: this.bucket,
+        Prefix: prefix,
+        Delimiter: '/',
+        MaxKeys: limit,
+        // Behind every key of that folder: "0" is the character that follows "/".
+        ...(after ? { StartAfter: `${prefix}${after}0` } : {}),
+      }),
+    );
+    return (page.CommonPrefixes ?? []).map(({ Prefix }) => Prefix!.slice(prefix.length, -1));
+  }
+
+  /** The tags of an object, or undefined where there is none. */
+  async tags(key: string): Promise<Record<string, string> | undefined> {
+    try {
+      const { TagSet } = await this.client.send(
+        new GetObjectTaggingCommand({ Bucket: this.bucket, Key: key }),
+      );
+      return Object.fromEntries((TagSet ?? []).map(({ Key, Value }) => [Key, Value ?? '']));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Replaces the whole set of tags (S3 knows no other way); false where there is no such object any more. */
+  async setTags(key: string, tags: Record<string, string>): Promise<boolean> {
+    const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+    try {
+      await this.client.send(
+        new PutObjectTaggingCommand({ Bucket: this.bucket, Key: key, Tagging: { TagSet } }),
+      );
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Copies an object of another bucket to the same key here, inside S3, with its metadata, tags and checksum.
+   * @returns whether it was copied: `exists` where this bucket has one already, `gone` where there is no source.
+   */
+  async createCopy(source: ObjectStore, key: string): Promise<'copied' | 'exists' | 'gone'> {
+    const CopySource = `${source.bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+    try {
+      await this.#retryConflicts(() =>
+        this.client.send(
+          new CopyObjectCommand({ Bucket: this.bucket, Key: key, CopySource, IfNoneMatch: '*' }),
+        ),
+      );
+      return 'copied';
+    } catch (error) {
+      if (statusOf(error) === 412) return 'exists';
+      if (isMissing(error)) return 'gone';
+      throw error;
+    }
+  }
+
+  /** Deletes up to 1,000 objects in one call (S3's limit). On a versioned bucket the bytes stay as old versions. */
+  async delete(keys: string[]): Promise<void> {
+    if (keys.length === 0) return;
+    const { Errors } = await this.client.send(
+      new DeleteObjectsCommand({
+        Bucket: this.bucket,
+        Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true },
+      }),
+    );
+    if (Errors?.length)
+      throw new RetryLater(
+        `${Errors.length} of ${keys.length} objects could not be deleted: ${Errors[0]?.Code} ${Errors[0]?.Key}`,
+      );
+  }
+
+  #put(key: string, { contentType, contentDisposition, metadata, tags }: Upload) {
+    return {
+      Bucket: this.bucket,
+      Key: key,
+      ContentType: contentType,
+      ContentDisposition: contentDisposition,
+      Metadata: metadata,
+      Tagging: encodeTags(tags),
+    };
+  }
+
+  async #conditionalPut(
+    key: string,
+    body: string | Buffer,
+    upload: Upload,
+    condition: { IfNoneMatch: string } | { IfMatch: string },
+  ): Promise<string | undefined> {
+    try {
+      const { ETag } = await this.#retryConflicts(() =>
+        this.client.send(new PutObjectCommand({ ...this.#put(key, upload), Body: body, ...condition })),
+      );
+      return ETag ?? '';
+    } catch (error) {
+      // If-Match on an object that is gone answers 404.
+      if (statusOf(error) === 412 || isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #retryConflicts<T>(write: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await write();
+      } catch (error) {
+        if (statusOf(error) !== 409 || attempt === CONFLICT_TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 40 * attempt));
+      }
+    }
+  }
+}
