@@ -56,7 +56,7 @@ export interface Cell {
 }
 
 /** Every prompt with every model with every sample, in this order. */
-export const countCells = (plan: Pick<Plan, 'prompts' | 'models' | 'samples'>): number =>
+export const countCells = (plan: { prompts: unknown[]; models: unknown[]; samples: number }): number =>
   plan.prompts.length * plan.models.length * plan.samples;
 
 /** The cell numbered n: `((prompt × models) + model) × samples + sample`. */

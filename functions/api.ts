@@ -1,0 +1,97 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import middy from '@middy/core';
+import httpRouter from '@middy/http-router';
+import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
+import { planReader } from '../lib/audits/plan.ts';
+import { type ApiRoute, ROUTES } from '../lib/http/api.ts';
+import { type HttpResponse, Problem, problemResponse } from '../lib/http/problem.ts';
+import { authorize, type Caller, type Scope } from '../lib/http/tokens.ts';
+import { cellQueue } from '../lib/queue.ts';
+import { replicateClient } from '../lib/replicate/client.ts';
+import { secretReader } from '../lib/secrets.ts';
+import { listSetting, setting } from '../lib/settings.ts';
+import { ObjectStore } from '../lib/storage/objects.ts';
+import { presigner } from '../lib/storage/presign.ts';
+
+const logger = new Logger();
+const s3 = new S3Client({});
+const ssm = new SSMClient({});
+const tokens = secretReader(ssm, setting(process.env, 'API_TOKENS_PARAMETER'));
+const replicateToken = secretReader(ssm, setting(process.env, 'REPLICATE_TOKEN_PARAMETER'));
+const now = () => new Date();
+const store = new ObjectStore(s3, setting(process.env, 'IMAGES_BUCKET'));
+const deps = {
+  store,
+  queue: cellQueue(new SQSClient({}), setting(process.env, 'QUEUE_URL')),
+  replicate: replicateClient(setting(process.env, 'REPLICATE_API_URL'), replicateToken),
+  readPlan: planReader(store),
+  presign: presigner(s3, store.bucket, now),
+  models: listSetting(process.env, 'METRICS_MODELS'),
+  now,
+};
+
+async function answer(
+  route: ApiRoute,
+  event: APIGatewayProxyEventV2,
+  context: Context,
+): Promise<HttpResponse> {
+  const audit = event.pathParameters?.audit ?? '';
+  if (audit) logger.appendKeys({ audit: audit.slice(0, 40) });
+  const caller = route.scope && (await authenticate(event.headers.authorization, route.scope));
+  const query = event.queryStringParameters ?? {};
+  const unknown = Object.keys(query).find((name) => !route.query.includes(name));
+  if (unknown !== undefined)
+    throw new Problem(400, `"${unknown.slice(0, 40)}" is no query parameter of ${route.path}.`);
+  const body = event.isBase64Encoded
+    ? Buffer.from(event.body ?? '', 'base64').toString()
+    : (event.body ?? '');
+  return route.handle(deps, { caller, id: context.awsRequestId, audit, query, headers: event.headers, body });
+}
+
+/** A token that was made a moment ago may not be in the cached list yet: it is read anew before a refusal. */
+async function authenticate(header: string | undefined, scope: Scope): Promise<Caller> {
+  try {
+    return authorize(header, await tokens(), scope, now());
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401 || !header) throw error;
+    return authorize(header, await tokens({ refresh: true }), scope, now());
+  }
+}
+
+async function respond(
+  route: ApiRoute,
+  event: APIGatewayProxyEventV2,
+  context: Context,
+): Promise<HttpResponse> {
+  logger.resetKeys();
+  try {
+    return await answer(route, event, context);
+  } catch (error) {
+    if (error instanceof Problem) return problemResponse(error);
+    logger.error(`${route.method} ${route.path} failed`, { error: error as Error });
+    return problemResponse(
+      new Problem(
+        500,
+        `Something failed on our side. Try again; if it stays, tell an operator this id: ${context.awsRequestId}`,
+      ),
+    );
+  }
+}
+
+/** The HTTP API. */
+export const handler = middy<APIGatewayProxyEventV2, HttpResponse>().handler(
+  httpRouter<APIGatewayProxyEventV2, HttpResponse>({
+    routes: ROUTES.map((route) => ({
+      method: route.method,
+      path: route.path,
+      handler: (event: APIGatewayProxyEventV2, context: Context) => respond(route, event, context),
+    })),
+    notFoundResponse: ({ method, path }) =>
+      problemResponse(
+        new Problem(404, `There is no ${method} ${path}. GET /api/openapi.json lists what there is.`),
+      ),
+  }) as never,
+);

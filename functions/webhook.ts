@@ -1,0 +1,53 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import middy from '@middy/core';
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { planReader } from '../lib/audits/plan.ts';
+import { receiveWebhook } from '../lib/cells/receive.ts';
+import { Rejected } from '../lib/errors.ts';
+import { type HttpResponse, jsonResponse, Problem, problemResponse } from '../lib/http/problem.ts';
+import { secretReader } from '../lib/secrets.ts';
+import { listSetting, numberSetting, setting } from '../lib/settings.ts';
+import { ObjectStore } from '../lib/storage/objects.ts';
+
+/** Replicate wants an answer within a few seconds; what takes longer is finished by the queue. */
+const TIME_MS = 10_000;
+
+const logger = new Logger();
+const store = new ObjectStore(new S3Client({}), setting(process.env, 'IMAGES_BUCKET'));
+const deps = {
+  store,
+  readPlan: planReader(store),
+  secrets: secretReader(new SSMClient({}), setting(process.env, 'WEBHOOK_SECRETS_PARAMETER')),
+  origins: listSetting(process.env, 'OUTPUT_ORIGINS'),
+  maxImageBytes: numberSetting(process.env, 'MAX_IMAGE_BYTES'),
+  now: () => new Date(),
+};
+
+/** Replicate says that a prediction has ended: store what it made. 2xx only when all of it is durable. */
+export const handler = middy<APIGatewayProxyEventV2, HttpResponse>().handler(async (event) => {
+  const { audit = '', cell = '' } = event.pathParameters ?? {};
+  logger.resetKeys();
+  logger.appendKeys({ audit: audit.slice(0, 40), cell: cell.slice(0, 10) });
+  const body = event.isBase64Encoded
+    ? Buffer.from(event.body ?? '', 'base64').toString()
+    : (event.body ?? '');
+  try {
+    const outcome = await receiveWebhook(
+      deps,
+      { audit, cell },
+      { headers: event.headers, body },
+      AbortSignal.timeout(TIME_MS),
+    );
+    if (outcome !== 'stored' && outcome !== 'already') logger.warn(`webhook: ${outcome}`);
+    return jsonResponse(200, { outcome });
+  } catch (error) {
+    if (error instanceof Rejected) {
+      logger.warn('webhook refused', { status: error.status, reason: error.message });
+      return problemResponse(new Problem(error.status, error.message));
+    }
+    logger.error('webhook not finished; Replicate or the queue tries again', { error: error as Error });
+    return problemResponse(new Problem(503, 'Not everything is stored yet. Send it again.'));
+  }
+});

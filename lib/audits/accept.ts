@@ -1,0 +1,182 @@
+import { createHash, randomInt } from 'node:crypto';
+import { TIME_MAX, ulid } from 'ulid';
+import { Problem } from '../http/problem.ts';
+import type { CellQueue } from '../queue.ts';
+import { type ReplicateClient, ReplicateRefusal } from '../replicate/client.ts';
+import { BLOCK, idempotencyKey, openKey, planKey } from '../storage/keys.ts';
+import type { ObjectStore } from '../storage/objects.ts';
+import { countCells, type Plan, type PlannedModel, readPlan } from './plan.ts';
+import type { Design } from './request.ts';
+import { readStop } from './stop.ts';
+
+export interface AcceptDeps {
+  store: ObjectStore;
+  queue: CellQueue;
+  replicate: ReplicateClient;
+  now: () => Date;
+}
+
+/** Who asks for an audit, and in which request. */
+export interface Origin {
+  caller: string;
+  /** Unique to this invocation. */
+  request: string;
+  /** The header `Idempotency-Key`. */
+  idempotencyKey: string | undefined;
+  /** The body as it came, to tell one request from another under the same key. */
+  body: string;
+}
+
+export interface Accepted {
+  id: string;
+  predictions: number;
+}
+
+interface IdempotencyRecord {
+  audit: string;
+  body: string;
+}
+
+const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+/** Whole characters: half an emoji cannot be encoded. */
+const firstCharacters = (text: string, count: number) => Array.from(text).slice(0, count).join('');
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/**
+ * Accepts an audit. The writes come in this order, and the promise holds whichever of them is the last: the
+ * idempotency record (a repetition finds the same id), `open/<a>` (reconcile sees the audit), the plan (from
+ * here on it is accepted), the messages (reconcile sends what is missing).
+ * @throws {Problem} 422 for a model that Replicate does not know or a key used for another body
+ */
+export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
+  const { store, queue, now } = deps;
+  const repeated = await findRepeated(store, origin);
+  if (repeated?.plan) return accepted(repeated.plan);
+  // Asked before anything is written: a refusal leaves no trace.
+  const models = await pinModels(deps.replicate, design);
+  const id = repeated?.audit ?? (await claimId(store, origin, now()));
+  const plan: Plan = {
+    id,
+    name: design.name ?? firstCharacters(design.prompts[0]?.text ?? '', 200),
+    createdAt: now().toISOString(),
+    createdBy: origin.caller,
+    request: origin.request,
+    retention: design.retention,
+    seed: design.seed ?? randomInt(0, 2 ** 31),
+    samples: design.samples,
+    prompts: design.prompts,
+    models,
+    input: design.input,
+    cells: countCells(design),
+  };
+  await store.create(openKey(id), '');
+  const metadata = {
+    // Metadata is ASCII and holds 2 kB in all.
+    name: encodeURIComponent(firstCharacters(plan.name, 80)),
+    predictions: String(plan.cells),
+    'created-by': encodeURIComponent(plan.createdBy),
+  };
+  await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
+  const standing = await readPlan(store, id);
+  if (!standing) throw new Problem(410, `Audit ${id} was deleted while it was being accepted.`);
+  // Of equal requests at once only the one that wrote the plan asks for cells: twice would be paid twice.
+  if (standing.request === origin.request) await queue.send(blocksOf(standing));
+  return accepted(standing);
+}
+
+const accepted = (plan: Plan): Accepted => ({ id: plan.id, predictions: plan.cells });
+
+/** All cells of an audit, in ranges as the queue takes them. */
+export function blocksOf({ id, cells }: Pick<Plan, 'id' | 'cells'>) {
+  return Array.from({ length: Math.ceil(cells / BLOCK) }, (_, block) => ({
+    audit: id,
+    from: block * BLOCK,
+    to: Math.min(cells, (block + 1) * BLOCK) - 1,
+  }));
+}
+
+/** The audit that an earlier request with the same key made, or was making when it died. */
+async function findRepeated(store: ObjectStore, origin: Origin) {
+  const key = recordKey(origin);
+  const record = key && (await store.readJson<IdempotencyRecord>(key))?.value;
+  if (!record) return undefined;
+  if (record.body !== sha256(origin.body))
+    throw new Problem(
+      422,
+      'This Idempotency-Key was used for another audit. Send a new key for a new audit, or the same body for the same one.',
+    );
+  const [plan, stop] = await Promise.all([readPlan(store, record.audit), readStop(store, record.audit)]);
+  if (stop === 'deleted')
+    throw new Problem(
+      410,
+      `The audit of this Idempotency-Key, ${record.audit}, was deleted. Send a new key to run it again.`,
+    );
+  return { audit: record.audit, plan };
+}
+
+/** Callers cannot meet each other's keys. */
+function recordKey({ idempotencyKey: key, caller }: Origin): string | undefined {
+  if (key === undefined) return undefined;
+  if (!IDEMPOTENCY_KEY.test(key))
+    throw new Problem(400, 'The header Idempotency-Key must have 1 to 255 printable ASCII characters.');
+  return idempotencyKey(sha256(`${caller}\n${key}`));
+}
+
+/** An id that is this request's, or that of the equal request which was quicker. */
+async function claimId(store: ObjectStore, origin: Origin, now: Date): Promise<string> {
+  const id = ulid(TIME_MAX - now.getTime()).toLowerCase();
+  const key = recordKey(origin);
+  if (!key) return id;
+  const record: IdempotencyRecord = { audit: id, body: sha256(origin.body) };
+  if (await store.createJson(key, record)) return id;
+  const standing = await findRepeated(store, origin);
+  return standing?.audit ?? id;
+}
+
+/** Asks Replicate about each model and pins what it says. */
+async function pinModels(replicate: ReplicateClient, { models }: Design): Promise<PlannedModel[]> {
+  return Promise.all(
+    models.map(async ({ model, input }) => {
+      const { version, inputs, official } = await modelFacts(replicate, model);
+      if (!version && !official)
+        throw new Problem(422, `The model "${model}" has no version that could be run.`);
+      const unknown = Object.keys(input).find((name) => inputs && !inputs.includes(name));
+      if (inputs && unknown)
+        throw new Problem(
+          422,
+          `The model "${model}" has no input "${unknown}" and would ignore it silently. Its inputs: ${inputs.join(', ')}.`,
+        );
+      return {
+        model: model.split(':')[0] ?? model,
+        version,
+        input,
+        inputs,
+        seed: inputs === null ? 'unknown' : inputs.includes('seed') ? 'supported' : 'unsupported',
+      } as const;
+    }),
+  );
+}
+
+async function modelFacts(replicate: ReplicateClient, model: string) {
+  try {
+    return await replicate.model(model);
+  } catch (error) {
+    if (error instanceof ReplicateRefusal && error.status === 404)
+      throw new Problem(
+        422,
+        `Replicate does not know the model "${model}". Check its name at https://replicate.com/explore.`,
+      );
+    if (error instanceof ReplicateRefusal && error.status < 500 && error.status !== 429)
+      throw new Problem(
+        502,
+        `Replicate would not tell about the model "${model}": ${error.message} An operator should look at the Replicate token.`,
+      );
+    throw new Problem(
+      503,
+      `Replicate could not be asked about the model "${model}". Nothing was written; try again.`,
+      {
+        headers: { 'retry-after': '10' },
+      },
+    );
+  }
+}

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'csv-stringify/sync';
+import { isStored, type Result } from '../cells/result.ts';
+import { manifestKey, resultKey } from '../storage/keys.ts';
+import type { ObjectStore } from '../storage/objects.ts';
+import { cellAt, type Plan } from './plan.ts';
+import { listJudgements, resultFacts } from './read.ts';
+
+/** Results read at a time: enough to keep S3 busy, few enough to hold in memory. */
+const CHUNK = 100;
+
+/**
+ * Writes the manifest of an audit whose cells have all ended: every cell with what was asked and what came, as
+ * JSON, and one row an image (a cell without one has one row too) as CSV. Both are made in temporary files,
+ * so that ten thousand cells take no more memory than a hundred. The JSON comes last: it says that all is there.
+ * @returns how the cells ended
+ */
+export async function writeManifest(
+  store: ObjectStore,
+  plan: Plan,
+  now: Date,
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = { succeeded: 0, failed: 0, refused: 0, canceled: 0, images: 0 };
+  const { request: _request, ...audit } = plan;
+  await withFile(async (json) =>
+    withFile(async (csv) => {
+      await json.write(`{"audit":${JSON.stringify(audit)},"createdAt":"${now.toISOString()}","cells":[`);
+      await csv.write(csvLine(csvHeader(plan)));
+      for (let from = 0; from < plan.cells; from += CHUNK) {
+        const cells = await readCells(store, plan, from, Math.min(plan.cells, from + CHUNK) - 1);
+        for (const cell of cells) {
+          counts[cell.status] = (counts[cell.status] ?? 0) + 1;
+          counts.images = (counts.images ?? 0) + cell.images.filter((image) => 'key' in image).length;
+        }
+        const text = cells.map((cell) => JSON.stringify(cell)).join(',\n');
+        await json.write(`${from === 0 ? '\n' : ',\n'}${text}`);
+        await csv.write(
+          cells
+            .flatMap((cell) => csvRows(plan, cell))
+            .map(csvLine)
+            .join(''),
+        );
+      }
+      await json.write('\n]}\n');
+      const tags = { retention: plan.retention };
+      const metadata = Object.fromEntries(
+        Object.entries(counts).map(([name, count]) => [name, String(count)]),
+      );
+      await upload(store, manifestKey(plan.id, 'csv'), csv, { contentType: 'text/csv; charset=utf-8', tags });
+      await upload(store, manifestKey(plan.id, 'json'), json, {
+        contentType: 'application/json',
+        tags,
+        metadata,
+      });
+    }),
+  );
+  return counts;
+}
+
+type ManifestCell = Awaited<ReturnType<typeof readCells>>[number];
+
+async function readCells(store: ObjectStore, plan: Plan, from: number, to: number) {
+  const judgements = await listJudgements(store, plan.id, from, to);
+  const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  return Promise.all(
+    numbers.map(async (n) => {
+      const result = (await store.readJson<Result>(resultKey(plan.id, n)))?.value;
+      if (!result)
+        throw new Error(`cell ${n} of audit ${plan.id} had a result a moment ago and has none now`);
+      const { prompt, model, sample } = cellAt(plan, n);
+      return {
+        n,
+        prompt: prompt.text,
+        factors: prompt.factors ?? {},
+        model: model.model,
+        version: model.version ?? 'undisclosed',
+        sample,
+        ...resultFacts(result),
+        input: result.sent.input,
+        images: result.images.map((image) => {
+          const found = isStored(image) ? judgements.get(`${n}/${image.index}`) : undefined;
+          return { ...image, ...found };
+        }),
+      };
+    }),
+  );
+}
+
+const CELL_COLUMNS = [
+  'n',
+  'prompt',
+  'model',
+  'version',
+  'sample',
+  'seed',
+  'seedSource',
+  'status',
+  'error',
+] as const;
+const TIME_COLUMNS = ['askedAt', 'completedAt', 'predictTime', 'predictionId'] as const;
+const IMAGE_COLUMNS = [
+  'index',
+  'key',
+  'sha256',
+  'bytes',
+  'contentType',
+  'width',
+  'height',
+  'imageStatus',
+  'imageError',
+];
+
+const factorNames = (plan: Plan) => Object.keys(plan.prompts[0]?.factors ?? {});
+
+const csvHeader = (plan: Plan) => [
+  ...CELL_COLUMNS,
+  ...factorNames(plan).map((name) => `factor:${name}`),
+  ...TIME_COLUMNS,
+  ...IMAGE_COLUMNS,
+];
+
+function csvRows(plan: Plan, cell: ManifestCell): unknown[][] {
+  const facts = cell as Partial<Record<string, unknown>>;
+  const start = [
+    ...CELL_COLUMNS.map((name) => facts[name]),
+    ...factorNames(plan).map((name) => cell.factors[name]),
+    ...TIME_COLUMNS.map((name) => facts[name]),
+  ];
+  if (cell.images.length === 0) return [start];
+  return cell.images.map((image) => {
+    const of = image as Partial<Record<string, unknown>>;
+    return [
+      ...start,
+      of.index,
+      of.key,
+      of.sha256,
+      of.bytes,
+      of.contentType,
+      of.width,
+      of.height,
+      of.status,
+      of.error,
+    ];
+  });
+}
+
+/** A prompt that starts like a formula must not become one in a spreadsheet. */
+const csvLine = (row: unknown[]): string => stringify([row], { escape_formulas: true });
+
+async function withFile<T>(use: (file: FileHandle) => Promise<T>): Promise<T> {
+  const path = join(tmpdir(), `manifest-${randomUUID()}`);
+  const file = await open(path, 'wx+', 0o600);
+  try {
+    await unlink(path);
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function upload(
+  store: ObjectStore,
+  key: string,
+  file: FileHandle,
+  about: Parameters<ObjectStore['create']>[2],
+) {
+  const { size } = await file.stat();
+  const body = createReadStream('', { fd: file, start: 0, autoClose: false });
+  await store.createFromStream(key, body, size, about ?? {}, AbortSignal.timeout(120_000));
+}

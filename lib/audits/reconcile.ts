@@ -1,0 +1,238 @@
+import { readProgress } from '../cells/listing.ts';
+import { judgeImage } from '../images/judge.ts';
+import type { CellQueue } from '../queue.ts';
+import { backUp } from '../storage/backup.ts';
+import {
+  auditPrefix,
+  deletedKey,
+  imagesPrefix,
+  judgementsPrefix,
+  leaseKey,
+  leasesPrefix,
+  manifestKey,
+  OPEN_PREFIX,
+  openKey,
+  parseImageKey,
+  planKey,
+  resentKey,
+} from '../storage/keys.ts';
+import type { ObjectStore } from '../storage/objects.ts';
+import { blocksOf } from './accept.ts';
+import { writeManifest } from './manifest.ts';
+import { type Plan, readPlan } from './plan.ts';
+import { readStop } from './stop.ts';
+
+export interface ReconcileDeps {
+  images: ObjectStore;
+  backup: ObjectStore;
+  queue: CellQueue;
+  now: () => Date;
+  /** A cell without a result is overdue when it was asked so long ago. */
+  overdueMs: number;
+  /** A block is not sent again within this time. */
+  resendMs: number;
+  /** After a deletion: as long as a prediction can still send its webhook. */
+  settleMs: number;
+}
+
+/** What one run did. */
+export interface Reconciled {
+  audits: number;
+  /** Ranges that were sent again, images judged or backed up here because their event did not do it. */
+  repairs: number;
+  manifests: number;
+  deleted: number;
+  closed: number;
+  /** Audits that could not be seen to, and why. The next run tries again. */
+  faults: { audit: string; error: Error }[];
+}
+
+/** An `open/<a>` whose plan never came belongs to a request that died; the API ends its requests after 30 s. */
+const ORPHAN_MS = 15 * 60_000;
+/** A queue that is never idle must not hide a lost message for ever. */
+const LOST_MS = 6 * 3_600_000;
+const DELETE_BATCH = 1_000;
+
+/**
+ * Brings every open audit a step nearer to its end: what the queue, the webhooks and the events have failed to
+ * do is done again here. Each audit stands alone; a fault in one does not hold up the others.
+ * @param timeIsUp asked before each audit; those that are left come next time, in another order
+ */
+export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): Promise<Reconciled> {
+  const done: Reconciled = { audits: 0, repairs: 0, manifests: 0, deleted: 0, closed: 0, faults: [] };
+  const open: { audit: string; since: Date }[] = [];
+  for await (const { key, modified } of deps.images.list(OPEN_PREFIX))
+    open.push({ audit: key.slice(OPEN_PREFIX.length), since: modified });
+  shuffle(open);
+  const idle = await deps.queue.isIdle();
+  for (const { audit, since } of open) {
+    if (timeIsUp()) break;
+    done.audits++;
+    try {
+      await reconcileAudit(deps, audit, since, idle, done);
+    } catch (error) {
+      done.faults.push({ audit, error: error as Error });
+    }
+  }
+  return done;
+}
+
+function shuffle<T>(items: T[]): void {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [items[i], items[j]] = [items[j]!, items[i]!];
+  }
+}
+
+async function reconcileAudit(
+  deps: ReconcileDeps,
+  audit: string,
+  since: Date,
+  idle: boolean,
+  done: Reconciled,
+) {
+  const { images, now } = deps;
+  const tombstone = await images.head(deletedKey(audit));
+  const plan = await readPlan(images, audit);
+  if (tombstone) return sweep(deps, audit, plan, tombstone.modified, done);
+  if (!plan) {
+    if (age(since, now()) > ORPHAN_MS) await close(deps, audit, done);
+    return;
+  }
+  if (await images.exists(manifestKey(audit, 'json'))) return settle(deps, plan, done);
+  const late = await findLate(deps, plan, idle);
+  await resend(deps, audit, late.blocks, done);
+  if (late.unfinished > 0) return;
+  if (!(await isBackedUp(deps, audit, done))) return;
+  await writeManifest(images, plan, now());
+  done.manifests++;
+}
+
+const age = (since: Date, now: Date) => now.getTime() - since.getTime();
+
+/** The blocks of which something should have happened by now. */
+async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
+  const { images, now, overdueMs, resendMs } = deps;
+  const worked = new Map<string, Date>();
+  for await (const { key, modified } of images.list(leasesPrefix(plan.id))) worked.set(key, modified);
+  const stopped = (await readStop(images, plan.id)) !== undefined;
+  const progress = await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 });
+  const unfinished = [...progress.values()].filter(({ ended }) => !ended).length;
+  const blocks = blocksOf(plan).filter(({ from, to }) => {
+    const lastSent = worked.get(resentKey(plan.id, from)) ?? new Date(plan.createdAt);
+    const lastWorked = worked.get(leaseKey(plan.id, from)) ?? lastSent;
+    const quiet = Math.min(age(lastSent, now()), age(lastWorked, now()));
+    if (quiet <= resendMs) return false;
+    for (let cell = from; cell <= to; cell++) {
+      const { boundAt, ended } = progress.get(cell)!;
+      if (ended) continue;
+      // A cell that waits is in the queue, unless the queue has nothing; one that was asked may have lost its webhook.
+      if (boundAt ? stopped || age(boundAt, now()) > overdueMs : idle || quiet > LOST_MS) return true;
+    }
+    return false;
+  });
+  return { unfinished, blocks };
+}
+
+async function resend(
+  { images, queue, now }: ReconcileDeps,
+  audit: string,
+  blocks: ReturnType<typeof blocksOf>,
+  done: Reconciled,
+) {
+  if (blocks.length === 0) return;
+  await queue.send(blocks);
+  await Promise.all(
+    blocks.map(({ from }) => images.replaceJson(resentKey(audit, from), { at: now().toISOString() })),
+  );
+  done.repairs += blocks.length;
+}
+
+/**
+ * Whether every image is judged and has its copy in the backup. What an event has not brought about by now is
+ * done here; what is only just there is left to its event.
+ */
+async function isBackedUp(deps: ReconcileDeps, audit: string, done: Reconciled): Promise<boolean> {
+  const { images, backup, now, resendMs } = deps;
+  const judged = new Set<string>();
+  for await (const { key } of images.list(judgementsPrefix(audit)))
+    judged.add(key.slice(judgementsPrefix(audit).length).split('.')[0]!);
+  const copies = backup.list(imagesPrefix(audit));
+  let copy = await copies.next();
+  let complete = true;
+  for await (const { key, bytes, modified } of images.list(imagesPrefix(audit))) {
+    while (!copy.done && copy.value.key < key) copy = await copies.next();
+    const isJudged = judged.has(key.slice(imagesPrefix(audit).length));
+    const isCopied = !copy.done && copy.value.key === key && copy.value.bytes === bytes;
+    if (isJudged && isCopied) continue;
+    if (!parseImageKey(key) || age(modified, now()) < resendMs) {
+      complete = false;
+      continue;
+    }
+    if (!isJudged) await judgeImage(images, key);
+    await backUp(images, backup, key);
+    done.repairs++;
+  }
+  return complete;
+}
+
+/** The manifest is written: the audit is over as soon as its records are in the backup too. */
+async function settle(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promise<void> {
+  const { images, backup, now, resendMs } = deps;
+  const records = [planKey(plan.id), manifestKey(plan.id, 'csv'), manifestKey(plan.id, 'json')];
+  for (const key of records) {
+    const [original, copy] = await Promise.all([images.head(key), backup.head(key)]);
+    if (!original || copy) continue;
+    if (age(original.modified, now()) < resendMs) return;
+    await backUp(images, backup, key);
+    done.repairs++;
+  }
+  await deletePrefix(images, leasesPrefix(plan.id));
+  await close(deps, plan.id, done);
+}
+
+async function close({ images }: ReconcileDeps, audit: string, done: Reconciled): Promise<void> {
+  await images.delete([openKey(audit)]);
+  done.closed++;
+}
+
+/**
+ * Deletes what an audit left, again and again until nothing can come any more. While predictions may still be
+ * running, plan and bindings stay, so that dispatch can cancel them; images go at once.
+ */
+async function sweep(
+  deps: ReconcileDeps,
+  audit: string,
+  plan: Plan | undefined,
+  since: Date,
+  done: Reconciled,
+) {
+  const { images, now, settleMs } = deps;
+  const settled = age(since, now()) > settleMs;
+  let deleted = await deletePrefix(images, imagesPrefix(audit));
+  if (settled || !plan || !(await hasRunning(images, plan))) {
+    deleted += await deletePrefix(images, auditPrefix(audit));
+    deleted += await deletePrefix(images, leasesPrefix(audit));
+  }
+  done.deleted += deleted;
+  if (settled && deleted === 0) await close(deps, audit, done);
+}
+
+async function hasRunning(images: ObjectStore, { id, cells }: Plan): Promise<boolean> {
+  const progress = await readProgress(images, { audit: id, from: 0, to: cells - 1 });
+  return [...progress.values()].some(({ boundAt, ended }) => boundAt && !ended);
+}
+
+async function deletePrefix(store: ObjectStore, prefix: string): Promise<number> {
+  let keys: string[] = [];
+  let count = 0;
+  for await (const { key } of store.list(prefix)) {
+    keys.push(key);
+    count++;
+    if (keys.length < DELETE_BATCH) continue;
+    await store.delete(keys);
+    keys = [];
+  }
+  await store.delete(keys);
+  return count;
+}

@@ -1,0 +1,75 @@
+import type { Plan } from '../audits/plan.ts';
+import { Rejected } from '../errors.ts';
+import { hasEnded, type Prediction, parsePrediction } from '../replicate/prediction.ts';
+import { type Delivery, parseSecrets, verifyDelivery } from '../replicate/webhook.ts';
+import type { SecretReader } from '../secrets.ts';
+import { deletedKey, isAuditId, parseCellName } from '../storage/keys.ts';
+import { isClosed, readBinding } from './binding.ts';
+import { type FinishDeps, type Finished, finishCell } from './finish.ts';
+
+export interface ReceiveDeps extends FinishDeps {
+  readPlan: (audit: string) => Promise<Plan | undefined>;
+  secrets: SecretReader;
+}
+
+/** `not ended`: a prediction that still runs, of which nothing is stored. */
+export type Received = Finished | 'not ended';
+
+/**
+ * Takes a webhook's delivery. It is believed by its signature, and it is about the cell that the signed body
+ * itself names, which must be the one in the path.
+ * @param path the parts of the request path, as they came
+ * @throws {Rejected} where sending it again cannot help; anything else is worth another delivery
+ */
+export async function receiveWebhook(
+  deps: ReceiveDeps,
+  path: { audit: string; cell: string },
+  delivery: Delivery,
+  signal: AbortSignal,
+): Promise<Received> {
+  const prediction = parsePrediction(await verified(deps.secrets, delivery));
+  const cell = parseCellName(path.cell);
+  if (!isAuditId(path.audit) || cell === undefined) throw new Rejected(404, 'this address names no cell');
+  const plan = await deps.readPlan(path.audit);
+  if (!plan) {
+    if (await deps.store.exists(deletedKey(path.audit))) return 'deleted';
+    throw new Rejected(404, 'there is no such audit');
+  }
+  if (cell >= plan.cells) throw new Rejected(404, 'the audit has no such cell');
+  await requireSameCell(deps, path, cell, prediction);
+  if (!hasEnded(prediction)) return 'not ended';
+  return finishCell(deps, plan, cell, prediction, signal);
+}
+
+/** While a secret is rotated the cached list may lack the new one: it is read anew before a delivery is refused. */
+async function verified(secrets: SecretReader, delivery: Delivery): Promise<unknown> {
+  try {
+    return verifyDelivery(delivery, parseSecrets(await secrets()));
+  } catch (error) {
+    if (!(error instanceof Rejected) || error.status !== 401) throw error;
+    return verifyDelivery(delivery, parseSecrets(await secrets({ refresh: true })));
+  }
+}
+
+const ADDRESS = /\/webhooks\/replicate\/([^/?#]+)\/([^/?#]+)$/;
+
+/** A signed body is only good for the cell that it was signed for. */
+async function requireSameCell(
+  { store }: ReceiveDeps,
+  path: { audit: string; cell: string },
+  cell: number,
+  prediction: Prediction,
+): Promise<void> {
+  if (prediction.webhook) {
+    const [, audit, name] = ADDRESS.exec(prediction.webhook) ?? [];
+    if (audit !== path.audit || name !== path.cell)
+      throw new Rejected(403, 'the signed body is about another cell than this address');
+    return;
+  }
+  const binding = await readBinding(store, path.audit, cell);
+  if (!binding || isClosed(binding) || binding.predictionId !== prediction.id)
+    throw new Rejected(
+      403,
+      'the signed body does not name its cell, and its prediction is not the recorded one',
+    );
+}

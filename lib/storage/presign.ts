@@ -1,0 +1,17 @@
+import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * Addresses at which a browser may read an object. They are signed as of the full hour and live for two, so that
+ * within an hour the address is the same, a browser can cache it, and it always lives for an hour more. Whether
+ * the object may be read is decided when it is read: the bucket shows nobody an image that is not `ok`.
+ */
+export function presigner(client: S3Client, bucket: string, now: () => Date) {
+  return (key: string): Promise<string> =>
+    getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key: key }), {
+      signingDate: new Date(Math.floor(now().getTime() / HOUR_MS) * HOUR_MS),
+      expiresIn: (2 * HOUR_MS) / 1_000,
+    });
+}
