@@ -1,7 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import httpRouter from '@middy/http-router';
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
@@ -18,9 +17,9 @@ import { presigner } from '../lib/storage/presign.ts';
 
 const logger = new Logger();
 const s3 = new S3Client({});
-const ssm = new SSMClient({});
-const tokens = secretReader(ssm, setting(process.env, 'API_TOKENS_PARAMETER'));
-const replicateToken = secretReader(ssm, setting(process.env, 'REPLICATE_TOKEN_PARAMETER'));
+const endpoint = process.env.AWS_ENDPOINT_URL;
+const tokens = secretReader(s3, endpoint, setting(process.env, 'API_TOKENS_PARAMETER'));
+const replicateToken = secretReader(s3, endpoint, setting(process.env, 'REPLICATE_TOKEN_PARAMETER'));
 const now = () => new Date();
 const store = new ObjectStore(s3, setting(process.env, 'IMAGES_BUCKET'));
 const deps = {

@@ -1,7 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { planReader } from '../lib/audits/plan.ts';
@@ -17,10 +16,15 @@ import { ObjectStore } from '../lib/storage/objects.ts';
 const RESERVE_MS = 8_000;
 
 const logger = new Logger();
-const store = new ObjectStore(new S3Client({}), setting(process.env, 'IMAGES_BUCKET'));
+const s3 = new S3Client({});
+const store = new ObjectStore(s3, setting(process.env, 'IMAGES_BUCKET'));
 const queue = cellQueue(new SQSClient({}), setting(process.env, 'QUEUE_URL'));
 const lastDelivery = numberSetting(process.env, 'MAX_RECEIVE_COUNT');
-const token = secretReader(new SSMClient({}), setting(process.env, 'REPLICATE_TOKEN_PARAMETER'));
+const token = secretReader(
+  s3,
+  process.env.AWS_ENDPOINT_URL,
+  setting(process.env, 'REPLICATE_TOKEN_PARAMETER'),
+);
 const deps = {
   store,
   readPlan: planReader(store),

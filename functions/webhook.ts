@@ -1,6 +1,5 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
-import { SSMClient } from '@aws-sdk/client-ssm';
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { planReader } from '../lib/audits/plan.ts';
@@ -15,11 +14,12 @@ import { ObjectStore } from '../lib/storage/objects.ts';
 const TIME_MS = 10_000;
 
 const logger = new Logger();
-const store = new ObjectStore(new S3Client({}), setting(process.env, 'IMAGES_BUCKET'));
+const s3 = new S3Client({});
+const store = new ObjectStore(s3, setting(process.env, 'IMAGES_BUCKET'));
 const deps = {
   store,
   readPlan: planReader(store),
-  secrets: secretReader(new SSMClient({}), setting(process.env, 'WEBHOOK_SECRETS_PARAMETER')),
+  secrets: secretReader(s3, process.env.AWS_ENDPOINT_URL, setting(process.env, 'WEBHOOK_SECRETS_PARAMETER')),
   origins: listSetting(process.env, 'OUTPUT_ORIGINS'),
   maxImageBytes: numberSetting(process.env, 'MAX_IMAGE_BYTES'),
   now: () => new Date(),

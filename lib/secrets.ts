@@ -1,4 +1,9 @@
-import { GetParameterCommand, type SSMClient } from '@aws-sdk/client-ssm';
+import type { IncomingMessage } from 'node:http';
+import http from 'node:http';
+import https from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { SignatureV4 } from '@smithy/signature-v4';
 
 /** Reads a secret; `refresh` asks for it anew unless it was read within the last seconds. */
 export type SecretReader = (options?: { refresh?: boolean }) => Promise<string>;
@@ -7,30 +12,78 @@ export type SecretReader = (options?: { refresh?: boolean }) => Promise<string>;
 const MAX_AGE_MS = 5 * 60_000;
 /** A caller who was refused may ask for a fresh secret, but no more often than this. */
 const MIN_AGE_MS = 10_000;
+const TIMEOUT_MS = 5_000;
 
 /**
  * A SecureString of the SSM Parameter Store, read at run time and kept for five minutes, so that it stands
- * neither in code nor in an environment value.
+ * neither in code nor in an environment value. The one call it takes is signed with what the S3 client brings
+ * along: `@aws-sdk/client-ssm` would add 79 kB to a function for it (docs/decisions/0001).
+ * @param client whose region, credentials and hash are used
+ * @param endpoint of AWS, where it is not the usual one
  * @param name of the parameter, such as `/weaudit/dev/webhook-secrets`
  */
-export function secretReader(client: SSMClient, name: string): SecretReader {
+export function secretReader(client: S3Client, endpoint: string | undefined, name: string): SecretReader {
   let kept: { value: Promise<string>; readAt: number } | undefined;
-  const read = async () => {
-    const { Parameter } = await client.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
-    if (!Parameter?.Value) throw new Error(`parameter ${name} is empty: set it with "weaudit setup".`);
-    return Parameter.Value;
-  };
   return ({ refresh = false } = {}) => {
     const age = kept ? Date.now() - kept.readAt : Number.POSITIVE_INFINITY;
     if (!kept || age > (refresh ? MIN_AGE_MS : MAX_AGE_MS)) {
-      const value = read();
-      const reading = { value, readAt: Date.now() };
+      const reading = { value: readParameter(client, endpoint, name), readAt: Date.now() };
       kept = reading;
       // A failed read is not kept: the next caller tries again.
-      value.catch(() => {
+      reading.value.catch(() => {
         if (kept === reading) kept = undefined;
       });
     }
     return kept.value;
   };
 }
+
+/** `GetParameter` in AWS's JSON 1.1 protocol. */
+async function readParameter(
+  { config }: S3Client,
+  endpoint: string | undefined,
+  name: string,
+): Promise<string> {
+  const region = await config.region();
+  const url = new URL(endpoint ?? `https://ssm.${region}.amazonaws.com`);
+  const signer = new SignatureV4({
+    service: 'ssm',
+    region,
+    credentials: config.credentials,
+    sha256: config.sha256,
+  });
+  const request = await signer.sign({
+    method: 'POST',
+    protocol: url.protocol,
+    hostname: url.hostname,
+    path: '/',
+    query: {},
+    headers: {
+      host: url.host,
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': 'AmazonSSM.GetParameter',
+    },
+    body: JSON.stringify({ Name: name, WithDecryption: true }),
+  });
+  const response = await send(url, request.headers, request.body);
+  const answer = await text(response);
+  if (response.statusCode !== 200)
+    throw new Error(`parameter ${name} could not be read: ${response.statusCode} ${errorType(answer)}`);
+  const value = (JSON.parse(answer) as { Parameter?: { Value?: string } }).Parameter?.Value;
+  if (!value) throw new Error(`parameter ${name} is empty: "npx weaudit setup" fills it`);
+  return value;
+}
+
+function send(url: URL, headers: Record<string, string>, body: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const { request } = url.protocol === 'https:' ? https : http;
+    const sent = request(url, { method: 'POST', headers, timeout: TIMEOUT_MS }, resolve);
+    sent.on('timeout', () =>
+      sent.destroy(new Error(`the Parameter Store sent nothing for ${TIMEOUT_MS / 1_000} s`)),
+    );
+    sent.on('error', reject).end(body);
+  });
+}
+
+/** The error's name alone: whatever else an answer holds does not belong into a log. */
+const errorType = (answer: string): string => /"__type":"([\w.#]{1,100})"/.exec(answer)?.[1] ?? '';

@@ -1,9 +1,10 @@
 import { createHash, randomInt } from 'node:crypto';
 import { TIME_MAX, ulid } from 'ulid';
+import { blocksOf } from '../cells/listing.ts';
 import { Problem } from '../http/problem.ts';
 import type { CellQueue } from '../queue.ts';
 import { type ReplicateClient, ReplicateRefusal } from '../replicate/client.ts';
-import { BLOCK, idempotencyKey, openKey, planKey } from '../storage/keys.ts';
+import { idempotencyKey, openKey, planKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
 import { countCells, type Plan, type PlannedModel, readPlan } from './plan.ts';
 import type { Design } from './request.ts';
@@ -85,15 +86,6 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
 }
 
 const accepted = (plan: Plan): Accepted => ({ id: plan.id, predictions: plan.cells });
-
-/** All cells of an audit, in ranges as the queue takes them. */
-export function blocksOf({ id, cells }: Pick<Plan, 'id' | 'cells'>) {
-  return Array.from({ length: Math.ceil(cells / BLOCK) }, (_, block) => ({
-    audit: id,
-    from: block * BLOCK,
-    to: Math.min(cells, (block + 1) * BLOCK) - 1,
-  }));
-}
 
 /** The audit that an earlier request with the same key made, or was making when it died. */
 async function findRepeated(store: ObjectStore, origin: Origin) {

@@ -1,8 +1,8 @@
+import { blocksOf } from '../cells/listing.ts';
 import { Problem } from '../http/problem.ts';
 import type { CellQueue } from '../queue.ts';
 import { cancelKey, deletedKey, isAuditId, openKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
-import { blocksOf } from './accept.ts';
 import { type ReadDeps, requirePlan } from './read.ts';
 
 export interface EndDeps extends ReadDeps {

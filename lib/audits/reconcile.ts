@@ -1,4 +1,4 @@
-import { readProgress } from '../cells/listing.ts';
+import { blocksOf, type Range, readProgress } from '../cells/listing.ts';
 import { judgeImage } from '../images/judge.ts';
 import type { CellQueue } from '../queue.ts';
 import { backUp } from '../storage/backup.ts';
@@ -17,7 +17,6 @@ import {
   resentKey,
 } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
-import { blocksOf } from './accept.ts';
 import { writeManifest } from './manifest.ts';
 import { type Plan, readPlan } from './plan.ts';
 import { readStop } from './stop.ts';
@@ -137,7 +136,7 @@ async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
 async function resend(
   { images, queue, now }: ReconcileDeps,
   audit: string,
-  blocks: ReturnType<typeof blocksOf>,
+  blocks: Range[],
   done: Reconciled,
 ) {
   if (blocks.length === 0) return;

@@ -1,4 +1,4 @@
-import { bindingsPrefix, cellName, parseCellName, resultsPrefix } from '../storage/keys.ts';
+import { BLOCK, bindingsPrefix, cellName, parseCellName, resultsPrefix } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
 
 /** Cells `from` to `to`, both included, of an audit. */
@@ -6,6 +6,15 @@ export interface Range {
   audit: string;
   from: number;
   to: number;
+}
+
+/** All cells of an audit, in ranges as the queue takes them. */
+export function blocksOf({ id, cells }: { id: string; cells: number }): Range[] {
+  return Array.from({ length: Math.ceil(cells / BLOCK) }, (_, block) => ({
+    audit: id,
+    from: block * BLOCK,
+    to: Math.min(cells, (block + 1) * BLOCK) - 1,
+  }));
 }
 
 /** An object whose name starts with a cell's number. */
