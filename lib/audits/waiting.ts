@@ -1,6 +1,7 @@
 import type { WaitingReason } from '../cells/ask.ts';
 import { waitingKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
+import type { Plan } from './plan.ts';
 
 /** Why an audit waits, as `audits/<a>/waiting.json` holds it. It is overwritten, and counts until its time is over. */
 export interface Waiting {
@@ -15,8 +16,11 @@ export interface Waiting {
 /** Dispatch comes back a little after `until`; only then is it known whether the waiting is over. */
 const GRACE_MS = 30_000;
 
-export const writeWaiting = (store: ObjectStore, audit: string, waiting: Waiting): Promise<void> =>
-  store.replaceJson(waitingKey(audit), waiting);
+export const writeWaiting = (
+  store: ObjectStore,
+  { id, retention }: Pick<Plan, 'id' | 'retention'>,
+  waiting: Waiting,
+): Promise<void> => store.replaceJson(waitingKey(id), waiting, { tags: { retention } });
 
 /** What an audit waits for at this moment, if anything. */
 export async function readWaiting(

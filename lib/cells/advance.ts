@@ -147,7 +147,7 @@ class RangeTurn {
     const { pacer, store, now } = this.#deps;
     const until = new Date(now().getTime() + seconds * 1_000);
     pacer.pause(seconds);
-    await writeWaiting(store, this.#plan.id, {
+    await writeWaiting(store, this.#plan, {
       why,
       detail: message,
       at: now().toISOString(),

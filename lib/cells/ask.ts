@@ -63,7 +63,7 @@ export async function askCell(
     if (error.status >= 500 || error.status === 408) throw error;
     return endCell(store, plan, cell.n, attempt, 'failed', `Replicate refused: ${error.message}`, now());
   }
-  const binding = await bindPrediction(store, plan.id, cell.n, attempt, id, now());
+  const binding = await bindPrediction(store, plan, cell.n, attempt, id, now());
   if (isClosed(binding) || binding.predictionId !== id) {
     onSuperfluous(cell.n, id);
     await replicate.cancel(id);
@@ -80,7 +80,7 @@ export async function endCell(
   error: string,
   now: Date,
 ): Promise<void> {
-  const binding = await closeCell(store, plan.id, n, attempt, status, error, now);
+  const binding = await closeCell(store, plan, n, attempt, status, error, now);
   if (isClosed(binding))
     await recordResult(store, plan, closedResult(plan, n, binding.closed, binding.error, now));
 }

@@ -1,3 +1,4 @@
+import type { Plan } from '../audits/plan.ts';
 import { abortedKey, bindingKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
 
@@ -26,8 +27,11 @@ export interface ClosedBinding {
 
 export const isClosed = (binding: Binding): binding is ClosedBinding => 'closed' in binding;
 
-/** Records are tiny and go when their audit goes. */
-const upload = { contentType: 'application/json' };
+/** What a cell's records need to know of its audit. */
+export type CellAudit = Pick<Plan, 'id' | 'retention'>;
+
+/** They go when their audit goes. */
+const upload = ({ retention }: CellAudit) => ({ contentType: 'application/json', tags: { retention } });
 
 /**
  * The binding in force: the second attempt's where there is one, else the first's.
@@ -50,13 +54,13 @@ export async function readBinding(
  */
 async function createBinding(
   store: ObjectStore,
-  audit: string,
+  audit: CellAudit,
   cell: number,
   attempt: 1 | 2,
   binding: Binding,
 ): Promise<Binding> {
-  const key = bindingKey(audit, cell, attempt);
-  if (await store.createJson(key, binding, upload)) return binding;
+  const key = bindingKey(audit.id, cell, attempt);
+  if (await store.createJson(key, binding, upload(audit))) return binding;
   const standing = await store.readJson<Binding>(key);
   // Gone between the two calls: the audit is being deleted.
   return (
@@ -71,7 +75,7 @@ async function createBinding(
 /** Binds a prediction that was just asked for. Another's id in the answer means that this one is superfluous. */
 export const bindPrediction = (
   store: ObjectStore,
-  audit: string,
+  audit: CellAudit,
   cell: number,
   attempt: 1 | 2,
   predictionId: string,
@@ -81,7 +85,7 @@ export const bindPrediction = (
 /** Ends a cell for which no prediction will be asked. */
 export const closeCell = (
   store: ObjectStore,
-  audit: string,
+  audit: CellAudit,
   cell: number,
   attempt: 1 | 2,
   closed: ClosedBinding['closed'],
@@ -96,22 +100,22 @@ export const closeCell = (
  */
 export async function adoptPrediction(
   store: ObjectStore,
-  audit: string,
+  audit: CellAudit,
   cell: number,
   predictionId: string,
   askedAt: string,
 ): Promise<BoundBinding | undefined> {
   for (const attempt of [1, 2] as const) {
     const binding =
-      (await store.readJson<Binding>(bindingKey(audit, cell, attempt)))?.value ??
+      (await store.readJson<Binding>(bindingKey(audit.id, cell, attempt)))?.value ??
       (await createBinding(store, audit, cell, attempt, { predictionId, askedAt, attempt, adopted: true }));
     if (isClosed(binding)) return undefined;
     if (binding.predictionId === predictionId) return binding;
-    if (attempt === 1 && !(await store.exists(abortedKey(audit, cell)))) return undefined;
+    if (attempt === 1 && !(await store.exists(abortedKey(audit.id, cell)))) return undefined;
   }
   return undefined;
 }
 
 /** Notes that a cell's first prediction never started. */
-export const markAborted = (store: ObjectStore, audit: string, cell: number) =>
-  store.create(abortedKey(audit, cell), '');
+export const markAborted = (store: ObjectStore, audit: CellAudit, cell: number) =>
+  store.create(abortedKey(audit.id, cell), '', { tags: { retention: audit.retention } });

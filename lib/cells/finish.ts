@@ -55,14 +55,14 @@ export async function finishCell(
   if (done) return 'already';
   const binding = await adoptPrediction(
     store,
-    plan.id,
+    plan,
     n,
     prediction.id,
     prediction.created_at ?? now().toISOString(),
   );
   if (!binding) return 'superfluous';
   if (prediction.status === 'aborted' && binding.attempt === 1) {
-    await markAborted(store, plan.id, n);
+    await markAborted(store, plan, n);
     return 'aborted';
   }
   const outputs = await storeOutputs(deps, plan, n, prediction, binding, signal);
