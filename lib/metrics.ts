@@ -16,7 +16,7 @@ const secondsBetween = (from: string | null | undefined, to: string): number | u
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
 };
 
-/** What a cell's result tells: images and bytes, how it ended, and how long it took. */
+/** What a cell's result tells: images and bytes, how it ended, and how long it took. Nothing is said of zeros. */
 export function measurementsOf(result: Result): Measurement[] {
   const stored = result.images.filter(isStored);
   const measurements: Measurement[] = [
@@ -34,5 +34,5 @@ export function measurementsOf(result: Result): Measurement[] {
   const predictTime = result.prediction?.metrics?.predict_time;
   if (typeof predictTime === 'number')
     measurements.push({ name: 'PredictTime', unit: 'Seconds', value: predictTime });
-  return measurements;
+  return measurements.filter(({ value }) => value > 0);
 }

@@ -297,7 +297,15 @@ export class ObjectStore {
   ): Promise<string | undefined> {
     try {
       const { ETag } = await this.#retryConflicts(() =>
-        this.client.send(new PutObjectCommand({ ...this.#put(key, upload), Body: body, ...condition })),
+        this.client.send(
+          new PutObjectCommand({
+            ...this.#put(key, upload),
+            Body: body,
+            // Said explicitly, because the SDK takes an empty body for a stream of unknown length.
+            ContentLength: Buffer.byteLength(body),
+            ...condition,
+          }),
+        ),
       );
       return ETag ?? '';
     } catch (error) {
