@@ -192,10 +192,10 @@ export type Preference = { mode: 'async' } | { mode: 'default' } | { mode: 'wait
 export const parsePrefer = (header: string | undefined): Preference => {
   if (header === undefined) return { mode: 'default' };
   if (header.trim() === 'respond-async') return { mode: 'async' };
-  const [, seconds] = /^wait(?:=([1-9]|[1-5][0-9]|60))?$/u.exec(header.trim()) ?? [null];
-  if (seconds === null)
+  const match = /^wait(?:=([1-9]|[1-5][0-9]|60))?$/u.exec(header.trim());
+  if (match === null)
     throw invalidInput([
       { type: 'pattern', field: 'Prefer', description: 'Must be wait, or wait=n with n from 1 to 60' },
     ]);
-  return { mode: 'wait', milliseconds: Number(seconds ?? 60) * 1000 };
+  return { mode: 'wait', milliseconds: Number(match[1] ?? 60) * 1000 };
 };
