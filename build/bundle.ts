@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
@@ -16,6 +16,27 @@ const environmentCredentials: Plugin = {
     builder.onResolve({ filter: /^@aws-sdk\/credential-provider-node$/ }, () => ({
       path: join(ROOT, 'build', 'environment-credentials.ts'),
     }));
+  },
+};
+
+/**
+ * A client's schemas describe every call of its service. Their keys are written as `[_name]`, which could run code,
+ * so esbuild keeps all of them. Written as literals, only those of the calls in use stay.
+ */
+const literalSchemaKeys: Plugin = {
+  name: 'literal-schema-keys',
+  setup(builder) {
+    builder.onLoad({ filter: /@aws-sdk\/client-\w+\/dist-es\/schemas\/schemas_0\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      const names = new Map(
+        [...source.matchAll(/^const (\w+) = (".*");$/gm)].map(([, name, text]) => [name, text]),
+      );
+      return {
+        contents: source.replace(/\[(\w+)\]:/g, (whole, name) =>
+          names.has(name) ? `${names.get(name)}:` : whole,
+        ),
+      };
+    });
   },
 };
 
@@ -46,12 +67,11 @@ export async function bundleFunctions(outdir: string, only?: string[]): Promise<
         format: 'cjs',
         mainFields: ['module', 'main'],
         minify: true,
-        keepNames: true,
         sourcemap: 'linked',
         sourcesContent: false,
         metafile: true,
         logLevel: 'warning',
-        plugins: [environmentCredentials],
+        plugins: [environmentCredentials, literalSchemaKeys],
       });
       return [name, metafile] as const;
     }),

@@ -1,7 +1,6 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns';
-import type { LookupFunction } from 'node:net';
-import ipaddr from 'ipaddr.js';
+import { BlockList, isIPv4, type LookupFunction } from 'node:net';
 
 /** An address that is not fetched, whatever happens. */
 export class RefusedAddress extends Error {
@@ -42,10 +41,45 @@ export function allowedUrl(address: string, origins: string[]): URL {
   return url;
 }
 
-/** Whether an IP address belongs to the public internet (not loopback, private, link-local, metadata …). */
-function isPublic(address: string): boolean {
-  return ipaddr.process(address).range() === 'unicast';
+/** Addresses that are not on the public internet: IANA's special-purpose address registries (RFC 6890). */
+const SPECIAL_IPV4 = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+];
+/** Of IPv6 only global unicast is public at all, and of it not what embeds or documents other addresses. */
+const GLOBAL_IPV6 = ['2000::/3'];
+const SPECIAL_IPV6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
+
+function blockList(subnets: string[], family: 'ipv4' | 'ipv6'): BlockList {
+  const list = new BlockList();
+  for (const subnet of subnets) {
+    const [network = '', prefix] = subnet.split('/');
+    list.addSubnet(network, Number(prefix), family);
+  }
+  return list;
 }
+const specialIpv4 = blockList(SPECIAL_IPV4, 'ipv4');
+const globalIpv6 = blockList(GLOBAL_IPV6, 'ipv6');
+const specialIpv6 = blockList(SPECIAL_IPV6, 'ipv6');
+
+/** Whether an IP address belongs to the public internet. An IPv4 address in IPv6 clothes does not. */
+export const isPublic = (address: string): boolean =>
+  isIPv4(address)
+    ? !specialIpv4.check(address, 'ipv4')
+    : globalIpv6.check(address, 'ipv6') && !specialIpv6.check(address, 'ipv6');
 
 /**
  * DNS look-up for the connection itself, so that a name cannot be checked with one answer and connected with
