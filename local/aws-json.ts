@@ -1,0 +1,105 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Access, Principal } from './iam/access.ts';
+
+/** SQS takes at most 1 MiB of messages in one request; encoding may double that. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+/** An error of an AWS JSON service; `type` is the shape's name that SDKs turn into the error's name. */
+export class AwsError extends Error {
+  readonly type: string;
+  readonly status: number;
+  /** Old query code, which the SQS clients read from a header. */
+  readonly queryCode: string | undefined;
+
+  constructor(type: string, message: string, options: { status?: number; queryCode?: string } = {}) {
+    super(message);
+    this.name = type;
+    this.type = type;
+    this.status = options.status ?? 400;
+    this.queryCode = options.queryCode;
+  }
+}
+
+export interface AwsCall {
+  principal: Principal;
+  /** @throws AwsError AccessDenied when the caller's role does not allow the action */
+  demand(action: string, resource: string): void;
+  /** Aborted when the client has gone. */
+  signal: AbortSignal;
+}
+
+export type AwsOperation = (input: Record<string, unknown>, call: AwsCall) => object | Promise<object>;
+
+export interface AwsService {
+  /** Prefix of `X-Amz-Target`, for instance `AmazonSQS`. */
+  target: string;
+  operations: Record<string, AwsOperation>;
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES)
+      throw new AwsError('RequestEntityTooLarge', 'The request is too large.', { status: 413 });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Who signed a request: checks its signature against the body, throws an AwsError when it does not hold. */
+export type Authenticate = (request: IncomingMessage, body: Buffer) => Principal;
+
+/** Serves services of AWS's JSON protocol (`X-Amz-Target`), each call authenticated and authorised. */
+export function createAwsJson(services: AwsService[], access: Access, authenticate: Authenticate) {
+  async function perform(request: IncomingMessage, response: ServerResponse): Promise<object> {
+    const [target, name = ''] = String(request.headers['x-amz-target']).split('.', 2);
+    const operation = services.find((service) => service.target === target)?.operations[name];
+    const body = await readBody(request);
+    if (operation === undefined) {
+      throw new AwsError('UnknownOperationException', `The local cloud does not know ${target}.${name}.`);
+    }
+    const principal = authenticate(request, body);
+    let input: Record<string, unknown>;
+    try {
+      input = JSON.parse(body.toString() || '{}') as Record<string, unknown>;
+    } catch {
+      throw new AwsError('SerializationException', 'The request body is not JSON.');
+    }
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    return operation(input, {
+      principal,
+      signal: gone.signal,
+      demand(action, resource) {
+        const verdict = access.explain({ principal, action, resource, context: {} });
+        if (verdict.allowed) return;
+        throw new AwsError(
+          'AccessDenied',
+          `User: ${principal.arn} is not authorized to perform: ${action} on resource: ${resource} (${verdict.reason})`,
+          { status: 403 },
+        );
+      },
+    });
+  }
+
+  return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader(
+      'content-type',
+      String(request.headers['content-type'] ?? 'application/x-amz-json-1.0'),
+    );
+    try {
+      const output = await perform(request, response);
+      response.end(JSON.stringify(output));
+    } catch (error) {
+      const known =
+        error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), { status: 500 });
+      response.statusCode = known.status;
+      response.setHeader('x-amzn-errortype', known.type);
+      if (known.queryCode !== undefined)
+        response.setHeader('x-amzn-query-error', `${known.queryCode};Sender`);
+      response.end(JSON.stringify({ __type: known.type, message: known.message }));
+    }
+  };
+}

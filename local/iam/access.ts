@@ -1,0 +1,87 @@
+import type { StackModel } from '../stack/model.ts';
+import { evaluate } from './evaluate.ts';
+import type { RequestContext } from './policy.ts';
+
+/** Who signs a request, as far as the decision needs it. */
+export interface Principal {
+  arn: string;
+  accountId: string;
+  anonymous: boolean;
+  /** The person at this machine: may do everything, like an account's administrator. */
+  admin: boolean;
+}
+
+export interface AccessRequest {
+  principal: Principal;
+  action: string;
+  resource: string;
+  context: Record<string, string | string[]>;
+}
+
+export interface SigningKey {
+  secretAccessKey: string;
+  principal: Principal;
+}
+
+export interface Access {
+  /** Undefined for an access key that nobody was given. */
+  credentials(accessKeyId: string): SigningKey | undefined;
+  /** The key of a function's role. */
+  functionKey(functionKey: string): { accessKeyId: string; secretAccessKey: string };
+  authorize(request: AccessRequest): boolean;
+  /** As `authorize`, with the reason. */
+  explain(request: AccessRequest): { allowed: boolean; reason: string };
+}
+
+/** Access keys of the person at this machine. */
+const ADMIN_KEYS = ['local', 'test'];
+
+/**
+ * Gives every function an access key for its role, and decides requests by the roles and bucket policies of the stack.
+ */
+export function createAccess(stack: StackModel): Access {
+  const keys = new Map<string, SigningKey>();
+  const adminArn = `arn:aws:iam::${stack.accountId}:user/local`;
+  for (const key of ADMIN_KEYS) {
+    const principal = { arn: adminArn, accountId: stack.accountId, anonymous: false, admin: true };
+    keys.set(key, { secretAccessKey: key, principal });
+  }
+  const functionKey = (key: string) => ({
+    accessKeyId: `LOCAL${key.toUpperCase()}`,
+    secretAccessKey: `local-${key}`,
+  });
+  for (const { key, role } of stack.functions) {
+    const { accessKeyId, secretAccessKey } = functionKey(key);
+    const principal = { arn: role.arn, accountId: stack.accountId, anonymous: false, admin: false };
+    keys.set(accessKeyId, { secretAccessKey, principal });
+  }
+  const rolePolicies = new Map(stack.functions.map(({ role }) => [role.arn, role.policies]));
+
+  function resourcePolicies(resource: string) {
+    const bucket = stack.buckets.find(({ arn }) => resource === arn || resource.startsWith(`${arn}/`));
+    return bucket?.policies ?? [];
+  }
+
+  function explain(request: AccessRequest) {
+    const { principal, action, resource } = request;
+    if (principal.admin) return { allowed: true, reason: 'the administrator of the local account' };
+    // Loopback takes the place of TLS here: what a policy demands of the transport is tested on the packaged template.
+    const context: RequestContext = { ...request.context, 'aws:SecureTransport': 'true' };
+    return evaluate({
+      caller: principal,
+      action,
+      resource,
+      ownerAccountId: stack.accountId,
+      context,
+      identityPolicies: rolePolicies.get(principal.arn) ?? [],
+      resourcePolicies: resourcePolicies(resource),
+    });
+  }
+
+  return {
+    credentials: (accessKeyId) => keys.get(accessKeyId),
+    functionKey,
+    explain,
+    authorize: (request) => explain(request).allowed,
+  };
+}

@@ -1,0 +1,34 @@
+/** What Lambda reports about one invocation, apart from its result. */
+export interface InvocationReport {
+  requestId: string;
+  durationMs: number;
+  /** Time to load the function, on the first invocation of a process. */
+  initMs?: number;
+  /** Largest resident set of the process so far, in MB. */
+  maxMemoryMb: number;
+}
+
+/** As Lambda puts it into the payload of a failed invocation. */
+export interface FunctionError {
+  errorType: string;
+  errorMessage: string;
+  trace?: string[];
+}
+
+export type InvocationResult =
+  | { ok: true; payload: string; report: InvocationReport }
+  | { ok: false; error: FunctionError; report: InvocationReport };
+
+/** Parent → child. The event travels as text, as it does on Lambda. */
+export interface InvokeMessage {
+  requestId: string;
+  event: string;
+  /** Milliseconds since 1970. */
+  deadline: number;
+}
+
+/** Child → parent. */
+export type ChildMessage =
+  | { kind: 'ready'; initMs: number }
+  | { kind: 'failedInit'; error: FunctionError }
+  | { kind: 'result'; requestId: string; payload?: string; error?: FunctionError; maxMemoryMb: number };

@@ -1,0 +1,50 @@
+import type { FunctionModel, StackModel } from './stack/model.ts';
+
+export interface Endpoints {
+  /** S3, SQS, SSM */
+  aws: string;
+  /** HTTP API, webhooks, page */
+  api: string;
+  replicate: string;
+}
+
+const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const originOf = (url: string | undefined) =>
+  url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined;
+
+/**
+ * Puts the actual addresses in place of those that the local stage declares: ports can be chosen, and tests take
+ * whatever is free. Whatever text holds a declared origin is changed, so that no list of variables is kept here.
+ */
+export function createOriginMap(stack: StackModel, actual: Endpoints): (text: string) => string {
+  const declared = (variable: string) =>
+    originOf(stack.functions.find(({ environment }) => variable in environment)?.environment[variable]);
+  const pairs = [
+    [declared('QUEUE_URL'), actual.aws],
+    [declared('WEBHOOK_URL'), actual.api],
+    [declared('REPLICATE_API_URL'), actual.replicate],
+  ].filter((pair): pair is [string, string] => pair[0] !== undefined);
+  const replacements = new Map(
+    pairs.flatMap(([from, to]) => [
+      [from, to] as const,
+      [from.replace('//127.0.0.1:', '//localhost:'), to] as const,
+    ]),
+  );
+  if (replacements.size === 0) return (text) => text;
+  const pattern = new RegExp(
+    [...replacements.keys()].map((origin) => `${literally(origin)}(?!\\d)`).join('|'),
+    'g',
+  );
+  // In one pass: an actual address may equal another's declared one.
+  return (text) => text.replace(pattern, (origin) => replacements.get(origin) ?? origin);
+}
+
+/** The function's declared environment with actual addresses, and the endpoint that AWS clients need on this machine. */
+export function localEnvironment(
+  model: FunctionModel,
+  actual: Endpoints,
+  replace: (text: string) => string,
+): Record<string, string> {
+  const declared = Object.entries(model.environment).map(([name, value]) => [name, replace(value)]);
+  return { ...Object.fromEntries(declared), AWS_ENDPOINT_URL: actual.aws };
+}
