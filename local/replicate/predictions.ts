@@ -26,6 +26,9 @@ export interface LifeOptions {
   now(): number;
 }
 
+/** A step is never due at the very moment that has just been dealt with. */
+const atLeastOne = (milliseconds: number): number => Math.max(1, milliseconds);
+
 interface Finished {
   output: unknown;
   ledger: LedgerOutput[];
@@ -74,7 +77,7 @@ export class Life {
         startedAt: null,
         completedAt: null,
         deadline: lifetime === null ? null : createdAt + lifetime,
-        due: never ? null : createdAt + seconds * 1000 * draw.between(0.05, 0.15),
+        due: never ? null : createdAt + atLeastOne(seconds * 1000 * draw.between(0.05, 0.15)),
         removed: false,
       };
       store.insert(made);
@@ -156,7 +159,7 @@ export class Life {
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    const next = this.#options.store.nextDue(this.#reached);
+    const next = this.#options.store.nextDue(Math.min(this.#reached, this.#options.now()));
     if (next === null) return;
     const wait = Math.min(Math.max(next - this.#options.now(), 1), POLL_MILLISECONDS);
     this.#timer = setTimeout(() => this.advance(), wait);
@@ -182,7 +185,7 @@ export class Life {
       }
       prediction.status = 'processing';
       prediction.startedAt = at;
-      prediction.due = at + prediction.runtime;
+      prediction.due = at + atLeastOne(prediction.runtime);
       store.update(prediction);
       store.record({ at: new Date(at).toISOString(), kind: 'start', prediction: prediction.id });
       deliverer.enqueue(prediction, 'start');

@@ -3,7 +3,7 @@ import type http from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { StandInEvent } from './ledger.ts';
-import { findModel } from './models.ts';
+import { findModel, MODELS } from './models.ts';
 import { fileBytes, runOf } from './outputs.ts';
 import { Life } from './predictions.ts';
 import { insufficientCredit, notFound, Problem, unauthenticated } from './problems.ts';
@@ -110,6 +110,14 @@ const header = (req: http.IncomingMessage, name: string): string | undefined => 
   const value = req.headers[name];
   return Array.isArray(value) ? value[0] : value;
 };
+
+/** For a person who opens the address in a browser. */
+const INTRODUCTION = [
+  'A stand-in for Replicate: nothing here is a real model, and nothing costs money. The API is under /v1.',
+  '',
+  ...MODELS.map(({ owner, name, description }) => `${owner}/${name}: ${description}`),
+  '',
+].join('\n');
 
 /** Opens the stand-in for Replicate on its data folder. The caller owns the HTTP server and calls `handle`. */
 export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST_WIRES): Promise<StandIn> => {
@@ -361,6 +369,11 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
       try {
         if (url.pathname.startsWith('/outputs/')) {
           await serveOutput(req, res, url);
+          return;
+        }
+        if (!url.pathname.startsWith('/v1/')) {
+          const status = url.pathname === '/' ? 200 : 404;
+          res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(INTRODUCTION);
           return;
         }
         const { status, body } = await wires.answer({ method: req.method ?? '', path: url.pathname }, () =>

@@ -331,6 +331,20 @@ describe('a prediction', () => {
     expect(await rig.ended(aborted.id)).toMatchObject({ status: 'aborted', error: null });
   });
 
+  it('ends also when it takes no time at all', async () => {
+    const { create, ended } = await start({ seconds: 0, now: () => new Date() });
+    const made = await Promise.all(
+      Array.from({ length: 20 }, () => create('simulated/flash', { prompt: 'x' })),
+    );
+    for (const { id } of made) expect(await ended(id)).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('moves on by itself, without anybody asking', async () => {
+    const { create, events } = await start({ seconds: 0, now: () => new Date() });
+    for (let i = 0; i < 20; i += 1) await create('simulated/flash', { prompt: 'x' });
+    await until('all ended', () => events('terminal').length === 20);
+  });
+
   it('repeats its ids, chance and order under the same seed', async () => {
     const run = async () => {
       const { create, stop } = await start({ seed: 42 });
@@ -630,6 +644,14 @@ describe('the API', () => {
     expect(await replicate.models.versions.get('simulated', 'portrait', ids[1]!)).toMatchObject({
       id: ids[1],
     });
+  });
+
+  it('introduces itself and its models to a browser, without a token', async () => {
+    const { origin } = await start();
+    const answer = await fetch(origin);
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toContain('simulated/portrait');
+    expect((await fetch(`${origin}/p/x`)).status).toBe(404);
   });
 
   it('tells the secret that webhooks are signed with, and whose account it is', async () => {
