@@ -1,0 +1,27 @@
+import type { Readable } from 'node:stream';
+import { document, type XmlValue } from './xml.ts';
+
+/** What a request is answered with, before it is sent. */
+export interface Answer {
+  status: number;
+  /** By name in lower case. */
+  headers: Record<string, string>;
+  /** A stream must be read or destroyed. */
+  body?: string | Readable;
+}
+
+export function xmlAnswer(
+  root: string,
+  content: { [name: string]: XmlValue } | string,
+  headers: Record<string, string> = {},
+): Answer {
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/xml', ...headers },
+    body: document(root, content),
+  };
+}
+
+export const quoted = (etag: string) => `"${etag}"`;
+export const httpDate = (ms: number) => new Date(ms).toUTCString();
+export const isoDate = (ms: number) => new Date(ms).toISOString();

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { constants, mkdirSync, readdirSync } from 'node:fs';
+import { copyFile, type FileHandle, link, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+
+/** Bodies up to this size stand in the database: most records are far smaller, and a file costs more than a row. */
+export const SMALL_BYTES = 16 * 1024;
+const READ_BYTES = 256 * 1024;
+
+/** Bytes that were received and belong to no object yet. */
+export interface StoredBody {
+  size: number;
+  /** Undefined: `bytes` holds them. */
+  file: string | undefined;
+  bytes: Buffer | undefined;
+}
+
+/**
+ * Files with the bytes of objects, never changed once written. A file counts only when a row in the database names it:
+ * until then it is an upload under way, and one that a killed process left behind is swept at the next start.
+ */
+export class Bodies {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true });
+  }
+
+  #path(file: string): string {
+    return join(this.#folder, file);
+  }
+
+  /** Writes what comes, keeping at most `SMALL_BYTES` and one chunk in memory. Leaves nothing behind when `chunks` throws. */
+  async receive(chunks: AsyncIterable<Buffer>): Promise<StoredBody> {
+    const held: Buffer[] = [];
+    let size = 0;
+    let file: string | undefined;
+    let handle: FileHandle | undefined;
+    try {
+      for await (const chunk of chunks) {
+        size += chunk.length;
+        if (handle === undefined) {
+          held.push(chunk);
+          if (size <= SMALL_BYTES) continue;
+          file = randomUUID();
+          handle = await open(this.#path(file), 'wx');
+          await handle.writeFile(Buffer.concat(held.splice(0)));
+        } else {
+          await handle.writeFile(chunk);
+        }
+      }
+    } catch (error) {
+      await handle?.close();
+      handle = undefined;
+      await this.remove(file);
+      throw error;
+    } finally {
+      await handle?.close();
+    }
+    return { size, file, bytes: file === undefined ? Buffer.concat(held) : undefined };
+  }
+
+  /** A second name for the same bytes, so that each object owns its file and may remove it. */
+  async duplicate(file: string): Promise<string> {
+    const copy = randomUUID();
+    try {
+      await link(this.#path(file), this.#path(copy));
+    } catch {
+      // File systems without hard links.
+      await copyFile(this.#path(file), this.#path(copy), constants.COPYFILE_FICLONE);
+    }
+    return copy;
+  }
+
+  /** Opens the file for one read of `[start, end]`, both included. What is removed meanwhile can still be read. */
+  async read(file: string, start: number, end: number): Promise<Readable> {
+    const handle = await open(this.#path(file), 'r');
+    return handle.createReadStream({ start, end, highWaterMark: READ_BYTES });
+  }
+
+  async remove(file: string | undefined): Promise<void> {
+    if (file !== undefined) await rm(this.#path(file), { force: true });
+  }
+
+  /** Removes every file that is not `wanted`. Only while nothing is being received. */
+  async sweep(wanted: ReadonlySet<string>): Promise<void> {
+    for (const file of readdirSync(this.#folder)) {
+      if (!wanted.has(file)) await this.remove(file);
+    }
+  }
+}
+
+/** A stream of bytes in memory. */
+export function readableOf(bytes: Uint8Array): Readable {
+  return Readable.from([bytes], { objectMode: false });
+}

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+
+/** How long to wait before an event that could not be handed over is tried again, in milliseconds. */
+const RETRY_MS = 1000;
+
+export type EventKind = 'Object Created' | 'Object Deleted' | 'Object Tags Added' | 'Object Tags Deleted';
+
+/** As S3 sends it to EventBridge ("EventBridge event message structure", S3 user guide). `key` is not URL-encoded. */
+export interface EventBridgeS3Event {
+  version: '0';
+  id: string;
+  'detail-type': EventKind;
+  source: 'aws.s3';
+  account: string;
+  /** ISO 8601, whole seconds. */
+  time: string;
+  region: string;
+  /** ARN of the bucket. */
+  resources: string[];
+  detail: {
+    version: '0';
+    bucket: { name: string };
+    object: {
+      key: string;
+      size?: number;
+      etag?: string;
+      'version-id'?: string;
+      /** Hexadecimal; grows with each write of a key. Not in events about tags. */
+      sequencer?: string;
+    };
+    'request-id': string;
+    /** Account that asked. */
+    requester: string;
+    'source-ip-address': string;
+    reason?: 'PutObject' | 'CopyObject' | 'CompleteMultipartUpload' | 'DeleteObject';
+    'deletion-type'?: 'Permanently Deleted' | 'Delete Marker Created';
+  };
+}
+
+/** Who caused an event, and the outbox entries that answering waits for. */
+export interface Occasion {
+  requestId: string;
+  requester: string;
+  ip: string;
+  /** Filled as events are recorded. */
+  pending: OutboxEntry[];
+}
+
+export interface OutboxEntry {
+  id: number;
+  event: EventBridgeS3Event;
+}
+
+/** What an event is about; the rest comes from the occasion. */
+export interface EventSubject {
+  kind: EventKind;
+  bucket: string;
+  object: EventBridgeS3Event['detail']['object'];
+  reason?: EventBridgeS3Event['detail']['reason'];
+  deletionType?: EventBridgeS3Event['detail']['deletion-type'];
+}
+
+export interface OutboxOptions {
+  region: string;
+  accountId: string;
+  onEvent(event: EventBridgeS3Event): Promise<void>;
+  now(): Date;
+}
+
+/**
+ * Events on their way out. They are recorded in the transaction of the write they tell about and forgotten once
+ * handed over, so that none is lost; one may be handed over twice when the process dies in between.
+ */
+export class Outbox {
+  readonly #database: DatabaseSync;
+  readonly #options: OutboxOptions;
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #waiting = new Set<NodeJS.Timeout>();
+  #closed = false;
+
+  constructor(database: DatabaseSync, options: OutboxOptions) {
+    this.#database = database;
+    this.#options = options;
+    database.exec(
+      'CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT',
+    );
+  }
+
+  /** Call inside the transaction of the write. */
+  record(subject: EventSubject, occasion: Occasion): void {
+    const { region, accountId, now } = this.#options;
+    const event: EventBridgeS3Event = {
+      version: '0',
+      id: randomUUID(),
+      'detail-type': subject.kind,
+      source: 'aws.s3',
+      account: accountId,
+      time: now()
+        .toISOString()
+        .replace(/\.\d+Z$/, 'Z'),
+      region,
+      resources: [`arn:aws:s3:::${subject.bucket}`],
+      detail: {
+        version: '0',
+        bucket: { name: subject.bucket },
+        object: subject.object,
+        'request-id': occasion.requestId,
+        requester: occasion.requester,
+        'source-ip-address': occasion.ip,
+        ...(subject.reason && { reason: subject.reason }),
+        ...(subject.deletionType && { 'deletion-type': subject.deletionType }),
+      },
+    };
+    const { lastInsertRowid } = this.#database
+      .prepare('INSERT INTO outbox (event) VALUES (?)')
+      .run(JSON.stringify(event));
+    occasion.pending.push({ id: Number(lastInsertRowid), event });
+  }
+
+  /** Hands events over. One that fails is tried again later: the write it tells about stands. */
+  async handOver(entries: readonly OutboxEntry[]): Promise<void> {
+    await Promise.all(entries.map((entry) => this.#track(this.#attempt(entry))));
+  }
+
+  /** Hands over again what an earlier process left behind. */
+  resume(): void {
+    const rows = this.#database.prepare('SELECT id, event FROM outbox ORDER BY id').all();
+    void this.handOver(rows.map((row) => ({ id: Number(row.id), event: JSON.parse(String(row.event)) })));
+  }
+
+  async #attempt(entry: OutboxEntry): Promise<void> {
+    try {
+      await this.#options.onEvent(entry.event);
+    } catch {
+      // Not lost: it stays in the outbox, and is tried again by this process or the next one.
+      if (this.#closed) return;
+      const timer = setTimeout(() => {
+        this.#waiting.delete(timer);
+        void this.#track(this.#attempt(entry));
+      }, RETRY_MS);
+      timer.unref();
+      this.#waiting.add(timer);
+      return;
+    }
+    this.#database.prepare('DELETE FROM outbox WHERE id = ?').run(entry.id);
+  }
+
+  async #track(attempt: Promise<void>): Promise<void> {
+    this.#underWay.add(attempt);
+    try {
+      await attempt;
+    } finally {
+      this.#underWay.delete(attempt);
+    }
+  }
+
+  /** Waits for what is being handed over. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#waiting) clearTimeout(timer);
+    await Promise.allSettled([...this.#underWay]);
+  }
+}

@@ -1,0 +1,78 @@
+import { type Answer, xmlAnswer } from '../answer.ts';
+import { checksumClaim, readText } from '../body.ts';
+import { malformedXml, S3Error } from '../errors.ts';
+import { bucketOf, checkVersionId, demand, type Exchange, objectArn, targetOf } from '../exchange.ts';
+import type { Removal } from '../store.ts';
+import { nodesOf, parse, textOf, type XmlValue } from '../xml.ts';
+
+const MAX_OBJECTS = 1000;
+
+async function removeOne(
+  exchange: Exchange,
+  bucket: string,
+  key: string,
+  versionId: string | undefined,
+  ifMatch: string | undefined,
+): Promise<Removal> {
+  const version = checkVersionId(versionId);
+  const arn = objectArn(bucket, key);
+  if (version === undefined) demand(exchange, 's3:DeleteObject', arn);
+  else demand(exchange, 's3:DeleteObjectVersion', arn, { 's3:VersionId': version });
+  return exchange.store.remove(bucket, key, version, { ifMatch, ifNoneMatch: undefined }, exchange.occasion);
+}
+
+export async function deleteObject(exchange: Exchange): Promise<Answer> {
+  const { request } = exchange;
+  const { bucket, key } = targetOf(exchange);
+  const removal = await removeOne(
+    exchange,
+    bucket,
+    key,
+    request.query.get('versionId'),
+    request.header('if-match'),
+  );
+  return {
+    status: 204,
+    headers: {
+      ...(removal.versionId !== undefined && { 'x-amz-version-id': removal.versionId }),
+      ...(removal.deleteMarker && { 'x-amz-delete-marker': 'true' }),
+    },
+  };
+}
+
+/** Up to 1000 objects, each with its own outcome. */
+export async function deleteObjects(exchange: Exchange): Promise<Answer> {
+  const { request, identity } = exchange;
+  const { name: bucket } = bucketOf(exchange);
+  if (request.header('content-md5') === undefined && checksumClaim(request) === undefined) {
+    throw new S3Error(
+      'InvalidRequest',
+      'Missing required header for this request: Content-MD5 OR x-amz-checksum-*',
+    );
+  }
+  const root = parse(await readText(request, identity.payload), 'Delete');
+  const nodes = nodesOf(root, 'Object');
+  if (nodes.length === 0 || nodes.length > MAX_OBJECTS) throw malformedXml();
+  const quiet = textOf(root, 'Quiet')?.trim() === 'true';
+
+  const Deleted: XmlValue[] = [];
+  const errors: XmlValue[] = [];
+  for (const node of nodes) {
+    const key = textOf(node, 'Key');
+    if (key === undefined || key === '') throw malformedXml();
+    const versionId = textOf(node, 'VersionId');
+    try {
+      const removal = await removeOne(exchange, bucket, key, versionId, textOf(node, 'ETag'));
+      if (quiet) continue;
+      Deleted.push({
+        Key: key,
+        VersionId: versionId,
+        ...(removal.deleteMarker && { DeleteMarker: true, DeleteMarkerVersionId: removal.versionId }),
+      });
+    } catch (error) {
+      if (!(error instanceof S3Error)) throw error;
+      errors.push({ Key: key, VersionId: versionId, Code: error.code, Message: error.message });
+    }
+  }
+  return xmlAnswer('DeleteResult', { Deleted, Error: errors });
+}

@@ -1,0 +1,127 @@
+import { type Answer, httpDate, quoted } from '../answer.ts';
+import { checksumHeader } from '../checksums.ts';
+import { checkRead } from '../conditions.ts';
+import { notImplemented, S3Error } from '../errors.ts';
+import {
+  checkVersionId,
+  type Exchange,
+  may,
+  objectArn,
+  readable,
+  tagContext,
+  targetOf,
+  versionHeader,
+} from '../exchange.ts';
+import { descriptionHeaders } from '../metadata.ts';
+import type { S3Request } from '../request.ts';
+import { type ObjectVersion, vanished } from '../store.ts';
+
+interface Range {
+  start: number;
+  /** Included. */
+  end: number;
+}
+
+/** The one range asked for. Undefined: the whole object, as for a header that makes no sense or names several. */
+function rangeOf(header: string | undefined, size: number): Range | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '');
+  if (match === null || (match[1] === '' && match[2] === '')) return undefined;
+  const [first, last] = [match[1] ?? '', match[2] ?? ''];
+  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
+  const range =
+    first === ''
+      ? { start: Math.max(0, size - Number(last)), end: size - 1 }
+      : { start: Number(first), end: last === '' ? size - 1 : Math.min(Number(last), size - 1) };
+  if (range.start >= size || (first === '' && Number(last) === 0)) {
+    throw new S3Error('InvalidRange', 'The requested range is not satisfiable', {
+      RangeRequested: header ?? '',
+      ActualObjectSize: String(size),
+    });
+  }
+  return range;
+}
+
+const OVERRIDES = [
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'expires',
+];
+
+/** `response-content-type` and its like, which only signed requests may use. */
+function overrides(request: S3Request, anonymous: boolean): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of OVERRIDES) {
+    const value = request.query.get(`response-${name}`);
+    if (value === undefined) continue;
+    if (anonymous) {
+      throw new S3Error(
+        'InvalidRequest',
+        'Request specific response headers cannot be used for anonymous GET requests.',
+      );
+    }
+    // Header values are bytes: what is beyond Latin-1 goes out as UTF-8, control characters not at all.
+    found[name] = Buffer.from(value.replace(/\p{Cc}/gu, ' '), 'utf8').toString('latin1');
+  }
+  return found;
+}
+
+function headersOf(exchange: Exchange, version: ObjectVersion, whole: boolean): Record<string, string> {
+  const { request } = exchange;
+  const { checksum, tags } = version;
+  const tagging = may(
+    exchange,
+    's3:GetObjectTagging',
+    objectArn(version.bucket, version.key),
+    tagContext('Existing', tags),
+  );
+  return {
+    ...descriptionHeaders(version.description),
+    'accept-ranges': 'bytes',
+    etag: quoted(version.etag),
+    'last-modified': httpDate(version.modified),
+    ...versionHeader(exchange, version),
+    ...(tags.length > 0 && tagging && { 'x-amz-tagging-count': String(tags.length) }),
+    ...(checksum !== undefined &&
+      whole &&
+      request.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED' && {
+        [checksumHeader(checksum.algorithm)]: checksum.value,
+        'x-amz-checksum-type': checksum.type,
+      }),
+  };
+}
+
+/** GET and HEAD of an object: the same answer, HEAD without the body. */
+export async function getObject(exchange: Exchange): Promise<Answer> {
+  const { request, identity, store } = exchange;
+  const { bucket, key } = targetOf(exchange);
+  if (request.query.has('partNumber')) throw notImplemented('partNumber');
+  const versionId = checkVersionId(request.query.get('versionId'));
+  const version = readable(exchange, { bucket, key, versionId }, 'GetObject');
+  const overridden = overrides(request, identity.principal.anonymous);
+  try {
+    checkRead(request, version);
+  } catch (error) {
+    if (!(error instanceof S3Error) || error.code !== 'NotModified') throw error;
+    const { etag, 'last-modified': modified, ...rest } = headersOf(exchange, version, true);
+    const kept = Object.entries(rest).filter(
+      ([name]) => name === 'cache-control' || name === 'expires' || name === 'x-amz-version-id',
+    );
+    return { status: 304, headers: { etag: etag!, 'last-modified': modified!, ...Object.fromEntries(kept) } };
+  }
+  const range = rangeOf(request.header('range'), version.size);
+  const { start, end } = range ?? { start: 0, end: version.size - 1 };
+  const headers = {
+    ...headersOf(exchange, version, range === undefined),
+    ...overridden,
+    'content-length': String(end - start + 1),
+    ...(range && { 'content-range': `bytes ${start}-${end}/${version.size}` }),
+  };
+  const status = range === undefined ? 200 : 206;
+  if (request.method === 'HEAD' || version.size === 0) return { status, headers };
+  const body = await store.read(version, start, end);
+  if (body === undefined) throw vanished(key);
+  return { status, headers, body };
+}

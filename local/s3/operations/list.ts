@@ -1,0 +1,302 @@
+import { type Answer, isoDate, quoted, xmlAnswer } from '../answer.ts';
+import { invalidArgument } from '../errors.ts';
+import { bucketArn, bucketOf, type Context, DEFAULT_ACCOUNT, demand, type Exchange } from '../exchange.ts';
+import { integerParameter, type Query } from '../request.ts';
+import type { ObjectVersion, Store } from '../store.ts';
+import type { XmlValue } from '../xml.ts';
+
+const MAX_KEYS = 1000;
+
+/** Where a listing goes on. */
+interface Position {
+  key: string;
+  /** False: after this key. */
+  inclusive: boolean;
+  /** Of this key, only versions written before this one. */
+  beforeSeq?: number;
+}
+
+interface Page {
+  versions: ObjectVersion[];
+  prefixes: string[];
+  /** The last thing on a page that is not the last page. */
+  end: { version: ObjectVersion } | { prefix: string } | undefined;
+}
+
+/** The smallest text that sorts after everything beginning with `prefix`, in the order of UTF-8; undefined: nothing does. */
+export function successor(prefix: string): string | undefined {
+  const points = [...prefix].map((char) => char.codePointAt(0)!);
+  while (points.length > 0) {
+    const last = points.pop()!;
+    if (last === 0x10ffff) continue;
+    // Surrogates are no characters.
+    points.push(last === 0xd7ff ? 0xe000 : last + 1);
+    return String.fromCodePoint(...points);
+  }
+  return undefined;
+}
+
+interface Question {
+  prefix: string;
+  delimiter: string;
+  max: number;
+}
+
+const isCommonPrefix = (text: string, { prefix, delimiter }: Question) =>
+  delimiter !== '' &&
+  text.startsWith(prefix) &&
+  text.indexOf(delimiter, prefix.length) === text.length - delimiter.length &&
+  text.length > prefix.length;
+
+/** One page. After a common prefix it seeks past all keys below it instead of walking them. */
+function collect(
+  walk: (from: Position) => Iterable<ObjectVersion>,
+  question: Question,
+  start: Position | undefined,
+): Page {
+  const { prefix, delimiter, max } = question;
+  const page: Page = { versions: [], prefixes: [], end: undefined };
+  let last: Page['end'];
+  let from = start;
+  seek: while (from !== undefined && max > 0) {
+    for (const version of walk(from)) {
+      if (page.versions.length + page.prefixes.length === max) {
+        page.end = last;
+        return page;
+      }
+      const at = delimiter === '' ? -1 : version.key.indexOf(delimiter, prefix.length);
+      if (at < 0) {
+        page.versions.push(version);
+        last = { version };
+        continue;
+      }
+      const common = version.key.slice(0, at + delimiter.length);
+      page.prefixes.push(common);
+      last = { prefix: common };
+      const next = successor(common);
+      from = next === undefined ? undefined : { key: next, inclusive: true };
+      continue seek;
+    }
+    break;
+  }
+  return page;
+}
+
+/** The later of where the prefix begins and where the caller wants to go on. */
+function startOf(question: Question, after: Position | undefined): Position {
+  const first: Position = { key: question.prefix, inclusive: true };
+  return after === undefined || Buffer.compare(Buffer.from(after.key), Buffer.from(first.key)) < 0
+    ? first
+    : after;
+}
+
+const afterPrefix = (prefix: string): Position | undefined => {
+  const key = successor(prefix);
+  return key === undefined ? undefined : { key, inclusive: true };
+};
+
+/** Upper bound of keys with the prefix, as a condition and its value. */
+function below(prefix: string): { sql: string; values: string[] } {
+  const bound = prefix === '' ? undefined : successor(prefix);
+  return bound === undefined ? { sql: '', values: [] } : { sql: 'AND key < ?', values: [bound] };
+}
+
+function* walkCurrent(
+  store: Store,
+  bucket: string,
+  prefix: string,
+  from: Position,
+): Generator<ObjectVersion> {
+  const { sql, values } = below(prefix);
+  yield* store.select(
+    `SELECT * FROM versions WHERE bucket = ? AND latest = 1 AND delete_marker = 0
+     AND key ${from.inclusive ? '>=' : '>'} ? ${sql} ORDER BY key`,
+    bucket,
+    from.key,
+    ...values,
+  );
+}
+
+/** Newest versions first, key by key. */
+function* walkVersions(
+  store: Store,
+  bucket: string,
+  prefix: string,
+  from: Position,
+): Generator<ObjectVersion> {
+  if (from.beforeSeq !== undefined) {
+    yield* store.select(
+      'SELECT * FROM versions WHERE bucket = ? AND key = ? AND seq < ? ORDER BY seq DESC',
+      bucket,
+      from.key,
+      from.beforeSeq,
+    );
+  }
+  const { sql, values } = below(prefix);
+  yield* store.select(
+    `SELECT * FROM versions WHERE bucket = ? AND key ${from.inclusive ? '>=' : '>'} ? ${sql} ORDER BY key, seq DESC`,
+    bucket,
+    from.key,
+    ...values,
+  );
+}
+
+/** `encoding-type=url`: like a form field, but `/` and `*` stay. */
+function urlEncode(text: string): string {
+  return encodeURIComponent(text)
+    .replaceAll('%2F', '/')
+    .replaceAll('%20', '+')
+    .replace(/[!'()~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function readQuestion(
+  query: Query,
+): Question & { encodingType: string | undefined; encode: (text: string) => string } {
+  const encodingType = query.get('encoding-type');
+  if (encodingType !== undefined && encodingType !== 'url') {
+    throw invalidArgument('Invalid Encoding Method specified in Request', 'encoding-type', encodingType);
+  }
+  return {
+    prefix: query.get('prefix') ?? '',
+    delimiter: query.get('delimiter') ?? '',
+    max: integerParameter(query, 'max-keys', MAX_KEYS, MAX_KEYS),
+    encodingType,
+    encode: encodingType === undefined ? (text) => text : urlEncode,
+  };
+}
+
+function demandList(exchange: Exchange, action: string, query: Query): string {
+  const { name } = bucketOf(exchange);
+  const context: Context = {};
+  for (const parameter of ['prefix', 'delimiter', 'max-keys']) {
+    const value = query.get(parameter);
+    if (value !== undefined) context[`s3:${parameter}`] = value;
+  }
+  demand(exchange, action, bucketArn(name), context);
+  return name;
+}
+
+/** A token says which key was last, or which common prefix. */
+const writeToken = (end: NonNullable<Page['end']>) =>
+  Buffer.from('prefix' in end ? `p${end.prefix}` : `k${end.version.key}`).toString('base64url');
+
+function readToken(token: string): Position | undefined {
+  const text = Buffer.from(token, 'base64url').toString('utf8');
+  if (text.startsWith('k')) return { key: text.slice(1), inclusive: false };
+  if (text.startsWith('p')) return afterPrefix(text.slice(1));
+  throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token);
+}
+
+const described = (version: ObjectVersion) => ({
+  LastModified: isoDate(version.modified),
+  ETag: quoted(version.etag),
+  ChecksumAlgorithm: version.checksum?.algorithm,
+  ChecksumType: version.checksum?.type,
+  Size: version.size,
+});
+
+const storageClass = (version: ObjectVersion) =>
+  version.description.headers['x-amz-storage-class'] ?? 'STANDARD';
+
+export async function listObjects(exchange: Exchange): Promise<Answer> {
+  const { query } = exchange.request;
+  const bucket = demandList(exchange, 's3:ListBucket', query);
+  const question = readQuestion(query);
+  const { encode } = question;
+  const [startAfter, token] = [query.get('start-after'), query.get('continuation-token')];
+  if (token === '')
+    throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token);
+  const after =
+    token !== undefined ? readToken(token) : startAfter ? { key: startAfter, inclusive: false } : undefined;
+  const finished = token !== undefined && after === undefined;
+  const page = collect(
+    (from) => walkCurrent(exchange.store, bucket, question.prefix, from),
+    question,
+    finished ? undefined : startOf(question, after),
+  );
+  return xmlAnswer('ListBucketResult', {
+    Name: bucket,
+    Prefix: encode(question.prefix),
+    StartAfter: token === undefined && startAfter ? encode(startAfter) : undefined,
+    ContinuationToken: token,
+    NextContinuationToken: page.end && writeToken(page.end),
+    KeyCount: page.versions.length + page.prefixes.length,
+    MaxKeys: question.max,
+    Delimiter: question.delimiter === '' ? undefined : encode(question.delimiter),
+    EncodingType: question.encodingType,
+    IsTruncated: page.end !== undefined,
+    Contents: page.versions.map((version) => ({
+      Key: encode(version.key),
+      ...described(version),
+      StorageClass: storageClass(version),
+    })),
+    CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
+  });
+}
+
+function versionStart(store: Store, bucket: string, question: Question, query: Query): Position | undefined {
+  const [keyMarker, idMarker] = [
+    query.get('key-marker') || undefined,
+    query.get('version-id-marker') || undefined,
+  ];
+  if (idMarker !== undefined && keyMarker === undefined) {
+    throw invalidArgument(
+      'A version-id marker cannot be specified without a key marker.',
+      'version-id-marker',
+      idMarker,
+    );
+  }
+  if (keyMarker === undefined) return startOf(question, undefined);
+  if (isCommonPrefix(keyMarker, question)) return afterPrefix(keyMarker);
+  const marker = idMarker === undefined ? undefined : store.find(bucket, keyMarker, idMarker);
+  const after: Position = { key: keyMarker, inclusive: false };
+  return startOf(question, marker === undefined ? after : { ...after, beforeSeq: marker.seq });
+}
+
+export async function listObjectVersions(exchange: Exchange): Promise<Answer> {
+  const { store, options } = exchange;
+  const { query } = exchange.request;
+  const bucket = demandList(exchange, 's3:ListBucketVersions', query);
+  const question = readQuestion(query);
+  const { encode } = question;
+  const page = collect(
+    (from) => walkVersions(store, bucket, question.prefix, from),
+    question,
+    versionStart(store, bucket, question, query),
+  );
+  const next: { [name: string]: XmlValue } =
+    page.end === undefined
+      ? {}
+      : 'prefix' in page.end
+        ? { NextKeyMarker: encode(page.end.prefix) }
+        : { NextKeyMarker: encode(page.end.version.key), NextVersionIdMarker: page.end.version.versionId };
+  const Owner = { ID: options.accountId ?? DEFAULT_ACCOUNT };
+  const common = (version: ObjectVersion) => ({
+    Key: encode(version.key),
+    VersionId: version.versionId,
+    IsLatest: version.latest,
+  });
+  return xmlAnswer('ListVersionsResult', {
+    Name: bucket,
+    Prefix: encode(question.prefix),
+    KeyMarker: encode(query.get('key-marker') ?? ''),
+    VersionIdMarker: query.get('version-id-marker') ?? '',
+    ...next,
+    MaxKeys: question.max,
+    Delimiter: question.delimiter === '' ? undefined : encode(question.delimiter),
+    EncodingType: question.encodingType,
+    IsTruncated: page.end !== undefined,
+    Version: page.versions
+      .filter((version) => !version.deleteMarker)
+      .map((version) => ({
+        ...common(version),
+        ...described(version),
+        Owner,
+        StorageClass: storageClass(version),
+      })),
+    DeleteMarker: page.versions
+      .filter((version) => version.deleteMarker)
+      .map((version) => ({ ...common(version), LastModified: isoDate(version.modified), Owner })),
+    CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
+  });
+}

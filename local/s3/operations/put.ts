@@ -1,0 +1,54 @@
+import { type Answer, quoted } from '../answer.ts';
+import { openBody } from '../body.ts';
+import { checksumHeader } from '../checksums.ts';
+import { type WriteCondition, writeCondition } from '../conditions.ts';
+import { demand, type Exchange, tagContext, targetOf, versionHeader } from '../exchange.ts';
+import { describe } from '../metadata.ts';
+import type { ObjectVersion } from '../store.ts';
+import { parseTagHeader, type Tags } from '../tags.ts';
+
+/** Headers about the version just written. */
+export function writtenHeaders(exchange: Exchange, version: ObjectVersion): Record<string, string> {
+  const encryption = version.description.headers['x-amz-server-side-encryption'];
+  return {
+    etag: quoted(version.etag),
+    ...versionHeader(exchange, version),
+    ...(encryption !== undefined && { 'x-amz-server-side-encryption': encryption }),
+  };
+}
+
+/** Demands what writing an object needs: tags and `If-Match` each need a permission of their own. */
+export function demandWrite(exchange: Exchange, arn: string, tags: Tags, condition: WriteCondition): void {
+  demand(exchange, 's3:PutObject', arn, tagContext('Request', tags));
+  if (tags.length > 0) demand(exchange, 's3:PutObjectTagging', arn, tagContext('Request', tags));
+  if (condition.ifMatch !== undefined) demand(exchange, 's3:GetObject', arn);
+}
+
+export async function putObject(exchange: Exchange): Promise<Answer> {
+  const { request, identity, store, occasion } = exchange;
+  const { bucket, key, arn } = targetOf(exchange);
+  const tags = parseTagHeader(request.header('x-amz-tagging') ?? '');
+  const condition = writeCondition(request);
+  demandWrite(exchange, arn, tags, condition);
+  const description = describe(request);
+  const body = openBody(request, identity.payload);
+  // Judged again when the object is written; a writer that has lost already need not send its body.
+  store.check(bucket, key, condition);
+
+  const stored = await store.bodies.receive(body.chunks());
+  const { md5, checksum } = body.result();
+  const version = await store.put(
+    { bucket, key, etag: md5, description, checksum, tags, body: stored },
+    condition,
+    occasion,
+    'PutObject',
+  );
+  return {
+    status: 200,
+    headers: {
+      ...writtenHeaders(exchange, version),
+      [checksumHeader(checksum.algorithm)]: checksum.value,
+      'x-amz-checksum-type': checksum.type,
+    },
+  };
+}

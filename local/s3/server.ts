@@ -1,0 +1,170 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { Answer } from './answer.ts';
+import { corsHeaders, preflight } from './cors.ts';
+import { S3Error } from './errors.ts';
+import type { EventBridgeS3Event } from './events.ts';
+import { DEFAULT_ACCOUNT, type Exchange } from './exchange.ts';
+import { parseRequest, requestIds } from './request.ts';
+import { route } from './routes.ts';
+import { authenticate } from './signature.ts';
+import { type BucketSettings, Store } from './store.ts';
+import { Uploads } from './uploads.ts';
+import { errorDocument } from './xml.ts';
+
+export type { EventBridgeS3Event } from './events.ts';
+export type { BucketSettings } from './store.ts';
+
+export interface Principal {
+  arn: string;
+  accountId: string;
+  /** The request carried no credentials. */
+  anonymous: boolean;
+  admin: boolean;
+}
+
+export interface AccessRequest {
+  principal: Principal;
+  /** For instance `s3:GetObject`. */
+  action: string;
+  /** For instance `arn:aws:s3:::bucket/key`. */
+  resource: string;
+  /** Condition keys and their values, for instance `s3:ExistingObjectTag/status`. */
+  context: Record<string, string | string[]>;
+}
+
+export interface S3Options {
+  /** Holds everything; made when missing. */
+  dataDir: string;
+  region: string;
+  /** Owner of the buckets; `000000000000` unless given. */
+  accountId?: string;
+  buckets: readonly BucketSettings[];
+  /** Undefined: there is no such access key. */
+  credentials(accessKeyId: string): { secretAccessKey: string; principal: Principal } | undefined;
+  /** True: allowed. Asked before every operation, for each action it needs. */
+  authorize(request: AccessRequest): boolean;
+  /** Takes an event over durably; the client's answer waits for it. Rejecting has the event handed over again later. */
+  onEvent(event: EventBridgeS3Event): Promise<void>;
+  now?(): Date;
+  /** Pages of these origins may read objects; none unless given. */
+  corsOrigins?: readonly string[];
+  /** Told about errors that are this server's own fault; standard error unless given. */
+  onError?(error: unknown): void;
+}
+
+export interface S3Server {
+  /** Answers one request. Never rejects. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  /** Waits for requests and events under way, then lets go of the folder. */
+  close(): Promise<void>;
+}
+
+function toAnswer(error: unknown, ids: { id: string; hostId: string }, resource: string): Answer {
+  const known =
+    error instanceof S3Error
+      ? error
+      : new S3Error('InternalError', 'We encountered an internal error. Please try again.');
+  const elements = { Resource: resource, ...known.elements, RequestId: ids.id, HostId: ids.hostId };
+  return {
+    status: known.status,
+    headers: { 'content-type': 'application/xml', ...known.headers },
+    body: errorDocument({ Code: known.code, Message: known.message, ...elements }),
+  };
+}
+
+async function send(message: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
+  const { status, headers, body } = answer;
+  if (typeof body === 'string') headers['content-length'] = String(Buffer.byteLength(body));
+  else if (body === undefined && status === 200) headers['content-length'] ??= '0';
+  // A HEAD that failed says nothing of a body.
+  if (message.method === 'HEAD' && status >= 300) delete headers['content-length'];
+  response.writeHead(status, headers);
+  if (body === undefined || message.method === 'HEAD' || typeof body === 'string') {
+    response.end(message.method === 'HEAD' ? undefined : body);
+    if (body !== undefined && typeof body !== 'string') body.destroy();
+    // What is left of the request is read and dropped: a client still sending would not read the answer.
+    message.resume();
+    return;
+  }
+  // A client that goes away in the middle has not asked for anything more.
+  await pipeline(body, response).catch(() => {});
+}
+
+/**
+ * Opens an S3 server on a folder, for the HTTP server of the caller to hand requests to.
+ * Rejects with an Error whose message is a sentence when another process uses the folder.
+ */
+export async function openS3(options: S3Options): Promise<S3Server> {
+  const now = options.now ?? (() => new Date());
+  const onError = options.onError ?? ((error) => console.error('The local S3 server failed:', error));
+  const store = new Store(options.dataDir, options.buckets, {
+    region: options.region,
+    accountId: options.accountId ?? DEFAULT_ACCOUNT,
+    onEvent: options.onEvent,
+    now,
+  });
+  const uploads = new Uploads(store);
+  await store.sweep(uploads.files());
+  store.outbox.resume();
+  const underWay = new Set<Promise<void>>();
+
+  /** authenticate → route → authorize and operate → hand events over */
+  async function respond(message: IncomingMessage, ids: { id: string; hostId: string }): Promise<Answer> {
+    const request = { ...parseRequest(message), ...ids };
+    if (request.method === 'OPTIONS') return preflight(message, options.corsOrigins ?? []);
+    const identity = authenticate(request, options, now());
+    const operation = route(request);
+    const occasion = {
+      requestId: ids.id,
+      requester: identity.principal.accountId,
+      ip: request.ip,
+      pending: [],
+    };
+    const exchange: Exchange = { request, identity, store, uploads, options, occasion };
+    try {
+      return await operation(exchange);
+    } finally {
+      await store.outbox.handOver(occasion.pending);
+    }
+  }
+
+  async function answer(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const ids = requestIds();
+    let reply: Answer;
+    try {
+      reply = await respond(message, ids);
+    } catch (error) {
+      if (!(error instanceof S3Error)) onError(error);
+      reply = toAnswer(error, ids, (message.url ?? '/').split('?')[0]!);
+    }
+    Object.assign(reply.headers, corsHeaders(message, options.corsOrigins ?? []), {
+      server: 'AmazonS3',
+      'x-amz-request-id': ids.id,
+      'x-amz-id-2': ids.hostId,
+    });
+    try {
+      await send(message, response, reply);
+    } catch (error) {
+      onError(error);
+      response.destroy();
+    }
+  }
+
+  return {
+    async handle(message, response) {
+      const work = answer(message, response);
+      underWay.add(work);
+      try {
+        await work;
+      } finally {
+        underWay.delete(work);
+      }
+    },
+    async close() {
+      await Promise.allSettled([...underWay]);
+      await store.outbox.close();
+      store.close();
+    },
+  };
+}

@@ -1,0 +1,489 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import type { Readable } from 'node:stream';
+import { Bodies, readableOf, type StoredBody } from './bodies.ts';
+import type { Checksum } from './checksums.ts';
+import { checkWrite, type WriteCondition } from './conditions.ts';
+import { S3Error } from './errors.ts';
+import {
+  type EventBridgeS3Event,
+  type EventKind,
+  type Occasion,
+  Outbox,
+  type OutboxOptions,
+} from './events.ts';
+import type { Description } from './metadata.ts';
+import type { Tags } from './tags.ts';
+
+/** Version id of what was written while its bucket kept no versions. */
+export const NULL_VERSION = 'null';
+
+export interface BucketSettings {
+  name: string;
+  versioning: boolean;
+  eventBridge: boolean;
+}
+
+export interface ObjectVersion {
+  /** Order of writing, over all buckets. */
+  seq: number;
+  bucket: string;
+  key: string;
+  versionId: string;
+  latest: boolean;
+  deleteMarker: boolean;
+  /** Milliseconds since 1970. */
+  modified: number;
+  size: number;
+  /** Without quotes. */
+  etag: string;
+  description: Description;
+  checksum: Checksum | undefined;
+  tags: Tags;
+  /** Undefined: the body stands in the database. */
+  file: string | undefined;
+}
+
+export interface NewObject {
+  bucket: string;
+  key: string;
+  etag: string;
+  description: Description;
+  checksum: Checksum | undefined;
+  tags: Tags;
+  body: StoredBody;
+}
+
+export interface Removal {
+  versionId: string | undefined;
+  /** A delete marker was made, or one was removed. */
+  deleteMarker: boolean;
+}
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, created INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS versions (
+  seq INTEGER PRIMARY KEY,
+  bucket TEXT NOT NULL,
+  key TEXT NOT NULL,
+  version_id TEXT NOT NULL,
+  latest INTEGER NOT NULL,
+  delete_marker INTEGER NOT NULL,
+  modified INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  etag TEXT NOT NULL,
+  description TEXT NOT NULL,
+  checksum TEXT,
+  tags TEXT NOT NULL,
+  file TEXT
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS version_by_id ON versions (bucket, key, version_id);
+CREATE INDEX IF NOT EXISTS version_by_age ON versions (bucket, key, seq);
+CREATE UNIQUE INDEX IF NOT EXISTS version_latest ON versions (bucket, key) WHERE latest = 1;
+CREATE INDEX IF NOT EXISTS version_current ON versions (bucket, key) WHERE latest = 1 AND delete_marker = 0;
+CREATE TABLE IF NOT EXISTS small_bodies (seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO counter VALUES (1, 0);
+`;
+
+type Row = Record<string, SQLOutputValue>;
+
+function toVersion(row: Row): ObjectVersion {
+  return {
+    seq: Number(row.seq),
+    bucket: String(row.bucket),
+    key: String(row.key),
+    versionId: String(row.version_id),
+    latest: row.latest === 1,
+    deleteMarker: row.delete_marker === 1,
+    modified: Number(row.modified),
+    size: Number(row.size),
+    etag: String(row.etag),
+    description: JSON.parse(String(row.description)) as Description,
+    checksum: row.checksum === null ? undefined : (JSON.parse(String(row.checksum)) as Checksum),
+    tags: JSON.parse(String(row.tags)) as Tags,
+    file: row.file === null ? undefined : String(row.file),
+  };
+}
+
+/**
+ * Objects, their versions and tags: rows in SQLite, larger bodies as files. Each write is one transaction of one
+ * process, so that a condition is judged and its object written with nothing in between, and an event is recorded
+ * with the write it tells about. The journal (WAL) survives the process being killed at any moment.
+ */
+export class Store {
+  readonly database: DatabaseSync;
+  readonly bodies: Bodies;
+  readonly outbox: Outbox;
+  readonly #now: () => Date;
+  readonly #settings: ReadonlyMap<string, BucketSettings>;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Throws an Error with a sentence when another process has the folder open. */
+  constructor(dataDir: string, buckets: readonly BucketSettings[], options: OutboxOptions) {
+    mkdirSync(dataDir, { recursive: true });
+    this.database = openDatabase(join(dataDir, 'objects.sqlite'), dataDir);
+    this.database.exec(SCHEMA);
+    this.bodies = new Bodies(join(dataDir, 'bodies'));
+    this.outbox = new Outbox(this.database, options);
+    this.#now = options.now;
+    this.#settings = new Map(buckets.map((bucket) => [bucket.name, bucket]));
+    for (const { name } of buckets) this.createBucket(name);
+  }
+
+  /** A prepared statement, prepared once. */
+  prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Runs `work` as one transaction: all of it, or nothing. */
+  transaction<T>(work: () => T): T {
+    this.database.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      this.database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  now(): Date {
+    return this.#now();
+  }
+
+  // --- buckets
+
+  /** Undefined: there is none. A bucket that was not configured keeps no versions and sends no events. */
+  bucket(name: string): BucketSettings | undefined {
+    const row = this.prepare('SELECT name FROM buckets WHERE name = ?').get(name);
+    if (row === undefined) return undefined;
+    return this.#settings.get(name) ?? { name, versioning: false, eventBridge: false };
+  }
+
+  buckets(): { name: string; created: number }[] {
+    const rows = this.prepare('SELECT name, created FROM buckets ORDER BY name').all();
+    return rows.map((row) => ({ name: String(row.name), created: Number(row.created) }));
+  }
+
+  /** False if it is there already. */
+  createBucket(name: string): boolean {
+    const { changes } = this.prepare('INSERT OR IGNORE INTO buckets VALUES (?, ?)').run(
+      name,
+      this.#now().getTime(),
+    );
+    return changes === 1;
+  }
+
+  // --- reading
+
+  /** The newest version, which may be a delete marker, or the one named. */
+  find(bucket: string, key: string, versionId?: string): ObjectVersion | undefined {
+    const row =
+      versionId === undefined
+        ? this.prepare('SELECT * FROM versions WHERE bucket = ? AND key = ? AND latest = 1').get(bucket, key)
+        : this.prepare('SELECT * FROM versions WHERE bucket = ? AND key = ? AND version_id = ?').get(
+            bucket,
+            key,
+            versionId,
+          );
+    return row === undefined ? undefined : toVersion(row);
+  }
+
+  /** Versions by a query that selects whole rows. */
+  *select(sql: string, ...values: SQLInputValue[]): Generator<ObjectVersion> {
+    for (const row of this.prepare(sql).iterate(...values)) yield toVersion(row as Row);
+  }
+
+  /** The bytes `[start, end]`, both included, of a version that is not empty. Undefined: it was removed meanwhile. */
+  async read(version: ObjectVersion, start: number, end: number): Promise<Readable | undefined> {
+    if (version.file === undefined) {
+      const row = this.prepare('SELECT bytes FROM small_bodies WHERE seq = ?').get(version.seq);
+      return row === undefined ? undefined : readableOf((row.bytes as Uint8Array).subarray(start, end + 1));
+    }
+    try {
+      return await this.bodies.read(version.file, start, end);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  /** A body of its own with the version's bytes. Undefined: it was removed meanwhile. */
+  async duplicate(version: ObjectVersion): Promise<StoredBody | undefined> {
+    if (version.file === undefined) {
+      const row = this.prepare('SELECT bytes FROM small_bodies WHERE seq = ?').get(version.seq);
+      return row && { size: version.size, file: undefined, bytes: Buffer.from(row.bytes as Uint8Array) };
+    }
+    try {
+      return { size: version.size, file: await this.bodies.duplicate(version.file), bytes: undefined };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  // --- writing
+
+  #next(): number {
+    const row = this.prepare('UPDATE counter SET value = value + 1 RETURNING value').get();
+    return Number(row?.value);
+  }
+
+  /** True where what is written gets a version of its own instead of replacing. */
+  #keepsVersions(bucket: string): boolean {
+    return this.#settings.get(bucket)?.versioning ?? false;
+  }
+
+  #announce(
+    kind: EventKind,
+    version: Pick<ObjectVersion, 'bucket' | 'key' | 'versionId' | 'etag' | 'size'>,
+    occasion: Occasion,
+    more: {
+      seq?: number;
+      reason?: EventBridgeS3Event['detail']['reason'];
+      deletionType?: EventBridgeS3Event['detail']['deletion-type'];
+    } = {},
+  ): void {
+    if (!this.#settings.get(version.bucket)?.eventBridge) return;
+    const { seq, ...rest } = more;
+    this.outbox.record(
+      {
+        kind,
+        bucket: version.bucket,
+        object: {
+          key: version.key,
+          ...(kind === 'Object Created' && { size: version.size }),
+          etag: version.etag,
+          ...(version.versionId !== NULL_VERSION && { 'version-id': version.versionId }),
+          ...(seq !== undefined && { sequencer: seq.toString(16).padStart(18, '0').toUpperCase() }),
+        },
+        ...rest,
+      },
+      occasion,
+    );
+  }
+
+  /** Removes one row and tells which file is then nobody's. */
+  #drop(version: ObjectVersion): string | undefined {
+    this.prepare('DELETE FROM versions WHERE seq = ?').run(version.seq);
+    if (version.file === undefined) this.prepare('DELETE FROM small_bodies WHERE seq = ?').run(version.seq);
+    return version.file;
+  }
+
+  #insert(version: ObjectVersion, bytes: Buffer | undefined): void {
+    this.prepare('UPDATE versions SET latest = 0 WHERE bucket = ? AND key = ? AND latest = 1').run(
+      version.bucket,
+      version.key,
+    );
+    this.prepare('INSERT INTO versions VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)').run(
+      version.seq,
+      version.bucket,
+      version.key,
+      version.versionId,
+      version.deleteMarker ? 1 : 0,
+      version.modified,
+      version.size,
+      version.etag,
+      JSON.stringify(version.description),
+      version.checksum === undefined ? null : JSON.stringify(version.checksum),
+      JSON.stringify(version.tags),
+      version.file ?? null,
+    );
+    if (bytes !== undefined) this.prepare('INSERT INTO small_bodies VALUES (?, ?)').run(version.seq, bytes);
+  }
+
+  /** Throws what a write under this condition would throw now. */
+  check(bucket: string, key: string, condition: WriteCondition): void {
+    const current = this.find(bucket, key);
+    checkWrite(condition, current?.deleteMarker ? undefined : current, key);
+  }
+
+  /**
+   * Makes the object, if the condition holds. On any error its body is removed.
+   * @param also further writes of the same transaction
+   */
+  async put(
+    object: NewObject,
+    condition: WriteCondition,
+    occasion: Occasion,
+    reason: NonNullable<EventBridgeS3Event['detail']['reason']>,
+    also: () => void = () => {},
+  ): Promise<ObjectVersion> {
+    let orphan: string | undefined;
+    let written: ObjectVersion;
+    try {
+      written = this.transaction(() => {
+        this.check(object.bucket, object.key, condition);
+        const seq = this.#next();
+        const keeps = this.#keepsVersions(object.bucket);
+        const replaced = keeps ? undefined : this.find(object.bucket, object.key, NULL_VERSION);
+        if (replaced !== undefined) orphan = this.#drop(replaced);
+        const version: ObjectVersion = {
+          seq,
+          bucket: object.bucket,
+          key: object.key,
+          versionId: keeps ? newVersionId() : NULL_VERSION,
+          latest: true,
+          deleteMarker: false,
+          modified: this.#now().getTime(),
+          size: object.body.size,
+          etag: object.etag,
+          description: object.description,
+          checksum: object.checksum,
+          tags: object.tags,
+          file: object.body.file,
+        };
+        this.#insert(version, object.body.bytes);
+        also();
+        this.#announce('Object Created', version, occasion, { seq, reason });
+        return version;
+      });
+    } catch (error) {
+      await this.bodies.remove(object.body.file);
+      throw error;
+    }
+    await this.bodies.remove(orphan);
+    return written;
+  }
+
+  /** Without a version id: removes the object, or hides it under a delete marker where versions are kept. */
+  async remove(
+    bucket: string,
+    key: string,
+    versionId: string | undefined,
+    condition: WriteCondition,
+    occasion: Occasion,
+  ): Promise<Removal> {
+    let orphan: string | undefined;
+    const removal = this.transaction((): Removal => {
+      if (condition.ifMatch !== undefined) {
+        const target = this.find(bucket, key, versionId);
+        checkWrite(condition, target?.deleteMarker ? undefined : target, key);
+      }
+      const seq = this.#next();
+      if (versionId !== undefined) {
+        const version = this.find(bucket, key, versionId);
+        if (version === undefined) return { versionId, deleteMarker: false };
+        orphan = this.#drop(version);
+        if (version.latest) this.#promote(bucket, key);
+        this.#announce('Object Deleted', version, occasion, {
+          seq,
+          reason: 'DeleteObject',
+          deletionType: 'Permanently Deleted',
+        });
+        return { versionId, deleteMarker: version.deleteMarker };
+      }
+
+      const keeps = this.#keepsVersions(bucket);
+      if (!keeps) {
+        const version = this.find(bucket, key, NULL_VERSION);
+        if (version !== undefined) orphan = this.#drop(version);
+        // Versions from a time when the bucket kept them stay hidden, as in a bucket with versioning suspended.
+        const older = this.prepare('SELECT 1 FROM versions WHERE bucket = ? AND key = ? LIMIT 1').get(
+          bucket,
+          key,
+        );
+        if (older === undefined) {
+          if (version !== undefined) {
+            this.#announce('Object Deleted', version, occasion, {
+              seq,
+              reason: 'DeleteObject',
+              deletionType: 'Permanently Deleted',
+            });
+          }
+          return { versionId: undefined, deleteMarker: false };
+        }
+      }
+      const marker: ObjectVersion = {
+        seq,
+        bucket,
+        key,
+        versionId: keeps ? newVersionId() : NULL_VERSION,
+        latest: true,
+        deleteMarker: true,
+        modified: this.#now().getTime(),
+        size: 0,
+        etag: 'd41d8cd98f00b204e9800998ecf8427e',
+        description: { headers: {}, metadata: {} },
+        checksum: undefined,
+        tags: [],
+        file: undefined,
+      };
+      this.#insert(marker, undefined);
+      this.#announce('Object Deleted', marker, occasion, {
+        seq,
+        reason: 'DeleteObject',
+        deletionType: 'Delete Marker Created',
+      });
+      return { versionId: marker.versionId, deleteMarker: true };
+    });
+    await this.bodies.remove(orphan);
+    return removal;
+  }
+
+  #promote(bucket: string, key: string): void {
+    this.prepare(
+      'UPDATE versions SET latest = 1 WHERE seq = (SELECT max(seq) FROM versions WHERE bucket = ? AND key = ?)',
+    ).run(bucket, key);
+  }
+
+  /** Replaces the tags of a version; false if it is gone. */
+  setTags(version: ObjectVersion, tags: Tags, occasion: Occasion): boolean {
+    return this.transaction(() => {
+      const { changes } = this.prepare('UPDATE versions SET tags = ? WHERE seq = ?').run(
+        JSON.stringify(tags),
+        version.seq,
+      );
+      if (changes === 0) return false;
+      this.#announce(tags.length > 0 ? 'Object Tags Added' : 'Object Tags Deleted', version, occasion);
+      return true;
+    });
+  }
+
+  /** Removes what a killed process left half-written. `others` are files that belong to uploads under way. */
+  async sweep(others: Iterable<string>): Promise<void> {
+    const rows = this.database.prepare('SELECT file FROM versions WHERE file IS NOT NULL').all();
+    await this.bodies.sweep(new Set([...rows.map((row) => String(row.file)), ...others]));
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}
+
+/** Opaque, URL-ready and 32 characters long, as S3's are. */
+function newVersionId(): string {
+  return randomBytes(24).toString('base64url').replaceAll('-', '.');
+}
+
+function openDatabase(file: string, dataDir: string): DatabaseSync {
+  const database = new DatabaseSync(file);
+  try {
+    // Exclusive: a second server on the same folder would sweep the first one's uploads.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    database.exec('BEGIN EXCLUSIVE; COMMIT');
+  } catch (error) {
+    database.close();
+    if (/locked|busy/i.test(String(error))) {
+      throw new Error(
+        `Another process is using the S3 data in ${dataDir}. Stop it, or choose another data folder.`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+  return database;
+}
+
+/** Thrown when an object went away between being found and being read. */
+export const vanished = (key: string) =>
+  new S3Error('NoSuchKey', 'The specified key does not exist.', { Key: key });
