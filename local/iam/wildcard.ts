@@ -40,6 +40,7 @@ export function matchesArn(pattern: string, arn: string): boolean {
   if (pattern === '*') return true;
   const wanted = arnParts(pattern);
   const actual = arnParts(arn);
-  if (wanted === undefined || actual === undefined) return matchesWildcard(pattern, arn);
+  // IAM refuses policies with a malformed ARN, so such a pattern matches nothing.
+  if (wanted === undefined || actual === undefined) return false;
   return wanted.every((piece, index) => matchesWildcard(piece, actual[index] ?? ''));
 }

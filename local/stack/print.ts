@@ -37,7 +37,7 @@ export async function printStack(root: string, stage: string, cacheDir: string):
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     throw new Error(
-      `serverless.yml cannot be read, so the local cloud cannot know what to run. "npx serverless print --stage ${stage}" says:\n${(stderr || stdout || String(error)).trim()}`,
+      `serverless.yml cannot be read, so the local cloud cannot know what to run. "npx serverless print --stage ${stage}" says:\n${`${stdout}\n${stderr}`.trim() || String(error)}`,
     );
   }
   const parsed = JSON.parse(printed.slice(printed.indexOf('{'))) as unknown;
