@@ -1,0 +1,84 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import Table from 'cli-table3';
+
+/** A value that is held against its limit. */
+export interface Budget {
+  what: string;
+  value: number;
+  /** The largest value allowed. */
+  most?: number;
+  /** The smallest value allowed. */
+  least?: number;
+}
+
+export interface Section {
+  heading: string;
+  columns: string[];
+  rows: (string | number)[][];
+}
+
+/** What a benchmark found. */
+export interface Report {
+  sections: Section[];
+  budgets: Budget[];
+  /** What a reader must know to read the numbers rightly. */
+  notes?: string[];
+}
+
+export interface Benchmark {
+  name: string;
+  /** Number of the figure in docs/performance.md. */
+  figure: number;
+  title: string;
+  /** @param progress told what is being done, for people who wait */
+  run(progress: (text: string) => void): Promise<Report>;
+}
+
+const RESULTS = path.join(import.meta.dirname, 'results');
+const PLAIN = { style: { head: [], border: [] } };
+
+const isMet = ({ value, most, least }: Budget) =>
+  Number.isFinite(value) && (most === undefined || value <= most) && (least === undefined || value >= least);
+
+/** Prints a report, keeps it under `bench/results/`, and tells whether every budget is met. */
+export async function publish(benchmark: Benchmark, report: Report, seconds: number): Promise<boolean> {
+  console.log(`\n${benchmark.figure}. ${benchmark.title}`);
+  for (const { heading, columns, rows } of report.sections) {
+    const table = new Table({
+      head: columns,
+      colAligns: columns.map((_, i) => (i === 0 ? 'left' : 'right')),
+      ...PLAIN,
+    });
+    table.push(...rows);
+    console.log(`${heading}\n${table.toString()}`);
+  }
+  for (const note of report.notes ?? []) console.log(`  ${note}`);
+  for (const budget of report.budgets) {
+    const limit = budget.most === undefined ? `at least ${budget.least}` : `at most ${budget.most}`;
+    console.log(`  ${isMet(budget) ? 'met   ' : 'MISSED'} ${budget.what}: ${budget.value} (${limit})`);
+  }
+  const record = {
+    name: benchmark.name,
+    figure: benchmark.figure,
+    title: benchmark.title,
+    at: new Date().toISOString(),
+    seconds: Math.round(seconds),
+    machine: {
+      node: process.version,
+      cpu: os.cpus()[0]?.model,
+      cores: os.availableParallelism(),
+      memoryMb: Math.round(os.totalmem() / 2 ** 20),
+      platform: `${os.platform()} ${os.arch()}`,
+    },
+    ...report,
+    budgets: report.budgets.map((budget) => ({ ...budget, met: isMet(budget) })),
+  };
+  await mkdir(RESULTS, { recursive: true });
+  await writeFile(path.join(RESULTS, `${benchmark.name}.json`), `${JSON.stringify(record, null, 2)}\n`);
+  return report.budgets.every(isMet);
+}
+
+/** A number with so many decimals, as a number. */
+export const round = (value: number, decimals = 0): number => Number(value.toFixed(decimals));
