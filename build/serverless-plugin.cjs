@@ -1,11 +1,133 @@
-/** Bundles the functions before Serverless looks at them. CommonJS, because Serverless loads plugins with require. */
-module.exports = class BundleFunctions {
-  constructor(serverless, options) {
-    this.hooks = { 'before:invoke:local:invoke': () => this.bundle([options.function]) };
+/**
+ * Packages the functions for `package`, `deploy`, `deploy function` and `invoke local`, gives `invoke local` the
+ * role's credentials, and uploads the site after `deploy`. CommonJS, because Serverless loads plugins with require.
+ */
+const path = require('node:path');
+
+/** Where the local cloud listens. */
+const LOCAL_ENDPOINT = 'http://127.0.0.1:4566';
+const SITE = 'web';
+
+module.exports = class Pipeline {
+  constructor(serverless, options, { log, progress }) {
+    this.serverless = serverless;
+    this.options = options;
+    this.log = log;
+    this.progress = progress;
+    this.provider = serverless.getProvider('aws');
+    this.commands = {
+      site: { usage: 'Upload the site and invalidate what changed', lifecycleEvents: ['upload'] },
+    };
+    this.hooks = {
+      'before:package:createDeploymentArtifacts': () => this.package(serverless.service.getAllFunctions()),
+      'before:package:function:package': () => this.package([options.function]),
+      'before:invoke:local:invoke': () => this.prepareInvocation(options.function),
+      'after:deploy:deploy': () => this.uploadSite(),
+      'site:upload': () => this.uploadSite(),
+      'before:remove:remove': () => this.emptySite(),
+    };
   }
 
-  async bundle(only) {
+  async package(names) {
+    const { packageFunctions } = await import('./package.ts');
+    const archives = await packageFunctions(path.join(this.serverless.serviceDir, '.build'), names);
+    for (const name of names) {
+      const definition = this.serverless.service.getFunction(name);
+      definition.package = { ...definition.package, artifact: archives[name] };
+    }
+  }
+
+  /**
+   * A function that is invoked here has what it would have as a Lambda: its bundle, its role's credentials and
+   * nothing of the developer's. Only the local stage: elsewhere it would act on a deployed pipeline from a laptop.
+   */
+  async prepareInvocation(name) {
+    const stage = this.provider.getStage();
+    if (stage !== 'local')
+      throw new this.serverless.classes.Error(
+        `"invoke local" works on the local cloud only, not on the stage "${stage}". Leave --stage away, or use "serverless invoke" to run the deployed function.`,
+      );
     const { bundleFunctions } = await import('./bundle.ts');
-    await bundleFunctions('.build/functions', only);
+    await bundleFunctions(path.join(this.serverless.serviceDir, '.build/functions'), [name]);
+    this.options.functionObj.handler = `.build/functions/${name}.handler`;
+    process.setSourceMapsEnabled(true);
+    for (const variable of Object.keys(process.env))
+      if (variable.startsWith('AWS_')) delete process.env[variable];
+    const { functionObj } = this.options;
+    Object.assign(process.env, {
+      AWS_REGION: this.provider.getRegion(),
+      AWS_ACCESS_KEY_ID: `LOCAL${name.toUpperCase()}`,
+      AWS_SECRET_ACCESS_KEY: `local-${name}`,
+      AWS_ENDPOINT_URL: LOCAL_ENDPOINT,
+      AWS_LAMBDA_FUNCTION_NAME: functionObj.name,
+      AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(functionObj.memorySize),
+    });
+  }
+
+  async uploadSite() {
+    const { readSite, planUpload } = await import('./site.ts');
+    const outputs = await this.outputs();
+    const Bucket = outputs.SiteBucketName;
+    const files = await readSite(path.join(this.serverless.serviceDir, SITE)).catch((error) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    if (!Bucket || files.length === 0) return;
+    const changes = planUpload(files, await this.etags(Bucket));
+    for (const { key, body, contentType, cacheControl } of changes.put)
+      await this.provider.request('S3', 'putObject', {
+        Bucket,
+        Key: key,
+        Body: body,
+        ContentType: contentType,
+        CacheControl: cacheControl,
+      });
+    for (const Key of changes.delete) await this.provider.request('S3', 'deleteObject', { Bucket, Key });
+    if (outputs.SiteDistributionId && changes.invalidate.length > 0)
+      await this.provider.request('CloudFront', 'createInvalidation', {
+        DistributionId: outputs.SiteDistributionId,
+        InvalidationBatch: {
+          CallerReference: String(Date.now()),
+          Paths: { Quantity: changes.invalidate.length, Items: changes.invalidate },
+        },
+      });
+    this.log.notice(
+      `Site: ${changes.put.length} of ${files.length} files uploaded, ${changes.delete.length} removed` +
+        (outputs.SiteUrl ? `, at ${outputs.SiteUrl}` : ''),
+    );
+  }
+
+  /** A bucket is only removed empty. This one holds nothing that is not in the repository. */
+  async emptySite() {
+    const { SiteBucketName: Bucket } = await this.outputs().catch(() => ({}));
+    if (!Bucket) return;
+    for (;;) {
+      const { Versions = [], DeleteMarkers = [] } = await this.provider.request('S3', 'listObjectVersions', {
+        Bucket,
+      });
+      const Objects = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }));
+      if (Objects.length === 0) return;
+      await this.provider.request('S3', 'deleteObjects', { Bucket, Delete: { Objects, Quiet: true } });
+    }
+  }
+
+  async outputs() {
+    const { Stacks } = await this.provider.request('CloudFormation', 'describeStacks', {
+      StackName: this.provider.naming.getStackName(),
+    });
+    const outputs = Stacks[0].Outputs ?? [];
+    return Object.fromEntries(outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
+  }
+
+  async etags(Bucket) {
+    const etags = new Map();
+    let ContinuationToken;
+    do {
+      const page = await this.provider.request('S3', 'listObjectsV2', { Bucket, ContinuationToken });
+      for (const { Key, ETag } of page.Contents ?? []) etags.set(Key, ETag);
+      ContinuationToken = page.NextContinuationToken;
+    } while (ContinuationToken);
+    return etags;
   }
 };
