@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { createCanvas, GlobalFonts, loadImage } from '@napi-rs/canvas';
 import { Draw } from '../../local/replicate/draw.ts';
 import { MODELS } from '../../local/replicate/models.ts';
@@ -115,6 +116,10 @@ describe('pictures', () => {
     expect(whole.length).toBe(size);
     expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(256 * 1024);
     expect(await loadImage(whole)).toMatchObject({ width: 512, height: 640 });
+    const filler = whole.indexOf('siMu');
+    const end = filler + 4 + whole.readUInt32BE(filler - 4);
+    expect(whole.readUInt32BE(end)).toBe(crc32(whole.subarray(filler, end)));
+    expect(end + 16).toBe(whole.length);
     expect(whole.toString('latin1', whole.length - 8, whole.length - 4)).toBe('IEND');
   });
 });

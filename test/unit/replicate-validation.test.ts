@@ -210,6 +210,11 @@ describe('the rate limits', () => {
     expect(taken).toBeLessThanOrEqual(610);
   });
 
+  it('let no more through at once after a quiet hour than after a quiet second', () => {
+    const limits = new RateLimits(600, 0);
+    expect(take(limits, 3_600_000, 100, 50)).toBe(10);
+  });
+
   it('say in the body and in words how long to wait', () => {
     const limits = new RateLimits(6, 0);
     limits.create(0, 100);
@@ -231,6 +236,7 @@ describe('the rate limits', () => {
     const limits = new RateLimits(600, 100_000);
     take(limits, 100_000, 100, 10);
     expect(take(limits, 0, 100, 10)).toBe(0);
+    expect(take(limits, 200, 100, 10)).toBe(2);
   });
 });
 
