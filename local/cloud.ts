@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { createAwsJson } from './aws-json.ts';
 import { prepareBundles } from './bundles.ts';
@@ -17,8 +17,9 @@ import { createOriginMap, type Endpoints, localEnvironment } from './origins.ts'
 import { createQueueService } from './queue/service.ts';
 import { openQueueStore, type QueueStore } from './queue/store.ts';
 import { openStandIn, type StandIn } from './replicate/server.ts';
+import type { Wires } from './replicate/wires.ts';
 import { openS3 } from './s3/server.ts';
-import { seedSecrets } from './secrets.ts';
+import { type LocalSecrets, seedSecrets } from './secrets.ts';
 import { openParameterStore, type ParameterStore } from './ssm.ts';
 import type { FunctionModel, StackModel } from './stack/model.ts';
 import { printStack } from './stack/print.ts';
@@ -27,6 +28,7 @@ import { readStack } from './stack/read.ts';
 /** The account that AWS emulators use; nobody owns it. */
 const ACCOUNT = '000000000000';
 const STAGE = 'local';
+const QUEUE_FILE = 'queue.sqlite';
 const IDLE_PROCESS_MS = 60_000;
 
 export interface Ports {
@@ -44,8 +46,10 @@ export interface CloudOptions {
   ports?: Partial<Ports>;
   /** The stand-in's typical time of a prediction, in seconds. */
   predictionSeconds?: number;
+  /** What the stand-in's webhooks, answers and downloads go through: faults, in tests. */
+  wires?: Wires;
   /** Opened in place of the stand-in, on the Replicate port. */
-  replicate?: (stack: StackModel) => Promise<Replacement>;
+  replicate?: (stack: StackModel, secrets: LocalSecrets) => Promise<Replacement>;
   /** Waits before the retries of an asynchronous event; AWS takes one and two minutes. */
   retryDelaysMs?: readonly number[];
   /** Most processes of one function. */
@@ -63,12 +67,12 @@ export interface Replacement {
   handle: Parameters<Listener['serve']>[0];
   /** Environment of functions that differs from the local stage's. */
   environment: Record<string, string>;
-  /** Secret of the webhooks, when they come from outside. */
-  webhookSecret?: string;
   close(): Promise<void>;
 }
 
 export interface Cloud {
+  /** True when the data folder held nothing yet. */
+  firstStart: boolean;
   endpoints: Endpoints;
   stack: StackModel;
   queues: QueueStore;
@@ -108,7 +112,7 @@ function openDataDir(dataDir: string): void {
 
 function openQueues(dataDir: string): QueueStore {
   try {
-    return openQueueStore(path.join(dataDir, 'queue.sqlite'));
+    return openQueueStore(path.join(dataDir, QUEUE_FILE));
   } catch (error) {
     const { errcode, message } = error as Error & { errcode?: number };
     // SQLite's primary result codes: 5 busy; 8, 10, 14 not writable.
@@ -147,6 +151,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { dataDir, ports } = options;
   const warn = options.warn ?? ((message: string) => console.warn(message));
   openDataDir(dataDir);
+  const firstStart = !existsSync(path.join(dataDir, QUEUE_FILE));
 
   // In the order of closing: functions end before the services they call, and stores last.
   const closing: Record<'functions' | 'listeners' | 'services' | 'stores', Close[]> = {
@@ -191,20 +196,23 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const parameters = openParameterStore(path.join(dataDir, 'parameters.json'), stack.region, ACCOUNT);
     const secrets = seedSecrets(stack, parameters);
 
-    const replacement = await options.replicate?.(stack);
+    const replacement = await options.replicate?.(stack, secrets);
     let standIn: StandIn | undefined;
     if (replacement === undefined) {
       const { replicateToken: token, webhookSecret } = secrets;
       const declaredRate = stack.functions.find(({ key }) => key === 'dispatch')?.environment
         .CREATES_PER_MINUTE;
-      standIn = await openStandIn({
-        dataDir: path.join(dataDir, 'replicate'),
-        baseUrl: endpoints.replicate,
-        token,
-        webhookSecret,
-        createsPerMinute: Number(declaredRate ?? 600),
-        seconds: options.predictionSeconds ?? 2,
-      });
+      standIn = await openStandIn(
+        {
+          dataDir: path.join(dataDir, 'replicate'),
+          baseUrl: endpoints.replicate,
+          token,
+          webhookSecret,
+          createsPerMinute: Number(declaredRate ?? 600),
+          seconds: options.predictionSeconds ?? 2,
+        },
+        options.wires,
+      );
       closing.services.push(standIn.close);
       listeners.replicate.serve(standIn.handle);
     } else {
@@ -312,6 +320,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 
     const consumed = new Set(stack.queueSources.map(({ queue }) => queue));
     return {
+      firstStart,
       endpoints,
       stack,
       queues,
