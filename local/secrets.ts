@@ -11,6 +11,11 @@ export interface LocalSecrets {
   webhookSecret: string;
 }
 
+/** Replaces the secret that webhooks are checked with, when they come from the real Replicate. */
+export function setWebhookSecret(stack: StackModel, parameters: ParameterStore, secret: string): void {
+  parameters.put(parameterName(stack, 'WEBHOOK_SECRETS_PARAMETER'), secret);
+}
+
 /** Name of the parameter that functions read through this environment variable. */
 function parameterName(stack: StackModel, variable: string): string {
   for (const { environment } of stack.functions) {

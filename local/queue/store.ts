@@ -117,7 +117,9 @@ const md5 = (text: string) => createHash('md5').update(text).digest('hex');
  */
 export function openQueueStore(file: string, now: () => number = Date.now): QueueStore {
   const database = new DatabaseSync(file);
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  // Exclusive: a second cloud on the same folder is refused instead of sharing messages with this one. The lock ends
+  // with the process, however that ends.
+  database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
   database.exec(SCHEMA);
   // Whoever held a message when the last process ended is gone. Ending this machine is no failure of the receiver, so
   // the message is visible at once and that receive does not count towards its dead-letter queue.

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are the placeholders of AWS documents, in plain strings
 import { type AccessQuestion, evaluate } from '../../local/iam/evaluate.ts';
 import type { PolicyDocument, Statement } from '../../local/iam/policy.ts';
 import { matchesArn, matchesWildcard } from '../../local/iam/wildcard.ts';

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are the placeholders of AWS documents, in plain strings
 import { createResolver, type Template } from '../../local/stack/intrinsics.ts';
 import { rateSeconds, readStack } from '../../local/stack/read.ts';
 

@@ -1,0 +1,176 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { CommanderError } from 'commander';
+import { type Cloud, type CloudOptions, startCloud } from './cloud.ts';
+import { runDemo } from './demo.ts';
+import { LocalError } from './local-error.ts';
+import { parseStartOptions, type StartOptions } from './options.ts';
+import { openRealReplicate, type RealReplicate } from './real-replicate.ts';
+import { LOCAL_TOKENS, setWebhookSecret } from './secrets.ts';
+
+/** What starts leave in a data folder; `--fresh` removes these and nothing else that may lie beside them. */
+const LEFTOVERS = [
+  's3',
+  'replicate',
+  'logs',
+  'queue.sqlite',
+  'queue.sqlite-wal',
+  'queue.sqlite-shm',
+  'parameters.json',
+];
+
+/** What a picture costs at list prices, from the cheapest models that Replicate offers to the dearest usual ones. */
+const PRICE_PER_PREDICTION = { low: 0.003, high: 0.08 };
+
+const interactive = () =>
+  process.stdin.isTTY === true && process.stdout.isTTY === true && process.env.CI === undefined;
+
+/**
+ * Asks before anything can be spent.
+ * @returns the token to spend with
+ * @throws LocalError without a token, or without a yes
+ */
+async function confirmSpending(options: StartOptions): Promise<string> {
+  const token = process.env.REPLICATE_API_TOKEN;
+  if (!token) {
+    throw new LocalError(
+      '--replicate=real needs a token of replicate.com: set REPLICATE_API_TOKEN (https://replicate.com/account/api-tokens).',
+    );
+  }
+  const { maxPredictions } = options;
+  const [low, high] = [PRICE_PER_PREDICTION.low, PRICE_PER_PREDICTION.high].map((price) =>
+    (price * maxPredictions).toFixed(2),
+  );
+  console.log(
+    `Real pictures cost real money: at most ${maxPredictions} predictions (--max-predictions), about $${low} to $${high} at usual prices.`,
+  );
+  if (options.yes) return token;
+  if (!interactive()) throw new LocalError('Nobody can be asked here. Add --yes to agree to that.');
+  const prompt = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await prompt.question('Go on? [y/N] ').finally(() => prompt.close());
+  if (!/^y(es)?$/i.test(answer.trim())) throw new LocalError('Nothing was started and nothing was spent.');
+  return token;
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of LEFTOVERS) await rm(path.join(folder, name), { recursive: true, force: true });
+}
+
+function describe(cloud: Cloud, options: StartOptions, seconds: number): string {
+  const { endpoints, stack } = cloud;
+  const images = stack.buckets.find(({ eventBridge }) => eventBridge)?.name ?? '';
+  const api = endpoints.api.replace('127.0.0.1', 'localhost');
+  const real = options.replicate === 'real';
+  return `
+The pipeline runs on this machine, ready after ${seconds.toFixed(1)} s.
+
+  API and page      ${api}   (token: ${LOCAL_TOKENS.audit}; to look only: ${LOCAL_TOKENS.read})
+  S3, SQS and SSM   ${endpoints.aws}   (access key and secret: local)
+  Replicate         ${real ? 'the real one, through' : 'a stand-in at'} ${endpoints.replicate}
+  Data and logs     ${options.data}
+
+Try next, in another terminal:
+
+  npm run audit -- events/audits/occupations.json
+  curl -s ${api}/api/audits -H 'Authorization: Bearer ${LOCAL_TOKENS.audit}' -H 'Content-Type: application/json' \\
+    -d '{"prompts": ["a photo of a doctor"], "models": ["${real ? 'black-forest-labs/flux-schnell' : 'simulated/portrait'}"], "samples": 2}'
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws s3 ls --recursive s3://${images}/ --endpoint-url ${endpoints.aws}
+  npx serverless invoke local --function tag --path events/tag.json
+
+Ctrl-C ends it; what it holds is kept for the next start.`;
+}
+
+async function startReal(
+  options: StartOptions,
+  token: string,
+): Promise<Pick<CloudOptions, 'replicate'> & { guard(): RealReplicate | undefined }> {
+  let guard: RealReplicate | undefined;
+  return {
+    guard: () => guard,
+    async replicate(stack, secrets) {
+      guard = openRealReplicate({
+        token,
+        localToken: secrets.replicateToken,
+        maxPredictions: options.maxPredictions,
+        publicUrl: options.publicUrl,
+        stack,
+        onCreate: (count) =>
+          console.log(`Replicate: prediction ${count} of at most ${options.maxPredictions}.`),
+      });
+      return guard;
+    },
+  };
+}
+
+async function demonstrate(cloud: Cloud, signal: AbortSignal): Promise<void> {
+  console.log('\nThis is a first start, so a small demo audit is on its way (--no-demo leaves it out) …');
+  try {
+    const outcome = await runDemo(cloud, signal);
+    if (outcome === undefined) return;
+    const { id, pictures } = outcome;
+    console.log(
+      `The demo audit ${id} is finished: ${pictures} pictures, stored, judged and backed up. See ${cloud.endpoints.api.replace('127.0.0.1', 'localhost')}/`,
+    );
+  } catch (error) {
+    console.error(
+      `The demo audit failed: ${error instanceof Error ? error.message : String(error)}. The logs are in the data folder.`,
+    );
+  }
+}
+
+async function run(options: StartOptions): Promise<void> {
+  const started = performance.now();
+  const real =
+    options.replicate === 'real' ? await startReal(options, await confirmSpending(options)) : undefined;
+  if (options.fresh) await removeLeftovers(options.data);
+
+  const stopping = new AbortController();
+  const starting = startCloud({
+    dataDir: options.data,
+    ports: { api: options.portApi, aws: options.portAws, replicate: options.portReplicate },
+    predictionSeconds: options.seconds,
+    ...(real === undefined ? {} : { replicate: real.replicate }),
+  });
+  let asked = false;
+  const stop = async () => {
+    if (asked) process.exit(130);
+    asked = true;
+    stopping.abort();
+    console.log('\nStopping; once more ends it at once.');
+    const cloud = await starting.catch(() => undefined);
+    await cloud?.stop();
+    process.exit(0);
+  };
+  process.on('SIGINT', () => void stop());
+  process.on('SIGTERM', () => void stop());
+
+  const cloud = await starting;
+  if (real !== undefined && options.publicUrl !== undefined) {
+    const secret = await real.guard()?.fetchWebhookSecret();
+    if (secret !== undefined) setWebhookSecret(cloud.stack, cloud.parameters, secret);
+  }
+  console.log(describe(cloud, options, (performance.now() - started) / 1000));
+  if (real !== undefined && options.publicUrl === undefined) {
+    console.log(
+      '\nReplicate cannot reach this machine without --public-url, so results are asked for every minute instead.',
+    );
+  }
+  const wanted = options.demo ?? (cloud.firstStart && interactive());
+  if (wanted && real === undefined) void demonstrate(cloud, stopping.signal);
+}
+
+/** `npm start`: what a person can mend ends with a sentence and status 1, everything else is a fault with its trace. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    await run(parseStartOptions(args));
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.code === 'excess') console.error(error.message);
+      process.exit(error.exitCode);
+    }
+    if (error instanceof LocalError) console.error(error.message);
+    else console.error('The local cloud cannot start, which is a fault in it:', error);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,106 @@
+import path from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+
+export interface StartOptions {
+  portApi: number;
+  portAws: number;
+  portReplicate: number;
+  data: string;
+  fresh: boolean;
+  replicate: 'simulated' | 'real';
+  maxPredictions: number;
+  /** Typical time of a simulated prediction. */
+  seconds: number;
+  publicUrl: string | undefined;
+  yes: boolean;
+  /** Undefined: only on a first start in a terminal. */
+  demo: boolean | undefined;
+}
+
+function number(lowest: number, highest: number, whole: boolean) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= lowest && value <= highest) || (whole && !Number.isInteger(value))) {
+      throw new InvalidArgumentError(
+        `It must be a ${whole ? 'whole ' : ''}number from ${lowest} to ${highest}.`,
+      );
+    }
+    return value;
+  };
+}
+
+function httpsOrigin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '') {
+    throw new InvalidArgumentError('It must be an https address without a path, as tunnels give it.');
+  }
+  return url.origin;
+}
+
+const EXAMPLES = `
+Examples:
+  npm start                                             the whole pipeline, with a simulated Replicate
+  npm start -- --fresh                                  forget everything from earlier starts
+  npm start -- --port-api 8080 --data ~/weaudit         another port, another folder
+  npm start -- --seconds 0.2                            simulated predictions in a fifth of a second
+  REPLICATE_API_TOKEN=r8_… npm start -- --replicate=real --max-predictions 8
+                                                        real pictures, for real money, eight at the most
+`;
+
+/**
+ * Reads the command line of `npm start`.
+ * @throws CommanderError after it has printed help or what is wrong; its `exitCode` is the process's
+ */
+export function parseStartOptions(args: readonly string[]): StartOptions {
+  const port = number(0, 65_535, true);
+  const command = new Command('npm start --')
+    .description(
+      'Runs the whole pipeline on this machine: S3, queue, events, functions, API, and a stand-in for Replicate.',
+    )
+    .option('--port-api <number>', 'API, page and webhooks', port, 3000)
+    .option('--port-aws <number>', 'S3, SQS and SSM', port, 4566)
+    .option('--port-replicate <number>', 'the stand-in for Replicate', port, 3001)
+    .option(
+      '--data <folder>',
+      'what survives a restart (default: .local, or .local/real with --replicate=real)',
+    )
+    .option('--fresh', 'delete what earlier starts left in the data folder', false)
+    .addOption(
+      new Option('--replicate <which>', 'real asks replicate.com, which costs money')
+        .choices(['simulated', 'real'])
+        .default('simulated'),
+    )
+    .option(
+      '--max-predictions <number>',
+      'most predictions that this start may ask the real Replicate for',
+      number(1, 100_000, true),
+      20,
+    )
+    .option('--seconds <number>', 'typical time of a simulated prediction', number(0, 3600, false), 2)
+    .option(
+      '--public-url <url>',
+      'where the real Replicate reaches this API, for instance a tunnel',
+      httpsOrigin,
+    )
+    .option('--yes', 'do not ask before spending', false)
+    .option('--demo', 'send a small audit at the start')
+    .option('--no-demo', 'do not send one on the first start')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .parse(args, { from: 'user' });
+  const options = command.opts<Omit<StartOptions, 'data'> & { data?: string }>();
+  if (command.args.length > 0) {
+    throw new CommanderError(
+      1,
+      'excess',
+      `"${command.args[0]}" means nothing here. See npm start -- --help.`,
+    );
+  }
+  const standard = options.replicate === 'real' ? path.join('.local', 'real') : '.local';
+  return {
+    ...options,
+    demo: options.demo,
+    publicUrl: options.publicUrl,
+    data: path.resolve(options.data ?? standard),
+  };
+}
