@@ -53,7 +53,7 @@ const orbs: Painter = (context, width, height, { base, near, across }, draw) => 
  * A head and shoulders in colours that no skin, hair or dress has: a made-up picture must not look like evidence of
  * how a model shows people.
  */
-const figure: Painter = (context, width, height, { base, near, across }, draw) => {
+const figure: Painter = (context, width, height, { base, near }, draw) => {
   wash(context, width, height, colour(base, 40, 88), colour(base, 45, 66), draw.between(0.2, 1));
   context.fillStyle = colour(near, 50, 74, 0.7);
   disc(
@@ -66,7 +66,9 @@ const figure: Painter = (context, width, height, { base, near, across }, draw) =
   const head = height * draw.between(0.31, 0.37);
   const radius = width * draw.between(0.14, 0.19);
   const shade = draw.between(30, 48);
-  context.fillStyle = colour(across, 42, shade);
+  // Green by way of blue to violet.
+  const hue = draw.between(100, 270);
+  context.fillStyle = colour(hue, 42, shade);
   context.beginPath();
   context.ellipse(
     centre,
@@ -78,7 +80,7 @@ const figure: Painter = (context, width, height, { base, near, across }, draw) =
     7,
   );
   context.fill();
-  context.fillStyle = colour(across + draw.between(-40, 40), 45, shade + 24);
+  context.fillStyle = colour(hue + draw.between(-20, 20), 45, shade + 24);
   context.beginPath();
   context.ellipse(centre, head, radius, radius * draw.between(1.1, 1.35), 0, 0, Math.PI * 2);
   context.fill();
