@@ -40,6 +40,17 @@ const literalSchemaKeys: Plugin = {
   },
 };
 
+/** A client tells its name and version in the User-Agent; the rest of its package.json nobody reads. */
+const versionsOnly: Plugin = {
+  name: 'versions-only',
+  setup(builder) {
+    builder.onLoad({ filter: /@aws-sdk\/client-\w+\/package\.json$/ }, async ({ path }) => {
+      const { name, version } = JSON.parse(await readFile(path, 'utf8'));
+      return { contents: JSON.stringify({ name, version }), loader: 'json' };
+    });
+  },
+};
+
 /** The functions, by the files in `functions/`. */
 export async function functionNames(): Promise<string[]> {
   const files = await readdir(join(ROOT, 'functions'));
@@ -71,7 +82,7 @@ export async function bundleFunctions(outdir: string, only?: string[]): Promise<
         sourcesContent: false,
         metafile: true,
         logLevel: 'warning',
-        plugins: [environmentCredentials, literalSchemaKeys],
+        plugins: [environmentCredentials, literalSchemaKeys, versionsOnly],
       });
       return [name, metafile] as const;
     }),

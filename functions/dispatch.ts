@@ -66,7 +66,10 @@ async function advance(record: SQSRecord, context: Context): Promise<boolean> {
     last: Number(record.attributes.ApproximateReceiveCount) >= lastDelivery,
   };
   try {
-    const { rest, faults } = await advanceRange(deps, range, turn);
+    const { rest, faults, asked, waitedFor } = await advanceRange(deps, range, turn);
+    // infra/watch.yml counts both from the log.
+    if (asked > 0) logger.info('asked Replicate', { asked });
+    if (waitedFor) logger.warn('waiting for Replicate', { why: waitedFor });
     if (rest) await queue.send([rest.range], rest.delaySeconds);
     for (const { cell, error } of faults.slice(0, 3))
       logger.error('a cell could not be advanced', { cell, error });

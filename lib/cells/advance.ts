@@ -4,7 +4,7 @@ import { writeWaiting } from '../audits/waiting.ts';
 import { messageOf } from '../errors.ts';
 import { ReplicateRefusal } from '../replicate/client.ts';
 import { hasEnded, type Prediction } from '../replicate/prediction.ts';
-import { type AskDeps, askCell, endCell, MustWait } from './ask.ts';
+import { type AskDeps, askCell, endCell, MustWait, type WaitingReason } from './ask.ts';
 import { isClosed, readBinding } from './binding.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
 import { acquireLease } from './lease.ts';
@@ -31,6 +31,10 @@ export interface Turn {
 export interface Advanced {
   /** What did not fit into this turn, and how long it should wait. */
   rest?: { range: Range; delaySeconds: number };
+  /** Predictions asked for in this turn. */
+  asked: number;
+  /** What Replicate last wanted it to wait for, if anything. */
+  waitedFor?: WaitingReason;
   /** Faults of single cells; the others went on. Delivering the message again repeats only what is missing. */
   faults: { cell: number; error: Error }[];
 }
@@ -50,11 +54,15 @@ const MAX_WAIT_SECONDS = 15;
  */
 export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn): Promise<Advanced> {
   const plan = await deps.readPlan(range.audit);
-  if (!plan) return { faults: [] };
+  if (!plan) return { asked: 0, faults: [] };
   const within = { ...range, to: Math.min(range.to, plan.cells - 1) };
   const lease = await acquireLease(deps.store, range.audit, range.from, turn.endsAt, deps.now);
   if ('waitSeconds' in lease)
-    return { rest: { range, delaySeconds: Math.min(lease.waitSeconds, MAX_DELAY_SECONDS) }, faults: [] };
+    return {
+      rest: { range, delaySeconds: Math.min(lease.waitSeconds, MAX_DELAY_SECONDS) },
+      asked: 0,
+      faults: [],
+    };
   try {
     return await new RangeTurn(deps, plan, within, turn).run();
   } finally {
@@ -71,6 +79,8 @@ class RangeTurn {
   readonly #signal: AbortSignal;
   readonly #faults: Advanced['faults'] = [];
   #faultsInARow = 0;
+  #asked = 0;
+  #waitedFor: WaitingReason | undefined;
   /** Cells that this turn leaves to the next: the first of them, and for how long. */
   #rest: { from: number; delaySeconds: number } | undefined;
   #stop: { value: Promise<Stop | undefined>; readAt: number } | undefined;
@@ -94,10 +104,14 @@ class RangeTurn {
       }
     };
     await Promise.all(Array.from({ length: PARALLEL_CELLS }, worker));
-    const faults = this.#faults;
-    if (!this.#rest) return { faults };
+    const done = {
+      asked: this.#asked,
+      ...(this.#waitedFor && { waitedFor: this.#waitedFor }),
+      faults: this.#faults,
+    };
+    if (!this.#rest) return done;
     const { from, delaySeconds } = this.#rest;
-    return { rest: { range: { ...this.#range, from }, delaySeconds }, faults };
+    return { rest: { range: { ...this.#range, from }, delaySeconds }, ...done };
   }
 
   async #advance(cell: number, { boundAt, attempt, ended }: CellProgress): Promise<void> {
@@ -128,7 +142,9 @@ class RangeTurn {
       await pacer.take();
       if (await this.#stopped()) return this.#leave(cell, 0);
       try {
-        return await askCell(this.#deps, this.#plan, cellAt(this.#plan, cell), attempt);
+        await askCell(this.#deps, this.#plan, cellAt(this.#plan, cell), attempt);
+        this.#asked++;
+        return;
       } catch (error) {
         if (error instanceof MustWait) await this.#wait(cell, error);
         else if (this.#turn.last)
@@ -146,6 +162,7 @@ class RangeTurn {
   async #wait(cell: number, { why, message, seconds }: MustWait): Promise<void> {
     const { pacer, store, now } = this.#deps;
     const until = new Date(now().getTime() + seconds * 1_000);
+    this.#waitedFor = why;
     pacer.pause(seconds);
     await writeWaiting(store, this.#plan, {
       why,
