@@ -404,3 +404,20 @@ test('a presigned address opens a sound image for anybody, and an unsound one fo
   await s3.send(new PutObjectTaggingCommand({ Bucket: IMAGES, Key: image.key, Tagging: { TagSet } }));
   expect((await fetch(image.url)).status).toBe(403);
 });
+
+test('eight images of 20 MB in one prediction are stored within 200 MB of memory', async () => {
+  const input = { num_outputs: 8, megabytes: 20 };
+  const audit = await ask({
+    prompts: ['a mural'],
+    models: [{ model: 'simulated/poster', input }],
+    samples: 1,
+  });
+  const { counts } = await ended(audit);
+  expect(counts.succeeded).toBe(1);
+  const { body } = await api('GET', `/api/audits/${audit}/predictions`);
+  expect(body.predictions[0].images.map(({ bytes }: { bytes: number }) => bytes)).toEqual(
+    Array.from({ length: 8 }, () => 20 * 1024 * 1024),
+  );
+  const peaks = cloud.logs('webhook').flatMap((line) => /Max Memory Used: (\d+) MB/.exec(line)?.[1] ?? []);
+  expect(Math.max(...peaks.map(Number))).toBeLessThan(200);
+});
