@@ -46,8 +46,8 @@ export interface CloudOptions {
   ports?: Partial<Ports>;
   /** The stand-in's typical time of a prediction, in seconds. */
   predictionSeconds?: number;
-  /** What the stand-in's webhooks, answers and downloads go through: faults, in tests. */
-  wires?: Wires;
+  /** Where tests let the world misbehave. */
+  faults?: Faults;
   /** Opened in place of the stand-in, on the Replicate port. */
   replicate?: (stack: StackModel, secrets: LocalSecrets) => Promise<Replacement>;
   /** Waits before the retries of an asynchronous event; AWS takes one and two minutes. */
@@ -62,9 +62,21 @@ export interface CloudOptions {
   warn?(message: string): void;
 }
 
+/** The seams at which a test can lose, delay, double or cut what passes. Left out, everything passes once, in time. */
+export interface Faults {
+  /** The stand-in's answers, webhooks and downloads. */
+  wires?: Wires;
+  /** Around every request to S3. */
+  s3?(handle: Listening): Listening;
+  /** Around every S3 event on its way to the bus. */
+  event?(event: unknown, put: (event: unknown) => void): void;
+}
+
+type Listening = Parameters<Listener['serve']>[0];
+
 /** Takes the place of the stand-in for Replicate: the real service behind a guard. */
 export interface Replacement {
-  handle: Parameters<Listener['serve']>[0];
+  handle: Listening;
   /** Environment of functions that differs from the local stage's. */
   environment: Record<string, string>;
   close(): Promise<void>;
@@ -148,7 +160,7 @@ function openLog(model: FunctionModel, stack: StackModel, access: Access, direct
  */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const root = options.root ?? path.resolve(import.meta.dirname, '..');
-  const { dataDir, ports } = options;
+  const { dataDir, ports, faults = {} } = options;
   const warn = options.warn ?? ((message: string) => console.warn(message));
   openDataDir(dataDir);
   const firstStart = !existsSync(path.join(dataDir, QUEUE_FILE));
@@ -211,7 +223,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
           createsPerMinute: Number(declaredRate ?? 600),
           seconds: options.predictionSeconds ?? 2,
         },
-        options.wires,
+        faults.wires,
       );
       closing.services.push(standIn.close);
       listeners.replicate.serve(standIn.handle);
@@ -288,7 +300,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       buckets: stack.buckets.map(({ name, versioning, eventBridge }) => ({ name, versioning, eventBridge })),
       credentials: access.credentials,
       authorize: access.authorize,
-      onEvent: async (event) => bus.put(event),
+      onEvent: async (event) => (faults.event === undefined ? bus.put(event) : faults.event(event, bus.put)),
     });
     closing.services.push(() => s3.close());
 
@@ -301,9 +313,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const handleJson = createAwsJson([queueService, parameters.service], access, (request, body) =>
       authenticateJson(request, body, access),
     );
+    const handleS3 = faults.s3?.(s3.handle) ?? s3.handle;
     listeners.aws.serve((request, response) =>
       request.headers['x-amz-target'] === undefined
-        ? s3.handle(request, response)
+        ? handleS3(request, response)
         : handleJson(request, response),
     );
     const siteHeaders = Object.entries(stack.siteHeaders).map(([name, value]) => [name, replace(value)]);

@@ -45,19 +45,21 @@ beforeAll(async () => {
     predictionSeconds: 0.2,
     warn: () => {},
     amend: quick,
-    wires: {
-      ...HONEST_WIRES,
-      answer: async (call, work) => {
-        const reply = await work();
-        if (killOnCreate && call.method === 'POST' && call.path.endsWith('/predictions')) {
-          killOnCreate = false;
-          cloud.killFunction('dispatch');
-        }
-        return reply;
-      },
-      post: async (webhook) => {
-        if (deaf) throw new Error('nobody answers');
-        return HONEST_WIRES.post(webhook);
+    faults: {
+      wires: {
+        ...HONEST_WIRES,
+        answer: async (call, work) => {
+          const reply = await work();
+          if (killOnCreate && call.method === 'POST' && call.path.endsWith('/predictions')) {
+            killOnCreate = false;
+            cloud.killFunction('dispatch');
+          }
+          return reply;
+        },
+        post: async (webhook) => {
+          if (deaf) throw new Error('nobody answers');
+          return HONEST_WIRES.post(webhook);
+        },
       },
     },
   });
