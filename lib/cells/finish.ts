@@ -1,14 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Plan } from '../audits/plan.ts';
+import { cellAt, inputOf, type Plan } from '../audits/plan.ts';
 import { RetryLater } from '../errors.ts';
 import { Unavailable, Unobtainable, withOutput } from '../images/download.ts';
 import { contentTypeOf, extensionOf, sniffFormat } from '../images/formats.ts';
 import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
 import type { EndedPrediction } from '../replicate/prediction.ts';
-import { cellName, deletedKey, imageKey, resultKey } from '../storage/keys.ts';
+import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
 import { adoptPrediction, type BoundBinding, markAborted } from './binding.ts';
-import { predictionResult, type ResultImage, recordResult } from './result.ts';
+import { EXPIRED, imagesAsked, predictionResult, type ResultImage, recordResult } from './result.ts';
 
 export interface FinishDeps {
   store: ObjectStore;
@@ -79,8 +79,9 @@ async function storeOutputs(
   signal: AbortSignal,
 ): Promise<{ returned: number; images: ResultImage[] }> {
   // Outputs may be there before success, and stay after a failure: only a success is a whole answer.
-  if (prediction.status !== 'succeeded') return { returned: 0, images: [] };
-  const { addresses, returned } = outputsOf(prediction);
+  const { addresses, returned } =
+    prediction.status === 'succeeded' ? outputsOf(prediction) : { addresses: [], returned: 0 };
+  if (addresses.length === 0) return storedBefore(deps.store, plan, n, prediction);
   const images: ResultImage[] = [];
   const next = addresses.entries();
   const worker = async () => {
@@ -94,6 +95,30 @@ async function storeOutputs(
       error: `${returned - addresses.length} more outputs were not stored: at most ${MAX_OUTPUTS} are`,
     });
   return { returned, images };
+}
+
+/**
+ * What an earlier delivery stored before it died belongs to the result, although Replicate shows no outputs any
+ * more. Of a success the images that were asked for and are not there are named as lost.
+ */
+async function storedBefore(
+  store: ObjectStore,
+  plan: Plan,
+  n: number,
+  prediction: EndedPrediction,
+): Promise<{ returned: number; images: ResultImage[] }> {
+  const images: ResultImage[] = [];
+  for await (const { key } of store.list(cellImagesPrefix(plan.id, n))) {
+    const image = await standing(store, key, Number(key.split('/').at(-1)));
+    if (image) images.push(image);
+  }
+  if (images.length > 0 && prediction.status === 'succeeded') {
+    const there = new Set(images.map(({ index }) => index));
+    for (let index = 0; index < imagesAsked(inputOf(plan, cellAt(plan, n))); index++)
+      if (!there.has(index)) images.push({ index, error: EXPIRED });
+  }
+  images.sort((one, other) => one.index - other.index);
+  return { returned: images.length, images };
 }
 
 /**
@@ -116,10 +141,10 @@ async function storeOutput(
     try {
       return await fetchAndStore(deps, plan, n, index, address, binding, signal);
     } catch (error) {
-      if (error instanceof Unobtainable) return { index, error: error.message };
       // Perhaps an earlier delivery stored it while it was still to be had.
       const image = await standing(store, key, index);
       if (image) return image;
+      if (error instanceof Unobtainable) return { index, error: error.message };
       const ended = Date.parse(prediction.completed_at ?? binding.askedAt);
       if (error instanceof Unavailable && now().getTime() - ended > OUTPUTS_LIVE_MS)
         return { index, error: `expired: the output could not be had within its hour: ${error.message}` };

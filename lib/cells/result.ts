@@ -52,6 +52,8 @@ export interface Result {
   storedAt: string;
 }
 
+export const EXPIRED = 'expired: Replicate had removed the output before it could be stored';
+
 const MAX_LOGS = 8_000;
 const MAX_INPUT = 20_000;
 
@@ -67,7 +69,7 @@ const boundedInput = (input: Input | null | undefined): Input | null =>
   !input || JSON.stringify(input).length > MAX_INPUT ? null : input;
 
 /** How many images one prediction of a model is asked for; models have several names for it. */
-function imagesAsked(input: Input): number {
+export function imagesAsked(input: Input): number {
   for (const name of ['num_outputs', 'number_of_images', 'num_images', 'batch_size']) {
     const value = input[name];
     if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
@@ -163,11 +165,7 @@ function outcome(
     case 'aborted':
       return { status: 'failed', error: error ?? 'Replicate aborted the prediction twice before it started' };
     case 'succeeded':
-      if (returned === 0 && prediction.data_removed)
-        return {
-          status: 'failed',
-          error: 'expired: Replicate had removed the output before it could be stored',
-        };
+      if (returned === 0 && prediction.data_removed) return { status: 'failed', error: EXPIRED };
       if (returned === 0 && filtered > 0)
         return { status: 'refused', error: "the model's safety filter dropped every image" };
       if (returned === 0) return { status: 'failed', error: 'the model ended well, but returned no image' };

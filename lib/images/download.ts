@@ -115,6 +115,13 @@ async function withResponse<T>(
     const bytes = Number(headers['content-length']);
     if (bytes > maxBytes) throw tooLarge(maxBytes);
     return await use({ head: await peek(response, Math.min(bytes, SNIFF_BYTES)), body: response, bytes });
+  } catch (error) {
+    // It broke on its way to here, not on its way on from here.
+    if (response.errored)
+      throw new Unavailable(`${url.host} did not send all of it: ${response.errored.message}`, {
+        cause: error,
+      });
+    throw error;
   } finally {
     // A body that was read to its end leaves the connection for the next; any other is cut.
     if (!response.readableEnded) response.destroy();

@@ -58,8 +58,9 @@ export const failureKey = (audit: string, cell: number, status: string) =>
   `${failuresPrefix(audit)}${cellName(cell)}.${status}`;
 
 export const imagesPrefix = (audit: string) => `images/${audit}/`;
+export const cellImagesPrefix = (audit: string, cell: number) => `${imagesPrefix(audit)}${cellName(cell)}/`;
 export const imageKey = (audit: string, cell: number, index: number) =>
-  `${imagesPrefix(audit)}${cellName(cell)}/${index}`;
+  `${cellImagesPrefix(audit, cell)}${index}`;
 const IMAGE = /^images\/([^/]+)\/(\d{5})\/(\d+)$/;
 /** `images/<a>/<n>/<i>` → its parts; any other key → undefined. */
 export function parseImageKey(key: string): { audit: string; cell: number; index: number } | undefined {

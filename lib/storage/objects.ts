@@ -55,6 +55,24 @@ const toHex = (base64: string | undefined) =>
 const encodeTags = (tags: Record<string, string> | undefined) => tags && new URLSearchParams(tags).toString();
 
 /**
+ * A stream that breaks ends its upload. By itself the SDK waits for the rest, and nobody listens to the errors of
+ * the stream that it makes of the given one to send a checksum behind it: they would end the process.
+ */
+function endsWithItsStream(command: PutObjectCommand, body: Readable): AbortSignal {
+  const broken = new AbortController();
+  const abort = (error: Error) => broken.abort(error);
+  body.once('error', abort);
+  command.middlewareStack.add(
+    (next) => (args) => {
+      (args.request as { body: Readable }).body.once('error', abort);
+      return next(args);
+    },
+    { step: 'finalizeRequest', name: 'endsWithItsStream' },
+  );
+  return broken.signal;
+}
+
+/**
  * The verbs this pipeline speaks to one bucket. Facts are objects created once with `If-None-Match: *` and
  * never changed; of writers that race, one creates and the others read what it wrote.
  */
@@ -86,19 +104,21 @@ export class ObjectStore {
    * @returns the SHA-256 in hex, or undefined where an object stands already.
    */
   async createFromStream(key: string, body: Readable, bytes: number, upload: Upload, signal: AbortSignal) {
+    const command = new PutObjectCommand({
+      ...this.#put(key, upload),
+      Body: body,
+      ContentLength: bytes,
+      ChecksumAlgorithm: 'SHA256',
+      IfNoneMatch: '*',
+    });
+    const broken = endsWithItsStream(command, body);
     try {
-      const { ChecksumSHA256 } = await this.client.send(
-        new PutObjectCommand({
-          ...this.#put(key, upload),
-          Body: body,
-          ContentLength: bytes,
-          ChecksumAlgorithm: 'SHA256',
-          IfNoneMatch: '*',
-        }),
-        { abortSignal: signal },
-      );
+      const { ChecksumSHA256 } = await this.client.send(command, {
+        abortSignal: AbortSignal.any([signal, broken]),
+      });
       return toHex(ChecksumSHA256);
     } catch (error) {
+      broken.throwIfAborted();
       const status = statusOf(error);
       if (status === 412) return undefined;
       if (status === 409) throw new RetryLater(`another writer is creating ${key} at this moment`);
