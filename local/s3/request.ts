@@ -4,6 +4,7 @@ import { invalidArgument, S3Error } from './errors.ts';
 
 /** S3 allows keys of 1024 bytes of UTF-8. */
 const MAX_KEY_BYTES = 1024;
+const MAX_INTEGER = 2 ** 31 - 1;
 
 /** Decoded query parameters in the order they came. A name without `=` has the value ''. */
 export class Query {
@@ -93,15 +94,13 @@ export function requestIds(): { id: string; hostId: string } {
   return { id: randomBytes(8).toString('hex').toUpperCase(), hostId: randomBytes(24).toString('base64') };
 }
 
-/** A whole number from the query, `fallback` when absent. Throws InvalidArgument. */
+/** A whole number from the query, `fallback` when absent and `max` when larger. Throws InvalidArgument. */
 export function integerParameter(query: Query, name: string, fallback: number, max: number): number {
   const text = query.get(name);
   if (text === undefined || text === '') return fallback;
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value > 2147483647) {
+  if (!/^\d+$/.test(text) || value > MAX_INTEGER) {
     throw invalidArgument(`Provided ${name} not an integer or within integer range`, name, text);
   }
-  if (value > max && name !== 'max-keys')
-    throw invalidArgument(`Argument ${name} must be an integer between 0 and ${max}`, name, text);
   return Math.min(value, max);
 }

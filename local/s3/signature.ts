@@ -123,12 +123,16 @@ function parseCredential(text: string, malformed: (message: string) => S3Error) 
   return { accessKeyId, date, region };
 }
 
+/** Signature version 2, in a header or a presigned URL, is for regions older than this one. */
+const unsupportedMechanism = () =>
+  new S3Error(
+    'InvalidRequest',
+    `The authorization mechanism you have provided is not supported. Please use ${ALGORITHM}.`,
+  );
+
 function claimOfHeader(request: S3Request, authorization: string): Claim {
   if (!authorization.startsWith(`${ALGORITHM} `)) {
-    throw new S3Error(
-      'InvalidRequest',
-      `The authorization mechanism you have provided is not supported. Please use ${ALGORITHM}.`,
-    );
+    throw unsupportedMechanism();
   }
   const fields = new Map(
     authorization
@@ -294,6 +298,7 @@ export function authenticate(
   const authorization = request.header('authorization');
   const presigned = request.query.has('X-Amz-Algorithm') || request.query.has('X-Amz-Signature');
   const contentSha256 = request.header('x-amz-content-sha256');
+  if (request.query.has('AWSAccessKeyId') && request.query.has('Signature')) throw unsupportedMechanism();
   if (authorization === undefined && !presigned) {
     return {
       principal: ANONYMOUS,

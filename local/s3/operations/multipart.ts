@@ -14,6 +14,7 @@ import { writeCondition } from '../conditions.ts';
 import { invalidArgument, malformedXml, S3Error } from '../errors.ts';
 import { bucketArn, bucketOf, DEFAULT_ACCOUNT, demand, type Exchange, targetOf } from '../exchange.ts';
 import { describe } from '../metadata.ts';
+import { integerParameter } from '../request.ts';
 import { vanished } from '../store.ts';
 import { parseTagHeader } from '../tags.ts';
 import type { Part, Upload } from '../uploads.ts';
@@ -22,6 +23,7 @@ import { copySource, copySourceHeader } from './copy.ts';
 import { demandWrite, writtenHeaders } from './put.ts';
 
 const MAX_PART_NUMBER = 10_000;
+const MAX_LISTED_PARTS = 1000;
 /** All parts but the last must have 5 MiB. */
 const MIN_PART_BYTES = 5 * 1024 ** 2;
 
@@ -312,17 +314,24 @@ export async function abortMultipartUpload(exchange: Exchange): Promise<Answer> 
 }
 
 export async function listParts(exchange: Exchange): Promise<Answer> {
+  const { query } = exchange.request;
   demand(exchange, 's3:ListMultipartUploadParts', targetOf(exchange).arn);
   const upload = uploadOf(exchange);
+  const marker = integerParameter(query, 'part-number-marker', 0, MAX_PART_NUMBER);
+  const max = integerParameter(query, 'max-parts', MAX_LISTED_PARTS, MAX_LISTED_PARTS);
+  const later = exchange.uploads.parts(upload).filter(({ number }) => number > marker);
+  const parts = later.slice(0, max);
   return xmlAnswer('ListPartsResult', {
     Bucket: upload.bucket,
     Key: upload.key,
     UploadId: upload.id,
     StorageClass: upload.description.headers['x-amz-storage-class'] ?? 'STANDARD',
     ...(upload.algorithmChosen && { ChecksumAlgorithm: upload.algorithm, ChecksumType: upload.checksumType }),
-    MaxParts: MAX_PART_NUMBER,
-    IsTruncated: false,
-    Part: exchange.uploads.parts(upload).map((part) => ({
+    PartNumberMarker: marker,
+    NextPartNumberMarker: parts.at(-1)?.number ?? 0,
+    MaxParts: max,
+    IsTruncated: parts.length < later.length,
+    Part: parts.map((part) => ({
       PartNumber: part.number,
       LastModified: isoDate(part.modified),
       ETag: quoted(part.etag),
