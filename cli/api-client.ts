@@ -1,0 +1,211 @@
+import { setTimeout } from 'node:timers/promises';
+import type { CellStatus } from '../lib/cells/result.ts';
+import type { ApiSettings } from './configuration.ts';
+import { CommandError, EXIT } from './exit.ts';
+
+export interface AuditEntry {
+  id: string;
+  name: string;
+  createdAt: string;
+  createdBy: string;
+  predictions: number;
+  finished: boolean;
+}
+
+export type PredictionStatus = CellStatus | 'waiting' | 'running';
+
+/** `GET /api/audits/{a}`. */
+export interface AuditStatus {
+  id: string;
+  name: string;
+  createdAt: string;
+  createdBy: string;
+  retention: string;
+  predictions: number;
+  state: 'running' | 'finished' | 'canceling' | 'canceled' | 'deleting';
+  counts: Record<PredictionStatus, number>;
+  waiting?: { why: string; detail: string; until?: string };
+  manifest: boolean;
+}
+
+export interface PredictionImage {
+  index: number;
+  status: string;
+  key?: string;
+  url?: string;
+  sha256?: string;
+  bytes?: number;
+  contentType?: string;
+  width?: number;
+  height?: number;
+  error?: string;
+}
+
+/** One cell of `GET /api/audits/{a}/predictions`. */
+export interface Prediction {
+  n: number;
+  prompt: string;
+  factors?: Record<string, string>;
+  model: string;
+  version: string;
+  sample: number;
+  seed: number | null;
+  seedSource: string;
+  status: PredictionStatus;
+  error?: string;
+  predictionId?: string;
+  askedAt?: string;
+  completedAt?: string;
+  predictTime?: number;
+  images: PredictionImage[];
+}
+
+const TRIES = 5;
+const TIMEOUT_MS = 60_000;
+const FIRST_PAUSE_MS = 300;
+const MAX_PAUSE_MS = 15_000;
+/** Statuses that another attempt can change. */
+const PASSING = [408, 425, 429, 500, 502, 503, 504];
+
+interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+}
+
+/**
+ * The HTTP API, as the commands need it. Every request may be sent again: reads change nothing, cancel and delete
+ * twice are once, and a new audit carries an Idempotency-Key.
+ */
+export class ApiClient {
+  readonly url: string;
+  readonly #token: string;
+  readonly #fetch: typeof fetch;
+
+  constructor({ url, token }: ApiSettings, fetcher: typeof fetch = fetch) {
+    this.url = url;
+    this.#token = token;
+    this.#fetch = fetcher;
+  }
+
+  /** @param key the same key and design give the same audit, however often they are sent */
+  async createAudit(design: unknown, key: string): Promise<{ id: string; predictions: number }> {
+    return this.#json('POST', '/api/audits', {
+      body: JSON.stringify(design),
+      headers: { 'idempotency-key': key },
+    });
+  }
+
+  /** Audits, newest first. */
+  async *audits(): AsyncGenerator<AuditEntry> {
+    let cursor: string | undefined;
+    do {
+      const query = new URLSearchParams({ limit: '100', ...(cursor ? { cursor } : {}) });
+      const page = await this.#json<{ audits: AuditEntry[]; cursor?: string }>('GET', `/api/audits?${query}`);
+      yield* page.audits;
+      cursor = page.cursor;
+    } while (cursor);
+  }
+
+  status(audit: string): Promise<AuditStatus> {
+    return this.#json('GET', path(audit));
+  }
+
+  /** Every cell in order, a page of 100 at a time, so that the image addresses are fresh when they are used. */
+  async *predictions(audit: string): AsyncGenerator<Prediction> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.page(audit, cursor);
+      yield* page.predictions;
+      cursor = page.cursor;
+    } while (cursor);
+  }
+
+  page(audit: string, cursor?: string, limit = 100): Promise<{ predictions: Prediction[]; cursor?: string }> {
+    const query = new URLSearchParams({ limit: String(limit), ...(cursor ? { cursor } : {}) });
+    return this.#json('GET', path(audit, `/predictions?${query}`));
+  }
+
+  /** Where the manifest can be had, or undefined while it is not written. */
+  async manifestUrl(audit: string, format: 'json' | 'csv'): Promise<string | undefined> {
+    const answer = await this.#send('GET', path(audit, `/manifest?format=${format}`), {}, [409]);
+    return answer.status === 409 ? undefined : (answer.headers.get('location') ?? undefined);
+  }
+
+  async cancel(audit: string): Promise<void> {
+    await this.#json('POST', path(audit, '/cancel'));
+  }
+
+  async delete(audit: string): Promise<void> {
+    await this.#json('DELETE', path(audit));
+  }
+
+  async #json<T>(method: string, target: string, request: RequestInit = {}): Promise<T> {
+    const { text } = await this.#send(method, target, request);
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw new CommandError(
+        EXIT.unavailable,
+        `${this.url} does not answer as WeAudit's API does. Is the address right? (--url, WEAUDIT_URL)`,
+      );
+    }
+  }
+
+  /** @param wanted statuses of 400 and above that the caller knows what to do with */
+  async #send(method: string, target: string, request: RequestInit, wanted: number[] = []): Promise<Answer> {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.#attempt(method, target, request);
+      if (!(answer instanceof Error)) {
+        if (answer.status < 400 || wanted.includes(answer.status)) return answer;
+        if (!PASSING.includes(answer.status)) throw refusal(answer);
+      }
+      if (attempt === TRIES)
+        throw new CommandError(
+          EXIT.unavailable,
+          answer instanceof Error
+            ? `${this.url} cannot be reached (${answer.message}). Is it running, and is the address right? "npm start" starts the one on this machine.`
+            : `${this.url} could not do it now: ${detailOf(answer)} Try again later; nothing is done twice.`,
+        );
+      const asked =
+        answer instanceof Error ? Number.NaN : Number(answer.headers.get('retry-after') ?? Number.NaN);
+      const pause = Number.isFinite(asked) ? asked * 1_000 : FIRST_PAUSE_MS * 2 ** (attempt - 1);
+      await setTimeout(Math.min(pause, MAX_PAUSE_MS));
+    }
+  }
+
+  async #attempt(method: string, target: string, request: RequestInit): Promise<Answer | Error> {
+    try {
+      const response = await this.#fetch(`${this.url}${target}`, {
+        ...request,
+        method,
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(request.body ? { 'content-type': 'application/json' } : {}),
+          ...(request.headers as Record<string, string> | undefined),
+        },
+        // The manifest's address is wanted, not what is there; nothing else redirects.
+        redirect: 'manual',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      return { status: response.status, headers: response.headers, text: await response.text() };
+    } catch (error) {
+      const { message, cause } = error as Error & { cause?: Error & { code?: string } };
+      return new Error(cause?.code ?? cause?.message ?? message);
+    }
+  }
+}
+
+const path = (audit: string, rest = '') => `/api/audits/${encodeURIComponent(audit)}${rest}`;
+
+function detailOf({ status, text }: Answer): string {
+  try {
+    const { detail } = JSON.parse(text) as { detail?: unknown };
+    if (typeof detail === 'string' && detail !== '') return detail;
+  } catch {
+    // No problem document: a proxy's page, say.
+  }
+  return `it answered ${status}.`;
+}
+
+const refusal = (answer: Answer) => new CommandError(EXIT.refused, detailOf(answer));

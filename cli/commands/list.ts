@@ -1,0 +1,46 @@
+import { type Command, Option } from 'commander';
+import type { AuditEntry } from '../api-client.ts';
+import { type AuditorFlags, auditor, auditorCommand, wholeNumber } from '../options.ts';
+import { oneLine, table } from '../output.ts';
+
+interface ListFlags extends AuditorFlags {
+  limit: number;
+  all?: boolean;
+}
+
+/** `list`: audits, newest first. */
+export function addList(program: Command): void {
+  auditorCommand(
+    program
+      .command('list')
+      .summary('audits, newest first')
+      .description('Lists audits, newest first.')
+      .addOption(new Option('--limit <number>', 'how many').argParser(wholeNumber(1)).default(20))
+      .addOption(new Option('--all', 'all there are').conflicts('limit')),
+    'npx weaudit list --limit 5',
+  ).action(async (flags: ListFlags) => {
+    const { client, output } = auditor(flags);
+    const audits: AuditEntry[] = [];
+    const limit = flags.all ? Number.POSITIVE_INFINITY : flags.limit;
+    for await (const audit of client.audits()) {
+      audits.push(audit);
+      if (audits.length >= limit) break;
+    }
+    output.document(audits);
+    output.print(
+      audits.length === 0
+        ? 'There is no audit yet. "npx weaudit run" asks for one.'
+        : table(
+            ['id', 'created', 'by', 'predictions', 'finished', 'name'],
+            audits.map(({ id, createdAt, createdBy, predictions, finished, name }) => [
+              id,
+              `${createdAt.slice(0, 16).replace('T', ' ')}Z`,
+              oneLine(createdBy, 20),
+              predictions,
+              finished ? 'yes' : 'no',
+              oneLine(name, 50),
+            ]),
+          ),
+    );
+  });
+}

@@ -1,0 +1,58 @@
+import { type Command, Option } from 'commander';
+import { EXIT, type ExitStatus } from '../exit.ts';
+import { type Check, smoke } from '../operator/smoke.ts';
+import {
+  type AuditorFlags,
+  auditor,
+  backupOptions,
+  type OperatorFlags,
+  operator,
+  operatorCommand,
+} from '../options.ts';
+
+interface SmokeFlags extends OperatorFlags, AuditorFlags {
+  model?: string;
+  keep?: boolean;
+}
+
+const CHEAP = 'black-forest-labs/flux-schnell';
+const LOCAL = 'simulated/flash';
+const SIGNS = new Map([
+  [true, 'ok  '],
+  [false, 'FAIL'],
+  [undefined, '-   '],
+]);
+
+/** `smoke`: one cheap image through everything, and a line for each duty. */
+export function addSmoke(program: Command, end: (status: ExitStatus) => void): void {
+  backupOptions(
+    operatorCommand(
+      program
+        .command('smoke')
+        .summary('send one cheap image through everything')
+        .description(
+          'Sends one cheap image through a deployment and says of each duty whether it was done. It costs one prediction.',
+        )
+        .addOption(new Option('--url <address>', 'address of the API (environment: WEAUDIT_URL)'))
+        .addOption(new Option('--token <token>', 'API token; better in the environment: WEAUDIT_TOKEN'))
+        .addOption(new Option('-m, --model <owner/name>', `instead of ${CHEAP}`))
+        .addOption(new Option('--keep', 'do not delete the audit afterwards')),
+      'npx weaudit smoke --stage dev --url https://audits.example.org',
+    ),
+  ).action(async (flags: SmokeFlags) => {
+    const { client } = auditor(flags);
+    const { cloud, output } = await operator(flags);
+    const checks: Check[] = [];
+    const audit = await smoke(client, cloud, flags.model ?? (cloud.local ? LOCAL : CHEAP), (check) => {
+      checks.push(check);
+      output.print(`${SIGNS.get(check.ok)} ${check.duty.padEnd(10)} ${check.detail}`);
+    });
+    if (!flags.keep) {
+      await client.delete(audit);
+      output.say(`Audit ${audit} is being deleted; its copy in the backup stays until it expires.`);
+    }
+    const ok = checks.every((check) => check.ok !== false);
+    output.document({ audit, ok, checks });
+    if (!ok) end(EXIT.incomplete);
+  });
+}

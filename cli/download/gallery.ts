@@ -1,0 +1,93 @@
+import type { AuditStatus } from '../api-client.ts';
+import { describeCounts } from '../watch.ts';
+import type { Entry, ImageEntry } from './entries.ts';
+
+const ESCAPES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+const escapeHtml = (text: unknown): string =>
+  String(text).replace(/[&<>"']/g, (character) => ESCAPES[character]!);
+
+const STYLE = `
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 1rem 1.5rem 3rem; }
+.notice { max-width: 45rem; }
+table { border-collapse: collapse; }
+th, td { text-align: left; vertical-align: top; padding: .5rem .75rem; border-top: 1px solid color-mix(in srgb, currentcolor 25%, transparent); }
+thead th { position: sticky; top: 0; background: Canvas; z-index: 1; }
+tbody th { font-weight: 600; width: 14rem; }
+tbody tr { content-visibility: auto; contain-intrinsic-size: auto 10rem; }
+.cell { display: flex; flex-wrap: wrap; gap: .5rem; }
+figure { margin: 0; width: 9rem; }
+figure img { width: 9rem; height: 9rem; object-fit: contain; background: color-mix(in srgb, currentcolor 8%, transparent); display: block; }
+figcaption { font-size: .75rem; overflow-wrap: anywhere; }
+.none { display: grid; place-items: center; width: 9rem; height: 9rem; padding: .5rem; box-sizing: border-box; text-align: center; font-size: .8rem; border: 1px dashed; overflow: auto; overflow-wrap: anywhere; }
+a:focus-visible { outline: 3px solid; outline-offset: 2px; }
+`;
+
+const caption = ({ sample, seed, seedSource }: Entry) =>
+  `sample ${sample + 1}${seed === null ? '' : `, seed ${escapeHtml(seed)} (${escapeHtml(seedSource)})`}`;
+
+function imageTile(entry: Entry, image: ImageEntry): string {
+  if (image.file === undefined) return emptyTile(entry, image.error ?? image.status);
+  const name = `${entry.prompt}, by ${entry.model}, sample ${entry.sample + 1}`;
+  return `<figure><a href="${escapeHtml(image.file)}"><img loading="lazy" src="${escapeHtml(image.file)}" alt="${escapeHtml(name)}"${
+    image.width && image.height ? ` width="${image.width}" height="${image.height}"` : ''
+  }></a><figcaption>${caption(entry)}</figcaption></figure>`;
+}
+
+const emptyTile = (entry: Entry, why: string): string =>
+  `<figure><div class="none">${escapeHtml(why)}</div><figcaption>${caption(entry)}</figcaption></figure>`;
+
+const tiles = (entry: Entry): string =>
+  entry.images.length > 0
+    ? entry.images.map((image) => imageTile(entry, image)).join('')
+    : emptyTile(entry, entry.error ? `${entry.status}: ${entry.error}` : entry.status);
+
+/**
+ * A page that shows a downloaded audit from the folder alone: a row a prompt, a column a model, every sample in its
+ * cell. No script: images load as they come near, and rows far away cost nothing.
+ * @param entries in the order of cells, in which a prompt's cells stand together
+ */
+export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<string> {
+  const models = [...new Set(entries.map(({ model }) => model))];
+  const title = escapeHtml(status.name);
+  yield `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>${title}</h1>
+<p>Audit ${escapeHtml(status.id)}, asked for by ${escapeHtml(status.createdBy)} on ${escapeHtml(status.createdAt.slice(0, 10))}:
+${escapeHtml(describeCounts(status.counts))}, of ${status.predictions}. The manifest beside this page says everything
+about each image: model version, seed, times, SHA-256.</p>
+<p class="notice">These images were made by models, as they came. Some may disturb.</p>
+<table>
+<thead><tr><th scope="col">prompt</th>${models.map((model) => `<th scope="col">${escapeHtml(model)}</th>`).join('')}</tr></thead>
+<tbody>
+`;
+  for (let from = 0; from < entries.length; ) {
+    const { prompt } = entries[from]!;
+    let to = from;
+    while (to < entries.length && entries[to]!.prompt === prompt) to++;
+    const row = entries.slice(from, to);
+    const cells = models.map(
+      (model) =>
+        `<td><div class="cell">${row
+          .filter((entry) => entry.model === model)
+          .map(tiles)
+          .join('')}</div></td>`,
+    );
+    yield `<tr><th scope="row">${escapeHtml(prompt)}</th>${cells.join('')}</tr>\n`;
+    from = to;
+  }
+  yield '</tbody>\n</table>\n</body>\n</html>\n';
+}

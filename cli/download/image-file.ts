@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
+
+/** What a file must turn out to be. */
+export interface Expected {
+  /** Hex. */
+  sha256: string;
+  bytes: number;
+}
+
+/** The address has expired or is not valid any more: a new one is needed. */
+export class AddressExpired extends Error {
+  override name = 'AddressExpired';
+}
+
+const TRIES = 4;
+const TIMEOUT_MS = 120_000;
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+  return hash.digest('hex');
+}
+
+/** Whether a file is there and is what it should be. */
+export async function isComplete(path: string, { sha256, bytes }: Expected): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.size === bytes && (await hashFile(path)) === sha256;
+}
+
+/**
+ * Fetches a file unless it is there already. It gets its name only when its SHA-256 is right, so that whatever has
+ * a name is whole, however often this was broken off.
+ * @returns whether it was fetched
+ * @throws {AddressExpired} for a 403; {Error} where it cannot be had, or is not what it should be
+ */
+export async function fetchFile(url: string, path: string, expected: Expected): Promise<boolean> {
+  if (await isComplete(path, expected)) return false;
+  await mkdir(dirname(path), { recursive: true });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await fetchOnce(url, path, expected);
+      return true;
+    } catch (error) {
+      if (error instanceof AddressExpired || attempt === TRIES) throw error;
+    }
+  }
+}
+
+async function fetchOnce(url: string, path: string, { sha256, bytes }: Expected): Promise<void> {
+  const part = `${path}.part`;
+  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (response.status === 403) throw new AddressExpired('the address is not valid any more');
+  if (!response.ok || !response.body) throw new Error(`the storage answered ${response.status}`);
+  const hash = createHash('sha256');
+  let received = 0;
+  try {
+    await pipeline(
+      Readable.fromWeb(response.body as ReadableStream),
+      async function* (pieces: AsyncIterable<Buffer>) {
+        for await (const piece of pieces) {
+          received += piece.length;
+          if (received > bytes) throw new Error('more came than the image has');
+          hash.update(piece);
+          yield piece;
+        }
+      },
+      createWriteStream(part),
+    );
+    if (hash.digest('hex') !== sha256) throw new Error('its SHA-256 is not that of the record');
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+  await rename(part, path);
+}

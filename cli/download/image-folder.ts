@@ -1,0 +1,28 @@
+import type { Entry } from './entries.ts';
+
+/**
+ * `metadata.jsonl` for the `imagefolder` loader of Hugging Face `datasets`: a line an image, `file_name` relative to
+ * the file itself, and every line with the same columns, because the loader takes their types from the first.
+ */
+export function* metadataLines(entries: Iterable<Entry>, factors: string[]): Generator<string> {
+  for (const { n, prompt, factors: values = {}, model, version, sample, seed, seedSource, images } of entries)
+    for (const { index, file, sha256, width, height } of images) {
+      if (file === undefined) continue;
+      const line = {
+        file_name: file.split('/').at(-1),
+        cell: n,
+        index,
+        prompt,
+        model,
+        version,
+        sample,
+        seed,
+        seed_source: seedSource,
+        sha256,
+        width: width ?? null,
+        height: height ?? null,
+        ...Object.fromEntries(factors.map((name) => [`factor_${name}`, values[name] ?? null])),
+      };
+      yield `${JSON.stringify(line)}\n`;
+    }
+}

@@ -1,0 +1,64 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { ObjectStore } from '../../lib/storage/objects.ts';
+import type { CloudSettings } from '../configuration.ts';
+
+/** Kinds of dead letters; each has a queue of its own. */
+export const DEAD_LETTER_KINDS = ['cells', 'tag', 'backup', 'metrics', 'reconcile'] as const;
+export type DeadLetterKind = (typeof DEAD_LETTER_KINDS)[number];
+
+/** How AWS clients reach a deployment. */
+export interface ClientSettings {
+  region: string;
+  endpoint?: string;
+  credentials?: { accessKeyId: string; secretAccessKey: string };
+}
+
+/** A deployment's storage and queues, by the names that its stage gives them. */
+export interface Cloud extends CloudSettings {
+  images: ObjectStore;
+  backup: ObjectStore;
+  sqs: SQSClient;
+  /** For clients that only one command needs. */
+  client: ClientSettings;
+  queueUrl(name: string): Promise<string>;
+  functionName(key: string): string;
+}
+
+/** On this machine the operator is `local`; on AWS whoever the SDK finds (profile, environment, single sign-on). */
+export const clientSettings = ({ local, region, endpoint }: CloudSettings): ClientSettings => ({
+  region,
+  ...(endpoint ? { endpoint } : {}),
+  ...(local ? { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } } : {}),
+});
+
+/** The name of one of the parameters that `weaudit setup` fills and the functions read. */
+export const parameterName = (stage: string, name: 'replicate-token' | 'webhook-secrets' | 'api-tokens') =>
+  `/weaudit/${stage}/${name}`;
+
+/** Finds a deployment. The account's number, which bucket names carry, is read off the address of its queue. */
+export async function openCloud(
+  settings: CloudSettings,
+  elsewhere: { backupBucket?: string; backupRegion?: string } = {},
+): Promise<Cloud> {
+  const client = clientSettings(settings);
+  const sqs = new SQSClient(client);
+  const prefix = `weaudit-${settings.stage}`;
+  const queueUrl = async (name: string) => {
+    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: `${prefix}-${name}` }));
+    return QueueUrl ?? '';
+  };
+  const account = new URL(await queueUrl('cells')).pathname.split('/')[1];
+  const s3 = (region: string) =>
+    new S3Client({ ...client, region, forcePathStyle: settings.endpoint !== undefined });
+  const { backupBucket = `${prefix}-${account}-backup`, backupRegion = settings.region } = elsewhere;
+  return {
+    ...settings,
+    client,
+    sqs,
+    queueUrl,
+    functionName: (key) => `${prefix}-${key}`,
+    images: new ObjectStore(s3(settings.region), `${prefix}-${account}-images`),
+    backup: new ObjectStore(s3(backupRegion), backupBucket),
+  };
+}

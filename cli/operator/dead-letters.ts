@@ -1,0 +1,148 @@
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+} from '@aws-sdk/client-sqs';
+import { parseRange } from '../../lib/queue.ts';
+import type { Cloud, DeadLetterKind } from './cloud.ts';
+
+/** A message that was given up, and why. */
+export interface DeadLetter {
+  kind: DeadLetterKind;
+  id: string;
+  /** ISO 8601: when it was first sent. */
+  sentAt: string;
+  /** What it is about: a range of cells, or an object's key. */
+  about: string;
+  reason: string;
+  /** What is sent back; undefined for what nobody could make use of. */
+  payload: string | undefined;
+  receipt: string;
+}
+
+/** Long enough to see a full queue through once; then the letters that stay show again. */
+const HELD_SECONDS = 300;
+const BATCH = 10;
+
+/**
+ * Every letter of one kind, once. They stay hidden from others for five minutes, unless they are released.
+ * A queue answers "empty" before it is, so it is asked until it has said so with a wait.
+ */
+export async function* readDeadLetters(
+  { sqs, queueUrl }: Cloud,
+  kind: DeadLetterKind,
+): AsyncGenerator<DeadLetter> {
+  const url = await queueUrl(`${kind}-dead`);
+  const seen = new Set<string>();
+  for (;;) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: url,
+        MaxNumberOfMessages: BATCH,
+        VisibilityTimeout: HELD_SECONDS,
+        WaitTimeSeconds: 1,
+        MessageSystemAttributeNames: ['All'],
+        MessageAttributeNames: ['All'],
+      }),
+    );
+    if (Messages.length === 0) return;
+    for (const message of Messages) {
+      const letter = describeLetter(kind, message);
+      if (seen.has(letter.id)) continue;
+      seen.add(letter.id);
+      yield letter;
+    }
+  }
+}
+
+/** What a message says about itself. The three ways into a dead-letter queue put the reason in three places. */
+export function describeLetter(kind: DeadLetterKind, message: Message): DeadLetter {
+  const { Body = '', MessageId = '', ReceiptHandle = '', Attributes = {}, MessageAttributes = {} } = message;
+  const letter = {
+    kind,
+    id: MessageId,
+    sentAt: new Date(Number(Attributes.SentTimestamp ?? 0)).toISOString(),
+    receipt: ReceiptHandle,
+  };
+  const body = parse(Body);
+  if (kind === 'cells') {
+    const range = parseRange(Body);
+    return {
+      ...letter,
+      about: range ? `audit ${range.audit}, cells ${range.from} to ${range.to}` : 'no range of cells',
+      reason: range
+        ? 'dispatch failed on it as often as it was delivered; its log says why'
+        : 'the message is no range of cells',
+      payload: range ? Body : undefined,
+    };
+  }
+  // A Lambda destination wraps the event; EventBridge sends it as it is, with the reason beside it.
+  const event = body?.requestPayload ?? body;
+  const error = body?.responsePayload as { errorType?: string; errorMessage?: string } | undefined;
+  const attribute = (name: string) => MessageAttributes[name]?.StringValue;
+  const words =
+    [error?.errorType, error?.errorMessage].filter(Boolean).join(': ') ||
+    [attribute('ERROR_CODE'), attribute('ERROR_MESSAGE')].filter(Boolean).join(': ') ||
+    attribute('ErrorMessage') ||
+    (body?.requestContext as { condition?: string } | undefined)?.condition ||
+    'no reason was given';
+  const key = (event as { detail?: { object?: { key?: string } } } | undefined)?.detail?.object?.key;
+  return {
+    ...letter,
+    about: key ?? (kind === 'reconcile' ? 'a scheduled run' : 'no event of S3'),
+    reason: words,
+    payload: event === undefined ? undefined : JSON.stringify(event),
+  };
+}
+
+function parse(body: string): Record<string, unknown> | undefined {
+  try {
+    const json = JSON.parse(body) as unknown;
+    return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Shows letters to others again at once. */
+export async function release({ sqs, queueUrl }: Cloud, letters: DeadLetter[]): Promise<void> {
+  for (let from = 0; from < letters.length; from += BATCH) {
+    const batch = letters.slice(from, from + BATCH);
+    await sqs.send(
+      new ChangeMessageVisibilityBatchCommand({
+        QueueUrl: await queueUrl(`${batch[0]!.kind}-dead`),
+        Entries: batch.map(({ receipt }, index) => ({
+          Id: String(index),
+          ReceiptHandle: receipt,
+          VisibilityTimeout: 0,
+        })),
+      }),
+    );
+  }
+}
+
+/** Sends letters back to where they failed: cells to their queue, events to their function. */
+export function createRedrive(cloud: Cloud): (letter: DeadLetter) => Promise<void> {
+  const { sqs, queueUrl, functionName, client } = cloud;
+  const lambda = new LambdaClient(client);
+  return async ({ kind, payload, receipt }) => {
+    if (payload === undefined) throw new Error('nobody can make use of it');
+    if (kind === 'cells')
+      await sqs.send(new SendMessageCommand({ QueueUrl: await queueUrl('cells'), MessageBody: payload }));
+    else
+      await lambda.send(
+        new InvokeCommand({
+          FunctionName: functionName(kind),
+          InvocationType: 'Event',
+          Payload: Buffer.from(payload),
+        }),
+      );
+    // Sent first, then deleted: twice is harmless, never is not.
+    await sqs.send(
+      new DeleteMessageCommand({ QueueUrl: await queueUrl(`${kind}-dead`), ReceiptHandle: receipt }),
+    );
+  };
+}

@@ -1,0 +1,229 @@
+import { HeadObjectCommand } from '@aws-sdk/client-s3';
+import pLimit from 'p-limit';
+import { deleteAudit } from '../../lib/audits/end.ts';
+import { type Plan, readPlan } from '../../lib/audits/plan.ts';
+import { readProgress } from '../../lib/cells/listing.ts';
+import type { Result } from '../../lib/cells/result.ts';
+import { isStored } from '../../lib/cells/result.ts';
+import { judgementKey, parseJudgementKey } from '../../lib/images/judgement.ts';
+import { cellQueue } from '../../lib/queue.ts';
+import {
+  auditPrefix,
+  cellName,
+  imagesPrefix,
+  judgementsPrefix,
+  leasesPrefix,
+  parseImageKey,
+  resultKey,
+} from '../../lib/storage/keys.ts';
+import type { ObjectStore } from '../../lib/storage/objects.ts';
+import { CommandError, EXIT } from '../exit.ts';
+import type { Progress } from '../progress.ts';
+import type { Cloud } from './cloud.ts';
+import { isForbidden, isMissing } from './faults.ts';
+import { hashObject } from './inspect.ts';
+import { type PurgeRecord, type PurgeTarget, purgeKey, readPurged } from './purged.ts';
+import { destroyVersions, listVersions, type ObjectVersion } from './versions.ts';
+
+/** What there is of a target, everywhere. */
+export interface PurgePlan {
+  target: PurgeTarget;
+  images: PurgeRecord['images'];
+  /** Versions and delete markers, by bucket. */
+  versions: { bucket: number; backup: number };
+  /** Predictions that still run: their records have to stay until they are canceled. */
+  running: number;
+  /** It was purged before: what is left, if anything, is removed now. */
+  before: PurgeRecord | undefined;
+}
+
+export interface Purged {
+  versions: { bucket: number; backup: number };
+  images: number;
+  /** Records stay until these are canceled: the command has to be given again. */
+  running: number;
+}
+
+const PARALLEL = 8;
+/** Versions that are held at a time. */
+const BATCH = 1_000;
+
+const hexOf = (base64: string) => Buffer.from(base64, 'base64').toString('hex');
+
+/** Looks for everything that a target left, and destroys nothing. @throws {CommandError} where there is nothing */
+export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Progress): Promise<PurgePlan> {
+  const { images, backup } = cloud;
+  const { audit } = target;
+  const plan = await readPlan(images, audit);
+  const { whole, keys } = await readPurged(images, audit);
+  const before = target.image === undefined ? whole : keys.get(imageKeyOf(target));
+  const hashes = new Map<string, Set<string>>();
+  const found = { bucket: 0, backup: 0 };
+  const row = progress.row('found', 0);
+  const limit = pLimit(PARALLEL);
+  for (const [name, store] of [
+    ['bucket', images],
+    ['backup', backup],
+  ] as const) {
+    const look = async ({ key, versionId, isMarker }: ObjectVersion) => {
+      found[name]++;
+      row.update(found.bucket + found.backup);
+      if (isMarker || !parseImageKey(key)) return;
+      const sha256 = await checksum(store, key, versionId);
+      if (sha256) hashes.set(key, (hashes.get(key) ?? new Set()).add(sha256));
+      else if (!hashes.has(key)) hashes.set(key, new Set());
+    };
+    let batch: Promise<void>[] = [];
+    for await (const version of versionsUnder(store, target)) {
+      batch.push(limit(look, version));
+      if (batch.length < BATCH) continue;
+      await Promise.all(batch);
+      batch = [];
+    }
+    await Promise.all(batch);
+  }
+  if (found.bucket + found.backup === 0 && !before)
+    throw new CommandError(
+      EXIT.refused,
+      `There is nothing of ${describeTarget(target)} in ${images.bucket} or ${backup.bucket}.`,
+    );
+  if (target.image !== undefined) await addResultHash(images, target, hashes);
+  return {
+    target,
+    images: [...hashes].map(([key, set]) => ({ key, sha256: [...set] })),
+    versions: found,
+    running: plan && target.image === undefined ? await countRunning(images, plan) : 0,
+    before,
+  };
+}
+
+/**
+ * Removes a target everywhere, old versions and backup included. The tombstone comes first: whatever happens
+ * afterwards, it is known what was meant to go, and the command can be given again.
+ */
+export async function carryOutPurge(
+  cloud: Cloud,
+  plan: PurgePlan,
+  reason: string,
+  progress: Progress,
+): Promise<Purged> {
+  const { images, backup, sqs } = cloud;
+  const { target, running } = plan;
+  const record: PurgeRecord = {
+    what: describeTarget(target),
+    reason: plan.before?.reason ?? reason,
+    at: plan.before?.at ?? new Date().toISOString(),
+    images: mergeImages(plan.before?.images ?? [], plan.images),
+  };
+  await images.replaceJson(purgeKey(target), record);
+  if (target.image !== undefined) await sealJudgement(images, target);
+  else if (await readPlan(images, target.audit)) {
+    // Every writer checks the tombstone of a deletion: nothing that still runs can bring anything back.
+    const deps = {
+      store: images,
+      queue: cellQueue(sqs, await cloud.queueUrl('cells')),
+      readPlan: (audit: string) => readPlan(images, audit),
+      presign: async () => '',
+      now: () => new Date(),
+    };
+    await deleteAudit(deps, target.audit, 'operator');
+  }
+  const row = progress.row('purged', plan.versions.bucket + plan.versions.backup);
+  const done = { bucket: 0, backup: 0 };
+  for (const [name, store] of [
+    ['bucket', images],
+    ['backup', backup],
+  ] as const) {
+    let batch: ObjectVersion[] = [];
+    const destroy = async () => {
+      await destroyVersions(store, batch);
+      done[name] += batch.length;
+      row.update(done.bucket + done.backup);
+      batch = [];
+    };
+    for await (const version of versionsUnder(store, target)) {
+      // Bindings tell dispatch what to cancel: they go when nothing runs any more.
+      if (running > 0 && name === 'bucket' && !parseImageKey(version.key)) continue;
+      if (batch.push(version) === BATCH) await destroy();
+    }
+    await destroy();
+  }
+  return { versions: done, images: record.images.length, running };
+}
+
+export const describeTarget = ({ audit, image }: PurgeTarget) =>
+  image === undefined ? `audit ${audit}` : `image images/${audit}/${image}`;
+const imageKeyOf = ({ audit, image }: PurgeTarget) => `${imagesPrefix(audit)}${image}`;
+
+async function* versionsUnder(store: ObjectStore, target: PurgeTarget): AsyncGenerator<ObjectVersion> {
+  if (target.image !== undefined) {
+    const key = imageKeyOf(target);
+    for await (const version of listVersions(store, key)) if (version.key === key) yield version;
+    return;
+  }
+  for (const prefix of [imagesPrefix(target.audit), auditPrefix(target.audit), leasesPrefix(target.audit)])
+    yield* listVersions(store, prefix);
+}
+
+/** The SHA-256 that S3 keeps with a version, else that of its bytes; undefined where nobody outside may read it. */
+async function checksum(store: ObjectStore, key: string, versionId: string): Promise<string | undefined> {
+  try {
+    const { ChecksumSHA256 } = await store.client.send(
+      new HeadObjectCommand({
+        Bucket: store.bucket,
+        Key: key,
+        VersionId: versionId,
+        ChecksumMode: 'ENABLED',
+      }),
+    );
+    return ChecksumSHA256 ? hexOf(ChecksumSHA256) : await hashObject(store, key, versionId);
+  } catch (error) {
+    if (isForbidden(error) || isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** A cell without a result would store its image again. @throws {CommandError} */
+async function addResultHash(
+  images: ObjectStore,
+  target: PurgeTarget,
+  hashes: Map<string, Set<string>>,
+): Promise<void> {
+  const key = imageKeyOf(target);
+  const { audit, cell } = parseImageKey(key)!;
+  const result = (await images.readJson<Result>(resultKey(audit, cell)))?.value;
+  if (!result && (await readPlan(images, audit)))
+    throw new CommandError(
+      EXIT.refused,
+      `Prediction ${cellName(cell)} of audit ${audit} has not ended, and would store the image again. Cancel the audit first: npx weaudit cancel ${audit}`,
+    );
+  const image = result?.images.filter(isStored).find((stored) => stored.key === key);
+  if (image) hashes.set(key, (hashes.get(key) ?? new Set()).add(image.sha256));
+}
+
+/** The page must not offer what is gone: the judgement that it may be seen gives way to one that it may not. */
+async function sealJudgement(images: ObjectStore, target: PurgeTarget): Promise<void> {
+  const { audit, cell, index } = parseImageKey(imageKeyOf(target))!;
+  const sealed = judgementKey(audit, cell, index, {
+    status: 'quarantined',
+    format: 'unknown',
+    width: 0,
+    height: 0,
+  });
+  await images.create(sealed, '');
+  const open: string[] = [];
+  for await (const { key } of images.list(`${judgementsPrefix(audit)}${cellName(cell)}/`))
+    if (key !== sealed && parseJudgementKey(audit, key)?.index === index) open.push(key);
+  await images.delete(open);
+}
+
+async function countRunning(images: ObjectStore, { id, cells }: Plan): Promise<number> {
+  const progress = await readProgress(images, { audit: id, from: 0, to: cells - 1 });
+  return [...progress.values()].filter(({ boundAt, ended }) => boundAt && !ended).length;
+}
+
+function mergeImages(before: PurgeRecord['images'], now: PurgeRecord['images']): PurgeRecord['images'] {
+  const merged = new Map(before.map(({ key, sha256 }) => [key, new Set(sha256)]));
+  for (const { key, sha256 } of now) merged.set(key, new Set([...(merged.get(key) ?? []), ...sha256]));
+  return [...merged].map(([key, set]) => ({ key, sha256: [...set] }));
+}

@@ -1,0 +1,13 @@
+import type { ObjectStore } from '../../lib/storage/objects.ts';
+import { isMissing } from './faults.ts';
+import { hashObject } from './inspect.ts';
+
+/** The hash of a record's bytes, or undefined where there is none. */
+export async function hashRecord(store: ObjectStore, key: string): Promise<string | undefined> {
+  try {
+    return await hashObject(store, key);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}

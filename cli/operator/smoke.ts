@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { Result } from '../../lib/cells/result.ts';
+import { isStored, type StoredImage } from '../../lib/cells/result.ts';
+import { bindingKey, resultKey } from '../../lib/storage/keys.ts';
+import type { ApiClient } from '../api-client.ts';
+import type { Cloud } from './cloud.ts';
+import { isForbidden } from './faults.ts';
+import { inspect } from './inspect.ts';
+
+/** One duty of the pipeline, and whether it was done. `undefined`: it could not be looked at here. */
+export interface Check {
+  duty: string;
+  ok: boolean | undefined;
+  detail: string;
+}
+
+const PAUSE_MS = 500;
+/** Cold functions, a queue, a model that has to start. */
+const ENDED_MS = 10 * 60_000;
+const EVENT_MS = 60_000;
+/** CloudWatch shows a metric some minutes after it was logged. */
+const METRICS_MS = 5 * 60_000;
+/** Later than this after its end, a result came by polling. */
+const WEBHOOK_MS = 15_000;
+
+/** Looks again and again until there is something, or the time is over. */
+async function until<T>(within: number, look: () => Promise<T | undefined>): Promise<T | undefined> {
+  for (const end = Date.now() + within; ; await setTimeout(PAUSE_MS)) {
+    const found = await look();
+    if (found !== undefined || Date.now() > end) return found;
+  }
+}
+
+/**
+ * Sends one cheap image through everything and looks at each duty. The audit is made to be deleted.
+ * @param tell called with each check as it is known
+ * @returns the audit's id
+ */
+export async function smoke(
+  client: ApiClient,
+  cloud: Cloud,
+  model: string,
+  tell: (check: Check) => void,
+): Promise<string> {
+  const startedAt = new Date();
+  const design = {
+    name: 'Smoke test',
+    prompts: ['a red apple on a white table'],
+    models: [model],
+    samples: 1,
+    retention: 'short',
+  };
+  const { id } = await client.createAudit(design, `weaudit-smoke-${randomUUID()}`);
+  const check = (duty: string, ok: boolean | undefined, detail: string) => tell({ duty, ok, detail });
+
+  const asked = await until(ENDED_MS, async () =>
+    (await cloud.images.exists(bindingKey(id, 0))) ? seconds(startedAt) : undefined,
+  );
+  check(
+    'queued',
+    asked !== undefined,
+    asked ? `asked for after ${asked}` : 'dispatch has not asked Replicate in ten minutes',
+  );
+  const result =
+    asked &&
+    (await until(ENDED_MS, async () => (await cloud.images.readJson<Result>(resultKey(id, 0)))?.value));
+  const image = result ? result.images.find(isStored) : undefined;
+  if (!result || !image) {
+    check(
+      'webhook',
+      false,
+      result
+        ? `the prediction ${result.status}: ${result.error ?? 'no image came'}`
+        : 'there is no result in ten minutes',
+    );
+    return id;
+  }
+  check('webhook', ...viaWebhook(result));
+  await inspectImage(cloud, image, check);
+  check('measured', ...(await measured(cloud, startedAt)));
+  await inspectProtection(cloud, image, check);
+  return id;
+}
+
+type Verdict = [ok: boolean | undefined, detail: string];
+type Tell = (duty: string, ...verdict: Verdict) => void;
+
+const seconds = (since: Date) => `${((Date.now() - since.getTime()) / 1_000).toFixed(1)} s`;
+
+function viaWebhook({ prediction, storedAt }: Result): Verdict {
+  const delay = Date.parse(storedAt) - Date.parse(prediction?.completedAt ?? storedAt);
+  return delay <= WEBHOOK_MS
+    ? [true, `stored ${(delay / 1_000).toFixed(1)} s after the prediction ended`]
+    : [
+        false,
+        `stored ${Math.round(delay / 1_000)} s after the prediction ended: the webhook did not come, polling did it`,
+      ];
+}
+
+async function inspectImage(
+  { images, backup }: Cloud,
+  { key, sha256, bytes }: StoredImage,
+  check: Tell,
+): Promise<void> {
+  const tags = await until(EVENT_MS, async () => {
+    const found = await images.tags(key);
+    return found && found.status !== 'pending' ? found : undefined;
+  });
+  const stored = await inspect(images, key, sha256);
+  check(
+    'stored',
+    stored === 'sound',
+    stored === 'sound' ? `${bytes} bytes, SHA-256 ${sha256.slice(0, 12)}…` : `the image is ${stored}`,
+  );
+  const all = tags && ['status', 'format', 'size', 'retention'].every((name) => tags[name]);
+  check(
+    'tagged',
+    all === true && tags?.status === 'ok',
+    tags
+      ? Object.entries(tags)
+          .map(([name, value]) => `${name}=${value}`)
+          .join(' ')
+      : 'not judged within a minute',
+  );
+  const copied = await until(EVENT_MS, async () => ((await backup.exists(key)) ? true : undefined));
+  const copy = copied && (await inspect(backup, key, sha256));
+  check(
+    'backed up',
+    copy === 'sound',
+    copy ? `the copy in ${backup.bucket} is ${copy}` : `no copy in ${backup.bucket} within a minute`,
+  );
+}
+
+/** Whether CloudWatch has counted an image since. */
+async function measured({ local, client }: Cloud, since: Date): Promise<Verdict> {
+  if (local)
+    return [
+      undefined,
+      'there is no CloudWatch on one machine; .local/logs/metrics.log has what it would get',
+    ];
+  const cloudWatch = new CloudWatchClient(client);
+  const counted = await until(METRICS_MS, async () => {
+    const { MetricDataResults = [] } = await cloudWatch.send(
+      new GetMetricDataCommand({
+        StartTime: new Date(since.getTime() - 60_000),
+        EndTime: new Date(Date.now() + 60_000),
+        MetricDataQueries: [
+          { Id: 'images', Expression: `SUM(SEARCH('Namespace="WeAudit" MetricName="Images"', 'Sum', 60))` },
+        ],
+      }),
+    );
+    const sum = (MetricDataResults[0]?.Values ?? []).reduce((total, value) => total + value, 0);
+    return sum > 0 ? sum : undefined;
+  });
+  return counted
+    ? [true, `CloudWatch has counted ${counted} since`]
+    : [false, 'CloudWatch shows no image within five minutes'];
+}
+
+async function inspectProtection(cloud: Cloud, { key }: StoredImage, check: Tell): Promise<void> {
+  const { images, local, region, endpoint } = cloud;
+  const head = await images.client.send(new HeadObjectCommand({ Bucket: images.bucket, Key: key }));
+  check(
+    'encrypted',
+    head.ServerSideEncryption !== undefined,
+    head.ServerSideEncryption ?? 'no encryption at rest',
+  );
+  check('TLS only', ...(await refusesPlainHttp(cloud, key)));
+  const address = local
+    ? `${endpoint}/${images.bucket}/${key}`
+    : `https://${images.bucket}.s3.${region}.amazonaws.com/${key}`;
+  const { status } = await fetch(address, { method: 'HEAD' });
+  check('not public', status === 403, `without credentials: ${status}`);
+  const versioned = head.VersionId !== undefined && head.VersionId !== 'null';
+  check('versioned', versioned, versioned ? `version ${head.VersionId}` : 'the bucket keeps no versions');
+}
+
+async function refusesPlainHttp({ images, local, region, client }: Cloud, key: string): Promise<Verdict> {
+  if (local) return [undefined, 'there is no TLS on one machine; tests hold the bucket policy'];
+  const plain = new S3Client({ ...client, endpoint: `http://s3.${region}.amazonaws.com` });
+  try {
+    await plain.send(new HeadObjectCommand({ Bucket: images.bucket, Key: key }));
+    return [false, 'a request without TLS was answered'];
+  } catch (error) {
+    return isForbidden(error)
+      ? [true, 'a request without TLS is refused']
+      : [false, (error as Error).message];
+  }
+}

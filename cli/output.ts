@@ -1,0 +1,79 @@
+import Table from 'cli-table3';
+import type { CommandError } from './exit.ts';
+
+/** Where a command writes: results to one stream, everything said on the way to the other. */
+export interface Output {
+  /** The one JSON document of `--json`; nothing else is written to standard output then. */
+  json: boolean;
+  /** What the command is for, as text; left out with `--json`. */
+  print(text: string): void;
+  /** What the command is for, as JSON; left out without `--json`. */
+  document(value: unknown): void;
+  /** What happens on the way; left out with `--json`. */
+  say(text: string): void;
+  /** A warning or an error, always. */
+  complain(text: string): void;
+}
+
+const PLAIN = {
+  chars: {
+    ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
+    ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+    ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
+  },
+  style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+};
+
+/** Columns that stand under each other, without lines, so that `grep`, `awk` and people can read it. */
+export function table(head: string[], rows: (string | number)[][]): string {
+  const drawn = new Table({ ...PLAIN, head });
+  for (const row of rows) drawn.push(row.map(String));
+  return drawn
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+// Prompts and reasons come from elsewhere: what would steer a terminal is shown, not obeyed.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A text from elsewhere in one harmless line of at most `length` characters. */
+export function oneLine(text: string, length = 80): string {
+  const characters = Array.from(text.replace(/\s+/gu, ' ').replace(CONTROL, '\u{fffd}').trim());
+  return characters.length <= length ? characters.join('') : `${characters.slice(0, length - 1).join('')}…`;
+}
+
+/** `1 image`, `2 images`. */
+export const count = (n: number, one: string, many = `${one}s`): string =>
+  `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
+
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+/** `1.2 MB`, in powers of a thousand. */
+export function size(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1_000 ** power;
+  return `${power === 0 ? value : value.toFixed(1)} ${UNITS[power]}`;
+}
+
+export function createOutput(json: boolean): Output {
+  return {
+    json,
+    print: (text) => {
+      if (!json) process.stdout.write(`${text}\n`);
+    },
+    document: (value) => {
+      if (json) process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    },
+    say: (text) => {
+      if (!json) process.stderr.write(`${text}\n`);
+    },
+    complain: (text) => {
+      process.stderr.write(`${text}\n`);
+    },
+  };
+}
+
+/** What `--json` prints when a command fails: the same place, another shape, and the status says which. */
+export const errorDocument = ({ message, status }: CommandError) => ({ error: { message, status } });
