@@ -83,7 +83,10 @@ export async function wire(endpoint: string, request: WireRequest): Promise<Wire
         port,
         method: request.method,
         path: request.path + (query === '' ? '' : `?${query}`),
-        headers: { 'content-length': Buffer.byteLength(request.body ?? ''), ...headers },
+        headers:
+          headers['transfer-encoding'] === undefined
+            ? { 'content-length': Buffer.byteLength(request.body ?? ''), ...headers }
+            : headers,
         agent: false,
       },
       (answer) => {
