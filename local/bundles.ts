@@ -29,9 +29,13 @@ export async function prepareBundles(root: string): Promise<string> {
   if ((await stat(folder).catch(() => undefined))?.isDirectory()) return folder;
   const draft = `${folder}.${process.pid}`;
   await mkdir(draft, { recursive: true });
-  await bundleFunctions(draft);
-  // Somebody else may have been faster; their bundles come from the same sources.
-  await rename(draft, folder).catch(() => rm(draft, { recursive: true, force: true }));
+  try {
+    await bundleFunctions(draft);
+    // Somebody else may have been faster; their bundles come from the same sources.
+    await rename(draft, folder).catch(() => undefined);
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
   await sweep(directory, name);
   return folder;
 }

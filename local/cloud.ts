@@ -192,8 +192,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   try {
     // Listening first: a port in use is known before anything else has been done.
     const listeners = await listenAll();
-    const bundles = prepareBundles(root);
-    bundles.catch(() => {});
+    let bundles: Promise<string> | undefined;
+    const bundleFolder = () => {
+      bundles ??= prepareBundles(root);
+      return bundles;
+    };
+    // Beside reading the stack; whether it worked is asked when a function needs it.
+    if (options.bundleOf === undefined) bundleFolder().catch(() => {});
     const stack = await loadStack(root, options.amend);
     const endpoints: Endpoints = {
       aws: listeners.aws.origin,
@@ -232,7 +237,6 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       listeners.replicate.serve(replacement.handle);
     }
 
-    const bundleFolder = options.bundleOf === undefined ? await bundles : undefined;
     const replace = createOriginMap(stack, endpoints);
     const environments = new Map<string, Record<string, string>>();
     const logs = new Map<string, FunctionLog>();
@@ -249,7 +253,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       );
       const log = openLog(model, stack, access, path.join(dataDir, 'logs'));
       const [file = '', handlerName = 'handler'] = path.basename(model.handler).split('.');
-      const bundle = options.bundleOf?.(model) ?? path.join(bundleFolder ?? (await bundles), `${file}.cjs`);
+      const bundle = options.bundleOf?.(model) ?? path.join(await bundleFolder(), `${file}.cjs`);
       environments.set(model.key, environment);
       logs.set(model.key, log);
       pools.set(

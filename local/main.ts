@@ -104,7 +104,7 @@ async function startReal(
 }
 
 async function demonstrate(cloud: Cloud, signal: AbortSignal): Promise<void> {
-  console.log('\nThis is a first start, so a small demo audit is on its way (--no-demo leaves it out) …');
+  console.log('\nA small demo audit is on its way (only on a first start; --no-demo leaves it out) …');
   try {
     const outcome = await runDemo(cloud, signal);
     if (outcome === undefined) return;

@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { S3Client } from '@aws-sdk/client-s3';
+import { type Cloud, type CloudOptions, startCloud } from '../../local/cloud.ts';
+
+const FIXTURES = path.join(import.meta.dirname, '..', 'fixtures', 'functions');
+
+/** Runs this small function in place of every real one, for tests of the cloud itself. */
+export const scriptedFunctions: Pick<CloudOptions, 'bundleOf'> = {
+  bundleOf: () => path.join(FIXTURES, 'scripted.cjs'),
+};
+
+/** As `scriptedFunctions`; what they handled stands in `<folder>/<function name>`, one script a line. */
+export function recordingFunctions(folder: string): Pick<CloudOptions, 'bundleOf' | 'amend'> {
+  return {
+    ...scriptedFunctions,
+    amend(stack) {
+      for (const { environment } of stack.functions) environment.RECORD_FOLDER = folder;
+      return stack;
+    },
+  };
+}
+
+/**
+ * Waits until `look` gives something that is neither false, null nor undefined.
+ * @param what names the condition in the error
+ * @throws Error when it does not happen within the bound
+ */
+export async function waitFor<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  boundMs = 15_000,
+): Promise<Exclude<T, false | null | undefined>> {
+  const until = Date.now() + boundMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== false && seen !== null && seen !== undefined)
+      return seen as Exclude<T, false | null | undefined>;
+    if (Date.now() > until) throw new Error(`Waited ${boundMs} ms in vain: ${what}`);
+    await wait(20);
+  }
+}
+
+export interface ApiAnswer {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
+  body: any;
+}
+
+export interface TestCloud {
+  readonly cloud: Cloud;
+  readonly dataDir: string;
+  /** What the cloud warned of. */
+  readonly warnings: string[];
+  /** An S3 client of the administrator, or of a function's role. */
+  s3(functionKey?: string): S3Client;
+  /** Calls the API with the token of scope audit; a body is sent as JSON. */
+  api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<ApiAnswer>;
+  /** JSON lines that the function logged. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into lines freely
+  logged(functionKey: string): any[];
+  /** Stops the cloud and starts it again on the same data folder. */
+  restart(): Promise<void>;
+}
+
+/** Credentials for an AWS client: the administrator's, or those of a function's role. */
+export function credentialsOf(cloud: Cloud, functionKey?: string) {
+  return functionKey === undefined
+    ? { accessKeyId: 'local', secretAccessKey: 'local' }
+    : cloud.access.functionKey(functionKey);
+}
+
+/**
+ * Starts a cloud of its own for the test file, on free ports and in a temporary folder, and stops it afterwards.
+ * Call it at the top of a file or a `describe`.
+ */
+export function withCloud(options: Partial<CloudOptions> = {}): TestCloud {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'weaudit-'));
+  const warnings: string[] = [];
+  const clients: S3Client[] = [];
+  let cloud: Cloud | undefined;
+
+  const start = async () => {
+    cloud = await startCloud({
+      dataDir,
+      predictionSeconds: 0.2,
+      retryDelaysMs: [20, 20],
+      warn: (message) => warnings.push(message),
+      ...options,
+    });
+  };
+  beforeAll(start);
+  afterAll(async () => {
+    for (const client of clients) client.destroy();
+    await cloud?.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  const running = (): Cloud => {
+    if (cloud === undefined) throw new Error('The cloud runs only inside tests.');
+    return cloud;
+  };
+  return {
+    dataDir,
+    warnings,
+    get cloud() {
+      return running();
+    },
+    s3(functionKey) {
+      const client = new S3Client({
+        endpoint: running().endpoints.aws,
+        region: running().stack.region,
+        credentials: credentialsOf(running(), functionKey),
+        maxAttempts: 1,
+      });
+      clients.push(client);
+      return client;
+    },
+    async api(method, target, body, headers = {}) {
+      const response = await fetch(`${running().endpoints.api}${target}`, {
+        method,
+        redirect: 'manual',
+        headers: { authorization: 'Bearer local', 'content-type': 'application/json', ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      const json = response.headers.get('content-type')?.includes('json') === true;
+      return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
+    },
+    logged(functionKey) {
+      return running()
+        .logs(functionKey)
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line));
+    },
+    async restart() {
+      await running().stop();
+      await start();
+    },
+  };
+}
