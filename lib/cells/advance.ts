@@ -81,8 +81,8 @@ class RangeTurn {
   #faultsInARow = 0;
   #asked = 0;
   #waitedFor: WaitingReason | undefined;
-  /** Cells that this turn leaves to the next: the first of them, and for how long. */
-  #rest: { from: number; delaySeconds: number } | undefined;
+  /** The first of the cells that this turn leaves to the next. */
+  #restFrom: number | undefined;
   #stop: { value: Promise<Stop | undefined>; readAt: number } | undefined;
 
   constructor(deps: AdvanceDeps, plan: Plan, range: Range, turn: Turn) {
@@ -99,7 +99,7 @@ class RangeTurn {
     const worker = async () => {
       for (const [cell, state] of cells) {
         if (this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
-        if (this.#rest) return this.#leave(cell, this.#rest.delaySeconds);
+        if (this.#restFrom !== undefined) return this.#leave(cell);
         await this.#advance(cell, state);
       }
     };
@@ -109,9 +109,10 @@ class RangeTurn {
       ...(this.#waitedFor && { waitedFor: this.#waitedFor }),
       faults: this.#faults,
     };
-    if (!this.#rest) return done;
-    const { from, delaySeconds } = this.#rest;
-    return { rest: { range: { ...this.#range, from }, delaySeconds }, ...done };
+    if (this.#restFrom === undefined) return done;
+    // As long as the rate, or what Replicate said, keeps the next turn from asking anything.
+    const delaySeconds = Math.min(MAX_DELAY_SECONDS, Math.floor(this.#deps.pacer.waitMs / 1_000));
+    return { rest: { range: { ...this.#range, from: this.#restFrom }, delaySeconds }, ...done };
   }
 
   async #advance(cell: number, { boundAt, attempt, ended }: CellProgress): Promise<void> {
@@ -137,10 +138,10 @@ class RangeTurn {
   async #ask(cell: number, attempt: 1 | 2): Promise<void> {
     const { pacer } = this.#deps;
     for (;;) {
-      if (this.#rest || this.#secondsLeft() * 1_000 < pacer.waitMs)
-        return this.#leave(cell, this.#rest?.delaySeconds ?? 0);
+      if (this.#restFrom !== undefined || this.#secondsLeft() * 1_000 < pacer.waitMs)
+        return this.#leave(cell);
       await pacer.take();
-      if (await this.#stopped()) return this.#leave(cell, 0);
+      if (await this.#stopped()) return this.#leave(cell);
       try {
         await askCell(this.#deps, this.#plan, cellAt(this.#plan, cell), attempt);
         this.#asked++;
@@ -159,8 +160,10 @@ class RangeTurn {
     }
   }
 
-  async #wait(cell: number, { why, message, seconds }: MustWait): Promise<void> {
+  async #wait(cell: number, { why, message, seconds: wanted }: MustWait): Promise<void> {
     const { pacer, store, now } = this.#deps;
+    // Whatever Replicate said is asked again after the longest delay that a message can have.
+    const seconds = Math.min(wanted, MAX_DELAY_SECONDS);
     const until = new Date(now().getTime() + seconds * 1_000);
     this.#waitedFor = why;
     pacer.pause(seconds);
@@ -171,7 +174,7 @@ class RangeTurn {
       until: until.toISOString(),
     });
     // Longer waits are cheaper in the queue than in a running function.
-    if (seconds > Math.min(MAX_WAIT_SECONDS, this.#secondsLeft())) this.#leave(cell, Math.ceil(seconds));
+    if (seconds > Math.min(MAX_WAIT_SECONDS, this.#secondsLeft())) this.#leave(cell);
   }
 
   /** Asks Replicate how a bound cell stands, or cancels it, and finishes it where it has ended. */
@@ -205,12 +208,8 @@ class RangeTurn {
     await endCell(this.#deps.store, this.#plan, cell, attempt, status, error, this.#deps.now());
   }
 
-  #leave(cell: number, delaySeconds: number): void {
-    const delay = Math.min(MAX_DELAY_SECONDS, delaySeconds);
-    this.#rest = {
-      from: Math.min(cell, this.#rest?.from ?? cell),
-      delaySeconds: Math.max(delay, this.#rest?.delaySeconds ?? 0),
-    };
+  #leave(cell: number): void {
+    this.#restFrom = Math.min(cell, this.#restFrom ?? cell);
   }
 
   #secondsLeft(): number {

@@ -1,0 +1,394 @@
+import type { Plan } from '../../lib/audits/plan.ts';
+import { advanceRange } from '../../lib/cells/advance.ts';
+import { type Binding, bindPrediction, readBinding } from '../../lib/cells/binding.ts';
+import { finishCell } from '../../lib/cells/finish.ts';
+import { acquireLease } from '../../lib/cells/lease.ts';
+import { Pacer } from '../../lib/cells/pacer.ts';
+import type { Result } from '../../lib/cells/result.ts';
+import { ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/client.ts';
+import type { EndedPrediction } from '../../lib/replicate/prediction.ts';
+import { cancelKey, deletedKey, resultKey } from '../../lib/storage/keys.ts';
+import { atEveryCall, FAULTS, FlowCloud, type World } from './flow-cloud.ts';
+
+const CELLS = 2;
+const RANGE = { audit: '7zzzzzzzzzzzzzzzzzzzzzzzzz', from: 0, to: CELLS - 1 };
+const MINUTE = 60_000;
+
+let cloud: FlowCloud;
+let world: World;
+let plan: Plan;
+beforeAll(async () => {
+  cloud = await FlowCloud.open();
+});
+beforeEach(async () => {
+  world = await cloud.world();
+  plan = await world.accept(CELLS);
+});
+afterAll(() => cloud.close());
+
+const advance = (in_ = world, last = false) => advanceRange(in_.advanceDeps, RANGE, in_.turn(last));
+const readResult = async (cell: number, in_ = world) =>
+  (await in_.truth.images.readJson<Result>(resultKey(plan.id, cell)))?.value;
+const cells = Array.from({ length: CELLS }, (_, n) => n);
+
+/** Every prediction that was asked for succeeds, and its webhook comes. */
+async function deliverWebhooks(in_: World): Promise<void> {
+  for (const { prediction, request } of [...in_.replicate.asked.values()]) {
+    const cell = Number(request.webhook.slice(-5));
+    const ended = in_.replicate.end(prediction.id, { output: in_.outputs(prediction.id, 1) });
+    await finishCell(in_.finishDeps, plan, cell, ended, AbortSignal.timeout(20_000));
+  }
+}
+
+/** One result a cell, of the one prediction that is bound to it, with its one image; nothing was written twice. */
+async function expectAllSucceeded(in_: World): Promise<void> {
+  for (const cell of cells) {
+    const result = (await readResult(cell, in_))!;
+    const binding = (await readBinding(in_.truth.images, plan.id, cell)) as Binding & {
+      predictionId: string;
+    };
+    expect(result).toMatchObject({ status: 'succeeded', prediction: { id: binding.predictionId } });
+  }
+  expect(await in_.keys(`images/${plan.id}/`)).toHaveLength(CELLS);
+  expect((await in_.rewritten('')).filter((key) => !key.startsWith('leases/'))).toEqual([]);
+}
+
+describe('a range is advanced', () => {
+  it.each(FAULTS)('and each cell paid once, adopted by its webhook, when, at any call, %s', async (fault) => {
+    const calls = await atEveryCall(cloud, fault, {
+      prepare: async (world) => {
+        await world.accept(CELLS);
+      },
+      act: (world) => advance(world),
+      recover: async (world) => {
+        await deliverWebhooks(world);
+        world.pass(3 * MINUTE);
+        for (let turn = 0; turn < 3; turn++) await advance(world);
+        await deliverWebhooks(world);
+      },
+      check: async (world) => {
+        await expectAllSucceeded(world);
+        expect(world.replicate.asked.size).toBe(CELLS);
+      },
+    });
+    expect(calls).toBeGreaterThanOrEqual(12);
+  });
+
+  it.each(FAULTS)(
+    'and completes without any webhook, nothing stored twice, when, at any call, %s',
+    async (fault) => {
+      await atEveryCall(cloud, fault, {
+        prepare: async (world) => {
+          await world.accept(CELLS);
+        },
+        act: (world) => advance(world),
+        recover: async (world) => {
+          for (let turn = 0; turn < 3; turn++) {
+            world.pass(11 * MINUTE);
+            expect((await advance(world)).faults).toEqual([]);
+            for (const { prediction } of world.replicate.asked.values())
+              world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
+          }
+        },
+        check: async (world) => {
+          await expectAllSucceeded(world);
+          // What was asked, but could not be recorded, is asked again: Replicate has no idempotency key.
+          expect(world.replicate.asked.size).toBeLessThanOrEqual(2 * CELLS);
+        },
+      });
+    },
+  );
+
+  it.each(FAULTS)('and every overdue cell finished once when, at any call, %s', async (fault) => {
+    await atEveryCall(cloud, fault, {
+      prepare: async (world) => {
+        await world.accept(CELLS);
+        await advance(world);
+        for (const { prediction } of world.replicate.asked.values())
+          world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
+        world.pass(11 * MINUTE);
+      },
+      act: (world) => advance(world),
+      recover: async (world) => {
+        world.pass(3 * MINUTE);
+        await advance(world);
+      },
+      check: expectAllSucceeded,
+    });
+  });
+
+  it('once by two dispatchers at once: each cell is asked exactly once', async () => {
+    const turns = await Promise.all([advance(), advance()]);
+    expect(world.replicate.asked.size).toBe(CELLS);
+    const waiting = turns.filter(({ rest }) => rest);
+    expect(waiting).toHaveLength(1);
+    expect(waiting[0]!.rest).toEqual({ range: RANGE, delaySeconds: 120 });
+  });
+
+  it('by the next as soon as the one before has ended, and as soon as a dead one would have been stopped', async () => {
+    await advance();
+    expect((await advance()).rest).toBeUndefined();
+    await acquireLease(world.images, plan.id, 0, new Date(world.now().getTime() + 2 * MINUTE), world.now);
+    expect((await advance()).rest?.delaySeconds).toBe(120);
+    world.pass(2 * MINUTE);
+    expect((await advance()).rest).toBeUndefined();
+  });
+
+  it('with the version that was pinned, the inputs of all, of the model, the prompt and the seed', async () => {
+    world = await cloud.world();
+    const version = 'ab'.repeat(32);
+    plan = await world.accept(1, {
+      input: { go_fast: false, width: 512 },
+      models: [{ model: 'a/b', version, input: { width: 768 }, inputs: null, seed: 'unknown' }],
+    });
+    await advance();
+    const [{ request }] = [...world.replicate.asked.values()] as unknown as [{ request: object }];
+    expect(request).toEqual({
+      version: `a/b:${version}`,
+      input: { go_fast: false, width: 768, prompt: 'a photo of a nurse', seed: expect.any(Number) },
+      webhook: `https://hooks.example/webhooks/replicate/${plan.id}/00000`,
+    });
+  });
+});
+
+describe('a second prediction for a cell', () => {
+  it('is canceled and reported, and the first stays', async () => {
+    let first: string | undefined;
+    world.replicate.onCreate = async ({ webhook }) => {
+      if (first || !webhook.endsWith('00001')) return;
+      // Another dispatcher, which should not have been there, is quicker.
+      first = 'quicker';
+      await bindPrediction(world.truth.images, plan, 1, 1, first, world.now());
+    };
+    await advance();
+    const [{ prediction }] = world.replicate.askedFor(plan.id, 1) as unknown as [
+      { prediction: { id: string } },
+    ];
+    expect(world.superfluous).toEqual([prediction.id]);
+    expect(world.replicate.canceled).toEqual([prediction.id]);
+    expect(await readBinding(world.images, plan.id, 1)).toMatchObject({ predictionId: 'quicker' });
+  });
+
+  it('is asked for once where the first was aborted, and never a third', async () => {
+    await advance();
+    for (const round of [1, 2]) {
+      const asked = world.replicate.askedFor(plan.id, 0).at(-1)!;
+      const ended = world.replicate.end(asked.prediction.id, { status: 'aborted' });
+      const outcome = await finishCell(world.finishDeps, plan, 0, ended, AbortSignal.timeout(5_000));
+      expect(outcome).toBe(round === 1 ? 'aborted' : 'stored');
+      await advance();
+      expect(world.replicate.askedFor(plan.id, 0)).toHaveLength(2);
+    }
+    expect(await readResult(0)).toMatchObject({ status: 'failed' });
+  });
+});
+
+describe('waiting is not failing', () => {
+  const refuseTimes = (times: number, status: number, retryAfter?: number) => {
+    let left = times;
+    world.replicate.onCreate = () => {
+      if (left-- > 0) throw new ReplicateRefusal(status, 'not now', retryAfter);
+    };
+  };
+
+  it('a short wait is waited for within the turn', async () => {
+    refuseTimes(1, 429, 0.2);
+    expect(await advance()).toMatchObject({ asked: CELLS, waitedFor: 'rate limit', faults: [] });
+    expect(world.replicate.asked.size).toBe(CELLS);
+  });
+
+  it.each([
+    [402, 'credit', 60],
+    [401, 'token', 60],
+    [429, 'rate limit', 300],
+  ])('a %i goes back to the queue with a delay, and the audit shows why', async (status, why, seconds) => {
+    refuseTimes(100, status, status === 429 ? seconds : undefined);
+    const { rest, faults } = await advance();
+    expect(faults).toEqual([]);
+    expect(rest?.range).toEqual(RANGE);
+    expect(rest?.delaySeconds).toBeGreaterThan(seconds - 3);
+    expect(rest?.delaySeconds).toBeLessThanOrEqual(seconds);
+    const waiting = await world.truth.images.readJson(`audits/${plan.id}/waiting.json`);
+    expect(waiting?.value).toMatchObject({ why, detail: 'not now' });
+    expect(await world.keys(`audits/${plan.id}/dispatched/`)).toEqual([]);
+  });
+
+  it('a range that comes while the rate limit lasts goes back for as long, without asking', async () => {
+    const pacer = new Pacer(600);
+    pacer.pause(200);
+    const { rest } = await advanceRange({ ...world.advanceDeps, pacer }, RANGE, world.turn());
+    expect(world.replicate.asked.size).toBe(0);
+    expect(rest?.delaySeconds).toBeGreaterThan(190);
+  });
+
+  it('whatever Replicate says is waited for at most 15 minutes', async () => {
+    refuseTimes(100, 429, 1e9);
+    const pacer = new Pacer(600);
+    const { rest } = await advanceRange({ ...world.advanceDeps, pacer }, RANGE, world.turn());
+    expect(rest?.delaySeconds).toBeGreaterThan(890);
+    expect(pacer.waitMs).toBeLessThanOrEqual(901_000);
+  });
+
+  it('a turn that has no time left leaves everything to the next, at once', async () => {
+    const turn = { ...world.turn(), stopAt: new Date(world.now().getTime() - 1) };
+    const { rest } = await advanceRange(world.advanceDeps, RANGE, turn);
+    expect(rest).toEqual({ range: RANGE, delaySeconds: 0 });
+    expect(world.replicate.asked.size).toBe(0);
+  });
+
+  it('many cells at a low rate are all asked once, by as many turns as it takes, without a fault', async () => {
+    world = await cloud.world();
+    plan = await world.accept(50);
+    const pacer = new Pacer(3_000);
+    let range = { ...RANGE, to: 49 };
+    let turns = 0;
+    for (;;) {
+      const stopAt = new Date(world.now().getTime() + 100);
+      const { rest, faults } = await advanceRange({ ...world.advanceDeps, pacer }, range, {
+        ...world.turn(),
+        stopAt,
+      });
+      world.pass(100);
+      expect(faults).toEqual([]);
+      turns++;
+      if (!rest) break;
+      range = rest.range;
+    }
+    expect(world.replicate.asked.size).toBe(50);
+    expect(turns).toBeGreaterThan(1);
+  });
+});
+
+describe('a cell that cannot be asked', () => {
+  it.each([
+    [422, 'Input validation failed: width must be at most 1440'],
+    [404, 'The requested resource could not be found.'],
+  ])('because of a %i ends with the words of Replicate', async (status, words) => {
+    world.replicate.onCreate = ({ webhook }) => {
+      if (webhook.endsWith('00001')) throw new ReplicateRefusal(status, words, undefined);
+    };
+    expect((await advance()).faults).toEqual([]);
+    expect(await readResult(1)).toMatchObject({
+      status: 'failed',
+      error: `Replicate refused: ${words}`,
+      seedSource: 'sent',
+      images: [],
+    });
+    expect(world.replicate.asked.size).toBe(CELLS - 1);
+  });
+
+  it.each([
+    ['500', () => new ReplicateRefusal(500, 'internal error', undefined)],
+    ['no answer', () => new ReplicateUnreachable('Replicate gave no answer')],
+  ])('because of %s is a fault until the last delivery, which ends it as failed', async (_why, error) => {
+    world.replicate.onCreate = ({ webhook }) => {
+      if (webhook.endsWith('00001')) throw error();
+    };
+    const { faults } = await advance();
+    expect(faults.map(({ cell }) => cell)).toEqual([1]);
+    expect(await readResult(1)).toBeUndefined();
+    expect((await advance(world, true)).faults).toEqual([]);
+    expect(await readResult(1)).toMatchObject({
+      status: 'failed',
+      error: expect.stringContaining('could not be asked after many tries'),
+    });
+    expect(await world.keys(`audits/${plan.id}/failed/`)).toEqual([`audits/${plan.id}/failed/00001.failed`]);
+  });
+
+  it('does not drag along all others: after five faults in a row the turn ends', async () => {
+    world = await cloud.world();
+    plan = await world.accept(100);
+    let creates = 0;
+    world.replicate.onCreate = () => {
+      creates++;
+      throw new ReplicateUnreachable('Replicate gave no answer');
+    };
+    const { faults } = await advanceRange(world.advanceDeps, { ...RANGE, to: 99 }, world.turn());
+    expect(faults.length).toBeGreaterThanOrEqual(5);
+    expect(creates).toBeLessThan(20);
+  });
+});
+
+describe('an overdue cell', () => {
+  const overdue = async () => {
+    await advance();
+    world.pass(11 * MINUTE);
+  };
+
+  it('whose prediction still runs is left alone', async () => {
+    await overdue();
+    expect((await advance()).faults).toEqual([]);
+    expect(await world.keys(`audits/${plan.id}/results/`)).toEqual([]);
+  });
+
+  it('whose prediction Replicate no longer knows ends as failed', async () => {
+    await overdue();
+    world.replicate.asked.clear();
+    await advance();
+    expect(await readResult(0)).toMatchObject({
+      status: 'failed',
+      error: expect.stringContaining('no longer knows'),
+    });
+  });
+
+  it('whose outputs were removed ends as failed, and says that they expired', async () => {
+    await overdue();
+    for (const { prediction } of world.replicate.asked.values())
+      world.replicate.end(prediction.id, { output: null, data_removed: true } as Partial<EndedPrediction>);
+    await advance();
+    expect(await readResult(0)).toMatchObject({ status: 'failed', error: expect.stringMatching(/^expired/) });
+  });
+});
+
+describe('the end of an audit in the middle', () => {
+  it('by cancelling: what runs is canceled, what waits is not asked, every cell has a result', async () => {
+    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    await world.images.createJson(cancelKey(plan.id), {});
+    await advance();
+    expect(world.replicate.asked.size).toBe(1);
+    expect(world.replicate.canceled).toHaveLength(1);
+    for (const cell of cells)
+      expect(await readResult(cell)).toMatchObject({ status: 'canceled', images: [] });
+    expect(await world.keys(`audits/${plan.id}/failed/`)).toHaveLength(CELLS);
+  });
+
+  it('by cancelling: a prediction that has succeeded by then is stored', async () => {
+    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    for (const { prediction } of world.replicate.asked.values())
+      world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
+    await world.images.createJson(cancelKey(plan.id), {});
+    await advance();
+    expect(await readResult(0)).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('by deleting: what runs is canceled, nothing is asked, nothing is written', async () => {
+    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    await world.images.createJson(deletedKey(plan.id), {});
+    const before = await world.keys('audits/');
+    await advance();
+    expect(world.replicate.asked.size).toBe(1);
+    expect(world.replicate.canceled).toHaveLength(1);
+    expect(await world.keys('audits/')).toEqual(before);
+    expect(await world.keys('images/')).toEqual([]);
+  });
+
+  it.each(FAULTS)('by cancelling ends every cell, once, when, at any call, %s', async (fault) => {
+    await atEveryCall(cloud, fault, {
+      prepare: async (world) => {
+        await world.accept(CELLS);
+        await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+        await world.images.createJson(cancelKey(plan.id), {});
+      },
+      act: (world) => advance(world),
+      recover: async (world) => {
+        world.pass(3 * MINUTE);
+        await advance(world);
+      },
+      check: async (world) => {
+        expect(world.replicate.asked.size).toBe(1);
+        for (const cell of cells) expect(await readResult(cell, world)).toMatchObject({ status: 'canceled' });
+        expect((await world.rewritten('')).filter((key) => !key.startsWith('leases/'))).toEqual([]);
+      },
+    });
+  });
+});
