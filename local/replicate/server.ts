@@ -330,8 +330,13 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
       return;
     }
     const { size, bytes } = await fileBytes(file);
-    res.writeHead(200, { 'content-type': file.label, 'content-length': size });
-    if (req.method === 'HEAD') {
+    const served = { prediction: id, name, contentType: file.label, bytes: size };
+    const told = wires.head(served);
+    res.writeHead(told.status, {
+      'content-type': told.contentType,
+      ...(told.bytes === null ? {} : { 'content-length': told.bytes }),
+    });
+    if (req.method === 'HEAD' || told.status !== 200) {
       res.end();
       return;
     }
@@ -344,7 +349,6 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
         sent += piece.length;
       }
     };
-    const served = { prediction: id, name, contentType: file.label, bytes: size };
     try {
       await pipeline(Readable.from(wires.download(served, counted())), res);
     } finally {

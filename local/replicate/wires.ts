@@ -32,8 +32,16 @@ export interface ServedFile {
   bytes: number;
 }
 
+/** What an output's answer says of it before its bytes. */
+export interface FileHead {
+  status: number;
+  contentType: string;
+  /** null: no length is told. */
+  bytes: number | null;
+}
+
 /**
- * The three places where the stand-in meets the outside. Whoever wants to see what the pipeline does when the world
+ * The places where the stand-in meets the outside. Whoever wants to see what the pipeline does when the world
  * misbehaves passes other wires: a webhook lost, late, doubled or sent before the create is answered, an answer that
  * never arrives, a download cut short. The stand-in itself knows nothing of it.
  */
@@ -45,6 +53,8 @@ export interface Wires {
   answer(call: ApiCall, work: () => Promise<Reply>): Promise<Reply>;
   /** Sends one attempt. @returns the status of the answer @throws when there is none */
   post(webhook: SignedWebhook): Promise<number>;
+  /** What is said of an output; asked right before `download`. With another status than 200 no bytes follow. */
+  head(file: ServedFile): FileHead;
   /** The bytes of an output on their way out. */
   download(file: ServedFile, bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
 }
@@ -78,5 +88,6 @@ const post = ({ address, headers, body, signal }: SignedWebhook): Promise<number
 export const HONEST_WIRES: Wires = {
   answer: (_call, work) => work(),
   post,
+  head: ({ contentType, bytes }) => ({ status: 200, contentType, bytes }),
   download: (_file, bytes) => bytes,
 };
