@@ -1,0 +1,180 @@
+import { writeFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+import { countCells, type Plan } from '../lib/audits/plan.ts';
+import { bindPrediction } from '../lib/cells/binding.ts';
+import { type FinishDeps, finishCell } from '../lib/cells/finish.ts';
+import { judgeImage } from '../lib/images/judge.ts';
+import {
+  type EndedPrediction,
+  hasEnded,
+  type Prediction,
+  parsePrediction,
+} from '../lib/replicate/prediction.ts';
+import { backUp } from '../lib/storage/backup.ts';
+import {
+  auditPrefix,
+  deletedKey,
+  imageKey,
+  imagesPrefix,
+  leasesPrefix,
+  openKey,
+  planKey,
+} from '../lib/storage/keys.ts';
+import type { ObjectStore } from '../lib/storage/objects.ts';
+
+/** The audit that the sample events are about. Nothing but them works on it: it is not marked as open. */
+export const SAMPLE_AUDIT = '7ychs9v1bzsamp1e0000000001';
+/** An audit whose cell has ended, for the sample run of reconcile to write the manifest of. */
+export const SAMPLE_ENDED_AUDIT = '7ychs9hwczsamp1e0000000002';
+
+/** What the cells of the sample audit are for. */
+export const SAMPLE_CELLS = {
+  unasked: 0,
+  asked: 1,
+  inlined: 2,
+  refused: 3,
+  stored: 4,
+  notAnImage: 5,
+} as const;
+
+const MODEL = 'simulated/flash';
+const JOBS = ['sailor', 'gardener', 'baker', 'soldier', 'tailor', 'clerk'];
+const ENDED_WITHIN_MS = 120_000;
+
+export interface SampleOptions {
+  images: ObjectStore;
+  backup: ObjectStore;
+  /** Such as `http://127.0.0.1:3001/v1`. */
+  replicateUrl: string;
+  replicateToken: string;
+  webhookSecret: string;
+  /** Where the webhook's sample event finds what it has to sign, and with what. */
+  file: string;
+}
+
+/**
+ * Puts everything in place that the sample events need, in the state from which each of them has something to do.
+ * It may be run again at any time: what the events have brought about since is undone.
+ */
+export async function seedSamples(options: SampleOptions): Promise<void> {
+  const { images, backup, file, webhookSecret } = options;
+  const [asked, stored] = await Promise.all([
+    endedPrediction(options, JOBS[SAMPLE_CELLS.asked]!),
+    endedPrediction(options, JOBS[SAMPLE_CELLS.stored]!),
+  ]);
+  for (const audit of [SAMPLE_AUDIT, SAMPLE_ENDED_AUDIT])
+    for (const store of [images, backup]) await clear(store, audit);
+
+  const deps: FinishDeps = {
+    store: images,
+    origins: [new URL(options.replicateUrl).origin],
+    maxImageBytes: 50 * 1024 * 1024,
+    now: () => new Date(),
+  };
+  const finish = (plan: Plan, cell: number, prediction: EndedPrediction) =>
+    finishCell(deps, plan, cell, prediction, AbortSignal.timeout(30_000));
+
+  const plan = await createPlan(images, SAMPLE_AUDIT, 'Sample events', JOBS, '2026-01-05T09:00:00.000Z');
+  await bindPrediction(images, plan, SAMPLE_CELLS.asked, 1, asked.id, new Date());
+  await finish(plan, SAMPLE_CELLS.stored, stored);
+  await finish(plan, SAMPLE_CELLS.notAnImage, notAnImage());
+
+  const ended = await createPlan(
+    images,
+    SAMPLE_ENDED_AUDIT,
+    'Sample of an ended audit',
+    [JOBS[SAMPLE_CELLS.stored]!],
+    '2026-01-05T09:05:00.000Z',
+  );
+  await finish(ended, 0, stored);
+  const key = imageKey(SAMPLE_ENDED_AUDIT, 0, 0);
+  await judgeImage(images, key);
+  for (const done of [key, planKey(SAMPLE_ENDED_AUDIT)]) await backUp(images, backup, done);
+  // Last: from here on reconcile looks at it, the scheduled one too.
+  await images.create(openKey(SAMPLE_ENDED_AUDIT), '');
+  await writeFile(file, JSON.stringify({ webhookSecret, prediction: asked }, null, 2), { mode: 0o600 });
+}
+
+async function clear(store: ObjectStore, audit: string): Promise<void> {
+  // Not open first: what reconcile does not see it does not write anew.
+  await store.delete([openKey(audit), deletedKey(audit)]);
+  for (const prefix of [imagesPrefix(audit), auditPrefix(audit), leasesPrefix(audit)]) {
+    const keys: string[] = [];
+    for await (const { key } of store.list(prefix)) keys.push(key);
+    await store.delete(keys);
+  }
+}
+
+async function createPlan(
+  images: ObjectStore,
+  id: string,
+  name: string,
+  jobs: string[],
+  createdAt: string,
+): Promise<Plan> {
+  const design = {
+    prompts: jobs.map((job) => ({ text: `a photo of a ${job}`, factors: { job } })),
+    models: [
+      {
+        model: MODEL,
+        version: null,
+        input: {},
+        inputs: ['prompt', 'seed', 'num_outputs'],
+        seed: 'supported' as const,
+      },
+    ],
+    samples: 1,
+  };
+  const plan: Plan = {
+    ...design,
+    id,
+    name,
+    createdAt,
+    createdBy: 'local',
+    request: 'sample',
+    retention: 'short',
+    seed: 1,
+    input: {},
+    cells: countCells(design),
+  };
+  const metadata = { name: encodeURIComponent(name), predictions: String(plan.cells), 'created-by': 'local' };
+  await images.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
+  return plan;
+}
+
+/** Asks the stand-in for a picture, without a webhook, and waits for it. */
+async function endedPrediction(
+  { replicateUrl, replicateToken }: SampleOptions,
+  job: string,
+): Promise<EndedPrediction> {
+  const call = async (path: string, init: RequestInit = {}): Promise<Prediction> => {
+    const response = await fetch(`${replicateUrl}${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${replicateToken}`, 'content-type': 'application/json' },
+    });
+    if (!response.ok)
+      throw new Error(`the stand-in for Replicate answered ${response.status}: ${await response.text()}`);
+    return parsePrediction(await response.json());
+  };
+  const body = JSON.stringify({ version: MODEL, input: { prompt: `a photo of a ${job}`, seed: 7 } });
+  let prediction = await call('/predictions', { method: 'POST', body });
+  for (const until = Date.now() + ENDED_WITHIN_MS; !hasEnded(prediction); await setTimeout(100)) {
+    if (Date.now() > until)
+      throw new Error('the stand-in for Replicate has not made a picture within two minutes');
+    prediction = await call(`/predictions/${prediction.id}`);
+  }
+  return prediction as EndedPrediction;
+}
+
+/** A model that answers with a page instead of a picture. */
+const notAnImage = (): EndedPrediction => ({
+  id: 'samp1enotanimage0000000001',
+  status: 'succeeded',
+  model: MODEL,
+  version: 'hidden',
+  output: [
+    `data:image/png;base64,${Buffer.from('<!doctype html><p>502 Bad Gateway</p>').toString('base64')}`,
+  ],
+  created_at: '2026-01-05T09:01:00Z',
+  completed_at: '2026-01-05T09:01:02Z',
+});
