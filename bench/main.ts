@@ -24,7 +24,9 @@ function chosen(): Benchmark[] | undefined {
     if (values.help) return undefined;
     const unknown = positionals.find((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
     if (unknown !== undefined) throw new Error(`There is no benchmark "${unknown}".`);
-    return positionals.length === 0 ? BENCHMARKS : BENCHMARKS.filter(({ name }) => positionals.includes(name));
+    return positionals.length === 0
+      ? BENCHMARKS
+      : BENCHMARKS.filter(({ name }) => positionals.includes(name));
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${HELP}`);
     process.exit(2);

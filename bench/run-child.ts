@@ -30,7 +30,10 @@ export function runChild(
   limitMs = 30_000,
 ): Promise<ChildResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CHILD], { env: environment, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [CHILD], {
+      env: environment,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    });
     let answer = '';
     let errors = '';
     const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
@@ -46,7 +49,9 @@ export function runChild(
     child.on('error', reject);
     child.on('close', () => {
       clearTimeout(limit);
-      const result = answer.endsWith('\n') ? (JSON.parse(answer) as ChildResult & { error?: string }) : undefined;
+      const result = answer.endsWith('\n')
+        ? (JSON.parse(answer) as ChildResult & { error?: string })
+        : undefined;
       if (result && result.error === undefined) resolve(result);
       else
         reject(

@@ -146,7 +146,10 @@ export async function webhookScene(): Promise<WebhookScene> {
       for (const [index, bytes] of sizes.entries()) {
         const stored = aws.written.get(imageKey(AUDIT, CELL, index));
         const whole = stored && (!aws.verify || (stored.bytes === bytes && stored.sha256 === hashOf(bytes)));
-        if (!whole) throw new Error(`${way} did not store output ${index} of ${bytes} bytes: ${JSON.stringify(stored)}`);
+        if (!whole)
+          throw new Error(
+            `${way} did not store output ${index} of ${bytes} bytes: ${JSON.stringify(stored)}`,
+          );
       }
       if (!aws.written.has(resultKey(AUDIT, CELL))) throw new Error(`${way} wrote no result`);
     },

@@ -6,15 +6,48 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * Lambda passes a function its role's credentials in the environment. The SDK's default chain would look in seven
- * other places too (files, SSO, the metadata service …) and brings the clients for them along: 128 kB and a fifth
- * of the start-up time, for nothing.
+ * Parts of packages that no function runs, and what takes their place, by the end of their path. They would be
+ * loaded, compiled and partly run at each start: together 36 kB zipped and a fourth of the webhook's start-up time
+ * (docs/performance.md, docs/decisions/0080). Nothing that checks anything is among them.
  */
-const environmentCredentials: Plugin = {
-  name: 'environment-credentials',
+const REPLACED: [module: RegExp, by: string][] = [
+  // Lambda passes a function its role's credentials in the environment. The SDK's default chain would look in seven
+  // other places too (files, SSO, the metadata service …) and brings the clients for them along.
+  [/@aws-sdk\/credential-provider-node\/dist-es\/index\.js$/, 'environment-credentials'],
+  [
+    /@smithy\/core\/dist-es\/submodules\/config\/node-config-provider\/configLoader\.js$/,
+    'environment-config',
+  ],
+  [/\/regionConfig\/getInstanceMetadataRegion\.js$/, 'instance-metadata'],
+  [/@smithy\/core\/dist-es\/submodules\/event-streams\/index\.js$/, 'event-streams'],
+  [/@aws-sdk\/signature-v4-multi-region\/dist-es\/index\.js$/, 'single-region-signer'],
+  [/\/(Sha256Js|Sha1Js|Md5Js|Crc32Js)\.js$/, 'native-hashes'],
+  [/\/fast-sha256\/sha256\.js$/, 'fast-sha256'],
+  [/@aws-sdk\/client-s3\/dist-es\/endpoint\/endpointResolver\.js$/, 's3-endpoint'],
+  [/\/(S3ExpressIdentityProviderImpl|SignatureV4S3Express|CreateSessionCommand)\.js$/, 's3-express'],
+];
+
+const replaceUnused: Plugin = {
+  name: 'replace-unused',
   setup(builder) {
-    builder.onResolve({ filter: /^@aws-sdk\/credential-provider-node$/ }, () => ({
-      path: join(ROOT, 'build', 'environment-credentials.ts'),
+    builder.onLoad({ filter: /node_modules\/.*\.js$/ }, ({ path }) => {
+      const by = REPLACED.find(([module]) => module.test(path))?.[1];
+      if (by === undefined) return undefined;
+      const replacement = join(ROOT, 'build', 'replacements', `${by}.ts`);
+      return { contents: `export * from ${JSON.stringify(replacement)};`, resolveDir: ROOT };
+    });
+  },
+};
+
+/** Steps of every call that do nothing here: S3 Express, redirects to another region (off unless asked for), no logger. */
+const UNUSED_STEPS =
+  /^.*\.use\((getS3ExpressPlugin|getS3ExpressHttpSigningPlugin|getRegionRedirectMiddlewarePlugin|getLoggerPlugin)\(.*$/gm;
+
+const fewerSteps: Plugin = {
+  name: 'fewer-steps',
+  setup(builder) {
+    builder.onLoad({ filter: /@aws-sdk\/client-s3\/dist-es\/S3Client\.js$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replace(UNUSED_STEPS, ''),
     }));
   },
 };
@@ -82,7 +115,7 @@ export async function bundleFunctions(outdir: string, only?: string[]): Promise<
         sourcesContent: false,
         metafile: true,
         logLevel: 'warning',
-        plugins: [environmentCredentials, literalSchemaKeys, versionsOnly],
+        plugins: [replaceUnused, fewerSteps, literalSchemaKeys, versionsOnly],
       });
       return [name, metafile] as const;
     }),

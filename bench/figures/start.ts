@@ -29,7 +29,10 @@ export const start: Benchmark = {
     const requests: Record<string, number> = {};
     const run = async (way: string): Promise<ChildResult> => {
       scene.aws.reset();
-      const result = await runChild({ bundle: bundles[way]!, events: [scene.event(SIZES)] }, scene.environment);
+      const result = await runChild(
+        { bundle: bundles[way]!, events: [scene.event(SIZES)] },
+        scene.environment,
+      );
       scene.requireStored(SIZES, way);
       // One more for the image itself.
       requests[way] = scene.aws.requests.length + SIZES.length;
@@ -55,8 +58,14 @@ export const start: Benchmark = {
             rows: ways.map((way) => [
               way,
               requests[way] ?? 0,
-              round(times(way, ({ initMs }) => initMs), 1),
-              round(times(way, ({ events }) => events[0]!.ms), 1),
+              round(
+                times(way, ({ initMs }) => initMs),
+                1,
+              ),
+              round(
+                times(way, ({ events }) => events[0]!.ms),
+                1,
+              ),
               round(total(way), 1),
               round(total(way) / total('floor'), 2),
             ]),

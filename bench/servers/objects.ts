@@ -20,8 +20,8 @@ export interface ObjectServer {
 class Upload {
   readonly #chunked: boolean;
   readonly #hash: ReturnType<typeof createHash> | undefined;
-  #tail = Buffer.alloc(0);
-  #rest = Buffer.alloc(0);
+  #tail: Buffer = Buffer.alloc(0);
+  #rest: Buffer = Buffer.alloc(0);
   #left = 0;
   bytes = 0;
 
@@ -120,7 +120,9 @@ export function objectServer(): ObjectServer {
       const sha256 = upload.finish(request.headers['x-amz-checksum-sha256'] as string | undefined);
       if (sha256 === undefined) {
         response.writeHead(400, { 'content-type': 'application/xml' });
-        return response.end('<Error><Code>BadDigest</Code><Message>the SHA-256 does not fit</Message></Error>');
+        return response.end(
+          '<Error><Code>BadDigest</Code><Message>the SHA-256 does not fit</Message></Error>',
+        );
       }
       server.written.set(key, { bytes: upload.bytes, sha256 });
       response.writeHead(200, {

@@ -17,5 +17,9 @@ export function* pngBytes(bytes: number): Generator<Buffer> {
 export function serveOutput(request: IncomingMessage, response: ServerResponse): void {
   const bytes = Number(request.url?.split('/')[1]);
   response.writeHead(200, { 'content-type': 'image/png', 'content-length': bytes });
-  pipeline(Readable.from(pngBytes(bytes), { objectMode: false, highWaterMark: 256 * 1024 }), response, () => {});
+  pipeline(
+    Readable.from(pngBytes(bytes), { objectMode: false, highWaterMark: 256 * 1024 }),
+    response,
+    () => {},
+  );
 }

@@ -27,7 +27,11 @@ export async function bundleWay(name: string, format: 'cjs' | 'esm' = 'cjs'): Pr
     format,
     logLevel: 'warning',
     ...(format === 'esm'
-      ? { banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" } }
+      ? {
+          banner: {
+            js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
+          },
+        }
       : {}),
   });
   return outfile;

@@ -1,5 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { type IncomingMessage, request as send } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { request as send } from 'node:https';
 
 /**
  * The floor: what a webhook costs that is written by hand on `node:https` and `node:crypto` alone, signs its
@@ -20,7 +21,13 @@ const { env } = process;
 const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
 const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
 
-function signed(method: string, url: URL, payloadHash: string, headers: Record<string, string>, service: string) {
+function signed(
+  method: string,
+  url: URL,
+  payloadHash: string,
+  headers: Record<string, string>,
+  service: string,
+) {
   const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
   const day = date.slice(0, 8);
   const all: Record<string, string> = {
@@ -44,7 +51,9 @@ function signed(method: string, url: URL, payloadHash: string, headers: Record<s
     (previous, part) => hmac(previous, part),
     `AWS4${env.AWS_SECRET_ACCESS_KEY}`,
   );
-  const signature = hmac(key as Buffer, `AWS4-HMAC-SHA256\n${date}\n${scope}\n${sha256(canonical)}`).toString('hex');
+  const signature = hmac(key as Buffer, `AWS4-HMAC-SHA256\n${date}\n${scope}\n${sha256(canonical)}`).toString(
+    'hex',
+  );
   all.authorization = `AWS4-HMAC-SHA256 Credential=${env.AWS_ACCESS_KEY_ID}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}`;
   return all;
 }
@@ -75,9 +84,18 @@ export function call(
     const payloadHash = sha256(body);
     send(
       url,
-      { method, headers: { ...signed(method, url, payloadHash, headers, service), 'content-length': Buffer.byteLength(body) } },
+      {
+        method,
+        headers: {
+          ...signed(method, url, payloadHash, headers, service),
+          'content-length': Buffer.byteLength(body),
+        },
+      },
       (response) =>
-        collect(response).then((answer) => resolve({ status: response.statusCode ?? 0, body: answer }), reject),
+        collect(response).then(
+          (answer) => resolve({ status: response.statusCode ?? 0, body: answer }),
+          reject,
+        ),
     )
       .on('error', reject)
       .end(body);
@@ -99,7 +117,11 @@ export async function storeImages({ audit, cell }: Delivery['pathParameters'], p
     prediction.output.map(async (address, index) => {
       const bytes = await fetchOutput(address);
       const checksum = createHash('sha256').update(bytes).digest('base64');
-      const headers = { 'content-type': 'image/png', 'if-none-match': '*', 'x-amz-checksum-sha256': checksum };
+      const headers = {
+        'content-type': 'image/png',
+        'if-none-match': '*',
+        'x-amz-checksum-sha256': checksum,
+      };
       const { status } = await call('PUT', objectUrl(`images/${audit}/${cell}/${index}`), bytes, headers);
       if (status !== 200) throw new Error(`S3 answered ${status}`);
       return { index, bytes: bytes.length };
@@ -107,7 +129,13 @@ export async function storeImages({ audit, cell }: Delivery['pathParameters'], p
   );
 }
 
-export async function storeResult({ audit, cell }: Delivery['pathParameters'], result: unknown): Promise<void> {
+export async function storeResult(
+  { audit, cell }: Delivery['pathParameters'],
+  result: unknown,
+): Promise<void> {
   const key = `audits/${audit}/results/${cell}.json`;
-  await call('PUT', objectUrl(key), JSON.stringify(result), { 'content-type': 'application/json', 'if-none-match': '*' });
+  await call('PUT', objectUrl(key), JSON.stringify(result), {
+    'content-type': 'application/json',
+    'if-none-match': '*',
+  });
 }

@@ -19,43 +19,45 @@ interface Delivery {
   body: string;
 }
 
-export const handler = middy().handler(async ({ headers, body, pathParameters }: Delivery) => {
-  const valid = await validateWebhook({
-    id: headers['webhook-id']!,
-    timestamp: headers['webhook-timestamp']!,
-    signature: headers['webhook-signature']!,
-    body,
-    secret: process.env.BENCH_SECRET!,
-  });
-  if (!valid) return { statusCode: 401 };
-  const prediction = Prediction.parse(JSON.parse(body));
-  const { audit, cell } = pathParameters;
-  const images = await Promise.all(
-    prediction.output.map(async (address, index) => {
-      const response = await fetch(address);
-      const bytes = Buffer.from(await response.arrayBuffer());
-      await s3.send(
-        new PutObjectCommand({
-          Bucket: process.env.IMAGES_BUCKET,
-          Key: `images/${audit}/${cell}/${index}`,
-          Body: bytes,
-          ContentType: response.headers.get('content-type') ?? undefined,
-          ChecksumSHA256: createHash('sha256').update(bytes).digest('base64'),
-          IfNoneMatch: '*',
-        }),
-      );
-      return { index, bytes: bytes.length };
-    }),
-  );
-  await s3.send(
-    new PutObjectCommand({
-      Bucket: process.env.IMAGES_BUCKET,
-      Key: `audits/${audit}/results/${cell}.json`,
-      Body: JSON.stringify({ prediction, images }),
-      IfNoneMatch: '*',
-    }),
-  );
-  metrics.addMetric('Images', 'Count', images.length);
-  logger.info('stored', { audit, cell });
-  return { statusCode: 200 };
-});
+export const handler = middy<Delivery, { statusCode: number }>().handler(
+  async ({ headers, body, pathParameters }: Delivery) => {
+    const valid = await validateWebhook({
+      id: headers['webhook-id']!,
+      timestamp: headers['webhook-timestamp']!,
+      signature: headers['webhook-signature']!,
+      body,
+      secret: process.env.BENCH_SECRET!,
+    });
+    if (!valid) return { statusCode: 401 };
+    const prediction = Prediction.parse(JSON.parse(body));
+    const { audit, cell } = pathParameters;
+    const images = await Promise.all(
+      prediction.output.map(async (address, index) => {
+        const response = await fetch(address);
+        const bytes = Buffer.from(await response.arrayBuffer());
+        await s3.send(
+          new PutObjectCommand({
+            Bucket: process.env.IMAGES_BUCKET,
+            Key: `images/${audit}/${cell}/${index}`,
+            Body: bytes,
+            ContentType: response.headers.get('content-type') ?? undefined,
+            ChecksumSHA256: createHash('sha256').update(bytes).digest('base64'),
+            IfNoneMatch: '*',
+          }),
+        );
+        return { index, bytes: bytes.length };
+      }),
+    );
+    await s3.send(
+      new PutObjectCommand({
+        Bucket: process.env.IMAGES_BUCKET,
+        Key: `audits/${audit}/results/${cell}.json`,
+        Body: JSON.stringify({ prediction, images }),
+        IfNoneMatch: '*',
+      }),
+    );
+    metrics.addMetric('Images', 'Count', images.length);
+    logger.info('stored', { audit, cell });
+    return { statusCode: 200 };
+  },
+);
