@@ -54,11 +54,13 @@ module.exports = class Pipeline {
     for (const variable of Object.keys(process.env))
       if (variable.startsWith('AWS_')) delete process.env[variable];
     const { functionObj } = this.options;
+    const given = [this.options.env ?? []].flat().find((entry) => entry.startsWith('AWS_ENDPOINT_URL='));
     Object.assign(process.env, {
       AWS_REGION: this.provider.getRegion(),
       AWS_ACCESS_KEY_ID: `LOCAL${name.toUpperCase()}`,
       AWS_SECRET_ACCESS_KEY: `local-${name}`,
-      AWS_ENDPOINT_URL: LOCAL_ENDPOINT,
+      // Another port than the usual one: --env AWS_ENDPOINT_URL=…
+      AWS_ENDPOINT_URL: given?.split('=')[1] ?? LOCAL_ENDPOINT,
       AWS_LAMBDA_FUNCTION_NAME: functionObj.name,
       AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(functionObj.memorySize),
