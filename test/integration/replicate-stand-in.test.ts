@@ -728,6 +728,7 @@ describe('the wires', () => {
     const rig = await start(
       {},
       {
+        ...HONEST_WIRES,
         async answer(call, work) {
           const reply = await work();
           if (lose && call.method === 'POST') throw Object.assign(new Error('lost'), { code: 'ECONNRESET' });
