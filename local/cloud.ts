@@ -302,6 +302,11 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       dataDir: path.join(dataDir, 's3'),
       region: stack.region,
       buckets: stack.buckets.map(({ name, versioning, eventBridge }) => ({ name, versioning, eventBridge })),
+      accountId: ACCOUNT,
+      // A browser may call this machine by either name.
+      corsOrigins: stack.buckets
+        .flatMap((bucket) => bucket.corsOrigins.map(replace))
+        .flatMap((origin) => [origin, origin.replace('127.0.0.1', 'localhost')]),
       credentials: access.credentials,
       authorize: access.authorize,
       onEvent: async (event) => (faults.event === undefined ? bus.put(event) : faults.event(event, bus.put)),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { glob, readFile } from 'node:fs/promises';
+import { glob, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /** A short hash over names and contents of the files that the patterns match below `root`. */
@@ -15,4 +15,17 @@ export async function fingerprint(root: string, patterns: string[]): Promise<str
       .update(await readFile(file))
       .update('\0');
   return hash.digest('hex').slice(0, 16);
+}
+
+const KEEP_MS = 24 * 3600 * 1000;
+
+/** Removes from a folder of things named by fingerprint what nobody has made within a day, except `keep`. */
+export async function sweep(folder: string, keep: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const entry = path.join(folder, name);
+    const found = await stat(entry).catch(() => undefined);
+    if (name !== keep && found !== undefined && Date.now() - found.mtimeMs > KEEP_MS) {
+      await rm(entry, { recursive: true, force: true });
+    }
+  }
 }

@@ -23,6 +23,8 @@ export function createOriginMap(stack: StackModel, actual: Endpoints): (text: st
     [declared('QUEUE_URL'), actual.aws],
     [declared('WEBHOOK_URL'), actual.api],
     [declared('REPLICATE_API_URL'), actual.replicate],
+    // Where a deployed page reads objects from.
+    ...stack.buckets.map(({ name }) => [`https://${name}.s3.${stack.region}.amazonaws.com`, actual.aws]),
   ].filter((pair): pair is [string, string] => pair[0] !== undefined);
   const replacements = new Map(
     pairs.flatMap(([from, to]) => [

@@ -68,6 +68,8 @@ export interface BucketModel {
   arn: string;
   versioning: boolean;
   eventBridge: boolean;
+  /** Origins whose pages may read objects. */
+  corsOrigins: string[];
   policies: PolicyDocument[];
 }
 

@@ -3,12 +3,12 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { fingerprint } from '../fingerprint.ts';
+import { fingerprint, sweep } from '../fingerprint.ts';
 
 const run = promisify(execFile);
 
-/** Everything the printed configuration depends on: the declarations, the plugin beside them and the framework. */
-const SOURCES = ['serverless.yml', 'package-lock.json', 'infra/**/*', 'build/**/*'];
+/** Everything the printed configuration depends on: the declarations, the plugins and the framework. */
+const SOURCES = ['serverless.yml', 'package-lock.json', 'infra/**/*', 'build/**/*.cjs'];
 
 /**
  * The configuration as `serverless print --stage <stage>` resolves it. The framework takes seconds to start, so the
@@ -45,5 +45,6 @@ export async function printStack(root: string, stage: string, cacheDir: string):
   // Written beside and renamed, so that two starts at once cannot read half a file.
   await writeFile(`${cached}.${process.pid}`, printed.slice(printed.indexOf('{')));
   await rename(`${cached}.${process.pid}`, cached);
+  await sweep(cacheDir, path.basename(cached));
   return parsed;
 }

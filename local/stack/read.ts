@@ -168,11 +168,12 @@ export function readStack(printed: unknown, accountId: string): StackModel {
       .map(([, policy]) => resolver.resolve(policy.Properties?.PolicyDocument) as PolicyDocument);
     return readBucket(id, resource, resolver, policies);
   });
+  // Whatever its condition: there is no distribution on this machine, but the page is served with its headers.
   const siteHeaders = Object.assign(
     {},
-    ...ofType('AWS::CloudFront::ResponseHeadersPolicy').map(([, resource]) =>
-      readHeaders(resource, resolver),
-    ),
+    ...Object.values(template.Resources)
+      .filter((resource) => resource.Type === 'AWS::CloudFront::ResponseHeadersPolicy')
+      .map((resource) => readHeaders(resource, resolver)),
   ) as Record<string, string>;
   return {
     service,
@@ -306,6 +307,7 @@ function readBucket(
   const properties = resolver.resolve(resource.Properties ?? {}) as Fields;
   const versioning = properties.VersioningConfiguration as { Status?: string } | undefined;
   const notifications = properties.NotificationConfiguration as Fields | undefined;
+  const cors = properties.CorsConfiguration as { CorsRules?: { AllowedOrigins?: string[] }[] } | undefined;
   const eventBridge = notifications?.EventBridgeConfiguration as
     | { EventBridgeEnabled?: boolean | string }
     | undefined;
@@ -314,6 +316,7 @@ function readBucket(
     arn: resolver.arnOf(id),
     versioning: versioning?.Status === 'Enabled',
     eventBridge: eventBridge !== undefined && String(eventBridge.EventBridgeEnabled ?? true) === 'true',
+    corsOrigins: (cors?.CorsRules ?? []).flatMap((rule) => rule.AllowedOrigins ?? []),
     policies,
   };
 }

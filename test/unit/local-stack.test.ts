@@ -180,6 +180,7 @@ describe('a printed serverless.yml becomes what the local cloud runs', () => {
         arn: 'arn:aws:s3:::images',
         versioning: true,
         eventBridge: true,
+        corsOrigins: [],
         policies: [{ Statement: [] }],
       },
     ]);
