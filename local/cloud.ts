@@ -11,6 +11,7 @@ import { type FunctionLog, openFunctionLog } from './lambda/log.ts';
 import type { InvocationResult } from './lambda/model.ts';
 import { type FunctionPool, openFunctionPool } from './lambda/pool.ts';
 import { openQueueSource } from './lambda/queue-source.ts';
+import { createLambdaService, isLambdaRequest } from './lambda/service.ts';
 import { type Listener, listen } from './listen.ts';
 import { LocalError } from './local-error.ts';
 import { createOriginMap, type Endpoints, localEnvironment } from './origins.ts';
@@ -322,12 +323,17 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const handleJson = createAwsJson([queueService, parameters.service], access, (request, body) =>
       authenticateJson(request, body, access),
     );
+    const handleLambda = createLambdaService({
+      stack,
+      bus,
+      access,
+      authenticate: (request, body) => authenticateJson(request, body, access),
+    });
     const handleS3 = faults.s3?.(s3.handle) ?? s3.handle;
-    listeners.aws.serve((request, response) =>
-      request.headers['x-amz-target'] === undefined
-        ? handleS3(request, response)
-        : handleJson(request, response),
-    );
+    listeners.aws.serve((request, response) => {
+      if (request.headers['x-amz-target'] !== undefined) return handleJson(request, response);
+      return isLambdaRequest(request) ? handleLambda(request, response) : handleS3(request, response);
+    });
     const siteHeaders = Object.entries(stack.siteHeaders).map(([name, value]) => [name, replace(value)]);
     listeners.api.serve(
       createGateway({

@@ -27,6 +27,8 @@ export interface Bus {
   put(event: unknown): void;
   /** Runs a schedule now, besides its times. */
   fire(schedule: ScheduleModel): void;
+  /** Invokes a function asynchronously, with retries and dead letters; false for one that no event invokes. */
+  invoke(functionKey: string, event: unknown): boolean;
   /** Events accepted and not yet done. */
   pending(): number;
   stop(): Promise<void>;
@@ -135,6 +137,11 @@ export function openBus(options: BusOptions): Bus {
       });
     },
     fire,
+    invoke(functionKey, event) {
+      if (!asynchronous.has(functionKey)) return false;
+      store.send(queueOf(functionKey), JSON.stringify(event));
+      return true;
+    },
     pending() {
       let sum = 0;
       for (const functionKey of asynchronous) {
