@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 /** How long to wait before an event that could not be handed over is tried again, in milliseconds. */
 const RETRY_MS = 1000;
@@ -73,18 +73,22 @@ export interface OutboxOptions {
  * handed over, so that none is lost; one may be handed over twice when the process dies in between.
  */
 export class Outbox {
-  readonly #database: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #forget: StatementSync;
+  readonly #left: StatementSync;
   readonly #options: OutboxOptions;
   readonly #underWay = new Set<Promise<void>>();
   readonly #waiting = new Set<NodeJS.Timeout>();
   #closed = false;
 
   constructor(database: DatabaseSync, options: OutboxOptions) {
-    this.#database = database;
     this.#options = options;
     database.exec(
       'CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT',
     );
+    this.#insert = database.prepare('INSERT INTO outbox (event) VALUES (?)');
+    this.#forget = database.prepare('DELETE FROM outbox WHERE id = ?');
+    this.#left = database.prepare('SELECT id, event FROM outbox ORDER BY id');
   }
 
   /** Call inside the transaction of the write. */
@@ -112,9 +116,7 @@ export class Outbox {
         ...(subject.deletionType && { 'deletion-type': subject.deletionType }),
       },
     };
-    const { lastInsertRowid } = this.#database
-      .prepare('INSERT INTO outbox (event) VALUES (?)')
-      .run(JSON.stringify(event));
+    const { lastInsertRowid } = this.#insert.run(JSON.stringify(event));
     occasion.pending.push({ id: Number(lastInsertRowid), event });
   }
 
@@ -125,7 +127,7 @@ export class Outbox {
 
   /** Hands over again what an earlier process left behind. */
   resume(): void {
-    const rows = this.#database.prepare('SELECT id, event FROM outbox ORDER BY id').all();
+    const rows = this.#left.all();
     void this.handOver(rows.map((row) => ({ id: Number(row.id), event: JSON.parse(String(row.event)) })));
   }
 
@@ -143,7 +145,7 @@ export class Outbox {
       this.#waiting.add(timer);
       return;
     }
-    this.#database.prepare('DELETE FROM outbox WHERE id = ?').run(entry.id);
+    this.#forget.run(entry.id);
   }
 
   async #track(attempt: Promise<void>): Promise<void> {
