@@ -1,8 +1,11 @@
 import { parseArgs } from 'node:util';
+import { bundles } from './figures/bundles.ts';
+import { memory } from './figures/memory.ts';
 import { start } from './figures/start.ts';
+import { throughput } from './figures/throughput.ts';
 import { type Benchmark, publish } from './report.ts';
 
-const BENCHMARKS: Benchmark[] = [start];
+const BENCHMARKS: Benchmark[] = [start, bundles, memory, throughput];
 
 const HELP = `Usage: npm run bench [-- <name> …]
 
