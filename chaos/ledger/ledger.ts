@@ -1,0 +1,322 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { S3Client } from '@aws-sdk/client-s3';
+import pLimit from 'p-limit';
+import type { StandInEvent } from '../../local/replicate/ledger.ts';
+import type { FaultRecord } from '../faults/record.ts';
+import { type Listed, listBucket, metadataOf, readJson, sha256Of, tagsOf } from './bucket.ts';
+import { type DeadLetter, whyAskedAgain, whyDead } from './explain.ts';
+import { expectedStatus, type Made, predictionsOf } from './replicate.ts';
+
+export interface LedgerSources {
+  s3: S3Client;
+  buckets: { images: string; backup: string };
+  audit: string;
+  /** Predictions that were ordered. */
+  predictions: number;
+  /** The stand-in's own log. */
+  log: readonly StandInEvent[];
+  /** Address of the stand-in, for outputs that nobody ever fetched whole. */
+  replicate: string;
+  deadLetters: DeadLetter[];
+  faults: FaultRecord;
+  onProgress?: (done: number, all: number) => void;
+}
+
+/** What must be empty: each entry says what is wrong and where. */
+export interface Wrongs {
+  lost: string[];
+  duplicated: string[];
+  mismatched: string[];
+  orphaned: string[];
+  unexplained: string[];
+}
+
+/** What came of an audit, told by the stand-in's log and the buckets alone. */
+export interface Ledger {
+  asked: number;
+  created: number;
+  ended: Map<string, number>;
+  /** Ended without a prediction: why → how many. */
+  givenUp: Map<string, number>;
+  imagesInS3: number;
+  imagesInBackup: number;
+  /** Tag sets of the images, e.g. `ok`, and how many. */
+  tags: Map<string, number>;
+  /** Outputs whose result says why they could not be had. */
+  named: Map<string, number>;
+  /** Second predictions: why → how many. */
+  paidTwice: Map<string, number>;
+  /** Dead letters: queue and why → how many. */
+  dead: Map<string, number>;
+  wrongs: Wrongs;
+}
+
+const PARALLEL = 16;
+const count = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
+const cellName = (cell: number) => String(cell).padStart(5, '0');
+
+/**
+ * Draws up the ledger of one audit. It knows what the pipeline promises from its documents and looks at what is
+ * there; no code of the pipeline takes part in it.
+ */
+export async function drawUp(sources: LedgerSources): Promise<Ledger> {
+  return new Drawing(sources).run();
+}
+
+class Drawing {
+  readonly #sources: LedgerSources;
+  readonly #ledger: Ledger;
+  readonly #limit = pLimit(PARALLEL);
+  #images = new Map<string, Listed>();
+  #backup = new Map<string, Listed>();
+  #made = new Map<number, Made[]>();
+  /** Keys that a result, a rule or a record accounts for. */
+  readonly #accounted = new Set<string>();
+
+  constructor(sources: LedgerSources) {
+    this.#sources = sources;
+    this.#ledger = {
+      asked: sources.predictions,
+      created: 0,
+      ended: new Map(),
+      givenUp: new Map(),
+      imagesInS3: 0,
+      imagesInBackup: 0,
+      tags: new Map(),
+      named: new Map(),
+      paidTwice: new Map(),
+      dead: new Map(),
+      wrongs: { lost: [], duplicated: [], mismatched: [], orphaned: [], unexplained: [] },
+    };
+  }
+
+  async run(): Promise<Ledger> {
+    const { s3, buckets, audit, predictions, log, deadLetters, faults, onProgress } = this.#sources;
+    const { wrongs, dead } = this.#ledger;
+    [this.#images, this.#backup] = await Promise.all([
+      listBucket(s3, buckets.images),
+      listBucket(s3, buckets.backup),
+    ]);
+    this.#made = predictionsOf(log, audit);
+    this.#ledger.created = [...this.#made.values()].reduce((sum, list) => sum + list.length, 0);
+    let done = 0;
+    await Promise.all(
+      Array.from({ length: predictions }, (_, cell) =>
+        this.#limit(async () => {
+          await this.#cell(cell);
+          onProgress?.(++done, predictions);
+        }),
+      ),
+    );
+    for (const cell of this.#made.keys())
+      if (cell >= predictions) wrongs.duplicated.push(`cell ${cell} was asked for, and is none of the audit`);
+    await this.#records();
+    this.#leftOver();
+    for (const letter of deadLetters) {
+      const { what, why } = whyDead(faults, letter);
+      if (why === undefined) wrongs.unexplained.push(`dead letter in ${letter.queue}: ${what}`);
+      else count(dead, `${letter.queue}: ${why}`);
+    }
+    return this.#ledger;
+  }
+
+  /** A cell ends once, as its prediction did, with all of its images. */
+  async #cell(cell: number): Promise<void> {
+    const { s3, buckets, audit } = this.#sources;
+    const { wrongs, ended, givenUp } = this.#ledger;
+    const name = cellName(cell);
+    const made = this.#made.get(cell) ?? [];
+    this.#askedAgain(cell, made);
+    for (const { id, end } of made) if (!end) wrongs.mismatched.push(`${name}: prediction ${id} still runs`);
+    const key = this.#account(`audits/${audit}/results/${name}.json`);
+    const result = await readJson(s3, buckets.images, key);
+    if (!result) return void wrongs.lost.push(`${name}: no result`);
+    count(ended, result.status);
+    if (result.status !== 'succeeded') this.#account(`audits/${audit}/failed/${name}.${result.status}`);
+    const bound = await this.#binding(cell);
+    if (result.prediction?.id !== bound)
+      wrongs.mismatched.push(`${name}: bound to ${bound}, ended with ${result.prediction?.id}`);
+    if (bound === undefined) {
+      count(givenUp, `${result.status}: ${result.error}`);
+      if (!faultsOfAsking(this.#sources.faults))
+        wrongs.lost.push(`${name}: ended without a prediction: ${result.error}`);
+      return;
+    }
+    const prediction = made.find(({ id }) => id === bound);
+    if (!prediction) return void wrongs.mismatched.push(`${name}: Replicate knows no prediction ${bound}`);
+    if (!isDeepStrictEqual(prediction.input, result.sent?.input))
+      wrongs.mismatched.push(`${name}: the input sent is not the one that came`);
+    if (prediction.end) await this.#outputs(name, prediction, prediction.end, result);
+  }
+
+  /** The prediction that the cell's record names; undefined for a cell that was closed without one. */
+  async #binding(cell: number): Promise<string | undefined> {
+    const { s3, buckets, audit } = this.#sources;
+    const prefix = `audits/${audit}/dispatched/${cellName(cell)}`;
+    const first = await readJson(s3, buckets.images, this.#account(`${prefix}.json`));
+    const second = this.#images.has(`${prefix}-2.json`)
+      ? await readJson(s3, buckets.images, this.#account(`${prefix}-2.json`))
+      : undefined;
+    if (this.#images.has(`${prefix}-aborted`)) {
+      this.#account(`${prefix}-aborted`);
+      const one = this.#made.get(cell)?.find(({ id }) => id === first?.predictionId);
+      if (one?.end?.status !== 'aborted')
+        this.#ledger.wrongs.mismatched.push(`${cellName(cell)}: ${first?.predictionId} was not aborted`);
+    } else if (second) this.#ledger.wrongs.duplicated.push(`${cellName(cell)}: two records, none aborted`);
+    return (second ?? first)?.predictionId;
+  }
+
+  #askedAgain(cell: number, made: Made[]): void {
+    const { faults, audit } = this.#sources;
+    for (const [index, after] of made.entries()) {
+      const before = made[index - 1];
+      if (!before) continue;
+      const why = whyAskedAgain(faults, audit, cell, before, after);
+      if (why === undefined)
+        this.#ledger.wrongs.unexplained.push(
+          `${cellName(cell)}: ${after.id} was asked for although there was ${before.id}`,
+        );
+      else count(this.#ledger.paidTwice, why);
+    }
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the record as it is
+  async #outputs(name: string, prediction: Made, end: NonNullable<Made['end']>, result: any): Promise<void> {
+    const { audit, faults } = this.#sources;
+    const { wrongs, named } = this.#ledger;
+    let stored = 0;
+    for (const [index, output] of end.outputs.entries()) {
+      const image = result.images.find((one: { index: number }) => one.index === index);
+      if (image?.key) {
+        stored++;
+        await this.#image(`images/${audit}/${name}/${index}`, prediction, output, image);
+      } else if (image?.error && faults.gone.has(prediction.id)) count(named, reasonOf(image.error));
+      else wrongs.lost.push(`${name}: output ${index} is not stored (${image?.error ?? 'unnamed'})`);
+    }
+    if (result.images.length !== end.outputs.length)
+      wrongs.mismatched.push(`${name}: ${end.outputs.length} outputs, ${result.images.length} in the result`);
+    const expected =
+      end.status === 'succeeded' && end.outputs.length > 0 && stored === 0 ? 'failed' : expectedStatus(end);
+    const filtered = expected === 'failed' && end.status === 'succeeded' && result.status === 'refused';
+    if (result.status !== expected && !filtered)
+      wrongs.mismatched.push(`${name}: Replicate says ${end.status}, the result ${result.status}`);
+  }
+
+  /** An image is what the stand-in made, once, in both places, judged, and says whose it is. */
+  async #image(
+    key: string,
+    prediction: Made,
+    output: { path: string; sha256: string | undefined },
+    recorded: { key: string; sha256: string },
+  ): Promise<void> {
+    const { s3, buckets, faults, replicate } = this.#sources;
+    const { wrongs, tags } = this.#ledger;
+    this.#account(key);
+    if (recorded.key !== key || !this.#images.has(key)) return void wrongs.lost.push(`${key} is not there`);
+    this.#ledger.imagesInS3++;
+    const [stored, metadata, set] = await Promise.all([
+      sha256Of(s3, buckets.images, key),
+      metadataOf(s3, buckets.images, key),
+      tagsOf(s3, buckets.images, key),
+    ]);
+    const whole = output.sha256 ?? (await fetchSha256(`${replicate}${output.path}`));
+    const short = faults.shortened.get(output.path.replace(/^\/outputs\//, ''))?.has(stored) === true;
+    if (stored !== whole && !short) wrongs.mismatched.push(`${key} is not what Replicate made`);
+    if (stored !== recorded.sha256) wrongs.mismatched.push(`${key} is not what its result says`);
+    if (metadata.prediction !== prediction.id)
+      wrongs.mismatched.push(`${key} is of ${metadata.prediction}, the cell of ${prediction.id}`);
+    const status = short ? 'quarantined' : 'ok';
+    if (set.status !== status || !set.format || !set.size || !set.retention)
+      wrongs.mismatched.push(`${key} is tagged ${JSON.stringify(set)}`);
+    count(tags, set.status ?? 'none');
+    if (!this.#backup.has(key)) return void wrongs.lost.push(`${key} has no backup`);
+    this.#ledger.imagesInBackup++;
+    const [copy, copySet] = await Promise.all([
+      sha256Of(s3, buckets.backup, key),
+      tagsOf(s3, buckets.backup, key),
+    ]);
+    if (copy !== stored) wrongs.mismatched.push(`the backup of ${key} is another`);
+    if (!isDeepStrictEqual(copySet, set)) wrongs.mismatched.push(`the backup of ${key} has other tags`);
+    this.#judgement(key, set);
+  }
+
+  #judgement(key: string, { status, format }: Record<string, string>): void {
+    const { audit } = this.#sources;
+    const prefix = `${key.replace(`images/${audit}`, `audits/${audit}/judged`)}.`;
+    const found = this.#judgements.get(prefix) ?? [];
+    for (const one of found) this.#account(one);
+    if (found.length !== 1 || !found[0]?.startsWith(`${prefix}${status}.${format}.`))
+      this.#ledger.wrongs.mismatched.push(`${key} is judged ${JSON.stringify(found)}`);
+  }
+
+  #judged: Map<string, string[]> | undefined;
+  /** `audits/<a>/judged/<n>/<i>.` → the keys that begin so. */
+  get #judgements(): Map<string, string[]> {
+    if (!this.#judged) {
+      this.#judged = new Map();
+      for (const key of this.#images.keys()) {
+        const [prefix] = /^audits\/[^/]+\/judged\/\d{5}\/\d+\./.exec(key) ?? [];
+        if (prefix) this.#judged.set(prefix, [...(this.#judged.get(prefix) ?? []), key]);
+      }
+    }
+    return this.#judged;
+  }
+
+  /** Plan and manifest: there, backed up, and the manifest says what the results say. */
+  async #records(): Promise<void> {
+    const { s3, buckets, audit, predictions } = this.#sources;
+    const { wrongs } = this.#ledger;
+    for (const record of ['audit.json', 'manifest.json', 'manifest.csv']) {
+      const key = this.#account(`audits/${audit}/${record}`);
+      if (!this.#images.has(key)) wrongs.lost.push(`${key} is not there`);
+      else if (!this.#backup.has(key)) wrongs.lost.push(`${key} has no backup`);
+      else if ((await sha256Of(s3, buckets.images, key)) !== (await sha256Of(s3, buckets.backup, key)))
+        wrongs.mismatched.push(`the backup of ${key} is another`);
+    }
+    const manifest = await readJson(s3, buckets.images, `audits/${audit}/manifest.json`);
+    if (!manifest) return;
+    if (manifest.cells.length !== predictions)
+      wrongs.mismatched.push(`the manifest has ${manifest.cells.length} cells`);
+    const images = manifest.cells.flatMap((cell: { images: { key?: string }[] }) =>
+      cell.images.filter(({ key }) => key !== undefined),
+    );
+    if (images.length !== this.#ledger.imagesInS3)
+      wrongs.mismatched.push(`the manifest has ${images.length} images`);
+    for (const { key, status } of images)
+      if (!this.#images.has(key) || (status !== 'ok' && status !== 'quarantined'))
+        wrongs.mismatched.push(`the manifest says ${status} of ${key}`);
+  }
+
+  /** Whatever nobody accounts for is an orphan; whatever was written twice is a duplicate. */
+  #leftOver(): void {
+    const { audit } = this.#sources;
+    const { wrongs } = this.#ledger;
+    this.#account(`audits/${audit}/waiting.json`);
+    for (const [key, { versions }] of this.#images) {
+      if (!this.#accounted.has(key) && !/^idempotency\/[0-9a-f]{64}$/.test(key)) wrongs.orphaned.push(key);
+      if (versions > 1 && !key.endsWith('/waiting.json'))
+        wrongs.duplicated.push(`${key} was written ${versions} times`);
+    }
+    for (const [key, { versions }] of this.#backup) {
+      if (!this.#accounted.has(key) || !this.#images.has(key)) wrongs.orphaned.push(`${key} in the backup`);
+      if (versions > 1) wrongs.duplicated.push(`${key} was written ${versions} times in the backup`);
+    }
+  }
+
+  #account(key: string): string {
+    this.#accounted.add(key);
+    return key;
+  }
+}
+
+/** Asking can only be given up after Replicate, or the way to it, refused again and again. */
+const faultsOfAsking = ({ entries }: FaultRecord) =>
+  entries.some(({ place, kind }) => place === 'replicate' && /500|cut/.test(kind));
+
+const reasonOf = (error: string) => error.split(':')[0] ?? error;
+
+async function fetchSha256(url: string): Promise<string> {
+  const { createHash } = await import('node:crypto');
+  const bytes = new Uint8Array(await (await fetch(url)).arrayBuffer());
+  return createHash('sha256').update(bytes).digest('hex');
+}

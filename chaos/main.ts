@@ -1,0 +1,81 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { createProgress } from '../cli/progress.ts';
+import { STEP } from './design.ts';
+import { printLedger, sumOf, wrongsOf } from './print.ts';
+import { type ChaosResult, runChaos } from './run.ts';
+
+const SHOWN = 20;
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a whole number from 1.');
+  return value;
+}
+
+function multiple(text: string): number {
+  const value = whole(text);
+  if (value % STEP !== 0 || value > 10_000)
+    throw new InvalidArgumentError(`It must be a multiple of ${STEP}, and at most 10000.`);
+  return value;
+}
+
+const program = new Command('npm run chaos --')
+  .description(
+    'Runs one audit on a local cloud of its own through every fault at once, and draws up a ledger from the stand-in’s log and the buckets. The exit status is 1 if anything was lost, duplicated, mismatched, orphaned or stays unexplained.',
+  )
+  .option('--predictions <number>', `cells of the audit, a multiple of ${STEP}`, multiple, 1_000)
+  .option('--seed <number>', 'the same seed brings about the same faults', whole, 1)
+  .option('--seeds <number>', 'so many runs, with this seed and those that follow it', whole, 1)
+  .option('--brief', 'one row a seed, as docs/reliability.md has them', false)
+  .addHelpText('after', '\nExample:\n  npm run chaos -- --predictions 1000 --seed 7');
+const { predictions, seed, seeds, brief } = program
+  .parse()
+  .opts<{ predictions: number; seed: number; seeds: number; brief: boolean }>();
+
+function row({ ledger, faults, repairs, seconds }: ChaosResult, number: number): string {
+  const { ended, wrongs } = ledger;
+  const kinds = ['succeeded', 'failed', 'refused'].map((kind) => ended.get(kind) ?? 0).join(' / ');
+  return `| ${[
+    number,
+    sumOf(faults.counts()),
+    ledger.created,
+    kinds,
+    `${ledger.imagesInS3} / ${ledger.imagesInBackup}`,
+    sumOf(ledger.named),
+    sumOf(ledger.paidTwice),
+    sumOf(ledger.dead),
+    repairs,
+    Object.values(wrongs)
+      .map((list) => list.length)
+      .join(' / '),
+    Math.round(seconds),
+  ].join(' | ')} |`;
+}
+
+for (let number = seed; number < seed + seeds; number++) {
+  const progress = createProgress({ json: false });
+  const rows = {
+    cells: progress.row(`seed ${number}: cells`, predictions),
+    ledger: progress.row(`seed ${number}: ledger`, predictions),
+  };
+  let result: ChaosResult;
+  try {
+    result = await runChaos({
+      predictions,
+      seed: number,
+      onProgress: (at, done) => rows[at].update(done),
+    });
+  } catch (error) {
+    progress.stop();
+    console.error(`seed ${number}: ${(error as Error).message}`);
+    process.exitCode = 1;
+    continue;
+  }
+  progress.stop();
+  console.log(brief ? row(result, number) : printLedger(result, number));
+  const wrongs = wrongsOf(result.ledger);
+  for (const wrong of wrongs.slice(0, SHOWN)) console.error(`seed ${number}: ${wrong}`);
+  if (wrongs.length > SHOWN) console.error(`seed ${number}: and ${wrongs.length - SHOWN} more`);
+  if (wrongs.length > 0) process.exitCode = 1;
+}
