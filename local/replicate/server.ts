@@ -103,6 +103,7 @@ const HANG_UPS = [
   'EPIPE',
   'ERR_STREAM_PREMATURE_CLOSE',
   'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_UNABLE_TO_PIPE',
 ];
 const isHangUp = (error: unknown): boolean => HANG_UPS.includes((error as NodeJS.ErrnoException)?.code ?? '');
 
