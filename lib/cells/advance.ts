@@ -56,6 +56,9 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
   const plan = await deps.readPlan(range.audit);
   if (!plan) return { asked: 0, faults: [] };
   const within = { ...range, to: Math.min(range.to, plan.cells - 1) };
+  // A late copy of a message leaves no lease behind in an audit that is over.
+  const progress = await readProgress(deps.store, within);
+  if ([...progress.values()].every(({ ended }) => ended)) return { asked: 0, faults: [] };
   const lease = await acquireLease(deps.store, range.audit, range.from, turn.endsAt, deps.now);
   if ('waitSeconds' in lease)
     return {
