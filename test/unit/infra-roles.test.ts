@@ -1,0 +1,278 @@
+import { permissionsOf } from '../support/access.ts';
+import { ACCOUNT, EVERYTHING, ofType, type Packaged, packageStack, REGION } from '../support/packaged.ts';
+
+/**
+ * All that each function may do, to the letter. Whoever adds or takes away a permission changes this table too, and
+ * says why. What each permission is needed for, the integration tests show: there, each function runs with these.
+ */
+const ROLES: Record<string, Record<string, string[]>> = {
+  api: {
+    'logs:CreateLogStream': ['its own'],
+    'logs:PutLogEvents': ['its own'],
+    's3:GetObject': [
+      'images/audits/*/audit.json',
+      'images/audits/*/cancel.json',
+      'images/audits/*/manifest.csv',
+      'images/audits/*/manifest.json',
+      'images/audits/*/results/*',
+      'images/audits/*/waiting.json',
+      'images/deleted/*',
+      'images/idempotency/*',
+      'images/images/*',
+    ],
+    's3:ListBucket': ['images'],
+    's3:PutObject': [
+      'images/audits/*/audit.json',
+      'images/audits/*/cancel.json',
+      'images/deleted/*',
+      'images/idempotency/*',
+      'images/open/*',
+    ],
+    's3:PutObjectTagging': ['images/audits/*/audit.json', 'images/audits/*/cancel.json'],
+    'sqs:SendMessage': ['cells'],
+    'ssm:GetParameter': ['api-tokens', 'replicate-token'],
+  },
+  webhook: {
+    'logs:CreateLogStream': ['its own'],
+    'logs:PutLogEvents': ['its own'],
+    's3:GetObject': [
+      'images/audits/*/audit.json',
+      'images/audits/*/dispatched/*',
+      'images/audits/*/results/*',
+      'images/deleted/*',
+      'images/images/*',
+    ],
+    's3:ListBucket': ['images'],
+    's3:PutObject': [
+      'images/audits/*/dispatched/*',
+      'images/audits/*/failed/*',
+      'images/audits/*/results/*',
+      'images/images/* as pending',
+    ],
+    's3:PutObjectTagging': [
+      'images/audits/*/dispatched/*',
+      'images/audits/*/failed/*',
+      'images/audits/*/results/*',
+      'images/images/* as pending',
+    ],
+    'ssm:GetParameter': ['webhook-secrets'],
+  },
+  dispatch: {
+    'logs:CreateLogStream': ['its own'],
+    'logs:PutLogEvents': ['its own'],
+    's3:GetObject': [
+      'images/audits/*/audit.json',
+      'images/audits/*/cancel.json',
+      'images/audits/*/dispatched/*',
+      'images/audits/*/results/*',
+      'images/deleted/*',
+      'images/images/*',
+      'images/leases/*',
+    ],
+    's3:ListBucket': ['images'],
+    's3:PutObject': [
+      'images/audits/*/dispatched/*',
+      'images/audits/*/failed/*',
+      'images/audits/*/results/*',
+      'images/audits/*/waiting.json',
+      'images/images/* as pending',
+      'images/leases/*',
+    ],
+    's3:PutObjectTagging': [
+      'images/audits/*/dispatched/*',
+      'images/audits/*/failed/*',
+      'images/audits/*/results/*',
+      'images/audits/*/waiting.json',
+      'images/images/* as pending',
+    ],
+    'sqs:DeleteMessage': ['cells'],
+    'sqs:GetQueueAttributes': ['cells'],
+    'sqs:ReceiveMessage': ['cells'],
+    'sqs:SendMessage': ['cells'],
+    'ssm:GetParameter': ['replicate-token'],
+  },
+  reconcile: {
+    'logs:CreateLogStream': ['its own'],
+    'logs:PutLogEvents': ['its own'],
+    's3:DeleteObject': ['images/audits/*', 'images/images/*', 'images/leases/*', 'images/open/*'],
+    's3:GetObject': [
+      'backup/audits/*/audit.json',
+      'backup/audits/*/manifest.csv',
+      'backup/audits/*/manifest.json',
+      'backup/images/*',
+      'images/audits/*/audit.json',
+      'images/audits/*/cancel.json',
+      'images/audits/*/manifest.csv',
+      'images/audits/*/manifest.json',
+      'images/audits/*/results/*',
+      'images/deleted/*',
+      'images/images/*',
+    ],
+    's3:GetObjectTagging': [
+      'backup/audits/*/audit.json',
+      'backup/audits/*/manifest.csv',
+      'backup/audits/*/manifest.json',
+      'backup/images/*',
+      'images/audits/*/audit.json',
+      'images/audits/*/manifest.csv',
+      'images/audits/*/manifest.json',
+      'images/images/*',
+    ],
+    's3:ListBucket': ['backup', 'images'],
+    's3:PutObject': [
+      'backup/audits/*/audit.json',
+      'backup/audits/*/manifest.csv',
+      'backup/audits/*/manifest.json',
+      'backup/images/*',
+      'images/audits/*/judged/*',
+      'images/audits/*/manifest.csv',
+      'images/audits/*/manifest.json',
+      'images/leases/*',
+    ],
+    's3:PutObjectTagging': [
+      'backup/audits/*/audit.json',
+      'backup/audits/*/manifest.csv',
+      'backup/audits/*/manifest.json',
+      'backup/images/*',
+      'images/audits/*/judged/*',
+      'images/audits/*/manifest.csv',
+      'images/audits/*/manifest.json',
+      'images/images/*',
+    ],
+    'sqs:GetQueueAttributes': ['cells'],
+    'sqs:SendMessage': ['cells', 'reconcile-dead'],
+  },
+  tag: {
+    'logs:CreateLogStream': ['its own'],
+    'logs:PutLogEvents': ['its own'],
+    's3:GetObject': ['images/images/*'],
+    's3:GetObjectTagging': ['images/images/*'],
+    's3:ListBucket': ['images'],
+    's3:PutObject': ['images/audits/*/judged/*'],
+    's3:PutObjectTagging': ['images/audits/*/judged/*', 'images/images/*'],
+    'sqs:SendMessage': ['tag-dead'],
+  },
+  backup: {
+    'logs:CreateLogStream': ['its own'],
+    'logs:PutLogEvents': ['its own'],
+    's3:GetObject': [
+      'backup/audits/*/audit.json',
+      'backup/audits/*/manifest.csv',
+      'backup/audits/*/manifest.json',
+      'backup/images/*',
+      'images/audits/*/audit.json',
+      'images/audits/*/manifest.csv',
+      'images/audits/*/manifest.json',
+      'images/images/*',
+    ],
+    's3:GetObjectTagging': [
+      'backup/audits/*/audit.json',
+      'backup/audits/*/manifest.csv',
+      'backup/audits/*/manifest.json',
+      'backup/images/*',
+      'images/audits/*/audit.json',
+      'images/audits/*/manifest.csv',
+      'images/audits/*/manifest.json',
+      'images/images/*',
+    ],
+    's3:ListBucket': ['backup', 'images'],
+    's3:PutObject': [
+      'backup/audits/*/audit.json',
+      'backup/audits/*/manifest.csv',
+      'backup/audits/*/manifest.json',
+      'backup/images/*',
+    ],
+    's3:PutObjectTagging': [
+      'backup/audits/*/audit.json',
+      'backup/audits/*/manifest.csv',
+      'backup/audits/*/manifest.json',
+      'backup/images/*',
+    ],
+    'sqs:SendMessage': ['backup-dead'],
+  },
+  metrics: {
+    'logs:CreateLogStream': ['its own'],
+    'logs:PutLogEvents': ['its own'],
+    's3:GetObject': ['images/audits/*/results/*'],
+    's3:ListBucket': ['images'],
+    'sqs:SendMessage': ['metrics-dead'],
+  },
+};
+
+const ALL_ROLES = Object.keys(ROLES);
+
+let plain: Packaged;
+let all: Packaged;
+beforeAll(async () => {
+  [plain, all] = await Promise.all([packageStack('dev'), packageStack('prod', EVERYTHING)]);
+}, 120_000);
+
+/** As `permissionsOf`, with names for the stack's own ARNs. */
+function table(packaged: Packaged, stage: string, role: string): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const permission of permissionsOf(packaged, `weaudit-${stage}-${role}`)) {
+    const [action = '', ...rest] = permission.split(' ');
+    const resource = rest
+      .join(' ')
+      .replace(
+        `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:/aws/lambda/weaudit-${stage}-${role}:*`,
+        'its own',
+      )
+      .replace(`arn:aws:s3:::weaudit-${stage}-${ACCOUNT}-`, '')
+      .replace(`arn:aws:sqs:${REGION}:${ACCOUNT}:weaudit-${stage}-`, '')
+      .replace(`arn:aws:ssm:${REGION}:${ACCOUNT}:parameter/weaudit/${stage}/`, '')
+      .replace('if {"StringEquals":{"s3:RequestObjectTag/status":"pending"}}', 'as pending');
+    found[action] = [...(found[action] ?? []), resource];
+  }
+  return found;
+}
+
+describe('roles', () => {
+  test.each(ALL_ROLES)('%s may do what the table says, and nothing else', (role) => {
+    expect(table(plain, 'dev', role)).toEqual(ROLES[role]);
+  });
+
+  test('each function has a role of its own, which only Lambda can take', () => {
+    const functions = ofType(plain.resources, 'AWS::Lambda::Function');
+    expect(functions.map(([, { Properties }]) => Properties.Role).sort()).toEqual(
+      ALL_ROLES.map((role) => `arn:aws:iam::${ACCOUNT}:role/weaudit-dev-${role}`).sort(),
+    );
+    for (const [, { Properties }] of functions)
+      expect(Properties.Role.split('-').at(-1)).toBe(Properties.FunctionName.split('-').at(-1));
+    for (const [, { Properties }] of ofType(plain.resources, 'AWS::IAM::Role'))
+      expect(Properties.AssumeRolePolicyDocument.Statement).toEqual([
+        { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
+      ]);
+  });
+
+  test.each(ALL_ROLES)(
+    'with all options, %s gets the keys and traces they need, and nothing else',
+    (role) => {
+      const copies = role === 'backup' || role === 'reconcile';
+      const { Properties: backup } = all.resources.BackupBucket!;
+      const { Properties: images } = all.resources.ImagesBucket!;
+      const keyOf = (properties: typeof images) =>
+        properties.BucketEncryption.ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault
+          .KMSMasterKeyID;
+      const keys = [
+        `${keyOf(images)} if {"StringEquals":{"kms:ViaService":"s3.${REGION}.amazonaws.com"}}`,
+        ...(copies ? [`${keyOf(backup)} if {"StringLike":{"kms:ViaService":"s3.*.amazonaws.com"}}`] : []),
+      ];
+      expect(table(all, 'prod', role)).toEqual({
+        ...ROLES[role],
+        'kms:Decrypt': keys,
+        'kms:GenerateDataKey': keys,
+        'xray:PutTelemetryRecords': ['*'],
+        'xray:PutTraceSegments': ['*'],
+      });
+    },
+  );
+
+  test('the function that faces the internet unauthenticated can neither spend nor let anybody in', () => {
+    const parameters = table(plain, 'dev', 'webhook')['ssm:GetParameter'];
+    expect(parameters).toEqual(['webhook-secrets']);
+    expect(
+      ALL_ROLES.filter((role) => ROLES[role]?.['ssm:GetParameter']?.includes('replicate-token')),
+    ).toEqual(['api', 'dispatch']);
+  });
+});
