@@ -88,7 +88,8 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
     return;
   }
   // A client that goes away in the middle has not asked for anything more.
-  await pipeline(body, response).catch(() => {});
+  // One that went before the first byte leaves the file to be closed here.
+  await pipeline(body, response).catch(() => body.destroy());
 }
 
 /**
