@@ -57,9 +57,26 @@ async function removeLeftovers(folder: string): Promise<void> {
   for (const name of LEFTOVERS) await rm(path.join(folder, name), { recursive: true, force: true });
 }
 
-function describe(cloud: Cloud, options: StartOptions, seconds: number): string {
+/** Commands that know the standard addresses by themselves are shown as they are; others are told where this cloud is. */
+function whatToTry(cloud: Cloud, options: StartOptions, api: string): string[] {
   const { endpoints, stack } = cloud;
   const images = stack.buckets.find(({ eventBridge }) => eventBridge)?.name ?? '';
+  const real = options.replicate === 'real';
+  const elsewhere = options.portApi === 3000 ? '' : `WEAUDIT_URL=${api} `;
+  const model = real ? 'black-forest-labs/flux-schnell' : 'simulated/portrait';
+  return [
+    ...(real ? [] : [`${elsewhere}npm run audit -- events/audits/occupations.json`]),
+    `curl -s ${api}/api/audits -H 'Authorization: Bearer ${LOCAL_TOKENS.audit}' -H 'Content-Type: application/json' \\\n` +
+      `    -d '{"prompts": ["a photo of a doctor"], "models": ["${model}"], "samples": 2}'`,
+    `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws s3 ls --recursive s3://${images}/ --endpoint-url ${endpoints.aws}`,
+    ...(options.portAws === 4566 && !real
+      ? ['npx serverless invoke local --function reconcile --path events/reconcile.json']
+      : []),
+  ];
+}
+
+function describe(cloud: Cloud, options: StartOptions, seconds: number): string {
+  const { endpoints } = cloud;
   const api = endpoints.api.replace('127.0.0.1', 'localhost');
   const real = options.replicate === 'real';
   return `
@@ -72,11 +89,9 @@ The pipeline runs on this machine, ready after ${seconds.toFixed(1)} s.
 
 Try next, in another terminal:
 
-  npm run audit -- events/audits/occupations.json
-  curl -s ${api}/api/audits -H 'Authorization: Bearer ${LOCAL_TOKENS.audit}' -H 'Content-Type: application/json' \\
-    -d '{"prompts": ["a photo of a doctor"], "models": ["${real ? 'black-forest-labs/flux-schnell' : 'simulated/portrait'}"], "samples": 2}'
-  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws s3 ls --recursive s3://${images}/ --endpoint-url ${endpoints.aws}
-  npx serverless invoke local --function tag --path events/tag.json
+${whatToTry(cloud, options, api)
+  .map((command) => `  ${command}`)
+  .join('\n')}
 
 Ctrl-C ends it; what it holds is kept for the next start.`;
 }

@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { waitFor } from '../support/cloud.ts';
+
+const START = path.join(import.meta.dirname, '..', '..', 'local', 'start.js');
+const ANY_PORTS = ['--port-api', '0', '--port-aws', '0', '--port-replicate', '0'];
+const folder = mkdtempSync(path.join(tmpdir(), 'weaudit-start-'));
+const children: ChildProcess[] = [];
+
+afterAll(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts `npm start` as a script would, without a terminal. */
+function start(args: string[], environment: Record<string, string> = {}) {
+  const { REPLICATE_API_TOKEN: _, ...rest } = process.env;
+  const child = spawn(process.execPath, [START, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...rest, ...environment, NODE_OPTIONS: '' },
+  });
+  children.push(child);
+  const output = { text: '' };
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (data) => (output.text += String(data)));
+  return { child, output, exited: once(child, 'exit') as Promise<[number | null]> };
+}
+
+test('it starts, says where and what to try, finishes the demo audit, and ends cleanly', async () => {
+  const { child, output, exited } = start([
+    ...ANY_PORTS,
+    '--data',
+    path.join(folder, 'data'),
+    '--demo',
+    '--seconds',
+    '0.1',
+  ]);
+  await waitFor('it is ready', () => /ready after [\d.]+ s/.test(output.text), 20_000);
+  expect(output.text).toMatch(/API and page +http:\/\/localhost:\d+ +\(token: local;/);
+  expect(output.text).toContain('npm run audit -- events/audits/occupations.json');
+  await waitFor(
+    'the demo audit is finished',
+    () => /The demo audit \w{26} is finished: 4 pictures/.test(output.text),
+    25_000,
+  );
+  child.kill('SIGINT');
+  expect(await exited).toEqual([0, null]);
+});
+
+describe('what a person can mend is one sentence and status 1', () => {
+  const occupied = http.createServer();
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => occupied.listen(0, '127.0.0.1', resolve));
+    writeFileSync(path.join(folder, 'file'), '');
+  });
+  afterAll(() => void occupied.close());
+
+  test.each<[string, () => string[], RegExp, Record<string, string>?]>([
+    [
+      'a port in use',
+      () => ['--port-api', String((occupied.address() as AddressInfo).port)],
+      /^Port \d+, which the API needs, is in use\. .*--port-api/,
+    ],
+    [
+      'a folder that cannot be',
+      () => [...ANY_PORTS, '--data', path.join(folder, 'file')],
+      /^The data folder .* cannot be created .*--data/,
+    ],
+    ['an option that does not exist', () => ['--nonsense'], /unknown option '--nonsense'/],
+    ['a port that is none', () => ['--port-aws', 'many'], /whole number from 0 to 65535/],
+    ['real Replicate without a token', () => ['--replicate=real'], /needs a token .*REPLICATE_API_TOKEN/],
+    [
+      'real Replicate without a yes',
+      () => ['--replicate=real'],
+      /cost real money[^\n]*\nNobody can be asked here\. Add --yes/,
+      { REPLICATE_API_TOKEN: 'r8_x' },
+    ],
+  ])('%s', async (_, args, sentence, environment = {}) => {
+    const { output, exited } = start(args(), environment);
+    expect(await exited).toEqual([1, null]);
+    expect(output.text).toMatch(sentence);
+    expect(output.text).not.toMatch(/^\s+at /m);
+  });
+});
