@@ -174,7 +174,7 @@ async function untilQuiet(cloud: Cloud, world: World, audit: string, patience: n
       ({ end, webhooks }) => !end || (!webhooks.accepted && webhooks.attempts < WEBHOOK_ATTEMPTS),
     );
     quiet = cloud.idle() && world.underWay === 0 && !running ? quiet + 1 : 0;
-    await wait(200);
+    await wait(500);
   }
 }
 
