@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { createAwsJson } from './aws-json.ts';
-import { prepareBundles } from './bundles.ts';
+import { prepareBundles, prepareSite } from './bundles.ts';
 import { type Bus, openBus } from './events/bus.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { type Access, createAccess } from './iam/access.ts';
@@ -334,12 +334,20 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       if (request.headers['x-amz-target'] !== undefined) return handleJson(request, response);
       return isLambdaRequest(request) ? handleLambda(request, response) : handleS3(request, response);
     });
+    let site: Promise<string | undefined> | undefined;
+    const siteFolder = () => {
+      site ??= prepareSite(root).catch((error: unknown) => {
+        warn(`The page cannot be built, so only the API answers: ${String(error)}`);
+        return undefined;
+      });
+      return site;
+    };
     const siteHeaders = Object.entries(stack.siteHeaders).map(([name, value]) => [name, replace(value)]);
     listeners.api.serve(
       createGateway({
         stack,
         site: {
-          directory: path.join(root, 'web'),
+          folder: siteFolder,
           headers: Object.fromEntries(siteHeaders) as Record<string, string>,
         },
         invoke,

@@ -6,8 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import mime from 'mime-types';
 
 export interface SiteOptions {
-  /** Folder of the page; it need not exist. */
-  directory: string;
+  /** Folder of the page, which is built when it is first asked for; undefined when that failed. */
+  folder(): Promise<string | undefined>;
   /** Sent with every file, as the distribution in front of the site does. */
   headers: Record<string, string>;
 }
@@ -41,9 +41,13 @@ export async function serveSite(
   response: ServerResponse,
 ): Promise<boolean> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
-  const found = await find(options.directory, (request.url ?? '/').split('?', 1)[0] ?? '/');
+  const folder = await options.folder();
+  if (folder === undefined) return false;
+  const found = await find(folder, (request.url ?? '/').split('?', 1)[0] ?? '/');
   if (found === undefined) return false;
-  const type = mime.contentType(path.extname(found.file)) || 'application/octet-stream';
+  // Pages are also there without `.html`, for their addresses' sake.
+  const extension = path.extname(found.file) || '.html';
+  const type = mime.contentType(extension) || 'application/octet-stream';
   const headers = {
     ...options.headers,
     'content-type': type,

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { fingerprint, sweep } from '../fingerprint.ts';
+import { fingerprint, sweep } from '../prepared.ts';
 
 const run = promisify(execFile);
 

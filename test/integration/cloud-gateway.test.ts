@@ -3,7 +3,13 @@ import { scriptedFunctions, withCloud } from '../support/cloud.ts';
 const local = withCloud({
   ...scriptedFunctions,
   amend(stack) {
-    return { ...stack, siteHeaders: { 'content-security-policy': 'img-src http://127.0.0.1:4566' } };
+    return {
+      ...stack,
+      siteHeaders: {
+        'content-security-policy':
+          'img-src https://weaudit-local-000000000000-images.s3.eu-central-1.amazonaws.com',
+      },
+    };
   },
 });
 const call = (path: string, init: RequestInit = {}) => fetch(`${local.cloud.endpoints.api}${path}`, init);
@@ -70,6 +76,19 @@ describe('the HTTP API in front of the functions', () => {
 });
 
 describe('the page beside the API', () => {
+  test('its files come with their types and the deployed headers, with local addresses in them', async () => {
+    const page = await call('/');
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(page.headers.get('content-security-policy')).toBe(`img-src ${local.cloud.endpoints.aws}`);
+    const script = /src="?(\/assets\/[^" >]+)/.exec(await page.text())?.[1] ?? '';
+    const answer = await call(script);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      200,
+      'text/javascript; charset=utf-8',
+    ]);
+  });
+
   test.each(['/../package.json', '/%2e%2e/package.json', '/%2e%2e%2fpackage.json', '/.git/config', '/%00'])(
     'nothing outside its folder is served (%s)',
     async (path) => {
