@@ -36,15 +36,13 @@ const local = withCloud({
 });
 
 const tag = (status: string) =>
-  local
-    .s3()
-    .send(
-      new PutObjectTaggingCommand({
-        Bucket,
-        Key: IMAGE,
-        Tagging: { TagSet: [{ Key: 'status', Value: status }] },
-      }),
-    );
+  local.s3().send(
+    new PutObjectTaggingCommand({
+      Bucket,
+      Key: IMAGE,
+      Tagging: { TagSet: [{ Key: 'status', Value: status }] },
+    }),
+  );
 const forbidden = expect.objectContaining({
   name: 'AccessDenied',
   $metadata: expect.objectContaining({ httpStatusCode: 403 }),
