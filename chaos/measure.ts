@@ -1,0 +1,20 @@
+import type { StandInEvent } from '../local/replicate/ledger.ts';
+
+/** The value that so many percent of the values do not exceed (nearest rank). */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/** What is left out at both ends: functions start, and the last block leaves one of the dispatchers without work. */
+const EDGE = 0.1;
+
+/** How many creates a minute the stand-in took, in steady state, and how many it refused for coming too early. */
+export function rateOf(log: readonly StandInEvent[], permitted: number) {
+  const at = log.flatMap((entry) => (entry.kind === 'create' ? [Date.parse(entry.at)] : []));
+  const edge = Math.max(1, Math.floor(Math.min(at.length * EDGE, permitted / 2)));
+  const steady = at.slice(edge, Math.max(edge + 2, at.length - edge));
+  const minutes = (steady.at(-1)! - steady[0]!) / 60_000;
+  const refused = log.filter((entry) => entry.kind === 'refusal' && entry.status === 429).length;
+  return { perMinute: (steady.length - 1) / minutes, minutes, refused };
+}
