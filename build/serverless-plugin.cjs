@@ -22,7 +22,10 @@ module.exports = class Pipeline {
       'before:package:createDeploymentArtifacts': () => this.package(serverless.service.getAllFunctions()),
       'before:package:function:package': () => this.package([options.function]),
       'before:invoke:local:invoke': () => this.prepareInvocation(options.function),
-      'after:deploy:deploy': () => this.uploadSite(),
+      'after:deploy:deploy': async () => {
+        if (this.provider.getStage() === 'local') await this.completeBuckets();
+        await this.uploadSite();
+      },
       'site:upload': () => this.uploadSite(),
       'before:remove:remove': () => this.emptySite(),
     };
@@ -65,6 +68,15 @@ module.exports = class Pipeline {
       AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(functionObj.memorySize),
     });
+  }
+
+  async completeBuckets() {
+    const { completeBuckets } = await import('./emulator.ts');
+    await completeBuckets(
+      (...call) => this.provider.request(...call),
+      this.serverless.service.provider.compiledCloudFormationTemplate,
+      this.provider.getRegion(),
+    );
   }
 
   async uploadSite() {

@@ -1,0 +1,71 @@
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { type BuildOptions, build } from 'esbuild';
+
+/**
+ * Builds the site from web/ into a folder: plain files that work wherever files are served, under a strict
+ * content security policy. Names of scripts and styles change with their content.
+ */
+
+const SOURCE = resolve(import.meta.dirname, '../web');
+/** Where the local gateway and the upload find the site. */
+export const SITE_FOLDER = resolve(import.meta.dirname, '../.build/web');
+
+const SHARED: BuildOptions = {
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  // What can draw off the page, and knows dialogs and light-dark().
+  target: ['chrome123', 'firefox120', 'safari17.5'],
+  entryNames: '[name]-[hash]',
+  sourcemap: 'linked',
+  metafile: true,
+  logLevel: 'warning',
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  // The editor's settings extend those of the servers, which are for another JSX.
+  tsconfigRaw: {},
+};
+
+/** Bundles one file and tells its address on the site. */
+async function bundle(outdir: string, entry: string, define: Record<string, string> = {}): Promise<string> {
+  const { metafile } = await build({
+    ...SHARED,
+    entryPoints: [join(SOURCE, entry)],
+    outdir: join(outdir, 'assets'),
+    define,
+  });
+  const made = Object.entries(metafile!.outputs).find(([, { entryPoint }]) => entryPoint !== undefined);
+  if (!made) throw new Error(`esbuild made nothing of web/${entry}`);
+  return `/assets/${made[0].slice(made[0].lastIndexOf('/') + 1)}`;
+}
+
+/** Builds the site. @returns the size of all scripts, compressed, in bytes */
+export async function buildSite(outdir: string = SITE_FOLDER): Promise<{ compressedScript: number }> {
+  await rm(outdir, { recursive: true, force: true });
+  await mkdir(outdir, { recursive: true });
+  const worker = await bundle(outdir, 'src/images/resize.ts');
+  const [script, style] = await Promise.all([
+    bundle(outdir, 'src/main.tsx', { RESIZE_WORKER: JSON.stringify(worker) }),
+    bundle(outdir, 'styles/main.css'),
+  ]);
+  for (const page of await readdir(join(SOURCE, 'pages'))) {
+    const html = await readFile(join(SOURCE, 'pages', page), 'utf8');
+    const filled = html.replace('{{script}}', script).replace('{{style}}', style);
+    await writeFile(join(outdir, page), filled);
+    // `/compare?a=…` is a file as well, so that no server has to rewrite addresses.
+    if (page !== 'index.html') await writeFile(join(outdir, page.replace('.html', '')), filled);
+  }
+  await cp(join(SOURCE, 'static'), outdir, { recursive: true });
+  await cp(join(SOURCE, 'prices.json'), join(outdir, 'prices.json'));
+  const scripts = await Promise.all([script, worker].map((path) => readFile(join(outdir, path))));
+  return { compressedScript: scripts.reduce((sum, bytes) => sum + gzipSync(bytes).length, 0) };
+}
+
+if (import.meta.main) {
+  const { compressedScript } = await buildSite();
+  console.log(
+    `The site is in .build/web; its scripts are ${(compressedScript / 1000).toFixed(1)} kB compressed.`,
+  );
+}
