@@ -5,7 +5,14 @@
 const { readFileSync, writeSync } = require('node:fs');
 
 const job = JSON.parse(readFileSync(0, 'utf8'));
-const peakMb = () => process.resourceUsage().maxRSS / 1024;
+/** Linux keeps the parent's largest resident set in `maxRSS` of a new child; this process's own is its `VmHWM`. */
+function peakMb() {
+  try {
+    return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024;
+  } catch {
+    return process.resourceUsage().maxRSS / 1024;
+  }
+}
 const cpuMs = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import { bundles } from './figures/bundles.ts';
+import { cost } from './figures/cost.ts';
 import { memory } from './figures/memory.ts';
 import { start } from './figures/start.ts';
 import { throughput } from './figures/throughput.ts';
 import { type Benchmark, publish } from './report.ts';
 
-const BENCHMARKS: Benchmark[] = [start, bundles, memory, throughput];
+const BENCHMARKS: Benchmark[] = [start, bundles, memory, throughput, cost];
 
 const HELP = `Usage: npm run bench [-- <name> …]
 

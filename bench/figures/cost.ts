@@ -1,0 +1,179 @@
+import { type CountedCloud, countedCloud, type S3Call, type Usage } from '../counted-cloud.ts';
+import { type Benchmark, round, type Section } from '../report.ts';
+import { median } from '../statistics.ts';
+
+/** List prices of us-east-1 in US dollars, as published in November 2026; free tiers are left out. */
+const PRICES = {
+  region: 'us-east-1',
+  /** S3 Standard: PUT, COPY, POST, LIST; tags are written at the price of a PUT and read at that of a GET. */
+  write: 0.005 / 1_000,
+  read: 0.0004 / 1_000,
+  sqs: 0.4 / 1_000_000,
+  invocation: 0.2 / 1_000_000,
+  /** Lambda on arm64. */
+  gbSecond: 0.0000133334,
+  httpApi: 1 / 1_000_000,
+  logGb: 0.5,
+} as const;
+const S3_PRICE: Record<S3Call, number> = {
+  PUT: PRICES.write,
+  COPY: PRICES.write,
+  LIST: PRICES.write,
+  'PUT tags': PRICES.write,
+  GET: PRICES.read,
+  HEAD: PRICES.read,
+  'GET tags': PRICES.read,
+  DELETE: 0,
+};
+/** Sent, received and deleted once; Lambda's poller waits at no charge per message. */
+const SQS_CALLS_PER_MESSAGE = 3;
+/** Time of one call to S3 within its region, which the local S3 does not take; all of them one after another. */
+const S3_CALL_MS = 15;
+
+const SAMPLES = {
+  'one image a cell': { cells: 200, outputs: 1 },
+  'four images a cell': { cells: 50, outputs: 4 },
+};
+const BUDGETS = { 'one image a cell': 0.04, 'four images a cell': 0.025 };
+
+interface Line {
+  what: string;
+  count: number;
+  dollars: number;
+}
+
+/** What an audit cost, line by line. */
+function linesOf(usage: Map<string, Usage>, cells: number, memory: Map<string, number>): Line[] {
+  const lines: Line[] = [];
+  const of = (name: string, add: (usage: Usage) => number) =>
+    [...usage].filter(([key]) => name === '' || key === name).reduce((sum, [, entry]) => sum + add(entry), 0);
+  for (const [call, price] of Object.entries(S3_PRICE)) {
+    const count = of('', ({ s3 }) => s3[call as S3Call] ?? 0);
+    lines.push({ what: `S3 ${call}`, count, dollars: count * price });
+  }
+  const messages = of('dispatch', ({ invocations }) => invocations);
+  lines.push({
+    what: 'SQS requests',
+    count: messages * SQS_CALLS_PER_MESSAGE,
+    dollars: messages * SQS_CALLS_PER_MESSAGE * PRICES.sqs,
+  });
+  lines.push({ what: 'HTTP API requests (webhooks)', count: cells, dollars: cells * PRICES.httpApi });
+  const invocations = of('', (entry) => entry.invocations);
+  lines.push({ what: 'Lambda invocations', count: invocations, dollars: invocations * PRICES.invocation });
+  for (const [name, entry] of usage) {
+    const calls = Object.values(entry.s3).reduce((sum, count) => sum + count, 0);
+    // Dispatch paces itself: its time is that of the rate, not of its calls.
+    const ms =
+      entry.durationMs.reduce((sum, duration) => sum + duration, 0) +
+      (name === 'dispatch' ? 0 : calls * S3_CALL_MS);
+    const gbSeconds = (ms / 1_000) * ((memory.get(name) ?? 0) / 1_024);
+    lines.push({
+      what: `Lambda time of ${name}, GB-s`,
+      count: round(gbSeconds, 2),
+      dollars: gbSeconds * PRICES.gbSecond,
+    });
+  }
+  const bytes = of('', ({ logBytes }) => logBytes);
+  lines.push({ what: 'log bytes', count: bytes, dollars: (bytes / 1e9) * PRICES.logGb });
+  return lines;
+}
+
+/** Calls of S3 by function: where savings are to be had. */
+function byFunction(usage: Map<string, Usage>, images: number): Section {
+  const calls = Object.keys(S3_PRICE) as S3Call[];
+  return {
+    heading: 'Calls of S3 per image, by function',
+    columns: ['function', ...calls, 'invocations', 'warm, ms'],
+    rows: [...usage].map(([name, { s3, invocations, durationMs }]) => [
+      name,
+      ...calls.map((call) => round((s3[call] ?? 0) / images, 2)),
+      round(invocations / images, 2),
+      round(median(durationMs)),
+    ]),
+  };
+}
+
+async function measure(
+  counted: CountedCloud,
+  cells: number,
+  outputs: number,
+  progress: (text: string) => void,
+) {
+  const run = async (count: number) =>
+    counted.runAudit(
+      {
+        prompts: ['a portrait of a person at work'],
+        models: [{ model: 'simulated/flash', input: outputs > 1 ? { num_outputs: outputs } : {} }],
+        samples: count,
+      },
+      count * outputs,
+      progress,
+    );
+  // Warm first: what is counted is the steady state, with its secrets read and its processes up.
+  await run(4);
+  counted.reset();
+  const { id } = await run(cells);
+  const runs = await counted.closeAudit(id);
+  return { runs, usage: new Map(counted.usage), events: counted.events.published };
+}
+
+/** What the pipeline costs on AWS, from the calls that it makes here. */
+export const cost: Benchmark = {
+  name: 'cost',
+  figure: 6,
+  title: `Cost of 1,000 images at list prices (${PRICES.region}, November 2026)`,
+  async run(progress) {
+    const counted = await countedCloud({ createsPerMinute: 6_000, predictionSeconds: 0.5 });
+    try {
+      const memory = new Map(counted.cloud.stack.functions.map(({ key, memorySize }) => [key, memorySize]));
+      const sections: Section[] = [];
+      const budgets = [];
+      for (const [name, { cells, outputs }] of Object.entries(SAMPLES)) {
+        const images = cells * outputs;
+        const { usage, runs, events } = await measure(counted, cells, outputs, (text) =>
+          progress(`${name}: ${text}`),
+        );
+        const lines = linesOf(usage, cells, memory);
+        const perThousand = (value: number) => (value / images) * 1_000;
+        const total = perThousand(lines.reduce((sum, { dollars }) => sum + dollars, 0));
+        sections.push(
+          {
+            heading: `${name}: ${cells} cells, ${images} images, closed by ${runs} runs of reconcile`,
+            columns: ['line', 'per image', '$ per 1,000 images'],
+            rows: [
+              ...lines
+                .filter(({ count }) => count > 0)
+                .map(({ what, count, dollars }) => [
+                  what,
+                  round(count / images, 3),
+                  perThousand(dollars).toFixed(5),
+                ]),
+              ['together', '', total.toFixed(5)],
+              [
+                'beside it: S3 events through EventBridge, $1 a million',
+                round(events / images, 3),
+                (perThousand(events) / 1e6).toFixed(5),
+              ],
+            ],
+          },
+          byFunction(usage, images),
+        );
+        budgets.push({
+          what: `$ per 1,000 images, ${name}`,
+          value: round(total, 4),
+          most: BUDGETS[name as keyof typeof BUDGETS],
+        });
+      }
+      return {
+        sections,
+        budgets,
+        notes: [
+          `Lambda time: as measured here, and ${S3_CALL_MS} ms more for each call of S3, one after another.`,
+          'Not in it: storage by the month, transfer, the trail where it is on, and whoever looks at the page.',
+        ],
+      };
+    } finally {
+      await counted.close();
+    }
+  },
+};
