@@ -6,7 +6,6 @@ const path = require('node:path');
 
 /** Where the local cloud listens. */
 const LOCAL_ENDPOINT = 'http://127.0.0.1:4566';
-const SITE = 'web';
 
 module.exports = class Pipeline {
   constructor(serverless, options, { log, progress }) {
@@ -19,6 +18,7 @@ module.exports = class Pipeline {
       site: { usage: 'Upload the site and invalidate what changed', lifecycleEvents: ['upload'] },
     };
     this.hooks = {
+      initialize: () => this.refuseDeployedStage(),
       'before:package:createDeploymentArtifacts': () => this.package(serverless.service.getAllFunctions()),
       'before:package:function:package': () => this.package([options.function]),
       'before:invoke:local:invoke': () => this.prepareInvocation(options.function),
@@ -40,16 +40,20 @@ module.exports = class Pipeline {
     }
   }
 
-  /**
-   * A function that is invoked here has what it would have as a Lambda: its bundle, its role's credentials and
-   * nothing of the developer's. Only the local stage: elsewhere it would act on a deployed pipeline from a laptop.
-   */
-  async prepareInvocation(name) {
+  /** `invoke local` on another stage would act on a deployed pipeline from a laptop, with its owner's permissions. */
+  refuseDeployedStage() {
     const stage = this.provider.getStage();
-    if (stage !== 'local')
+    if (this.serverless.processedInput.commands.join(' ') === 'invoke local' && stage !== 'local')
       throw new this.serverless.classes.Error(
         `"invoke local" works on the local cloud only, not on the stage "${stage}". Leave --stage away, or use "serverless invoke" to run the deployed function.`,
       );
+  }
+
+  /**
+   * A function that is invoked here has what it would have as a Lambda: its bundle, its role's credentials and
+   * nothing of the developer's.
+   */
+  async prepareInvocation(name) {
     const { bundleFunctions } = await import('./bundle.ts');
     await bundleFunctions(path.join(this.serverless.serviceDir, '.build/functions'), [name]);
     this.options.functionObj.handler = `.build/functions/${name}.handler`;
@@ -80,14 +84,15 @@ module.exports = class Pipeline {
   }
 
   async uploadSite() {
-    const { readSite, planUpload } = await import('./site.ts');
+    const [{ buildSite }, { readSite, planUpload }] = await Promise.all([
+      import('./web.ts'),
+      import('./site.ts'),
+    ]);
     const outputs = await this.outputs();
     const Bucket = outputs.SiteBucketName;
-    const files = await readSite(path.join(this.serverless.serviceDir, SITE)).catch((error) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
-    });
-    if (!Bucket || files.length === 0) return;
+    const folder = path.join(this.serverless.serviceDir, '.build/site');
+    await buildSite(folder);
+    const files = await readSite(folder);
     const changes = planUpload(files, await this.etags(Bucket));
     for (const { key, body, contentType, cacheControl } of changes.put)
       await this.provider.request('S3', 'putObject', {

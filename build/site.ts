@@ -22,7 +22,7 @@ export interface SiteChanges {
 }
 
 /** `app-3F2A91BC.js`: another content has another name, so a browser may keep it for ever. */
-const HASHED = /-[0-9A-Za-z]{8,}\.[a-z0-9]+$/;
+const HASHED = /-[0-9A-Z]{8}(\.[a-z0-9]+)+$/;
 const FOR_EVER = 'public, max-age=31536000, immutable';
 /** Kept, but asked for by its ETag before each use. */
 const ASK_FIRST = 'public, no-cache';
@@ -30,15 +30,19 @@ const ASK_FIRST = 'public, no-cache';
 const MAX_PATHS = 20;
 
 const contentTypeOf = (key: string): string => {
-  const type = mime.contentType(key.slice(key.lastIndexOf('/') + 1));
+  const name = key.slice(key.lastIndexOf('/') + 1);
+  // `/compare` is a page by an address without an extension.
+  const type = name.includes('.') ? mime.contentType(name) : 'text/html; charset=utf-8';
   return type === false ? 'application/octet-stream' : type;
 };
 
-/** Reads the site's files. Hidden ones and source maps stay at home. */
+const isPage = ({ contentType }: SiteFile) => contentType.startsWith('text/html');
+
+/** Reads the site's files as they were built. */
 export async function readSite(folder: string): Promise<SiteFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && !entry.name.endsWith('.map'))
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
   return Promise.all(
@@ -74,7 +78,7 @@ export function planUpload(files: SiteFile[], standing: ReadonlyMap<string, stri
   );
   return {
     // Pages last, so that what they refer to is there.
-    put: put.toSorted((a, b) => Number(a.key.endsWith('.html')) - Number(b.key.endsWith('.html'))),
+    put: put.toSorted((a, b) => Number(isPage(a)) - Number(isPage(b))),
     delete: removed,
     invalidate: paths.length > MAX_PATHS ? ['/*'] : paths,
   };

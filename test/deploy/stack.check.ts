@@ -26,7 +26,9 @@ import {
   GetBucketOwnershipControlsCommand,
   GetBucketVersioningCommand,
   GetPublicAccessBlockCommand,
+  HeadObjectCommand,
   ListBucketsCommand,
+  ListObjectsV2Command,
   ListObjectVersionsCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -264,6 +266,25 @@ async function deleteBuckets(): Promise<void> {
       EventSourceArn: expect.stringMatching(/weaudit-local-cells$/),
     });
   });
+
+  test('the site is uploaded, with types and cache headers', async () => {
+    const { Bucket } = bucket('SiteBucket');
+    const page = await s3.send(new HeadObjectCommand({ Bucket, Key: 'index.html' }));
+    expect(page).toMatchObject({ ContentType: 'text/html; charset=utf-8', CacheControl: 'public, no-cache' });
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'assets/' }));
+    const script = Contents.find(({ Key }) => Key?.endsWith('.js'));
+    const code = await s3.send(new HeadObjectCommand({ Bucket, Key: script?.Key }));
+    expect(code.ContentType).toMatch(/javascript/);
+    expect(code.CacheControl).toBe('public, max-age=31536000, immutable');
+  });
+
+  test('one function alone can be deployed anew', async () => {
+    await serverless('deploy', 'function', '--function', 'tag', '--force');
+    const { CodeSize } = await lambda.send(
+      new GetFunctionConfigurationCommand({ FunctionName: `${STACK}-tag` }),
+    );
+    expect(CodeSize).toBeGreaterThan(10_000);
+  }, 60_000);
 
   test('a removal leaves the buckets that hold something, and nothing else', async () => {
     await serverless('remove');
