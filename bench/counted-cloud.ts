@@ -21,8 +21,10 @@ export interface Usage {
 export interface CountedCloud {
   cloud: Cloud;
   usage: Map<string, Usage>;
-  /** S3 events that were published, and those that a function was invoked with. */
+  /** S3 events that were published. */
   events: { published: number };
+  /** When each call of S3 by the function `api` began and ended, in ms. */
+  apiCalls: { begin: number; end: number }[];
   reset(): void;
   api(target: string, init?: RequestInit): Promise<Response>;
   /** Posts an audit and waits until every cell has ended, every image is judged and has its copy. */
@@ -66,6 +68,7 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'bench-cloud-'));
   const usage = new Map<string, Usage>();
   const events = { published: 0 };
+  const apiCalls: CountedCloud['apiCalls'] = [];
   const of = (name: string) => {
     if (!usage.has(name)) usage.set(name, newUsage());
     return usage.get(name)!;
@@ -89,6 +92,10 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
           const call = callOf(request.method!, request.url!, 'x-amz-copy-source' in request.headers);
           s3[call] = (s3[call] ?? 0) + 1;
           if (options.s3DelayMs) await wait(options.s3DelayMs);
+          if (key === 'API') {
+            const begin = performance.now() - (options.s3DelayMs ?? 0);
+            response.once('close', () => apiCalls.push({ begin, end: performance.now() }));
+          }
         }
         await handle(request, response);
       },
@@ -146,12 +153,14 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
     cloud,
     usage,
     events,
+    apiCalls,
     api,
     count,
     reset() {
       readLogs();
       usage.clear();
       events.published = 0;
+      apiCalls.length = 0;
     },
     async runAudit(body, images, progress) {
       const begin = performance.now();

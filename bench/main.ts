@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
+import { api } from './figures/api.ts';
 import { bundles } from './figures/bundles.ts';
 import { cost } from './figures/cost.ts';
 import { memory } from './figures/memory.ts';
+import { pipeline } from './figures/pipeline.ts';
 import { start } from './figures/start.ts';
 import { throughput } from './figures/throughput.ts';
 import { type Benchmark, publish } from './report.ts';
 
-const BENCHMARKS: Benchmark[] = [start, bundles, memory, throughput, cost];
+const BENCHMARKS: Benchmark[] = [start, bundles, memory, throughput, pipeline, cost, api];
 
 const HELP = `Usage: npm run bench [-- <name> …]
 

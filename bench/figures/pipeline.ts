@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process';
+import { countedCloud, type Usage } from '../counted-cloud.ts';
+import { type Benchmark, round } from '../report.ts';
+
+/** Replicate's limit, and that of the deployed stage. */
+const PER_MINUTE = 600;
+/** Cells of the audits that are run. BENCH_CELLS=10000 adds ten thousand, which take 17 minutes at this rate. */
+const CELLS = [200, 1_000, ...(process.env.BENCH_CELLS ? [Number(process.env.BENCH_CELLS)] : [])];
+const SHARE = 0.8;
+/** Calls per image may differ by so much: a few are by the audit, not by the image. */
+const GROWTH = 1.05;
+
+const residentMb = () =>
+  Number(execFileSync('ps', ['-o', 'rss=', '-p', String(process.pid)]).toString()) / 1_024;
+
+const callsOf = (usage: Map<string, Usage>) =>
+  [...usage.values()].flatMap(({ s3 }) => Object.values(s3)).reduce((sum, count) => sum + count, 0);
+
+/** From the request to the last verified copy, against the stage that nobody can hasten. */
+export const pipeline: Benchmark = {
+  name: 'pipeline',
+  figure: 5,
+  title: `Images a second from end to end, at ${PER_MINUTE} creates a minute`,
+  async run(progress) {
+    const counted = await countedCloud({ createsPerMinute: PER_MINUTE, predictionSeconds: 1 });
+    try {
+      const measured: { cells: number; perSecond: number; perImage: number; memoryMb: number }[] = [];
+      for (const cells of CELLS) {
+        counted.reset();
+        let memoryMb = 0;
+        const { ms } = await counted.runAudit(
+          { prompts: ['a portrait of a person at work'], models: ['simulated/flash'], samples: cells },
+          cells,
+          (text) => {
+            memoryMb = Math.max(memoryMb, residentMb());
+            progress(text);
+          },
+        );
+        measured.push({
+          cells,
+          perSecond: (cells / ms) * 1_000,
+          perImage: callsOf(counted.usage) / cells,
+          memoryMb,
+        });
+      }
+      // Asking is the slowest stage: Replicate permits so many creates a second.
+      const slowest = PER_MINUTE / 60;
+      const large = measured.at(-1)!;
+      return {
+        sections: [
+          {
+            heading: 'From POST /api/audits to the last copy in the backup bucket',
+            columns: [
+              'cells',
+              'images/s',
+              '÷ slowest stage',
+              'calls of S3 per image',
+              'memory of the cloud, MB',
+            ],
+            rows: [
+              ...measured.map(({ cells, perSecond, perImage, memoryMb }) => [
+                cells,
+                round(perSecond, 2),
+                round(perSecond / slowest, 2),
+                round(perImage, 2),
+                round(memoryMb),
+              ]),
+              ['asking alone', slowest, 1, '', ''],
+            ],
+          },
+        ],
+        budgets: [
+          {
+            what: `images/s ÷ slowest stage, ${large.cells} cells`,
+            value: round(large.perSecond / slowest, 2),
+            least: SHARE,
+          },
+          {
+            what: `calls per image, ${large.cells} cells ÷ ${measured[0]!.cells} cells`,
+            value: round(large.perImage / measured[0]!.perImage, 2),
+            most: GROWTH,
+          },
+        ],
+        notes: [
+          'Asking is the slowest stage: what Replicate permits an account. The local cloud runs on this machine, every function in processes of its own.',
+        ],
+      };
+    } finally {
+      await counted.close();
+    }
+  },
+};
