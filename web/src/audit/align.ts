@@ -1,0 +1,108 @@
+import type { Plan, PlannedModel } from '../api/types.ts';
+
+/** A prompt and a model of two audits, side by side. */
+export interface AlignedRow {
+  prompt: string;
+  model: string;
+  /** Where it is in each audit; undefined where that audit does not have it. */
+  a: { prompt: number; model: number } | undefined;
+  b: { prompt: number; model: number } | undefined;
+}
+
+/** Something that was asked differently. */
+export interface InputDifference {
+  what: string;
+  a: string;
+  b: string;
+}
+
+/**
+ * Models that belong together: those of the same name, in order; if no name is shared and there are equally many,
+ * those at the same place, since then the model is what two audits differ in.
+ */
+function pairModels(a: PlannedModel[], b: PlannedModel[]): [number | undefined, number | undefined][] {
+  const taken = new Set<number>();
+  const pairs = a.map((model, i): [number | undefined, number | undefined] => {
+    const found = b.findIndex((other, j) => other.model === model.model && !taken.has(j));
+    if (found >= 0) taken.add(found);
+    return [i, found >= 0 ? found : undefined];
+  });
+  if (taken.size === 0 && a.length === b.length) return a.map((_, i) => [i, i]);
+  const rest = b.flatMap((_, j): [undefined, number][] => (taken.has(j) ? [] : [[undefined, j]]));
+  return [...pairs, ...rest];
+}
+
+/** Prompts of the same text; then, for templates that were reworded, those with the same factors. */
+function pairPrompts(a: Plan['prompts'], b: Plan['prompts']): [number | undefined, number | undefined][] {
+  const taken = new Set<number>();
+  const texts = new Map<string, number>();
+  const factors = new Map<string, number>();
+  b.forEach((prompt, j) => {
+    if (!texts.has(prompt.text)) texts.set(prompt.text, j);
+    const key = factorKey(prompt.factors);
+    if (key && !factors.has(key)) factors.set(key, j);
+  });
+  const claim = (j: number | undefined) => {
+    if (j === undefined || taken.has(j)) return undefined;
+    taken.add(j);
+    return j;
+  };
+  const byText = a.map(({ text }) => claim(texts.get(text)));
+  const pairs = a.map((prompt, i): [number, number | undefined] => [
+    i,
+    byText[i] ?? claim(factors.get(factorKey(prompt.factors))),
+  ]);
+  const rest = b.flatMap((_, j): [undefined, number][] => (taken.has(j) ? [] : [[undefined, j]]));
+  return [...pairs, ...rest];
+}
+
+const factorKey = (factors: Record<string, string> | undefined): string =>
+  factors ? JSON.stringify(Object.entries(factors).sort(([x], [y]) => (x < y ? -1 : 1))) : '';
+
+/** The cells of two audits beside each other: every pair of prompt and model that either has. */
+export function alignAudits(a: Plan, b: Plan): AlignedRow[] {
+  const models = pairModels(a.models, b.models);
+  return pairPrompts(a.prompts, b.prompts).flatMap(([promptA, promptB]) =>
+    models.map(([modelA, modelB]) => {
+      const inA = promptA !== undefined && modelA !== undefined;
+      const inB = promptB !== undefined && modelB !== undefined;
+      const texts = [promptA === undefined ? undefined : a.prompts[promptA]?.text, promptB === undefined ? undefined : b.prompts[promptB]?.text];
+      const names = [modelA === undefined ? undefined : a.models[modelA]?.model, modelB === undefined ? undefined : b.models[modelB]?.model];
+      return {
+        prompt: both(texts),
+        model: both(names),
+        a: inA ? { prompt: promptA, model: modelA } : undefined,
+        b: inB ? { prompt: promptB, model: modelB } : undefined,
+      };
+    }),
+  ).filter((row) => row.a || row.b);
+}
+
+const both = (values: (string | undefined)[]): string =>
+  [...new Set(values.filter((value) => value !== undefined))].join(' ↔ ');
+
+const show = (value: unknown): string =>
+  value === undefined ? 'not set' : typeof value === 'string' ? value : JSON.stringify(value);
+
+/** What two audits asked differently, apart from prompts: samples, seed, inputs, models and their versions. */
+export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
+  const differences: InputDifference[] = [];
+  const compare = (what: string, x: unknown, y: unknown) => {
+    if (show(x) !== show(y)) differences.push({ what, a: show(x), b: show(y) });
+  };
+  const compareInputs = (of: string, x: Record<string, unknown>, y: Record<string, unknown>) => {
+    for (const name of new Set([...Object.keys(x), ...Object.keys(y)])) compare(`${of}${name}`, x[name], y[name]);
+  };
+  compare('samples', a.samples, b.samples);
+  compare('seed', a.seed, b.seed);
+  compareInputs('input ', a.input, b.input);
+  for (const [i, j] of pairModels(a.models, b.models)) {
+    const x = i === undefined ? undefined : a.models[i];
+    const y = j === undefined ? undefined : b.models[j];
+    compare('model', x?.model, y?.model);
+    if (!x || !y) continue;
+    if (x.model === y.model) compare(`version of ${x.model}`, x.version ?? 'undisclosed', y.version ?? 'undisclosed');
+    compareInputs(`${x.model} input `, x.input, y.input);
+  }
+  return differences;
+}

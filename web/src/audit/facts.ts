@@ -1,0 +1,68 @@
+import type { Plan, Prediction } from '../api/types.ts';
+import { placeOf } from './axes.ts';
+
+/** One line about an image: a name and what it is. */
+export interface Fact {
+  name: string;
+  value: string;
+  /** Long and without spaces, such as a checksum. */
+  code?: true;
+}
+
+const SOURCES: Record<Prediction['seedSource'], string> = {
+  sent: 'sent to the model',
+  log: 'drawn by the model, read from its log',
+  unsupported: 'the model takes none',
+  unknown: 'sent, but whether the model used it is unknown',
+};
+
+/** `small` up to 512 × 512 pixels, `medium` up to 1024 × 1024, else `large`: as the stored object is tagged. */
+const sizeTag = (width: number, height: number) =>
+  width * height <= 512 ** 2 ? 'small' : width * height <= 1024 ** 2 ? 'medium' : 'large';
+
+const kilobytes = (bytes: number) =>
+  bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+
+/** Everything that is known about an image and the prediction it came from, for people to read. */
+export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact[] {
+  const image = prediction.images.find((candidate) => candidate.index === index);
+  const { model: m } = placeOf(plan, prediction.n);
+  const input = { ...plan.input, ...plan.models[m]?.input };
+  const facts: (Fact | undefined | false)[] = [
+    { name: 'Prompt', value: prediction.prompt },
+    ...Object.entries(prediction.factors ?? {}).map(([name, value]) => ({ name, value })),
+    { name: 'Model', value: prediction.model },
+    { name: 'Version', value: prediction.version, code: true },
+    Object.keys(input).length > 0 && { name: 'Inputs', value: JSON.stringify(input), code: true },
+    { name: 'Sample', value: `${prediction.sample + 1} of ${plan.samples}` },
+    { name: 'Seed', value: `${prediction.seed ?? 'none'}, ${SOURCES[prediction.seedSource]}` },
+    { name: 'Outcome', value: prediction.error ? `${prediction.status}: ${prediction.error}` : prediction.status },
+    prediction.asked !== undefined &&
+      (prediction.asked > 1 || (prediction.filtered ?? 0) > 0) && {
+        name: 'Images',
+        value: `${prediction.asked} asked for, ${prediction.returned ?? 0} returned, ${prediction.filtered ?? 0} filtered`,
+      },
+    prediction.askedAt !== undefined && { name: 'Asked', value: prediction.askedAt },
+    prediction.completedAt !== undefined && {
+      name: 'Completed',
+      value: `${prediction.completedAt}${prediction.predictTime === undefined ? '' : `, after ${prediction.predictTime.toFixed(1)} s of work`}`,
+    },
+    prediction.predictionId !== undefined && { name: 'Prediction', value: prediction.predictionId, code: true },
+  ];
+  if (image) {
+    const { width = 0, height = 0, bytes, contentType, sha256 } = image;
+    const format = contentType?.replace('image/', '');
+    const tags = [
+      `status=${image.status}`,
+      format && image.status === 'ok' && `format=${format}`,
+      width > 0 && `size=${sizeTag(width, height)}`,
+      `retention=${plan.retention}`,
+    ].filter((tag) => typeof tag === 'string' && tag !== '');
+    facts.push(
+      width > 0 && { name: 'Size', value: `${width} × ${height} pixels${bytes ? `, ${kilobytes(bytes)}` : ''}${format ? `, ${format}` : ''}` },
+      sha256 !== undefined && { name: 'SHA-256', value: sha256, code: true },
+      image.status !== 'lost' && { name: 'Tags', value: tags.join('  '), code: true },
+    );
+  }
+  return facts.filter((fact): fact is Fact => typeof fact === 'object');
+}

@@ -1,0 +1,40 @@
+import type { ResizeAnswer, ResizeRequest } from './resize.ts';
+
+/** Where the build put the worker. */
+declare const RESIZE_WORKER: string;
+
+type Settle = { resolve: (blob: Blob) => void; reject: (error: Error) => void };
+
+const WORKERS = 2;
+const pending = new Map<number, Settle>();
+let workers: Worker[] | undefined;
+let count = 0;
+
+function start(): Worker[] {
+  return Array.from({ length: WORKERS }, () => {
+    const worker = new Worker(RESIZE_WORKER, { type: 'module' });
+    worker.onmessage = ({ data }: MessageEvent<ResizeAnswer>) => {
+      const settle = pending.get(data.id);
+      pending.delete(data.id);
+      if ('blob' in data) settle?.resolve(data.blob);
+      else settle?.reject(new Error(data.error));
+    };
+    return worker;
+  });
+}
+
+/**
+ * A copy of an image that is no larger than `edge` pixels. A browser that cannot draw outside the page gets the
+ * original, which costs memory and nothing else.
+ * @throws where the browser cannot decode the image
+ */
+export function resized(blob: Blob, edge: number): Promise<Blob> {
+  if (typeof OffscreenCanvas === 'undefined') return Promise.resolve(blob);
+  workers ??= start();
+  const id = count++;
+  const request: ResizeRequest = { id, blob, edge };
+  return new Promise((resolve, reject) => {
+    pending.set(id, { resolve, reject });
+    workers![id % WORKERS]!.postMessage(request);
+  });
+}

@@ -1,0 +1,128 @@
+import type { Cells } from '../live/cells.ts';
+import { Recent } from './cache.ts';
+import { resized } from './resizer.ts';
+
+/** Longest edge of a rendition in pixels: sharp in the largest tile of a screen with two pixels a point. */
+const EDGE = 400;
+const AT_ONCE = 6;
+/** Renditions are about 15 kB each, so these are some thousand. */
+const RENDITION_BYTES = 96 * 1024 * 1024;
+/** The images opened last, so that going back and forth between some is instant. */
+const ORIGINAL_BYTES = 64 * 1024 * 1024;
+
+/** Why an image cannot be shown, as a sentence. */
+export class ImageProblem extends Error {
+  override name = 'ImageProblem';
+}
+
+interface Job {
+  key: string;
+  cells: Cells;
+  n: number;
+  index: number;
+  signal: AbortSignal;
+  resolve: (blob: Blob) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * The images of a page. An original is fetched once and gives a small rendition for walls; the browser's own cache
+ * keeps it for as long as its address holds. What came into sight last is loaded first.
+ */
+class ImageStore {
+  readonly #renditions = new Recent<Blob>(RENDITION_BYTES);
+  readonly #originals = new Recent<Blob>(ORIGINAL_BYTES);
+  readonly #fetching = new Map<string, Promise<Blob>>();
+  #jobs: Job[] = [];
+  #running = 0;
+
+  /** A small copy if it is at hand. */
+  peek(cells: Cells, n: number, index: number): Blob | undefined {
+    return this.#renditions.get(keyOf(cells, n, index));
+  }
+
+  /** A small copy. Aborting a request that has not begun costs nothing. */
+  rendition(cells: Cells, n: number, index: number, signal: AbortSignal): Promise<Blob> {
+    const key = keyOf(cells, n, index);
+    const kept = this.#renditions.get(key);
+    if (kept) return Promise.resolve(kept);
+    return new Promise((resolve, reject) => {
+      this.#jobs.push({ key, cells, n, index, signal, resolve, reject });
+      this.#work();
+    });
+  }
+
+  /** The very bytes that the model returned. */
+  async original(cells: Cells, n: number, index: number): Promise<Blob> {
+    const key = keyOf(cells, n, index);
+    const kept = this.#originals.get(key);
+    if (kept) return kept;
+    const blob = await this.#fetch(key, cells, n, index);
+    this.#originals.set(key, blob, blob.size);
+    return blob;
+  }
+
+  #work(): void {
+    while (this.#running < AT_ONCE) {
+      const job = this.#jobs.pop();
+      if (!job) return;
+      if (job.signal.aborted) continue;
+      this.#running++;
+      this.#render(job)
+        .then(job.resolve, job.reject)
+        .finally(() => {
+          this.#running--;
+          this.#work();
+        });
+    }
+  }
+
+  async #render({ key, cells, n, index }: Job): Promise<Blob> {
+    const kept = this.#renditions.get(key);
+    if (kept) return kept;
+    const original = this.#originals.get(key) ?? (await this.#fetch(key, cells, n, index));
+    const small = await resized(original, EDGE).catch(() => {
+      throw new ImageProblem('This browser cannot show the image. Download it to look at it elsewhere.');
+    });
+    this.#renditions.set(key, small, small.size);
+    return small;
+  }
+
+  #fetch(key: string, cells: Cells, n: number, index: number): Promise<Blob> {
+    const under = this.#fetching.get(key);
+    if (under) return under;
+    const fetching = fetchImage(cells, n, index).finally(() => this.#fetching.delete(key));
+    this.#fetching.set(key, fetching);
+    return fetching;
+  }
+}
+
+export const images = new ImageStore();
+
+const keyOf = (cells: Cells, n: number, index: number) => `${cells.plan.id}/${n}/${index}`;
+
+/** Always with CORS: a browser does not reuse what it fetched without. */
+const request = (url: string) => fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' });
+
+/** Fetches an image; an address that ran out is renewed unseen. */
+async function fetchImage(cells: Cells, n: number, index: number): Promise<Blob> {
+  const url = await cells.address(n, index);
+  if (!url) throw new ImageProblem('The image is not there any more.');
+  let response = await answer(url);
+  if (response.status === 403 || response.status === 400) {
+    const renewed = await cells.address(n, index, url);
+    if (renewed && renewed !== url) response = await answer(renewed);
+  }
+  if (!response.ok) throw new ImageProblem(`The image could not be loaded (${response.status}). Try again later.`);
+  return response.blob();
+}
+
+async function answer(url: string): Promise<Response> {
+  try {
+    return await request(url);
+  } catch {
+    throw new ImageProblem(
+      navigator.onLine ? 'The image could not be loaded. Try again.' : 'You are offline; the image is not loaded yet.',
+    );
+  }
+}

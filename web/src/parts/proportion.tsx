@@ -1,0 +1,27 @@
+import { type Proportion, percent, percentWithInterval, spokenProportion } from '../audit/statistics.ts';
+
+/** A share in words: count, n, per cent and interval, whatever the space. */
+export function Share({ of, what }: { of: Proportion; what: string }) {
+  return (
+    <span class="share" title={spokenProportion(of, what)}>
+      <b>
+        {of.count}/{of.n}
+      </b>{' '}
+      {what} · {percentWithInterval(of)}
+    </span>
+  );
+}
+
+/** A share as a dot on a line from 0 to 100 %, its interval as a band. */
+export function ShareBar({ of }: { of: Proportion }) {
+  return (
+    <svg class="sharebar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+      <rect class="track" x="0" y="4.5" width="100" height="1" />
+      <rect class="band" x={of.low * 100} y="2" width={Math.max(0.5, (of.high - of.low) * 100)} height="6" />
+      <rect class="dot" x={Math.min(99, Math.max(0, of.share * 100 - 0.5))} y="0" width="1" height="10" />
+    </svg>
+  );
+}
+
+/** For tight places: `2.0 %`, the rest in the title and for those who listen. */
+export const short = (of: Proportion): string => `${percent(of.share)} %`;

@@ -1,0 +1,145 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { imagesShown } from '../images/notice.ts';
+import { images } from '../images/store.ts';
+import type { Cells } from '../live/cells.ts';
+import { useSignal } from '../live/use.ts';
+import { moveBy, WHOLE, type Zoom, zoomAt } from '../view/zoom.ts';
+
+/** The address of the image as the model returned it; its small copy until that is there. */
+function useOriginal(cells: Cells, n: number, index: number, allowed: boolean) {
+  const [shown, setShown] = useState<{ url?: string; problem?: string }>({});
+  useEffect(() => {
+    setShown({});
+    if (!allowed) return;
+    let gone = false;
+    const urls: string[] = [];
+    const show = (blob: Blob) => {
+      if (gone) return;
+      urls.push(URL.createObjectURL(blob));
+      setShown({ url: urls.at(-1)! });
+    };
+    const small = images.peek(cells, n, index);
+    if (small) show(small);
+    images.original(cells, n, index).then(show, (error) => !gone && setShown({ problem: (error as Error).message }));
+    return () => {
+      gone = true;
+      for (const url of urls) URL.revokeObjectURL(url);
+    };
+  }, [cells, n, index, allowed]);
+  return shown;
+}
+
+interface Props {
+  cells: Cells;
+  n: number;
+  index: number;
+  label: string;
+  simulated: boolean;
+  zoom: Zoom;
+  onZoom: (change: (zoom: Zoom) => Zoom) => void;
+}
+
+const WHEEL = 0.0015;
+
+/** An image at full size that can be zoomed and moved by wheel, drag and pinch. Stages that share a zoom move together. */
+export function Stage({ cells, n, index, label, simulated, zoom, onZoom }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const allowed = useSignal(imagesShown);
+  const { url, problem } = useOriginal(cells, n, index, allowed);
+  useGestures(frame, onZoom);
+  return (
+    <div ref={frame} class={`stage${zoom.scale > 1 ? ' near' : ''}`}>
+      {url && (
+        <img
+          src={url}
+          alt={label}
+          draggable={false}
+          style={{ transform: `translate(${zoom.x * 100}%, ${zoom.y * 100}%) scale(${zoom.scale})` }}
+        />
+      )}
+      {!allowed && <p class="word">Images are hidden.</p>}
+      {problem && (
+        <p class="error" role="alert">
+          {problem}
+        </p>
+      )}
+      {simulated && <span class="simulated">SIMULATED</span>}
+    </div>
+  );
+}
+
+/** Listeners are added by hand, because a wheel's must be allowed to keep the page from scrolling. */
+function useGestures(frame: { current: HTMLDivElement | null }, onZoom: Props['onZoom']): void {
+  const act = useRef(onZoom);
+  act.current = onZoom;
+  useEffect(() => {
+    const element = frame.current!;
+    const fingers = new Map<number, { x: number; y: number }>();
+    const point = (event: PointerEvent | WheelEvent | MouseEvent) => {
+      const { left, top, width, height } = element.getBoundingClientRect();
+      return { x: (event.clientX - left) / width - 0.5, y: (event.clientY - top) / height - 0.5 };
+    };
+    const wheel = (event: WheelEvent) => {
+      event.preventDefault();
+      act.current((zoom) => zoomAt(zoom, Math.exp(-event.deltaY * WHEEL * (event.deltaMode === 1 ? 16 : 1)), point(event)));
+    };
+    const down = (event: PointerEvent) => {
+      element.setPointerCapture(event.pointerId);
+      fingers.set(event.pointerId, point(event));
+    };
+    const move = (event: PointerEvent) => {
+      const before = fingers.get(event.pointerId);
+      if (!before) return;
+      const now = point(event);
+      const other = [...fingers].find(([id]) => id !== event.pointerId)?.[1];
+      fingers.set(event.pointerId, now);
+      if (!other) return act.current((zoom) => moveBy(zoom, { x: now.x - before.x, y: now.y - before.y }));
+      const apart = (a: { x: number; y: number }) => Math.hypot(a.x - other.x, a.y - other.y) || 1e-3;
+      act.current((zoom) => zoomAt(zoom, apart(now) / apart(before), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 }));
+    };
+    const up = (event: PointerEvent) => fingers.delete(event.pointerId);
+    const twice = (event: MouseEvent) =>
+      act.current((zoom) => (zoom.scale > 1 ? WHOLE : zoomAt(zoom, 3, point(event))));
+    element.addEventListener('wheel', wheel, { passive: false });
+    element.addEventListener('pointerdown', down);
+    element.addEventListener('pointermove', move);
+    element.addEventListener('pointerup', up);
+    element.addEventListener('pointercancel', up);
+    element.addEventListener('dblclick', twice);
+    return () => {
+      element.removeEventListener('wheel', wheel);
+      element.removeEventListener('pointerdown', down);
+      element.removeEventListener('pointermove', move);
+      element.removeEventListener('pointerup', up);
+      element.removeEventListener('pointercancel', up);
+      element.removeEventListener('dblclick', twice);
+    };
+  }, []);
+}
+
+export function ZoomButtons({ zoom, onZoom }: Pick<Props, 'zoom' | 'onZoom'>) {
+  return (
+    <div class="zoom" role="group" aria-label="Zoom">
+      <button type="button" aria-label="Farther" onClick={() => onZoom((now) => zoomAt(now, 1 / 1.5))}>
+        −
+      </button>
+      <output aria-live="polite">{Math.round(zoom.scale * 100)} %</output>
+      <button type="button" aria-label="Nearer" onClick={() => onZoom((now) => zoomAt(now, 1.5))}>
+        +
+      </button>
+      <button type="button" onClick={() => onZoom(() => WHOLE)}>
+        Whole
+      </button>
+    </div>
+  );
+}
+
+/** What the keys + − 0 do to a zoom; undefined for any other key. */
+export const zoomKey = (key: string): ((zoom: Zoom) => Zoom) | undefined =>
+  key === '+' || key === '='
+    ? (zoom) => zoomAt(zoom, 1.5)
+    : key === '-'
+      ? (zoom) => zoomAt(zoom, 1 / 1.5)
+      : key === '0'
+        ? () => WHOLE
+        : undefined;

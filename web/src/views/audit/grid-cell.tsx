@@ -1,0 +1,121 @@
+import { memo } from 'preact/compat';
+import { useState } from 'preact/hooks';
+import { isSimulated, placeOf, type Space } from '../../audit/axes.ts';
+import { outcomeOf } from '../../audit/rates.ts';
+import { percentWithInterval, spokenProportion } from '../../audit/statistics.ts';
+import { type Tile, tilesOf } from '../../audit/tiles.ts';
+import type { Cells } from '../../live/cells.ts';
+import { TileView } from '../../parts/tile.tsx';
+import { squaresAcross } from '../../view/windowing.ts';
+
+/** What a tile shows, in words: made from its prompt, so that nobody has to see it to know what it is. */
+export function labelOf({ plan }: Space, n: number): string {
+  const { prompt, model, sample } = placeOf(plan, n);
+  return `${plan.prompts[prompt]?.text}, ${plan.models[model]?.model}, sample ${sample + 1}`;
+}
+
+export const simulatedAt = ({ plan }: Space, n: number): boolean =>
+  isSimulated(plan.models[placeOf(plan, n).model]?.model ?? '');
+
+export interface GridCellProps {
+  cells: Cells;
+  space: Space;
+  numbers: number[];
+  oneByOne: boolean;
+  /** Changes when predictions do, so that the cell is drawn again. */
+  version: number;
+  marked: string;
+  onOpen: (tile: Tile) => void;
+  onWall: () => void;
+}
+
+/** A cell's samples as squares, and under them how they came out. */
+function Content({ cells, space, numbers, oneByOne, marked, onOpen, onWall }: GridCellProps) {
+  const [at, setAt] = useState(0);
+  const all = numbers.flatMap((n) => tilesOf(n, cells.at(n)));
+  const current = Math.min(at, all.length - 1);
+  const across = oneByOne ? 1 : squaresAcross(all.length);
+  const shown = oneByOne ? all.slice(current, current + 1) : all.slice(0, across ** 2);
+  const step = (by: number) => setAt((current + by + all.length) % all.length);
+  return (
+    <>
+      <div
+        class={`squares across-${across}`}
+        onKeyDown={(event) => {
+          const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
+          if (!oneByOne || by === 0 || event.target === event.currentTarget) return;
+          event.preventDefault();
+          event.stopPropagation();
+          step(by);
+        }}
+      >
+        {shown.map((tile, i) => (
+          <TileView
+            key={oneByOne ? 'one' : `${tile.n}.${tile.index}.${i}`}
+            cells={cells}
+            tile={tile}
+            label={labelOf(space, tile.n)}
+            simulated={simulatedAt(space, tile.n)}
+            marked={marked.includes(`|${tile.n}.${tile.index}|`)}
+            onOpen={onOpen}
+          />
+        ))}
+      </div>
+      {oneByOne && all.length > 1 ? (
+        <div class="foot step">
+          <button type="button" tabIndex={-1} aria-label="Previous sample" onClick={() => step(-1)}>
+            ‹
+          </button>
+          <span aria-live="polite">
+            {current + 1} of {all.length}
+          </span>
+          <button type="button" tabIndex={-1} aria-label="Next sample" onClick={() => step(1)}>
+            ›
+          </button>
+        </div>
+      ) : (
+        all.length > 1 && <Foot {...{ cells, numbers, onWall }} tiles={all.length} />
+      )}
+    </>
+  );
+}
+
+function Foot({ cells, numbers, tiles, onWall }: Pick<GridCellProps, 'cells' | 'numbers' | 'onWall'> & { tiles: number }) {
+  const outcome = outcomeOf(numbers.map((n) => cells.at(n)));
+  const { refused, failed, filtered, ended, predictions } = outcome;
+  const titles = [
+    refused && spokenProportion(refused, 'refused'),
+    failed && failed.count > 0 && spokenProportion(failed, 'failed'),
+    filtered && spokenProportion(filtered, 'images filtered'),
+  ].filter((text) => typeof text === 'string');
+  return (
+    <button type="button" class="foot" tabIndex={-1} onClick={onWall} title={titles.join('; ')}>
+      <span class="sr">All {tiles} as a wall. </span>
+      {refused ? (
+        <>
+          <span class={refused.count > 0 ? 'some' : ''}>
+            {refused.count}/{refused.n} refused
+            {failed && failed.count > 0 && <>, {failed.count} failed</>}
+          </span>
+          <span class="interval">{percentWithInterval(refused)}</span>
+        </>
+      ) : (
+        <span>
+          {ended} of {predictions} ended
+        </span>
+      )}
+    </button>
+  );
+}
+
+export const GridCell = memo(
+  Content,
+  (a, b) =>
+    a.cells === b.cells &&
+    a.version === b.version &&
+    a.oneByOne === b.oneByOne &&
+    a.marked === b.marked &&
+    a.numbers.length === b.numbers.length &&
+    a.numbers[0] === b.numbers[0] &&
+    a.onOpen === b.onOpen,
+);

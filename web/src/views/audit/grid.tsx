@@ -1,0 +1,247 @@
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { cellsAt, dimensionOf } from '../../audit/axes.ts';
+import type { Tile } from '../../audit/tiles.ts';
+import type { LiveAudit } from '../../live/audit.ts';
+import { useChanges } from '../../live/use.ts';
+import type { TileSize } from '../../view/address.ts';
+import { type Window, windowOf } from '../../view/windowing.ts';
+import { GridCell } from './grid-cell.tsx';
+import type { ViewProps } from './use-view.ts';
+
+/** Widths of a cell in CSS pixels. */
+const WIDTHS: Record<TileSize, number> = { s: 136, m: 208, l: 320 };
+const GAP = 12;
+const FOOT = 44;
+const HEAD_HEIGHT = 44;
+/** Rows and columns that are drawn beyond the edge: enough to be there before they are seen. */
+const NEAR = 1;
+
+interface Place {
+  row: number;
+  column: number;
+}
+
+interface Windows {
+  rows: Window;
+  columns: Window;
+}
+
+/** The audit, two of its dimensions spread out. Only what is in sight is drawn, however large it is. */
+export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudit }) {
+  const { cells } = live;
+  const version = useChanges(cells);
+  const scroller = useRef<HTMLDivElement>(null);
+  const { arrangement } = view;
+  const rows = dimensionOf(space, arrangement.rows);
+  const columns = dimensionOf(space, arrangement.columns);
+  const [active, setActive] = useState<Place>({ row: 0, column: 0 });
+  const moved = useRef(false);
+
+  const width = WIDTHS[view.size];
+  // A cell of one prediction needs no line about its share.
+  const foot = cellsAt(space, arrangement, 0, 0).length > 1 ? FOOT : 0;
+  const pitch = { x: width + GAP, y: width + foot + GAP };
+  const { windows, head, look } = useWindows(scroller, pitch, rows.values.length, columns.values.length);
+
+  const visible = useMemo(() => {
+    const found: (Place & { numbers: number[] })[] = [];
+    for (let row = windows.rows.from; row < windows.rows.to; row++)
+      for (let column = windows.columns.from; column < windows.columns.to; column++)
+        found.push({ row, column, numbers: cellsAt(space, arrangement, row, column) });
+    return found;
+  }, [space, arrangement, windows]);
+  useEffect(() => cells.want(visible.flatMap(({ numbers }) => numbers)), [cells, visible]);
+  useEffect(() => setActive({ row: 0, column: 0 }), [arrangement.rows, arrangement.columns]);
+
+  const open = useCallback((tile: Tile) => change({ large: { n: tile.n, index: tile.index } }), [change]);
+  const wall = useCallback((place: Place) => change({ wall: place }), [change]);
+  const marked = `|${view.pair.map(({ n, index }) => `${n}.${index}`).join('|')}|`;
+
+  const goTo = (row: number, column: number) => {
+    const place = {
+      row: Math.min(rows.values.length - 1, Math.max(0, row)),
+      column: Math.min(columns.values.length - 1, Math.max(0, column)),
+    };
+    moved.current = true;
+    setActive(place);
+    reveal(scroller.current!, place, pitch, head);
+    look();
+  };
+  useLayoutEffect(() => {
+    if (!moved.current) return;
+    const element = scroller.current?.querySelector<HTMLElement>(`[data-cell="${active.row}.${active.column}"]`);
+    if (!element) return;
+    moved.current = false;
+    element.focus({ preventScroll: true });
+  });
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const target = event.target as HTMLElement;
+    const cell = target.closest<HTMLElement>('[data-cell]');
+    if (!cell || event.metaKey || event.altKey) return;
+    const { row, column } = active;
+    const inside = target !== cell;
+    const move: Record<string, () => void> = inside
+      ? {
+          Escape: () => cell.focus(),
+          ArrowRight: () => siblingTile(target, 1),
+          ArrowLeft: () => siblingTile(target, -1),
+          ArrowDown: () => siblingTile(target, acrossOf(target)),
+          ArrowUp: () => siblingTile(target, -acrossOf(target)),
+          w: () => wall(active),
+          m: () => toggleMark(target.dataset.tile),
+        }
+      : {
+          ArrowRight: () => goTo(row, column + 1),
+          ArrowLeft: () => goTo(row, column - 1),
+          ArrowDown: () => goTo(row + 1, column),
+          ArrowUp: () => goTo(row - 1, column),
+          PageDown: () => goTo(row + 3, column),
+          PageUp: () => goTo(row - 3, column),
+          Home: () => goTo(event.ctrlKey ? 0 : row, 0),
+          End: () => goTo(event.ctrlKey ? rows.values.length : row, columns.values.length),
+          Enter: () => cell.querySelector<HTMLElement>('.tile')?.focus(),
+          w: () => wall(active),
+        };
+    if (event.key === 'c' && view.pair.length === 2) return change({ comparing: true });
+    const act = move[event.key];
+    if (!act || (event.ctrlKey && !['Home', 'End'].includes(event.key))) return;
+    event.preventDefault();
+    act();
+  };
+  const toggleMark = (ref: string | undefined) => {
+    const [n, index] = (ref ?? '').split('.').map(Number);
+    if (n === undefined || index === undefined) return;
+    const without = view.pair.filter((image) => image.n !== n || image.index !== index);
+    change({ pair: without.length < view.pair.length ? without : [...view.pair, { n, index }].slice(-2) }, true);
+  };
+
+  return (
+    <div
+      ref={scroller}
+      class="grid"
+      role="grid"
+      aria-label={`${rows.name} by ${columns.name}`}
+      aria-rowcount={rows.values.length + 1}
+      aria-colcount={columns.values.length + 1}
+      onScroll={look}
+      onKeyDown={onKeyDown}
+      style={{ '--cell': `${width}px`, '--gap': `${GAP}px`, '--head': `${HEAD_HEIGHT}px` }}
+    >
+      <div
+        class="canvas"
+        role="presentation"
+        style={{ width: `calc(var(--side) + ${columns.values.length * pitch.x}px)`, height: `${HEAD_HEIGHT + rows.values.length * pitch.y}px` }}
+      >
+        <div class="head" role="row" aria-rowindex={1}>
+          <span class="corner" role="columnheader" aria-colindex={1}>
+            {rows.name} ╲ {columns.name}
+          </span>
+          {each(windows.columns, (column) => (
+            <span
+              key={column}
+              role="columnheader"
+              aria-colindex={column + 2}
+              data-column-head={column}
+              class="columnhead"
+              title={columns.values[column]}
+              style={{ left: `calc(var(--side) + ${column * pitch.x}px)` }}
+            >
+              <HeadText name={columns.name} value={columns.values[column]!} />
+            </span>
+          ))}
+        </div>
+        {each(windows.rows, (row) => (
+          <div key={row} class="row" role="row" aria-rowindex={row + 2} style={{ top: `${HEAD_HEIGHT + row * pitch.y}px`, height: `${pitch.y}px` }}>
+            <span class="rowhead" role="rowheader" aria-colindex={1} data-row-head={row} title={rows.values[row]}>
+              <HeadText name={rows.name} value={rows.values[row]!} />
+            </span>
+            {visible
+              .filter((place) => place.row === row)
+              .map(({ column, numbers }) => (
+                // biome-ignore lint/a11y/useSemanticElements: a windowed grid cannot be a table
+                <div
+                  key={column}
+                  class="cell"
+                  role="gridcell"
+                  aria-colindex={column + 2}
+                  data-cell={`${row}.${column}`}
+                  tabIndex={row === active.row && column === active.column ? 0 : -1}
+                  aria-label={`${rows.values[row]}, ${columns.values[column]}`}
+                  style={{ left: `calc(var(--side) + ${column * pitch.x}px)` }}
+                  onFocusCapture={() => setActive((now) => (now.row === row && now.column === column ? now : { row, column }))}
+                >
+                  <GridCell
+                    cells={cells}
+                    space={space}
+                    numbers={numbers}
+                    oneByOne={view.oneByOne}
+                    version={version}
+                    marked={marked}
+                    onOpen={open}
+                    onWall={() => wall({ row, column })}
+                  />
+                </div>
+              ))}
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** Numbers alone say little: a sample's says that it is one. */
+const HeadText = ({ name, value }: { name: string; value: string }) => (
+  <span class="clamp">{name === 'sample' ? `sample ${value}` : value}</span>
+);
+
+function each<T>({ from, to }: Window, draw: (i: number) => T): T[] {
+  return Array.from({ length: to - from }, (_, i) => draw(from + i));
+}
+
+const acrossOf = (tile: HTMLElement) => Number(/across-(\d)/.exec(tile.parentElement?.className ?? '')?.[1] ?? 1);
+
+function siblingTile(tile: HTMLElement, by: number): void {
+  const tiles = [...(tile.parentElement?.querySelectorAll<HTMLElement>('.tile') ?? [])];
+  tiles[tiles.indexOf(tile) + by]?.focus();
+}
+
+/** Scrolls as little as possible until a cell is in sight beside the headings. */
+function reveal(element: HTMLElement, { row, column }: Place, pitch: { x: number; y: number }, head: { x: number; y: number }): void {
+  const top = row * pitch.y;
+  const left = column * pitch.x;
+  const height = element.clientHeight - head.y;
+  const width = element.clientWidth - head.x;
+  if (top < element.scrollTop) element.scrollTop = top;
+  else if (top + pitch.y > element.scrollTop + height) element.scrollTop = top + pitch.y - height;
+  if (left < element.scrollLeft) element.scrollLeft = left;
+  else if (left + pitch.x > element.scrollLeft + width) element.scrollLeft = left + pitch.x - width;
+}
+
+/** Which rows and columns are in sight; it changes only when a row or a column comes or goes. */
+function useWindows(
+  scroller: { current: HTMLDivElement | null },
+  pitch: { x: number; y: number },
+  rowCount: number,
+  columnCount: number,
+) {
+  const [windows, setWindows] = useState<Windows>({ rows: { from: 0, to: 0 }, columns: { from: 0, to: 0 } });
+  const head = useRef({ x: 0, y: HEAD_HEIGHT });
+  const look = useCallback(() => {
+    const element = scroller.current;
+    if (!element) return;
+    head.current.x = Number.parseFloat(getComputedStyle(element).getPropertyValue('--side')) || 0;
+    const rows = windowOf(element.scrollTop, element.clientHeight - HEAD_HEIGHT, pitch.y, rowCount, NEAR);
+    const columns = windowOf(element.scrollLeft, element.clientWidth - head.current.x, pitch.x, columnCount, NEAR);
+    setWindows((now) => (same(now.rows, rows) && same(now.columns, columns) ? now : { rows, columns }));
+  }, [pitch.x, pitch.y, rowCount, columnCount]);
+  useLayoutEffect(() => {
+    look();
+    const watcher = new ResizeObserver(look);
+    watcher.observe(scroller.current!);
+    return () => watcher.disconnect();
+  }, [look]);
+  return { windows, head: head.current, look };
+}
+
+const same = (a: Window, b: Window) => a.from === b.from && a.to === b.to;

@@ -1,0 +1,169 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { cellsAt, isSimulated, placeOf, type Space, valueAt } from '../../audit/axes.ts';
+import { factsOf } from '../../audit/facts.ts';
+import { explain, type Tile, tilesOf } from '../../audit/tiles.ts';
+import { ImageProblem, images } from '../../images/store.ts';
+import type { LiveAudit } from '../../live/audit.ts';
+import { useChanges } from '../../live/use.ts';
+import { Dialog } from '../../parts/dialog.tsx';
+import { Facts } from '../../parts/facts.tsx';
+import { HideImages } from '../../parts/notice.tsx';
+import { imageName, saveFile } from '../../parts/save.ts';
+import { Stage, ZoomButtons, zoomKey } from '../../parts/stage.tsx';
+import type { ImageRef, View } from '../../view/address.ts';
+import { WHOLE } from '../../view/zoom.ts';
+import { labelOf, simulatedAt } from './grid-cell.tsx';
+import type { ViewProps } from './use-view.ts';
+
+interface Props extends ViewProps {
+  live: LiveAudit;
+  at: ImageRef;
+}
+
+/** The cell that an image lies in, as the grid is arranged now; its own values stand in for what is pinned elsewhere. */
+function neighbours(space: Space, { arrangement }: View, n: number): number[] {
+  const { rows, columns, pins } = arrangement;
+  const here = Object.fromEntries(
+    Object.entries(pins).map(([id, pin]) => [id, pin === 'all' ? 'all' : valueAt(space, id as never, n)]),
+  );
+  return cellsAt(space, { rows, columns, pins: here }, valueAt(space, rows, n), valueAt(space, columns, n));
+}
+
+/** One image large, with everything that is known about it; arrows step through the samples of its cell. */
+export function Large({ live, space, view, at, change }: Props) {
+  const { cells, plan } = live;
+  useChanges(cells);
+  const [zoom, setZoom] = useState(WHOLE);
+  const [problem, setProblem] = useState<string>();
+  const stage = useRef<HTMLDivElement>(null);
+  const numbers = neighbours(space, view, at.n);
+  const tiles = numbers.flatMap((n) => tilesOf(n, cells.at(n)));
+  const position = Math.max(0, tiles.findIndex(({ n, index }) => n === at.n && index === at.index));
+  const prediction = cells.at(at.n);
+  const tile: Tile = tilesOf(at.n, prediction).find(({ index }) => index === at.index) ?? tilesOf(at.n, prediction)[0]!;
+  useEffect(() => cells.want([at.n, ...numbers]), [cells, at.n]);
+  useEffect(() => {
+    setZoom(WHOLE);
+    setProblem(undefined);
+  }, [at.n, at.index]);
+  // Ready before it is stepped to.
+  useEffect(() => {
+    for (const by of [1, -1]) {
+      const next = tiles[position + by];
+      if (tile.kind === 'image' && next?.kind === 'image') images.original(cells, next.n, next.index).catch(() => {});
+    }
+  }, [at.n, at.index, tiles.length]);
+
+  const step = (by: number) => {
+    const next = tiles[(position + by + tiles.length) % tiles.length];
+    if (next) change({ large: { n: next.n, index: next.index } }, true);
+  };
+  const isMarked = view.pair.some(({ n, index }) => n === at.n && index === at.index);
+  const mark = () => {
+    const without = view.pair.filter(({ n, index }) => n !== at.n || index !== at.index);
+    change({ pair: isMarked ? without : [...without, at].slice(-2) }, true);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const zooming = zoomKey(event.key);
+    if (zooming) setZoom(zooming);
+    else if (event.key === 'ArrowRight') step(1);
+    else if (event.key === 'ArrowLeft') step(-1);
+    else if (event.key === 'm') mark();
+    else if (event.key === 'c' && view.pair.length === 2) change({ large: undefined, comparing: true });
+    else return;
+    event.preventDefault();
+  };
+  const download = async () => {
+    if (tile.kind !== 'image') return;
+    try {
+      saveFile(await images.original(cells, at.n, at.index), imageName(plan.id, at.n, at.index, tile.image.contentType));
+    } catch (error) {
+      setProblem(error instanceof ImageProblem ? error.message : 'The image could not be saved. Try again.');
+    }
+  };
+  const compareWith = (n: number) => change({ large: undefined, pair: [at, { n, index: at.index }], comparing: true });
+
+  return (
+    <Dialog label={labelOf(space, at.n)} class="large" onClose={() => change({ large: undefined })}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of the dialog as a whole */}
+      <div class="inside" onKeyDown={onKeyDown}>
+        <div class="view" ref={stage}>
+          {tile.kind === 'image' ? (
+            <Stage
+              cells={cells}
+              n={at.n}
+              index={at.index}
+              label={labelOf(space, at.n)}
+              simulated={simulatedAt(space, at.n)}
+              zoom={zoom}
+              onZoom={setZoom}
+            />
+          ) : (
+            <div class={`stage tile ${tile.kind}`}>
+              <p>{explain(tile)}</p>
+              {simulatedAt(space, at.n) && <span class="simulated">SIMULATED</span>}
+            </div>
+          )}
+          <div class="bar">
+            <button type="button" aria-label="Previous sample" onClick={() => step(-1)}>
+              ‹
+            </button>
+            <span aria-live="polite">
+              {position + 1} of {tiles.length}
+            </span>
+            <button type="button" aria-label="Next sample" onClick={() => step(1)}>
+              ›
+            </button>
+            {tile.kind === 'image' && <ZoomButtons zoom={zoom} onZoom={setZoom} />}
+          </div>
+        </div>
+        <div class="about">
+          <div class="buttons">
+            <button type="button" class="quiet" aria-label="Close" onClick={() => change({ large: undefined })}>
+              ✕
+            </button>
+            {tile.kind === 'image' && (
+              <button type="button" onClick={download}>
+                Download
+              </button>
+            )}
+            <button type="button" aria-pressed={isMarked} onClick={mark}>
+              {isMarked ? 'Chosen for comparing' : 'Choose for comparing'}
+            </button>
+            <HideImages />
+          </div>
+          {problem && (
+            <p class="error" role="alert">
+              {problem}
+            </p>
+          )}
+          {prediction && <Facts facts={factsOf(plan, prediction, at.index)} />}
+          <Others live={live} n={at.n} onCompare={compareWith} />
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+/** The same prompt and seed with the other models. */
+function Others({ live: { plan }, n, onCompare }: { live: LiveAudit; n: number; onCompare: (n: number) => void }) {
+  const place = placeOf(plan, n);
+  if (plan.models.length < 2) return null;
+  const numberOf = (model: number) => (place.prompt * plan.models.length + model) * plan.samples + place.sample;
+  return (
+    <section aria-label="Same prompt and seed">
+      <h3>Same prompt, same seed, beside</h3>
+      <div class="chips">
+        {plan.models.map(({ model }, m) =>
+          m === place.model ? null : (
+            <button key={model} type="button" class="chip" onClick={() => onCompare(numberOf(m))}>
+              {model}
+              {isSimulated(model) && ' (simulated)'}
+            </button>
+          ),
+        )}
+      </div>
+    </section>
+  );
+}

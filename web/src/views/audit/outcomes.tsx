@@ -1,0 +1,102 @@
+import { useState } from 'preact/hooks';
+import { arrange, type DimensionId, dimensionOf, valueAt } from '../../audit/axes.ts';
+import { type Outcome, outcomeOf } from '../../audit/rates.ts';
+import type { LiveAudit } from '../../live/audit.ts';
+import { useChanges } from '../../live/use.ts';
+import { Share, ShareBar } from '../../parts/proportion.tsx';
+import type { Prediction } from '../../api/types.ts';
+import type { ViewProps } from './use-view.ts';
+
+const MOST = 40;
+
+/** Shares of refusals and failures by one dimension; a line of it takes the grid there. */
+export function Outcomes({ live, space, view, change }: ViewProps & { live: LiveAudit }) {
+  const [open, setOpen] = useState(false);
+  const [by, setBy] = useState<DimensionId>(view.arrangement.rows);
+  const choices = space.dimensions.filter(({ id, values }) => values.length > 1 && id !== 'sample');
+  if (choices.length === 0) return null;
+  const chosen = choices.some(({ id }) => id === by) ? by : choices[0]!.id;
+  return (
+    <details class="outcomes" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Refusals and failures</summary>
+      {open && (
+        <>
+          <label>
+            <span>By</span>
+            <select value={chosen} onChange={(event) => setBy(event.currentTarget.value as DimensionId)}>
+              {choices.map(({ id, name }) => (
+                <option key={id} value={id}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+          <OutcomeTable live={live} space={space} view={view} change={change} by={chosen} />
+        </>
+      )}
+    </details>
+  );
+}
+
+function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: LiveAudit; by: DimensionId }) {
+  useChanges(live.cells);
+  const { values } = dimensionOf(space, by);
+  const groups: Prediction[][] = values.map(() => []);
+  for (let n = 0; n < live.plan.cells; n++) {
+    const prediction = live.cells.at(n);
+    if (prediction) groups[valueAt(space, by, n)]?.push(prediction);
+  }
+  const { rows, columns, pins } = view.arrangement;
+  const show = (value: number) => {
+    // Pinned where it can be; otherwise it becomes the rows, and the grid begins there.
+    if (by in pins) change({ arrangement: arrange(space, rows, columns, { ...pins, [by]: value }) });
+    else document.querySelector<HTMLElement>(by === columns ? `[data-column-head="${value}"]` : `[data-row-head="${value}"]`)?.scrollIntoView({ block: 'center', inline: 'center' });
+  };
+  return (
+    <>
+      <table>
+        <caption>
+          Dots are shares, bands their 95 % Wilson intervals, from 0 to 100 %.
+          {live.cells.loaded < live.plan.cells && ` ${live.cells.loaded} of ${live.plan.cells} predictions are loaded so far.`}
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">{dimensionOf(space, by).name}</th>
+            <th scope="col">Refused, of those answered</th>
+            <th scope="col">Failed, of those ended</th>
+          </tr>
+        </thead>
+        <tbody>
+          {values.slice(0, MOST).map((value, i) => (
+            <OutcomeRow key={value} value={value} outcome={outcomeOf(groups[i]!)} onShow={() => show(i)} />
+          ))}
+        </tbody>
+      </table>
+      {values.length > MOST && <p class="hint">The first {MOST} of {values.length}. The manifest has all.</p>}
+    </>
+  );
+}
+
+function OutcomeRow({ value, outcome, onShow }: { value: string; outcome: Outcome; onShow: () => void }) {
+  const none = <span class="hint">none yet</span>;
+  return (
+    <tr>
+      <th scope="row">
+        <button type="button" class="link" onClick={onShow}>
+          {value}
+        </button>
+      </th>
+      <td>
+        {outcome.refused ? (
+          <>
+            <ShareBar of={outcome.refused} />
+            <Share of={outcome.refused} what="refused" />
+          </>
+        ) : (
+          none
+        )}
+      </td>
+      <td>{outcome.failed ? <Share of={outcome.failed} what="failed" /> : none}</td>
+    </tr>
+  );
+}

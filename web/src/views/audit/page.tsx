@@ -1,0 +1,97 @@
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
+import { spaceOf } from '../../audit/axes.ts';
+import { ContentNotice } from '../../parts/notice.tsx';
+import { useSignal } from '../../live/use.ts';
+import { Grid } from './grid.tsx';
+import { Help } from './help.tsx';
+import { Large } from './large.tsx';
+import { Outcomes } from './outcomes.tsx';
+import { Pair } from './pair.tsx';
+import { StatusBar } from './status.tsx';
+import { Toolbar } from './toolbar.tsx';
+import { Tray } from './tray.tsx';
+import { useView } from './use-view.ts';
+import { Wall } from './wall.tsx';
+
+/** Opens the audit that the address names, for as long as the component is there. */
+export function useAudit(id: string): { live?: LiveAudit; problem?: string; retry: () => void } {
+  const [state, setState] = useState<{ live?: LiveAudit; problem?: string }>({});
+  const [attempt, setAttempt] = useState(0);
+  useEffect(() => {
+    let live: LiveAudit | undefined;
+    let gone = false;
+    openAudit(id).then(
+      (opened) => {
+        live = opened;
+        if (gone) opened.close();
+        else setState({ live: opened });
+      },
+      (error) => !gone && setState({ problem: sentenceOf(error) }),
+    );
+    return () => {
+      gone = true;
+      live?.close();
+    };
+  }, [id, attempt]);
+  return { ...state, retry: () => setAttempt((count) => count + 1) };
+}
+
+export function AuditPage() {
+  const id = new URLSearchParams(location.search).get('id') ?? '';
+  const { live, problem, retry } = useAudit(id);
+  if (problem)
+    return (
+      <section class="empty">
+        <p class="error" role="alert">
+          {problem}
+        </p>
+        <button type="button" onClick={retry}>
+          Try again
+        </button>{' '}
+        <a href="/audits.html">All audits</a>
+      </section>
+    );
+  if (!live) return <p class="empty">Loading the audit …</p>;
+  return <AuditView live={live} />;
+}
+
+function AuditView({ live }: { live: LiveAudit }) {
+  const space = useMemo(() => spaceOf(live.plan), [live]);
+  const { view, change } = useView(space);
+  const [help, setHelp] = useState(false);
+  const problem = useSignal(live.problem);
+  useEffect(() => {
+    document.title = `${live.plan.name} · WeAudit`;
+    const keys = (event: KeyboardEvent) => {
+      if (event.key === '?' && !(event.target as Element).matches('input, textarea, select')) setHelp(true);
+    };
+    addEventListener('keydown', keys);
+    return () => removeEventListener('keydown', keys);
+  }, [live]);
+
+  return (
+    <article class="audit">
+      <StatusBar live={live} onHelp={() => setHelp(true)} />
+      {problem && (
+        <p class="banner" role="status">
+          {problem}
+        </p>
+      )}
+      <ContentNotice />
+      {view.wall ? (
+        <Wall live={live} space={space} view={view} place={view.wall} change={change} />
+      ) : (
+        <>
+          <Toolbar space={space} view={view} change={change} />
+          <Outcomes live={live} space={space} view={view} change={change} />
+          <Grid live={live} space={space} view={view} change={change} />
+        </>
+      )}
+      <Tray live={live} space={space} view={view} change={change} />
+      {view.large && <Large live={live} space={space} view={view} at={view.large} change={change} />}
+      {view.comparing && <Pair live={live} view={view} change={change} />}
+      {help && <Help onClose={() => setHelp(false)} />}
+    </article>
+  );
+}

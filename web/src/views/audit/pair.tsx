@@ -1,0 +1,124 @@
+import { useEffect, useState } from 'preact/hooks';
+import { placeOf } from '../../audit/axes.ts';
+import { factsOf } from '../../audit/facts.ts';
+import { explain, tilesOf } from '../../audit/tiles.ts';
+import { isSimulated } from '../../audit/axes.ts';
+import type { LiveAudit } from '../../live/audit.ts';
+import { useChanges } from '../../live/use.ts';
+import { Dialog } from '../../parts/dialog.tsx';
+import { Stage, ZoomButtons, zoomKey } from '../../parts/stage.tsx';
+import type { ImageRef, View } from '../../view/address.ts';
+import { moveBy, WHOLE, type Zoom } from '../../view/zoom.ts';
+import type { ChangeView } from './use-view.ts';
+
+/** Facts that differ between any two images and say nothing. */
+const ALWAYS_DIFFER = ['Asked', 'Completed', 'Prediction', 'SHA-256', 'Size'];
+
+interface Props {
+  live: LiveAudit;
+  view: View;
+  change: ChangeView;
+}
+
+/** Two images at full size that zoom and move together, and what they differ in. */
+export function Pair({ live, view, change }: Props) {
+  useChanges(live.cells);
+  const [zoom, setZoom] = useState(WHOLE);
+  const { pair } = view;
+  useEffect(() => live.cells.want(pair.map(({ n }) => n)), [live, pair]);
+  const close = () => change({ comparing: false });
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrows: Record<string, { x: number; y: number }> = {
+      ArrowLeft: { x: 0.1, y: 0 },
+      ArrowRight: { x: -0.1, y: 0 },
+      ArrowUp: { x: 0, y: 0.1 },
+      ArrowDown: { x: 0, y: -0.1 },
+    };
+    const by = arrows[event.key];
+    const act = zoomKey(event.key) ?? (by && ((now: Zoom) => moveBy(now, by)));
+    if (!act) return;
+    event.preventDefault();
+    setZoom(act);
+  };
+  return (
+    <Dialog label="Two images compared" class="pairview" onClose={close}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of the dialog as a whole */}
+      <div class="inside" onKeyDown={onKeyDown}>
+        <div class="bar">
+          <button type="button" class="quiet" aria-label="Close" onClick={close}>
+            ✕
+          </button>
+          <button type="button" onClick={() => change({ pair: pair.toReversed() }, true)}>
+            Exchange
+          </button>
+          <ZoomButtons zoom={zoom} onZoom={setZoom} />
+        </div>
+        <div class="two">
+          {pair.map((ref) => (
+            <Side key={`${ref.n}.${ref.index}`} live={live} at={ref} zoom={zoom} onZoom={setZoom} />
+          ))}
+        </div>
+        <Differences live={live} pair={pair} />
+      </div>
+    </Dialog>
+  );
+}
+
+interface SideProps {
+  live: LiveAudit;
+  at: ImageRef;
+  zoom: Zoom;
+  onZoom: (change: (zoom: Zoom) => Zoom) => void;
+}
+
+function Side({ live: { cells, plan }, at, zoom, onZoom }: SideProps) {
+  const tiles = tilesOf(at.n, cells.at(at.n));
+  const tile = tiles.find(({ index }) => index === at.index) ?? tiles[0]!;
+  const { prompt, model, sample } = placeOf(plan, at.n);
+  const name = plan.models[model]?.model ?? '';
+  const label = `${plan.prompts[prompt]?.text}, ${name}, sample ${sample + 1}`;
+  return (
+    <figure>
+      {tile.kind === 'image' ? (
+        <Stage cells={cells} n={at.n} index={tile.index} label={label} simulated={isSimulated(name)} zoom={zoom} onZoom={onZoom} />
+      ) : (
+        <div class={`stage tile ${tile.kind}`}>
+          <p>{explain(tile)}</p>
+        </div>
+      )}
+      <figcaption>{label}</figcaption>
+    </figure>
+  );
+}
+
+/** The facts of two images beside each other; what differs is marked, what always does stays out. */
+function Differences({ live: { cells, plan }, pair }: { live: LiveAudit; pair: ImageRef[] }) {
+  const [a, b] = pair.map(({ n, index }) => {
+    const prediction = cells.at(n);
+    return new Map(prediction ? factsOf(plan, prediction, index).map(({ name, value }) => [name, value]) : []);
+  });
+  if (!a || !b) return null;
+  const names = [...new Set([...a.keys(), ...b.keys()])].filter((name) => !ALWAYS_DIFFER.includes(name));
+  const differing = names.filter((name) => a.get(name) !== b.get(name));
+  return (
+    <div class="differences">
+      {differing.length === 0 ? (
+        <p class="hint">Asked exactly alike.</p>
+      ) : (
+        <table>
+          <caption>What they differ in</caption>
+          <tbody>
+            {differing.map((name) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td>{a.get(name) ?? '–'}</td>
+                <td>{b.get(name) ?? '–'}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </div>
+  );
+}

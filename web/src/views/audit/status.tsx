@@ -1,0 +1,136 @@
+import { useState } from 'preact/hooks';
+import { cancelAudit, readManifest } from '../../api/client.ts';
+import type { AuditStatus, Waiting } from '../../api/types.ts';
+import { roughly, timeLeft } from '../../audit/estimate.ts';
+import { wilson } from '../../audit/statistics.ts';
+import { endedOf, type LiveAudit } from '../../live/audit.ts';
+import { useSignal } from '../../live/use.ts';
+import { Confirm } from '../../parts/dialog.tsx';
+import { HideImages } from '../../parts/notice.tsx';
+import { Share } from '../../parts/proportion.tsx';
+import { saveFile } from '../../parts/save.ts';
+import { useTask } from '../../parts/task.ts';
+import { clock, When } from '../../parts/when.tsx';
+
+const STATES: Record<AuditStatus['state'], string> = {
+  running: 'running',
+  finished: 'finished',
+  canceling: 'being canceled',
+  canceled: 'canceled',
+  deleting: 'being deleted',
+};
+
+const WAITING: Record<string, string> = {
+  'rate limit': 'Replicate takes no more requests for the moment (its rate limit).',
+  credit: 'The Replicate account has no credit left. An operator has to add some.',
+  token: 'Replicate does not accept the pipeline’s token. An operator has to renew it.',
+};
+
+const whyItWaits = ({ why, detail, until }: Waiting): string =>
+  `${WAITING[why] ?? `It waits: ${why}.`} It tries again by itself at ${clock(until)}; nothing is lost. Replicate says: ${detail}`;
+
+/** How an audit stands, and what can be done with it as a whole. */
+export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => void }) {
+  const status = useSignal(live.status);
+  const { counts, predictions, state, waiting } = status;
+  const open = counts.waiting + counts.running;
+  const ended = endedOf(status);
+  const left = timeLeft(live.marks, open);
+  const answered = counts.succeeded + counts.refused;
+  return (
+    <header class="status">
+      <div class="title">
+        <h1>{status.name}</h1>
+        <p class="meta">
+          <When at={status.createdAt} /> · {status.createdBy} · seed {live.plan.seed} · kept: {status.retention}
+        </p>
+      </div>
+      <Actions live={live} status={status} onHelp={onHelp} />
+      <div class="progress" role="progressbar" aria-label="Predictions ended" aria-valuenow={ended} aria-valuemin={0} aria-valuemax={predictions}>
+        {(['succeeded', 'refused', 'failed', 'canceled', 'running'] as const).map((name) => (
+          <span key={name} class={name} style={{ width: `${(counts[name] / predictions) * 100}%` }} />
+        ))}
+      </div>
+      <p class="counts" aria-live="polite">
+        <b>
+          {ended.toLocaleString('en')} of {predictions.toLocaleString('en')}
+        </b>{' '}
+        {STATES[state]}
+        {open > 0 && left !== undefined && <>, {roughly(left)} left</>}
+        {counts.running > 0 && <> · {counts.running} at work</>}
+        {answered > 0 && (
+          <>
+            {' '}
+            · <i class="key refused" /> <Share of={wilson(counts.refused, answered)} what="refused" />
+          </>
+        )}
+        {counts.failed > 0 && (
+          <>
+            {' '}
+            · <i class="key failed" /> <Share of={wilson(counts.failed, answered + counts.failed)} what="failed" />
+          </>
+        )}
+        {counts.canceled > 0 && (
+          <>
+            {' '}
+            · <i class="key canceled" /> {counts.canceled} canceled
+          </>
+        )}
+      </p>
+      {waiting && (
+        <p class="banner" role="status">
+          {whyItWaits(waiting)}
+        </p>
+      )}
+    </header>
+  );
+}
+
+function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatus; onHelp: () => void }) {
+  const [asking, setAsking] = useState(false);
+  const { id, state, manifest } = status;
+  const cancel = useTask(async () => {
+    await cancelAudit(id);
+    setAsking(false);
+    live.poll();
+  });
+  const take = useTask(async (format: 'json' | 'csv') =>
+    saveFile(await readManifest(id, format), `weaudit-${id}.${format}`),
+  );
+  const why = manifest ? undefined : 'Written some minutes after the last prediction has ended and is backed up.';
+  return (
+    <div class="actions">
+      {state === 'running' && (
+        <button type="button" onClick={() => setAsking(true)}>
+          Cancel
+        </button>
+      )}
+      {(['json', 'csv'] as const).map((format) => (
+        <button key={format} type="button" disabled={!manifest || take.busy} title={why} onClick={() => take.run(format)}>
+          Manifest {format.toUpperCase()}
+        </button>
+      ))}
+      <HideImages />
+      <button type="button" class="quiet" onClick={onHelp} aria-label="Keyboard and help">
+        ?
+      </button>
+      {take.problem && (
+        <p class="error" role="alert">
+          {take.problem}
+        </p>
+      )}
+      {asking && (
+        <Confirm
+          title="Cancel this audit?"
+          action="Cancel it"
+          busy={cancel.busy}
+          problem={cancel.problem}
+          onConfirm={() => cancel.run()}
+          onClose={() => setAsking(false)}
+        >
+          <p>What was not asked yet is not asked any more, and what runs is stopped. What is there stays.</p>
+        </Confirm>
+      )}
+    </div>
+  );
+}

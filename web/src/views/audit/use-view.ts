@@ -1,0 +1,38 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { Space } from '../../audit/axes.ts';
+import { readView, type View, writeView } from '../../view/address.ts';
+
+/**
+ * Changes what is shown.
+ * @param step true for a step among many, which "back" must not retrace one by one
+ */
+export type ChangeView = (part: Partial<View>, step?: boolean) => void;
+
+export interface ViewProps {
+  space: Space;
+  view: View;
+  change: ChangeView;
+}
+
+/** What is chosen, read from the address and written back to it. */
+export function useView(space: Space): { view: View; change: ChangeView } {
+  const [view, setView] = useState(() => readView(new URLSearchParams(location.search), space));
+  const current = useRef(view);
+  current.current = view;
+  useEffect(() => {
+    const read = () => setView(readView(new URLSearchParams(location.search), space));
+    addEventListener('popstate', read);
+    return () => removeEventListener('popstate', read);
+  }, [space]);
+  const change = useCallback<ChangeView>(
+    (part, step = false) => {
+      const next = { ...current.current, ...part };
+      current.current = next;
+      const address = `?${writeView(next, space)}`;
+      if (address !== location.search) history[step ? 'replaceState' : 'pushState'](null, '', address);
+      setView(next);
+    },
+    [space],
+  );
+  return { view, change };
+}

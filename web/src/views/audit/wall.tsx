@@ -1,0 +1,188 @@
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { cellsAt, dimensionOf } from '../../audit/axes.ts';
+import { outcomeOf } from '../../audit/rates.ts';
+import { type Tile, tilesOf } from '../../audit/tiles.ts';
+import type { LiveAudit } from '../../live/audit.ts';
+import { useChanges } from '../../live/use.ts';
+import { Share } from '../../parts/proportion.tsx';
+import { TileView } from '../../parts/tile.tsx';
+import { wallLayout, windowOf } from '../../view/windowing.ts';
+import { labelOf, simulatedAt } from './grid-cell.tsx';
+import { pinsInWords } from './toolbar.tsx';
+import type { ViewProps } from './use-view.ts';
+
+/** As many squares as are made to fit at once. */
+const AT_ONCE = 100;
+const LEAST = 62;
+const MOST = 320;
+const NEAR = 3;
+
+interface Props extends ViewProps {
+  live: LiveAudit;
+  place: { row: number; column: number };
+}
+
+/** All samples of one cell as equal squares: the pattern makes the argument. */
+export function Wall({ live, space, view, place, change }: Props) {
+  const { cells } = live;
+  const version = useChanges(cells);
+  const scroller = useRef<HTMLDivElement>(null);
+  const { arrangement } = view;
+  const numbers = useMemo(() => cellsAt(space, arrangement, place.row, place.column), [space, arrangement, place.row, place.column]);
+  useEffect(() => cells.want(numbers), [cells, numbers]);
+  const tiles = useMemo(() => numbers.flatMap((n) => tilesOf(n, cells.at(n))), [numbers, version]);
+  const outcome = useMemo(() => outcomeOf(numbers.map((n) => cells.at(n))), [numbers, version]);
+  const { layout, window, look } = useWallWindow(scroller, tiles.length);
+  const [active, setActive] = useState(0);
+  const open = useCallback((tile: Tile) => change({ large: { n: tile.n, index: tile.index } }), [change]);
+  const rows = dimensionOf(space, arrangement.rows);
+  const columns = dimensionOf(space, arrangement.columns);
+  const back = () => change({ wall: undefined });
+  const step = (by: number) => {
+    const count = columns.values.length;
+    const at = place.row * count + place.column + by;
+    const all = rows.values.length * count;
+    const next = (at + all) % all;
+    change({ wall: { row: Math.floor(next / count), column: next % count } }, true);
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const steps: Record<string, number> = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      ArrowDown: layout.columns,
+      ArrowUp: -layout.columns,
+      Home: -active,
+      End: tiles.length - 1 - active,
+    };
+    const by = steps[event.key];
+    if (event.key === 'Escape') back();
+    else if (event.key === 'm') mark(tiles[active]);
+    else if (event.key === 'c' && view.pair.length === 2) change({ comparing: true });
+    else if (by !== undefined) goTo(Math.min(tiles.length - 1, Math.max(0, active + by)));
+    else return;
+    event.preventDefault();
+  };
+  const wantsFocus = useRef(false);
+  const goTo = (next: number) => {
+    wantsFocus.current = true;
+    setActive(next);
+    const element = scroller.current!;
+    const top = Math.floor(next / layout.columns) * layout.size;
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (top + layout.size > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + layout.size - element.clientHeight;
+    look();
+  };
+  useLayoutEffect(() => {
+    const element = scroller.current?.querySelector<HTMLElement>('.tile[tabindex="0"]');
+    if (!wantsFocus.current || !element) return;
+    wantsFocus.current = false;
+    element.focus({ preventScroll: true });
+  });
+  const mark = (tile: Tile | undefined) => {
+    if (!tile) return;
+    const without = view.pair.filter(({ n, index }) => n !== tile.n || index !== tile.index);
+    change({ pair: without.length < view.pair.length ? without : [...view.pair, { n: tile.n, index: tile.index }].slice(-2) }, true);
+  };
+  const marked = (tile: Tile) => view.pair.some(({ n, index }) => n === tile.n && index === tile.index);
+  const title = [rows, columns]
+    .map(({ name, values }, i) => ({ name, values, at: i === 0 ? place.row : place.column }))
+    .filter(({ values }) => values.length > 1)
+    .map(({ name, values, at }) => (name === 'sample' ? `sample ${values[at]}` : values[at]))
+    .join(' × ');
+  const pins = pinsInWords({ space, view });
+
+  return (
+    <section class="wall" aria-label="Wall">
+      <div class="wallhead">
+        <button type="button" onClick={back}>
+          ← Grid
+        </button>
+        <div class="pager">
+          <button type="button" aria-label="Previous cell" onClick={() => step(-1)}>
+            ‹
+          </button>
+          <button type="button" aria-label="Next cell" onClick={() => step(1)}>
+            ›
+          </button>
+        </div>
+        <h2>{title || rows.values[place.row]}</h2>
+        <p class="meta">
+          {pins && `${pins} · `}
+          {tiles.length} {tiles.length === 1 ? 'tile' : 'tiles'}
+          {outcome.refused && (
+            <>
+              {' '}
+              · <Share of={outcome.refused} what="refused" />
+            </>
+          )}
+          {outcome.failed && outcome.failed.count > 0 && (
+            <>
+              {' '}
+              · <Share of={outcome.failed} what="failed" />
+            </>
+          )}
+          {outcome.filtered && (
+            <>
+              {' '}
+              · <Share of={outcome.filtered} what="images filtered" />
+            </>
+          )}
+        </p>
+      </div>
+      <div ref={scroller} class="tiles" role="group" aria-label={`${tiles.length} tiles; arrow keys move`} onScroll={look} onKeyDown={onKeyDown}>
+        <div class="canvas" style={{ height: `${Math.ceil(tiles.length / layout.columns) * layout.size}px` }}>
+          {tiles.slice(window.from, window.to).map((tile, i) => {
+            const at = window.from + i;
+            return (
+              <div
+                key={`${tile.n}.${tile.index}`}
+                class="place"
+                style={{
+                  left: `${(at % layout.columns) * layout.size}px`,
+                  top: `${Math.floor(at / layout.columns) * layout.size}px`,
+                  width: `${layout.size}px`,
+                  height: `${layout.size}px`,
+                }}
+                onFocusCapture={() => setActive(at)}
+              >
+                <TileView
+                  cells={cells}
+                  tile={tile}
+                  label={labelOf(space, tile.n)}
+                  simulated={simulatedAt(space, tile.n)}
+                  marked={marked(tile)}
+                  tabIndex={at === Math.min(active, tiles.length - 1) ? 0 : -1}
+                  onOpen={open}
+                />
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function useWallWindow(scroller: { current: HTMLDivElement | null }, count: number) {
+  const [layout, setLayout] = useState({ columns: 1, size: MOST });
+  const [window, setWindow] = useState({ from: 0, to: 0 });
+  const look = useCallback(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const found = wallLayout(element.clientWidth, element.clientHeight, Math.min(count, AT_ONCE), LEAST, MOST);
+    const rows = windowOf(element.scrollTop, element.clientHeight, found.size, Math.ceil(count / found.columns), NEAR);
+    const next = { from: rows.from * found.columns, to: Math.min(count, rows.to * found.columns) };
+    setLayout((now) => (now.columns === found.columns && now.size === found.size ? now : found));
+    setWindow((now) => (now.from === next.from && now.to === next.to ? now : next));
+  }, [count]);
+  useLayoutEffect(() => {
+    look();
+    const watcher = new ResizeObserver(look);
+    watcher.observe(scroller.current!);
+    return () => watcher.disconnect();
+  }, [look]);
+  return { layout, window, look };
+}

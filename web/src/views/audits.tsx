@@ -1,0 +1,105 @@
+import { useEffect, useState } from 'preact/hooks';
+import { deleteAudit, readAudits } from '../api/client.ts';
+import type { AuditEntry } from '../api/types.ts';
+import { Confirm } from '../parts/dialog.tsx';
+import { useTask } from '../parts/task.ts';
+import { When } from '../parts/when.tsx';
+
+/** All audits, newest first. Two can be chosen and laid side by side. */
+export function AuditsPage() {
+  const [audits, setAudits] = useState<AuditEntry[]>();
+  const [cursor, setCursor] = useState<string>();
+  const [chosen, setChosen] = useState<string[]>([]);
+  const [leaving, setLeaving] = useState<AuditEntry>();
+  const more = useTask(async (from?: string) => {
+    const page = await readAudits(from);
+    setAudits((known) => [...(from ? (known ?? []) : []), ...page.audits]);
+    setCursor(page.cursor);
+  });
+  useEffect(() => void more.run(), []);
+  const remove = useTask(async (audit: AuditEntry) => {
+    await deleteAudit(audit.id);
+    setAudits((known) => known?.filter(({ id }) => id !== audit.id));
+    setChosen((known) => known.filter((id) => id !== audit.id));
+    setLeaving(undefined);
+  });
+  const choose = (id: string, yes: boolean) =>
+    setChosen((known) => (yes ? [...known, id].slice(-2) : known.filter((other) => other !== id)));
+
+  return (
+    <section class="audits">
+      <div class="lead">
+        <h1>Audits</h1>
+        <p aria-live="polite">
+          {chosen.length === 2 ? (
+            <a class="button primary" href={`/compare.html?a=${chosen[0]}&b=${chosen[1]}`}>
+              Compare the two
+            </a>
+          ) : (
+            'Tick two to lay them side by side.'
+          )}
+        </p>
+      </div>
+      {more.problem && (
+        <p class="error" role="alert">
+          {more.problem}{' '}
+          <button type="button" onClick={() => more.run(cursor)}>
+            Try again
+          </button>
+        </p>
+      )}
+      {audits?.length === 0 && !cursor && (
+        <p class="empty">
+          There are none yet. <a href="/">Start the first one.</a>
+        </p>
+      )}
+      {audits && audits.length > 0 && (
+        <ul class="list">
+          {audits.map((audit) => (
+            <li key={audit.id}>
+              <input
+                type="checkbox"
+                aria-label={`Choose ${audit.name} for comparing`}
+                checked={chosen.includes(audit.id)}
+                onChange={(event) => choose(audit.id, event.currentTarget.checked)}
+              />
+              <a href={`/audit.html?id=${audit.id}`}>{audit.name}</a>
+              <span class="meta">
+                <When at={audit.createdAt} /> · {audit.createdBy} · {audit.predictions.toLocaleString('en')}{' '}
+                {audit.predictions === 1 ? 'prediction' : 'predictions'}
+              </span>
+              <span class={`state ${audit.finished ? 'done' : 'open'}`}>{audit.finished ? 'complete' : 'under way'}</span>
+              <button type="button" class="quiet" aria-label={`Delete ${audit.name}`} onClick={() => setLeaving(audit)}>
+                Delete
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {cursor && (
+        <button type="button" disabled={more.busy} onClick={() => more.run(cursor)}>
+          Older ones
+        </button>
+      )}
+      {leaving && (
+        <Confirm
+          title={`Delete “${leaving.name}”?`}
+          action="Delete it"
+          busy={remove.busy}
+          problem={remove.problem}
+          onConfirm={() => remove.run(leaving)}
+          onClose={() => setLeaving(undefined)}
+        >
+          <p>
+            What still runs is canceled, and its {leaving.predictions.toLocaleString('en')} predictions with their images
+            disappear from this page for everybody.
+          </p>
+          <p>
+            <b>The backup keeps</b> every image, the plan and the manifests that are there by now. Nobody can delete them
+            there from this page; an operator can restore the audit from them.
+          </p>
+        </Confirm>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,184 @@
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { type AlignedRow, alignAudits, inputDifferences } from '../../audit/align.ts';
+import { isSimulated, spaceOf } from '../../audit/axes.ts';
+import { outcomeOf } from '../../audit/rates.ts';
+import { type Tile, tilesOf } from '../../audit/tiles.ts';
+import type { LiveAudit } from '../../live/audit.ts';
+import { useChanges } from '../../live/use.ts';
+import { ContentNotice, HideImages } from '../../parts/notice.tsx';
+import { Share } from '../../parts/proportion.tsx';
+import { TileView } from '../../parts/tile.tsx';
+import { windowOf } from '../../view/windowing.ts';
+import { useAudit } from '../audit/page.tsx';
+import { labelOf } from '../audit/grid-cell.tsx';
+
+const ROW = 232;
+const TILE = 84;
+const NEAR = 2;
+
+/** Two audits side by side: `/compare?a=…&b=…`. */
+export function ComparePage() {
+  const query = new URLSearchParams(location.search);
+  const a = useAudit(query.get('a') ?? '');
+  const b = useAudit(query.get('b') ?? '');
+  const problem = a.problem ?? b.problem;
+  if (problem)
+    return (
+      <section class="empty">
+        <p class="error" role="alert">
+          {problem}
+        </p>
+        <a href="/audits.html">Choose two audits</a>
+      </section>
+    );
+  if (!a.live || !b.live) return <p class="empty">Loading the audits …</p>;
+  return <Comparison a={a.live} b={b.live} />;
+}
+
+function Comparison({ a, b }: { a: LiveAudit; b: LiveAudit }) {
+  const rows = useMemo(() => alignAudits(a.plan, b.plan), [a, b]);
+  const differences = useMemo(() => inputDifferences(a.plan, b.plan), [a, b]);
+  const shared = rows.filter((row) => row.a && row.b).length;
+  return (
+    <article class="compare">
+      <div class="lead">
+        <h1>Two audits</h1>
+        <p class="meta">
+          {shared} of {rows.length} cells are in both. <HideImages />
+        </p>
+      </div>
+      <ContentNotice />
+      {differences.length > 0 ? (
+        <details class="outcomes" open={differences.length <= 6}>
+          <summary>
+            Asked differently: {differences.length} {differences.length === 1 ? 'thing' : 'things'}
+          </summary>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">What</th>
+                <th scope="col">{a.plan.name} (A)</th>
+                <th scope="col">{b.plan.name} (B)</th>
+              </tr>
+            </thead>
+            <tbody>
+              {differences.map(({ what, a: x, b: y }) => (
+                <tr key={what}>
+                  <th scope="row">{what}</th>
+                  <td class="differs">{x}</td>
+                  <td class="differs">{y}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </details>
+      ) : (
+        <p class="hint">Both were asked with the same samples, seed, models, versions and inputs.</p>
+      )}
+      <AlignedRows a={a} b={b} rows={rows} />
+    </article>
+  );
+}
+
+function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: AlignedRow[] }) {
+  const versions = [useChanges(a.cells), useChanges(b.cells)];
+  const scroller = useRef<HTMLDivElement>(null);
+  const [range, setRange] = useState({ from: 0, to: 0 });
+  const look = () => {
+    const element = scroller.current!;
+    const next = windowOf(element.scrollTop, element.clientHeight, ROW, rows.length, NEAR);
+    setRange((now) => (now.from === next.from && now.to === next.to ? now : next));
+  };
+  useLayoutEffect(() => {
+    look();
+    const watcher = new ResizeObserver(look);
+    watcher.observe(scroller.current!);
+    return () => watcher.disconnect();
+  }, [rows]);
+  const shown = rows.slice(range.from, range.to);
+  useEffect(() => {
+    a.cells.want(shown.flatMap((row) => numbersOf(a, row.a)));
+    b.cells.want(shown.flatMap((row) => numbersOf(b, row.b)));
+  }, [a, b, range]);
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
+    <section ref={scroller} class="aligned" aria-label="Cells of both audits" tabIndex={0} onScroll={look}>
+      <div class="canvas" style={{ height: `${rows.length * ROW}px` }}>
+        {shown.map((row, i) => (
+          <div key={range.from + i} class="alignedrow" style={{ top: `${(range.from + i) * ROW}px`, height: `${ROW}px` }}>
+            <h2>
+              {row.prompt} <span class="meta">{row.model}</span>
+            </h2>
+            <Half name="A" live={a} place={row.a} version={versions[0]!} />
+            <Half name="B" live={b} place={row.b} version={versions[1]!} />
+          </div>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+type RowPlace = AlignedRow['a'];
+
+const numbersOf = ({ plan }: LiveAudit, place: RowPlace): number[] =>
+  place
+    ? Array.from(
+        { length: plan.samples },
+        (_, sample) => (place.prompt * plan.models.length + place.model) * plan.samples + sample,
+      )
+    : [];
+
+/** A cell of one of the two audits; a tile opens it in its own page. */
+function Half({ name, live, place }: { name: string; live: LiveAudit; place: RowPlace; version: number }) {
+  const space = useMemo(() => spaceOf(live.plan), [live]);
+  const frame = useRef<HTMLDivElement>(null);
+  const width = frame.current?.clientWidth ?? 480;
+  if (!place)
+    return (
+      <div class="half none" ref={frame}>
+        Not in {name}: {live.plan.name}
+      </div>
+    );
+  const numbers = numbersOf(live, place);
+  const tiles = numbers.flatMap((n) => tilesOf(n, live.cells.at(n)));
+  const outcome = outcomeOf(numbers.map((n) => live.cells.at(n)));
+  const fitting = Math.max(2, Math.floor(width / TILE)) * 2;
+  const address = (tile?: Tile) =>
+    `/audit.html?id=${live.plan.id}&rows=prompt&columns=model${tile ? `&image=${tile.n}.${tile.index}` : `&wall=${place.prompt}.${place.model}`}`;
+  const simulated = isSimulated(live.plan.models[place.model]?.model ?? '');
+  return (
+    <div class="half" ref={frame}>
+      <p class="meta">
+        <b>{name}</b>{' '}
+        <a href={address()}>
+          all {tiles.length} {tiles.length === 1 ? 'tile' : 'tiles'}
+        </a>
+        {outcome.refused && (
+          <>
+            {' '}
+            · <Share of={outcome.refused} what="refused" />
+          </>
+        )}
+        {outcome.failed && outcome.failed.count > 0 && (
+          <>
+            {' '}
+            · <Share of={outcome.failed} what="failed" />
+          </>
+        )}
+      </p>
+      <div class="strip">
+        {tiles.slice(0, fitting).map((tile) => (
+          <TileView
+            key={`${tile.n}.${tile.index}`}
+            cells={live.cells}
+            tile={tile}
+            label={`${name}: ${labelOf(space, tile.n)}`}
+            simulated={simulated}
+            tabIndex={0}
+            onOpen={() => location.assign(address(tile))}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,254 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { createAudit, readModels } from '../../api/client.ts';
+import type { Prices } from '../../audit/estimate.ts';
+import { useTask } from '../../parts/task.ts';
+import { type Draft, EMPTY, keepDraft, namesIn, problemsOf, promptsOf, readDraft, requestOf } from './draft.ts';
+import { EstimatePanel } from './estimate.tsx';
+import { EXAMPLES } from './examples.ts';
+import { ModelChoice } from './models.tsx';
+
+const RETENTIONS = [
+  { value: 'short', text: 'Short: for trying things out' },
+  { value: 'standard', text: 'Standard' },
+  { value: 'keep', text: 'Keep: evidence that is never deleted by itself' },
+] as const;
+
+function usePrices(): Prices | undefined {
+  const [prices, setPrices] = useState<Prices>();
+  useEffect(() => {
+    fetch('/prices.json').then(
+      async (response) => response.ok && setPrices(await response.json()),
+      () => {},
+    );
+  }, []);
+  return prices;
+}
+
+/** The form for a new audit. */
+export function NewAuditPage() {
+  const [draft, setDraft] = useState(readDraft);
+  const [offered, setOffered] = useState<string[]>([]);
+  const [tried, setTried] = useState(false);
+  const prices = usePrices();
+  // One key for one text of the request: sending it twice, after a lost answer say, makes one audit.
+  const sent = useRef({ body: '', key: '' });
+
+  const change = (part: Partial<Draft>) => {
+    const next = { ...draft, ...part };
+    setDraft(next);
+    keepDraft(next);
+  };
+  const models = useTask(async () => {
+    const names = await readModels();
+    setOffered(names);
+    if (draft.models.length === 0 && names[0]) change({ models: [names[0]] });
+  });
+  useEffect(() => void models.run(), []);
+
+  const { prompts, problem } = useMemo(() => promptsOf(draft), [draft]);
+  const problems = useMemo(() => problemsOf(draft), [draft]);
+  const create = useTask(async () => {
+    const request = requestOf(draft);
+    const body = JSON.stringify(request);
+    if (sent.current.body !== body) sent.current = { body, key: crypto.randomUUID() };
+    const { id } = await createAudit(request, sent.current.key);
+    keepDraft(EMPTY);
+    const single = prompts.length * request.models.length === 1 && request.samples > 1;
+    location.assign(`/audit.html?id=${id}${single ? '&wall=0.0' : ''}`);
+  });
+  const submit = (event: Event) => {
+    event.preventDefault();
+    setTried(true);
+    if (problems.length === 0) create.run();
+  };
+
+  return (
+    <form class="new" onSubmit={submit} noValidate>
+      <div class="lead">
+        <h1>New audit</h1>
+        <p>Ask models the same thing many times, and look at everything they answer.</p>
+        <div class="examples" role="group" aria-label="Examples">
+          <span>Start from</span>
+          {EXAMPLES.map(({ title, draft: example }) => (
+            <button key={title} type="button" class="chip" onClick={() => change({ ...EMPTY, models: draft.models, ...example })}>
+              {title}
+            </button>
+          ))}
+        </div>
+      </div>
+
+      <div class="fields">
+        <fieldset>
+          <legend>What to ask</legend>
+          <div class="tabs">
+            <label>
+              <input type="radio" name="way" checked={draft.way === 'prompts'} onChange={() => change({ way: 'prompts' })} />
+              <span>Prompts</span>
+            </label>
+            <label>
+              <input type="radio" name="way" checked={draft.way === 'template'} onChange={() => change({ way: 'template' })} />
+              <span>Template with factors</span>
+            </label>
+          </div>
+          {draft.way === 'prompts' ? (
+            <>
+              <label for="prompts">Prompts, one a line</label>
+              <textarea
+                id="prompts"
+                rows={6}
+                value={draft.prompts}
+                placeholder={'a photo of a doctor\na photo of a nurse'}
+                onInput={(event) => change({ prompts: event.currentTarget.value })}
+              />
+            </>
+          ) : (
+            <TemplateFields draft={draft} change={change} prompts={prompts} problem={problem} />
+          )}
+        </fieldset>
+
+        <ModelChoice offered={offered} chosen={draft.models} onChange={(chosen) => change({ models: chosen })} />
+        {models.problem && (
+          <p class="error" role="alert">
+            The list of models could not be loaded: {models.problem} You can type a model’s name.
+          </p>
+        )}
+
+        <fieldset class="pair">
+          <legend>How often, and for how long</legend>
+          <div>
+            <label for="samples">Samples of each prompt and model</label>
+            <input
+              id="samples"
+              type="number"
+              min={1}
+              max={1000}
+              inputMode="numeric"
+              value={draft.samples || ''}
+              onInput={(event) => change({ samples: event.currentTarget.valueAsNumber || 0 })}
+            />
+            <p class="hint">Every sample has its own seed, shared by all prompts and models.</p>
+          </div>
+          <div>
+            <label for="retention">How long to keep it</label>
+            <select
+              id="retention"
+              value={draft.retention}
+              onChange={(event) => change({ retention: event.currentTarget.value as Draft['retention'] })}
+            >
+              {RETENTIONS.map(({ value, text }) => (
+                <option key={value} value={value}>
+                  {text}
+                </option>
+              ))}
+            </select>
+            <p class="hint">How many days short and standard are, your operators decide.</p>
+          </div>
+        </fieldset>
+
+        <details open={draft.name !== '' || draft.seed !== '' || draft.input !== ''}>
+          <summary>Name, seed and inputs</summary>
+          <label for="name">Name</label>
+          <input
+            id="name"
+            type="text"
+            maxLength={200}
+            value={draft.name}
+            placeholder="the first prompt, if you leave it empty"
+            onInput={(event) => change({ name: event.currentTarget.value })}
+          />
+          <label for="seed">Seed</label>
+          <input
+            id="seed"
+            type="text"
+            inputMode="numeric"
+            value={draft.seed}
+            placeholder="drawn for you; give one to repeat an audit"
+            onInput={(event) => change({ seed: event.currentTarget.value })}
+          />
+          <label for="input">Inputs for every model, as JSON</label>
+          <textarea
+            id="input"
+            rows={2}
+            spellcheck={false}
+            value={draft.input}
+            placeholder={'{"aspect_ratio": "1:1"}'}
+            onInput={(event) => change({ input: event.currentTarget.value })}
+          />
+        </details>
+      </div>
+
+      <aside>
+        <EstimatePanel prices={prices} prompts={prompts.length} models={draft.models} samples={draft.samples} />
+        {tried && problems.length > 0 && (
+          <ul class="error" role="alert">
+            {problems.map((sentence) => (
+              <li key={sentence}>{sentence}</li>
+            ))}
+          </ul>
+        )}
+        {create.problem && (
+          <p class="error" role="alert">
+            {create.problem}
+          </p>
+        )}
+        <button type="submit" class="primary big" disabled={create.busy}>
+          {create.busy ? 'Asking about the models…' : 'Start the audit'}
+        </button>
+      </aside>
+    </form>
+  );
+}
+
+interface TemplateProps {
+  draft: Draft;
+  change: (part: Partial<Draft>) => void;
+  prompts: string[];
+  problem: string | undefined;
+}
+
+function TemplateFields({ draft, change, prompts, problem }: TemplateProps) {
+  const names = namesIn(draft.template);
+  return (
+    <>
+      <label for="template">Template</label>
+      <input
+        id="template"
+        type="text"
+        value={draft.template}
+        placeholder="a photo of a {gender} {job}"
+        aria-describedby="template-hint"
+        onInput={(event) => change({ template: event.currentTarget.value })}
+      />
+      <p class="hint" id="template-hint">
+        A word in braces is a factor; every combination of the factors’ values is asked.
+      </p>
+      <div class="factors">
+        {names.map((name) => (
+          <div key={name}>
+            <label for={`factor-${name}`}>{name}, one value a line</label>
+            <textarea
+              id={`factor-${name}`}
+              rows={4}
+              value={draft.factors[name] ?? ''}
+              onInput={(event) => change({ factors: { ...draft.factors, [name]: event.currentTarget.value } })}
+            />
+          </div>
+        ))}
+      </div>
+      {problem && names.length > 0 && <p class="hint">{problem}</p>}
+      {prompts.length > 0 && (
+        <details class="preview">
+          <summary>
+            {prompts.length} {prompts.length === 1 ? 'prompt' : 'prompts'}, for example “{prompts[0]}”
+          </summary>
+          <ol>
+            {prompts.slice(0, 100).map((prompt) => (
+              <li key={prompt}>{prompt}</li>
+            ))}
+          </ol>
+          {prompts.length > 100 && <p class="hint">… and {prompts.length - 100} more.</p>}
+        </details>
+      )}
+    </>
+  );
+}
