@@ -1,11 +1,5 @@
 import { forgetToken, token } from './token.ts';
-import type {
-  AuditEntry,
-  AuditRequest,
-  AuditStatus,
-  Plan,
-  PredictionPage,
-} from './types.ts';
+import type { AuditEntry, AuditRequest, AuditStatus, Plan, PredictionPage } from './types.ts';
 
 /** A request that did not succeed. The message is a sentence for the person at the page. */
 export class ApiError extends Error {

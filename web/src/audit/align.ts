@@ -62,20 +62,28 @@ const factorKey = (factors: Record<string, string> | undefined): string =>
 /** The cells of two audits beside each other: every pair of prompt and model that either has. */
 export function alignAudits(a: Plan, b: Plan): AlignedRow[] {
   const models = pairModels(a.models, b.models);
-  return pairPrompts(a.prompts, b.prompts).flatMap(([promptA, promptB]) =>
-    models.map(([modelA, modelB]) => {
-      const inA = promptA !== undefined && modelA !== undefined;
-      const inB = promptB !== undefined && modelB !== undefined;
-      const texts = [promptA === undefined ? undefined : a.prompts[promptA]?.text, promptB === undefined ? undefined : b.prompts[promptB]?.text];
-      const names = [modelA === undefined ? undefined : a.models[modelA]?.model, modelB === undefined ? undefined : b.models[modelB]?.model];
-      return {
-        prompt: both(texts),
-        model: both(names),
-        a: inA ? { prompt: promptA, model: modelA } : undefined,
-        b: inB ? { prompt: promptB, model: modelB } : undefined,
-      };
-    }),
-  ).filter((row) => row.a || row.b);
+  return pairPrompts(a.prompts, b.prompts)
+    .flatMap(([promptA, promptB]) =>
+      models.map(([modelA, modelB]) => {
+        const inA = promptA !== undefined && modelA !== undefined;
+        const inB = promptB !== undefined && modelB !== undefined;
+        const texts = [
+          promptA === undefined ? undefined : a.prompts[promptA]?.text,
+          promptB === undefined ? undefined : b.prompts[promptB]?.text,
+        ];
+        const names = [
+          modelA === undefined ? undefined : a.models[modelA]?.model,
+          modelB === undefined ? undefined : b.models[modelB]?.model,
+        ];
+        return {
+          prompt: both(texts),
+          model: both(names),
+          a: inA ? { prompt: promptA, model: modelA } : undefined,
+          b: inB ? { prompt: promptB, model: modelB } : undefined,
+        };
+      }),
+    )
+    .filter((row) => row.a || row.b);
 }
 
 const both = (values: (string | undefined)[]): string =>
@@ -91,7 +99,8 @@ export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
     if (show(x) !== show(y)) differences.push({ what, a: show(x), b: show(y) });
   };
   const compareInputs = (of: string, x: Record<string, unknown>, y: Record<string, unknown>) => {
-    for (const name of new Set([...Object.keys(x), ...Object.keys(y)])) compare(`${of}${name}`, x[name], y[name]);
+    for (const name of new Set([...Object.keys(x), ...Object.keys(y)]))
+      compare(`${of}${name}`, x[name], y[name]);
   };
   compare('samples', a.samples, b.samples);
   compare('seed', a.seed, b.seed);
@@ -101,7 +110,8 @@ export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
     const y = j === undefined ? undefined : b.models[j];
     compare('model', x?.model, y?.model);
     if (!x || !y) continue;
-    if (x.model === y.model) compare(`version of ${x.model}`, x.version ?? 'undisclosed', y.version ?? 'undisclosed');
+    if (x.model === y.model)
+      compare(`version of ${x.model}`, x.version ?? 'undisclosed', y.version ?? 'undisclosed');
     compareInputs(`${x.model} input `, x.input, y.input);
   }
   return differences;

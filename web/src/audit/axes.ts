@@ -69,7 +69,9 @@ function factorValues(prompts: Prompt[]): Map<string, string[]> {
 const modelNames = ({ models }: Plan): string[] =>
   models.map(({ model }, i) => {
     const same = models.filter((other) => other.model === model);
-    return same.length === 1 ? model : `${model} #${models.slice(0, i + 1).filter((other) => other.model === model).length}`;
+    return same.length === 1
+      ? model
+      : `${model} #${models.slice(0, i + 1).filter((other) => other.model === model).length}`;
   });
 
 export const dimensionOf = (space: Space, id: DimensionId): Dimension =>
@@ -80,7 +82,13 @@ export function pinnable(space: Space, rows: DimensionId, columns: DimensionId):
   const taken = [rows, columns];
   const byFactors = space.factors.length > 0 && !taken.includes('prompt');
   return space.dimensions.filter(
-    ({ id }) => !taken.includes(id) && (id === 'prompt' ? !byFactors && !taken.some(isFactor) && space.factors.length === 0 : isFactor(id) ? byFactors : true),
+    ({ id }) =>
+      !taken.includes(id) &&
+      (id === 'prompt'
+        ? !byFactors && !taken.some(isFactor) && space.factors.length === 0
+        : isFactor(id)
+          ? byFactors
+          : true),
   );
 }
 
@@ -124,9 +132,15 @@ export function arrange(
 }
 
 /** The numbers of the predictions at a row and a column, in the plan's order. */
-export function cellsAt(space: Space, { rows, columns, pins }: Arrangement, row: number, column: number): number[] {
+export function cellsAt(
+  space: Space,
+  { rows, columns, pins }: Arrangement,
+  row: number,
+  column: number,
+): number[] {
   const { plan, factors, promptFactors } = space;
-  const wanted = (id: DimensionId): Pin => (id === rows ? row : id === columns ? column : (pins[id] ?? 'all'));
+  const wanted = (id: DimensionId): Pin =>
+    id === rows ? row : id === columns ? column : (pins[id] ?? 'all');
   const prompt = wanted('prompt');
   const conditions = factors.map(wanted);
   const prompts = range(plan.prompts.length, prompt).filter((p) =>
@@ -143,7 +157,10 @@ const range = (length: number, pin: Pin): number[] =>
   pin === 'all' ? Array.from({ length }, (_, i) => i) : pin < length ? [pin] : [];
 
 /** Where a prediction stands in the plan: `((prompt × models) + model) × samples + sample`. */
-export function placeOf({ models, samples }: Plan, n: number): { prompt: number; model: number; sample: number } {
+export function placeOf(
+  { models, samples }: Plan,
+  n: number,
+): { prompt: number; model: number; sample: number } {
   const pair = Math.floor(n / samples);
   return { prompt: Math.floor(pair / models.length), model: pair % models.length, sample: n % samples };
 }

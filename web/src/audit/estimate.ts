@@ -35,7 +35,8 @@ export function estimate(prices: Prices, prompts: number, models: string[], samp
     seconds:
       predictions === 0
         ? 0
-        : (predictions / prices.createsPerMinute) * 60 + Math.max(...known.map((price) => price?.seconds ?? 10)),
+        : (predictions / prices.createsPerMinute) * 60 +
+          Math.max(...known.map((price) => price?.seconds ?? 10)),
   };
 }
 

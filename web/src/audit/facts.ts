@@ -36,7 +36,10 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
     Object.keys(input).length > 0 && { name: 'Inputs', value: JSON.stringify(input), code: true },
     { name: 'Sample', value: `${prediction.sample + 1} of ${plan.samples}` },
     { name: 'Seed', value: `${prediction.seed ?? 'none'}, ${SOURCES[prediction.seedSource]}` },
-    { name: 'Outcome', value: prediction.error ? `${prediction.status}: ${prediction.error}` : prediction.status },
+    {
+      name: 'Outcome',
+      value: prediction.error ? `${prediction.status}: ${prediction.error}` : prediction.status,
+    },
     prediction.asked !== undefined &&
       (prediction.asked > 1 || (prediction.filtered ?? 0) > 0) && {
         name: 'Images',
@@ -47,7 +50,11 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
       name: 'Completed',
       value: `${prediction.completedAt}${prediction.predictTime === undefined ? '' : `, after ${prediction.predictTime.toFixed(1)} s of work`}`,
     },
-    prediction.predictionId !== undefined && { name: 'Prediction', value: prediction.predictionId, code: true },
+    prediction.predictionId !== undefined && {
+      name: 'Prediction',
+      value: prediction.predictionId,
+      code: true,
+    },
   ];
   if (image) {
     const { width = 0, height = 0, bytes, contentType, sha256 } = image;
@@ -59,7 +66,10 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
       `retention=${plan.retention}`,
     ].filter((tag) => typeof tag === 'string' && tag !== '');
     facts.push(
-      width > 0 && { name: 'Size', value: `${width} × ${height} pixels${bytes ? `, ${kilobytes(bytes)}` : ''}${format ? `, ${format}` : ''}` },
+      width > 0 && {
+        name: 'Size',
+        value: `${width} × ${height} pixels${bytes ? `, ${kilobytes(bytes)}` : ''}${format ? `, ${format}` : ''}`,
+      },
       sha256 !== undefined && { name: 'SHA-256', value: sha256, code: true },
       image.status !== 'lost' && { name: 'Tags', value: tags.join('  '), code: true },
     );

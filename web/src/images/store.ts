@@ -102,7 +102,8 @@ export const images = new ImageStore();
 const keyOf = (cells: Cells, n: number, index: number) => `${cells.plan.id}/${n}/${index}`;
 
 /** Always with CORS: a browser does not reuse what it fetched without. */
-const request = (url: string) => fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' });
+const request = (url: string) =>
+  fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' });
 
 /** Fetches an image; an address that ran out is renewed unseen. */
 async function fetchImage(cells: Cells, n: number, index: number): Promise<Blob> {
@@ -113,7 +114,8 @@ async function fetchImage(cells: Cells, n: number, index: number): Promise<Blob>
     const renewed = await cells.address(n, index, url);
     if (renewed && renewed !== url) response = await answer(renewed);
   }
-  if (!response.ok) throw new ImageProblem(`The image could not be loaded (${response.status}). Try again later.`);
+  if (!response.ok)
+    throw new ImageProblem(`The image could not be loaded (${response.status}). Try again later.`);
   return response.blob();
 }
 
@@ -122,7 +124,9 @@ async function answer(url: string): Promise<Response> {
     return await request(url);
   } catch {
     throw new ImageProblem(
-      navigator.onLine ? 'The image could not be loaded. Try again.' : 'You are offline; the image is not loaded yet.',
+      navigator.onLine
+        ? 'The image could not be loaded. Try again.'
+        : 'You are offline; the image is not loaded yet.',
     );
   }
 }

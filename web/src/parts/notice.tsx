@@ -7,8 +7,9 @@ export function ContentNotice() {
   return (
     <section class="notice" aria-label="Before you look">
       <p>
-        <b>Made by machines, and it may disturb.</b> Audits ask models for what they may do badly: the images can be demeaning,
-        violent or sexual. They are evidence of models, not pictures of people. You can hide them again at any time.
+        <b>Made by machines, and it may disturb.</b> Audits ask models for what they may do badly: the images
+        can be demeaning, violent or sexual. They are evidence of models, not pictures of people. You can hide
+        them again at any time.
       </p>
       <button type="button" class="primary" onClick={() => showImages(true)}>
         Show images

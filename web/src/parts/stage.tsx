@@ -20,7 +20,9 @@ function useOriginal(cells: Cells, n: number, index: number, allowed: boolean) {
     };
     const small = images.peek(cells, n, index);
     if (small) show(small);
-    images.original(cells, n, index).then(show, (error) => !gone && setShown({ problem: (error as Error).message }));
+    images
+      .original(cells, n, index)
+      .then(show, (error) => !gone && setShown({ problem: (error as Error).message }));
     return () => {
       gone = true;
       for (const url of urls) URL.revokeObjectURL(url);
@@ -81,7 +83,9 @@ function useGestures(frame: { current: HTMLDivElement | null }, onZoom: Props['o
     };
     const wheel = (event: WheelEvent) => {
       event.preventDefault();
-      act.current((zoom) => zoomAt(zoom, Math.exp(-event.deltaY * WHEEL * (event.deltaMode === 1 ? 16 : 1)), point(event)));
+      act.current((zoom) =>
+        zoomAt(zoom, Math.exp(-event.deltaY * WHEEL * (event.deltaMode === 1 ? 16 : 1)), point(event)),
+      );
     };
     const down = (event: PointerEvent) => {
       element.setPointerCapture(event.pointerId);
@@ -95,7 +99,9 @@ function useGestures(frame: { current: HTMLDivElement | null }, onZoom: Props['o
       fingers.set(event.pointerId, now);
       if (!other) return act.current((zoom) => moveBy(zoom, { x: now.x - before.x, y: now.y - before.y }));
       const apart = (a: { x: number; y: number }) => Math.hypot(a.x - other.x, a.y - other.y) || 1e-3;
-      act.current((zoom) => zoomAt(zoom, apart(now) / apart(before), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 }));
+      act.current((zoom) =>
+        zoomAt(zoom, apart(now) / apart(before), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 }),
+      );
     };
     const up = (event: PointerEvent) => fingers.delete(event.pointerId);
     const twice = (event: MouseEvent) =>

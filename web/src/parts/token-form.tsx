@@ -14,8 +14,8 @@ export function TokenForm() {
     <form class="token card" onSubmit={submit}>
       <h1>Your API token</h1>
       <p>
-        An operator gave you one. This tab keeps it until it is closed, and stores it nowhere else. If somebody sent you an
-        address, it opens as soon as the token is in.
+        An operator gave you one. This tab keeps it until it is closed, and stores it nowhere else. If
+        somebody sent you an address, it opens as soon as the token is in.
       </p>
       {refused && (
         <p class="error" role="alert">

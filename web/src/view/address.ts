@@ -1,4 +1,13 @@
-import { type Arrangement, arrange, type DimensionId, defaultArrangement, dimensionOf, type Pin, pinnable, type Space } from '../audit/axes.ts';
+import {
+  type Arrangement,
+  arrange,
+  type DimensionId,
+  defaultArrangement,
+  dimensionOf,
+  type Pin,
+  pinnable,
+  type Space,
+} from '../audit/axes.ts';
 
 /** One image of a prediction. */
 export interface ImageRef {
@@ -54,7 +63,12 @@ export function readView(query: URLSearchParams, space: Space): View {
       return pin === undefined ? [] : [[id, pin]];
     }),
   );
-  const arrangement = arrange(space, dimension('rows', start.rows), dimension('columns', start.columns), pins);
+  const arrangement = arrange(
+    space,
+    dimension('rows', start.rows),
+    dimension('columns', start.columns),
+    pins,
+  );
   const size = SIZES.find((known) => known === query.get('size')) ?? 'm';
   const [, row, column] = /^(\d{1,4})\.(\d{1,4})$/.exec(query.get('wall') ?? '') ?? [];
   const inside =

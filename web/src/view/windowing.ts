@@ -32,10 +32,14 @@ export function wallLayout(
   const widest = Math.max(1, Math.floor(width / least));
   let columns = 1;
   // More columns make smaller squares; stop at the first at which all fit, or at the smallest useful size.
-  while (columns < widest && (width / columns > most || Math.ceil(count / columns) * (width / columns) > height))
+  while (
+    columns < widest &&
+    (width / columns > most || Math.ceil(count / columns) * (width / columns) > height)
+  )
     columns++;
   return { columns, size: Math.floor(width / columns) };
 }
 
 /** How many squares of a cell lie in a row, so that a cell looks the same whatever it holds: 1, 4, 9 or 16. */
-export const squaresAcross = (tiles: number): number => (tiles <= 1 ? 1 : tiles <= 4 ? 2 : tiles <= 9 ? 3 : 4);
+export const squaresAcross = (tiles: number): number =>
+  tiles <= 1 ? 1 : tiles <= 4 ? 2 : tiles <= 9 ? 3 : 4;

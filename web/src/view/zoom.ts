@@ -19,7 +19,11 @@ function bounded({ scale, x, y }: Zoom): Zoom {
  * Nearer or farther, so that what is under a point stays there.
  * @param at the point, in parts of the frame from its middle: -0.5 to 0.5
  */
-export function zoomAt({ scale, x, y }: Zoom, factor: number, at: { x: number; y: number } = { x: 0, y: 0 }): Zoom {
+export function zoomAt(
+  { scale, x, y }: Zoom,
+  factor: number,
+  at: { x: number; y: number } = { x: 0, y: 0 },
+): Zoom {
   const next = Math.min(NEAREST, Math.max(1, scale * factor));
   const ratio = next / scale;
   return bounded({ scale: next, x: at.x - (at.x - x) * ratio, y: at.y - (at.y - y) * ratio });

@@ -68,8 +68,15 @@ export function AuditsPage() {
                 <When at={audit.createdAt} /> · {audit.createdBy} · {audit.predictions.toLocaleString('en')}{' '}
                 {audit.predictions === 1 ? 'prediction' : 'predictions'}
               </span>
-              <span class={`state ${audit.finished ? 'done' : 'open'}`}>{audit.finished ? 'complete' : 'under way'}</span>
-              <button type="button" class="quiet" aria-label={`Delete ${audit.name}`} onClick={() => setLeaving(audit)}>
+              <span class={`state ${audit.finished ? 'done' : 'open'}`}>
+                {audit.finished ? 'complete' : 'under way'}
+              </span>
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Delete ${audit.name}`}
+                onClick={() => setLeaving(audit)}
+              >
                 Delete
               </button>
             </li>
@@ -91,12 +98,12 @@ export function AuditsPage() {
           onClose={() => setLeaving(undefined)}
         >
           <p>
-            What still runs is canceled, and its {leaving.predictions.toLocaleString('en')} predictions with their images
-            disappear from this page for everybody.
+            What still runs is canceled, and its {leaving.predictions.toLocaleString('en')} predictions with
+            their images disappear from this page for everybody.
           </p>
           <p>
-            <b>The backup keeps</b> every image, the plan and the manifests that are there by now. Nobody can delete them
-            there from this page; an operator can restore the audit from them.
+            <b>The backup keeps</b> every image, the plan and the manifests that are there by now. Nobody can
+            delete them there from this page; an operator can restore the audit from them.
           </p>
         </Confirm>
       )}

@@ -80,7 +80,12 @@ function Content({ cells, space, numbers, oneByOne, marked, onOpen, onWall }: Gr
   );
 }
 
-function Foot({ cells, numbers, tiles, onWall }: Pick<GridCellProps, 'cells' | 'numbers' | 'onWall'> & { tiles: number }) {
+function Foot({
+  cells,
+  numbers,
+  tiles,
+  onWall,
+}: Pick<GridCellProps, 'cells' | 'numbers' | 'onWall'> & { tiles: number }) {
   const outcome = outcomeOf(numbers.map((n) => cells.at(n)));
   const { refused, failed, filtered, ended, predictions } = outcome;
   const titles = [

@@ -69,7 +69,9 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
   };
   useLayoutEffect(() => {
     if (!moved.current) return;
-    const element = scroller.current?.querySelector<HTMLElement>(`[data-cell="${active.row}.${active.column}"]`);
+    const element = scroller.current?.querySelector<HTMLElement>(
+      `[data-cell="${active.row}.${active.column}"]`,
+    );
     if (!element) return;
     moved.current = false;
     element.focus({ preventScroll: true });
@@ -113,7 +115,10 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
     const [n, index] = (ref ?? '').split('.').map(Number);
     if (n === undefined || index === undefined) return;
     const without = view.pair.filter((image) => image.n !== n || image.index !== index);
-    change({ pair: without.length < view.pair.length ? without : [...view.pair, { n, index }].slice(-2) }, true);
+    change(
+      { pair: without.length < view.pair.length ? without : [...view.pair, { n, index }].slice(-2) },
+      true,
+    );
   };
 
   return (
@@ -131,7 +136,10 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
       <div
         class="canvas"
         role="presentation"
-        style={{ width: `calc(var(--side) + ${columns.values.length * pitch.x}px)`, height: `${HEAD_HEIGHT + rows.values.length * pitch.y}px` }}
+        style={{
+          width: `calc(var(--side) + ${columns.values.length * pitch.x}px)`,
+          height: `${HEAD_HEIGHT + rows.values.length * pitch.y}px`,
+        }}
       >
         <div class="head" role="row" aria-rowindex={1}>
           <span class="corner" role="columnheader" aria-colindex={1}>
@@ -152,8 +160,20 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
           ))}
         </div>
         {each(windows.rows, (row) => (
-          <div key={row} class="row" role="row" aria-rowindex={row + 2} style={{ top: `${HEAD_HEIGHT + row * pitch.y}px`, height: `${pitch.y}px` }}>
-            <span class="rowhead" role="rowheader" aria-colindex={1} data-row-head={row} title={rows.values[row]}>
+          <div
+            key={row}
+            class="row"
+            role="row"
+            aria-rowindex={row + 2}
+            style={{ top: `${HEAD_HEIGHT + row * pitch.y}px`, height: `${pitch.y}px` }}
+          >
+            <span
+              class="rowhead"
+              role="rowheader"
+              aria-colindex={1}
+              data-row-head={row}
+              title={rows.values[row]}
+            >
               <HeadText name={rows.name} value={rows.values[row]!} />
             </span>
             {visible
@@ -169,7 +189,9 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
                   tabIndex={row === active.row && column === active.column ? 0 : -1}
                   aria-label={`${rows.values[row]}, ${columns.values[column]}`}
                   style={{ left: `calc(var(--side) + ${column * pitch.x}px)` }}
-                  onFocusCapture={() => setActive((now) => (now.row === row && now.column === column ? now : { row, column }))}
+                  onFocusCapture={() =>
+                    setActive((now) => (now.row === row && now.column === column ? now : { row, column }))
+                  }
                 >
                   <GridCell
                     cells={cells}
@@ -199,7 +221,8 @@ function each<T>({ from, to }: Window, draw: (i: number) => T): T[] {
   return Array.from({ length: to - from }, (_, i) => draw(from + i));
 }
 
-const acrossOf = (tile: HTMLElement) => Number(/across-(\d)/.exec(tile.parentElement?.className ?? '')?.[1] ?? 1);
+const acrossOf = (tile: HTMLElement) =>
+  Number(/across-(\d)/.exec(tile.parentElement?.className ?? '')?.[1] ?? 1);
 
 function siblingTile(tile: HTMLElement, by: number): void {
   const tiles = [...(tile.parentElement?.querySelectorAll<HTMLElement>('.tile') ?? [])];
@@ -207,7 +230,12 @@ function siblingTile(tile: HTMLElement, by: number): void {
 }
 
 /** Scrolls as little as possible until a cell is in sight beside the headings. */
-function reveal(element: HTMLElement, { row, column }: Place, pitch: { x: number; y: number }, head: { x: number; y: number }): void {
+function reveal(
+  element: HTMLElement,
+  { row, column }: Place,
+  pitch: { x: number; y: number },
+  head: { x: number; y: number },
+): void {
   const top = row * pitch.y;
   const left = column * pitch.x;
   const height = element.clientHeight - head.y;
@@ -232,7 +260,13 @@ function useWindows(
     if (!element) return;
     head.current.x = Number.parseFloat(getComputedStyle(element).getPropertyValue('--side')) || 0;
     const rows = windowOf(element.scrollTop, element.clientHeight - HEAD_HEIGHT, pitch.y, rowCount, NEAR);
-    const columns = windowOf(element.scrollLeft, element.clientWidth - head.current.x, pitch.x, columnCount, NEAR);
+    const columns = windowOf(
+      element.scrollLeft,
+      element.clientWidth - head.current.x,
+      pitch.x,
+      columnCount,
+      NEAR,
+    );
     setWindows((now) => (same(now.rows, rows) && same(now.columns, columns) ? now : { rows, columns }));
   }, [pitch.x, pitch.y, rowCount, columnCount]);
   useLayoutEffect(() => {

@@ -28,8 +28,8 @@ export function Help({ onClose }: { onClose: () => void }) {
       </dl>
       <h2>Shares</h2>
       <p>
-        Refused: of the predictions that a model answered, by an image or a refusal. Failed: of all that ended. In brackets the
-        95 % Wilson interval: where the true share lies, if the samples are all alike.
+        Refused: of the predictions that a model answered, by an image or a refusal. Failed: of all that
+        ended. In brackets the 95 % Wilson interval: where the true share lies, if the samples are all alike.
       </p>
       <p>The address bar holds everything that is chosen: copy it, and a colleague sees the same.</p>
       <div class="buttons">

@@ -25,7 +25,7 @@ function neighbours(space: Space, { arrangement }: View, n: number): number[] {
   const { rows, columns, pins } = arrangement;
   const here = Object.fromEntries(
     Object.entries(pins).map(([id, pin]) => [id, pin === 'all' ? 'all' : valueAt(space, id as never, n)]),
-  );
+  ) as typeof pins;
   return cellsAt(space, { rows, columns, pins: here }, valueAt(space, rows, n), valueAt(space, columns, n));
 }
 
@@ -38,9 +38,13 @@ export function Large({ live, space, view, at, change }: Props) {
   const stage = useRef<HTMLDivElement>(null);
   const numbers = neighbours(space, view, at.n);
   const tiles = numbers.flatMap((n) => tilesOf(n, cells.at(n)));
-  const position = Math.max(0, tiles.findIndex(({ n, index }) => n === at.n && index === at.index));
+  const position = Math.max(
+    0,
+    tiles.findIndex(({ n, index }) => n === at.n && index === at.index),
+  );
   const prediction = cells.at(at.n);
-  const tile: Tile = tilesOf(at.n, prediction).find(({ index }) => index === at.index) ?? tilesOf(at.n, prediction)[0]!;
+  const tile: Tile =
+    tilesOf(at.n, prediction).find(({ index }) => index === at.index) ?? tilesOf(at.n, prediction)[0]!;
   useEffect(() => cells.want([at.n, ...numbers]), [cells, at.n]);
   useEffect(() => {
     setZoom(WHOLE);
@@ -50,7 +54,8 @@ export function Large({ live, space, view, at, change }: Props) {
   useEffect(() => {
     for (const by of [1, -1]) {
       const next = tiles[position + by];
-      if (tile.kind === 'image' && next?.kind === 'image') images.original(cells, next.n, next.index).catch(() => {});
+      if (tile.kind === 'image' && next?.kind === 'image')
+        images.original(cells, next.n, next.index).catch(() => {});
     }
   }, [at.n, at.index, tiles.length]);
 
@@ -77,12 +82,16 @@ export function Large({ live, space, view, at, change }: Props) {
   const download = async () => {
     if (tile.kind !== 'image') return;
     try {
-      saveFile(await images.original(cells, at.n, at.index), imageName(plan.id, at.n, at.index, tile.image.contentType));
+      saveFile(
+        await images.original(cells, at.n, at.index),
+        imageName(plan.id, at.n, at.index, tile.image.contentType),
+      );
     } catch (error) {
       setProblem(error instanceof ImageProblem ? error.message : 'The image could not be saved. Try again.');
     }
   };
-  const compareWith = (n: number) => change({ large: undefined, pair: [at, { n, index: at.index }], comparing: true });
+  const compareWith = (n: number) =>
+    change({ large: undefined, pair: [at, { n, index: at.index }], comparing: true });
 
   return (
     <Dialog label={labelOf(space, at.n)} class="large" onClose={() => change({ large: undefined })}>
@@ -120,7 +129,12 @@ export function Large({ live, space, view, at, change }: Props) {
         </div>
         <div class="about">
           <div class="buttons">
-            <button type="button" class="quiet" aria-label="Close" onClick={() => change({ large: undefined })}>
+            <button
+              type="button"
+              class="quiet"
+              aria-label="Close"
+              onClick={() => change({ large: undefined })}
+            >
               ✕
             </button>
             {tile.kind === 'image' && (
@@ -147,10 +161,19 @@ export function Large({ live, space, view, at, change }: Props) {
 }
 
 /** The same prompt and seed with the other models. */
-function Others({ live: { plan }, n, onCompare }: { live: LiveAudit; n: number; onCompare: (n: number) => void }) {
+function Others({
+  live: { plan },
+  n,
+  onCompare,
+}: {
+  live: LiveAudit;
+  n: number;
+  onCompare: (n: number) => void;
+}) {
   const place = placeOf(plan, n);
   if (plan.models.length < 2) return null;
-  const numberOf = (model: number) => (place.prompt * plan.models.length + model) * plan.samples + place.sample;
+  const numberOf = (model: number) =>
+    (place.prompt * plan.models.length + model) * plan.samples + place.sample;
   return (
     <section aria-label="Same prompt and seed">
       <h3>Same prompt, same seed, beside</h3>

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
+import type { Prediction } from '../../api/types.ts';
 import { arrange, type DimensionId, dimensionOf, valueAt } from '../../audit/axes.ts';
 import { type Outcome, outcomeOf } from '../../audit/rates.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { Share, ShareBar } from '../../parts/proportion.tsx';
-import type { Prediction } from '../../api/types.ts';
 import type { ViewProps } from './use-view.ts';
 
 const MOST = 40;
@@ -50,14 +50,20 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
   const show = (value: number) => {
     // Pinned where it can be; otherwise it becomes the rows, and the grid begins there.
     if (by in pins) change({ arrangement: arrange(space, rows, columns, { ...pins, [by]: value }) });
-    else document.querySelector<HTMLElement>(by === columns ? `[data-column-head="${value}"]` : `[data-row-head="${value}"]`)?.scrollIntoView({ block: 'center', inline: 'center' });
+    else
+      document
+        .querySelector<HTMLElement>(
+          by === columns ? `[data-column-head="${value}"]` : `[data-row-head="${value}"]`,
+        )
+        ?.scrollIntoView({ block: 'center', inline: 'center' });
   };
   return (
     <>
       <table>
         <caption>
           Dots are shares, bands their 95 % Wilson intervals, from 0 to 100 %.
-          {live.cells.loaded < live.plan.cells && ` ${live.cells.loaded} of ${live.plan.cells} predictions are loaded so far.`}
+          {live.cells.loaded < live.plan.cells &&
+            ` ${live.cells.loaded} of ${live.plan.cells} predictions are loaded so far.`}
         </caption>
         <thead>
           <tr>
@@ -72,7 +78,11 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
           ))}
         </tbody>
       </table>
-      {values.length > MOST && <p class="hint">The first {MOST} of {values.length}. The manifest has all.</p>}
+      {values.length > MOST && (
+        <p class="hint">
+          The first {MOST} of {values.length}. The manifest has all.
+        </p>
+      )}
     </>
   );
 }

@@ -1,8 +1,8 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
 import { spaceOf } from '../../audit/axes.ts';
-import { ContentNotice } from '../../parts/notice.tsx';
+import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
 import { useSignal } from '../../live/use.ts';
+import { ContentNotice } from '../../parts/notice.tsx';
 import { Grid } from './grid.tsx';
 import { Help } from './help.tsx';
 import { Large } from './large.tsx';

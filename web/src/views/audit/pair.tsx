@@ -1,8 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
-import { placeOf } from '../../audit/axes.ts';
+import { isSimulated, placeOf } from '../../audit/axes.ts';
 import { factsOf } from '../../audit/facts.ts';
 import { explain, tilesOf } from '../../audit/tiles.ts';
-import { isSimulated } from '../../audit/axes.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { Dialog } from '../../parts/dialog.tsx';
@@ -81,7 +80,15 @@ function Side({ live: { cells, plan }, at, zoom, onZoom }: SideProps) {
   return (
     <figure>
       {tile.kind === 'image' ? (
-        <Stage cells={cells} n={at.n} index={tile.index} label={label} simulated={isSimulated(name)} zoom={zoom} onZoom={onZoom} />
+        <Stage
+          cells={cells}
+          n={at.n}
+          index={tile.index}
+          label={label}
+          simulated={isSimulated(name)}
+          zoom={zoom}
+          onZoom={onZoom}
+        />
       ) : (
         <div class={`stage tile ${tile.kind}`}>
           <p>{explain(tile)}</p>
@@ -96,7 +103,9 @@ function Side({ live: { cells, plan }, at, zoom, onZoom }: SideProps) {
 function Differences({ live: { cells, plan }, pair }: { live: LiveAudit; pair: ImageRef[] }) {
   const [a, b] = pair.map(({ n, index }) => {
     const prediction = cells.at(n);
-    return new Map(prediction ? factsOf(plan, prediction, index).map(({ name, value }) => [name, value]) : []);
+    return new Map(
+      prediction ? factsOf(plan, prediction, index).map(({ name, value }) => [name, value]) : [],
+    );
   });
   if (!a || !b) return null;
   const names = [...new Set([...a.keys(), ...b.keys()])].filter((name) => !ALWAYS_DIFFER.includes(name));

@@ -42,11 +42,19 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
       <div class="title">
         <h1>{status.name}</h1>
         <p class="meta">
-          <When at={status.createdAt} /> · {status.createdBy} · seed {live.plan.seed} · kept: {status.retention}
+          <When at={status.createdAt} /> · {status.createdBy} · seed {live.plan.seed} · kept:{' '}
+          {status.retention}
         </p>
       </div>
       <Actions live={live} status={status} onHelp={onHelp} />
-      <div class="progress" role="progressbar" aria-label="Predictions ended" aria-valuenow={ended} aria-valuemin={0} aria-valuemax={predictions}>
+      <div
+        class="progress"
+        role="progressbar"
+        aria-label="Predictions ended"
+        aria-valuenow={ended}
+        aria-valuemin={0}
+        aria-valuemax={predictions}
+      >
         {(['succeeded', 'refused', 'failed', 'canceled', 'running'] as const).map((name) => (
           <span key={name} class={name} style={{ width: `${(counts[name] / predictions) * 100}%` }} />
         ))}
@@ -67,7 +75,8 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
         {counts.failed > 0 && (
           <>
             {' '}
-            · <i class="key failed" /> <Share of={wilson(counts.failed, answered + counts.failed)} what="failed" />
+            · <i class="key failed" />{' '}
+            <Share of={wilson(counts.failed, answered + counts.failed)} what="failed" />
           </>
         )}
         {counts.canceled > 0 && (
@@ -97,7 +106,9 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
   const take = useTask(async (format: 'json' | 'csv') =>
     saveFile(await readManifest(id, format), `weaudit-${id}.${format}`),
   );
-  const why = manifest ? undefined : 'Written some minutes after the last prediction has ended and is backed up.';
+  const why = manifest
+    ? undefined
+    : 'Written some minutes after the last prediction has ended and is backed up.';
   return (
     <div class="actions">
       {state === 'running' && (
@@ -106,7 +117,13 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
         </button>
       )}
       {(['json', 'csv'] as const).map((format) => (
-        <button key={format} type="button" disabled={!manifest || take.busy} title={why} onClick={() => take.run(format)}>
+        <button
+          key={format}
+          type="button"
+          disabled={!manifest || take.busy}
+          title={why}
+          onClick={() => take.run(format)}
+        >
           Manifest {format.toUpperCase()}
         </button>
       ))}

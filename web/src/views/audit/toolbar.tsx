@@ -1,4 +1,13 @@
-import { arrange, canCross, type Dimension, type DimensionId, dimensionOf, type Pin, pinnable, pivot } from '../../audit/axes.ts';
+import {
+  arrange,
+  canCross,
+  type Dimension,
+  type DimensionId,
+  dimensionOf,
+  type Pin,
+  pinnable,
+  pivot,
+} from '../../audit/axes.ts';
 import type { TileSize } from '../../view/address.ts';
 import type { ViewProps } from './use-view.ts';
 
@@ -71,7 +80,10 @@ export function Toolbar({ space, view, change }: ViewProps) {
       )}
       <label>
         <span>Size</span>
-        <select value={view.size} onChange={(event) => change({ size: event.currentTarget.value as TileSize })}>
+        <select
+          value={view.size}
+          onChange={(event) => change({ size: event.currentTarget.value as TileSize })}
+        >
           {SIZES.map(({ value, text }) => (
             <option key={value} value={value}>
               {text}
@@ -86,16 +98,27 @@ export function Toolbar({ space, view, change }: ViewProps) {
 const MAX_LABEL = 80;
 const shorten = (text: string) => (text.length > MAX_LABEL ? `${text.slice(0, MAX_LABEL)}…` : text);
 
-function PinChoice({ dimension, pin, onChange }: { dimension: Dimension; pin: Pin; onChange: (pin: Pin) => void }) {
+function PinChoice({
+  dimension,
+  pin,
+  onChange,
+}: {
+  dimension: Dimension;
+  pin: Pin;
+  onChange: (pin: Pin) => void;
+}) {
   const { name, values } = dimension;
-  const step = (by: number) => onChange(((pin === 'all' ? (by > 0 ? -1 : 0) : pin) + by + values.length) % values.length);
+  const step = (by: number) =>
+    onChange(((pin === 'all' ? (by > 0 ? -1 : 0) : pin) + by + values.length) % values.length);
   return (
     <div class="pin">
       <label>
         <span>{name}</span>
         <select
           value={String(pin)}
-          onChange={(event) => onChange(event.currentTarget.value === 'all' ? 'all' : Number(event.currentTarget.value))}
+          onChange={(event) =>
+            onChange(event.currentTarget.value === 'all' ? 'all' : Number(event.currentTarget.value))
+          }
         >
           <option value="all">all together</option>
           {values.map((value, i) => (
@@ -120,7 +143,9 @@ export function pinsInWords({ space, view }: Pick<ViewProps, 'space' | 'view'>):
   return pinnable(space, view.arrangement.rows, view.arrangement.columns)
     .flatMap(({ id, name, values }) => {
       const pin = view.arrangement.pins[id];
-      return values.length > 1 && pin !== undefined && pin !== 'all' ? [`${name} ${dimensionOf(space, id).values[pin]}`] : [];
+      return values.length > 1 && pin !== undefined && pin !== 'all'
+        ? [`${name} ${dimensionOf(space, id).values[pin]}`]
+        : [];
     })
     .join(' · ');
 }

@@ -1,6 +1,6 @@
-import { useChanges } from '../../live/use.ts';
-import type { LiveAudit } from '../../live/audit.ts';
 import { tilesOf } from '../../audit/tiles.ts';
+import type { LiveAudit } from '../../live/audit.ts';
+import { useChanges } from '../../live/use.ts';
 import { TileView } from '../../parts/tile.tsx';
 import type { ImageRef } from '../../view/address.ts';
 import { labelOf, simulatedAt } from './grid-cell.tsx';

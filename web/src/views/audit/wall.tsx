@@ -28,7 +28,10 @@ export function Wall({ live, space, view, place, change }: Props) {
   const version = useChanges(cells);
   const scroller = useRef<HTMLDivElement>(null);
   const { arrangement } = view;
-  const numbers = useMemo(() => cellsAt(space, arrangement, place.row, place.column), [space, arrangement, place.row, place.column]);
+  const numbers = useMemo(
+    () => cellsAt(space, arrangement, place.row, place.column),
+    [space, arrangement, place.row, place.column],
+  );
   useEffect(() => cells.want(numbers), [cells, numbers]);
   const tiles = useMemo(() => numbers.flatMap((n) => tilesOf(n, cells.at(n))), [numbers, version]);
   const outcome = useMemo(() => outcomeOf(numbers.map((n) => cells.at(n))), [numbers, version]);
@@ -84,7 +87,15 @@ export function Wall({ live, space, view, place, change }: Props) {
   const mark = (tile: Tile | undefined) => {
     if (!tile) return;
     const without = view.pair.filter(({ n, index }) => n !== tile.n || index !== tile.index);
-    change({ pair: without.length < view.pair.length ? without : [...view.pair, { n: tile.n, index: tile.index }].slice(-2) }, true);
+    change(
+      {
+        pair:
+          without.length < view.pair.length
+            ? without
+            : [...view.pair, { n: tile.n, index: tile.index }].slice(-2),
+      },
+      true,
+    );
   };
   const marked = (tile: Tile) => view.pair.some(({ n, index }) => n === tile.n && index === tile.index);
   const title = [rows, columns]
@@ -132,7 +143,14 @@ export function Wall({ live, space, view, place, change }: Props) {
           )}
         </p>
       </div>
-      <div ref={scroller} class="tiles" role="group" aria-label={`${tiles.length} tiles; arrow keys move`} onScroll={look} onKeyDown={onKeyDown}>
+      <div
+        ref={scroller}
+        class="tiles"
+        role="group"
+        aria-label={`${tiles.length} tiles; arrow keys move`}
+        onScroll={look}
+        onKeyDown={onKeyDown}
+      >
         <div class="canvas" style={{ height: `${Math.ceil(tiles.length / layout.columns) * layout.size}px` }}>
           {tiles.slice(window.from, window.to).map((tile, i) => {
             const at = window.from + i;
@@ -172,8 +190,20 @@ function useWallWindow(scroller: { current: HTMLDivElement | null }, count: numb
   const look = useCallback(() => {
     const element = scroller.current;
     if (!element) return;
-    const found = wallLayout(element.clientWidth, element.clientHeight, Math.min(count, AT_ONCE), LEAST, MOST);
-    const rows = windowOf(element.scrollTop, element.clientHeight, found.size, Math.ceil(count / found.columns), NEAR);
+    const found = wallLayout(
+      element.clientWidth,
+      element.clientHeight,
+      Math.min(count, AT_ONCE),
+      LEAST,
+      MOST,
+    );
+    const rows = windowOf(
+      element.scrollTop,
+      element.clientHeight,
+      found.size,
+      Math.ceil(count / found.columns),
+      NEAR,
+    );
     const next = { from: rows.from * found.columns, to: Math.min(count, rows.to * found.columns) };
     setLayout((now) => (now.columns === found.columns && now.size === found.size ? now : found));
     setWindow((now) => (now.from === next.from && now.to === next.to ? now : next));

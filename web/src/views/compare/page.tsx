@@ -9,8 +9,8 @@ import { ContentNotice, HideImages } from '../../parts/notice.tsx';
 import { Share } from '../../parts/proportion.tsx';
 import { TileView } from '../../parts/tile.tsx';
 import { windowOf } from '../../view/windowing.ts';
-import { useAudit } from '../audit/page.tsx';
 import { labelOf } from '../audit/grid-cell.tsx';
+import { useAudit } from '../audit/page.tsx';
 
 const ROW = 232;
 const TILE = 84;
@@ -105,7 +105,11 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
     <section ref={scroller} class="aligned" aria-label="Cells of both audits" tabIndex={0} onScroll={look}>
       <div class="canvas" style={{ height: `${rows.length * ROW}px` }}>
         {shown.map((row, i) => (
-          <div key={range.from + i} class="alignedrow" style={{ top: `${(range.from + i) * ROW}px`, height: `${ROW}px` }}>
+          <div
+            key={range.from + i}
+            class="alignedrow"
+            style={{ top: `${(range.from + i) * ROW}px`, height: `${ROW}px` }}
+          >
             <h2>
               {row.prompt} <span class="meta">{row.model}</span>
             </h2>

@@ -1,5 +1,5 @@
-import type { AuditRequest, Retention } from '../../api/types.ts';
 import { expandTemplate, TemplateError } from '../../../../lib/audits/template.ts';
+import type { AuditRequest, Retention } from '../../api/types.ts';
 
 /** What stands in the form. It is kept for the session, so that a reload loses nothing. */
 export interface Draft {
@@ -80,7 +80,8 @@ export function problemsOf(draft: Draft): string[] {
     draft.seed.trim() !== '' &&
       !(/^\d{1,10}$/.test(draft.seed.trim()) && Number(draft.seed) <= 0xffffffff) &&
       'The seed must be a whole number from 0 to 4,294,967,295.',
-    parseInput(draft.input) === undefined && 'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
+    parseInput(draft.input) === undefined &&
+      'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
   ];
   return found.filter((sentence) => typeof sentence === 'string');
 }

@@ -16,11 +16,12 @@ export function EstimatePanel({ prices, prompts, models, samples }: Props) {
   return (
     <section class="card estimate" aria-label="Estimate" aria-live="polite">
       <p class="figure">
-        <b data-test="predictions">{predictions.toLocaleString('en')}</b> {predictions === 1 ? 'prediction' : 'predictions'}
+        <b data-test="predictions">{predictions.toLocaleString('en')}</b>{' '}
+        {predictions === 1 ? 'prediction' : 'predictions'}
       </p>
       <p class="hint">
-        {prompts} {prompts === 1 ? 'prompt' : 'prompts'} × {models.length} {models.length === 1 ? 'model' : 'models'} ×{' '}
-        {samples} {samples === 1 ? 'sample' : 'samples'}
+        {prompts} {prompts === 1 ? 'prompt' : 'prompts'} × {models.length}{' '}
+        {models.length === 1 ? 'model' : 'models'} × {samples} {samples === 1 ? 'sample' : 'samples'}
       </p>
       <dl>
         <dt>Time</dt>
@@ -32,7 +33,8 @@ export function EstimatePanel({ prices, prompts, models, samples }: Props) {
               {found.unpriced.length < models.length && `about ${money(found.cost, prices.currency)}`}
               {found.unpriced.length > 0 && (
                 <span>
-                  {found.unpriced.length < models.length && ' and '}what Replicate asks for {found.unpriced.join(', ')}
+                  {found.unpriced.length < models.length && ' and '}what Replicate asks for{' '}
+                  {found.unpriced.join(', ')}
                 </span>
               )}
               <span class="hint"> Prices of {prices.asOf}.</span>
@@ -45,8 +47,9 @@ export function EstimatePanel({ prices, prompts, models, samples }: Props) {
         <dd>
           {sure ? (
             <>
-              With {samples} {samples === 1 ? 'sample' : 'samples'} a cell, a share near one half is known to ±
-              {percent(sure.halfWidth)} points; what never shows may still be up to {percent(sure.noneMeansBelow)} %.
+              With {samples} {samples === 1 ? 'sample' : 'samples'} a cell, a share near one half is known to
+              ±{percent(sure.halfWidth)} points; what never shows may still be up to{' '}
+              {percent(sure.noneMeansBelow)} %.
               <span class="hint"> 95 % Wilson interval.</span>
             </>
           ) : (

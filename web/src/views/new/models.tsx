@@ -35,7 +35,9 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
               checked={chosen.includes(model)}
               onChange={(event) =>
                 onChange(
-                  event.currentTarget.checked ? [...chosen, model] : chosen.filter((other) => other !== model),
+                  event.currentTarget.checked
+                    ? [...chosen, model]
+                    : chosen.filter((other) => other !== model),
                 )
               }
             />

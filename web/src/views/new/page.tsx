@@ -2,7 +2,16 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { createAudit, readModels } from '../../api/client.ts';
 import type { Prices } from '../../audit/estimate.ts';
 import { useTask } from '../../parts/task.ts';
-import { type Draft, EMPTY, keepDraft, namesIn, problemsOf, promptsOf, readDraft, requestOf } from './draft.ts';
+import {
+  type Draft,
+  EMPTY,
+  keepDraft,
+  namesIn,
+  problemsOf,
+  promptsOf,
+  readDraft,
+  requestOf,
+} from './draft.ts';
 import { EstimatePanel } from './estimate.tsx';
 import { EXAMPLES } from './examples.ts';
 import { ModelChoice } from './models.tsx';
@@ -70,7 +79,12 @@ export function NewAuditPage() {
         <div class="examples" role="group" aria-label="Examples">
           <span>Start from</span>
           {EXAMPLES.map(({ title, draft: example }) => (
-            <button key={title} type="button" class="chip" onClick={() => change({ ...EMPTY, models: draft.models, ...example })}>
+            <button
+              key={title}
+              type="button"
+              class="chip"
+              onClick={() => change({ ...EMPTY, models: draft.models, ...example })}
+            >
               {title}
             </button>
           ))}
@@ -82,11 +96,21 @@ export function NewAuditPage() {
           <legend>What to ask</legend>
           <div class="tabs">
             <label>
-              <input type="radio" name="way" checked={draft.way === 'prompts'} onChange={() => change({ way: 'prompts' })} />
+              <input
+                type="radio"
+                name="way"
+                checked={draft.way === 'prompts'}
+                onChange={() => change({ way: 'prompts' })}
+              />
               <span>Prompts</span>
             </label>
             <label>
-              <input type="radio" name="way" checked={draft.way === 'template'} onChange={() => change({ way: 'template' })} />
+              <input
+                type="radio"
+                name="way"
+                checked={draft.way === 'template'}
+                onChange={() => change({ way: 'template' })}
+              />
               <span>Template with factors</span>
             </label>
           </div>
@@ -106,7 +130,11 @@ export function NewAuditPage() {
           )}
         </fieldset>
 
-        <ModelChoice offered={offered} chosen={draft.models} onChange={(chosen) => change({ models: chosen })} />
+        <ModelChoice
+          offered={offered}
+          chosen={draft.models}
+          onChange={(chosen) => change({ models: chosen })}
+        />
         {models.problem && (
           <p class="error" role="alert">
             The list of models could not be loaded: {models.problem} You can type a model’s name.
@@ -178,7 +206,12 @@ export function NewAuditPage() {
       </div>
 
       <aside>
-        <EstimatePanel prices={prices} prompts={prompts.length} models={draft.models} samples={draft.samples} />
+        <EstimatePanel
+          prices={prices}
+          prompts={prompts.length}
+          models={draft.models}
+          samples={draft.samples}
+        />
         {tried && problems.length > 0 && (
           <ul class="error" role="alert">
             {problems.map((sentence) => (
@@ -230,7 +263,9 @@ function TemplateFields({ draft, change, prompts, problem }: TemplateProps) {
               id={`factor-${name}`}
               rows={4}
               value={draft.factors[name] ?? ''}
-              onInput={(event) => change({ factors: { ...draft.factors, [name]: event.currentTarget.value } })}
+              onInput={(event) =>
+                change({ factors: { ...draft.factors, [name]: event.currentTarget.value } })
+              }
             />
           </div>
         ))}
