@@ -24,4 +24,5 @@ export function xmlAnswer(
 
 export const quoted = (etag: string) => `"${etag}"`;
 export const httpDate = (ms: number) => new Date(ms).toUTCString();
-export const isoDate = (ms: number) => new Date(ms).toISOString();
+/** S3 keeps times to the second. */
+export const isoDate = (ms: number) => new Date(ms).toISOString().replace(/\.\d+Z$/, '.000Z');

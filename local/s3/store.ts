@@ -6,7 +6,6 @@ import type { Readable } from 'node:stream';
 import { Bodies, readableOf, type StoredBody } from './bodies.ts';
 import type { Checksum } from './checksums.ts';
 import { checkWrite, type WriteCondition } from './conditions.ts';
-import { S3Error } from './errors.ts';
 import {
   type EventBridgeS3Event,
   type EventKind,
@@ -483,7 +482,3 @@ function openDatabase(file: string, dataDir: string): DatabaseSync {
   }
   return database;
 }
-
-/** Thrown when an object went away between being found and being read. */
-export const vanished = (key: string) =>
-  new S3Error('NoSuchKey', 'The specified key does not exist.', { Key: key });

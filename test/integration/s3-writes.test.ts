@@ -204,3 +204,23 @@ test('every answer names its request', async () => {
   expect(first!.body.toString()).toContain(`<RequestId>${first!.headers['x-amz-request-id']}</RequestId>`);
   expect(first!.headers['x-amz-request-id']).not.toBe(second!.headers['x-amz-request-id']);
 });
+
+test('a key that is overwritten again and again without versions is never missing', async () => {
+  const write = (byte: number) =>
+    s3.client.send(new PutObjectCommand({ Bucket: 'plain', Key: 'busy', Body: Buffer.alloc(30_000, byte) }));
+  await write(0);
+  let writing = true;
+  const writer = (async () => {
+    for (let byte = 1; byte <= 100; byte += 1) await write(byte);
+    writing = false;
+  })();
+  const reader = async () => {
+    while (writing) {
+      const { Body } = await s3.client.send(new GetObjectCommand({ Bucket: 'plain', Key: 'busy' }));
+      const bytes = await Body!.transformToByteArray();
+      expect(bytes.length).toBe(30_000);
+      expect(bytes.every((byte) => byte === bytes[0])).toBe(true);
+    }
+  };
+  await Promise.all([writer, reader(), reader(), reader()]);
+});

@@ -18,7 +18,7 @@ import {
 } from '../exchange.ts';
 import { describe } from '../metadata.ts';
 import type { S3Request } from '../request.ts';
-import { type ObjectVersion, type Store, vanished } from '../store.ts';
+import type { ObjectVersion, Store } from '../store.ts';
 import { parseTagHeader, type Tags } from '../tags.ts';
 import { demandWrite, writtenHeaders } from './put.ts';
 
@@ -28,12 +28,14 @@ export function parseCopySource(header: string): Location {
   const mark = header.indexOf('?versionId=');
   const path = mark < 0 ? header : header.slice(0, mark);
   const versionId = mark < 0 ? undefined : header.slice(mark + '?versionId='.length);
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(path.replaceAll('+', ' ')).replace(/^\//, '');
-  } catch {
-    throw invalid('Copy Source must be URL encoded');
-  }
+  const decode = (text: string) => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      throw invalid('Copy Source must be URL encoded');
+    }
+  };
+  const decoded = decode(path.replaceAll('+', ' ')).replace(/^\//, '');
   const slash = decoded.indexOf('/');
   if (slash <= 0 || slash === decoded.length - 1) {
     throw invalid('Copy Source must mention the source bucket and key: sourcebucket/sourcekey');
@@ -41,7 +43,7 @@ export function parseCopySource(header: string): Location {
   return {
     bucket: decoded.slice(0, slash),
     key: decoded.slice(slash + 1),
-    versionId: versionId === undefined ? undefined : checkVersionId(decodeURIComponent(versionId)),
+    versionId: versionId === undefined ? undefined : checkVersionId(decode(versionId)),
   };
 }
 
@@ -188,7 +190,8 @@ export async function copyObject(exchange: Exchange): Promise<Answer> {
   const body: StoredBody | undefined = await store.duplicate(source);
   if (digests === undefined || body === undefined) {
     await store.bodies.remove(body?.file);
-    throw vanished(source.key);
+    // Replaced or removed since it was found: look again.
+    return copyObject(exchange);
   }
   const { etag, checksum } = digests;
   const version = await store.put(

@@ -14,7 +14,7 @@ import {
 } from '../exchange.ts';
 import { descriptionHeaders } from '../metadata.ts';
 import type { S3Request } from '../request.ts';
-import { type ObjectVersion, vanished } from '../store.ts';
+import type { ObjectVersion } from '../store.ts';
 
 interface Range {
   start: number;
@@ -122,6 +122,7 @@ export async function getObject(exchange: Exchange): Promise<Answer> {
   const status = range === undefined ? 200 : 206;
   if (request.method === 'HEAD' || version.size === 0) return { status, headers };
   const body = await store.read(version, start, end);
-  if (body === undefined) throw vanished(key);
+  // Replaced or removed since it was found: look again.
+  if (body === undefined) return getObject(exchange);
   return { status, headers, body };
 }

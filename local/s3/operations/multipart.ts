@@ -11,11 +11,10 @@ import {
   startDigest,
 } from '../checksums.ts';
 import { writeCondition } from '../conditions.ts';
-import { invalidArgument, malformedXml, S3Error } from '../errors.ts';
+import { invalidArgument, malformedXml, noSuchKey, S3Error } from '../errors.ts';
 import { bucketArn, bucketOf, DEFAULT_ACCOUNT, demand, type Exchange, targetOf } from '../exchange.ts';
 import { describe } from '../metadata.ts';
 import { integerParameter } from '../request.ts';
-import { vanished } from '../store.ts';
 import { parseTagHeader } from '../tags.ts';
 import type { Part, Upload } from '../uploads.ts';
 import { nodesOf, parse, textOf, type XmlNode } from '../xml.ts';
@@ -156,7 +155,7 @@ export async function uploadPartCopy(exchange: Exchange): Promise<Answer> {
   async function* bytes(): AsyncGenerator<Buffer> {
     if (source.size === 0) return;
     const stream = await store.read(source, start, end);
-    if (stream === undefined) throw vanished(source.key);
+    if (stream === undefined) throw noSuchKey(source.key);
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       md5.update(chunk);
       digest.update(chunk);

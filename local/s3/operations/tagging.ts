@@ -1,6 +1,6 @@
 import { type Answer, xmlAnswer } from '../answer.ts';
 import { readText } from '../body.ts';
-import { malformedXml } from '../errors.ts';
+import { malformedXml, noSuchKey } from '../errors.ts';
 import {
   checkVersionId,
   type Exchange,
@@ -10,7 +10,6 @@ import {
   targetOf,
   versionHeader,
 } from '../exchange.ts';
-import { vanished } from '../store.ts';
 import { checkTags, type Tags } from '../tags.ts';
 import { nodesOf, parse, textOf, type XmlNode } from '../xml.ts';
 
@@ -46,12 +45,12 @@ export async function putObjectTagging(exchange: Exchange): Promise<Answer> {
   const location = locate(exchange);
   const tags = parseTagging(await readText(request, identity.payload));
   const version = readable(exchange, location, 'PutObjectTagging', tagContext('Request', tags));
-  if (!store.setTags(version, tags, occasion)) throw vanished(location.key);
+  if (!store.setTags(version, tags, occasion)) throw noSuchKey(location.key);
   return { status: 200, headers: versionHeader(exchange, version) };
 }
 
 export async function deleteObjectTagging(exchange: Exchange): Promise<Answer> {
   const version = readable(exchange, locate(exchange), 'DeleteObjectTagging');
-  if (!exchange.store.setTags(version, [], exchange.occasion)) throw vanished(version.key);
+  if (!exchange.store.setTags(version, [], exchange.occasion)) throw noSuchKey(version.key);
   return { status: 204, headers: versionHeader(exchange, version) };
 }
