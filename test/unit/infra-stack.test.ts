@@ -217,6 +217,20 @@ describe('functions', () => {
     expect(String(MAX_RECEIVE_COUNT)).toBe(String(queue.RedrivePolicy.maxReceiveCount));
   });
 
+  test('may be invoked by the API and the rules of this stack alone', () => {
+    const permissions = ofType(plain.resources, 'AWS::Lambda::Permission').map(
+      ([, { Properties }]) => Properties,
+    );
+    expect(permissions).toHaveLength(7);
+    for (const { Action, Principal, SourceArn } of permissions) {
+      expect(Action).toBe('lambda:InvokeFunction');
+      expect(Principal).toMatch(/^(apigateway|events)\.amazonaws\.com$/);
+      expect(SourceArn).toMatch(
+        Principal.startsWith('events') ? /:rule\/weaudit-dev-[a-z]+-rule-\d$/ : /:HttpApi\/\*$/,
+      );
+    }
+  });
+
   test('the HTTP API has the routes that the api knows, and the webhook', () => {
     const routes = ofType(plain.resources, 'AWS::ApiGatewayV2::Route').map(
       ([, { Properties }]) => Properties.RouteKey,
@@ -395,7 +409,8 @@ describe('the site', () => {
 
   test('is served over HTTPS only, and reaches its origins over TLS 1.2', () => {
     for (const packaged of [plain, all]) {
-      const { DefaultCacheBehavior, CacheBehaviors, Origins } = config(packaged);
+      const { DefaultCacheBehavior, CacheBehaviors, Origins, DefaultRootObject } = config(packaged);
+      expect(DefaultRootObject).toBe('index.html');
       expect(DefaultCacheBehavior.ViewerProtocolPolicy).toBe('redirect-to-https');
       expect(
         (CacheBehaviors as Record<string, string>[]).map(({ PathPattern, ViewerProtocolPolicy }) => [

@@ -1,0 +1,48 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parse } from 'yaml';
+
+const readAll = async (folder: string) => {
+  const files = await readdir(folder);
+  return (await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')))).join('\n');
+};
+
+test('docs/security.md names tests that exist, and one for everything that is met', async () => {
+  const [text, tests] = await Promise.all([readFile('docs/security.md', 'utf8'), readAll('test/unit')]);
+  const rows = text.split('\n').filter((line) => /^\| (S3|Lambda|SQS|CloudFront|APIGateway)\./.test(line));
+  expect(rows.length).toBeGreaterThan(30);
+  for (const row of rows) {
+    const [, control, , verdict, , named] = row.split('|').map((cell) => cell.trim());
+    expect([control, verdict]).toEqual([control, expect.stringMatching(/^(met|not met|by parameter|–)$/)]);
+    const title = /^`(.*)`$/.exec(named ?? '')?.[1];
+    if (verdict === 'met' || verdict === 'by parameter')
+      expect([control, title]).toEqual([control, expect.any(String)]);
+    if (title) expect([title, tests.includes(`'${title}'`)]).toEqual([title, true]);
+  }
+});
+
+test('docs/operations.md explains every parameter of the stack', async () => {
+  const { params } = parse(await readFile('serverless.yml', 'utf8'), { logLevel: 'silent' }) as {
+    params: { default: Record<string, unknown>; local: Record<string, unknown> };
+  };
+  const operations = await readFile('docs/operations.md', 'utf8');
+  // What only tells one machine from AWS is nobody's to set.
+  const internal = Object.keys(params.local).filter(
+    (name) =>
+      ![
+        'models',
+        'dispatchTimeout',
+        'queueVisibility',
+        'overdue',
+        'resend',
+        'settle',
+        'reconcileRate',
+      ].includes(name),
+  );
+  const names = [
+    ...Object.keys(params.default).filter((name) => !internal.includes(name)),
+    'backupBucket',
+    'reservedConcurrency',
+  ];
+  expect(names.filter((name) => !operations.includes(`\`${name}\``))).toEqual([]);
+});
