@@ -179,7 +179,6 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
             {visible
               .filter((place) => place.row === row)
               .map(({ column, numbers }) => (
-                // biome-ignore lint/a11y/useSemanticElements: a windowed grid cannot be a table
                 <div
                   key={column}
                   class="cell"

@@ -95,7 +95,6 @@ export function Large({ live, space, view, at, change }: Props) {
 
   return (
     <Dialog label={labelOf(space, at.n)} class="large" onClose={() => change({ large: undefined })}>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of the dialog as a whole */}
       <div class="inside" onKeyDown={onKeyDown}>
         <div class="view" ref={stage}>
           {tile.kind === 'image' ? (

@@ -42,7 +42,6 @@ export function Pair({ live, view, change }: Props) {
   };
   return (
     <Dialog label="Two images compared" class="pairview" onClose={close}>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: keys of the dialog as a whole */}
       <div class="inside" onKeyDown={onKeyDown}>
         <div class="bar">
           <button type="button" class="quiet" aria-label="Close" onClick={close}>
