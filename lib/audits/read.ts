@@ -161,13 +161,17 @@ export async function listPredictions(
   return { predictions, ...(to + 1 < plan.cells ? { cursor: cellName(to + 1) } : {}) };
 }
 
+/** Most models make one image at a time, none of those offered more than four. */
+const IMAGES_A_CELL = 4;
+
 const judgementOf = (cell: number, index: number) => `${cell}/${index}`;
 
 /** What `tag` found of every image of some cells, by a LIST. */
 export async function listJudgements(store: ObjectStore, audit: string, from: number, to: number) {
   const found = new Map<string, Judgement>();
   const prefix = judgementsPrefix(audit);
-  for await (const { key } of store.list(prefix, `${prefix}${cellName(from)}`)) {
+  const likely = (to - from + 1) * IMAGES_A_CELL + 1;
+  for await (const { key } of store.list(prefix, `${prefix}${cellName(from)}`, likely)) {
     const judgement = parseJudgementKey(audit, key);
     if (!judgement) continue;
     if (judgement.cell > to) break;

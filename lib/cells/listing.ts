@@ -32,7 +32,8 @@ export async function* listCells(
   { from, to }: Range,
 ): AsyncGenerator<CellObject> {
   // The key before any of cell `from`: its bare number is the beginning of all of them.
-  for await (const { key, modified } of store.list(prefix, `${prefix}${cellName(from)}`)) {
+  // One object a cell, and the one that shows the end of the range.
+  for await (const { key, modified } of store.list(prefix, `${prefix}${cellName(from)}`, to - from + 2)) {
     const name = key.slice(prefix.length);
     const cell = parseCellName(name.slice(0, 5));
     if (cell === undefined) continue;

@@ -40,6 +40,8 @@ export interface Upload {
   tags?: Record<string, string>;
 }
 
+/** S3 answers a LIST with at most so many objects. */
+const LIST_PAGE = 1_000;
 /** A conditional write may meet another in flight; S3 then answers 409 and wants it sent again. */
 const CONFLICT_TRIES = 6;
 
@@ -203,21 +205,25 @@ export class ObjectStore {
     return (await this.head(key)) !== undefined;
   }
 
-  /** Every object under a prefix in the order of keys, from behind `after`, a page of 1,000 at a time. */
-  async *list(prefix: string, after?: string): AsyncGenerator<Listed> {
+  /**
+   * Every object under a prefix in the order of keys, from behind `after`.
+   * @param page objects a call: as many as are likely to be read, for reading the answer takes longer than asking
+   */
+  async *list(prefix: string, after?: string, page = LIST_PAGE): AsyncGenerator<Listed> {
     let token: string | undefined;
     do {
-      const page = await this.client.send(
+      const listed = await this.client.send(
         new ListObjectsV2Command({
           Bucket: this.bucket,
           Prefix: prefix,
+          ...(page < LIST_PAGE ? { MaxKeys: page } : {}),
           ...(token ? { ContinuationToken: token } : after ? { StartAfter: after } : {}),
         }),
       );
-      for (const { Key, Size, ETag, LastModified } of page.Contents ?? [])
+      for (const { Key, Size, ETag, LastModified } of listed.Contents ?? [])
         if (Key)
           yield { key: Key, bytes: Size ?? 0, etag: ETag ?? '', modified: LastModified ?? new Date(0) };
-      token = page.NextContinuationToken;
+      token = listed.NextContinuationToken;
     } while (token);
   }
 
