@@ -60,7 +60,7 @@ export interface Prediction {
   images: PredictionImage[];
 }
 
-const TRIES = 5;
+const TRIES = 4;
 const TIMEOUT_MS = 60_000;
 const FIRST_PAUSE_MS = 300;
 const MAX_PAUSE_MS = 15_000;

@@ -72,7 +72,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
 );
 process.on('SIGINT', () => {
   process.stderr.write('\nInterrupted. What was sent goes on; the same command comes back to it.\n');
-  process.exit(EXIT.interrupted);
+  // Not at once: progress bars give the cursor back first.
+  setImmediate(() => process.exit(EXIT.interrupted));
 });
 
 await program.parseAsync().catch(report);

@@ -1,0 +1,316 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, jest, test } from '@jest/globals';
+import { waitFor, withCloud } from '../support/cloud.ts';
+import { commandLine, hasTerminal } from '../support/command.ts';
+
+/** The auditors' commands as processes, against the whole pipeline. */
+
+jest.setTimeout(60_000);
+
+const cloud = withCloud({ predictionSeconds: 0.1 });
+const weaudit = commandLine(cloud);
+const onTerminal = hasTerminal() ? test : test.skip;
+
+const creates = () => cloud.cloud.standIn!.log().filter(({ kind }) => kind === 'create').length;
+const file = (name: string, content: unknown): string => {
+  const target = path.join(cloud.dataDir, name);
+  writeFileSync(target, typeof content === 'string' ? content : JSON.stringify(content));
+  return target;
+};
+const audit = async (design: object): Promise<string> => {
+  const { status, document } = await weaudit.json(['run', file('design.json', design)]);
+  expect(status).toBe(0);
+  return document.id;
+};
+const withManifest = async (id: string): Promise<string> => {
+  await waitFor(`the manifest of ${id}`, async () => {
+    await cloud.cloud.invoke('reconcile', {});
+    return (await cloud.api('GET', `/api/audits/${id}`)).body.manifest;
+  });
+  return id;
+};
+
+describe('run', () => {
+  test('in a pipe it prints plain lines, a table of results, where the images are, and ends with 0', async () => {
+    const design = file('two.json', { prompts: ['a cat', 'a dog'], models: ['simulated/flash'], samples: 2 });
+    const { status, stdout, stderr } = await weaudit.run(['run', design]);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^Audit [0-9a-z]{26}: 4 predictions\./);
+    expect(stderr).toContain('ended: 4/4 (4 succeeded)\n');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: a pipe gets no cursor control
+    expect(stdout + stderr).not.toMatch(/\u001b|\r/);
+    expect(stdout).toMatch(/^prompt +simulated\/flash\na cat +2 succeeded\na dog +2 succeeded\n/);
+    expect(stdout).toMatch(
+      /4 images, [\d.]+ kB, in s3:\/\/weaudit-local-000000000000-images\/images\/[0-9a-z]{26}\/\n/,
+    );
+  });
+
+  test('the same file again, at once or later, is the same audit, and Replicate is not asked twice', async () => {
+    const design = { prompts: ['a bridge'], models: ['simulated/flash'], samples: 3 };
+    const before = creates();
+    const both = await Promise.all(
+      [file('a.json', design), file('b.json', { samples: 3, ...design })].map((name) =>
+        weaudit.json(['run', name]),
+      ),
+    );
+    const later = await weaudit.json(['run', file('a.json', design)]);
+    expect(new Set([...both, later].map(({ document }) => document.id)).size).toBe(1);
+    expect(later).toMatchObject({ status: 0, document: { state: 'finished', counts: { succeeded: 3 } } });
+    expect(creates() - before).toBe(3);
+    const another = await weaudit.json(['run', file('a.json', design), '--key', 'second time']);
+    expect(another.document.id).not.toBe(later.document.id);
+    expect(creates() - before).toBe(6);
+  });
+
+  test('a refusal is a finding and ends with 0; a failed prediction ends with 5', async () => {
+    const refused = await weaudit.run(['run', '--prompt', 'a weapon', '--model', 'simulated/studio']);
+    expect(refused).toMatchObject({ status: 0, stdout: expect.stringContaining('1 refused') });
+    expect(refused.stdout).toMatch(/1 × refused: .*E005/);
+    const failed = await weaudit.json([
+      'run',
+      '-p',
+      'a tree',
+      '-m',
+      'simulated/unreliable',
+      '--input',
+      'outcome=out-of-memory',
+    ]);
+    expect(failed).toMatchObject({ status: 5, document: { counts: { failed: 1 } } });
+  });
+
+  test('factors by argument and columns of a CSV file are crossed, and arguments go before the file', async () => {
+    const table = file('factors.csv', 'size,animal\nsmall,cat\nlarge,dog\n,horse\n');
+    const { status, document } = await weaudit.json([
+      ...['run', table, '--template', 'a {size} {animal} {where}', '--factor', 'where=at sea,on land'],
+      ...['--model', 'simulated/flash', '--name', 'Crossed', '--no-wait'],
+    ]);
+    expect({ status, predictions: document.predictions }).toEqual({ status: 0, predictions: 12 });
+    const plan = await cloud.api('GET', `/api/audits/${document.id}/plan`);
+    expect(plan.body.name).toBe('Crossed');
+    expect(plan.body.prompts[11]).toEqual({
+      text: 'a large horse on land',
+      factors: { size: 'large', animal: 'horse', where: 'on land' },
+    });
+  });
+
+  test('each way to be wrong has its exit status and a sentence, also as JSON', async () => {
+    const design = file('fine.json', { prompts: ['x'], models: ['simulated/flash'], samples: 1 });
+    const cases: [args: string[], env: Record<string, string>, status: number, words: RegExp][] = [
+      [['run'], {}, 2, /nothing to ask/],
+      [['run', '/nowhere.json'], {}, 2, /cannot be read/],
+      [['run', design, '--samples', 'many'], {}, 2, /whole number/],
+      [['run', design, '--url', 'http://audits.example.org'], {}, 2, /not encrypted/],
+      [['run', design, '--model', 'nobody/nothing'], {}, 3, /nobody\/nothing/],
+      [['run', design], { WEAUDIT_TOKEN: 'wrong' }, 3, /token is not known/],
+      [['run', design], { WEAUDIT_TOKEN: 'local-read' }, 3, /may only read/],
+      [['status', '0'.repeat(26)], {}, 3, /no audit/],
+      [['list'], { WEAUDIT_URL: 'http://127.0.0.1:1' }, 4, /cannot be reached/],
+      [['verify', '0'.repeat(26)], {}, 2, /--stage/],
+    ];
+    await Promise.all(
+      cases.map(async ([args, env, status, words]) => {
+        const plain = await weaudit.run(args, { env });
+        expect({ args, status: plain.status, stdout: plain.stdout }).toEqual({ args, status, stdout: '' });
+        expect(plain.stderr).toMatch(words);
+        expect(plain.stderr).not.toMatch(/\n +at /);
+      }),
+    );
+    const { status, document } = await weaudit.json(['status', '0'.repeat(26)]);
+    expect({ status, document }).toEqual({
+      status: 3,
+      document: { error: { status: 3, message: expect.any(String) } },
+    });
+  });
+});
+
+describe('configuration', () => {
+  test('a flag goes before the environment, the environment before the file', async () => {
+    const config = file('weaudit.json', { url: 'http://127.0.0.1:1', token: 'wrong' });
+    const { api } = cloud.cloud.endpoints;
+    const inFile = { WEAUDIT_CONFIG: config, WEAUDIT_URL: '', WEAUDIT_TOKEN: '' };
+    expect((await weaudit.run(['list'], { env: inFile })).status).toBe(4);
+    expect((await weaudit.run(['list'], { env: { ...inFile, WEAUDIT_URL: api } })).status).toBe(3);
+    expect(
+      (await weaudit.run(['list', '--token', 'local'], { env: { ...inFile, WEAUDIT_URL: api } })).status,
+    ).toBe(0);
+    const typo = file('typo.json', { adress: 'x' });
+    expect(await weaudit.run(['list', '--config', typo])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('adress'),
+    });
+  });
+});
+
+describe('help', () => {
+  test('every command explains itself with an example that begins as it is called', async () => {
+    const { stdout } = await weaudit.run(['--help']);
+    const names = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name!);
+    expect(names.sort()).toEqual([
+      'cancel',
+      'delete',
+      'download',
+      'list',
+      'purge',
+      'redrive',
+      'restore',
+      'run',
+      'setup',
+      'smoke',
+      'status',
+      'verify',
+    ]);
+    const helps = await Promise.all(names.map((name) => weaudit.run([name, '--help'])));
+    for (const [i, { status, stdout: help }] of helps.entries()) {
+      expect(status).toBe(0);
+      expect(help).toMatch(new RegExp(`Example:\\n  npx weaudit ${names[i]} ?`));
+      expect(help).toContain('--json');
+    }
+  });
+});
+
+describe('list, status, cancel and delete', () => {
+  test('an audit under way is watched, canceled, and deleted only when it is said to be meant', async () => {
+    const design = file('slow.json', {
+      prompts: ['snail'],
+      models: ['simulated/slow'],
+      samples: 40,
+      name: 'Slow one',
+    });
+    const { document } = await weaudit.json(['run', design, '--no-wait']);
+    const list = await weaudit.run(['list', '--limit', '1']);
+    expect(list.stdout).toMatch(new RegExp(`^id .*\n${document.id} .* Slow one\n$`));
+
+    expect(await weaudit.json(['cancel', document.id])).toMatchObject({ status: 0 });
+    const watched = await weaudit.json(['status', document.id, '--watch']);
+    expect(watched.document).toMatchObject({ state: 'canceled', counts: { waiting: 0, running: 0 } });
+    expect(watched.document.counts.canceled).toBeGreaterThan(0);
+    expect(watched.status).toBe(5);
+
+    const unsure = await weaudit.run(['delete', document.id]);
+    expect(unsure).toMatchObject({ status: 2, stderr: expect.stringMatching(/backup keeps.*--yes/s) });
+    expect((await weaudit.run(['status', document.id])).status).toBe(0);
+    expect((await weaudit.run(['delete', document.id, '--yes'])).status).toBe(0);
+    expect((await weaudit.run(['status', document.id])).status).toBe(3);
+  });
+});
+
+describe('download', () => {
+  test('leaves a folder that is whole by its checksums, and again fetches only what is missing or wrong', async () => {
+    const id = await withManifest(
+      await audit({
+        prompts: ['a <b>bold</b> cat', 'a weapon'],
+        models: ['simulated/flash', 'simulated/studio'],
+        samples: 2,
+      }),
+    );
+    const folder = path.join(cloud.dataDir, 'evidence');
+    const first = await weaudit.json(['download', id, folder]);
+    expect(first).toMatchObject({
+      status: 0,
+      document: { complete: true, fetched: 6, kept: 0, manifest: true },
+    });
+
+    const images = readdirSync(path.join(folder, 'images')).sort();
+    expect(images).toEqual([
+      '00000-0.webp',
+      '00001-0.webp',
+      '00002-0.jpg',
+      '00003-0.jpg',
+      '00004-0.webp',
+      '00005-0.webp',
+    ]);
+    const manifest = JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8'));
+    expect(readFileSync(path.join(folder, 'manifest.csv'), 'utf8').trim().split('\n')).toHaveLength(9);
+    const sums = readFileSync(path.join(folder, 'SHA256SUMS'), 'utf8').trim().split('\n');
+    for (const [i, name] of images.entries()) {
+      const sha256 = createHash('sha256')
+        .update(readFileSync(path.join(folder, 'images', name)))
+        .digest('hex');
+      expect(manifest.cells[Number(name.slice(0, 5))].images[0].sha256).toBe(sha256);
+      expect(sums[i]).toBe(`${sha256}  images/${name}`);
+    }
+    const page = readFileSync(path.join(folder, 'index.html'), 'utf8');
+    for (const name of images) expect(page).toContain(`src="images/${name}"`);
+    expect(page).toContain('a &lt;b&gt;bold&lt;/b&gt; cat');
+    expect(page).toMatch(/class="none">refused: /);
+    expect(page).not.toMatch(/<script|https?:/);
+
+    rmSync(path.join(folder, 'images', images[0]!));
+    writeFileSync(path.join(folder, 'images', images[1]!), 'not what it was');
+    writeFileSync(path.join(folder, 'images', `${images[2]}.part`), 'left by a broken run');
+    const again = await weaudit.json(['download', id, folder]);
+    expect(again).toMatchObject({ status: 0, document: { complete: true, fetched: 2, kept: 4 } });
+  });
+
+  test('--format imagefolder writes a line of metadata an image, all with the same columns', async () => {
+    const id = await audit({
+      ...{ template: 'a {colour} ball', factors: { colour: ['red', 'blue'] } },
+      ...{ models: ['simulated/portrait', 'simulated/studio'], samples: 1 },
+    });
+    const folder = path.join(cloud.dataDir, 'dataset');
+    expect((await weaudit.run(['download', id, folder, '--format', 'imagefolder'])).status).toBe(0);
+    const lines = readFileSync(path.join(folder, 'train', 'metadata.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toHaveLength(4);
+    expect(new Set(lines.map((line) => Object.keys(line).join())).size).toBe(1);
+    expect(lines[2]).toMatchObject({
+      file_name: '00002-0.png',
+      prompt: 'a blue ball',
+      model: 'simulated/portrait',
+      factor_colour: 'blue',
+    });
+    expect(readdirSync(path.join(folder, 'train')).sort()).toEqual([
+      ...lines.map((line) => line.file_name),
+      'metadata.jsonl',
+    ]);
+  });
+
+  test('of an audit that still runs it takes what is there, and says with 5 that it is not all', async () => {
+    const design = file('still.json', {
+      prompts: ['snail'],
+      models: ['simulated/slow'],
+      samples: 2,
+      name: 'Still running',
+    });
+    const { document } = await weaudit.json(['run', design, '--no-wait']);
+    mkdirSync(path.join(cloud.dataDir, 'partial'));
+    const { status, stdout } = await weaudit.run([
+      'download',
+      document.id,
+      path.join(cloud.dataDir, 'partial'),
+    ]);
+    expect({ status, stdout }).toEqual({ status: 5, stdout: expect.stringContaining('still runs') });
+  });
+});
+
+describe('on a terminal', () => {
+  onTerminal('run draws bars that move in place', async () => {
+    const { status, stdout } = await weaudit.terminal([
+      'run',
+      '-p',
+      'a clock',
+      '-m',
+      'simulated/flash',
+      '-n',
+      '2',
+    ]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/ended +[█░]+ 2\/2 \(2 succeeded\)/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor is hidden, and given back
+    expect(stdout).toMatch(/\u001b\[\?25l.*\u001b\[\?25h/s);
+    expect(stdout).toContain('2 images');
+  });
+
+  onTerminal('delete asks, and does nothing unless the word is typed', async () => {
+    const id = await audit({ prompts: ['a pencil'], models: ['simulated/flash'], samples: 1 });
+    const no = await weaudit.terminal(['delete', id], { input: 'no\n' });
+    expect(no).toMatchObject({ status: 2, stdout: expect.stringContaining('Nothing was changed') });
+    expect((await weaudit.run(['status', id])).status).toBe(0);
+    const yes = await weaudit.terminal(['delete', id], { input: 'delete\n' });
+    expect(yes).toMatchObject({ status: 0, stdout: expect.stringContaining('is being deleted') });
+  });
+});
