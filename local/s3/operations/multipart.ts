@@ -60,7 +60,7 @@ export async function createMultipartUpload(exchange: Exchange): Promise<Answer>
   const { request, uploads } = exchange;
   const { bucket, key, arn } = targetOf(exchange);
   const tags = parseTagHeader(request.header('x-amz-tagging') ?? '');
-  demandWrite(exchange, arn, tags, { ifMatch: undefined, ifNoneMatch: undefined });
+  demandWrite(exchange, arn, tags, { ifMatch: undefined, ifNoneMatch: undefined }, false);
   const named = request.header('x-amz-checksum-algorithm');
   const algorithm = named === undefined ? 'CRC64NVME' : algorithmNamed(named);
   if (algorithm === undefined) {
@@ -103,7 +103,7 @@ function partNumber(exchange: Exchange): number {
 export async function uploadPart(exchange: Exchange): Promise<Answer> {
   const { request, identity, store, uploads } = exchange;
   const number = partNumber(exchange);
-  demand(exchange, 's3:PutObject', targetOf(exchange).arn);
+  demand(exchange, 's3:PutObject', targetOf(exchange).arn, { 's3:ObjectCreationOperation': 'false' });
   const upload = uploadOf(exchange);
   const claim = checksumClaim(request);
   if (claim !== undefined && upload.algorithmChosen && claim.algorithm !== upload.algorithm) {
@@ -147,7 +147,7 @@ function copyRange(header: string | undefined, size: number): { start: number; e
 export async function uploadPartCopy(exchange: Exchange): Promise<Answer> {
   const { request, store, uploads } = exchange;
   const number = partNumber(exchange);
-  demand(exchange, 's3:PutObject', targetOf(exchange).arn);
+  demand(exchange, 's3:PutObject', targetOf(exchange).arn, { 's3:ObjectCreationOperation': 'false' });
   const upload = uploadOf(exchange);
   const source = copySource(exchange);
   const { start, end } = copyRange(request.header('x-amz-copy-source-range'), source.size);

@@ -17,9 +17,21 @@ export function writtenHeaders(exchange: Exchange, version: ObjectVersion): Reco
   };
 }
 
-/** Demands what writing an object needs: tags and `If-Match` each need a permission of their own. */
-export function demandWrite(exchange: Exchange, arn: string, tags: Tags, condition: WriteCondition): void {
-  demand(exchange, 's3:PutObject', arn, tagContext('Request', tags));
+/**
+ * Demands what writing an object needs: tags and `If-Match` each need a permission of their own. What starts a
+ * multipart upload creates no object yet; policies that demand conditions of a write tell them apart by a key.
+ */
+export function demandWrite(
+  exchange: Exchange,
+  arn: string,
+  tags: Tags,
+  condition: WriteCondition,
+  creates = true,
+): void {
+  demand(exchange, 's3:PutObject', arn, {
+    ...tagContext('Request', tags),
+    's3:ObjectCreationOperation': String(creates),
+  });
   if (tags.length > 0) demand(exchange, 's3:PutObjectTagging', arn, tagContext('Request', tags));
   if (condition.ifMatch !== undefined) demand(exchange, 's3:GetObject', arn);
 }
