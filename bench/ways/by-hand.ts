@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { request as send } from 'node:https';
 
 /**
- * The floor: what a webhook costs that is written by hand on `node:https` and `node:crypto` alone, signs its
+ * What a webhook costs that is written by hand on `node:https` and `node:crypto` alone, signs its
  * requests itself (Signature Version 4) and checks nothing but the delivery's signature.
  */
 interface Delivery {
