@@ -10,13 +10,13 @@ import { cellQueue, parseRange } from '../lib/queue.ts';
 import { replicateClient } from '../lib/replicate/client.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
-import { ObjectStore } from '../lib/storage/objects.ts';
+import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
 
 /** Time that is kept for cells under way, the rest of the range, and the lease. */
 const RESERVE_MS = 8_000;
 
 const logger = new Logger();
-const s3 = new S3Client({});
+const s3 = new S3Client(STREAMING);
 const store = new ObjectStore(s3, setting(process.env, 'IMAGES_BUCKET'));
 const queue = cellQueue(new SQSClient({}), setting(process.env, 'QUEUE_URL'));
 const lastDelivery = numberSetting(process.env, 'MAX_RECEIVE_COUNT');

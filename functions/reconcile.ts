@@ -6,14 +6,14 @@ import type { Context } from 'aws-lambda';
 import { reconcile } from '../lib/audits/reconcile.ts';
 import { cellQueue } from '../lib/queue.ts';
 import { numberSetting, setting } from '../lib/settings.ts';
-import { ObjectStore } from '../lib/storage/objects.ts';
+import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
 
 /** What one audit may take at the most, so that a run ends by itself. */
 const RESERVE_MS = 60_000;
 
 const logger = new Logger();
 const deps = {
-  images: new ObjectStore(new S3Client({}), setting(process.env, 'IMAGES_BUCKET')),
+  images: new ObjectStore(new S3Client(STREAMING), setting(process.env, 'IMAGES_BUCKET')),
   backup: new ObjectStore(
     new S3Client({ region: setting(process.env, 'BACKUP_REGION') }),
     setting(process.env, 'BACKUP_BUCKET'),

@@ -8,13 +8,13 @@ import { Rejected } from '../lib/errors.ts';
 import { type HttpResponse, jsonResponse, Problem, problemResponse } from '../lib/http/problem.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
-import { ObjectStore } from '../lib/storage/objects.ts';
+import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
 
 /** Replicate wants an answer within a few seconds; what takes longer is finished by the queue. */
 const TIME_MS = 10_000;
 
 const logger = new Logger();
-const s3 = new S3Client({});
+const s3 = new S3Client(STREAMING);
 const store = new ObjectStore(s3, setting(process.env, 'IMAGES_BUCKET'));
 const deps = {
   store,

@@ -35,6 +35,15 @@ const model = v.pipe(
   v.regex(MODEL, 'must be owner/name, or owner/name:version with a version of 64 hexadecimal digits'),
 );
 
+/** Characters of a value as JSON; what is nested too deep to be written has no end. */
+function jsonLength(value: unknown): number {
+  try {
+    return JSON.stringify(value).length;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
 /** Inputs that every cell gets from its place in the audit. */
 const PLANNED_INPUTS = ['prompt', 'seed'];
 const input = v.pipe(
@@ -44,7 +53,7 @@ const input = v.pipe(
     'must not hold prompt or seed: they come from prompts and seed',
   ),
   v.check(
-    (value) => JSON.stringify(value).length <= LIMITS.inputLength,
+    (value) => jsonLength(value) <= LIMITS.inputLength,
     `must have at most ${LIMITS.inputLength} characters as JSON`,
   ),
 );

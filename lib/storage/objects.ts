@@ -42,6 +42,12 @@ export interface Upload {
 
 /** S3 answers a LIST with at most so many objects. */
 const LIST_PAGE = 1_000;
+/**
+ * What an S3 client that sends streams needs: S3 refuses chunks of less than 8 kB before the last one
+ * (`InvalidChunkSizeError`), and the SDK otherwise passes on what the network happened to bring.
+ */
+export const STREAMING = { requestStreamBufferSize: 64 * 1024 };
+
 /** A conditional write may meet another in flight; S3 then answers 409 and wants it sent again. */
 const CONFLICT_TRIES = 6;
 

@@ -1,0 +1,92 @@
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
+import { parseSecrets, verifyDelivery } from '../../lib/replicate/webhook.ts';
+
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const OTHER = `whsec_${Buffer.alloc(24, 9).toString('base64')}`;
+const AT = 1_614_265_330;
+const BODY = '{"test": 2432232314}';
+const HEADERS = {
+  'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
+  'webhook-timestamp': String(AT),
+  'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+};
+
+const at = (seconds: number) => {
+  jest.useFakeTimers({ now: seconds * 1_000 });
+};
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe('a delivery', () => {
+  test('of the Standard Webhooks vector is believed', () => {
+    at(AT);
+    expect(verifyDelivery({ headers: HEADERS, body: BODY }, [SECRET])).toEqual({ test: 2432232314 });
+  });
+
+  test.each([
+    [299, true],
+    [-299, true],
+    [301, false],
+    [-301, false],
+  ])('that is %i s old is believed: %s', (age, believed) => {
+    at(AT + age);
+    const verify = () => verifyDelivery({ headers: HEADERS, body: BODY }, [SECRET]);
+    if (believed) expect(verify()).toBeDefined();
+    else expect(verify).toThrow(expect.objectContaining({ status: 401 }));
+  });
+
+  test.each([
+    ['another body', {}, `${BODY} `],
+    ['another id', { 'webhook-id': 'msg_other' }, BODY],
+    ['another time', { 'webhook-timestamp': String(AT + 1) }, BODY],
+    ['letters behind its time', { 'webhook-timestamp': `${AT}abc` }, BODY],
+    ['no id', { 'webhook-id': undefined }, BODY],
+    ['no time', { 'webhook-timestamp': undefined }, BODY],
+    ['no signature', { 'webhook-signature': undefined }, BODY],
+    [
+      'a signature of an unknown version',
+      { 'webhook-signature': HEADERS['webhook-signature'].replace('v1', 'v9') },
+      BODY,
+    ],
+    ['an empty signature', { 'webhook-signature': 'v1,' }, BODY],
+  ])('with %s is refused as 401', (_name, headers, body) => {
+    at(AT);
+    expect(() => verifyDelivery({ headers: { ...HEADERS, ...headers }, body }, [SECRET])).toThrow(
+      expect.objectContaining({ status: 401 }),
+    );
+  });
+
+  test('with several signatures is believed if one of them fits', () => {
+    at(AT);
+    const headers = { ...HEADERS, 'webhook-signature': `v1,AAAA v9,BBBB ${HEADERS['webhook-signature']}` };
+    expect(verifyDelivery({ headers, body: BODY }, [SECRET])).toBeDefined();
+  });
+
+  test('is believed by the old and by the new secret while one replaces the other, and by no third', () => {
+    at(AT);
+    for (const secrets of [[SECRET], [OTHER, SECRET], [SECRET, OTHER]])
+      expect(verifyDelivery({ headers: HEADERS, body: BODY }, secrets)).toBeDefined();
+    for (const secrets of [[OTHER], []])
+      expect(() => verifyDelivery({ headers: HEADERS, body: BODY }, secrets)).toThrow(
+        expect.objectContaining({ status: 401 }),
+      );
+  });
+
+  test('that is signed but no JSON is refused as 400: sending it again cannot help', () => {
+    at(AT);
+    const body = 'not json';
+    const headers = {
+      ...HEADERS,
+      'webhook-signature': new Webhook(SECRET).sign(HEADERS['webhook-id'], new Date(AT * 1_000), body),
+    };
+    expect(() => verifyDelivery({ headers, body }, [SECRET])).toThrow(
+      expect.objectContaining({ status: 400 }),
+    );
+  });
+});
+
+test('the parameter may hold secrets separated by spaces, commas or lines', () => {
+  expect(parseSecrets(` ${SECRET},${OTHER}\n`)).toEqual([SECRET, OTHER]);
+});
