@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ApiClient } from './api-client.ts';
 import { type ApiFlags, apiSettings, type CloudFlags, cloudSettings } from './configuration.ts';
-import { type Cloud, openCloud } from './operator/cloud.ts';
+import type { Cloud } from './operator/cloud.ts';
 import { createOutput, type Output } from './output.ts';
 
 interface Common {
@@ -43,10 +43,14 @@ export const auditor = (flags: AuditorFlags): { client: ApiClient; output: Outpu
   output: createOutput(flags.json ?? false),
 });
 
-export const operator = async (flags: OperatorFlags): Promise<{ cloud: Cloud; output: Output }> => ({
-  cloud: await openCloud(cloudSettings(flags, process.env), flags),
-  output: createOutput(flags.json ?? false),
-});
+export async function operator(flags: OperatorFlags): Promise<{ cloud: Cloud; output: Output }> {
+  // AWS's SDK takes longer to load than most commands of auditors take at all.
+  const { openCloud } = await import('./operator/cloud.ts');
+  return {
+    cloud: await openCloud(cloudSettings(flags, process.env), flags),
+    output: createOutput(flags.json ?? false),
+  };
+}
 
 /** For options that name where the backup is, if the deployment's parameters put it elsewhere. */
 export const backupOptions = (command: Command): Command =>

@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import { confirm } from '../confirm.ts';
 import { CommandError, EXIT, type ExitStatus } from '../exit.ts';
-import { carryOutPurge, describeTarget, findPurge } from '../operator/purge.ts';
 import { parsePurgeTarget } from '../operator/purged.ts';
 import { backupOptions, type OperatorFlags, operator, operatorCommand } from '../options.ts';
 import { count } from '../output.ts';
@@ -37,6 +36,7 @@ export function addPurge(program: Command, end: (status: ExitStatus) => void): v
         `"${what}" is neither an audit's id nor an image's key (images/<audit>/<cell>/<index>).`,
       );
     if (flags.reason.trim() === '') throw new CommandError(EXIT.usage, 'Say why: --reason "…".');
+    const { carryOutPurge, describeTarget, findPurge } = await import('../operator/purge.ts');
     const { cloud, output } = await operator(flags);
     const progress = createProgress(output);
     try {

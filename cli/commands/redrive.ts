@@ -1,8 +1,8 @@
 import { Argument, type Command, Option } from 'commander';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { DEAD_LETTER_KINDS, type DeadLetterKind } from '../operator/cloud.ts';
-import { createRedrive, type DeadLetter, readDeadLetters, release } from '../operator/dead-letters.ts';
+import type { DeadLetter } from '../operator/dead-letters.ts';
 import { explainAwsError } from '../operator/faults.ts';
+import { DEAD_LETTER_KINDS, type DeadLetterKind } from '../operator/kinds.ts';
 import { type OperatorFlags, operator, operatorCommand } from '../options.ts';
 import { count, oneLine, table } from '../output.ts';
 
@@ -25,6 +25,7 @@ export function addRedrive(program: Command, end: (status: ExitStatus) => void):
       .addOption(new Option('--list', 'list them only')),
     'npx weaudit redrive --stage prod --list\n  npx weaudit redrive cells --stage prod',
   ).action(async (kind: DeadLetterKind | undefined, flags: RedriveFlags) => {
+    const { createRedrive, readDeadLetters, release } = await import('../operator/dead-letters.ts');
     const { cloud, output } = await operator(flags);
     const redrive = createRedrive(cloud);
     const done: { letter: DeadLetter; outcome: Outcome }[] = [];

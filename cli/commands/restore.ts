@@ -1,12 +1,8 @@
 import type { Command } from 'commander';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { readManifest } from '../operator/manifest.ts';
-import { restoreAudit } from '../operator/restore.ts';
-import { verifyAudit } from '../operator/verify.ts';
 import { backupOptions, type OperatorFlags, operator, operatorCommand } from '../options.ts';
 import { table } from '../output.ts';
 import { createProgress } from '../progress.ts';
-import { describeFindings, isAllWell } from './verify.ts';
 
 /** `restore <audit>`: bring back what verify finds missing or damaged. */
 export function addRestore(program: Command, end: (status: ExitStatus) => void): void {
@@ -22,6 +18,10 @@ export function addRestore(program: Command, end: (status: ExitStatus) => void):
       'npx weaudit restore 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
     ),
   ).action(async (audit: string, flags: OperatorFlags) => {
+    const { readManifest } = await import('../operator/manifest.ts');
+    const { restoreAudit } = await import('../operator/restore.ts');
+    const { verifyAudit } = await import('../operator/verify.ts');
+    const { describeFindings, isAllWell } = await import('../operator/findings.ts');
     const { cloud, output } = await operator(flags);
     const manifest = await readManifest(cloud, audit);
     const progress = createProgress(output);

@@ -2,13 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { cloudSettings } from '../configuration.ts';
 import { ask } from '../confirm.ts';
 import { CommandError, EXIT } from '../exit.ts';
-import {
-  fetchWebhookSecret,
-  newApiToken,
-  rotate,
-  type StoredToken,
-  secretsOf,
-} from '../operator/parameters.ts';
+import { fetchWebhookSecret, newApiToken, rotate, type StoredToken } from '../operator/secrets.ts';
 import { type OperatorFlags, operatorCommand } from '../options.ts';
 import { createOutput } from '../output.ts';
 
@@ -57,6 +51,7 @@ export function addSetup(program: Command): void {
 async function setup(flags: SetupFlags): Promise<void> {
   const output = createOutput(flags.json ?? false);
   const settings = cloudSettings(flags, process.env);
+  const { secretsOf } = await import('../operator/parameters.ts');
   const store = secretsOf(settings);
   const secrets = await store.read();
   const tokens = editTokens(secrets.apiTokens, flags);

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { type Check, smoke } from '../operator/smoke.ts';
+import type { Check } from '../operator/smoke.ts';
 import {
   type AuditorFlags,
   auditor,
@@ -40,6 +40,7 @@ export function addSmoke(program: Command, end: (status: ExitStatus) => void): v
       'npx weaudit smoke --stage dev --url https://audits.example.org',
     ),
   ).action(async (flags: SmokeFlags) => {
+    const { smoke } = await import('../operator/smoke.ts');
     const { client } = auditor(flags);
     const { cloud, output } = await operator(flags);
     const checks: Check[] = [];

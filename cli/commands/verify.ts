@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { readManifest } from '../operator/manifest.ts';
-import { type Findings, isWell, verifyAudit } from '../operator/verify.ts';
 import { backupOptions, type OperatorFlags, operator, operatorCommand } from '../options.ts';
-import { count, table } from '../output.ts';
 import { createProgress } from '../progress.ts';
 
 /** `verify <audit>`: are all images there, twice, byte for byte? */
@@ -20,6 +17,9 @@ export function addVerify(program: Command, end: (status: ExitStatus) => void): 
       'npx weaudit verify 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
     ),
   ).action(async (audit: string, flags: OperatorFlags) => {
+    const { readManifest } = await import('../operator/manifest.ts');
+    const { verifyAudit } = await import('../operator/verify.ts');
+    const { describeFindings, isAllWell, summary } = await import('../operator/findings.ts');
     const { cloud, output } = await operator(flags);
     const manifest = await readManifest(cloud, audit);
     const progress = createProgress(output);
@@ -40,47 +40,4 @@ export function addVerify(program: Command, end: (status: ExitStatus) => void): 
       end(EXIT.incomplete);
     }
   });
-}
-
-export const isAllWell = ({ images, records }: Findings): boolean =>
-  images.every(isWell) && records.every(({ state }) => state === 'alike');
-
-const summary = ({ images }: Findings) => {
-  const tally = (where: 'bucket' | 'backup') => {
-    const counts: Record<string, number> = {};
-    for (const image of images) counts[image[where]] = (counts[image[where]] ?? 0) + 1;
-    return counts;
-  };
-  return { bucket: tally('bucket'), backup: tally('backup') };
-};
-
-const MAX_ROWS = 100;
-
-/** Totals first, then each image and record that is not simply sound. */
-export function describeFindings(findings: Findings): string {
-  const { bucket, backup } = summary(findings);
-  const words = (counts: Record<string, number>) =>
-    Object.entries(counts)
-      .map(([condition, number]) => `${number} ${condition}`)
-      .join(', ') || 'none';
-  const odd = findings.images.filter((image) => image.bucket !== 'sound' || image.backup !== 'sound');
-  const records = findings.records.filter(({ state }) => state !== 'alike');
-  return [
-    `${count(findings.images.length, 'image')} in the manifest`,
-    `bucket: ${words(bucket)}`,
-    `backup: ${words(backup)}`,
-    ...(odd.length > 0
-      ? [
-          '',
-          table(
-            ['image', 'bucket', 'backup', 'why'],
-            odd
-              .slice(0, MAX_ROWS)
-              .map(({ key, bucket, backup, reason }) => [key, bucket, backup, reason ?? '']),
-          ),
-        ]
-      : []),
-    ...(odd.length > MAX_ROWS ? [`… and ${odd.length - MAX_ROWS} more; --json has all`] : []),
-    ...records.map(({ key, state }) => `${key}: ${state}`),
-  ].join('\n');
 }

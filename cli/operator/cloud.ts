@@ -3,10 +3,6 @@ import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { ObjectStore } from '../../lib/storage/objects.ts';
 import type { CloudSettings } from '../configuration.ts';
 
-/** Kinds of dead letters; each has a queue of its own. */
-export const DEAD_LETTER_KINDS = ['cells', 'tag', 'backup', 'metrics', 'reconcile'] as const;
-export type DeadLetterKind = (typeof DEAD_LETTER_KINDS)[number];
-
 /** How AWS clients reach a deployment. */
 export interface ClientSettings {
   region: string;

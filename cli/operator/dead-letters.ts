@@ -7,7 +7,8 @@ import {
   SendMessageCommand,
 } from '@aws-sdk/client-sqs';
 import { parseRange } from '../../lib/queue.ts';
-import type { Cloud, DeadLetterKind } from './cloud.ts';
+import type { Cloud } from './cloud.ts';
+import type { DeadLetterKind } from './kinds.ts';
 
 /** A message that was given up, and why. */
 export interface DeadLetter {
