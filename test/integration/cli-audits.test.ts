@@ -51,7 +51,7 @@ describe('run', () => {
     const design = { prompts: ['a bridge'], models: ['simulated/flash'], samples: 3 };
     const before = creates();
     const both = await Promise.all(
-      [file('a.json', design), file('b.json', { samples: 3, ...design })].map((name) =>
+      [file('a.json', design), file('b.json', Object.fromEntries(Object.entries(design).reverse()))].map((name) =>
         weaudit.json(['run', name]),
       ),
     );
