@@ -1,4 +1,5 @@
-import { setTimeout } from 'node:timers/promises';
+/** Of the permitted rate: who goes at all of it meets the limit at every jitter, and each 429 costs a pause. */
+const SHARE = 0.995;
 
 /**
  * Spaces out requests so that they keep to a rate. Time that was lost, up to a second of it, is caught up, so
@@ -8,27 +9,29 @@ export class Pacer {
   readonly #intervalMs: number;
   readonly #slackMs: number;
   #next = 0;
+  #heldUntil = 0;
 
   /** @param perMinute requests a minute */
   constructor(perMinute: number) {
-    this.#intervalMs = 60_000 / perMinute;
+    this.#intervalMs = 60_000 / (perMinute * SHARE);
     this.#slackMs = Math.min(1_000, this.#intervalMs * 10);
   }
 
   /** Milliseconds until the next request may go. */
   get waitMs(): number {
-    return Math.max(0, this.#next - performance.now());
+    return Math.max(0, Math.max(this.#next, this.#heldUntil) - performance.now());
   }
 
   /** Waits for a place and takes it. Places are given in the order of calls. */
   async take(): Promise<void> {
     const wait = this.waitMs;
-    this.#next = Math.max(this.#next, performance.now() - this.#slackMs) + this.#intervalMs;
-    if (wait > 0) await setTimeout(wait);
+    const from = Math.max(performance.now(), this.#heldUntil) - this.#slackMs;
+    this.#next = Math.max(this.#next, from) + this.#intervalMs;
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
   }
 
-  /** Gives no place for so long: the other side said so. */
+  /** Gives no place for so long: the other side said so. What that loses is caught up like any other time. */
   pause(seconds: number): void {
-    this.#next = Math.max(this.#next, performance.now() + seconds * 1_000);
+    this.#heldUntil = Math.max(this.#heldUntil, performance.now() + seconds * 1_000);
   }
 }
