@@ -3,7 +3,7 @@ import type { World } from './world.ts';
 
 const FUNCTIONS = ['webhook', 'dispatch', 'tag', 'backup', 'metrics', 'api', 'reconcile'];
 /** Milliseconds between two of them. */
-const BETWEEN_KILLS: [number, number] = [300, 2_500];
+const BETWEEN_KILLS: [number, number] = [400, 4_000];
 const BETWEEN_COPIES: [number, number] = [800, 4_000];
 
 /**

@@ -46,7 +46,7 @@ export interface DeadLetter {
 const DELIVERIES = { cells: 5, event: 3 };
 
 /**
- * Why a letter is dead: its function was killed, or met faults with this key or range, as often as it was tried.
+ * Why a letter is dead: as often as it was tried, its function was killed or S3 failed it over this very object.
  * @returns what it was about, and why; `why` is undefined where nothing that was brought about explains it
  */
 export function whyDead(faults: FaultRecord, { queue, body }: DeadLetter): { what: string; why?: string } {
@@ -54,21 +54,36 @@ export function whyDead(faults: FaultRecord, { queue, body }: DeadLetter): { wha
   const message = JSON.parse(body);
   if (name === 'cells') {
     const what = `cells ${message.from} to ${message.to}`;
+    const kills = killsOf(faults, 'dispatch');
     const met = faults.entries.filter(
-      ({ place, subject, by }) =>
-        place === 'replicate' || by === 'dispatch' || (place === 'function' && subject === 'dispatch'),
+      ({ place, kind, subject, by }) =>
+        (place === 'replicate' && /500|429|cut/.test(kind)) ||
+        (by === 'dispatch' && isOfRange(subject, message)),
     ).length;
-    return met >= DELIVERIES.cells ? { what, why: `${met} faults met dispatch` } : { what };
+    return kills + met >= DELIVERIES.cells
+      ? { what, why: `${DELIVERIES.cells} deliveries met kills of dispatch, S3 or Replicate` }
+      : { what };
   }
   const key: string = message.requestPayload?.detail?.object?.key ?? name;
   const reason: string = message.responsePayload?.errorMessage ?? 'no reason given';
+  const kills = killsOf(faults, name);
   const met = faults.entries.filter(
     ({ place, subject, by }) =>
-      (place === 's3' && by === name && (name === 'reconcile' || subject === key)) ||
-      (place === 'function' && subject === name),
+      place === 's3' && by === name && (name === 'reconcile' || isAbout(subject, key)),
   ).length;
-  const tries = name === 'reconcile' ? 1 : DELIVERIES.event;
-  return met >= tries
-    ? { what: key, why: `${met} faults, the last: ${reason.slice(0, 120)}` }
-    : { what: key };
+  if (kills + met < (name === 'reconcile' ? 1 : DELIVERIES.event)) return { what: key };
+  return { what: key, why: /killed/.test(reason) ? 'killed' : `S3: ${reason.slice(0, 60)}` };
+}
+
+const killsOf = ({ entries }: FaultRecord, name: string) =>
+  entries.filter(({ place, subject }) => place === 'function' && subject === name).length;
+
+/** The image itself, or the record of its judgement. */
+const isAbout = (subject: string, key: string) =>
+  subject === key || subject.startsWith(`${key.replace(/^images\/([^/]+)/, 'audits/$1/judged')}.`);
+
+/** A key of a cell in the range, or of the whole audit. */
+function isOfRange(subject: string, { from, to }: { from: number; to: number }): boolean {
+  const cell = /\/(\d{5})\b/.exec(subject)?.[1];
+  return cell === undefined || (Number(cell) >= from && Number(cell) <= to);
 }
