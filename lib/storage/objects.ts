@@ -12,6 +12,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { RetryLater } from '../errors.ts';
+import { chunkedWithChecksum } from './chunked.ts';
 
 /** What a LIST tells of an object. */
 export interface Listed {
@@ -42,11 +43,8 @@ export interface Upload {
 
 /** S3 answers a LIST with at most so many objects. */
 const LIST_PAGE = 1_000;
-/**
- * What an S3 client that sends streams needs: S3 refuses chunks of less than 8 kB before the last one
- * (`InvalidChunkSizeError`), and the SDK otherwise passes on what the network happened to bring.
- */
-export const STREAMING = { requestStreamBufferSize: 64 * 1024 };
+/** What an S3 client needs that sends streams: see there. */
+export const STREAMING = { getAwsChunkedEncodingStream: chunkedWithChecksum };
 
 /** A conditional write may meet another in flight; S3 then answers 409 and wants it sent again. */
 const CONFLICT_TRIES = 6;
