@@ -78,6 +78,8 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     'created-by': encodeURIComponent(plan.createdBy),
   };
   await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
+  // Reconcile may have closed what the first of the requests left, between its look for a plan and this one.
+  if (repeated) await store.create(openKey(id), '');
   const standing = await readPlan(store, id);
   if (!standing) throw new Problem(410, `Audit ${id} was deleted while it was being accepted.`);
   // Of equal requests at once only the one that wrote the plan asks for cells: twice would be paid twice.

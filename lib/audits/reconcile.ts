@@ -95,7 +95,7 @@ async function reconcileAudit(
   const plan = await readPlan(images, audit);
   if (tombstone) return sweep(deps, audit, plan, tombstone.modified, done);
   if (!plan) {
-    if (age(since, now()) > ORPHAN_MS) await close(deps, audit, done);
+    if (age(since, now()) > ORPHAN_MS) await closeOrphan(deps, audit, done);
     return;
   }
   if (await images.exists(manifestKey(audit, 'json'))) return settle(deps, plan, done);
@@ -109,11 +109,17 @@ async function reconcileAudit(
 
 const age = (since: Date, now: Date) => now.getTime() - since.getTime();
 
+/** When each block's lease was last held, and when it was last sent again, by their keys. */
+async function readWorked(images: ObjectStore, audit: string): Promise<Map<string, Date>> {
+  const worked = new Map<string, Date>();
+  for await (const { key, modified } of images.list(leasesPrefix(audit))) worked.set(key, modified);
+  return worked;
+}
+
 /** The blocks of which something should have happened by now. */
 async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
   const { images, now, overdueMs, resendMs } = deps;
-  const worked = new Map<string, Date>();
-  for await (const { key, modified } of images.list(leasesPrefix(plan.id))) worked.set(key, modified);
+  const worked = await readWorked(images, plan.id);
   const stopped = (await readStop(images, plan.id)) !== undefined;
   const progress = await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 });
   const unfinished = [...progress.values()].filter(({ ended }) => !ended).length;
@@ -190,6 +196,12 @@ async function settle(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promis
   await close(deps, plan.id, done);
 }
 
+/** The request may be repeated in this very moment, with the same idempotency key: its audit stays open. */
+async function closeOrphan(deps: ReconcileDeps, audit: string, done: Reconciled): Promise<void> {
+  await close(deps, audit, done);
+  if (await readPlan(deps.images, audit)) await deps.images.create(openKey(audit), '');
+}
+
 async function close({ images }: ReconcileDeps, audit: string, done: Reconciled): Promise<void> {
   await images.delete([openKey(audit)]);
   done.closed++;
@@ -209,17 +221,39 @@ async function sweep(
   const { images, now, settleMs } = deps;
   const settled = age(since, now()) > settleMs;
   let deleted = await deletePrefix(images, imagesPrefix(audit));
-  if (settled || !plan || !(await hasRunning(images, plan))) {
+  const running = plan && !settled ? await blocksRunning(images, plan) : [];
+  if (running.length === 0) {
     deleted += await deletePrefix(images, auditPrefix(audit));
     deleted += await deletePrefix(images, leasesPrefix(audit));
+  } else {
+    await resendUnworked(deps, audit, running, since, done);
   }
   done.deleted += deleted;
   if (settled && deleted === 0) await close(deps, audit, done);
 }
 
-async function hasRunning(images: ObjectStore, { id, cells }: Plan): Promise<boolean> {
-  const progress = await readProgress(images, { audit: id, from: 0, to: cells - 1 });
-  return [...progress.values()].some(({ boundAt, ended }) => boundAt && !ended);
+async function blocksRunning(images: ObjectStore, plan: Plan): Promise<Range[]> {
+  const progress = await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 });
+  const running = [...progress].filter(([, { boundAt, ended }]) => boundAt && !ended).map(([cell]) => cell);
+  return blocksOf(plan).filter(({ from, to }) => running.some((cell) => cell >= from && cell <= to));
+}
+
+/** Whoever deleted the audit may have died before the messages went out that cancel what runs. */
+async function resendUnworked(
+  deps: ReconcileDeps,
+  audit: string,
+  blocks: Range[],
+  since: Date,
+  done: Reconciled,
+): Promise<void> {
+  const { images, now, resendMs } = deps;
+  const worked = await readWorked(images, audit);
+  const unworked = blocks.filter(({ from }) => {
+    const lastWorked = worked.get(leaseKey(audit, from));
+    const lastSent = worked.get(resentKey(audit, from)) ?? since;
+    return !(lastWorked && lastWorked > since) && age(lastSent, now()) > resendMs;
+  });
+  await resend(deps, audit, unworked, done);
 }
 
 async function deletePrefix(store: ObjectStore, prefix: string): Promise<number> {
