@@ -51,8 +51,8 @@ describe('run', () => {
     const design = { prompts: ['a bridge'], models: ['simulated/flash'], samples: 3 };
     const before = creates();
     const both = await Promise.all(
-      [file('a.json', design), file('b.json', Object.fromEntries(Object.entries(design).reverse()))].map((name) =>
-        weaudit.json(['run', name]),
+      [file('a.json', design), file('b.json', Object.fromEntries(Object.entries(design).reverse()))].map(
+        (name) => weaudit.json(['run', name]),
       ),
     );
     const later = await weaudit.json(['run', file('a.json', design)]);

@@ -128,6 +128,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/audits/*/manifest.csv',
       'images/audits/*/manifest.json',
       'images/leases/*',
+      'images/open/*',
     ],
     's3:PutObjectTagging': [
       'backup/audits/*/audit.json',
@@ -175,7 +176,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/audits/*/manifest.json',
       'images/images/*',
     ],
-    's3:ListBucket': ['backup', 'images'],
+    's3:ListBucket': ['images'],
     's3:PutObject': [
       'backup/audits/*/audit.json',
       'backup/audits/*/manifest.csv',
