@@ -4,7 +4,7 @@ import { createAwsJson } from './aws-json.ts';
 import { prepareBundles, prepareSite } from './bundles.ts';
 import { type Bus, openBus } from './events/bus.ts';
 import { createGateway } from './gateway/gateway.ts';
-import { type Access, createAccess } from './iam/access.ts';
+import { type Access, type AccessRequest, createAccess } from './iam/access.ts';
 import { authenticateJson } from './iam/signature.ts';
 import { functionEnvironment } from './lambda/environment.ts';
 import { type FunctionLog, openFunctionLog } from './lambda/log.ts';
@@ -59,6 +59,8 @@ export interface CloudOptions {
   amend?(stack: StackModel): StackModel;
   /** Where a function's bundle is, for tests that bring their own. */
   bundleOf?(model: FunctionModel): string | undefined;
+  /** Hears of each request that a role made, and whether its policies allowed it. */
+  decided?(request: AccessRequest, allowed: boolean): void;
   /** Receives what a person should know; the console unless told otherwise. */
   warn?(message: string): void;
 }
@@ -210,7 +212,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const queues = openQueues(dataDir);
     closing.stores.push(queues.close);
     for (const queue of stack.queues) queues.configure({ ...queue, redrive: queue.redrive });
-    const access = createAccess(stack);
+    const access = createAccess(stack, options.decided);
     const parameters = openParameterStore(path.join(dataDir, 'parameters.json'), stack.region, ACCOUNT);
     const secrets = seedSecrets(stack, parameters);
 

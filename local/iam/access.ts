@@ -38,8 +38,12 @@ const ADMIN_KEYS = ['local', 'test'];
 
 /**
  * Gives every function an access key for its role, and decides requests by the roles and bucket policies of the stack.
+ * @param decided hears of each decision about a role
  */
-export function createAccess(stack: StackModel): Access {
+export function createAccess(
+  stack: StackModel,
+  decided: (request: AccessRequest, allowed: boolean) => void = () => {},
+): Access {
   const keys = new Map<string, SigningKey>();
   const adminArn = `arn:aws:iam::${stack.accountId}:user/local`;
   for (const key of ADMIN_KEYS) {
@@ -67,7 +71,7 @@ export function createAccess(stack: StackModel): Access {
     if (principal.admin) return { allowed: true, reason: 'the administrator of the local account' };
     // Loopback takes the place of TLS here: what a policy demands of the transport is tested on the packaged template.
     const context: RequestContext = { ...request.context, 'aws:SecureTransport': 'true' };
-    return evaluate({
+    const verdict = evaluate({
       caller: principal,
       action,
       resource,
@@ -76,6 +80,8 @@ export function createAccess(stack: StackModel): Access {
       identityPolicies: rolePolicies.get(principal.arn) ?? [],
       resourcePolicies: resourcePolicies(resource),
     });
+    decided(request, verdict.allowed);
+    return verdict;
   }
 
   return {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { ACCOUNT, EVERYTHING, packageStack } from '../support/packaged.ts';
 
@@ -45,6 +46,12 @@ async function errorsIn(file: string): Promise<string[]> {
 });
 
 describe('a backup bucket elsewhere', () => {
+  test('has a template that CloudFormation itself can read: no aliases, no variables of Serverless', async () => {
+    const text = await readFile('infra/backup.yml', 'utf8');
+    expect(text.match(/[:-] [&*][a-z]+\b/g) ?? []).toEqual([]);
+    expect(text.match(/\$\{(param|self|sls|opt|file)[:(]/g) ?? []).toEqual([]);
+  });
+
   test('is written to instead of one that the stack would make', async () => {
     const { resources } = await packageStack('prod', [
       'backupBucket=weaudit-elsewhere-backup',
