@@ -53,7 +53,7 @@ export function addPurge(program: Command, end: (status: ExitStatus) => void): v
       );
       if (done.running > 0) {
         output.print(
-          `${count(done.running, 'prediction')} still ran and ${done.running === 1 ? 'is' : 'are'} being canceled. Give the same command again in some minutes to remove the records too.`,
+          `${count(done.running, 'prediction')} still ran and ${done.running === 1 ? 'is' : 'are'} being canceled. Give the same command again in half an hour to remove the records too.`,
         );
         end(EXIT.incomplete);
       }

@@ -28,19 +28,22 @@ export function addRedrive(program: Command, end: (status: ExitStatus) => void):
     const { createRedrive, readDeadLetters, release } = await import('../operator/dead-letters.ts');
     const { cloud, output } = await operator(flags);
     const redrive = createRedrive(cloud);
-    const done: { letter: DeadLetter; outcome: Outcome }[] = [];
-    const left: DeadLetter[] = [];
-    for (const one of kind ? [kind] : DEAD_LETTER_KINDS)
-      for await (const letter of readDeadLetters(cloud, one)) {
-        const outcome = flags.list ? 'left' : await send(redrive, letter);
-        if (outcome !== 'sent back') left.push(letter);
-        done.push({ letter, outcome });
-      }
-    for (const one of DEAD_LETTER_KINDS)
-      await release(
-        cloud,
-        left.filter((letter) => letter.kind === one),
-      );
+    // Each queue is waited on for a moment before it counts as empty: all at once is as long as one.
+    const perKind = await Promise.all(
+      (kind ? [kind] : DEAD_LETTER_KINDS).map(async (one) => {
+        const letters: { letter: DeadLetter; outcome: Outcome }[] = [];
+        for await (const letter of readDeadLetters(cloud, one))
+          letters.push({ letter, outcome: flags.list ? 'left' : await send(redrive, letter) });
+        const kept = letters.filter(({ outcome }) => outcome !== 'sent back');
+        await release(
+          cloud,
+          kept.map(({ letter }) => letter),
+        );
+        return letters;
+      }),
+    );
+    const done = perKind.flat();
+    const left = done.filter(({ outcome }) => outcome !== 'sent back');
     output.document(
       done.map(({ letter: { kind, id, sentAt, about, reason }, outcome }) => ({
         kind,

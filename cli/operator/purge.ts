@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import { deleteAudit } from '../../lib/audits/end.ts';
@@ -5,13 +6,13 @@ import { type Plan, readPlan } from '../../lib/audits/plan.ts';
 import { readProgress } from '../../lib/cells/listing.ts';
 import type { Result } from '../../lib/cells/result.ts';
 import { isStored } from '../../lib/cells/result.ts';
-import { judgementKey, parseJudgementKey } from '../../lib/images/judgement.ts';
-import { cellQueue } from '../../lib/queue.ts';
+import type { Judgement } from '../../lib/images/judgement.ts';
+import { type CellQueue, cellQueue } from '../../lib/queue.ts';
 import {
   auditPrefix,
   cellName,
+  deletedKey,
   imagesPrefix,
-  judgementsPrefix,
   leasesPrefix,
   parseImageKey,
   resultKey,
@@ -22,6 +23,7 @@ import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
 import { isForbidden, isMissing } from './faults.ts';
 import { hashObject } from './inspect.ts';
+import { replaceJudgement } from './judgement.ts';
 import { type PurgeRecord, type PurgeTarget, purgeKey, readPurged } from './purged.ts';
 import { destroyVersions, listVersions, type ObjectVersion } from './versions.ts';
 
@@ -31,7 +33,7 @@ export interface PurgePlan {
   images: PurgeRecord['images'];
   /** Versions and delete markers, by bucket. */
   versions: { bucket: number; backup: number };
-  /** Predictions that still run: their records have to stay until they are canceled. */
+  /** Predictions that may still run. */
   running: number;
   /** It was purged before: what is left, if anything, is removed now. */
   before: PurgeRecord | undefined;
@@ -40,11 +42,16 @@ export interface PurgePlan {
 export interface Purged {
   versions: { bucket: number; backup: number };
   images: number;
-  /** Records stay until these are canceled: the command has to be given again. */
+  /** Predictions that nobody has had the time to cancel yet: their records stay, and the command is to be repeated. */
   running: number;
 }
 
 const PARALLEL = 8;
+const IDLE_WITHIN_MS = 60_000;
+/** Replicate cancels a prediction after thirty minutes itself (`Cancel-After`). */
+const PREDICTION_LIVES_MS = 31 * 60_000;
+/** The page must not offer what is gone: the judgement that it may be seen gives way to this one. */
+const GONE: Judgement = { status: 'quarantined', format: 'unknown', width: 0, height: 0 };
 /** Versions that are held at a time. */
 const BATCH = 1_000;
 
@@ -92,7 +99,7 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
     target,
     images: [...hashes].map(([key, set]) => ({ key, sha256: [...set] })),
     versions: found,
-    running: plan && target.image === undefined ? await countRunning(images, plan) : 0,
+    running: plan && target.image === undefined ? await countRunning(images, plan, new Date()) : 0,
     before,
   };
 }
@@ -108,7 +115,8 @@ export async function carryOutPurge(
   progress: Progress,
 ): Promise<Purged> {
   const { images, backup, sqs } = cloud;
-  const { target, running } = plan;
+  const { target } = plan;
+  let running = 0;
   const record: PurgeRecord = {
     what: describeTarget(target),
     reason: plan.before?.reason ?? reason,
@@ -116,17 +124,19 @@ export async function carryOutPurge(
     images: mergeImages(plan.before?.images ?? [], plan.images),
   };
   await images.replaceJson(purgeKey(target), record);
-  if (target.image !== undefined) await sealJudgement(images, target);
+  if (target.image !== undefined) await replaceJudgement(images, imageKeyOf(target), GONE);
   else if (await readPlan(images, target.audit)) {
     // Every writer checks the tombstone of a deletion: nothing that still runs can bring anything back.
+    const queue = cellQueue(sqs, await cloud.queueUrl('cells'));
     const deps = {
       store: images,
-      queue: cellQueue(sqs, await cloud.queueUrl('cells')),
+      queue,
       readPlan: (audit: string) => readPlan(images, audit),
       presign: async () => '',
       now: () => new Date(),
     };
     await deleteAudit(deps, target.audit, 'operator');
+    if (plan.running > 0 && !(await becomesIdle(queue))) running = plan.running;
   }
   const row = progress.row('purged', plan.versions.bucket + plan.versions.backup);
   const done = { bucket: 0, backup: 0 };
@@ -142,7 +152,7 @@ export async function carryOutPurge(
       batch = [];
     };
     for await (const version of versionsUnder(store, target)) {
-      // Bindings tell dispatch what to cancel: they go when nothing runs any more.
+      // Bindings tell dispatch what to cancel: they go when it has had the time to.
       if (running > 0 && name === 'bucket' && !parseImageKey(version.key)) continue;
       if (batch.push(version) === BATCH) await destroy();
     }
@@ -201,23 +211,18 @@ async function addResultHash(
   if (image) hashes.set(key, (hashes.get(key) ?? new Set()).add(image.sha256));
 }
 
-/** The page must not offer what is gone: the judgement that it may be seen gives way to one that it may not. */
-async function sealJudgement(images: ObjectStore, target: PurgeTarget): Promise<void> {
-  const { audit, cell, index } = parseImageKey(imageKeyOf(target))!;
-  const sealed = judgementKey(audit, cell, index, {
-    status: 'quarantined',
-    format: 'unknown',
-    width: 0,
-    height: 0,
-  });
-  await images.create(sealed, '');
-  const open: string[] = [];
-  for await (const { key } of images.list(`${judgementsPrefix(audit)}${cellName(cell)}/`))
-    if (key !== sealed && parseJudgementKey(audit, key)?.index === index) open.push(key);
-  await images.delete(open);
+/** Whether dispatch gets through its queue: then it has canceled what the deletion asked it to. */
+async function becomesIdle(queue: CellQueue): Promise<boolean> {
+  for (const until = Date.now() + IDLE_WITHIN_MS; ; await setTimeout(1_000)) {
+    if (await queue.isIdle()) return true;
+    if (Date.now() > until) return false;
+  }
 }
 
-async function countRunning(images: ObjectStore, { id, cells }: Plan): Promise<number> {
+/** Predictions without a result. Long enough after a deletion none runs any more, whatever became of its messages. */
+async function countRunning(images: ObjectStore, { id, cells }: Plan, now: Date): Promise<number> {
+  const deleted = await images.head(deletedKey(id));
+  if (deleted && now.getTime() - deleted.modified.getTime() > PREDICTION_LIVES_MS) return 0;
   const progress = await readProgress(images, { audit: id, from: 0, to: cells - 1 });
   return [...progress.values()].filter(({ boundAt, ended }) => boundAt && !ended).length;
 }

@@ -1,10 +1,12 @@
 import { CopyObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
+import { judgeImage } from '../../lib/images/judge.ts';
 import type { ObjectStore } from '../../lib/storage/objects.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
-import { explainAwsError } from './faults.ts';
+import { explainAwsError, isConflict } from './faults.ts';
 import { hashObject } from './inspect.ts';
+import { replaceJudgement } from './judgement.ts';
 import { type Findings, type ImageFinding, isWell, type RecordFinding } from './verify.ts';
 import { versionsOf } from './versions.ts';
 
@@ -98,6 +100,7 @@ async function bringBack(
     };
   if (finding[where] === 'damaged') await to.delete([key]);
   await copy(source, to, key);
+  if (where === 'bucket') await judgeAnew(to, key);
   if ((await hashObject(to, key)) !== sha256) throw new Error('the copy is not what it was copied from');
   return {
     key,
@@ -105,6 +108,12 @@ async function bringBack(
     outcome: 'restored',
     detail: `from ${source.store.bucket}, version ${source.versionId}`,
   };
+}
+
+/** What was damaged may have been judged as it was; the judgement of what it is again is the only one that holds. */
+async function judgeAnew(images: ObjectStore, key: string): Promise<void> {
+  const found = await judgeImage(images, key);
+  if (found) await replaceJudgement(images, key, found);
 }
 
 /** The first version, newest first, whose bytes are the right ones. Only reading them tells. */
@@ -116,10 +125,13 @@ async function findSound(stores: ObjectStore[], key: string, sha256: string): Pr
   return undefined;
 }
 
-/** Inside S3, with metadata and tags. `If-None-Match` succeeds behind a delete marker, and the bucket demands it. */
+/**
+ * Inside S3, with metadata and tags. `If-None-Match` succeeds behind a delete marker, and the bucket demands it.
+ * Where the pipeline was quicker its copy stands; the caller looks at the bytes in any case.
+ */
 async function copy({ store, versionId }: Source, to: ObjectStore, key: string): Promise<void> {
   const path = `${store.bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
-  await to.client.send(
+  const copying = to.client.send(
     new CopyObjectCommand({
       Bucket: to.bucket,
       Key: key,
@@ -127,6 +139,9 @@ async function copy({ store, versionId }: Source, to: ObjectStore, key: string):
       IfNoneMatch: '*',
     }),
   );
+  await copying.catch((error: unknown) => {
+    if (!isConflict(error)) throw error;
+  });
 }
 
 /** No hash says what a record should be: only one that is missing is brought back, never one that differs. */
