@@ -1,0 +1,359 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { ApiClient, type Prediction } from '../../cli/api-client.ts';
+import { apiSettings, cloudSettings } from '../../cli/configuration.ts';
+import { canonicalDesign, type DesignBody, designKey, fromCsv, readDesign } from '../../cli/design.ts';
+import { entryOf, fileName } from '../../cli/download/entries.ts';
+import { galleryPage } from '../../cli/download/gallery.ts';
+import { metadataLines } from '../../cli/download/image-folder.ts';
+import { describeLetter } from '../../cli/operator/dead-letters.ts';
+import { retentionDays } from '../../cli/operator/inspect.ts';
+import { parsePurgeTarget } from '../../cli/operator/purged.ts';
+import { rotate } from '../../cli/operator/secrets.ts';
+import { type ImageFinding, isWell } from '../../cli/operator/verify.ts';
+import { oneLine, size } from '../../cli/output.ts';
+import { createProgress } from '../../cli/progress.ts';
+import { placeOf } from '../../cli/results.ts';
+import type { ObjectStore } from '../../lib/storage/objects.ts';
+
+/** What the command line decides by itself, without anybody to talk to. */
+
+const folder = mkdtempSync(path.join(tmpdir(), 'weaudit-cli-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const AUDIT = '7ychs9v1bzsamp1e0000000001';
+const HOME = { HOME: folder };
+
+describe('designs', () => {
+  test('a key follows from what is asked, not from how it is written down', () => {
+    const design: DesignBody = {
+      prompts: ['a', 'b'],
+      models: [{ model: 'x/y', input: { p: 1, q: 2 } }],
+      samples: 2,
+    };
+    const same = { samples: 2, models: [{ input: { q: 2, p: 1 }, model: 'x/y' }], prompts: ['a', 'b'] };
+    expect(designKey(canonicalDesign(same))).toBe(designKey(design));
+    expect(JSON.stringify(canonicalDesign(same))).toBe(JSON.stringify(canonicalDesign(design)));
+    expect(designKey({ ...design, prompts: ['b', 'a'] })).not.toBe(designKey(design));
+    expect(designKey(design, 'again')).not.toBe(designKey(design));
+  });
+
+  test('any JSON design keeps its meaning when it is put in order', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (design) => {
+        const meaning = JSON.parse(JSON.stringify(design));
+        expect(canonicalDesign(meaning)).toEqual(meaning);
+      }),
+    );
+  });
+
+  test('a CSV table gives prompts, or factors for a template; what would be ignored is refused', () => {
+    expect(fromCsv('\ufeffprompt,model\n"a, b",x/y\nc,x/z\na,\n', 'f.csv', false)).toEqual({
+      prompts: ['a, b', 'c', 'a'],
+      models: ['x/y', 'x/z'],
+    });
+    expect(fromCsv('size,animal\nsmall,cat\nlarge,cat\n', 'f.csv', true)).toEqual({
+      factors: { size: ['small', 'large'], animal: ['cat'] },
+    });
+    expect(() => fromCsv('prompt,colour\na,red\n', 'f.csv', false)).toThrow(/"colour".*ignored/);
+    expect(() => fromCsv('animal\ncat\n', 'f.csv', false)).toThrow(/--template/);
+    expect(() => fromCsv('prompt\n', 'f.csv', false)).toThrow(/no row/);
+    expect(() => fromCsv('prompt\n"a\n', 'f.csv', false)).toThrow(/no CSV table/);
+  });
+
+  test('arguments go before the file, and factors by argument join those of the file', async () => {
+    const file = path.join(folder, 'design.json');
+    writeFileSync(
+      file,
+      JSON.stringify({
+        template: '{a} {b}',
+        factors: { a: ['1'] },
+        models: ['x/y'],
+        samples: 3,
+        name: 'of the file',
+      }),
+    );
+    expect(await readDesign(file, { factor: { b: ['2'] }, samples: 1, model: ['x/z'] })).toEqual({
+      template: '{a} {b}',
+      factors: { a: ['1'], b: ['2'] },
+      models: ['x/z'],
+      samples: 1,
+      name: 'of the file',
+    });
+    expect(await readDesign(file, { prompt: ['just this'] })).toEqual({
+      prompts: ['just this'],
+      models: ['x/y'],
+      samples: 3,
+      name: 'of the file',
+    });
+    await expect(readDesign(undefined, { prompt: ['a'] })).rejects.toThrow(/--model/);
+  });
+});
+
+describe('configuration', () => {
+  test('without any, it is the pipeline of this machine; any other needs a token and TLS', () => {
+    expect(apiSettings({}, HOME)).toEqual({ url: 'http://localhost:3000', token: 'local' });
+    expect(apiSettings({ url: 'https://audits.example.org/' }, { ...HOME, WEAUDIT_TOKEN: 't' })).toEqual({
+      url: 'https://audits.example.org',
+      token: 't',
+    });
+    expect(() => apiSettings({ url: 'https://audits.example.org' }, HOME)).toThrow(/token/);
+    expect(() => apiSettings({ url: 'http://audits.example.org', token: 't' }, HOME)).toThrow(
+      /not encrypted/,
+    );
+    expect(() => apiSettings({ url: 'ftp://x' }, HOME)).toThrow(/no address/);
+  });
+
+  test('an operator always says which deployment is meant', () => {
+    expect(() => cloudSettings({}, HOME)).toThrow(/--stage/);
+    expect(() => cloudSettings({ stage: 'Prod!' }, HOME)).toThrow(/no stage/);
+    expect(cloudSettings({ stage: 'prod' }, { ...HOME, AWS_REGION: 'eu-west-1' })).toEqual({
+      local: false,
+      stage: 'prod',
+      region: 'eu-west-1',
+      endpoint: undefined,
+    });
+    expect(cloudSettings({ local: true }, { ...HOME, AWS_REGION: 'eu-west-1' })).toEqual({
+      local: true,
+      stage: 'local',
+      region: 'eu-central-1',
+      endpoint: 'http://127.0.0.1:4566',
+    });
+  });
+});
+
+describe('the API client', () => {
+  const answering = (answers: (Response | Error)[]) => {
+    const asked: string[] = [];
+    const fetcher = (async (url: string, { method }: RequestInit) => {
+      asked.push(`${method} ${url}`);
+      const answer = answers.shift() ?? new Response('{}');
+      if (answer instanceof Error) throw answer;
+      return answer;
+    }) as unknown as typeof fetch;
+    return { client: new ApiClient({ url: 'http://x', token: 't' }, fetcher), asked };
+  };
+
+  test('tries again what can pass, as often as it helps and no oftener', async () => {
+    const { client, asked } = answering([
+      new TypeError('fetch failed'),
+      new Response('', { status: 503, headers: { 'retry-after': '0' } }),
+      new Response('{"id":"a","predictions":1}', { status: 202 }),
+    ]);
+    expect(await client.createAudit({}, 'key')).toEqual({ id: 'a', predictions: 1 });
+    expect(asked).toHaveLength(3);
+  });
+
+  test("repeats the server's own words for a refusal, once", async () => {
+    const { client, asked } = answering([
+      new Response('{"detail":"Please change: \\"samples\\" must be at least 1."}', { status: 422 }),
+    ]);
+    await expect(client.createAudit({}, 'key')).rejects.toMatchObject({
+      status: 3,
+      message: expect.stringContaining('at least 1'),
+    });
+    expect(asked).toHaveLength(1);
+  });
+
+  test('says that an address is wrong where something else answers', async () => {
+    const { client } = answering([new Response('<html>')]);
+    await expect(client.status('a')).rejects.toMatchObject({
+      status: 4,
+      message: expect.stringContaining('address'),
+    });
+  });
+});
+
+describe('what is shown', () => {
+  test('texts from elsewhere cannot steer a terminal', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: none of these may be left
+        expect(oneLine(text, 40)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+        expect(Array.from(oneLine(text, 40)).length).toBeLessThanOrEqual(40);
+      }),
+      { numRuns: 50 },
+    );
+    expect(oneLine('\u001b[2Jgone\nnext')).toBe('\ufffd[2Jgone next');
+  });
+
+  test('sizes are in powers of a thousand', () => {
+    expect([0, 999, 1_000, 1_234_567].map(size)).toEqual(['0 bytes', '999 bytes', '1.0 kB', '1.2 MB']);
+  });
+
+  test('a pipe gets a line at every tenth, and nothing with --json', () => {
+    const stream = Object.assign(new PassThrough(), { isTTY: false }) as unknown as NodeJS.WriteStream;
+    const row = createProgress({ json: false, stream }).row('ended', 1_000);
+    for (let done = 0; done <= 1_000; done++) row.update(done);
+    const lines = String((stream as unknown as PassThrough).read())
+      .trim()
+      .split('\n');
+    expect(lines).toHaveLength(11);
+    expect(lines.at(-1)).toBe('ended: 1000/1000');
+    createProgress({ json: true, stream }).row('ended', 1).update(1);
+    expect((stream as unknown as PassThrough).read()).toBeNull();
+  });
+
+  test('where images are follows from the address of one, in either style', () => {
+    const key = `images/${AUDIT}/00000/0`;
+    const place = `s3://bucket/images/${AUDIT}/`;
+    expect(placeOf(`http://127.0.0.1:4566/bucket/${key}?X-Amz-Signature=1`, key)).toBe(place);
+    expect(placeOf(`https://bucket.s3.eu-central-1.amazonaws.com/${key}?X-Amz-Signature=1`, key)).toBe(place);
+  });
+});
+
+describe('downloads', () => {
+  const prediction = (more: Partial<Prediction>): Prediction => ({
+    ...{
+      n: 7,
+      prompt: '<script>alert(1)</script> & "x"',
+      model: 'x/y',
+      version: 'v',
+      sample: 0,
+      seed: 5,
+      seedSource: 'sent',
+    },
+    status: 'succeeded',
+    images: [
+      {
+        index: 0,
+        status: 'ok',
+        key: 'k',
+        url: 'http://x',
+        sha256: 'ab',
+        bytes: 1,
+        contentType: 'image/jpeg',
+        width: 2,
+        height: 3,
+      },
+    ],
+    ...more,
+  });
+
+  test('files are named by cell, output and what the bytes are', () => {
+    expect(fileName(17, 0, 'image/jpeg')).toBe('00017-0.jpg');
+    expect(fileName(17, 2, 'text/html')).toBe('00017-2.bin');
+  });
+
+  test('the page shows prompts as text, whatever they hold, and why an image is not there', () => {
+    const entries = [
+      prediction({}),
+      prediction({ n: 8, status: 'refused', error: 'flagged <b>', images: [] }),
+    ].map((one) => entryOf(one, 'images'));
+    const status = {
+      ...{
+        id: AUDIT,
+        name: '</title><script>',
+        createdAt: '2026-01-05T09:00:00Z',
+        createdBy: 'me',
+        retention: 'short',
+        predictions: 2,
+      },
+      ...{ state: 'finished' as const, manifest: true },
+      counts: { waiting: 0, running: 0, succeeded: 1, failed: 0, refused: 1, canceled: 0 },
+    };
+    const page = [...galleryPage(status, entries)].join('');
+    expect(page).not.toMatch(/<script|flagged <b>/);
+    expect(page).toContain('refused: flagged &lt;b&gt;');
+    expect(page.match(/<tr>/g)).toHaveLength(2);
+  });
+
+  test('metadata has a line an image, with every factor as a column', () => {
+    const entries = [
+      entryOf(prediction({ factors: { job: 'cook' } }), 'train'),
+      entryOf(prediction({ images: [{ index: 0, status: 'quarantined' }] }), 'train'),
+    ];
+    expect([...metadataLines(entries, ['job'])].map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({ file_name: '00007-0.jpg', factor_job: 'cook', width: 2, seed: 5 }),
+    ]);
+  });
+});
+
+describe('operators', () => {
+  test('what is purged is named by an audit, a key, or an address in S3, and by nothing else', () => {
+    const image = { audit: AUDIT, image: '00017/0' };
+    expect(parsePurgeTarget(AUDIT)).toEqual({ audit: AUDIT });
+    expect(parsePurgeTarget(`images/${AUDIT}/00017/0`)).toEqual(image);
+    expect(parsePurgeTarget(`s3://bucket/images/${AUDIT}/00017/0`)).toEqual(image);
+    for (const wrong of [
+      '',
+      'images/',
+      `images/${AUDIT}/`,
+      `images/${AUDIT}/17/0`,
+      `audits/${AUDIT}/audit.json`,
+      '../x',
+    ])
+      expect(parsePurgeTarget(wrong)).toBeUndefined();
+  });
+
+  test('purged and expired is no damage; a sealed image counts by its copy', () => {
+    const finding = (bucket: string, backup: string) =>
+      isWell({ key: 'k', sha256: 's', bytes: 1, bucket, backup } as ImageFinding);
+    const well = [
+      ['sound', 'sound'],
+      ['purged', 'purged'],
+      ['expired', 'sound'],
+      ['expired', 'expired'],
+      ['sealed', 'sound'],
+    ];
+    const ill = [
+      ['damaged', 'sound'],
+      ['sound', 'missing'],
+      ['missing', 'expired'],
+      ['sealed', 'missing'],
+      ['sound', 'damaged'],
+    ];
+    expect(well.map(([bucket, backup]) => finding(bucket!, backup!))).toEqual(well.map(() => true));
+    expect(ill.map(([bucket, backup]) => finding(bucket!, backup!))).toEqual(ill.map(() => false));
+  });
+
+  test('when something expires is what the bucket itself says; where it says nothing, nothing has expired', async () => {
+    const store = (answer: () => unknown) =>
+      ({ bucket: 'b', client: { send: async () => answer() } }) as unknown as ObjectStore;
+    const rule = (value: string, Days: number, Status = 'Enabled') => ({
+      Status,
+      Filter: { Tag: { Key: 'retention', Value: value } },
+      Expiration: { Days },
+    });
+    const Rules = [
+      { Status: 'Enabled', Expiration: { Days: 1 } },
+      rule('short', 2, 'Disabled'),
+      rule('short', 30),
+    ];
+    expect(
+      await retentionDays(
+        store(() => ({ Rules })),
+        'short',
+      ),
+    ).toBe(30);
+    expect(
+      await retentionDays(
+        store(() => ({ Rules })),
+        'keep',
+      ),
+    ).toBeUndefined();
+    const refusing = store(() => {
+      throw new Error('AccessDenied');
+    });
+    expect(await retentionDays(refusing, 'short')).toBeUndefined();
+  });
+
+  test('a dead letter that is not JSON is listed and never sent', () => {
+    const letter = describeLetter('tag', { MessageId: 'm', Body: '{', ReceiptHandle: 'r' });
+    expect(letter).toMatchObject({
+      about: 'no event of S3',
+      reason: 'no reason was given',
+      payload: undefined,
+    });
+  });
+
+  test('while a webhook secret is rotated, the one before stays, and no third', () => {
+    expect(rotate([], 'a')).toEqual(['a']);
+    expect(rotate(['a'], 'a')).toEqual(['a']);
+    expect(rotate(['b', 'a'], 'c')).toEqual(['c', 'b']);
+    expect(rotate(['b', 'a'], 'a')).toEqual(['a', 'b']);
+  });
+});
