@@ -1,6 +1,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { dropToken, token } from './api/token.ts';
+import { forgetRenditions } from './images/kept.ts';
 import { useSignal } from './live/use.ts';
 import { TokenForm } from './parts/token-form.tsx';
 
@@ -21,6 +22,11 @@ function useOnline(): boolean {
     };
   });
   return online;
+}
+
+function signOut(): void {
+  forgetRenditions();
+  dropToken();
 }
 
 /** What all pages have in common: the header, the question for a token, and a word when there is no network. */
@@ -50,7 +56,7 @@ export function App({ page: Page, name }: { page: ComponentType; name: string })
           ))}
         </nav>
         {held && (
-          <button type="button" class="quiet" onClick={dropToken}>
+          <button type="button" class="quiet" onClick={signOut}>
             Sign out
           </button>
         )}

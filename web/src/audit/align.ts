@@ -59,7 +59,7 @@ function pairPrompts(a: Plan['prompts'], b: Plan['prompts']): [number | undefine
 const factorKey = (factors: Record<string, string> | undefined): string =>
   factors ? JSON.stringify(Object.entries(factors).sort(([x], [y]) => (x < y ? -1 : 1))) : '';
 
-/** The cells of two audits beside each other: every pair of prompt and model that either has. */
+/** The cells of two audits beside each other: those that both have, then those that only one has. */
 export function alignAudits(a: Plan, b: Plan): AlignedRow[] {
   const models = pairModels(a.models, b.models);
   return pairPrompts(a.prompts, b.prompts)
@@ -83,7 +83,8 @@ export function alignAudits(a: Plan, b: Plan): AlignedRow[] {
         };
       }),
     )
-    .filter((row) => row.a || row.b);
+    .filter((row) => row.a || row.b)
+    .sort((x, y) => Number(!(x.a && x.b)) - Number(!(y.a && y.b)));
 }
 
 const both = (values: (string | undefined)[]): string =>

@@ -1,4 +1,4 @@
-import type { CellStatus, Prediction, PredictionImage } from '../api/types.ts';
+import type { CellStatus, Plan, Prediction, PredictionImage } from '../api/types.ts';
 
 /** One square of a wall: an image, or what there is in its place. */
 export type Tile =
@@ -69,4 +69,16 @@ export function explain(tile: Tile): string | undefined {
     case 'canceled':
       return `The prediction was canceled${tile.error ? `: ${tile.error}` : ''}.`;
   }
+}
+
+/** Inputs by which models are asked for several images at once. */
+const COUNTS = ['num_outputs', 'number_of_images', 'num_images', 'batch_size'];
+
+/** How many images a prediction of an audit is asked for at the most. */
+export function imagesEach({ input, models }: Plan): number {
+  const asked = models.flatMap((model) => {
+    const all = { ...input, ...model.input };
+    return COUNTS.map((name) => all[name]).filter((value) => typeof value === 'number');
+  });
+  return Math.max(1, ...asked);
 }

@@ -1,10 +1,12 @@
 import type { Cells } from '../live/cells.ts';
 import { Recent } from './cache.ts';
+import { keepRendition, keptRendition } from './kept.ts';
 import { resized } from './resizer.ts';
 
 /** Longest edge of a rendition in pixels: sharp in the largest tile of a screen with two pixels a point. */
 const EDGE = 400;
-const AT_ONCE = 6;
+/** Fewer than a browser opens to one server, so that an image that is opened need not wait for a wall. */
+const AT_ONCE = 4;
 /** Renditions are about 15 kB each, so these are some thousand. */
 const RENDITION_BYTES = 96 * 1024 * 1024;
 /** The images opened last, so that going back and forth between some is instant. */
@@ -33,7 +35,9 @@ class ImageStore {
   readonly #renditions = new Recent<Blob>(RENDITION_BYTES);
   readonly #originals = new Recent<Blob>(ORIGINAL_BYTES);
   readonly #fetching = new Map<string, Promise<Blob>>();
-  #jobs: Job[] = [];
+  /** What came into sight together, in its order; the last group goes first. */
+  readonly #groups: Job[][] = [];
+  #collecting = false;
   #running = 0;
 
   /** A small copy if it is at hand. */
@@ -47,8 +51,7 @@ class ImageStore {
     const kept = this.#renditions.get(key);
     if (kept) return Promise.resolve(kept);
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ key, cells, n, index, signal, resolve, reject });
-      this.#work();
+      this.#collect({ key, cells, n, index, signal, resolve, reject });
     });
   }
 
@@ -62,9 +65,26 @@ class ImageStore {
     return blob;
   }
 
+  #collect(job: Job): void {
+    if (this.#collecting) this.#groups.at(-1)!.push(job);
+    else {
+      this.#collecting = true;
+      this.#groups.push([job]);
+      queueMicrotask(() => {
+        this.#collecting = false;
+        this.#work();
+      });
+    }
+  }
+
+  #next(): Job | undefined {
+    while (this.#groups.at(-1)?.length === 0) this.#groups.pop();
+    return this.#groups.at(-1)?.shift();
+  }
+
   #work(): void {
     while (this.#running < AT_ONCE) {
-      const job = this.#jobs.pop();
+      const job = this.#next();
       if (!job) return;
       if (job.signal.aborted) continue;
       this.#running++;
@@ -78,13 +98,17 @@ class ImageStore {
   }
 
   async #render({ key, cells, n, index }: Job): Promise<Blob> {
-    const kept = this.#renditions.get(key);
-    if (kept) return kept;
+    const kept = this.#renditions.get(key) ?? (await keptRendition(key));
+    if (kept) {
+      this.#renditions.set(key, kept, kept.size);
+      return kept;
+    }
     const original = this.#originals.get(key) ?? (await this.#fetch(key, cells, n, index));
     const small = await resized(original, EDGE).catch(() => {
       throw new ImageProblem('This browser cannot show the image. Download it to look at it elsewhere.');
     });
     this.#renditions.set(key, small, small.size);
+    keepRendition(key, small);
     return small;
   }
 

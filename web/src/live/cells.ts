@@ -63,7 +63,8 @@ export class Cells {
   /** Says which cells are looked at; their blocks come first. */
   want(cells: Iterable<number>): void {
     this.#wanted = new Set([...cells].map((n) => Math.floor(n / BLOCK)));
-    for (const block of this.#wanted) if (!this.#blocks.has(block)) this.#next(block);
+    // The queue is worked from its end.
+    for (const block of [...this.#wanted].reverse()) if (!this.#blocks.has(block)) this.#next(block);
     this.#work();
   }
 
@@ -76,7 +77,7 @@ export class Cells {
       .filter((number) => !this.#wanted.has(number))
       .sort((x, y) => this.#blocks.get(x)!.readAt - this.#blocks.get(y)!.readAt)[0];
     if (other !== undefined) this.#next(other);
-    for (const block of seen) this.#next(block);
+    for (const block of seen.reverse()) this.#next(block);
     this.#work();
   }
 

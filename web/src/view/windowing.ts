@@ -43,3 +43,9 @@ export function wallLayout(
 /** How many squares of a cell lie in a row, so that a cell looks the same whatever it holds: 1, 4, 9 or 16. */
 export const squaresAcross = (tiles: number): number =>
   tiles <= 1 ? 1 : tiles <= 4 ? 2 : tiles <= 9 ? 3 : 4;
+
+/** Rows of squares that a cell has room for: none is left empty where all cells hold as much as this one. */
+export const squaresDown = (tiles: number): number => {
+  const across = squaresAcross(tiles);
+  return Math.min(across, Math.ceil(tiles / across));
+};

@@ -6,7 +6,7 @@ import { percentWithInterval, spokenProportion } from '../../audit/statistics.ts
 import { type Tile, tilesOf } from '../../audit/tiles.ts';
 import type { Cells } from '../../live/cells.ts';
 import { TileView } from '../../parts/tile.tsx';
-import { squaresAcross } from '../../view/windowing.ts';
+import { squaresAcross, squaresDown } from '../../view/windowing.ts';
 
 /** What a tile shows, in words: made from its prompt, so that nobody has to see it to know what it is. */
 export function labelOf({ plan }: Space, n: number): string {
@@ -22,6 +22,8 @@ export interface GridCellProps {
   space: Space;
   numbers: number[];
   oneByOne: boolean;
+  /** Tiles that cells of this grid are made for. */
+  most: number;
   /** Changes when predictions do, so that the cell is drawn again. */
   version: number;
   marked: string;
@@ -30,12 +32,12 @@ export interface GridCellProps {
 }
 
 /** A cell's samples as squares, and under them how they came out. */
-function Content({ cells, space, numbers, oneByOne, marked, onOpen, onWall }: GridCellProps) {
+function Content({ cells, space, numbers, oneByOne, most, marked, onOpen, onWall }: GridCellProps) {
   const [at, setAt] = useState(0);
   const all = numbers.flatMap((n) => tilesOf(n, cells.at(n)));
   const current = Math.min(at, all.length - 1);
-  const across = oneByOne ? 1 : squaresAcross(all.length);
-  const shown = oneByOne ? all.slice(current, current + 1) : all.slice(0, across ** 2);
+  const across = oneByOne ? 1 : squaresAcross(most);
+  const shown = oneByOne ? all.slice(current, current + 1) : all.slice(0, across * squaresDown(most));
   const step = (by: number) => setAt((current + by + all.length) % all.length);
   return (
     <>
@@ -105,9 +107,7 @@ function Foot({
           <span class="interval">{percentWithInterval(refused)}</span>
         </>
       ) : (
-        <span>
-          {ended} of {predictions} ended
-        </span>
+        <span>{numbers.some((n) => cells.at(n)) ? `${ended} of ${predictions} ended` : '…'}</span>
       )}
     </button>
   );
@@ -119,6 +119,7 @@ export const GridCell = memo(
     a.cells === b.cells &&
     a.version === b.version &&
     a.oneByOne === b.oneByOne &&
+    a.most === b.most &&
     a.marked === b.marked &&
     a.numbers.length === b.numbers.length &&
     a.numbers[0] === b.numbers[0] &&

@@ -1,10 +1,10 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { cellsAt, dimensionOf } from '../../audit/axes.ts';
-import type { Tile } from '../../audit/tiles.ts';
+import { imagesEach, type Tile } from '../../audit/tiles.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import type { TileSize } from '../../view/address.ts';
-import { type Window, windowOf } from '../../view/windowing.ts';
+import { squaresAcross, squaresDown, type Window, windowOf } from '../../view/windowing.ts';
 import { GridCell } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 
@@ -39,8 +39,11 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
 
   const width = WIDTHS[view.size];
   // A cell of one prediction needs no line about its share.
-  const foot = cellsAt(space, arrangement, 0, 0).length > 1 ? FOOT : 0;
-  const pitch = { x: width + GAP, y: width + foot + GAP };
+  const predictions = cellsAt(space, arrangement, 0, 0).length;
+  const foot = predictions > 1 ? FOOT : 0;
+  const tiles = view.oneByOne ? 1 : predictions * imagesEach(live.plan);
+  const height = Math.round((width / squaresAcross(tiles)) * squaresDown(tiles));
+  const pitch = { x: width + GAP, y: height + foot + GAP };
   const { windows, head, look } = useWindows(scroller, pitch, rows.values.length, columns.values.length);
 
   const visible = useMemo(() => {
@@ -131,7 +134,12 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
       aria-colcount={columns.values.length + 1}
       onScroll={look}
       onKeyDown={onKeyDown}
-      style={{ '--cell': `${width}px`, '--gap': `${GAP}px`, '--head': `${HEAD_HEIGHT}px` }}
+      style={{
+        '--cell': `${width}px`,
+        '--squares': `${height}px`,
+        '--gap': `${GAP}px`,
+        '--head': `${HEAD_HEIGHT}px`,
+      }}
     >
       <div
         class="canvas"
@@ -197,6 +205,7 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
                     space={space}
                     numbers={numbers}
                     oneByOne={view.oneByOne}
+                    most={tiles}
                     version={version}
                     marked={marked}
                     onOpen={open}

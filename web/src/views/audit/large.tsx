@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { cellsAt, isSimulated, placeOf, type Space, valueAt } from '../../audit/axes.ts';
+import { cellsAt, placeOf, type Space, valueAt } from '../../audit/axes.ts';
 import { factsOf } from '../../audit/facts.ts';
 import { explain, type Tile, tilesOf } from '../../audit/tiles.ts';
 import { ImageProblem, images } from '../../images/store.ts';
@@ -128,23 +128,22 @@ export function Large({ live, space, view, at, change }: Props) {
         </div>
         <div class="about">
           <div class="buttons">
-            <button
-              type="button"
-              class="quiet"
-              aria-label="Close"
-              onClick={() => change({ large: undefined })}
-            >
-              ✕
-            </button>
             {tile.kind === 'image' && (
               <button type="button" onClick={download}>
                 Download
               </button>
             )}
             <button type="button" aria-pressed={isMarked} onClick={mark}>
-              {isMarked ? 'Chosen for comparing' : 'Choose for comparing'}
+              {isMarked ? 'Chosen to compare' : 'Choose to compare'}
             </button>
-            <HideImages />
+            <button
+              type="button"
+              class="quiet close"
+              aria-label="Close"
+              onClick={() => change({ large: undefined })}
+            >
+              ✕
+            </button>
           </div>
           {problem && (
             <p class="error" role="alert">
@@ -153,6 +152,7 @@ export function Large({ live, space, view, at, change }: Props) {
           )}
           {prediction && <Facts facts={factsOf(plan, prediction, at.index)} />}
           <Others live={live} n={at.n} onCompare={compareWith} />
+          <HideImages />
         </div>
       </div>
     </Dialog>
@@ -181,7 +181,6 @@ function Others({
           m === place.model ? null : (
             <button key={model} type="button" class="chip" onClick={() => onCompare(numberOf(m))}>
               {model}
-              {isSimulated(model) && ' (simulated)'}
             </button>
           ),
         )}

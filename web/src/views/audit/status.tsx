@@ -21,13 +21,22 @@ const STATES: Record<AuditStatus['state'], string> = {
 };
 
 const WAITING: Record<string, string> = {
-  'rate limit': 'Replicate takes no more requests for the moment (its rate limit).',
-  credit: 'The Replicate account has no credit left. An operator has to add some.',
-  token: 'Replicate does not accept the pipeline’s token. An operator has to renew it.',
+  'rate limit':
+    'Replicate takes no more requests for the moment: its rate limit. The audit goes on by itself.',
+  credit:
+    'The Replicate account has no credit left. An operator has to add some; then the audit goes on by itself.',
+  token:
+    'Replicate does not accept the pipeline’s token. An operator has to renew it; then the audit goes on by itself.',
 };
 
-const whyItWaits = ({ why, detail, until }: Waiting): string =>
-  `${WAITING[why] ?? `It waits: ${why}.`} It tries again by itself at ${clock(until)}; nothing is lost. Replicate says: ${detail}`;
+function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
+  return (
+    <p class="banner" role="status">
+      {WAITING[why] ?? `The audit waits: ${why}.`} Next try at {clock(until)}; nothing is lost.{' '}
+      <span class="meta">Replicate’s words: {detail}</span>
+    </p>
+  );
+}
 
 /** How an audit stands, and what can be done with it as a whole. */
 export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => void }) {
@@ -86,11 +95,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
           </>
         )}
       </p>
-      {waiting && (
-        <p class="banner" role="status">
-          {whyItWaits(waiting)}
-        </p>
-      )}
+      {waiting && <WhyItWaits waiting={waiting} />}
     </header>
   );
 }
