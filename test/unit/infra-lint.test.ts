@@ -25,12 +25,6 @@ async function errorsIn(file: string): Promise<string[]> {
   test.each([
     ['with default parameters', 'dev', []],
     ['with all options on', 'prod', EVERYTHING],
-    [
-      'with a backup bucket elsewhere',
-      'prod',
-      ['backupBucket=weaudit-elsewhere-backup', 'backupRegion=eu-west-1'],
-    ],
-    ['of the local stage', 'local', []],
   ])(
     '%s',
     async (_, stage, parameters) => {
