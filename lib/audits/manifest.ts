@@ -1,12 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
 import { isStored, type Result } from '../cells/result.ts';
 import { manifestKey, resultKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
+import { contentOf, withTemporaryFile } from '../storage/temporary-file.ts';
 import { cellAt, type Plan } from './plan.ts';
 import { listJudgements, resultFacts } from './read.ts';
 
@@ -26,10 +23,10 @@ export async function writeManifest(
 ): Promise<Record<string, number>> {
   const counts: Record<string, number> = { succeeded: 0, failed: 0, refused: 0, canceled: 0, images: 0 };
   const { request: _request, ...audit } = plan;
-  await withFile(async (json) =>
-    withFile(async (csv) => {
-      await json.write(`{"audit":${JSON.stringify(audit)},"createdAt":"${now.toISOString()}","cells":[`);
-      await csv.write(csvLine(csvHeader(plan)));
+  await withTemporaryFile(async (json) =>
+    withTemporaryFile(async (csv) => {
+      await json.appendFile(`{"audit":${JSON.stringify(audit)},"createdAt":"${now.toISOString()}","cells":[`);
+      await csv.appendFile(csvLine(csvHeader(plan)));
       for (let from = 0; from < plan.cells; from += CHUNK) {
         const cells = await readCells(store, plan, from, Math.min(plan.cells, from + CHUNK) - 1);
         for (const cell of cells) {
@@ -37,15 +34,15 @@ export async function writeManifest(
           counts.images = (counts.images ?? 0) + cell.images.filter((image) => 'key' in image).length;
         }
         const text = cells.map((cell) => JSON.stringify(cell)).join(',\n');
-        await json.write(`${from === 0 ? '\n' : ',\n'}${text}`);
-        await csv.write(
+        await json.appendFile(`${from === 0 ? '\n' : ',\n'}${text}`);
+        await csv.appendFile(
           cells
             .flatMap((cell) => csvRows(plan, cell))
             .map(csvLine)
             .join(''),
         );
       }
-      await json.write('\n]}\n');
+      await json.appendFile('\n]}\n');
       const tags = { retention: plan.retention };
       const metadata = Object.fromEntries(
         Object.entries(counts).map(([name, count]) => [name, String(count)]),
@@ -151,17 +148,6 @@ function csvRows(plan: Plan, cell: ManifestCell): unknown[][] {
 /** A prompt that starts like a formula must not become one in a spreadsheet. */
 const csvLine = (row: unknown[]): string => stringify([row], { escape_formulas: true });
 
-async function withFile<T>(use: (file: FileHandle) => Promise<T>): Promise<T> {
-  const path = join(tmpdir(), `manifest-${randomUUID()}`);
-  const file = await open(path, 'wx+', 0o600);
-  try {
-    await unlink(path);
-    return await use(file);
-  } finally {
-    await file.close();
-  }
-}
-
 async function upload(
   store: ObjectStore,
   key: string,
@@ -169,6 +155,5 @@ async function upload(
   about: Parameters<ObjectStore['create']>[2],
 ) {
   const { size } = await file.stat();
-  const body = createReadStream('', { fd: file, start: 0, autoClose: false });
-  await store.createFromStream(key, body, size, about ?? {}, AbortSignal.timeout(120_000));
+  await store.createFromStream(key, contentOf(file), size, about ?? {}, AbortSignal.timeout(120_000));
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { Problem } from '../http/problem.ts';
+import { jsonOf } from '../json.ts';
 import { countCells, type Prompt } from './plan.ts';
 import { expandTemplate, TemplateError } from './template.ts';
 
@@ -7,6 +8,7 @@ import { expandTemplate, TemplateError } from './template.ts';
 export const LIMITS = {
   prompts: 1_000,
   promptLength: 2_000,
+  factors: 20,
   models: 20,
   samples: 1_000,
   cells: 10_000,
@@ -35,15 +37,6 @@ const model = v.pipe(
   v.regex(MODEL, 'must be owner/name, or owner/name:version with a version of 64 hexadecimal digits'),
 );
 
-/** Characters of a value as JSON; what is nested too deep to be written has no end. */
-function jsonLength(value: unknown): number {
-  try {
-    return JSON.stringify(value).length;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
-}
-
 /** Inputs that every cell gets from its place in the audit. */
 const PLANNED_INPUTS = ['prompt', 'seed'];
 const input = v.pipe(
@@ -53,7 +46,7 @@ const input = v.pipe(
     'must not hold prompt or seed: they come from prompts and seed',
   ),
   v.check(
-    (value) => jsonLength(value) <= LIMITS.inputLength,
+    (value) => (jsonOf(value)?.length ?? Number.POSITIVE_INFINITY) <= LIMITS.inputLength,
     `must have at most ${LIMITS.inputLength} characters as JSON`,
   ),
 );
@@ -70,9 +63,12 @@ export const AuditRequest = v.strictObject({
   ),
   template: v.optional(text(LIMITS.promptLength)),
   factors: v.optional(
-    v.record(
-      v.string(),
-      v.pipe(v.array(text(200)), v.maxLength(LIMITS.prompts, `must have at most ${LIMITS.prompts} values`)),
+    v.pipe(
+      v.record(
+        v.string(),
+        v.pipe(v.array(text(200)), v.maxLength(LIMITS.prompts, `must have at most ${LIMITS.prompts} values`)),
+      ),
+      v.maxEntries(LIMITS.factors, `must have at most ${LIMITS.factors} factors`),
     ),
   ),
   models: v.pipe(

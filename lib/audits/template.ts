@@ -35,6 +35,18 @@ function parse(template: string): Part[] {
   return parts;
 }
 
+/** The combination numbered n, as an odometer shows it: the last factor is its last wheel. */
+function combination(names: string[], factors: Record<string, string[]>, n: number): Record<string, string> {
+  const chosen: [string, string][] = [];
+  let left = n;
+  for (const name of names.toReversed()) {
+    const values = factors[name] ?? [];
+    chosen.push([name, values[left % values.length] ?? '']);
+    left = Math.floor(left / values.length);
+  }
+  return Object.fromEntries(chosen.reverse());
+}
+
 /**
  * Every combination of the factors' values in the template, the last factor varying fastest.
  * @param limit most prompts wanted; counted before anything is built
@@ -56,13 +68,11 @@ export function expandTemplate(template: string, factors: Record<string, string[
   if (count > limit)
     throw new TemplateError(`template and factors make ${count} prompts; at most ${limit} are allowed.`);
 
-  let combinations: Record<string, string>[] = [{}];
-  for (const name of names)
-    combinations = combinations.flatMap((chosen) =>
-      (factors[name] ?? []).map((value) => ({ ...chosen, [name]: value })),
-    );
-  return combinations.map((chosen) => ({
-    text: parts.map((part) => ('text' in part ? part.text : chosen[part.factor])).join(''),
-    factors: chosen,
-  }));
+  return Array.from({ length: count }, (_, n) => {
+    const chosen = combination(names, factors, n);
+    return {
+      text: parts.map((part) => ('text' in part ? part.text : chosen[part.factor])).join(''),
+      factors: chosen,
+    };
+  });
 }

@@ -114,8 +114,8 @@ async function storedBefore(
   }
   if (images.length > 0 && prediction.status === 'succeeded') {
     const there = new Set(images.map(({ index }) => index));
-    for (let index = 0; index < imagesAsked(inputOf(plan, cellAt(plan, n))); index++)
-      if (!there.has(index)) images.push({ index, error: EXPIRED });
+    const asked = Math.min(MAX_OUTPUTS, imagesAsked(inputOf(plan, cellAt(plan, n))));
+    for (let index = 0; index < asked; index++) if (!there.has(index)) images.push({ index, error: EXPIRED });
   }
   images.sort((one, other) => one.index - other.index);
   return { returned: images.length, images };

@@ -1,4 +1,5 @@
 import { type Cell, cellAt, type Input, inputOf, type Plan } from '../audits/plan.ts';
+import { jsonOf } from '../json.ts';
 import { errorOf, filteredInLogs, isRefusal, type Prediction, seedInLogs } from '../replicate/prediction.ts';
 import { failureKey, resultKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
@@ -55,7 +56,8 @@ export interface Result {
 export const EXPIRED = 'expired: Replicate had removed the output before it could be stored';
 
 const MAX_LOGS = 8_000;
-const MAX_INPUT = 20_000;
+/** Characters of a member of the prediction, as JSON, that are kept. */
+const MAX_MEMBER = 20_000;
 
 /** A log's beginning and end: seeds stand at the one, errors at the other. */
 const boundedLogs = (logs: string | null | undefined): string | null =>
@@ -65,8 +67,9 @@ const boundedLogs = (logs: string | null | undefined): string | null =>
       ? logs
       : `${logs.slice(0, MAX_LOGS / 2)}\n… ${logs.length - MAX_LOGS} characters left out …\n${logs.slice(-MAX_LOGS / 2)}`;
 
-const boundedInput = (input: Input | null | undefined): Input | null =>
-  !input || JSON.stringify(input).length > MAX_INPUT ? null : input;
+/** What is larger, or nested too deep, is left out. */
+const bounded = <T>(value: T | null | undefined): T | null =>
+  value && (jsonOf(value)?.length ?? Number.POSITIVE_INFINITY) <= MAX_MEMBER ? value : null;
 
 /** How many images one prediction of a model is asked for; models have several names for it. */
 export function imagesAsked(input: Input): number {
@@ -141,9 +144,9 @@ export function predictionResult(
       createdAt: prediction.created_at ?? null,
       startedAt: prediction.started_at ?? null,
       completedAt: prediction.completed_at ?? null,
-      input: boundedInput(prediction.input),
+      input: bounded(prediction.input),
       logs: boundedLogs(prediction.logs),
-      metrics: prediction.metrics ?? null,
+      metrics: bounded(prediction.metrics),
     },
     returned: outputs.returned,
     filtered,

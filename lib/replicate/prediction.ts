@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { Rejected } from '../errors.ts';
+import { jsonOf } from '../json.ts';
 
 const TERMINAL = ['succeeded', 'failed', 'canceled', 'aborted'] as const;
 export type TerminalStatus = (typeof TERMINAL)[number];
@@ -48,7 +49,9 @@ const REFUSAL =
 export function errorOf(prediction: Prediction): string | undefined {
   const { error } = prediction;
   if (error === null || error === undefined || error === '') return undefined;
-  return (typeof error === 'string' ? error : JSON.stringify(error)).slice(0, 2_000);
+  return (
+    typeof error === 'string' ? error : (jsonOf(error) ?? 'an error nested too deep to be shown')
+  ).slice(0, 2_000);
 }
 
 /** Whether a failed prediction was refused by a safety filter. */

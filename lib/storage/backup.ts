@@ -22,7 +22,7 @@ export async function backUp(
   const copied = await backup.createCopy(images, key);
   if (copied === 'gone') return 'gone';
   const copy = await backup.head(key);
-  if (!copy || copy.bytes !== source.bytes || copy.sha256 !== source.sha256)
+  if (!copy?.sha256 || copy.bytes !== source.bytes || copy.sha256 !== source.sha256)
     throw new BackupMismatch(
       `the backup of ${key} has ${copy?.bytes} bytes and SHA-256 ${copy?.sha256}, the original ${source.bytes} and ${source.sha256}`,
     );

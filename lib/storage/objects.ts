@@ -333,6 +333,8 @@ export class ObjectStore {
             Body: body,
             // Said explicitly, because the SDK takes an empty body for a stream of unknown length.
             ContentLength: Buffer.byteLength(body),
+            // The backup proves its copies by it.
+            ChecksumAlgorithm: 'SHA256',
             ...condition,
           }),
         ),

@@ -23,7 +23,7 @@ import {
 import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
 import { backUp } from '../../lib/storage/backup.ts';
 import { planKey } from '../../lib/storage/keys.ts';
-import { ObjectStore } from '../../lib/storage/objects.ts';
+import { ObjectStore, STREAMING } from '../../lib/storage/objects.ts';
 import { openS3, type S3Server } from '../../local/s3/server.ts';
 import { png } from '../images.ts';
 
@@ -225,6 +225,7 @@ export class FlowCloud {
     cloud.#outputServer = outputs.server;
     cloud.outputOrigin = outputs.origin;
     const config = {
+      ...STREAMING,
       region: REGION,
       endpoint: s3.origin,
       credentials: { accessKeyId: 'test', secretAccessKey: 'test' },

@@ -1,0 +1,8 @@
+/** A value as JSON, or undefined for one that is nested too deep to be written (JSON.parse reads any depth). */
+export function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
