@@ -1,3 +1,5 @@
+import '../lib/storage/stream-memory.ts';
+
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
