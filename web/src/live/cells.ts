@@ -31,7 +31,8 @@ export class Cells {
   readonly #loading = new Map<number, Promise<void>>();
   /** Blocks to load, next one last. */
   #queue: number[] = [];
-  #wanted = new Set<number>();
+  /** Blocks that are looked at, by who looks. */
+  readonly #looks = new Map<string, Set<number>>();
   #closed = false;
 
   constructor(plan: Plan, onProblem: (error: unknown) => void) {
@@ -60,21 +61,29 @@ export class Cells {
     return this.#blocks.get(Math.floor(n / BLOCK))?.predictions[n % BLOCK];
   }
 
-  /** Says which cells are looked at; their blocks come first. */
-  want(cells: Iterable<number>): void {
-    this.#wanted = new Set([...cells].map((n) => Math.floor(n / BLOCK)));
+  /**
+   * Says which cells a view looks at; their blocks come first.
+   * @returns a function that ends the look
+   */
+  want(view: string, cells: Iterable<number>): () => void {
+    const blocks = new Set([...cells].map((n) => Math.floor(n / BLOCK)));
+    this.#looks.set(view, blocks);
     // The queue is worked from its end.
-    for (const block of [...this.#wanted].reverse()) if (!this.#blocks.has(block)) this.#next(block);
+    for (const block of [...blocks].reverse()) if (!this.#blocks.has(block)) this.#next(block);
     this.#work();
+    return () => {
+      if (this.#looks.get(view) === blocks) this.#looks.delete(view);
+    };
   }
 
   /** Something has changed: looks again at what is looked at and still open, and at one open block besides. */
   refresh(): void {
     const open = [...this.#blocks].filter(([, block]) => block.open).map(([number]) => number);
-    const seen = open.filter((number) => this.#wanted.has(number));
+    const wanted = new Set([...this.#looks.values()].flatMap((blocks) => [...blocks]));
+    const seen = open.filter((number) => wanted.has(number));
     // The one that was read longest ago: in the end all come round.
     const other = open
-      .filter((number) => !this.#wanted.has(number))
+      .filter((number) => !wanted.has(number))
       .sort((x, y) => this.#blocks.get(x)!.readAt - this.#blocks.get(y)!.readAt)[0];
     if (other !== undefined) this.#next(other);
     for (const block of seen.reverse()) this.#next(block);

@@ -53,7 +53,14 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
         found.push({ row, column, numbers: cellsAt(space, arrangement, row, column) });
     return found;
   }, [space, arrangement, windows]);
-  useEffect(() => cells.want(visible.flatMap(({ numbers }) => numbers)), [cells, visible]);
+  useEffect(
+    () =>
+      cells.want(
+        'grid',
+        visible.flatMap(({ numbers }) => numbers),
+      ),
+    [cells, visible],
+  );
   useEffect(() => setActive({ row: 0, column: 0 }), [arrangement.rows, arrangement.columns]);
 
   const open = useCallback((tile: Tile) => change({ large: { n: tile.n, index: tile.index } }), [change]);

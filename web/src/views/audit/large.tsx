@@ -45,7 +45,7 @@ export function Large({ live, space, view, at, change }: Props) {
   const prediction = cells.at(at.n);
   const tile: Tile =
     tilesOf(at.n, prediction).find(({ index }) => index === at.index) ?? tilesOf(at.n, prediction)[0]!;
-  useEffect(() => cells.want([at.n, ...numbers]), [cells, at.n]);
+  useEffect(() => cells.want('large', [at.n, ...numbers]), [cells, at.n]);
   useEffect(() => {
     setZoom(WHOLE);
     setProblem(undefined);

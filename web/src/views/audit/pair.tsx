@@ -24,7 +24,14 @@ export function Pair({ live, view, change }: Props) {
   useChanges(live.cells);
   const [zoom, setZoom] = useState(WHOLE);
   const { pair } = view;
-  useEffect(() => live.cells.want(pair.map(({ n }) => n)), [live, pair]);
+  useEffect(
+    () =>
+      live.cells.want(
+        'pair',
+        pair.map(({ n }) => n),
+      ),
+    [live, pair],
+  );
   const close = () => change({ comparing: false });
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

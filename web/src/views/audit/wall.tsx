@@ -32,7 +32,7 @@ export function Wall({ live, space, view, place, change }: Props) {
     () => cellsAt(space, arrangement, place.row, place.column),
     [space, arrangement, place.row, place.column],
   );
-  useEffect(() => cells.want(numbers), [cells, numbers]);
+  useEffect(() => cells.want('wall', numbers), [cells, numbers]);
   const tiles = useMemo(() => numbers.flatMap((n) => tilesOf(n, cells.at(n))), [numbers, version]);
   const outcome = useMemo(() => outcomeOf(numbers.map((n) => cells.at(n))), [numbers, version]);
   const { layout, window, look } = useWallWindow(scroller, tiles.length);

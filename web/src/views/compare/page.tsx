@@ -97,8 +97,14 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
   }, [rows]);
   const shown = rows.slice(range.from, range.to);
   useEffect(() => {
-    a.cells.want(shown.flatMap((row) => numbersOf(a, row.a)));
-    b.cells.want(shown.flatMap((row) => numbersOf(b, row.b)));
+    a.cells.want(
+      'compare',
+      shown.flatMap((row) => numbersOf(a, row.a)),
+    );
+    b.cells.want(
+      'compare',
+      shown.flatMap((row) => numbersOf(b, row.b)),
+    );
   }, [a, b, range]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it

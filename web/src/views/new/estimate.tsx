@@ -30,14 +30,15 @@ export function EstimatePanel({ prices, prompts, models, samples }: Props) {
         <dd>
           {found && predictions > 0 ? (
             <>
-              {found.unpriced.length < models.length && `about ${money(found.cost, prices.currency)}`}
+              {found.unpriced.length < models.length &&
+                (found.cost > 0 ? `about ${money(found.cost, prices.currency)}` : 'nothing')}
               {found.unpriced.length > 0 && (
                 <span>
                   {found.unpriced.length < models.length && ' and '}what Replicate asks for{' '}
                   {found.unpriced.join(', ')}
                 </span>
               )}
-              <span class="hint"> Prices of {prices.asOf}.</span>
+              {found.cost > 0 && <span class="hint"> Prices of {prices.asOf}.</span>}
             </>
           ) : (
             '–'

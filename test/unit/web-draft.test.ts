@@ -1,0 +1,89 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { buildSite } from '../../build/web.ts';
+import { parseDesign } from '../../lib/audits/request.ts';
+import { EMPTY, isModelName, problemsOf, promptsOf, requestOf } from '../../web/src/views/new/draft.ts';
+import { EXAMPLES } from '../../web/src/views/new/examples.ts';
+
+describe('the form for a new audit', () => {
+  test('every example, with a model, is what the API accepts, and as many prompts as the form says', () => {
+    for (const { draft: example } of EXAMPLES) {
+      const draft = { ...EMPTY, models: ['simulated/portrait'], ...example };
+      expect(problemsOf(draft)).toEqual([]);
+      const design = parseDesign(JSON.stringify(requestOf(draft)));
+      expect(design.prompts.map(({ text }) => text)).toEqual(promptsOf(draft).prompts);
+    }
+  });
+
+  test('seed, inputs and name travel as the API wants them', () => {
+    const draft = {
+      ...EMPTY,
+      prompts: ' a doctor \n\n a nurse',
+      models: ['a/one'],
+      seed: '42',
+      input: '{"aspect_ratio":"1:1"}',
+      name: ' Jobs ',
+    };
+    expect(parseDesign(JSON.stringify(requestOf(draft)))).toMatchObject({
+      name: 'Jobs',
+      seed: 42,
+      input: { aspect_ratio: '1:1' },
+      prompts: [{ text: 'a doctor' }, { text: 'a nurse' }],
+    });
+  });
+
+  test('what is missing is told in sentences', () => {
+    expect(problemsOf(EMPTY)).toEqual(['Write at least one prompt.', 'Choose at least one model.']);
+    expect(
+      problemsOf({
+        ...EMPTY,
+        way: 'template',
+        template: 'a {job}',
+        models: ['a/one'],
+        samples: 0,
+        input: '[',
+      }),
+    ).toEqual([
+      'The template uses {job}, but factors has no values for "job".',
+      'Samples must be a whole number from 1 to 1,000.',
+      'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
+    ]);
+    const many = {
+      ...EMPTY,
+      prompts: 'a\nb\nc',
+      models: ['a/one', 'b/two', 'c/three', 'd/four'],
+      samples: 1000,
+    };
+    expect(problemsOf(many)[0]).toMatch(/12,000 predictions; an audit has at most 10,000/);
+  });
+
+  test('models are named as Replicate names them', () => {
+    expect(isModelName('black-forest-labs/flux-dev')).toBe(true);
+    expect(isModelName(`a/b:${'0'.repeat(64)}`)).toBe(true);
+    expect(isModelName('flux-dev')).toBe(false);
+    expect(isModelName('https://replicate.com/a/b')).toBe(false);
+  });
+});
+
+describe('the built site', () => {
+  test('is under 60 kB of compressed script, without inline scripts or styles, and /compare is a file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'weaudit-site-'));
+    try {
+      const { compressedScript } = await buildSite(folder);
+      expect(compressedScript).toBeLessThan(60_000);
+      for (const page of ['index.html', 'audit.html', 'audits.html', 'compare.html', 'compare']) {
+        const html = readFileSync(join(folder, page), 'utf8');
+        expect(html).not.toMatch(/<style|style=|\son[a-z]+=|<script(?![^>]*\ssrc=)/);
+        for (const [, address] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+          expect(address).toMatch(/^\//);
+          expect(existsSync(join(folder, address!))).toBe(true);
+        }
+      }
+      expect(JSON.parse(readFileSync(join(folder, 'prices.json'), 'utf8'))).toHaveProperty('models');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

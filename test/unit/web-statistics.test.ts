@@ -1,0 +1,149 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Prediction } from '../../web/src/api/types.ts';
+import { certainty, estimate, money, roughly, timeLeft } from '../../web/src/audit/estimate.ts';
+import { outcomeOf } from '../../web/src/audit/rates.ts';
+import { percentWithInterval, spokenProportion, wilson } from '../../web/src/audit/statistics.ts';
+
+describe('the interval of a share', () => {
+  // Values of R's prop.test(…, correct = FALSE), which is Wilson's interval.
+  test.each([
+    [0, 10, 0, 0.27753],
+    [5, 10, 0.23659, 0.76341],
+    [10, 10, 0.72247, 1],
+    [2, 100, 0.0055, 0.07],
+    [50, 100, 0.40383, 0.59617],
+  ])('%i of %i is what statistics packages say', (count, n, low, high) => {
+    const found = wilson(count, n);
+    expect(found.low).toBeCloseTo(low, 4);
+    expect(found.high).toBeCloseTo(high, 4);
+  });
+
+  test('it holds the share, stays within 0 and 1, and mirrors', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 10_000 }), fc.nat(10_000), (n, some) => {
+        const count = some % (n + 1);
+        const { share, low, high } = wilson(count, n);
+        const mirrored = wilson(n - count, n);
+        expect(low).toBeGreaterThanOrEqual(0);
+        expect(high).toBeLessThanOrEqual(1);
+        expect(low).toBeLessThanOrEqual(share);
+        expect(high).toBeGreaterThanOrEqual(share);
+        expect(mirrored.low).toBeCloseTo(1 - high, 10);
+      }),
+    );
+  });
+
+  test('it is written with n and bounds, for eyes and for ears', () => {
+    expect(percentWithInterval(wilson(2, 100))).toBe('2.0 % (0.6–7.0)');
+    expect(percentWithInterval(wilson(0, 10))).toBe('0 % (0–28)');
+    expect(spokenProportion(wilson(2, 100), 'refused')).toBe(
+      '2 of 100 refused, 2.0 %, 95 % interval 0.6 to 7.0 %',
+    );
+  });
+});
+
+describe('how a group came out', () => {
+  const prediction = (over: Partial<Prediction>): Prediction => ({
+    n: 0,
+    prompt: 'p',
+    model: 'a/one',
+    version: 'v',
+    sample: 0,
+    seed: 1,
+    seedSource: 'sent',
+    status: 'succeeded',
+    images: [],
+    ...over,
+  });
+
+  test('failures and open predictions do not dilute the share of refusals', () => {
+    const { refused, failed, ended, canceled } = outcomeOf([
+      prediction({}),
+      prediction({ status: 'refused' }),
+      prediction({ status: 'failed' }),
+      prediction({ status: 'failed' }),
+      prediction({ status: 'canceled' }),
+      prediction({ status: 'running' }),
+      undefined,
+    ]);
+    expect(refused).toMatchObject({ count: 1, n: 2 });
+    expect(failed).toMatchObject({ count: 2, n: 4 });
+    expect({ ended, canceled }).toEqual({ ended: 4, canceled: 1 });
+  });
+
+  test('images that a filter dropped count among those that came', () => {
+    const { filtered } = outcomeOf([
+      prediction({ asked: 4, returned: 3, filtered: 1 }),
+      prediction({ asked: 4, returned: 4, filtered: 0 }),
+    ]);
+    expect(filtered).toMatchObject({ count: 1, n: 8 });
+  });
+
+  test('nothing is said of a group that has no answer yet', () => {
+    expect(outcomeOf([prediction({ status: 'waiting' })])).toMatchObject({
+      refused: undefined,
+      failed: undefined,
+    });
+  });
+});
+
+describe('what an audit will come to', () => {
+  const prices = {
+    currency: 'USD',
+    asOf: 'today',
+    createsPerMinute: 600,
+    models: { 'a/one': { perPrediction: 0.003, seconds: 5 } },
+  };
+
+  test('predictions multiply, prices add up, and models without one are named', () => {
+    expect(estimate(prices, 10, ['a/one', `b/two:${'0'.repeat(64)}`], 30)).toEqual({
+      predictions: 600,
+      cost: 0.9,
+      unpriced: ['b/two'],
+      seconds: 70,
+    });
+    expect(estimate(prices, 0, ['a/one'], 30)).toMatchObject({ predictions: 0, seconds: 0 });
+  });
+
+  test('a version keeps the price of its model', () => {
+    expect(estimate(prices, 1, [`a/one:${'0'.repeat(64)}`], 100).unpriced).toEqual([]);
+  });
+
+  test('a hundred samples know a half to ten points and a never to four per cent', () => {
+    const { halfWidth, noneMeansBelow } = certainty(100);
+    expect(halfWidth).toBeCloseTo(0.096, 3);
+    expect(noneMeansBelow).toBeCloseTo(0.037, 3);
+  });
+
+  test('the time left follows the pace of late, and is not told without one', () => {
+    expect(timeLeft([{ at: 0, ended: 0 }], 10)).toBeUndefined();
+    expect(
+      timeLeft(
+        [
+          { at: 0, ended: 5 },
+          { at: 1000, ended: 5 },
+        ],
+        10,
+      ),
+    ).toBeUndefined();
+    const marks = [
+      { at: 0, ended: 0 },
+      { at: 3_600_000, ended: 10 },
+      { at: 3_660_000, ended: 70 },
+    ];
+    expect(timeLeft(marks, 120)).toBe(120);
+    expect(timeLeft(marks, 0)).toBeUndefined();
+  });
+
+  test('times and money are told as roughly as they are known', () => {
+    expect([10, 70, 400, 7200].map(roughly)).toEqual([
+      'less than a minute',
+      'about a minute',
+      'about 7 minutes',
+      'about 2 hours',
+    ]);
+    expect(money(0.003, 'USD')).toBe('$0.003');
+    expect(money(12.3, 'USD')).toBe('$12.30');
+  });
+});

@@ -1,0 +1,206 @@
+import { describe, expect, test } from '@jest/globals';
+import { alignAudits, inputDifferences } from '../../web/src/audit/align.ts';
+import { arrange, defaultArrangement, spaceOf } from '../../web/src/audit/axes.ts';
+import { explain, imagesEach, tilesOf } from '../../web/src/audit/tiles.ts';
+import { Recent } from '../../web/src/images/cache.ts';
+import { nextPoll } from '../../web/src/live/pace.ts';
+import { readView, type View, writeView } from '../../web/src/view/address.ts';
+import { squaresAcross, squaresDown, wallLayout, windowOf } from '../../web/src/view/windowing.ts';
+import { moveBy, WHOLE, zoomAt } from '../../web/src/view/zoom.ts';
+import { plan } from '../support/web-plans.ts';
+
+const space = spaceOf(plan());
+const START: View = {
+  arrangement: defaultArrangement(space),
+  size: 'm',
+  oneByOne: false,
+  wall: undefined,
+  large: undefined,
+  pair: [],
+  comparing: false,
+};
+
+describe('an address', () => {
+  test('holds everything that is chosen, and gives the same view to a colleague', () => {
+    const view: View = {
+      arrangement: arrange(space, 'model', 'f:job', { 'f:gender': 1, sample: 2 }),
+      size: 'l',
+      oneByOne: true,
+      wall: { row: 1, column: 0 },
+      large: { n: 7, index: 1 },
+      pair: [
+        { n: 3, index: 0 },
+        { n: 4, index: 2 },
+      ],
+      comparing: true,
+    };
+    expect(readView(new URLSearchParams(writeView(view, space).toString()), space)).toEqual(view);
+  });
+
+  test('is short where nothing is chosen', () => {
+    expect(writeView(START, space).toString()).toBe(`id=${space.plan.id}`);
+    expect(readView(new URLSearchParams(`id=${space.plan.id}`), space)).toEqual(START);
+  });
+
+  test('that names what the audit does not have shows what it starts with', () => {
+    const query =
+      'rows=f:age&columns=nonsense&pin.model=c/three&wall=9.9&image=99999.0&pair=x-1.0&compare=1&size=xxl';
+    expect(readView(new URLSearchParams(query), space)).toEqual({ ...START, pair: [{ n: 1, index: 0 }] });
+  });
+});
+
+describe('two audits side by side', () => {
+  const a = plan();
+  test('equal prompts and models meet, whatever their order; the rest stands alone, below', () => {
+    const b = plan({
+      prompts: [a.prompts[1]!, a.prompts[0]!, { text: 'a teacher' }],
+      models: [a.models[1]!],
+    });
+    const rows = alignAudits(a, b);
+    expect(rows[0]).toEqual({
+      prompt: 'a female doctor',
+      model: 'b/two',
+      a: { prompt: 0, model: 1 },
+      b: { prompt: 1, model: 0 },
+    });
+    expect(rows.filter((row) => row.a && row.b)).toHaveLength(2);
+    expect(rows.find(({ prompt }) => prompt === 'a teacher')).toMatchObject({ a: undefined });
+  });
+
+  test('reworded templates meet by their factors, other models by their place', () => {
+    const b = plan({
+      prompts: a.prompts.map(({ factors }) => ({ text: `portrait: ${factors!.job}`, factors: factors! })),
+      models: a.models.map((model) => ({ ...model, model: `${model.model}-new` })),
+    });
+    const rows = alignAudits(a, b);
+    expect(rows).toHaveLength(8);
+    expect(rows[0]).toMatchObject({
+      prompt: 'a female doctor ↔ portrait: doctor',
+      model: 'a/one ↔ a/one-new',
+    });
+  });
+
+  test('inputs, versions, seeds and samples that differ are told, and nothing else', () => {
+    const b = plan({
+      seed: 2,
+      input: { aspect_ratio: '1:1' },
+      models: [{ ...a.models[0]!, version: null, input: { steps: 4 } }, a.models[1]!],
+    });
+    expect(inputDifferences(a, b)).toEqual([
+      { what: 'seed', a: '1', b: '2' },
+      { what: 'input aspect_ratio', a: 'not set', b: '1:1' },
+      { what: 'version of a/one', a: 'f'.repeat(64), b: 'undisclosed' },
+      { what: 'a/one input steps', a: 'not set', b: '4' },
+    ]);
+    expect(inputDifferences(a, a)).toEqual([]);
+  });
+});
+
+describe('tiles', () => {
+  const facts = {
+    n: 4,
+    prompt: 'p',
+    model: 'm/m',
+    version: 'v',
+    sample: 0,
+    seed: 1,
+    seedSource: 'sent',
+  } as const;
+
+  test('an image that a filter dropped has a tile of its own', () => {
+    const tiles = tilesOf(4, {
+      ...facts,
+      status: 'succeeded',
+      filtered: 1,
+      images: [
+        { index: 0, status: 'ok', url: 'u' },
+        { index: 1, status: 'quarantined' },
+      ],
+    });
+    expect(tiles.map(({ kind }) => kind)).toEqual(['image', 'quarantined', 'filtered']);
+    expect(new Set(tiles.map(({ index }) => index)).size).toBe(3);
+  });
+
+  test('a refusal is a tile with the model’s words', () => {
+    const [tile] = tilesOf(4, { ...facts, status: 'refused', error: 'NSFW content', images: [] });
+    expect(tile!.kind).toBe('refused');
+    expect(explain(tile!)).toContain('NSFW content');
+  });
+
+  test('as many images are expected of a prediction as its inputs ask for', () => {
+    expect(imagesEach(plan())).toBe(1);
+    expect(imagesEach(plan({ input: { num_outputs: 4 } }))).toBe(4);
+  });
+});
+
+describe('what is drawn', () => {
+  test('of ten thousand rows only those in sight, and their neighbours', () => {
+    expect(windowOf(0, 600, 200, 10_000, 1)).toEqual({ from: 0, to: 4 });
+    expect(windowOf(500_000, 600, 200, 10_000, 1)).toEqual({ from: 2499, to: 2504 });
+    expect(windowOf(1_999_400, 600, 200, 10_000, 1)).toEqual({ from: 9996, to: 10_000 });
+    expect(windowOf(0, 600, 200, 0, 1)).toEqual({ from: 0, to: 0 });
+  });
+
+  test('a wall of a hundred is seen at once, as large as fits', () => {
+    const { columns, size } = wallLayout(1300, 600, 100, 62, 320);
+    expect(Math.ceil(100 / columns) * size).toBeLessThanOrEqual(600);
+    expect(Math.ceil(100 / (columns - 1)) * (1300 / (columns - 1))).toBeGreaterThan(600);
+    expect(wallLayout(340, 500, 100, 62, 320).size).toBeGreaterThanOrEqual(62);
+  });
+
+  test('a cell has room for what it holds', () => {
+    expect([1, 2, 5, 10, 16, 100].map((n) => [squaresAcross(n), squaresDown(n)])).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 2],
+      [4, 3],
+      [4, 4],
+      [4, 4],
+    ]);
+  });
+});
+
+describe('zoom', () => {
+  test('what is under the pointer stays there', () => {
+    const at = { x: 0.25, y: -0.1 };
+    const near = zoomAt(WHOLE, 4, at);
+    expect(near.scale).toBe(4);
+    // The point of the picture under the pointer, before and after.
+    expect((at.x - near.x) / near.scale).toBeCloseTo(at.x, 10);
+    expect((at.y - near.y) / near.scale).toBeCloseTo(at.y, 10);
+  });
+
+  test('a picture cannot be lost', () => {
+    expect(zoomAt(zoomAt(WHOLE, 4, { x: 0.5, y: 0.5 }), 0.01)).toEqual(WHOLE);
+    expect(moveBy(WHOLE, { x: 3, y: 3 })).toEqual(WHOLE);
+    expect(moveBy(zoomAt(WHOLE, 2), { x: 9, y: 0 }).x).toBe(0.5);
+    expect(zoomAt(WHOLE, 1e9).scale).toBe(16);
+  });
+});
+
+describe('polling', () => {
+  const pulse = { open: true, onlyManifest: false, hidden: false, quiet: 0, failures: 0 };
+  test('is quick while things happen, slower while they do not, seldom while nobody looks', () => {
+    expect(nextPoll(pulse)).toBe(2_000);
+    expect(nextPoll({ ...pulse, quiet: 3 })).toBeGreaterThan(5_000);
+    expect(nextPoll({ ...pulse, quiet: 1_000 })).toBe(20_000);
+    expect(nextPoll({ ...pulse, hidden: true })).toBe(60_000);
+    expect(nextPoll({ ...pulse, failures: 20 })).toBe(60_000);
+  });
+  test('ends with the audit', () => {
+    expect(nextPoll({ ...pulse, open: false })).toBeUndefined();
+  });
+});
+
+test('what was used last is kept, within a budget', () => {
+  const evicted: string[] = [];
+  const recent = new Recent<string>(10, (value) => evicted.push(value));
+  recent.set('a', 'A', 4);
+  recent.set('b', 'B', 4);
+  recent.get('a');
+  recent.set('c', 'C', 4);
+  expect(evicted).toEqual(['B']);
+  expect([recent.get('a'), recent.get('b'), recent.get('c')]).toEqual(['A', undefined, 'C']);
+  recent.set('d', 'D', 99);
+  expect(recent.get('d')).toBe('D');
+});
