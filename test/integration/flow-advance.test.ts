@@ -41,15 +41,15 @@ async function deliverWebhooks(in_: World): Promise<void> {
 }
 
 /** One result a cell, of the one prediction that is bound to it, with its one image; nothing was written twice. */
-async function expectAllSucceeded(in_: World): Promise<void> {
-  for (const cell of cells) {
+async function expectAllSucceeded(in_: World, count = CELLS): Promise<void> {
+  for (const cell of cells.slice(0, count)) {
     const result = (await readResult(cell, in_))!;
     const binding = (await readBinding(in_.truth.images, plan.id, cell)) as Binding & {
       predictionId: string;
     };
     expect(result).toMatchObject({ status: 'succeeded', prediction: { id: binding.predictionId } });
   }
-  expect(await in_.keys(`images/${plan.id}/`)).toHaveLength(CELLS);
+  expect(await in_.keys(`images/${plan.id}/`)).toHaveLength(count);
   expect((await in_.rewritten('')).filter((key) => !key.startsWith('leases/'))).toEqual([]);
 }
 
@@ -99,10 +99,10 @@ describe('a range is advanced', () => {
     },
   );
 
-  it.each(FAULTS)('and every overdue cell finished once when, at any call, %s', async (fault) => {
+  it.each(FAULTS)('and an overdue cell finished once when, at any call, %s', async (fault) => {
     await atEveryCall(cloud, fault, {
       prepare: async (world) => {
-        await world.accept(CELLS);
+        await world.accept(1);
         await advance(world);
         for (const { prediction } of world.replicate.asked.values())
           world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
@@ -113,7 +113,7 @@ describe('a range is advanced', () => {
         world.pass(3 * MINUTE);
         await advance(world);
       },
-      check: expectAllSucceeded,
+      check: (world) => expectAllSucceeded(world, 1),
     });
   });
 

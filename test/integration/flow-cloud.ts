@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -190,6 +191,9 @@ export class TestReplicate implements ReplicateClient {
 }
 
 export const WEBHOOK_URL = 'https://hooks.example';
+/** In memory where that can be: it is not the disk that is tried here. */
+const DATA = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /** The SDK warns of every stream that it cannot send again. */
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 const REGION = 'eu-central-1';
@@ -261,7 +265,7 @@ export class FlowCloud {
     await this.#closeWorld();
     this.serve.clear();
     this.#faults = new Faults();
-    this.#dir = await mkdtemp(join(tmpdir(), 'flow-'));
+    this.#dir = await mkdtemp(join(DATA, 'flow-'));
     this.#now = Date.now();
     this.#s3 = await openS3({
       dataDir: this.#dir,
