@@ -1,54 +1,8 @@
-import { Command, CommanderError } from 'commander';
-import { addCancel } from './commands/cancel.ts';
-import { addDelete } from './commands/delete.ts';
-import { addDownload } from './commands/download.ts';
-import { addList } from './commands/list.ts';
-import { addPurge } from './commands/purge.ts';
-import { addRedrive } from './commands/redrive.ts';
-import { addRestore } from './commands/restore.ts';
-import { addRun } from './commands/run.ts';
-import { addSetup } from './commands/setup.ts';
-import { addSmoke } from './commands/smoke.ts';
-import { addStatus } from './commands/status.ts';
-import { addVerify } from './commands/verify.ts';
-import { CommandError, EXIT, type ExitStatus } from './exit.ts';
+import { CommanderError } from 'commander';
+import { CommandError, EXIT } from './exit.ts';
 import { explainAwsError } from './operator/faults.ts';
 import { errorDocument } from './output.ts';
-
-const program = new Command('weaudit')
-  .description('Ask many image models the same things, and keep every answer.')
-  .helpCommand('help [command]', 'help for a command')
-  .showHelpAfterError('(weaudit help has more)')
-  .exitOverride()
-  .addHelpText(
-    'after',
-    `
-Configuration: flag, then environment (WEAUDIT_URL, WEAUDIT_TOKEN, WEAUDIT_STAGE, AWS_REGION), then file
-(--config, WEAUDIT_CONFIG, ~/.config/weaudit.json), then "npm start" on this machine.
-Exit status: 0 done, 1 fault, 2 wrong usage, 3 refused, 4 not reachable now, 5 done but not all well, 130 Ctrl-C.
-
-Example:
-  npx weaudit run events/audits/occupations.json`,
-  );
-
-// Commands inherit how errors are handled only when they are made after it was set.
-const end = (status: ExitStatus) => {
-  process.exitCode = status;
-};
-program.commandsGroup('For auditors:');
-addRun(program, end);
-addList(program);
-addStatus(program, end);
-addDownload(program, end);
-addCancel(program);
-addDelete(program);
-program.commandsGroup('For operators:');
-addSetup(program);
-addSmoke(program, end);
-addVerify(program, end);
-addRestore(program, end);
-addRedrive(program, end);
-addPurge(program, end);
+import { createProgram } from './program.ts';
 
 function report(error: unknown): void {
   // Commander has said what was wrong; help and version are no errors.
@@ -76,4 +30,7 @@ process.on('SIGINT', () => {
   setImmediate(() => process.exit(EXIT.interrupted));
 });
 
+const program = createProgram((status) => {
+  process.exitCode = status;
+});
 await program.parseAsync().catch(report);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that any Node can read it: it finds a Node that runs TypeScript and starts the program there.
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,13 +9,16 @@ import { fileURLToPath } from 'node:url';
 /** Node 24 runs the sources as they are; it comes with the project's own packages. */
 const NEEDED = 24;
 
-if (Number(process.versions.node.split('.')[0]) >= NEEDED) await import('./main.ts');
-else startUnderNeededNode();
+if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
+  // What was compiled once starts in half the time from then on.
+  module.enableCompileCache();
+  await import('./main.ts');
+} else startUnderNeededNode();
 
 function startUnderNeededNode() {
   let node;
   try {
-    const folder = dirname(createRequire(import.meta.url).resolve('node/package.json'));
+    const folder = dirname(module.createRequire(import.meta.url).resolve('node/package.json'));
     node = join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
   } catch {
     console.error(

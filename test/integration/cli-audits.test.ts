@@ -32,6 +32,9 @@ const withManifest = async (id: string): Promise<string> => {
   return id;
 };
 
+/** A model that keeps running until it is canceled. */
+const NEVER = { model: 'simulated/unreliable', input: { outcome: 'never-starts' } };
+
 describe('run', () => {
   test('in a pipe it prints plain lines, a table of results, where the images are, and ends with 0', async () => {
     const design = file('two.json', { prompts: ['a cat', 'a dog'], models: ['simulated/flash'], samples: 2 });
@@ -99,12 +102,9 @@ describe('run', () => {
     const design = file('fine.json', { prompts: ['x'], models: ['simulated/flash'], samples: 1 });
     const cases: [args: string[], env: Record<string, string>, status: number, words: RegExp][] = [
       [['run'], {}, 2, /nothing to ask/],
-      [['run', '/nowhere.json'], {}, 2, /cannot be read/],
       [['run', design, '--samples', 'many'], {}, 2, /whole number/],
-      [['run', design, '--url', 'http://audits.example.org'], {}, 2, /not encrypted/],
       [['run', design, '--model', 'nobody/nothing'], {}, 3, /nobody\/nothing/],
       [['run', design], { WEAUDIT_TOKEN: 'wrong' }, 3, /token is not known/],
-      [['run', design], { WEAUDIT_TOKEN: 'local-read' }, 3, /may only read/],
       [['status', '0'.repeat(26)], {}, 3, /no audit/],
       [['list'], { WEAUDIT_URL: 'http://127.0.0.1:1' }, 4, /cannot be reached/],
       [['verify', '0'.repeat(26)], {}, 2, /--stage/],
@@ -135,38 +135,6 @@ describe('configuration', () => {
     expect(
       (await weaudit.run(['list', '--token', 'local'], { env: { ...inFile, WEAUDIT_URL: api } })).status,
     ).toBe(0);
-    const typo = file('typo.json', { adress: 'x' });
-    expect(await weaudit.run(['list', '--config', typo])).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining('adress'),
-    });
-  });
-});
-
-describe('help', () => {
-  test('every command explains itself with an example that begins as it is called', async () => {
-    const { stdout } = await weaudit.run(['--help']);
-    const names = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name!);
-    expect(names.sort()).toEqual([
-      'cancel',
-      'delete',
-      'download',
-      'list',
-      'purge',
-      'redrive',
-      'restore',
-      'run',
-      'setup',
-      'smoke',
-      'status',
-      'verify',
-    ]);
-    const helps = await Promise.all(names.map((name) => weaudit.run([name, '--help'])));
-    for (const [i, { status, stdout: help }] of helps.entries()) {
-      expect(status).toBe(0);
-      expect(help).toMatch(new RegExp(`Example:\\n  npx weaudit ${names[i]} ?`));
-      expect(help).toContain('--json');
-    }
   });
 });
 
@@ -174,8 +142,8 @@ describe('list, status, cancel and delete', () => {
   test('an audit under way is watched, canceled, and deleted only when it is said to be meant', async () => {
     const design = file('slow.json', {
       prompts: ['snail'],
-      models: ['simulated/slow'],
-      samples: 40,
+      models: [NEVER],
+      samples: 4,
       name: 'Slow one',
     });
     const { document } = await weaudit.json(['run', design, '--no-wait']);
@@ -185,7 +153,7 @@ describe('list, status, cancel and delete', () => {
     expect(await weaudit.json(['cancel', document.id])).toMatchObject({ status: 0 });
     const watched = await weaudit.json(['status', document.id, '--watch']);
     expect(watched.document).toMatchObject({ state: 'canceled', counts: { waiting: 0, running: 0 } });
-    expect(watched.document.counts.canceled).toBeGreaterThan(0);
+    expect(watched.document.counts.canceled).toBe(4);
     expect(watched.status).toBe(5);
 
     const unsure = await weaudit.run(['delete', document.id]);
@@ -272,7 +240,7 @@ describe('download', () => {
   test('of an audit that still runs it takes what is there, and says with 5 that it is not all', async () => {
     const design = file('still.json', {
       prompts: ['snail'],
-      models: ['simulated/slow'],
+      models: [NEVER],
       samples: 2,
       name: 'Still running',
     });

@@ -21,6 +21,9 @@ jest.setTimeout(60_000);
 const IMAGES = 'weaudit-local-000000000000-images';
 const BACKUP = 'weaudit-local-000000000000-backup';
 
+/** A model that keeps running until it is canceled. */
+const NEVER = ['-m', 'simulated/unreliable', '--input', 'outcome=never-starts'];
+
 const cloud = withCloud({ predictionSeconds: 0.1 });
 const weaudit = commandLine(cloud);
 let s3: S3Client;
@@ -148,7 +151,7 @@ describe('verify and restore', () => {
   });
 
   test('an audit without a manifest, or without anything, is refused with the reason', async () => {
-    const { document } = await weaudit.json(['run', '-p', 'a snail', '-m', 'simulated/slow', '--no-wait']);
+    const { document } = await weaudit.json(['run', '-p', 'a snail', ...NEVER, '--no-wait']);
     expect(await weaudit.run(['verify', document.id, '--local'])).toMatchObject({
       status: 3,
       stderr: expect.stringContaining('no manifest yet'),
@@ -229,7 +232,7 @@ describe('purge', () => {
   });
 
   test('of an audit that still runs everything goes once its predictions are canceled', async () => {
-    const design = ['-p', 'a snail', '-m', 'simulated/slow', '-n', '5', '--key', 'purge'];
+    const design = ['-p', 'a snail', ...NEVER, '-n', '5', '--key', 'purge'];
     const { document } = await weaudit.json(['run', ...design, '--no-wait']);
     const id = document.id;
     await waitFor('it is asked', async () => (await exists(IMAGES, `audits/${id}/dispatched/`)).length > 0);

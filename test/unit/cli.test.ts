@@ -16,6 +16,7 @@ import { parsePurgeTarget } from '../../cli/operator/purged.ts';
 import { rotate } from '../../cli/operator/secrets.ts';
 import { type ImageFinding, isWell } from '../../cli/operator/verify.ts';
 import { oneLine, size } from '../../cli/output.ts';
+import { createProgram } from '../../cli/program.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { placeOf } from '../../cli/results.ts';
 import type { ObjectStore } from '../../lib/storage/objects.ts';
@@ -105,6 +106,10 @@ describe('configuration', () => {
       /not encrypted/,
     );
     expect(() => apiSettings({ url: 'ftp://x' }, HOME)).toThrow(/no address/);
+    const file = path.join(folder, 'typo.json');
+    writeFileSync(file, '{"adress":"x"}');
+    expect(() => apiSettings({ config: file }, HOME)).toThrow(/adress/);
+    expect(() => apiSettings({ config: '/nowhere.json' }, HOME)).toThrow(/cannot be read/);
   });
 
   test('an operator always says which deployment is meant', () => {
@@ -355,5 +360,31 @@ describe('operators', () => {
     expect(rotate(['a'], 'a')).toEqual(['a']);
     expect(rotate(['b', 'a'], 'c')).toEqual(['c', 'b']);
     expect(rotate(['b', 'a'], 'a')).toEqual(['a', 'b']);
+  });
+});
+
+describe('help', () => {
+  test('every command explains itself, with --json and an example that begins as it is called', () => {
+    const program = createProgram(() => {});
+    expect(program.commands.map((command) => command.name()).sort()).toEqual([
+      'cancel',
+      'delete',
+      'download',
+      'list',
+      'purge',
+      'redrive',
+      'restore',
+      'run',
+      'setup',
+      'smoke',
+      'status',
+      'verify',
+    ]);
+    for (const command of program.commands) {
+      let help = '';
+      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+      expect(help).toMatch(new RegExp(`Example:\\n  npx weaudit ${command.name()} ?`));
+      expect(help).toContain('--json');
+    }
   });
 });
