@@ -116,8 +116,8 @@ async function withResponse<T>(
     if (bytes > maxBytes) throw tooLarge(maxBytes);
     return await use({ head: await peek(response, Math.min(bytes, SNIFF_BYTES)), body: response, bytes });
   } catch (error) {
-    // It broke on its way to here, not on its way on from here.
-    if (response.errored)
+    // It broke on its way to here, not on its way on from here; nor is it what was cut because it was refused.
+    if (response.errored && !(error instanceof Unobtainable))
       throw new Unavailable(`${url.host} did not send all of it: ${response.errored.message}`, {
         cause: error,
       });
@@ -132,17 +132,13 @@ async function withResponse<T>(
 async function peek(stream: Readable, bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let seen = 0;
-  while (seen < bytes) {
-    const chunk: Buffer | null = stream.read();
-    if (chunk) {
-      chunks.push(chunk);
-      seen += chunk.length;
-    } else if (stream.readableEnded || stream.destroyed) {
-      throw new Unavailable('the output ended early');
-    } else {
-      await Promise.race([once(stream, 'readable'), once(stream, 'end')]);
-    }
+  // Not destroyed where the reading stops: the rest is for the next reader.
+  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    seen += chunk.length;
+    if (seen >= bytes) break;
   }
+  if (seen < bytes) throw new Unavailable('the output ended early');
   const head = Buffer.concat(chunks);
   stream.unshift(head);
   return head.subarray(0, bytes);

@@ -54,7 +54,7 @@ function retryAfterOf(response: Response, body: { retry_after?: unknown; detail?
 }
 
 async function refusalOf(response: Response): Promise<ReplicateRefusal> {
-  const text = (await response.text()).slice(0, 10_000);
+  const text = await response.text();
   let body: { title?: unknown; detail?: unknown; retry_after?: unknown } = {};
   try {
     body = JSON.parse(text) ?? {};

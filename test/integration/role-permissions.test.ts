@@ -232,11 +232,15 @@ async function useEverything(): Promise<void> {
   await local
     .s3()
     .send(new PutObjectTaggingCommand({ Bucket: BACKUP, Key: lonely, Tagging: { TagSet: [] } }));
-  await local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${silent}`, Body: '' }));
+  await local
+    .s3()
+    .send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${silent}`, Body: '', ContentLength: 0 }));
   await manifest(silent);
   // The records have no copy yet; the backup function makes one in the very moment that reconcile does.
   for (const end of ['audit.json', 'manifest.json', 'manifest.csv']) raced.add(`audits/${silent}/${end}`);
-  await local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${silent}`, Body: '' }));
+  await local
+    .s3()
+    .send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${silent}`, Body: '', ContentLength: 0 }));
   await waitFor(
     'it is over',
     async () => {

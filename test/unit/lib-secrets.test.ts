@@ -1,0 +1,100 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { S3Client } from '@aws-sdk/client-s3';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { type SecretReader, secretReader } from '../../lib/secrets.ts';
+
+const MINUTE = 60_000;
+let server: http.Server;
+let endpoint: string;
+let status: number;
+let body: unknown;
+let requests: { headers: http.IncomingHttpHeaders; body: string }[];
+let read: SecretReader;
+
+beforeAll(async () => {
+  server = http.createServer(async (request, response) => {
+    let sent = '';
+    for await (const chunk of request) sent += chunk;
+    requests.push({ headers: request.headers, body: sent });
+    response.writeHead(status).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
+beforeEach(() => {
+  jest.useFakeTimers({
+    doNotFake: ['nextTick', 'setImmediate', 'setTimeout', 'clearTimeout', 'queueMicrotask', 'performance'],
+  });
+  status = 200;
+  body = { Parameter: { Value: 'first' } };
+  requests = [];
+  const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
+  const client = new S3Client({ region: 'eu-central-1', credentials });
+  read = secretReader(client, endpoint, '/weaudit/test/token');
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+const pass = (ms: number) => jest.setSystemTime(Date.now() + ms);
+const rotate = () => {
+  body = { Parameter: { Value: 'second' } };
+};
+
+describe('a secret', () => {
+  test('is asked for by its name, decrypted, in a signed request', async () => {
+    expect(await read()).toBe('first');
+    expect(JSON.parse(requests[0]!.body)).toEqual({ Name: '/weaudit/test/token', WithDecryption: true });
+    expect(requests[0]?.headers['x-amz-target']).toBe('AmazonSSM.GetParameter');
+    expect(requests[0]?.headers.authorization).toMatch(
+      /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-central-1\/ssm\/aws4_request/,
+    );
+  });
+
+  test('is kept for five minutes, and a rotated one is used after that', async () => {
+    await read();
+    rotate();
+    pass(5 * MINUTE);
+    expect(await read()).toBe('first');
+    expect(requests).toHaveLength(1);
+    pass(1);
+    expect(await read()).toBe('second');
+  });
+
+  test('is read anew for who was refused, but not more often than every ten seconds', async () => {
+    await read();
+    rotate();
+    expect(await read({ refresh: true })).toBe('first');
+    pass(10_001);
+    expect(await read({ refresh: true })).toBe('second');
+    for (let i = 0; i < 100; i++) await read({ refresh: true });
+    expect(requests).toHaveLength(2);
+  });
+
+  test('is asked for once by many at once', async () => {
+    await Promise.all(Array.from({ length: 10 }, () => read()));
+    expect(requests).toHaveLength(1);
+  });
+
+  test('that could not be read is asked for again by the next', async () => {
+    status = 400;
+    body = { __type: 'com.amazonaws.ssm#ParameterNotFound', message: 'whsec_secret' };
+    const error = await read().catch((thrown: Error) => thrown);
+    expect(error).toMatchObject({
+      message: 'parameter /weaudit/test/token could not be read: 400 com.amazonaws.ssm#ParameterNotFound',
+    });
+    status = 200;
+    body = { Parameter: { Value: 'first' } };
+    expect(await read()).toBe('first');
+  });
+
+  test('that is empty is a fault that says what to do', async () => {
+    body = { Parameter: {} };
+    await expect(read()).rejects.toThrow('"npx weaudit setup" fills it');
+  });
+});
