@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { allowedUrl, isPublic } from '../../lib/images/origins.ts';
 
 const ORIGINS = ['https://replicate.delivery', 'https://*.replicate.delivery'];
@@ -31,6 +32,41 @@ test.each([
   `https://replicate.delivery/${'a'.repeat(100_000)}`,
 ])('%.60s is refused', (address) => {
   expect(() => allowedUrl(address, ORIGINS)).toThrow(expect.objectContaining({ name: 'RefusedAddress' }));
+});
+
+test('whatever is written around an allowed host, only https to that host on its own port is ever asked', () => {
+  const part = fc.constantFrom(
+    'https://',
+    'http://',
+    'replicate.delivery',
+    '@',
+    ':',
+    '443',
+    '8443',
+    '/',
+    '\\',
+    '.',
+    'evil.example',
+    '#',
+    '?',
+    '\t',
+    '%2e',
+    'x',
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 9 }), (parts) => {
+      let url: URL;
+      try {
+        url = allowedUrl(parts.join(''), ORIGINS);
+      } catch (error) {
+        expect(error).toMatchObject({ name: 'RefusedAddress' });
+        return;
+      }
+      expect(url.origin).toMatch(/^https:\/\/([a-z0-9.-]+\.)?replicate\.delivery$/);
+      expect(url.username + url.password).toBe('');
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 describe('an address that a name resolves to', () => {

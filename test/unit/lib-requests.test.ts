@@ -53,6 +53,36 @@ describe('a request for an audit', () => {
     expect(() => parseDesign(bomb)).toThrow(expect.objectContaining({ name: 'Problem' }));
   });
 
+  test('of any JSON is a design within the limits, or refused in words; it is never a fault', () => {
+    const anything = fc.oneof(fc.jsonValue(), fc.string(), fc.constantFrom('simulated/portrait', 1, [], {}));
+    const almost = fc.record(
+      {
+        prompts: fc.oneof(fc.array(fc.string({ unit: 'binary' })), anything),
+        template: anything,
+        factors: fc.oneof(fc.dictionary(fc.string(), fc.array(fc.string())), anything),
+        models: fc.oneof(fc.constant(['a/b']), fc.array(anything)),
+        samples: fc.oneof(fc.integer(), fc.double(), anything),
+        input: fc.oneof(fc.dictionary(fc.string(), anything), anything),
+        seed: anything,
+        name: anything,
+        retention: anything,
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.oneof(almost, anything), (body) => {
+        try {
+          const { prompts, models, samples } = parseDesign(JSON.stringify(body) ?? '');
+          expect(prompts.length * models.length * samples).toBeLessThanOrEqual(10_000);
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'Problem', message: expect.stringMatching(/\w/) });
+          expect([400, 413, 422]).toContain((error as { status: number }).status);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test('with right-to-left marks, accents and emoji is taken to the letter', () => {
     const text = 'une photo d’une médecin \u200f👩🏽‍⚕️ ärztin';
     expect(design({ prompts: [text] }).prompts).toEqual([{ text }]);

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
+import { parsePrediction } from '../../lib/replicate/prediction.ts';
 import { parseSecrets, verifyDelivery } from '../../lib/replicate/webhook.ts';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -85,6 +87,47 @@ describe('a delivery', () => {
       expect.objectContaining({ status: 400 }),
     );
   });
+});
+
+test('any headers and any body are refused as 401, and any signed JSON is a prediction or refused as 422', () => {
+  const text = fc.option(fc.string({ unit: 'binary' }), { nil: undefined });
+  const headers = fc.record({
+    'webhook-id': text,
+    'webhook-timestamp': fc.oneof(text, fc.integer().map(String)),
+    'webhook-signature': fc.oneof(
+      text,
+      fc.base64String().map((signature) => `v1,${signature}`),
+    ),
+  });
+  fc.assert(
+    fc.property(headers, fc.string({ unit: 'binary' }), (given, body) => {
+      expect(() => verifyDelivery({ headers: given, body }, [SECRET])).toThrow(
+        expect.objectContaining({ name: 'Rejected', status: 401 }),
+      );
+    }),
+  );
+  const member = fc.oneof(fc.jsonValue(), fc.constantFrom('succeeded', 'failed', 'p1', null));
+  const almost = fc.record(
+    {
+      id: member,
+      status: member,
+      output: member,
+      error: member,
+      logs: member,
+      webhook: member,
+      metrics: member,
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(fc.oneof(almost, fc.jsonValue()), (body) => {
+      try {
+        expect(parsePrediction(body)).toMatchObject({ id: expect.stringMatching(/^[\w-]+$/) });
+      } catch (error) {
+        expect(error).toMatchObject({ name: 'Rejected', status: 422 });
+      }
+    }),
+  );
 });
 
 test('the parameter may hold secrets separated by spaces, commas or lines', () => {
