@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { createProgress } from '../cli/progress.ts';
 import { STEP } from './design.ts';
-import { printLedger, sumOf, wrongsOf } from './print.ts';
+import { inWords, printLedger, sumOf, wrongsOf } from './print.ts';
 import { type ChaosResult, runChaos } from './run.ts';
 
 const SHOWN = 20;
@@ -43,8 +43,8 @@ function row({ ledger, faults, repairs, seconds }: ChaosResult, number: number):
     kinds,
     `${ledger.imagesInS3} / ${ledger.imagesInBackup}`,
     sumOf(ledger.named),
-    sumOf(ledger.paidTwice),
-    sumOf(ledger.dead),
+    inWords(ledger.paidTwice, ', '),
+    inWords(ledger.dead, ', '),
     repairs,
     Object.values(wrongs)
       .map((list) => list.length)

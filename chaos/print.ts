@@ -3,8 +3,8 @@ import type { FaultRecord } from './faults/record.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { ChaosResult } from './run.ts';
 
-const inWords = (counts: Map<string, number>): string =>
-  counts.size === 0 ? 'none' : [...counts].map(([name, n]) => `${n} ${name}`).join('\n');
+export const inWords = (counts: Map<string, number>, between = '\n'): string =>
+  counts.size === 0 ? 'none' : [...counts].map(([name, n]) => `${n} ${name}`).join(between);
 
 export const sumOf = (counts: Map<string, number>): number =>
   [...counts.values()].reduce((sum, n) => sum + n, 0);

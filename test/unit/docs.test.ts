@@ -21,6 +21,20 @@ test('docs/security.md names tests that exist, and one for everything that is me
   }
 });
 
+test('docs/reliability.md names a test that exists for every hostile input', async () => {
+  const text = await readFile('docs/reliability.md', 'utf8');
+  const rows = [...text.matchAll(/ \| `(.+)` in `([a-z-]+\.test\.ts)` \|$/gm)];
+  expect(rows.length).toBeGreaterThan(30);
+  const folders = ['test/unit', 'test/integration'];
+  const files = new Map<string, string>();
+  for (const folder of folders)
+    for (const file of await readdir(folder)) files.set(file, path.join(folder, file));
+  for (const [, title, file = ''] of rows) {
+    const tests = await readFile(files.get(file) ?? file, 'utf8');
+    expect([file, title, tests.includes(`'${title}'`)]).toEqual([file, title, true]);
+  }
+});
+
 test('docs/operations.md explains every parameter of the stack', async () => {
   const { params } = parse(await readFile('serverless.yml', 'utf8'), { logLevel: 'silent' }) as {
     params: { default: Record<string, unknown>; local: Record<string, unknown> };
