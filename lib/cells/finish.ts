@@ -1,9 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { cellAt, inputOf, type Plan } from '../audits/plan.ts';
 import { RetryLater } from '../errors.ts';
-import { Unavailable, Unobtainable, withOutput } from '../images/download.ts';
+import { withOutput } from '../images/download.ts';
 import { contentTypeOf, extensionOf, sniffFormat } from '../images/formats.ts';
 import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
+import { Unavailable, Unobtainable } from '../images/source.ts';
 import type { EndedPrediction } from '../replicate/prediction.ts';
 import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';

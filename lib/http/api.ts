@@ -1,37 +1,11 @@
-import { type AcceptDeps, acceptAudit } from '../audits/accept.ts';
-import { cancelAudit, deleteAudit, type EndDeps } from '../audits/end.ts';
+import { acceptAudit } from '../audits/accept.ts';
+import { cancelAudit, deleteAudit } from '../audits/end.ts';
 import { auditStatus, listAudits, listPredictions, requirePlan } from '../audits/read.ts';
 import { parseDesign } from '../audits/request.ts';
 import { manifestKey } from '../storage/keys.ts';
 import { openApi } from './openapi.ts';
-import { type HttpResponse, jsonResponse, Problem } from './problem.ts';
-import type { Caller, Scope } from './tokens.ts';
-
-export interface ApiDeps extends AcceptDeps, EndDeps {
-  /** Models that the page offers. */
-  models: string[];
-}
-
-export interface ApiRequest {
-  /** Who asks; undefined on routes that are open to all. */
-  caller: Caller | undefined;
-  /** Unique to this invocation. */
-  id: string;
-  audit: string;
-  query: Record<string, string | undefined>;
-  headers: Record<string, string | undefined>;
-  body: string;
-}
-
-export interface ApiRoute {
-  method: 'GET' | 'POST' | 'DELETE';
-  path: string;
-  /** What a token must allow; undefined: no token is needed. */
-  scope: Scope | undefined;
-  /** Query parameters it knows; any other is an error. */
-  query: string[];
-  handle: (deps: ApiDeps, request: ApiRequest) => Promise<HttpResponse>;
-}
+import { jsonResponse, Problem } from './problem.ts';
+import type { ApiRoute } from './route.ts';
 
 /** A plan never changes; a browser may keep it. */
 const IMMUTABLE = { 'cache-control': 'private, max-age=3600, immutable' };

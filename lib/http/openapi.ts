@@ -1,6 +1,6 @@
 import { toJsonSchema } from '@valibot/to-json-schema';
 import { AuditRequest } from '../audits/request.ts';
-import type { ApiRoute } from './api.ts';
+import type { ApiRoute } from './route.ts';
 
 const SUMMARIES: Record<string, string> = {
   'POST /api/audits':

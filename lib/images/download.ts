@@ -5,26 +5,8 @@ import { Readable } from 'node:stream';
 import { messageOf } from '../errors.ts';
 import { SNIFF_BYTES } from './formats.ts';
 import { allowedUrl, publicLookup, RefusedAddress } from './origins.ts';
+import { type Source, tooLarge, Unavailable, Unobtainable } from './source.ts';
 import { spool } from './spool.ts';
-
-/** It is not to be had, and trying again does not change that. The message stands in the cell's result. */
-export class Unobtainable extends Error {
-  override name = 'Unobtainable';
-}
-
-/** The server did not give it: gone for good if its hour is over, else worth another try. */
-export class Unavailable extends Error {
-  override name = 'Unavailable';
-}
-
-/** The bytes of one output, on their way. */
-export interface Source {
-  /** The first bytes, enough to tell the format; `body` gives them again. */
-  head: Buffer;
-  body: Readable;
-  /** Known before the body is read: S3 wants it. */
-  bytes: number;
-}
 
 export interface DownloadOptions {
   origins: string[];
@@ -79,8 +61,6 @@ function decodeDataUri(address: string, maxBytes: number): Source {
   return { head: body.subarray(0, SNIFF_BYTES), body: Readable.from([body]), bytes: body.length };
 }
 
-const tooLarge = (maxBytes: number) => new Unobtainable(`too large: more than ${maxBytes} bytes`);
-
 async function withResponse<T>(
   url: URL,
   { maxBytes, signal }: DownloadOptions,
@@ -111,7 +91,7 @@ async function withResponse<T>(
       throw new Unobtainable(
         `sent compressed (${headers['content-encoding']}), which nobody asked for`.slice(0, 200),
       );
-    if (headers['content-length'] === undefined) return await spool(response, maxBytes, tooLarge, use);
+    if (headers['content-length'] === undefined) return await spool(response, maxBytes, use);
     const bytes = Number(headers['content-length']);
     if (bytes > maxBytes) throw tooLarge(maxBytes);
     return await use({ head: await peek(response, Math.min(bytes, SNIFF_BYTES)), body: response, bytes });

@@ -1,17 +1,16 @@
 import type { Readable } from 'node:stream';
 import { contentOf, withTemporaryFile } from '../storage/temporary-file.ts';
-import type { Source } from './download.ts';
 import { SNIFF_BYTES } from './formats.ts';
+import { type Source, tooLarge } from './source.ts';
 
 /**
  * Writes a stream without a length to a temporary file, so that its length is known and memory is not needed
  * for it, and hands it on from there.
- * @param tooLarge makes the error for a stream of more than `maxBytes`
+ * @throws {Unobtainable} for a stream of more than `maxBytes`
  */
 export async function spool<T>(
   stream: Readable,
   maxBytes: number,
-  tooLarge: (maxBytes: number) => Error,
   use: (source: Source) => Promise<T>,
 ): Promise<T> {
   return withTemporaryFile(async (file) => {

@@ -3,55 +3,19 @@ import { pipeline } from 'node:stream/promises';
 import type { Answer } from './answer.ts';
 import { corsHeaders, preflight } from './cors.ts';
 import { S3Error } from './errors.ts';
-import type { EventBridgeS3Event } from './events.ts';
 import { DEFAULT_ACCOUNT, type Exchange } from './exchange.ts';
+import type { S3Options } from './options.ts';
 import { parseRequest, requestIds } from './request.ts';
 import { route } from './routes.ts';
 import { authenticate } from './signature.ts';
-import { type BucketSettings, Store } from './store.ts';
+
+import { Store } from './store.ts';
 import { Uploads } from './uploads.ts';
 import { errorDocument } from './xml.ts';
 
 export type { EventBridgeS3Event } from './events.ts';
+export type { AccessRequest, Principal, S3Options } from './options.ts';
 export type { BucketSettings } from './store.ts';
-
-export interface Principal {
-  arn: string;
-  accountId: string;
-  /** The request carried no credentials. */
-  anonymous: boolean;
-  admin: boolean;
-}
-
-export interface AccessRequest {
-  principal: Principal;
-  /** For instance `s3:GetObject`. */
-  action: string;
-  /** For instance `arn:aws:s3:::bucket/key`. */
-  resource: string;
-  /** Condition keys and their values, for instance `s3:ExistingObjectTag/status`. */
-  context: Record<string, string | string[]>;
-}
-
-export interface S3Options {
-  /** Holds everything; made when missing. */
-  dataDir: string;
-  region: string;
-  /** Owner of the buckets; `000000000000` unless given. */
-  accountId?: string;
-  buckets: readonly BucketSettings[];
-  /** Undefined: there is no such access key. */
-  credentials(accessKeyId: string): { secretAccessKey: string; principal: Principal } | undefined;
-  /** True: allowed. Asked before every operation, for each action it needs. */
-  authorize(request: AccessRequest): boolean;
-  /** Takes an event over durably; the client's answer waits for it. Rejecting has the event handed over again later. */
-  onEvent(event: EventBridgeS3Event): Promise<void>;
-  now?(): Date;
-  /** Pages of these origins may read objects; none unless given. */
-  corsOrigins?: readonly string[];
-  /** Told about errors that are this server's own fault; standard error unless given. */
-  onError?(error: unknown): void;
-}
 
 export interface S3Server {
   /** Answers one request. Never rejects. */

@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { accessDenied, S3Error } from './errors.ts';
+import type { Principal, S3Options } from './options.ts';
 import type { S3Request } from './request.ts';
-import type { Principal, S3Options } from './server.ts';
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 const MAX_SKEW_MS = 15 * 60 * 1000;
