@@ -199,25 +199,31 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
                   class="cell"
                   role="gridcell"
                   aria-colindex={column + 2}
-                  data-cell={`${row}.${column}`}
-                  tabIndex={row === active.row && column === active.column ? 0 : -1}
-                  aria-label={`${rows.values[row]}, ${columns.values[column]}`}
                   style={{ left: `calc(var(--side) + ${column * pitch.x}px)` }}
-                  onFocusCapture={() =>
-                    setActive((now) => (now.row === row && now.column === column ? now : { row, column }))
-                  }
                 >
-                  <GridCell
-                    cells={cells}
-                    space={space}
-                    numbers={numbers}
-                    oneByOne={view.oneByOne}
-                    most={tiles}
-                    version={version}
-                    marked={marked}
-                    onOpen={open}
-                    onWall={() => wall({ row, column })}
-                  />
+                  {/* A group within the cell, since a gridcell is named by all that is in it: too much to hear. */}
+                  <div
+                    class="focus"
+                    role="group"
+                    data-cell={`${row}.${column}`}
+                    tabIndex={row === active.row && column === active.column ? 0 : -1}
+                    aria-label={`${rows.values[row]}, ${columns.values[column]}`}
+                    onFocusCapture={() =>
+                      setActive((now) => (now.row === row && now.column === column ? now : { row, column }))
+                    }
+                  >
+                    <GridCell
+                      cells={cells}
+                      space={space}
+                      numbers={numbers}
+                      oneByOne={view.oneByOne}
+                      most={tiles}
+                      version={version}
+                      marked={marked}
+                      onOpen={open}
+                      onWall={() => wall({ row, column })}
+                    />
+                  </div>
                 </div>
               ))}
           </div>
