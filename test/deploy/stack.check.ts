@@ -4,19 +4,18 @@
  * of `npm test`, because an emulator is nothing that Node and npm bring along.
  */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { promisify } from 'node:util';
-import {
-  CloudFormationClient,
-  DescribeStacksCommand,
-  GetTemplateCommand,
-  ListStacksCommand,
-} from '@aws-sdk/client-cloudformation';
+import { DescribeStacksCommand, GetTemplateCommand } from '@aws-sdk/client-cloudformation';
 import { EventBridgeClient, ListRulesCommand, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
 import {
   GetFunctionConfigurationCommand,
   LambdaClient,
   ListEventSourceMappingsCommand,
+  UpdateFunctionCodeCommand,
 } from '@aws-sdk/client-lambda';
 import {
   DeleteBucketCommand,
@@ -40,37 +39,16 @@ import {
 } from '@aws-sdk/client-sqs';
 import { createResolver, type Template } from '../../local/stack/intrinsics.ts';
 import type { PackagedResource } from '../support/packaged.ts';
+import { cloudFormation, endpoint, missing, options, REGION } from './emulator.ts';
 
 const run = promisify(execFile);
-const REGION = 'eu-central-1';
+const ROOT = path.join(import.meta.dirname, '..', '..');
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('base64');
 const STACK = 'weaudit-local';
-const endpoint = new URL(process.env.AWS_ENDPOINT_URL ?? 'http://localhost:4566');
-if (!['localhost', '127.0.0.1', '[::1]'].includes(endpoint.hostname))
-  throw new Error(
-    `AWS_ENDPOINT_URL is ${endpoint.href}. This test deploys and deletes, so it takes an emulator on this machine only.`,
-  );
-
-const options = {
-  region: REGION,
-  endpoint: endpoint.href,
-  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-};
-const cloudFormation = new CloudFormationClient({ ...options, maxAttempts: 1 });
 const s3 = new S3Client({ ...options, forcePathStyle: true });
 const sqs = new SQSClient(options);
 const events = new EventBridgeClient(options);
 const lambda = new LambdaClient(options);
-
-/** Why nothing can be deployed there, or undefined. */
-const missing = await cloudFormation.send(new ListStacksCommand()).then(
-  () => undefined,
-  (error: Error) => error.message || error.name,
-);
-if (missing)
-  console.warn(
-    `SKIPPED, and so nothing is proved: no emulator with CloudFormation answers at ${endpoint.href} (${missing}).\n` +
-      'Start one, for instance "moto_server -p 4566" or LocalStack; "npm start" uses the same port and is none. docs/operations.md has more.',
-  );
 
 const isMoto = await fetch(new URL('/moto-api/', endpoint)).then(
   ({ ok }) => ok,
@@ -87,7 +65,9 @@ async function serverless(...args: string[]): Promise<void> {
       SLS_NOTIFICATIONS_MODE: 'off',
       // Moto takes the bucket of a template from its address, and an IP address for a bucket's name.
       AWS_ENDPOINT_URL: `http://localhost:${port}`,
-      EDGE_PORT: port,
+      // Where serverless-localstack looks whether "localhost" answers. Nothing listens there, as on a machine too busy to
+      // answer within its half second: a deployment has to work all the same.
+      EDGE_PORT: '9',
     },
     maxBuffer: 16 * 1024 * 1024,
   }).catch((error: { stdout?: string; stderr?: string }) => {
@@ -168,13 +148,15 @@ async function deleteBuckets(): Promise<void> {
     expect(Status).toBe(properties.VersioningConfiguration?.Status);
   });
 
-  test.each(buckets)('%s has the declared lifecycle rules, by tag, days and class', async (id) => {
+  test.each(buckets)('%s has the declared lifecycle rules, by prefix, tag, days and class', async (id) => {
     const { Bucket, properties } = bucket(id);
     const { Rules = [] } = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }));
     const found = Rules.map((rule) => ({
       id: rule.ID,
       status: rule.Status,
+      prefix: (rule.Filter?.And?.Prefix ?? rule.Filter?.Prefix) || undefined,
       tag: rule.Filter?.Tag?.Value ?? rule.Filter?.And?.Tags?.[0]?.Value,
+      markers: rule.Expiration?.ExpiredObjectDeleteMarker || undefined,
       days: rule.Expiration?.Days,
       classes: (rule.Transitions ?? []).map(({ StorageClass, Days }) => `${Days} ${StorageClass}`),
       old: rule.NoncurrentVersionExpiration?.NoncurrentDays,
@@ -184,7 +166,9 @@ async function deleteBuckets(): Promise<void> {
     const wanted = properties.LifecycleConfiguration.Rules.map((rule: PackagedResource['Properties']) => ({
       id: rule.Id,
       status: rule.Status,
+      prefix: rule.Prefix,
       tag: rule.TagFilters?.[0]?.Value,
+      markers: rule.ExpiredObjectDeleteMarker,
       days: number(rule.ExpirationInDays),
       classes: (rule.Transitions ?? []).map(
         (step: { StorageClass: string; TransitionInDays: number }) =>
@@ -278,12 +262,15 @@ async function deleteBuckets(): Promise<void> {
     expect(code.CacheControl).toBe('public, max-age=31536000, immutable');
   });
 
-  test('one function alone can be deployed anew', async () => {
-    await serverless('deploy', 'function', '--function', 'tag', '--force');
-    const { CodeSize } = await lambda.send(
-      new GetFunctionConfigurationCommand({ FunctionName: `${STACK}-tag` }),
-    );
-    expect(CodeSize).toBeGreaterThan(10_000);
+  test('one function alone can be deployed anew, whatever code it had', async () => {
+    const FunctionName = `${STACK}-tag`;
+    const code = async () =>
+      (await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).CodeSha256;
+    const archive = (name: string) => readFile(path.join(ROOT, '.build', `${name}.zip`));
+    await lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile: await archive('metrics') }));
+    expect(await code()).toBe(sha256(await archive('metrics')));
+    await serverless('deploy', 'function', '--function', 'tag');
+    expect(await code()).toBe(sha256(await archive('tag')));
   }, 60_000);
 
   test('a removal leaves the buckets that hold something, and nothing else', async () => {
