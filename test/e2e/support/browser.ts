@@ -2,16 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
-const PLACES = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-];
+const PLACES = process.env.CHROMIUM_PATH
+  ? [process.env.CHROMIUM_PATH]
+  : ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Where this machine has a Chromium; undefined if it has none. */
-export const chromiumPath = (): string | undefined =>
-  PLACES.find((place): place is string => place !== undefined && existsSync(place));
+/** Where this machine has a Chromium, or where CHROMIUM_PATH says; undefined if there is none. */
+export const chromiumPath = (): string | undefined => PLACES.find((place) => existsSync(place));
 
 /** A browser that talks to nobody but the page. */
 export const launch = (executablePath: string): Promise<Browser> =>
@@ -77,11 +73,15 @@ export async function openPage(
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe finds that is serious or critical, one line each. */
-export async function seriousProblems(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
+/**
+ * What axe finds that is serious or critical, one line each.
+ * @param rules only these; all of them unless told
+ */
+export async function seriousProblems(page: Page, rules?: string[]): Promise<string[]> {
+  if (!(await page.evaluate('"axe" in globalThis'))) await page.evaluate(AXE);
+  const options = { resultTypes: ['violations'], ...(rules ? { runOnly: rules } : {}) };
   return page.evaluate(
-    `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations
+    `axe.run(document, ${JSON.stringify(options)}).then(({ violations }) => violations
        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
        .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ target, failureSummary }) => target + ' ' + failureSummary).join(' | ')))`,
   );

@@ -109,7 +109,7 @@ export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
   for (const [i, j] of pairModels(a.models, b.models)) {
     const x = i === undefined ? undefined : a.models[i];
     const y = j === undefined ? undefined : b.models[j];
-    compare('model', x?.model, y?.model);
+    compare('model', x?.model ?? 'not asked', y?.model ?? 'not asked');
     if (!x || !y) continue;
     if (x.model === y.model)
       compare(`version of ${x.model}`, x.version ?? 'undisclosed', y.version ?? 'undisclosed');

@@ -15,6 +15,8 @@ export function Dialog({ label, class: name = '', onClose, children }: Props) {
     const element = dialog.current!;
     const before = document.activeElement;
     element.showModal();
+    // Where keys do something by themselves, the first button would take Enter for itself.
+    element.querySelector<HTMLElement>(':scope > [tabindex="-1"]')?.focus();
     return () => {
       element.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();

@@ -3,6 +3,7 @@ import { cellsAt, dimensionOf } from '../../audit/axes.ts';
 import { imagesEach, type Tile } from '../../audit/tiles.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
+import { Breakable } from '../../parts/breakable.tsx';
 import type { TileSize } from '../../view/address.ts';
 import { squaresAcross, squaresDown, type Window, windowOf } from '../../view/windowing.ts';
 import { GridCell } from './grid-cell.tsx';
@@ -235,7 +236,9 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
 
 /** Numbers alone say little: a sample's says that it is one. */
 const HeadText = ({ name, value }: { name: string; value: string }) => (
-  <span class="clamp">{name === 'sample' ? `sample ${value}` : value}</span>
+  <span class="clamp">
+    <Breakable text={name === 'sample' ? `sample ${value}` : value} />
+  </span>
 );
 
 function each<T>({ from, to }: Window, draw: (i: number) => T): T[] {

@@ -95,7 +95,7 @@ export function Large({ live, space, view, at, change }: Props) {
 
   return (
     <Dialog label={labelOf(space, at.n)} class="large" onClose={() => change({ large: undefined })}>
-      <div class="inside" onKeyDown={onKeyDown}>
+      <div class="inside" tabIndex={-1} onKeyDown={onKeyDown}>
         <div class="view" ref={stage}>
           {tile.kind === 'image' ? (
             <Stage

@@ -49,7 +49,7 @@ export function Pair({ live, view, change }: Props) {
   };
   return (
     <Dialog label="Two images compared" class="pairview" onClose={close}>
-      <div class="inside" onKeyDown={onKeyDown}>
+      <div class="inside" tabIndex={-1} onKeyDown={onKeyDown}>
         <div class="bar">
           <button type="button" class="quiet" aria-label="Close" onClick={close}>
             ✕
