@@ -1,6 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { ObjectStore } from '../../lib/storage/objects.ts';
+import { ObjectStore, STREAMING } from '../../lib/storage/objects.ts';
 import type { CloudSettings } from '../configuration.ts';
 
 /** How AWS clients reach a deployment. */
@@ -46,7 +46,7 @@ export async function openCloud(
   };
   const account = new URL(await queueUrl('cells')).pathname.split('/')[1];
   const s3 = (region: string) =>
-    new S3Client({ ...client, region, forcePathStyle: settings.endpoint !== undefined });
+    new S3Client({ ...client, ...STREAMING, region, forcePathStyle: settings.endpoint !== undefined });
   const { backupBucket = `${prefix}-${account}-backup`, backupRegion = settings.region } = elsewhere;
   return {
     ...settings,
