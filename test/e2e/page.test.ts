@@ -405,15 +405,17 @@ inBrowser('the page', () => {
     const tasks: { blocked: number; worked: number }[] = [];
     let tiles = 0;
     // A machine that runs other tests beside this one may stop the page for longer: one quiet flick is enough.
-    while (tasks.length < 3 && tasks.every(({ blocked }) => blocked >= MOST_MS)) {
+    while (tasks.length < 3 && tasks.every(({ blocked, worked }) => blocked >= MOST_MS && worked < MOST_MS)) {
       const before: number = await huge.page.evaluate('longTasks.length');
       const traced = await traceMainThreads(browser);
       // A flick through all of it, half a screen a frame.
       await huge.page.evaluate(`new Promise((done) => {
         const grid = document.querySelector('.grid');
         grid.scrollTop = 0;
+        const begun = performance.now();
         const step = () => {
-          grid.scrollTop += grid.clientHeight / 2;
+          // Whatever takes this long has shown what it is.
+          grid.scrollTop += performance.now() - begun < 8_000 ? grid.clientHeight / 2 : grid.scrollHeight;
           if (grid.scrollTop + grid.clientHeight >= grid.scrollHeight - 1) done();
           else requestAnimationFrame(step);
         };
