@@ -31,6 +31,8 @@ const deps = {
   presign: presigner(s3, store.bucket, now),
   models: listSetting(process.env, 'METRICS_MODELS'),
   now,
+  onUnsent: (audit: string, error: Error) =>
+    logger.error('an audit was accepted, and its messages are left to reconcile', { audit, error }),
 };
 
 async function answer(

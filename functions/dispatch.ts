@@ -75,7 +75,8 @@ async function advance(record: SQSRecord, context: Context): Promise<boolean> {
     if (rest) await queue.send([rest.range], rest.delaySeconds);
     for (const { cell, error } of faults.slice(0, 3))
       logger.error('a cell could not be advanced', { cell, error });
-    return faults.length === 0;
+    // What is left comes again with the rest, and is tried again with it.
+    return faults.length === 0 || rest !== undefined;
   } catch (error) {
     logger.error('a range could not be advanced', { error: error as Error });
     return false;

@@ -56,11 +56,13 @@ export function cellQueue(client: SQSClient, url: string): CellQueue {
 /** The range that a message's body holds, or undefined for anything else. */
 export function parseRange(body: string): Range | undefined {
   try {
-    const { audit, from, to } = JSON.parse(body) as Range;
+    const { audit, from, to, look } = JSON.parse(body) as Range;
     const isCell = (n: unknown) => Number.isInteger(n) && (n as number) >= 0 && (n as number) < 100_000;
     // One lease is for one block: a range of two would leave the second to two dispatchers at once.
     const isRange = isAuditId(audit) && isCell(from) && isCell(to) && from <= to;
-    return isRange && blockOf(from) === blockOf(to) ? { audit, from, to } : undefined;
+    return isRange && blockOf(from) === blockOf(to)
+      ? { audit, from, to, ...(look === true && { look }) }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -12,6 +12,8 @@ export type SecretReader = (options?: { refresh?: boolean }) => Promise<string>;
 const MAX_AGE_MS = 5 * 60_000;
 /** A caller who was refused may ask for a fresh secret, but no more often than this. */
 const MIN_AGE_MS = 10_000;
+/** A secret that cannot be read anew is used so long. */
+const MAX_STALE_MS = 60 * 60_000;
 const TIMEOUT_MS = 5_000;
 
 /**
@@ -23,18 +25,25 @@ const TIMEOUT_MS = 5_000;
  * @param name of the parameter, such as `/weaudit/dev/webhook-secrets`
  */
 export function secretReader(client: S3Client, endpoint: string | undefined, name: string): SecretReader {
-  let kept: { value: Promise<string>; readAt: number } | undefined;
-  return ({ refresh = false } = {}) => {
-    const age = kept ? Date.now() - kept.readAt : Number.POSITIVE_INFINITY;
-    if (!kept || age > (refresh ? MIN_AGE_MS : MAX_AGE_MS)) {
-      const reading = { value: readParameter(client, endpoint, name), readAt: Date.now() };
-      kept = reading;
-      // A failed read is not kept: the next caller tries again.
-      reading.value.catch(() => {
-        if (kept === reading) kept = undefined;
-      });
+  let kept: { value: string; readAt: number } | undefined;
+  let reading: Promise<string> | undefined;
+  const read = async () => {
+    try {
+      const value = await readParameter(client, endpoint, name);
+      kept = { value, readAt: Date.now() };
+      return value;
+    } catch (error) {
+      // The Parameter Store is down or busy: a secret that was right an hour ago is better than none.
+      if (kept && Date.now() - kept.readAt < MAX_STALE_MS) return kept.value;
+      throw error;
+    } finally {
+      reading = undefined;
     }
-    return kept.value;
+  };
+  return async ({ refresh = false } = {}) => {
+    if (kept && Date.now() - kept.readAt <= (refresh ? MIN_AGE_MS : MAX_AGE_MS)) return kept.value;
+    reading ??= read();
+    return reading;
   };
 }
 
@@ -68,9 +77,11 @@ async function readParameter(
   const response = await send(url, request.headers, request.body);
   const answer = await text(response);
   if (response.statusCode !== 200)
-    throw new Error(`parameter ${name} could not be read: ${response.statusCode} ${errorType(answer)}`);
+    throw new Error(
+      `parameter ${name} could not be read: ${response.statusCode} ${errorType(answer)}${hintFor(answer)}`,
+    );
   const value = (JSON.parse(answer) as { Parameter?: { Value?: string } }).Parameter?.Value;
-  if (!value) throw new Error(`parameter ${name} is empty: "npx weaudit setup" fills it`);
+  if (!value) throw new Error(`parameter ${name} is empty${HINTS.ParameterNotFound}`);
   return value;
 }
 
@@ -84,6 +95,13 @@ function send(url: URL, headers: Record<string, string>, body: string): Promise<
     sent.on('error', reject).end(body);
   });
 }
+
+const HINTS: Record<string, string> = {
+  ParameterNotFound: ': "npx weaudit setup" fills it',
+  AccessDeniedException: ': the role may not read it, or may not use the key it is encrypted with',
+};
+const hintFor = (answer: string): string =>
+  Object.entries(HINTS).find(([type]) => errorType(answer).endsWith(type))?.[1] ?? '';
 
 /** The error's name alone: whatever else an answer holds does not belong into a log. */
 const errorType = (answer: string): string => /"__type":"([\w.#]{1,100})"/.exec(answer)?.[1] ?? '';

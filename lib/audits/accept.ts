@@ -15,6 +15,8 @@ export interface AcceptDeps {
   queue: CellQueue;
   replicate: ReplicateClient;
   now: () => Date;
+  /** Told that the messages of an accepted audit could not be sent now. */
+  onUnsent: (audit: string, error: Error) => void;
 }
 
 /** Who asks for an audit, and in which request. */
@@ -50,7 +52,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
  * @throws {Problem} 422 for a model that Replicate does not know or a key used for another body
  */
 export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
-  const { store, queue, now } = deps;
+  const { store, now } = deps;
   const repeated = await findRepeated(store, origin);
   if (repeated?.plan) return accepted(repeated.plan);
   // Asked before anything is written: a refusal leaves no trace.
@@ -77,14 +79,23 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     predictions: String(plan.cells),
     'created-by': encodeURIComponent(plan.createdBy),
   };
-  await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
+  const isOurs = await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
   // Reconcile may have closed what the first of the requests left, between its look for a plan and this one.
   if (repeated) await store.create(openKey(id), '');
-  const standing = await readPlan(store, id);
+  const standing = isOurs ? plan : await readPlan(store, id);
   if (!standing) throw new Problem(410, `Audit ${id} was deleted while it was being accepted.`);
   // Of equal requests at once only the one that wrote the plan asks for cells: twice would be paid twice.
-  if (standing.request === origin.request) await queue.send(blocksOf(standing));
+  if (standing.request === origin.request) await sendAll(deps, standing);
   return accepted(standing);
+}
+
+/** The plan is durable, so that the audit runs whether its messages go out now or by reconcile. */
+async function sendAll({ queue, onUnsent }: AcceptDeps, plan: Plan): Promise<void> {
+  try {
+    await queue.send(blocksOf(plan));
+  } catch (error) {
+    onUnsent(plan.id, error as Error);
+  }
 }
 
 const accepted = (plan: Plan): Accepted => ({ id: plan.id, predictions: plan.cells });

@@ -1,7 +1,7 @@
 import { blocksOf } from '../cells/listing.ts';
 import { Problem } from '../http/problem.ts';
 import type { CellQueue } from '../queue.ts';
-import { cancelKey, deletedKey, isAuditId, openKey } from '../storage/keys.ts';
+import { cancelKey, deletedKey, isAuditId, manifestKey, openKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
 import { type ReadDeps, requirePlan } from './read.ts';
 
@@ -12,10 +12,13 @@ export interface EndDeps extends ReadDeps {
 /**
  * Cancels an audit: cells that were not asked are not, running predictions are canceled, what is stored stays.
  * The fact first, then the messages that act on it; reconcile sends them if this dies in between.
+ * @throws {Problem} 404 where there is no such audit, 409 where it has ended
  */
 export async function cancelAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
   const { store, queue, now } = deps;
   const plan = await requirePlan(deps, audit);
+  if (await store.exists(manifestKey(audit, 'json')))
+    throw new Problem(409, 'This audit has ended: there is nothing left to cancel. DELETE removes it.');
   await store.createJson(
     cancelKey(audit),
     { at: now().toISOString(), by: caller },
@@ -25,15 +28,20 @@ export async function cancelAudit(deps: EndDeps, audit: string, caller: string):
 }
 
 /**
- * Deletes an audit: writes the tombstone that every writer checks and lets reconcile do the work. `open/<a>`
- * comes first, because reconcile looks nowhere else; alone it does no harm.
+ * Deletes an audit: writes the tombstone that every writer checks and lets reconcile do the work. Reconcile looks
+ * at what is in `open/` alone, hence `open/<a>`: before the tombstone, because this may die behind it, and once
+ * more after it, because reconcile may just have closed an audit that it found finished.
  */
 export async function deleteAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
   const { store, queue, now } = deps;
-  if (await isDeleted(store, audit)) return;
+  if (await isDeleted(store, audit)) {
+    await store.create(openKey(audit), '');
+    return;
+  }
   const plan = await requirePlan(deps, audit);
   await store.create(openKey(audit), '');
   await store.createJson(deletedKey(audit), { at: now().toISOString(), by: caller });
+  await store.create(openKey(audit), '');
   await queue.send(blocksOf(plan));
 }
 

@@ -60,9 +60,10 @@ function parseLimit(limit: string | undefined, most: number, fallback: number): 
   return value;
 }
 
-const state = (stop: Stop | undefined, open: number) => {
-  if (stop === 'canceled') return open > 0 ? 'canceling' : 'canceled';
-  return open > 0 ? 'running' : 'finished';
+/** An audit whose last cells ended before the cancellation reached them is a finished one. */
+const state = (stop: Stop | undefined, open: number, canceled: number) => {
+  if (open > 0) return stop === 'canceled' ? 'canceling' : 'running';
+  return canceled > 0 ? 'canceled' : 'finished';
 };
 
 /** How an audit stands: `GET /api/audits/{a}`. */
@@ -85,7 +86,7 @@ export async function auditStatus(deps: ReadDeps, audit: string) {
       createdBy,
       retention,
       predictions: cells,
-      state: state(stop, open),
+      state: state(stop, open, counts.canceled),
       counts,
       manifest,
     },

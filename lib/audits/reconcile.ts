@@ -116,25 +116,33 @@ async function readWorked(images: ObjectStore, audit: string): Promise<Map<strin
   return worked;
 }
 
-/** The blocks of which something should have happened by now. */
+/**
+ * The blocks of which something should have happened by now. While a block's own message is in the queue, only
+ * its overdue cells are to be looked after: a second message that asks would be a second chain of messages.
+ */
 async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
   const { images, now, overdueMs, resendMs } = deps;
   const worked = await readWorked(images, plan.id);
   const stopped = (await readStop(images, plan.id)) !== undefined;
   const progress = await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 });
   const unfinished = [...progress.values()].filter(({ ended }) => !ended).length;
-  const blocks = blocksOf(plan).filter(({ from, to }) => {
+  const blocks = blocksOf(plan).flatMap((block): Range[] => {
+    const { from, to } = block;
     const lastSent = worked.get(resentKey(plan.id, from)) ?? new Date(plan.createdAt);
     const lastWorked = worked.get(leaseKey(plan.id, from)) ?? lastSent;
     const quiet = Math.min(age(lastSent, now()), age(lastWorked, now()));
-    if (quiet <= resendMs) return false;
-    for (let cell = from; cell <= to; cell++) {
-      const { boundAt, ended } = progress.get(cell)!;
-      if (ended) continue;
-      // A cell that waits is in the queue, unless the queue has nothing; one that was asked may have lost its webhook.
-      if (boundAt ? stopped || age(boundAt, now()) > overdueMs : idle || quiet > LOST_MS) return true;
-    }
-    return false;
+    if (quiet <= resendMs) return [];
+    const open = Array.from({ length: to - from + 1 }, (_, i) => progress.get(from + i)!).filter(
+      ({ ended }) => !ended,
+    );
+    const waiting = open.filter(({ boundAt }) => !boundAt);
+    // What waits for its first attempt is in the queue, unless the queue has nothing. A cell whose prediction was
+    // aborted is in no message: the one that asked for it was done.
+    const unsent = waiting.some(({ attempt }) => attempt === 2 || idle || quiet > LOST_MS);
+    if (unsent) return [block];
+    const overdue = open.some(({ boundAt }) => boundAt && (stopped || age(boundAt, now()) > overdueMs));
+    if (!overdue) return [];
+    return [waiting.length > 0 ? { ...block, look: true } : block];
   });
   return { unfinished, blocks };
 }
@@ -194,6 +202,8 @@ async function settle(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promis
   }
   await deletePrefix(images, leasesPrefix(plan.id));
   await close(deps, plan.id, done);
+  // Somebody who deletes it in this very moment found it open.
+  if (await images.exists(deletedKey(plan.id))) await images.create(openKey(plan.id), '');
 }
 
 /** The request may be repeated in this very moment, with the same idempotency key: its audit stays open. */
@@ -218,11 +228,13 @@ async function sweep(
   since: Date,
   done: Reconciled,
 ) {
-  const { images, now, settleMs } = deps;
+  const { images, now, resendMs, settleMs } = deps;
   const settled = age(since, now()) > settleMs;
+  // Whoever was asking Replicate when the tombstone came has recorded its predictions by then.
+  const early = age(since, now()) < resendMs;
   let deleted = await deletePrefix(images, imagesPrefix(audit));
   const running = plan && !settled ? await blocksRunning(images, plan) : [];
-  if (running.length === 0) {
+  if (running.length === 0 && !(plan && early)) {
     deleted += await deletePrefix(images, auditPrefix(audit));
     deleted += await deletePrefix(images, leasesPrefix(audit));
   } else {

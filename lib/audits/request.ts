@@ -138,12 +138,43 @@ export function parseDesign(body: string): Design {
   } catch (error) {
     throw new Problem(400, `The body is not JSON: ${(error as Error).message.slice(0, 200)}`);
   }
+  refuseOversized(json);
   const parsed = v.safeParse(AuditRequest, json);
   if (!parsed.success) {
     const errors = parsed.issues.slice(0, MAX_ISSUES).map(describe);
     throw new Problem(422, `Please change: ${errors.join('; ')}.`, { errors });
   }
   return toDesign(parsed.output);
+}
+
+/**
+ * Counts before anything is checked one by one: a body of some MB can hold a million wrong things, and the check
+ * remembers each.
+ * @throws {Problem} 422
+ */
+function refuseOversized(json: unknown): void {
+  if (typeof json !== 'object' || json === null) return;
+  const { prompts, models, factors, input } = json as Record<string, unknown>;
+  const refuse = (what: string) => {
+    throw new Problem(422, `Please change: ${what}.`);
+  };
+  const count = (name: string, list: unknown, most: number, of: string) => {
+    if (Array.isArray(list) && list.length > most) refuse(`"${name}" must have at most ${most} ${of}`);
+  };
+  const measure = (name: string, value: unknown) => {
+    if ((jsonOf(value)?.length ?? Number.POSITIVE_INFINITY) > LIMITS.inputLength)
+      refuse(`"${name}" must have at most ${LIMITS.inputLength} characters as JSON`);
+  };
+  count('prompts', prompts, LIMITS.prompts, 'prompts');
+  count('models', models, LIMITS.models, 'models');
+  if (Array.isArray(models))
+    for (const [i, model] of models.entries()) measure(`models[${i}]`, model ?? null);
+  measure('input', input ?? null);
+  if (typeof factors !== 'object' || factors === null) return;
+  const entries = Object.entries(factors);
+  if (entries.length > LIMITS.factors) refuse(`"factors" must have at most ${LIMITS.factors} factors`);
+  for (const [name, values] of entries)
+    count(`factors.${name.slice(0, 40)}`, values, LIMITS.prompts, 'values');
 }
 
 function toDesign(request: v.InferOutput<typeof AuditRequest>): Design {
@@ -176,10 +207,7 @@ function promptsOf({ prompts, template, factors }: v.InferOutput<typeof AuditReq
   if (template === undefined)
     throw new Problem(422, 'Give "prompts" (a list of texts), or a "template" with "factors".');
   try {
-    const expanded = expandTemplate(template, factors ?? {}, LIMITS.prompts);
-    if (expanded.some((prompt) => prompt.text.length > LIMITS.promptLength))
-      throw new TemplateError(`template makes prompts of more than ${LIMITS.promptLength} characters.`);
-    return expanded;
+    return expandTemplate(template, factors ?? {}, LIMITS);
   } catch (error) {
     if (error instanceof TemplateError) throw new Problem(422, `The ${error.message}`);
     throw error;

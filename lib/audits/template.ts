@@ -49,10 +49,14 @@ function combination(names: string[], factors: Record<string, string[]>, n: numb
 
 /**
  * Every combination of the factors' values in the template, the last factor varying fastest.
- * @param limit most prompts wanted; counted before anything is built
- * @throws {TemplateError} for a factor without values, values without a place, or too many combinations
+ * @param most prompts wanted, counted before anything is built, and characters of each
+ * @throws {TemplateError} for a factor without values, values without a place, or more than is wanted
  */
-export function expandTemplate(template: string, factors: Record<string, string[]>, limit: number): Prompt[] {
+export function expandTemplate(
+  template: string,
+  factors: Record<string, string[]>,
+  most: { prompts: number; promptLength: number },
+): Prompt[] {
   const parts = parse(template);
   const names = [...new Set(parts.flatMap((part) => ('factor' in part ? [part.factor] : [])))];
   for (const name of names)
@@ -65,14 +69,16 @@ export function expandTemplate(template: string, factors: Record<string, string[
       throw new TemplateError(`factors."${name}" has the same value twice.`);
   }
   const count = names.reduce((product, name) => product * (factors[name]?.length ?? 0), 1);
-  if (count > limit)
-    throw new TemplateError(`template and factors make ${count} prompts; at most ${limit} are allowed.`);
+  if (count > most.prompts)
+    throw new TemplateError(
+      `template and factors make ${count} prompts; at most ${most.prompts} are allowed.`,
+    );
 
   return Array.from({ length: count }, (_, n) => {
     const chosen = combination(names, factors, n);
-    return {
-      text: parts.map((part) => ('text' in part ? part.text : chosen[part.factor])).join(''),
-      factors: chosen,
-    };
+    const text = parts.map((part) => ('text' in part ? part.text : chosen[part.factor])).join('');
+    if (text.length > most.promptLength)
+      throw new TemplateError(`template makes prompts of more than ${most.promptLength} characters.`);
+    return { text, factors: chosen };
   });
 }

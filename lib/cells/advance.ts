@@ -2,10 +2,10 @@ import { cellAt, type Plan } from '../audits/plan.ts';
 import { readStop, type Stop } from '../audits/stop.ts';
 import { writeWaiting } from '../audits/waiting.ts';
 import { messageOf } from '../errors.ts';
-import { ReplicateRefusal } from '../replicate/client.ts';
+import { AnswerTooLarge, ReplicateRefusal } from '../replicate/client.ts';
 import { hasEnded, type Prediction } from '../replicate/prediction.ts';
-import { type AskDeps, askCell, endCell, MustWait, type WaitingReason } from './ask.ts';
-import { isClosed, readBinding } from './binding.ts';
+import { type AskDeps, askCell, endCell, MustWait, type WaitingReason, waitingOf } from './ask.ts';
+import { type BoundBinding, isClosed, readBinding } from './binding.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
 import { acquireLease } from './lease.ts';
 import { type CellProgress, type Range, readProgress } from './listing.ts';
@@ -39,14 +39,26 @@ export interface Advanced {
   faults: { cell: number; error: Error }[];
 }
 
-const PARALLEL_CELLS = 10;
+const PARALLEL_ASKS = 10;
+/** Each holds Replicate's answer and, where outputs have no length, their bytes on the function's small disk. */
+const PARALLEL_LOOKS = 2;
 /** So many faults in a row mean that the other side is down. */
 const MAX_FAULTS_IN_A_ROW = 5;
 /** How often a turn looks whether the audit was canceled or deleted meanwhile. */
 const STOP_CHECK_MS = 3_000;
 /** The longest delay that SQS knows. */
 const MAX_DELAY_SECONDS = 900;
+/** Longer waits for what Replicate said are cheaper in the queue than in a running function. */
 const MAX_WAIT_SECONDS = 15;
+/**
+ * A turn begins so long to wait for the rate, and for its first cell as long as it takes. At a low rate the turns
+ * of many blocks share the time: a block's overdue cells are looked after once a turn, and have an hour.
+ */
+const PACING_SECONDS = 30;
+/** What is open for so long ends: outputs live an hour, and Replicate itself cancels after half of one. */
+const GIVE_UP_MS = 24 * 3_600_000;
+/** Where it stays open whether Replicate accepts a cell, it is asked again for so long. */
+const GIVE_UP_ASKING_MS = 6 * 3_600_000;
 
 /**
  * Moves every cell of a range one step on: asks for those that were not asked, looks after those that are
@@ -69,7 +81,8 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
   try {
     return await new RangeTurn(deps, plan, within, turn).run();
   } finally {
-    await lease.release();
+    // It runs out by itself; what the turn has to say is not lost over it.
+    await lease.release().catch(() => {});
   }
 }
 
@@ -82,10 +95,12 @@ class RangeTurn {
   readonly #signal: AbortSignal;
   readonly #faults: Advanced['faults'] = [];
   #faultsInARow = 0;
-  #asked = 0;
   #waitedFor: WaitingReason | undefined;
-  /** The first of the cells that this turn leaves to the next. */
-  #restFrom: number | undefined;
+  /** Cells of the range are left to the next turn. */
+  #leaves = false;
+  /** When the first of this turn's cells began to wait for the rate, by the process's clock. */
+  #pacedSince: number | undefined;
+  readonly #askedCells: number[] = [];
   #stop: { value: Promise<Stop | undefined>; readAt: number } | undefined;
 
   constructor(deps: AdvanceDeps, plan: Plan, range: Range, turn: Turn) {
@@ -97,30 +112,34 @@ class RangeTurn {
   }
 
   async run(): Promise<Advanced> {
-    const progress = await readProgress(this.#deps.store, this.#range);
-    const cells = progress.entries();
-    const worker = async () => {
+    const open = [...(await readProgress(this.#deps.store, this.#range))].filter(([, { ended }]) => !ended);
+    const bound = open.filter(([, { boundAt }]) => boundAt).values();
+    const waiting = this.#range.look ? [].values() : open.filter(([, { boundAt }]) => !boundAt).values();
+    const worker = async (cells: Iterable<[number, CellProgress]>) => {
       for (const [cell, state] of cells) {
         if (this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
-        if (this.#restFrom !== undefined) return this.#leave(cell);
+        if (this.#leaves || this.#secondsLeft() <= 0) return this.#leave();
         await this.#advance(cell, state);
       }
     };
-    await Promise.all(Array.from({ length: PARALLEL_CELLS }, worker));
+    await Promise.all([
+      ...Array.from({ length: PARALLEL_LOOKS }, () => worker(bound)),
+      ...Array.from({ length: PARALLEL_ASKS }, () => worker(waiting)),
+    ]);
+    await this.#cancelAsked();
     const done = {
-      asked: this.#asked,
+      asked: this.#askedCells.length,
       ...(this.#waitedFor && { waitedFor: this.#waitedFor }),
       faults: this.#faults,
     };
-    if (this.#restFrom === undefined) return done;
+    if (!this.#leaves) return done;
     // As long as the rate, or what Replicate said, keeps the next turn from asking anything.
     const delaySeconds = Math.min(MAX_DELAY_SECONDS, Math.floor(this.#deps.pacer.waitMs / 1_000));
-    return { rest: { range: { ...this.#range, from: this.#restFrom }, delaySeconds }, ...done };
+    return { rest: { range: this.#range, delaySeconds }, ...done };
   }
 
-  async #advance(cell: number, { boundAt, attempt, ended }: CellProgress): Promise<void> {
-    if (ended) return;
-    try {
+  async #advance(cell: number, { boundAt, attempt }: CellProgress): Promise<void> {
+    await this.#try(cell, async () => {
       const stop = await this.#stopped();
       if (!boundAt) {
         if (stop === 'deleted') return;
@@ -130,6 +149,13 @@ class RangeTurn {
       } else if (stop || this.#deps.now().getTime() - boundAt.getTime() >= this.#deps.overdueMs) {
         await this.#look(cell, stop);
       }
+    });
+  }
+
+  /** A fault of one cell is noted and does not hold up the others. */
+  async #try(cell: number, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
       this.#faultsInARow = 0;
     } catch (error) {
       this.#faultsInARow++;
@@ -137,21 +163,28 @@ class RangeTurn {
     }
   }
 
+  /** Whoever ended the audit in the middle of this turn did not see what it has asked for since. */
+  async #cancelAsked(): Promise<void> {
+    if (this.#askedCells.length === 0) return;
+    const stop = await readStop(this.#deps.store, this.#plan.id);
+    if (stop) for (const cell of this.#askedCells) await this.#try(cell, () => this.#look(cell, stop));
+  }
+
   /** Asks as soon as the rate allows it, and again where Replicate wants to be asked later within this turn. */
   async #ask(cell: number, attempt: 1 | 2): Promise<void> {
     const { pacer } = this.#deps;
     for (;;) {
-      if (this.#restFrom !== undefined || this.#secondsLeft() * 1_000 < pacer.waitMs)
-        return this.#leave(cell);
+      if (this.#leaves || pacer.waitMs > this.#patienceMs()) return this.#leave();
+      this.#pacedSince ??= performance.now();
       await pacer.take();
-      if (await this.#stopped()) return this.#leave(cell);
+      if (await this.#stopped()) return this.#leave();
       try {
         await askCell(this.#deps, this.#plan, cellAt(this.#plan, cell), attempt);
-        this.#asked++;
+        this.#askedCells.push(cell);
         return;
       } catch (error) {
-        if (error instanceof MustWait) await this.#wait(cell, error);
-        else if (this.#turn.last)
+        if (error instanceof MustWait) await this.#wait(error);
+        else if (this.#turn.last && this.#isHopeless(error))
           return await this.#end(
             cell,
             attempt,
@@ -163,7 +196,20 @@ class RangeTurn {
     }
   }
 
-  async #wait(cell: number, { why, message, seconds: wanted }: MustWait): Promise<void> {
+  /** How long a cell may wait for the rate. */
+  #patienceMs(): number {
+    const left = this.#secondsLeft() * 1_000;
+    if (this.#pacedSince === undefined) return left;
+    return Math.min(left, this.#pacedSince + PACING_SECONDS * 1_000 - performance.now());
+  }
+
+  /** Replicate said no, or has not said yes for hours. Else a prediction may run, whose webhook will say so. */
+  #isHopeless(error: unknown): boolean {
+    if (error instanceof ReplicateRefusal && error.status < 500 && error.status !== 408) return true;
+    return this.#deps.now().getTime() - Date.parse(this.#plan.createdAt) > GIVE_UP_ASKING_MS;
+  }
+
+  async #wait({ why, message, seconds: wanted }: MustWait): Promise<void> {
     const { pacer, store, now } = this.#deps;
     // Whatever Replicate said is asked again after the longest delay that a message can have.
     const seconds = Math.min(wanted, MAX_DELAY_SECONDS);
@@ -176,13 +222,12 @@ class RangeTurn {
       at: now().toISOString(),
       until: until.toISOString(),
     });
-    // Longer waits are cheaper in the queue than in a running function.
-    if (seconds > Math.min(MAX_WAIT_SECONDS, this.#secondsLeft())) this.#leave(cell);
+    if (seconds > Math.min(MAX_WAIT_SECONDS, this.#secondsLeft())) this.#leave();
   }
 
   /** Asks Replicate how a bound cell stands, or cancels it, and finishes it where it has ended. */
   async #look(cell: number, stop: Stop | undefined): Promise<void> {
-    const { store, replicate, now } = this.#deps;
+    const { store, now } = this.#deps;
     const binding = await readBinding(store, this.#plan.id, cell);
     if (!binding) return;
     if (isClosed(binding))
@@ -191,28 +236,45 @@ class RangeTurn {
         this.#plan,
         closedResult(this.#plan, cell, binding.closed, binding.error, now()),
       );
-    let prediction: Prediction;
+    const prediction = await this.#standing(binding, stop);
+    if (prediction && hasEnded(prediction))
+      await finishCell(this.#deps, this.#plan, cell, prediction, this.#signal);
+  }
+
+  /** What Replicate says of a prediction, or what has to stand for it; undefined where it is to be asked later. */
+  async #standing(
+    { predictionId: id, askedAt }: BoundBinding,
+    stop: Stop | undefined,
+  ): Promise<Prediction | undefined> {
+    const { replicate, now } = this.#deps;
+    const isOld = now().getTime() - Date.parse(askedAt) > GIVE_UP_MS;
+    const failed = (error: string): Prediction => ({ id, status: 'failed', error });
     try {
-      prediction = await (stop
-        ? replicate.cancel(binding.predictionId)
-        : replicate.get(binding.predictionId));
+      const prediction = await (stop ? replicate.cancel(id) : replicate.get(id));
+      return isOld && !hasEnded(prediction)
+        ? failed(`Replicate still said "${prediction.status}" a day after it was asked`)
+        : prediction;
     } catch (error) {
-      if (!(error instanceof ReplicateRefusal) || error.status !== 404) throw error;
-      prediction = {
-        id: binding.predictionId,
-        status: 'failed',
-        error: 'Replicate no longer knows this prediction',
-      };
+      const wait = waitingOf(error);
+      if (wait) {
+        await this.#wait(wait);
+        this.#leave();
+        return undefined;
+      }
+      if (error instanceof ReplicateRefusal && error.status === 404)
+        return failed('Replicate no longer knows this prediction');
+      if (error instanceof AnswerTooLarge) return failed(`too large: ${error.message}`);
+      if (isOld) return failed(`Replicate could not be asked about it for a day: ${messageOf(error)}`);
+      throw error;
     }
-    if (hasEnded(prediction)) await finishCell(this.#deps, this.#plan, cell, prediction, this.#signal);
   }
 
   async #end(cell: number, attempt: 1 | 2, status: 'failed' | 'canceled', error: string): Promise<void> {
     await endCell(this.#deps.store, this.#plan, cell, attempt, status, error, this.#deps.now());
   }
 
-  #leave(cell: number): void {
-    this.#restFrom = Math.min(cell, this.#restFrom ?? cell);
+  #leave(): void {
+    this.#leaves = true;
   }
 
   #secondsLeft(): number {
@@ -221,8 +283,14 @@ class RangeTurn {
 
   #stopped(): Promise<Stop | undefined> {
     const now = performance.now();
-    if (!this.#stop || now - this.#stop.readAt > STOP_CHECK_MS)
-      this.#stop = { value: readStop(this.#deps.store, this.#plan.id), readAt: now };
+    if (!this.#stop || now - this.#stop.readAt > STOP_CHECK_MS) {
+      const reading = { value: readStop(this.#deps.store, this.#plan.id), readAt: now };
+      this.#stop = reading;
+      // One refused call is one cell's fault, not that of all who look within these seconds.
+      reading.value.catch(() => {
+        if (this.#stop === reading) this.#stop = undefined;
+      });
+    }
     return this.#stop.value;
   }
 }

@@ -19,8 +19,17 @@ export class MustWait extends Error {
 export type WaitingReason = 'rate limit' | 'credit' | 'token';
 
 const WAITING: Record<number, WaitingReason> = { 401: 'token', 402: 'credit', 429: 'rate limit' };
+/** What does not get better by asking again: the request itself, or a model that is not there. */
+const FINAL = [400, 404, 413, 422];
 /** Where Replicate does not say when to come back. Credit and tokens are mended by people. */
 const DEFAULT_WAIT_SECONDS: Record<WaitingReason, number> = { token: 60, credit: 60, 'rate limit': 10 };
+
+/** What an error says about waiting; undefined for any that says nothing. */
+export function waitingOf(error: unknown): MustWait | undefined {
+  if (!(error instanceof ReplicateRefusal)) return undefined;
+  const why = WAITING[error.status];
+  return why && new MustWait(why, error.message, error.retryAfter ?? DEFAULT_WAIT_SECONDS[why]);
+}
 
 export interface AskDeps {
   store: ObjectStore;
@@ -39,7 +48,7 @@ export const webhookAddress = (base: string, audit: string, cell: number) =>
 /**
  * Asks Replicate for a cell and binds the prediction to it. A refusal that no retry changes ends the cell with
  * Replicate's words.
- * @throws {MustWait} and {ReplicateRefusal | ReplicateUnreachable} where it is open whether it was accepted
+ * @throws {MustWait}, {ReplicateRefusal} for what may pass, and whatever leaves open whether it was accepted
  */
 export async function askCell(
   { store, replicate, webhookUrl, now, onSuperfluous }: AskDeps,
@@ -50,17 +59,13 @@ export async function askCell(
   const { model } = cell;
   let id: string;
   try {
-    const prediction = await replicate.create({
+    id = await replicate.create({
       version: model.version === null ? model.model : `${model.model}:${model.version}`,
       input: inputOf(plan, cell),
       webhook: webhookAddress(webhookUrl, plan.id, cell.n),
     });
-    id = prediction.id;
   } catch (error) {
-    if (!(error instanceof ReplicateRefusal)) throw error;
-    const why = WAITING[error.status];
-    if (why) throw new MustWait(why, error.message, error.retryAfter ?? DEFAULT_WAIT_SECONDS[why]);
-    if (error.status >= 500 || error.status === 408) throw error;
+    if (!(error instanceof ReplicateRefusal && FINAL.includes(error.status))) throw waitingOf(error) ?? error;
     return endCell(store, plan, cell.n, attempt, 'failed', `Replicate refused: ${error.message}`, now());
   }
   const binding = await bindPrediction(store, plan, cell.n, attempt, id, now());

@@ -6,6 +6,8 @@ export interface Range {
   audit: string;
   from: number;
   to: number;
+  /** Overdue cells are looked after and nothing is asked for: another message does that. */
+  look?: boolean;
 }
 
 /** All cells of an audit, in ranges as the queue takes them. */

@@ -1,7 +1,7 @@
 import type { Plan } from '../audits/plan.ts';
 import { Rejected } from '../errors.ts';
 import { hasEnded, type Prediction, parsePrediction } from '../replicate/prediction.ts';
-import { type Delivery, parseSecrets, verifyDelivery } from '../replicate/webhook.ts';
+import { type Delivery, parseSecrets, signatureOf, verifyDelivery } from '../replicate/webhook.ts';
 import type { SecretReader } from '../secrets.ts';
 import { deletedKey, isAuditId, parseCellName } from '../storage/keys.ts';
 import { isClosed, readBinding } from './binding.ts';
@@ -43,6 +43,8 @@ export async function receiveWebhook(
 
 /** While a secret is rotated the cached list may lack the new one: it is read anew before a delivery is refused. */
 async function verified(secrets: SecretReader, delivery: Delivery): Promise<unknown> {
+  // What was never signed is no reason to read anything.
+  signatureOf(delivery.headers);
   try {
     return verifyDelivery(delivery, parseSecrets(await secrets()));
   } catch (error) {

@@ -1,6 +1,6 @@
 import Replicate from 'replicate';
 import type { SecretReader } from '../secrets.ts';
-import { type Prediction, parsePrediction } from './prediction.ts';
+import { type Prediction, parseCreated, parsePrediction } from './prediction.ts';
 
 /** Replicate answered, and not with success. `message` is Replicate's own words. */
 export class ReplicateRefusal extends Error {
@@ -20,6 +20,11 @@ export class ReplicateUnreachable extends Error {
   override name = 'ReplicateUnreachable';
 }
 
+/** The answer is larger than a function's memory should hold: outputs as `data:` URIs, most likely. */
+export class AnswerTooLarge extends Error {
+  override name = 'AnswerTooLarge';
+}
+
 /** What a model says of itself, as far as an audit needs it. */
 export interface ModelFacts {
   official: boolean;
@@ -30,7 +35,8 @@ export interface ModelFacts {
 export interface ReplicateClient {
   /** @param model `owner/name` or `owner/name:version` */
   model(model: string): Promise<ModelFacts>;
-  create(request: { version: string; input: Record<string, unknown>; webhook: string }): Promise<Prediction>;
+  /** @returns the prediction's id */
+  create(request: { version: string; input: Record<string, unknown>; webhook: string }): Promise<string>;
   get(id: string): Promise<Prediction>;
   cancel(id: string): Promise<Prediction>;
 }
@@ -38,6 +44,8 @@ export interface ReplicateClient {
 /** A prediction that has not ended by then is canceled by Replicate itself. */
 const CANCEL_AFTER = '30m';
 const REQUEST_TIMEOUT_MS = 15_000;
+/** Most bytes of one answer; JSON, text and decoded outputs of it are in memory at once. */
+const MAX_ANSWER = 24_000_000;
 
 /** Where the waiting time stands: in the header, in the body's `retry_after`, or in words (`~5s`). */
 function retryAfterOf(response: Response, body: { retry_after?: unknown; detail?: unknown }) {
@@ -53,8 +61,20 @@ function retryAfterOf(response: Response, body: { retry_after?: unknown; detail?
   return undefined;
 }
 
+/** @throws {AnswerTooLarge} */
+async function boundedBytes(response: Response): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER) throw new AnswerTooLarge(`Replicate's answer has more than ${MAX_ANSWER} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
 async function refusalOf(response: Response): Promise<ReplicateRefusal> {
-  const text = await response.text();
+  const text = (await boundedBytes(response)).toString();
   let body: { title?: unknown; detail?: unknown; retry_after?: unknown } = {};
   try {
     body = JSON.parse(text) ?? {};
@@ -81,11 +101,11 @@ function inputNames(version: unknown): string[] | null {
  * Replicate's HTTP API through its own package, with two things changed. It never retries: the package would
  * send a create again after a network error or a 429 without waiting, and each may be a second, paid prediction.
  * And creates carry `Cancel-After`, for which the package has no option.
- * @throws {ReplicateRefusal | ReplicateUnreachable}
+ * @throws {ReplicateRefusal | ReplicateUnreachable | AnswerTooLarge}
  */
 export function replicateClient(baseUrl: string, token: SecretReader): ReplicateClient {
   async function once<T>(call: (client: Replicate) => Promise<T>): Promise<T> {
-    let failure: ReplicateRefusal | ReplicateUnreachable | undefined;
+    let failure: ReplicateRefusal | ReplicateUnreachable | AnswerTooLarge | undefined;
     const client = new Replicate({
       auth: await token(),
       baseUrl,
@@ -100,10 +120,13 @@ export function replicateClient(baseUrl: string, token: SecretReader): Replicate
             redirect: 'error',
             signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
           });
-          if (response.ok) return new Response(await response.arrayBuffer(), response);
+          if (response.ok) return new Response(new Uint8Array(await boundedBytes(response)), response);
           failure = await refusalOf(response);
         } catch (error) {
-          failure = new ReplicateUnreachable('Replicate gave no answer', { cause: error });
+          failure =
+            error instanceof AnswerTooLarge
+              ? error
+              : new ReplicateUnreachable('Replicate gave no answer', { cause: error });
         }
         // To the package a success, so that it does not try again; the failure is thrown below.
         return Response.json({});
@@ -131,7 +154,7 @@ export function replicateClient(baseUrl: string, token: SecretReader): Replicate
       };
     },
     async create({ version, input, webhook }) {
-      return parsePrediction(
+      return parseCreated(
         await once((client) =>
           client.predictions.create({ version, input, webhook, webhook_events_filter: ['completed'] }),
         ),

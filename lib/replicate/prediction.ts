@@ -13,7 +13,8 @@ const text = v.nullish(v.string());
  */
 const Prediction = v.object({
   id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/)),
-  status: v.picklist(['starting', 'processing', ...TERMINAL]),
+  /** One that is not known (`aborted` was new once) says that it has not ended. */
+  status: v.string(),
   model: text,
   version: text,
   input: v.nullish(v.record(v.string(), v.unknown())),
@@ -35,7 +36,21 @@ export function parsePrediction(value: unknown): Prediction {
   const parsed = v.safeParse(Prediction, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  throw new Rejected(422, `this is no Replicate prediction: ${v.getDotPath(issue) ?? 'it'} ${issue.message}`);
+  // Without what was there instead: it may be a prompt, and this is logged.
+  throw new Rejected(
+    422,
+    `this is no Replicate prediction: ${v.getDotPath(issue) ?? 'it'} must be ${issue.expected ?? 'valid'}`,
+  );
+}
+
+/**
+ * The id in the answer to a create. Whatever else it says, this prediction was made and is to be paid.
+ * @throws {Rejected} 422
+ */
+export function parseCreated(value: unknown): string {
+  const parsed = v.safeParse(v.pick(Prediction, ['id']), value);
+  if (parsed.success) return parsed.output.id;
+  throw new Rejected(422, 'Replicate answered a create without the id of a prediction');
 }
 
 export const hasEnded = (prediction: Prediction): prediction is EndedPrediction =>

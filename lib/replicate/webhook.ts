@@ -10,15 +10,13 @@ export interface Delivery {
 const ID = /^[\x21-\x7e]{1,256}$/;
 const SECONDS = /^\d{10}$/;
 const SIGNATURES = /^[\x20-\x7e]{1,2048}$/;
+const MEND = 'Put what Replicate shows as signing secret into the parameter: npx weaudit setup';
 
 /**
- * Checks a delivery against every accepted secret (two of them while a secret is rotated), over the raw body,
- * within five minutes of its timestamp, in constant time. Rules: Standard Webhooks. The package reads `123abc`
- * as the time 123, hence the strict look at the headers first.
- * @returns the body as JSON
- * @throws {Rejected} 401 for a signature that does not fit, 400 for a signed body that is not JSON
+ * What a delivery is signed with.
+ * @throws {Rejected} 401 for headers that are missing or not of the form
  */
-export function verifyDelivery({ headers, body }: Delivery, secrets: string[]): unknown {
+export function signatureOf(headers: Delivery['headers']) {
   const id = headers['webhook-id'];
   const timestamp = headers['webhook-timestamp'];
   const signature = headers['webhook-signature'];
@@ -26,9 +24,22 @@ export function verifyDelivery({ headers, body }: Delivery, secrets: string[]): 
     throw new Rejected(401, 'the headers webhook-id, webhook-timestamp and webhook-signature are needed');
   if (!ID.test(id) || !SECONDS.test(timestamp) || !SIGNATURES.test(signature))
     throw new Rejected(401, 'the webhook headers are not of the Standard Webhooks form');
-  const signed = secrets.some((secret) => {
+  return { id, timestamp, signature };
+}
+
+/**
+ * Checks a delivery against every accepted secret (two of them while a secret is rotated), over the raw body,
+ * within five minutes of its timestamp, in constant time. Rules: Standard Webhooks. The package reads `123abc`
+ * as the time 123, hence the strict look at the headers first.
+ * @returns the body as JSON
+ * @throws {Rejected} 401 for a signature that does not fit, 400 for a signed body that is not JSON
+ * @throws {Error} where no secret can be used
+ */
+export function verifyDelivery({ headers, body }: Delivery, secrets: string[]): unknown {
+  const { id, timestamp, signature } = signatureOf(headers);
+  const signed = keysOf(secrets).some((key) => {
     try {
-      new Webhook(secret).verify(
+      key.verify(
         body,
         { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature },
         { jsonParse: false },
@@ -44,6 +55,18 @@ export function verifyDelivery({ headers, body }: Delivery, secrets: string[]): 
   } catch {
     throw new Rejected(400, 'the body is signed, but it is not JSON');
   }
+}
+
+/** Secrets that cannot be used are this side's fault: a delivery refused for them would be lost. */
+function keysOf(secrets: string[]): Webhook[] {
+  if (secrets.length === 0) throw new Error(`there is no webhook secret. ${MEND}`);
+  return secrets.map((secret) => {
+    try {
+      return new Webhook(secret);
+    } catch {
+      throw new Error(`a webhook secret is not of the form whsec_<base64>. ${MEND}`);
+    }
+  });
 }
 
 /** The parameter's value: secrets separated by white space or commas, the newest first. */

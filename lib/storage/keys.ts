@@ -32,8 +32,7 @@ export const cancelKey = (audit: string) => `${auditPrefix(audit)}cancel.json`;
 export const waitingKey = (audit: string) => `${auditPrefix(audit)}waiting.json`;
 export const manifestKey = (audit: string, format: 'json' | 'csv') =>
   `${auditPrefix(audit)}manifest.${format}`;
-export const DELETED_PREFIX = 'deleted/';
-export const deletedKey = (audit: string) => `${DELETED_PREFIX}${audit}`;
+export const deletedKey = (audit: string) => `deleted/${audit}`;
 
 export const bindingsPrefix = (audit: string) => `${auditPrefix(audit)}dispatched/`;
 /** The record that binds a cell to its prediction; the second attempt follows a prediction that was aborted. */
@@ -45,12 +44,6 @@ export const abortedKey = (audit: string, cell: number) =>
 
 export const resultsPrefix = (audit: string) => `${auditPrefix(audit)}results/`;
 export const resultKey = (audit: string, cell: number) => `${resultsPrefix(audit)}${cellName(cell)}.json`;
-const RESULT = /^audits\/([^/]+)\/results\/(\d{5})\.json$/;
-/** `audits/<a>/results/<n>.json` → audit and cell; any other key → undefined. */
-export function parseResultKey(key: string): { audit: string; cell: number } | undefined {
-  const [, audit, cell] = RESULT.exec(key) ?? [];
-  return audit && cell && isAuditId(audit) ? { audit, cell: Number(cell) } : undefined;
-}
 
 export const failuresPrefix = (audit: string) => `${auditPrefix(audit)}failed/`;
 /** An empty object beside each result that is no success, so that a LIST alone counts the outcomes. */

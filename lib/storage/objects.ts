@@ -233,17 +233,25 @@ export class ObjectStore {
 
   /** The folders straight under a prefix, at most `limit` of them, from behind `after` (a folder's name). */
   async folders(prefix: string, limit: number, after?: string): Promise<string[]> {
-    const page = await this.client.send(
-      new ListObjectsV2Command({
-        Bucket: this.bucket,
-        Prefix: prefix,
-        Delimiter: '/',
-        MaxKeys: limit,
-        // Behind every key of that folder: "0" is the character that follows "/".
-        ...(after ? { StartAfter: `${prefix}${after}0` } : {}),
-      }),
-    );
-    return (page.CommonPrefixes ?? []).map(({ Prefix }) => Prefix!.slice(prefix.length, -1));
+    const names: string[] = [];
+    let token: string | undefined;
+    // S3 may answer with fewer than it was asked for although there are more.
+    do {
+      const page = await this.client.send(
+        new ListObjectsV2Command({
+          Bucket: this.bucket,
+          Prefix: prefix,
+          Delimiter: '/',
+          MaxKeys: limit - names.length,
+          // Behind every key of that folder: "0" is the character that follows "/".
+          ...(token ? { ContinuationToken: token } : after ? { StartAfter: `${prefix}${after}0` } : {}),
+        }),
+      );
+      for (const { Prefix } of page.CommonPrefixes ?? [])
+        if (Prefix) names.push(Prefix.slice(prefix.length, -1));
+      token = page.NextContinuationToken;
+    } while (token && names.length < limit);
+    return names;
   }
 
   /** The tags of an object, or undefined where there is none. */

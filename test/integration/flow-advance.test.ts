@@ -5,8 +5,8 @@ import { finishCell } from '../../lib/cells/finish.ts';
 import { acquireLease } from '../../lib/cells/lease.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
 import type { Result } from '../../lib/cells/result.ts';
-import { ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/client.ts';
-import type { EndedPrediction } from '../../lib/replicate/prediction.ts';
+import { AnswerTooLarge, ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/client.ts';
+import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
 import { cancelKey, deletedKey, resultKey } from '../../lib/storage/keys.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './flow-cloud.ts';
 
@@ -261,6 +261,7 @@ describe('waiting is not failing', () => {
 
 describe('a cell that cannot be asked', () => {
   it.each([
+    [400, 'Bad request'],
     [422, 'Input validation failed: width must be at most 1440'],
     [404, 'The requested resource could not be found.'],
   ])('because of a %i ends with the words of Replicate', async (status, words) => {
@@ -277,22 +278,59 @@ describe('a cell that cannot be asked', () => {
     expect(world.replicate.asked.size).toBe(CELLS - 1);
   });
 
-  it.each([
-    ['500', () => new ReplicateRefusal(500, 'internal error', undefined)],
-    ['no answer', () => new ReplicateUnreachable('Replicate gave no answer')],
-  ])('because of %s is a fault until the last delivery, which ends it as failed', async (_why, error) => {
-    world.replicate.onCreate = ({ webhook }) => {
-      if (webhook.endsWith('00001')) throw error();
-    };
-    const { faults } = await advance();
-    expect(faults.map(({ cell }) => cell)).toEqual([1]);
-    expect(await readResult(1)).toBeUndefined();
-    expect((await advance(world, true)).faults).toEqual([]);
-    expect(await readResult(1)).toMatchObject({
-      status: 'failed',
-      error: expect.stringContaining('could not be asked after many tries'),
-    });
-    expect(await world.keys(`audits/${plan.id}/failed/`)).toEqual([`audits/${plan.id}/failed/00001.failed`]);
+  it.each<[string, () => Error, number]>([
+    ['403', () => new ReplicateRefusal(403, 'forbidden', undefined), 0],
+    ['500, for six hours,', () => new ReplicateRefusal(500, 'internal error', undefined), 361],
+    ['no answer, for six hours,', () => new ReplicateUnreachable('Replicate gave no answer'), 361],
+  ])(
+    'because of %s is a fault until the last delivery, which ends it as failed',
+    async (_why, error, minutes) => {
+      world.replicate.onCreate = ({ webhook }) => {
+        if (webhook.endsWith('00001')) throw error();
+      };
+      const { faults } = await advance();
+      expect(faults.map(({ cell }) => cell)).toEqual([1]);
+      expect(await readResult(1)).toBeUndefined();
+      await deliverWebhooks(world);
+      world.pass(minutes * MINUTE);
+      expect((await advance(world, true)).faults).toEqual([]);
+      expect(await readResult(1)).toMatchObject({
+        status: 'failed',
+        error: expect.stringContaining('could not be asked after many tries'),
+      });
+      expect(await world.keys(`audits/${plan.id}/failed/`)).toEqual([
+        `audits/${plan.id}/failed/00001.failed`,
+      ]);
+    },
+  );
+
+  it.each<[string, () => void]>([
+    [
+      'the answer to it was lost',
+      () => {
+        const create = world.replicate.create.bind(world.replicate);
+        world.replicate.create = async (request) => {
+          await create(request);
+          throw new ReplicateUnreachable('Replicate gave no answer');
+        };
+      },
+    ],
+    [
+      'its record could not be written',
+      () => {
+        const createJson = world.images.createJson.bind(world.images);
+        world.images.createJson = async (key, ...rest) => {
+          if (key.includes('/dispatched/')) throw new Error('SlowDown');
+          return createJson(key, ...rest);
+        };
+      },
+    ],
+  ])('on the last delivery, because %s, is not closed: what was paid is adopted', async (_why, breakIt) => {
+    breakIt();
+    expect((await advance(world, true)).faults).toHaveLength(CELLS);
+    world.images.createJson = world.truth.images.createJson.bind(world.truth.images);
+    await deliverWebhooks(world);
+    await expectAllSucceeded(world);
   });
 
   it('does not drag along all others: after five faults in a row the turn ends', async () => {
@@ -340,7 +378,123 @@ describe('an overdue cell', () => {
   });
 });
 
+describe('looking after overdue cells', () => {
+  const look = () => advance();
+  beforeEach(async () => {
+    await advance();
+    world.pass(11 * MINUTE);
+  });
+
+  it.each([
+    [401, 'token'],
+    [402, 'credit'],
+    [429, 'rate limit'],
+  ])('waits where Replicate answers %i, and says why', async (status, why) => {
+    world.replicate.get = async () => {
+      throw new ReplicateRefusal(status, 'not now', 40);
+    };
+    const { rest, faults, waitedFor } = await look();
+    expect({ faults, waitedFor, range: rest?.range }).toEqual({ faults: [], waitedFor: why, range: RANGE });
+    expect(rest?.delaySeconds).toBeGreaterThan(35);
+    const waiting = await world.truth.images.readJson(`audits/${plan.id}/waiting.json`);
+    expect(waiting?.value).toMatchObject({ why });
+  });
+
+  it.each<[string, () => Promise<Prediction>]>([
+    ['cannot be asked about', () => Promise.reject(new ReplicateRefusal(410, 'gone', undefined))],
+    ['is said to be in a state that nobody knows', async () => ({ id: 'p', status: 'queued' })],
+  ])('ends a cell whose prediction %s, but only after a day', async (_what, get) => {
+    world.replicate.get = get;
+    await look();
+    expect(await readResult(0)).toBeUndefined();
+    world.pass(24 * 60 * MINUTE);
+    expect((await look()).faults).toEqual([]);
+    expect(await readResult(0)).toMatchObject({ status: 'failed', error: expect.stringContaining('a day') });
+  });
+
+  it('ends a cell whose answer is too large for memory, and says so', async () => {
+    world.replicate.get = async () => {
+      throw new AnswerTooLarge('more than 24000000 bytes');
+    };
+    expect((await look()).faults).toEqual([]);
+    expect(await readResult(0)).toMatchObject({
+      status: 'failed',
+      error: expect.stringMatching(/^too large/),
+    });
+  });
+
+  it('has no more than two answers in memory at once, and begins none when its time is over', async () => {
+    let [now, most, seen] = [0, 0, 0];
+    world.replicate.get = async (id) => {
+      most = Math.max(most, ++now);
+      seen++;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      now--;
+      return { id, status: 'processing' };
+    };
+    await look();
+    expect({ most, seen }).toEqual({ most: 2, seen: CELLS });
+    const over = new Date(world.now().getTime() - 1);
+    const turn = { stopAt: over, endsAt: new Date(over.getTime() + 10_000), last: false };
+    expect((await advanceRange(world.advanceDeps, RANGE, turn)).rest?.range).toEqual(RANGE);
+    expect(seen).toBe(CELLS);
+  });
+});
+
+describe('at a low rate', () => {
+  it('a turn asks for what comes within its patience, leaves the block, and looks after it first the next time', async () => {
+    const range = { ...RANGE, to: 9 };
+    world = await cloud.world();
+    plan = await world.accept(10);
+    // One in 20 s: the first at once, the second after 20 s. The turn has two minutes.
+    const waits: number[] = [];
+    let next = 0;
+    const pacer = {
+      get waitMs() {
+        return next;
+      },
+      async take() {
+        waits.push(next);
+        next += 20_000;
+      },
+      pause() {},
+    } as unknown as Pacer;
+    const deps = { ...world.advanceDeps, pacer };
+    const first = await advanceRange(deps, range, world.turn());
+    expect(waits).toEqual([0, 20_000]);
+    expect(first).toMatchObject({ asked: 2, rest: { range, delaySeconds: 40 } });
+    world.pass(11 * MINUTE);
+    for (const { prediction } of world.replicate.asked.values())
+      world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
+    next = 90_000;
+    await advanceRange(deps, first.rest!.range, world.turn());
+    expect((await readResult(0))?.status).toBe('succeeded');
+  });
+
+  it('a message that only looks asks for nothing and leaves nothing', async () => {
+    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    world.pass(11 * MINUTE);
+    for (const { prediction } of world.replicate.asked.values())
+      world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
+    const { asked, rest } = await advanceRange(world.advanceDeps, { ...RANGE, look: true }, world.turn());
+    expect({ asked, rest }).toEqual({ asked: 0, rest: undefined });
+    expect((await readResult(0))?.status).toBe('succeeded');
+    expect(world.replicate.asked.size).toBe(1);
+  });
+});
+
 describe('the end of an audit in the middle', () => {
+  it('by deleting while Replicate answers: what was asked for in this very turn is canceled, too', async () => {
+    const create = world.replicate.create.bind(world.replicate);
+    world.replicate.create = async (request) => {
+      await world.truth.images.createJson(deletedKey(plan.id), {});
+      return create(request);
+    };
+    await advance();
+    expect(world.replicate.asked.size).toBeGreaterThan(0);
+    expect(world.replicate.canceled).toHaveLength(world.replicate.asked.size);
+  });
+
   it('by cancelling: what runs is canceled, what waits is not asked, every cell has a result', async () => {
     await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
     await world.images.createJson(cancelKey(plan.id), {});

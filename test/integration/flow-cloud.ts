@@ -140,7 +140,7 @@ export class TestReplicate implements ReplicateClient {
     return this.#call(() => this.facts);
   }
 
-  create(request: Create): Promise<Prediction> {
+  create(request: Create): Promise<string> {
     return this.#call(async () => {
       await this.onCreate(request);
       const prediction: Prediction = {
@@ -150,7 +150,7 @@ export class TestReplicate implements ReplicateClient {
         input: request.input,
       };
       this.asked.set(prediction.id, { prediction, request });
-      return prediction;
+      return prediction.id;
     });
   }
 
@@ -421,7 +421,7 @@ export class World {
 
   /** A prediction that was asked for a cell and has succeeded. */
   async succeeded(audit: string, cell: number, images = 2): Promise<EndedPrediction> {
-    const { id } = await this.replicate.create({
+    const id = await this.replicate.create({
       version: 'a/b',
       input: {},
       webhook: webhookAddress(WEBHOOK_URL, audit, cell),

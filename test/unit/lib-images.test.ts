@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { judge } from '../../lib/images/judge.ts';
 import { judgementKey, parseJudgementKey } from '../../lib/images/judgement.ts';
 import { MAX_OUTPUTS, outputsOf } from '../../lib/images/outputs.ts';
-import { imageKey, parseImageKey, parseResultKey, resultKey } from '../../lib/storage/keys.ts';
+import { imageKey, parseImageKey, resultKey } from '../../lib/storage/keys.ts';
 
 const AUDIT = '7ybqs5nmqw8wp542h53xej6x3e';
 const look = (bytes: Buffer) => judge(bytes, bytes.subarray(-64), bytes.length);
@@ -102,11 +102,10 @@ describe('outputs', () => {
 describe('keys', () => {
   const cell = fc.integer({ min: 0, max: 9_999 });
 
-  test('of images, results and judgements lead back to what they name', () => {
+  test('of images and judgements lead back to what they name', () => {
     fc.assert(
       fc.property(cell, fc.nat({ max: 99 }), (n, index) => {
         expect(parseImageKey(imageKey(AUDIT, n, index))).toEqual({ audit: AUDIT, cell: n, index });
-        expect(parseResultKey(resultKey(AUDIT, n))).toEqual({ audit: AUDIT, cell: n });
         const found = { status: 'ok', format: 'webp', width: 7, height: 9 } as const;
         expect(parseJudgementKey(AUDIT, judgementKey(AUDIT, n, index, found))).toEqual({
           cell: n,

@@ -50,7 +50,7 @@ const create = () =>
 describe('asking for a prediction', () => {
   test('sends what Replicate allows, and no more, with a bound on its life', async () => {
     json(201, { id: 'p1', status: 'starting', unknown: 1 });
-    expect(await create()).toMatchObject({ id: 'p1', status: 'starting' });
+    expect(await create()).toBe('p1');
     expect(seen).toHaveLength(1);
     expect(seen[0]).toMatchObject({ method: 'POST', url: '/v1/predictions' });
     expect(seen[0]?.headers).toMatchObject({ authorization: `Bearer ${TOKEN}`, 'cancel-after': '30m' });
@@ -113,6 +113,11 @@ describe('asking for a prediction', () => {
     await expect(create()).rejects.toMatchObject({ status: 429, retryAfter });
   });
 
+  test('whose status is one that nobody knows yet is asked for all the same: it will be paid', async () => {
+    json(201, { id: 'p1', status: 'queued', input: [] });
+    expect(await create()).toBe('p1');
+  });
+
   test('a refusal without words says its status, and one with many is bounded', async () => {
     json(502, '<html>Bad gateway</html>');
     await expect(create()).rejects.toThrow('Replicate answered 502 Bad Gateway');
@@ -135,6 +140,21 @@ describe('asking for a prediction', () => {
     expect(error).toBeInstanceOf(Error);
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(TOKEN);
   });
+});
+
+test('an answer that is too large for memory is read no further, and is an error of its own', async () => {
+  let sent = 0;
+  answer = (_seen, response) => {
+    const chunk = Buffer.alloc(1_000_000, 'x');
+    const more = () => {
+      if (response.destroyed) return;
+      sent += chunk.length;
+      response.write(chunk, more);
+    };
+    more();
+  };
+  await expect(client.get('p1')).rejects.toMatchObject({ name: 'AnswerTooLarge' });
+  expect(sent).toBeLessThan(40_000_000);
 });
 
 describe('a model', () => {

@@ -43,6 +43,53 @@ describe('a request for an audit', () => {
     );
   });
 
+  test.each([
+    ['a million prompts', { prompts: Array(1_000_000).fill(1) }, /"prompts" must have at most 1000 prompts/],
+    ['a million models', { models: Array(1_000_000).fill(1) }, /"models" must have at most 20 models/],
+    [
+      'a million values',
+      { factors: { a: Array(1_000_000).fill(1) } },
+      /"factors.a" must have at most 1000 values/,
+    ],
+    [
+      'a hundred thousand factors',
+      { factors: Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [i, 1])) },
+      /"factors" must have at most 20 factors/,
+    ],
+    [
+      'a hundred thousand inputs',
+      { input: Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`-${i}`, 1])) },
+      /"input" must have at most 10000 characters/,
+    ],
+    [
+      'a model with a hundred thousand inputs',
+      {
+        models: [
+          {
+            model: 'a/b',
+            input: Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`-${i}`, 1])),
+          },
+        ],
+      },
+      /"models\[0\]" must have at most 10000 characters/,
+    ],
+    [
+      'a template that would make gigabytes',
+      {
+        prompts: undefined,
+        template: '{a}'.repeat(666),
+        factors: { a: Array.from({ length: 1_000 }, (_, i) => `${i}`.padEnd(200, 'x')) },
+      },
+      /more than 2000 characters/,
+    ],
+  ])('of %s is refused before each is looked at', (_name, change, detail) => {
+    const before = process.memoryUsage().heapUsed;
+    expect(() => design(change)).toThrow(
+      expect.objectContaining({ status: 422, message: expect.stringMatching(detail) }),
+    );
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(100_000_000);
+  });
+
   test('that is no JSON is 400, and one of more than 5 MB is 413', () => {
     expect(() => parseDesign('{')).toThrow(expect.objectContaining({ status: 400 }));
     expect(() => parseDesign(' '.repeat(5_000_001))).toThrow(expect.objectContaining({ status: 413 }));
@@ -90,8 +137,10 @@ describe('a request for an audit', () => {
 });
 
 describe('a template', () => {
+  const MOST = { prompts: 1_000, promptLength: 2_000 };
+
   test('makes every combination, the last factor varying fastest', () => {
-    const prompts = expandTemplate('a {g} {j}', { g: ['man', 'woman'], j: ['nurse', 'judge'] }, 100);
+    const prompts = expandTemplate('a {g} {j}', { g: ['man', 'woman'], j: ['nurse', 'judge'] }, MOST);
     expect(prompts.map(({ text }) => text)).toEqual([
       'a man nurse',
       'a man judge',
@@ -116,13 +165,13 @@ describe('a template', () => {
     ],
     ['a name from the prototype', '{constructor}', {}, /no values/],
   ])('with %s is refused in words', (_name, template, factors, words) => {
-    expect(() => expandTemplate(template, factors as Record<string, string[]>, 1_000)).toThrow(words);
+    expect(() => expandTemplate(template, factors as Record<string, string[]>, MOST)).toThrow(words);
   });
 
   test('never leaves a brace of its own behind, whatever the values', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 5 }), (values) => {
-        const prompts = expandTemplate('<{x}>', { x: values }, 10);
+        const prompts = expandTemplate('<{x}>', { x: values }, MOST);
         expect(prompts.map(({ text }) => text)).toEqual(values.map((value) => `<${value}>`));
       }),
     );

@@ -86,11 +86,25 @@ describe('a secret', () => {
     body = { __type: 'com.amazonaws.ssm#ParameterNotFound', message: 'whsec_secret' };
     const error = await read().catch((thrown: Error) => thrown);
     expect(error).toMatchObject({
-      message: 'parameter /weaudit/test/token could not be read: 400 com.amazonaws.ssm#ParameterNotFound',
+      message:
+        'parameter /weaudit/test/token could not be read: 400 com.amazonaws.ssm#ParameterNotFound: "npx weaudit setup" fills it',
     });
     status = 200;
     body = { Parameter: { Value: 'first' } };
     expect(await read()).toBe('first');
+  });
+
+  test('that was read stays in use for an hour when it cannot be read anew, also for who asked for a refresh', async () => {
+    await read();
+    status = 400;
+    body = { __type: 'ThrottlingException' };
+    pass(11_000);
+    const [refreshed, other] = await Promise.all([read({ refresh: true }), read()]);
+    expect([refreshed, other]).toEqual(['first', 'first']);
+    pass(50 * 60_000);
+    expect(await read()).toBe('first');
+    pass(10 * 60_000);
+    await expect(read()).rejects.toThrow('ThrottlingException');
   });
 
   test('that is empty is a fault that says what to do', async () => {

@@ -70,11 +70,20 @@ describe('a delivery', () => {
     at(AT);
     for (const secrets of [[SECRET], [OTHER, SECRET], [SECRET, OTHER]])
       expect(verifyDelivery({ headers: HEADERS, body: BODY }, secrets)).toBeDefined();
-    for (const secrets of [[OTHER], []])
-      expect(() => verifyDelivery({ headers: HEADERS, body: BODY }, secrets)).toThrow(
-        expect.objectContaining({ status: 401 }),
-      );
+    expect(() => verifyDelivery({ headers: HEADERS, body: BODY }, [OTHER])).toThrow(
+      expect.objectContaining({ status: 401 }),
+    );
   });
+
+  test.each([[[]], [['"whsec_quoted"']], [[SECRET, 'whsec_äöü']]])(
+    'is not refused for a secret that cannot be used (%j): that is a fault, and says what to do',
+    (secrets) => {
+      at(AT);
+      expect(() => verifyDelivery({ headers: HEADERS, body: BODY }, secrets)).toThrow(
+        expect.objectContaining({ name: 'Error', message: expect.stringContaining('npx weaudit setup') }),
+      );
+    },
+  );
 
   test('that is signed but no JSON is refused as 400: sending it again cannot help', () => {
     at(AT);
@@ -127,6 +136,12 @@ test('any headers and any body are refused as 401, and any signed JSON is a pred
         expect(error).toMatchObject({ name: 'Rejected', status: 422 });
       }
     }),
+  );
+});
+
+test('what is refused is not quoted: it may be a prompt, and refusals are logged', () => {
+  expect(() => parsePrediction({ id: 'p1', status: 'failed', input: 'a secret prompt' })).toThrow(
+    expect.objectContaining({ message: expect.not.stringContaining('secret') }),
   );
 });
 

@@ -31,7 +31,7 @@ export const EMPTY: Draft = {
 };
 
 /** Limits of the API (its description at /api/openapi.json has them too). */
-const MAX_PROMPTS = 1_000;
+const LIMITS = { prompts: 1_000, promptLength: 2_000 };
 const MAX_CELLS = 10_000;
 const MODEL = /^[a-z0-9][a-z0-9._-]{0,63}\/[a-z0-9][a-z0-9._-]{0,127}(?::[0-9a-f]{64})?$/i;
 
@@ -57,7 +57,7 @@ export function promptsOf(draft: Draft): { prompts: string[]; problem?: string }
   const template = draft.template.trim();
   if (template === '') return { prompts: [] };
   try {
-    return { prompts: expandTemplate(template, factorsOf(draft), MAX_PROMPTS).map(({ text }) => text) };
+    return { prompts: expandTemplate(template, factorsOf(draft), LIMITS).map(({ text }) => text) };
   } catch (error) {
     if (error instanceof TemplateError) return { prompts: [], problem: `The ${error.message}` };
     throw error;
@@ -71,7 +71,7 @@ export function problemsOf(draft: Draft): string[] {
   const found: (string | false | undefined)[] = [
     problem,
     !problem && prompts.length === 0 && 'Write at least one prompt.',
-    prompts.length > MAX_PROMPTS && `Take at most ${MAX_PROMPTS} prompts; these are ${prompts.length}.`,
+    prompts.length > LIMITS.prompts && `Take at most ${LIMITS.prompts} prompts; these are ${prompts.length}.`,
     draft.models.length === 0 && 'Choose at least one model.',
     (!Number.isInteger(draft.samples) || draft.samples < 1 || draft.samples > 1_000) &&
       'Samples must be a whole number from 1 to 1,000.',
