@@ -15,6 +15,12 @@ const ORIGINAL_BYTES = 64 * 1024 * 1024;
 /** Why an image cannot be shown, as a sentence. */
 export class ImageProblem extends Error {
   override name = 'ImageProblem';
+  /** True where asking again later may well succeed. */
+  readonly passing: boolean;
+  constructor(message: string, passing = false) {
+    super(message);
+    this.passing = passing;
+  }
 }
 
 interface Job {
@@ -126,8 +132,8 @@ export const images = new ImageStore();
 const keyOf = (cells: Cells, n: number, index: number) => `${cells.plan.id}/${n}/${index}`;
 
 /** Always with CORS: a browser does not reuse what it fetched without. */
-const request = (url: string) =>
-  fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' });
+const answer = (url: string): Promise<Response> =>
+  fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(cut);
 
 /** Fetches an image; an address that ran out is renewed unseen. */
 async function fetchImage(cells: Cells, n: number, index: number): Promise<Blob> {
@@ -138,19 +144,20 @@ async function fetchImage(cells: Cells, n: number, index: number): Promise<Blob>
     const renewed = await cells.address(n, index, url);
     if (renewed && renewed !== url) response = await answer(renewed);
   }
-  if (!response.ok)
-    throw new ImageProblem(`The image could not be loaded (${response.status}). Try again later.`);
-  return response.blob();
+  if (response.ok) return response.blob().catch(cut);
+  if (response.status >= 500 || response.status === 429)
+    throw new ImageProblem('The image could not be loaded. The page tries again.', true);
+  throw new ImageProblem(
+    `The image could not be loaded (${response.status}). Reload the page; if it stays, tell an operator.`,
+  );
 }
 
-async function answer(url: string): Promise<Response> {
-  try {
-    return await request(url);
-  } catch {
-    throw new ImageProblem(
-      navigator.onLine
-        ? 'The image could not be loaded. Try again.'
-        : 'You are offline; the image is not loaded yet.',
-    );
-  }
+/** No answer came, or only a part of one. */
+function cut(): never {
+  throw new ImageProblem(
+    navigator.onLine
+      ? 'The image could not be loaded. The page tries again.'
+      : 'You are offline; the image is not loaded yet.',
+    true,
+  );
 }

@@ -4,10 +4,12 @@ import { images } from '../images/store.ts';
 import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
 import { moveBy, WHOLE, type Zoom, zoomAt } from '../view/zoom.ts';
+import { useAttempts } from './retry.ts';
 
 /** The address of the image as the model returned it; its small copy until that is there. */
 function useOriginal(cells: Cells, n: number, index: number, allowed: boolean) {
-  const [shown, setShown] = useState<{ url?: string; problem?: string }>({});
+  const [shown, setShown] = useState<{ url?: string; problem?: Error }>({});
+  const attempt = useAttempts(shown.problem);
   useEffect(() => {
     setShown({});
     if (!allowed) return;
@@ -20,14 +22,12 @@ function useOriginal(cells: Cells, n: number, index: number, allowed: boolean) {
     };
     const small = images.peek(cells, n, index);
     if (small) show(small);
-    images
-      .original(cells, n, index)
-      .then(show, (error) => !gone && setShown({ problem: (error as Error).message }));
+    images.original(cells, n, index).then(show, (error) => !gone && setShown({ problem: error as Error }));
     return () => {
       gone = true;
       for (const url of urls) URL.revokeObjectURL(url);
     };
-  }, [cells, n, index, allowed]);
+  }, [cells, n, index, allowed, attempt]);
   return shown;
 }
 
@@ -62,7 +62,7 @@ export function Stage({ cells, n, index, label, simulated, zoom, onZoom }: Props
       {!allowed && <p class="word">Images are hidden.</p>}
       {problem && (
         <p class="error" role="alert">
-          {problem}
+          {problem.message}
         </p>
       )}
       {simulated && <span class="simulated">SIMULATED</span>}

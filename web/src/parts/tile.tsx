@@ -5,10 +5,12 @@ import { imagesShown } from '../images/notice.ts';
 import { images } from '../images/store.ts';
 import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
+import { useAttempts } from './retry.ts';
 
 /** The address of a small copy of an image, once there is one. */
 function useRendition(cells: Cells, n: number, index: number, wanted: boolean) {
-  const [shown, setShown] = useState<{ url?: string; problem?: string }>({});
+  const [shown, setShown] = useState<{ url?: string; problem?: Error }>({});
+  const attempt = useAttempts(shown.problem);
   useEffect(() => {
     if (!wanted) return setShown({});
     const stop = new AbortController();
@@ -20,15 +22,18 @@ function useRendition(cells: Cells, n: number, index: number, wanted: boolean) {
     };
     const kept = images.peek(cells, n, index);
     if (kept) show(kept);
-    else
+    else {
+      // The picture of another tile must not stand under this one's name until its own is there.
+      setShown((before) => (before.url || before.problem ? {} : before));
       images.rendition(cells, n, index, stop.signal).then(show, (error) => {
-        if (!stop.signal.aborted) setShown({ problem: (error as Error).message });
+        if (!stop.signal.aborted) setShown({ problem: error as Error });
       });
+    }
     return () => {
       stop.abort();
       if (url) URL.revokeObjectURL(url);
     };
-  }, [cells, n, index, wanted]);
+  }, [cells, n, index, wanted, attempt]);
   return shown;
 }
 
@@ -56,7 +61,7 @@ function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = 
       tabIndex={tabIndex}
       data-tile={`${tile.n}.${tile.index}`}
       aria-label={`${label}: ${isImage ? (simulated ? 'simulated image' : 'image') : wordFor(tile)}${word && isImage ? `, ${word}` : ''}${marked ? ', chosen for comparing' : ''}`}
-      title={problem ?? explain(tile)}
+      title={problem?.message ?? explain(tile)}
       onClick={() => onOpen(tile)}
     >
       {url && <img src={url} alt="" decoding="async" draggable={false} />}

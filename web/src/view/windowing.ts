@@ -40,12 +40,15 @@ export function wallLayout(
   return { columns, size: Math.floor(width / columns) };
 }
 
-/** How many squares of a cell lie in a row, so that a cell looks the same whatever it holds: 1, 4, 9 or 16. */
-export const squaresAcross = (tiles: number): number =>
-  tiles <= 1 ? 1 : tiles <= 4 ? 2 : tiles <= 9 ? 3 : 4;
+/**
+ * How many squares of a cell lie in a row, so that a cell looks the same whatever it holds: 1, 4, 9 or 16.
+ * @param most more than these would be too small to read
+ */
+export const squaresAcross = (tiles: number, most = 4): number =>
+  Math.min(most, tiles <= 1 ? 1 : tiles <= 4 ? 2 : tiles <= 9 ? 3 : 4);
 
 /** Rows of squares that a cell has room for: none is left empty where all cells hold as much as this one. */
-export const squaresDown = (tiles: number): number => {
-  const across = squaresAcross(tiles);
+export const squaresDown = (tiles: number, most = 4): number => {
+  const across = squaresAcross(tiles, most);
   return Math.min(across, Math.ceil(tiles / across));
 };

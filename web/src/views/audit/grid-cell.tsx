@@ -6,7 +6,6 @@ import { percentWithInterval, spokenProportion } from '../../audit/statistics.ts
 import { type Tile, tilesOf } from '../../audit/tiles.ts';
 import type { Cells } from '../../live/cells.ts';
 import { TileView } from '../../parts/tile.tsx';
-import { squaresAcross, squaresDown } from '../../view/windowing.ts';
 
 /** What a tile shows, in words: made from its prompt, so that nobody has to see it to know what it is. */
 export function labelOf({ plan }: Space, n: number): string {
@@ -22,8 +21,9 @@ export interface GridCellProps {
   space: Space;
   numbers: number[];
   oneByOne: boolean;
-  /** Tiles that cells of this grid are made for. */
-  most: number;
+  /** Squares that cells of this grid have room for. */
+  across: number;
+  down: number;
   /** Changes when predictions do, so that the cell is drawn again. */
   version: number;
   marked: string;
@@ -32,12 +32,11 @@ export interface GridCellProps {
 }
 
 /** A cell's samples as squares, and under them how they came out. */
-function Content({ cells, space, numbers, oneByOne, most, marked, onOpen, onWall }: GridCellProps) {
+function Content({ cells, space, numbers, oneByOne, across, down, marked, onOpen, onWall }: GridCellProps) {
   const [at, setAt] = useState(0);
   const all = numbers.flatMap((n) => tilesOf(n, cells.at(n)));
   const current = Math.min(at, all.length - 1);
-  const across = oneByOne ? 1 : squaresAcross(most);
-  const shown = oneByOne ? all.slice(current, current + 1) : all.slice(0, across * squaresDown(most));
+  const shown = oneByOne ? all.slice(current, current + 1) : all.slice(0, across * down);
   const step = (by: number) => setAt((current + by + all.length) % all.length);
   return (
     <>
@@ -76,7 +75,7 @@ function Content({ cells, space, numbers, oneByOne, most, marked, onOpen, onWall
           </button>
         </div>
       ) : (
-        all.length > 1 && <Foot {...{ cells, numbers, onWall }} tiles={all.length} />
+        all.length > 1 && <Foot {...{ cells, numbers, onWall }} tiles={all.length} shown={shown.length} />
       )}
     </>
   );
@@ -86,8 +85,9 @@ function Foot({
   cells,
   numbers,
   tiles,
+  shown,
   onWall,
-}: Pick<GridCellProps, 'cells' | 'numbers' | 'onWall'> & { tiles: number }) {
+}: Pick<GridCellProps, 'cells' | 'numbers' | 'onWall'> & { tiles: number; shown: number }) {
   const outcome = outcomeOf(numbers.map((n) => cells.at(n)));
   const { refused, failed, filtered, ended, predictions } = outcome;
   const titles = [
@@ -109,6 +109,11 @@ function Foot({
       ) : (
         <span>{numbers.some((n) => cells.at(n)) ? `${ended} of ${predictions} ended` : '…'}</span>
       )}
+      {shown < tiles && (
+        <span class="more" aria-hidden="true">
+          all {tiles} ›
+        </span>
+      )}
     </button>
   );
 }
@@ -119,7 +124,8 @@ export const GridCell = memo(
     a.cells === b.cells &&
     a.version === b.version &&
     a.oneByOne === b.oneByOne &&
-    a.most === b.most &&
+    a.across === b.across &&
+    a.down === b.down &&
     a.marked === b.marked &&
     a.numbers.length === b.numbers.length &&
     a.numbers[0] === b.numbers[0] &&

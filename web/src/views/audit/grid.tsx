@@ -10,7 +10,9 @@ import { GridCell } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 
 /** Widths of a cell in CSS pixels. */
-const WIDTHS: Record<TileSize, number> = { s: 136, m: 208, l: 320 };
+const WIDTHS: Record<TileSize, number> = { s: 156, m: 208, l: 320 };
+/** Squares in a row at the most: in a smaller one nobody can read that it is simulated, or refused. */
+const MOST_ACROSS: Record<TileSize, number> = { s: 3, m: 4, l: 4 };
 const GAP = 12;
 const FOOT = 44;
 const HEAD_HEIGHT = 44;
@@ -43,7 +45,9 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
   const predictions = cellsAt(space, arrangement, 0, 0).length;
   const foot = predictions > 1 ? FOOT : 0;
   const tiles = view.oneByOne ? 1 : predictions * imagesEach(live.plan);
-  const height = Math.round((width / squaresAcross(tiles)) * squaresDown(tiles));
+  const across = squaresAcross(tiles, MOST_ACROSS[view.size]);
+  const down = squaresDown(tiles, MOST_ACROSS[view.size]);
+  const height = Math.round((width / across) * down);
   const pitch = { x: width + GAP, y: height + foot + GAP };
   const { windows, head, look } = useWindows(scroller, pitch, rows.values.length, columns.values.length);
 
@@ -135,7 +139,7 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
   return (
     <div
       ref={scroller}
-      class="grid"
+      class={`grid${view.size === 's' ? ' small' : ''}`}
       role="grid"
       aria-label={`${rows.name} by ${columns.name}`}
       aria-rowcount={rows.values.length + 1}
@@ -218,7 +222,8 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
                       space={space}
                       numbers={numbers}
                       oneByOne={view.oneByOne}
-                      most={tiles}
+                      across={across}
+                      down={down}
                       version={version}
                       marked={marked}
                       onOpen={open}

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import { ApiError } from '../../api/client.ts';
 import { spaceOf } from '../../audit/axes.ts';
 import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
 import { useSignal } from '../../live/use.ts';
@@ -14,11 +15,17 @@ import { Tray } from './tray.tsx';
 import { useView } from './use-view.ts';
 import { Wall } from './wall.tsx';
 
+const whyNot = (error: unknown): string =>
+  error instanceof ApiError && error.status === 404
+    ? 'There is no audit at this address. It may have been deleted, or the address may be incomplete.'
+    : sentenceOf(error);
+
 /** Opens the audit that the address names, for as long as the component is there. */
 export function useAudit(id: string): { live?: LiveAudit; problem?: string; retry: () => void } {
   const [state, setState] = useState<{ live?: LiveAudit; problem?: string }>({});
   const [attempt, setAttempt] = useState(0);
   useEffect(() => {
+    if (id === '') return setState({ problem: 'This address names no audit. Choose one from the list.' });
     let live: LiveAudit | undefined;
     let gone = false;
     openAudit(id).then(
@@ -27,7 +34,7 @@ export function useAudit(id: string): { live?: LiveAudit; problem?: string; retr
         if (gone) opened.close();
         else setState({ live: opened });
       },
-      (error) => !gone && setState({ problem: sentenceOf(error) }),
+      (error) => !gone && setState({ problem: whyNot(error) }),
     );
     return () => {
       gone = true;
@@ -46,9 +53,11 @@ export function AuditPage() {
         <p class="error" role="alert">
           {problem}
         </p>
-        <button type="button" onClick={retry}>
-          Try again
-        </button>{' '}
+        {id && (
+          <button type="button" onClick={retry}>
+            Try again
+          </button>
+        )}{' '}
         <a href="/audits.html">All audits</a>
       </section>
     );

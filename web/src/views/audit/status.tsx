@@ -41,7 +41,7 @@ function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
 /** How an audit stands, and what can be done with it as a whole. */
 export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => void }) {
   const status = useSignal(live.status);
-  const { counts, predictions, state, waiting } = status;
+  const { counts, predictions, state, waiting, manifest } = status;
   const open = counts.waiting + counts.running;
   const ended = endedOf(status);
   const left = timeLeft(live.marks, open);
@@ -73,7 +73,8 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
           {ended.toLocaleString('en')} of {predictions.toLocaleString('en')}
         </b>{' '}
         {STATES[state]}
-        {open > 0 && left !== undefined && <>, {roughly(left)} left</>}
+        {state === 'running' && left !== undefined && <>, {roughly(left)} left</>}
+        {open === 0 && !manifest && <> · the manifest is written in some minutes</>}
         {counts.running > 0 && <> · {counts.running} at work</>}
         {answered > 0 && (
           <>

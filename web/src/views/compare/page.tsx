@@ -12,7 +12,8 @@ import { windowOf } from '../../view/windowing.ts';
 import { labelOf } from '../audit/grid-cell.tsx';
 import { useAudit } from '../audit/page.tsx';
 
-const ROW = 232;
+/** Height of a row in CSS pixels: a heading, lines about each half, two rows of tiles. */
+const rowHeight = () => (matchMedia('(max-width: 40rem)').matches ? 312 : 252);
 const TILE = 84;
 const NEAR = 2;
 
@@ -84,9 +85,12 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
   const versions = [useChanges(a.cells), useChanges(b.cells)];
   const scroller = useRef<HTMLDivElement>(null);
   const [range, setRange] = useState({ from: 0, to: 0 });
+  const [height, setHeight] = useState(rowHeight);
   const look = () => {
     const element = scroller.current!;
-    const next = windowOf(element.scrollTop, element.clientHeight, ROW, rows.length, NEAR);
+    const height = rowHeight();
+    setHeight(height);
+    const next = windowOf(element.scrollTop, element.clientHeight, height, rows.length, NEAR);
     setRange((now) => (now.from === next.from && now.to === next.to ? now : next));
   };
   useLayoutEffect(() => {
@@ -109,12 +113,12 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
     <section ref={scroller} class="aligned" aria-label="Cells of both audits" tabIndex={0} onScroll={look}>
-      <div class="canvas" style={{ height: `${rows.length * ROW}px` }}>
+      <div class="canvas" style={{ height: `${rows.length * height}px` }}>
         {shown.map((row, i) => (
           <div
             key={range.from + i}
             class="alignedrow"
-            style={{ top: `${(range.from + i) * ROW}px`, height: `${ROW}px` }}
+            style={{ top: `${(range.from + i) * height}px`, height: `${height}px` }}
           >
             <h2>
               {row.prompt} <span class="meta">{row.model}</span>
