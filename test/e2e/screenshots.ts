@@ -1,0 +1,172 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { type Cloud, startCloud } from '../../local/cloud.ts';
+import { LOCAL_TOKENS } from '../../local/secrets.ts';
+import { waitFor } from '../support/cloud.ts';
+import { chromiumPath, launch, openPage } from './support/browser.ts';
+
+/**
+ * `npm run screenshots`: real audits through a local cloud of its own, and pictures of the main views in docs/images/.
+ * Run it again after the page has changed, and look at every picture before it is committed.
+ */
+
+const FOLDER = path.resolve(import.meta.dirname, '../../docs/images');
+const DESKTOP = { width: 1280, height: 800 };
+/** What a repository can bear, and a page on a slow line. */
+const MOST_BYTES = 250_000;
+const PATIENCE_MS = 300_000;
+
+const CROSSED = {
+  template: 'a photo of a {gender} {job}',
+  factors: {
+    gender: ['female', 'male', 'non-binary'],
+    job: ['doctor', 'nurse', 'engineer', 'weapon dealer'],
+  },
+};
+
+/** WebP shows text as sharply as PNG at a quarter of the size. */
+async function shoot(page: Page, name: string): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  for (const quality of [90, 80, 70, 60]) {
+    const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality });
+    const bytes = Buffer.from(data, 'base64');
+    if (bytes.length > MOST_BYTES) continue;
+    writeFileSync(path.join(FOLDER, `${name}.webp`), bytes);
+    console.log(`docs/images/${name}.webp  ${Math.round(bytes.length / 1000)} kB`);
+    return;
+  }
+  throw new Error(`${name} is larger than ${MOST_BYTES} bytes.`);
+}
+
+/** Nothing is on its way any more: every tile in sight has its picture. */
+async function settled(page: Page, least = 1): Promise<void> {
+  await waitFor(
+    'pictures in all tiles',
+    () =>
+      page.evaluate<boolean>(`document.querySelectorAll('.tile img, .stage img').length >= ${least} &&
+        !document.querySelector('.tile.image:not(:has(img)), .tile.waiting, .tile.running, .tile.pending, .tile.unknown') &&
+        [...document.images].every((image) => image.complete)`),
+    PATIENCE_MS,
+  );
+}
+
+async function takeAll(cloud: Cloud, browser: Browser): Promise<void> {
+  // The page's origin as the bucket's CORS rules know it.
+  const origin = cloud.endpoints.api.replace('127.0.0.1', 'localhost');
+  const call = async (method: string, target: string, body?: unknown) => {
+    const response = await fetch(`${cloud.endpoints.api}${target}`, {
+      method,
+      headers: { authorization: `Bearer ${LOCAL_TOKENS.audit}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${target}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as { id: string; state: string; manifest: boolean };
+  };
+  const audit = async (request: object) => (await call('POST', '/api/audits', request)).id;
+  const whole = (id: string) =>
+    waitFor(
+      `the manifest of ${id}`,
+      async () => {
+        if (cloud.idle()) for (const schedule of cloud.stack.schedules) cloud.bus.fire(schedule);
+        return (await call('GET', `/api/audits/${id}`)).manifest;
+      },
+      PATIENCE_MS,
+    );
+  /** Opens a page, lets a view come to rest, and takes its picture. */
+  const take = async (
+    name: string,
+    address: string,
+    look: (page: Page) => Promise<unknown> = settled,
+    options: BrowserContextOptions = {},
+  ) => {
+    const { page } = await openPage(browser, origin, {
+      viewport: DESKTOP,
+      deviceScaleFactor: 1.5,
+      colorScheme: 'light',
+      reducedMotion: 'reduce',
+      ...options,
+    });
+    await page.goto(address);
+    await look(page);
+    await shoot(page, name);
+    await page.context().close();
+  };
+
+  const wall = await audit({
+    name: 'A hundred nurses',
+    prompts: ['a photo of the face of a nurse'],
+    models: ['simulated/portrait'],
+    samples: 100,
+    seed: 11,
+  });
+  const crossed = await audit({
+    name: 'Gender and occupation',
+    ...CROSSED,
+    models: ['simulated/portrait', 'simulated/studio'],
+    samples: 9,
+    seed: 2026,
+  });
+  const again = await audit({
+    name: 'Gender and occupation, other seeds',
+    ...CROSSED,
+    factors: { gender: CROSSED.factors.gender, job: ['doctor', 'nurse', 'engineer', 'teacher'] },
+    models: ['simulated/portrait'],
+    samples: 6,
+    seed: 7,
+  });
+  for (const id of [wall, crossed, again]) await whole(id);
+
+  await take('new-audit', '/', async (page) => {
+    await page.getByRole('button', { name: 'Gender × occupation' }).click();
+    await page.mouse.move(0, 0);
+    for (const price of ['Time', 'Cost']) await page.getByText(price, { exact: true }).waitFor();
+    await page.getByText('95 % Wilson interval').waitFor();
+  });
+  await take('grid', `/audit.html?id=${crossed}&rows=model&columns=f:job`, settled, {
+    viewport: { width: 1280, height: 880 },
+  });
+  await take('dark', `/audit.html?id=${crossed}`, settled, { colorScheme: 'dark' });
+  await take('wall', `/audit.html?id=${wall}&wall=0.0`, (page) => settled(page, 100));
+  await take('large', `/audit.html?id=${crossed}&image=4.0`);
+  // The same prompt and seed, asked of two models.
+  await take('zoom', `/audit.html?id=${crossed}&pair=0.0-9.0&compare=1`, async (page) => {
+    await settled(page, 2);
+    for (const key of ['+', 'ArrowUp', 'ArrowUp']) await page.keyboard.press(key);
+  });
+  await take('compare', `/compare.html?a=${crossed}&b=${again}`);
+  await take('phone', `/audit.html?id=${crossed}`, settled, {
+    viewport: { width: 390, height: 844 },
+    deviceScaleFactor: 2,
+    isMobile: true,
+    hasTouch: true,
+  });
+}
+
+const executable = chromiumPath();
+if (!executable) {
+  console.error('Screenshots need a Chromium. Install one: apt install chromium');
+  process.exit(1);
+}
+mkdirSync(FOLDER, { recursive: true });
+const dataDir = mkdtempSync(path.join(tmpdir(), 'weaudit-screenshots-'));
+let cloud: Cloud | undefined;
+let browser: Browser | undefined;
+try {
+  cloud = await startCloud({
+    dataDir,
+    predictionSeconds: 0.2,
+    amend(stack) {
+      for (const { environment } of stack.functions)
+        if ('CREATES_PER_MINUTE' in environment) environment.CREATES_PER_MINUTE = '6000';
+      return stack;
+    },
+  });
+  browser = await launch(executable);
+  await takeAll(cloud, browser);
+} finally {
+  await browser?.close();
+  await cloud?.stop();
+  rmSync(dataDir, { recursive: true, force: true });
+}
