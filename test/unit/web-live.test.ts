@@ -1,0 +1,410 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { Plan, Prediction } from '../../web/src/api/types.ts';
+import { factsOf } from '../../web/src/audit/facts.ts';
+import { plan } from '../support/web-plans.ts';
+
+/** What of the page talks to a server: without a browser, on answers that are made up here. */
+
+// The page's types know a DOM and those of the tests do not: so these modules come by computed names, described here.
+interface Cells {
+  readonly loaded: number;
+  readonly hasOpen: boolean;
+  at(n: number): Prediction | undefined;
+  want(view: string, cells: number[]): () => void;
+  refresh(): void;
+  address(n: number, index: number, expired?: string): Promise<string | undefined>;
+  close(): void;
+}
+interface Images {
+  rendition(cells: Cells, n: number, index: number, signal: AbortSignal): Promise<Blob>;
+  original(cells: Cells, n: number, index: number): Promise<Blob>;
+}
+interface Live {
+  status: { value: { counts: { succeeded: number } } };
+  problem: { value: string | undefined };
+  close(): void;
+}
+interface Page {
+  newCells(plan: Plan, onProblem: (error: unknown) => void): Cells;
+  images: Images;
+  openAudit(id: string): Promise<Live>;
+  readStatus(id: string): Promise<unknown>;
+  token: { value: string };
+  keepToken(token: string): void;
+}
+
+const listeners = new Map<string, () => void>();
+const listen = (name: string, listener: () => void) => void listeners.set(name, listener);
+const tab = { hidden: false, onLine: true };
+/** Addresses that were asked for, in order. */
+let asked: string[] = [];
+/** Answers the page's requests; undefined: no answer comes. */
+let answer: (url: URL) => Response | undefined | Promise<Response>;
+let page: Page;
+
+beforeAll(async () => {
+  const stored = new Map<string, string>();
+  const globals = {
+    sessionStorage: {
+      getItem: (name: string) => stored.get(name) ?? null,
+      setItem: (name: string, value: string) => void stored.set(name, value),
+      removeItem: (name: string) => void stored.delete(name),
+    },
+    navigator: {
+      get onLine() {
+        return tab.onLine;
+      },
+    },
+    document: {
+      get hidden() {
+        return tab.hidden;
+      },
+      addEventListener: listen,
+      removeEventListener: () => {},
+    },
+    addEventListener: listen,
+    removeEventListener: () => {},
+    fetch: async (input: string) => {
+      const url = new URL(input, 'http://page');
+      asked.push(`${url.pathname}${url.search}`);
+      const response = await answer(url);
+      if (!response) throw new TypeError('fetch failed');
+      return response;
+    },
+  };
+  for (const [name, value] of Object.entries(globals))
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  const load = (name: string) => import(`../../web/src/${name}.ts`);
+  const [cells, store, audit, client, token] = await Promise.all(
+    ['live/cells', 'images/store', 'live/audit', 'api/client', 'api/token'].map(load),
+  );
+  page = {
+    newCells: (of, onProblem) => new cells.Cells(of, onProblem),
+    images: store.images,
+    openAudit: audit.openAudit,
+    readStatus: client.readStatus,
+    token: token.token,
+    keepToken: token.keepToken,
+  };
+});
+
+beforeEach(() => {
+  asked = [];
+  tab.hidden = false;
+  tab.onLine = true;
+  page.keepToken('mine');
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+const json = (body: unknown, status = 200) => Response.json(body, { status });
+const prediction = (n: number, over: Partial<Prediction> = {}): Prediction => ({
+  n,
+  prompt: 'a female doctor',
+  factors: { gender: 'female', job: 'doctor' },
+  model: 'a/one',
+  version: 'f'.repeat(64),
+  sample: n % 3,
+  seed: 5,
+  seedSource: 'sent',
+  status: 'succeeded',
+  images: [{ index: 0, status: 'ok', url: `http://bucket/${n}?signature=1` }],
+  ...over,
+});
+/** Answers a block of predictions, each as `of` makes it. */
+const block = (url: URL, of: (n: number) => Prediction = prediction) => {
+  const from = Number(url.searchParams.get('cursor'));
+  return json({
+    predictions: Array.from({ length: Number(url.searchParams.get('limit')) }, (_, i) => of(from + i)),
+  });
+};
+/** Whatever was begun has gone as far as it can without a clock. */
+const settle = async () => {
+  for (let i = 0; i < 50; i++) await Promise.resolve();
+  await new Promise((resolve) =>
+    jest.requireActual<typeof import('node:timers')>('node:timers').setImmediate(resolve),
+  );
+};
+const large = (samples: number) => plan({ samples });
+const problems: unknown[] = [];
+const blocksAsked = () => asked.map((path) => Number(/cursor=(\d+)/.exec(path)?.[1]) / 100);
+
+describe('the cells of an audit', () => {
+  test('what is looked at is loaded first, everything else after it, each block once', async () => {
+    answer = (url) => block(url);
+    // 8 prompts and models of 100 samples: eight blocks.
+    const cells = page.newCells(large(100), (error) => problems.push(error));
+    cells.want('grid', [650, 651, 310]);
+    await settle();
+    expect(blocksAsked().slice(0, 2).sort()).toEqual([3, 6]);
+    expect(blocksAsked().sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(cells.loaded).toBe(800);
+    expect(cells.hasOpen).toBe(false);
+    cells.refresh();
+    await settle();
+    expect(asked).toHaveLength(8);
+  });
+
+  test('of what may still change all that is looked at is asked for again, and one block besides', async () => {
+    answer = (url) => block(url, (n) => prediction(n, { status: 'running', images: [] }));
+    const cells = page.newCells(large(100), (error) => problems.push(error));
+    cells.want('grid', [0, 100]);
+    await settle();
+    asked = [];
+    cells.refresh();
+    await settle();
+    expect(blocksAsked()).toHaveLength(3);
+    expect(blocksAsked()).toEqual(expect.arrayContaining([0, 1]));
+    cells.close();
+  });
+
+  test('a server that is busy is told in a sentence and asked again', async () => {
+    jest.useFakeTimers();
+    let busy = true;
+    answer = (url) => (busy ? new Response('<html>', { status: 503 }) : block(url));
+    const told: unknown[] = [];
+    const cells = page.newCells(large(10), (error) => told.push(error));
+    cells.want('grid', [0]);
+    await settle();
+    expect(String(told[0])).toContain('The server is busy at the moment.');
+    busy = false;
+    await jest.advanceTimersByTimeAsync(4_000);
+    await settle();
+    expect(cells.loaded).toBe(80);
+  });
+
+  test('an address that was refused is read anew, once for all who wait for it', async () => {
+    let signature = 1;
+    answer = (url) =>
+      block(url, (n) =>
+        prediction(n, {
+          images: [{ index: 0, status: 'ok', url: `http://bucket/${n}?signature=${signature}` }],
+        }),
+      );
+    const cells = page.newCells(large(10), (error) => problems.push(error));
+    cells.want('grid', [0]);
+    await settle();
+    signature = 2;
+    asked = [];
+    expect(await cells.address(4, 0)).toBe('http://bucket/4?signature=1');
+    expect(asked).toEqual([]);
+    const both = await Promise.all([4, 5].map((n) => cells.address(n, 0, `http://bucket/${n}?signature=1`)));
+    expect(both).toEqual(['http://bucket/4?signature=2', 'http://bucket/5?signature=2']);
+    expect(asked).toHaveLength(1);
+  });
+});
+
+describe('images', () => {
+  const bytes = () => new Response('bytes', { headers: { 'content-type': 'image/png' } });
+  /** A plan of its own each time: images are remembered by audit. */
+  let audits = 0;
+  const open = async (bucket: (url: URL) => Response | undefined | Promise<Response>) => {
+    answer = (url) => (url.host === 'bucket' ? bucket(url) : block(url));
+    const cells = page.newCells(plan({ id: `audit-${audits++}`, samples: 10 }), (error) =>
+      problems.push(error),
+    );
+    cells.want('grid', [0]);
+    await settle();
+    asked = [];
+    return cells;
+  };
+  const never = new AbortController().signal;
+
+  test('an original that two ask for at once is fetched once, and kept', async () => {
+    const cells = await open(bytes);
+    await Promise.all([page.images.original(cells, 1, 0), page.images.rendition(cells, 1, 0, never)]);
+    await page.images.original(cells, 1, 0);
+    await page.images.rendition(cells, 1, 0, never);
+    expect(asked).toEqual(['/1?signature=1']);
+  });
+
+  test('four at a time; what came into sight last goes first, and what left it is not fetched', async () => {
+    const waiting: ((response: Response) => void)[] = [];
+    const cells = await open(() => new Promise((resolve) => waiting.push(resolve)));
+    const left = new AbortController();
+    const first = [0, 1, 2, 3, 4, 5].map((n) =>
+      page.images.rendition(cells, n, 0, n === 5 ? left.signal : never),
+    );
+    await settle();
+    expect(asked).toEqual([0, 1, 2, 3].map((n) => `/${n}?signature=1`));
+    const second = page.images.rendition(cells, 9, 0, never);
+    left.abort();
+    for (let done = 0; done < 6; done++) {
+      waiting[done]?.(bytes());
+      await settle();
+    }
+    await Promise.all([...first.slice(0, 5), second]);
+    expect(asked.slice(4)).toEqual(['/9?signature=1', '/4?signature=1']);
+  });
+
+  test('an address that ran out is renewed unseen', async () => {
+    let signature = 1;
+    const cells = await open(() => bytes());
+    answer = (url) => {
+      if (url.host === 'bucket')
+        return url.searchParams.get('signature') === '2' ? bytes() : new Response('', { status: 403 });
+      signature = 2;
+      return block(url, (n) =>
+        prediction(n, {
+          images: [{ index: 0, status: 'ok', url: `http://bucket/${n}?signature=${signature}` }],
+        }),
+      );
+    };
+    await expect(page.images.original(cells, 1, 0)).resolves.toBeInstanceOf(Blob);
+  });
+
+  test('what is in the way is told in a sentence, with a word whether it may pass', async () => {
+    const cells = await open(() => undefined);
+    const why = (n: number) =>
+      page.images.original(cells, n, 0).then(
+        () => undefined,
+        (error) => error,
+      );
+    expect(await why(1)).toMatchObject({
+      message: 'The image could not be loaded. The page tries again.',
+      passing: true,
+    });
+    tab.onLine = false;
+    expect(await why(2)).toMatchObject({
+      message: 'You are offline; the image is not loaded yet.',
+      passing: true,
+    });
+    answer = () => new Response('', { status: 503 });
+    expect(await why(3)).toMatchObject({ passing: true });
+    answer = () => new Response('', { status: 404 });
+    expect(await why(4)).toMatchObject({ message: expect.stringContaining('404'), passing: false });
+  });
+});
+
+describe('an audit that is followed', () => {
+  const counts = { waiting: 0, running: 3, succeeded: 0, failed: 0, refused: 0, canceled: 0 };
+  const polls = () => asked.filter((path) => path === '/api/audits/x').length;
+  const open = async () => {
+    jest.useFakeTimers();
+    answer = (url) => {
+      if (url.pathname.endsWith('/plan')) return json(plan({ id: 'x', samples: 1 }));
+      if (url.pathname.endsWith('/predictions')) return block(url);
+      return json({
+        id: 'x',
+        predictions: 8,
+        state: 'running',
+        manifest: false,
+        counts: { ...counts, succeeded: polls() },
+      });
+    };
+    return page.openAudit('x');
+  };
+
+  test('is asked after every two seconds while things happen, once a minute in a hidden tab, and at once afterwards', async () => {
+    const live = await open();
+    await jest.advanceTimersByTimeAsync(10_000);
+    const seen = polls();
+    expect(seen).toBeGreaterThanOrEqual(5);
+    tab.hidden = true;
+    listeners.get('visibilitychange')?.();
+    await jest.advanceTimersByTimeAsync(59_000);
+    expect(polls()).toBe(seen);
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(polls()).toBe(seen + 1);
+    tab.hidden = false;
+    listeners.get('visibilitychange')?.();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(polls()).toBe(seen + 2);
+    live.close();
+    await jest.advanceTimersByTimeAsync(120_000);
+    expect(polls()).toBe(seen + 2);
+  });
+
+  test('says that there is no connection, asks less often, and at once when it is back', async () => {
+    const live = await open();
+    const whole = answer;
+    answer = () => undefined;
+    tab.onLine = false;
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect(live.problem.value).toContain('You are offline.');
+    // After 2, 4, 8 and 16 seconds.
+    expect(polls()).toBeLessThanOrEqual(6);
+    answer = whole;
+    tab.onLine = true;
+    listeners.get('online')?.();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(live.problem.value).toBeUndefined();
+    live.close();
+  });
+});
+
+describe('answers that are no success', () => {
+  const message = () =>
+    page.readStatus('x').then(
+      () => '',
+      (error: Error) => error.message,
+    );
+
+  test('are sentences: the API’s own, or the page’s where something else answered', async () => {
+    answer = () => json({ title: 'Conflict', detail: 'The audit is being deleted.' }, 409);
+    expect(await message()).toBe('The audit is being deleted.');
+    answer = () => new Response('<html>Bad gateway</html>', { status: 502 });
+    expect(await message()).toBe('The server is busy at the moment. Try again in a few seconds.');
+    answer = () => new Response('', { status: 418 });
+    expect(await message()).toMatch(/^The server answered 418, which it should not\./);
+    answer = () => undefined;
+    expect(await message()).toMatch(/^The server did not answer\./);
+    tab.onLine = false;
+    expect(await message()).toMatch(/^You are offline\./);
+  });
+
+  test('a token that is refused is forgotten', async () => {
+    answer = () => json({ detail: 'Who are you?' }, 401);
+    await message();
+    expect(page.token.value).toBe('');
+  });
+});
+
+describe('what is told of an image', () => {
+  const facts = (over: Partial<Prediction>) =>
+    new Map(
+      factsOf(plan({ input: { steps: 4 } }), prediction(0, over), 0).map(({ name, value }) => [name, value]),
+    );
+
+  test('holds what was asked, who answered, and what the bytes are', () => {
+    const told = facts({
+      completedAt: '2026-01-01T00:00:05Z',
+      predictTime: 1.26,
+      images: [
+        {
+          index: 0,
+          status: 'ok',
+          contentType: 'image/png',
+          bytes: 52_300,
+          sha256: 'ab'.repeat(32),
+          width: 512,
+          height: 512,
+        },
+      ],
+    });
+    expect(Object.fromEntries(told)).toMatchObject({
+      Prompt: 'a female doctor',
+      gender: 'female',
+      Model: 'a/one',
+      Inputs: '{"steps":4}',
+      Sample: '1 of 3',
+      Seed: '5, sent to the model',
+      Outcome: 'succeeded',
+      Completed: '2026-01-01T00:00:05Z, after 1.3 s of work',
+      Size: '512 × 512 pixels, 52 kB, png',
+      'SHA-256': 'ab'.repeat(32),
+      Tags: 'status=ok  format=png  size=small  retention=standard',
+    });
+  });
+
+  test('says where the seed is from, and with which words a model refused', () => {
+    expect(facts({ seed: null, seedSource: 'unsupported' }).get('Seed')).toBe('none, the model takes none');
+    expect(facts({ status: 'refused', error: 'sensitive (E005)', images: [] }).get('Outcome')).toBe(
+      'refused: sensitive (E005)',
+    );
+    expect(facts({ asked: 4, returned: 3, filtered: 1 }).get('Images')).toBe(
+      '4 asked for, 3 returned, 1 filtered',
+    );
+  });
+});
