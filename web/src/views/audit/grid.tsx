@@ -19,7 +19,7 @@ const HEAD_HEIGHT = 44;
 /** Rows and columns that are drawn beyond the edge: enough to be there before they are seen. */
 const NEAR = 1;
 
-interface Place {
+export interface Place {
   row: number;
   column: number;
 }
@@ -30,15 +30,25 @@ interface Windows {
 }
 
 /** The audit, two of its dimensions spread out. Only what is in sight is drawn, however large it is. */
-export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudit }) {
+export function Grid({
+  live,
+  space,
+  view,
+  change,
+  from,
+}: ViewProps & {
+  live: LiveAudit;
+  /** The cell that one comes back to from its wall. */
+  from: Place | undefined;
+}) {
   const { cells } = live;
   const version = useChanges(cells);
   const scroller = useRef<HTMLDivElement>(null);
   const { arrangement } = view;
   const rows = dimensionOf(space, arrangement.rows);
   const columns = dimensionOf(space, arrangement.columns);
-  const [active, setActive] = useState<Place>({ row: 0, column: 0 });
-  const moved = useRef(false);
+  const [active, setActive] = useState<Place>(from ?? { row: 0, column: 0 });
+  const moved = useRef(from !== undefined);
 
   const width = WIDTHS[view.size];
   // A cell of one prediction needs no line about its share.
@@ -66,7 +76,18 @@ export function Grid({ live, space, view, change }: ViewProps & { live: LiveAudi
       ),
     [cells, visible],
   );
-  useEffect(() => setActive({ row: 0, column: 0 }), [arrangement.rows, arrangement.columns]);
+  const crossed = `${arrangement.rows} ${arrangement.columns}`;
+  const activeIn = useRef(crossed);
+  useEffect(() => {
+    if (activeIn.current === crossed) return;
+    activeIn.current = crossed;
+    setActive({ row: 0, column: 0 });
+  }, [crossed]);
+  useLayoutEffect(() => {
+    if (!from) return;
+    reveal(scroller.current!, from, pitch, head);
+    look();
+  }, []);
 
   const open = useCallback((tile: Tile) => change({ large: { n: tile.n, index: tile.index } }), [change]);
   const wall = useCallback((place: Place) => change({ wall: place }), [change]);

@@ -1,10 +1,10 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../../api/client.ts';
 import { spaceOf } from '../../audit/axes.ts';
 import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
 import { useSignal } from '../../live/use.ts';
 import { ContentNotice } from '../../parts/notice.tsx';
-import { Grid } from './grid.tsx';
+import { Grid, type Place } from './grid.tsx';
 import { Help } from './help.tsx';
 import { Large } from './large.tsx';
 import { Outcomes } from './outcomes.tsx';
@@ -70,6 +70,14 @@ function AuditView({ live }: { live: LiveAudit }) {
   const { view, change } = useView(space);
   const [help, setHelp] = useState(false);
   const problem = useSignal(live.problem);
+  // Between grid and wall the focus goes along; on a page just opened it stays where the browser put it.
+  const seen = useRef<'grid' | 'wall'>(undefined);
+  const wall = useRef<Place>(undefined);
+  if (view.wall) wall.current = view.wall;
+  const before = seen.current;
+  useEffect(() => {
+    seen.current = view.wall ? 'wall' : 'grid';
+  });
   useEffect(() => {
     document.title = `${live.plan.name} · WeAudit`;
     const keys = (event: KeyboardEvent) => {
@@ -89,12 +97,25 @@ function AuditView({ live }: { live: LiveAudit }) {
       )}
       <ContentNotice />
       {view.wall ? (
-        <Wall live={live} space={space} view={view} place={view.wall} change={change} />
+        <Wall
+          live={live}
+          space={space}
+          view={view}
+          place={view.wall}
+          fromGrid={before === 'grid'}
+          change={change}
+        />
       ) : (
         <>
           <Toolbar space={space} view={view} change={change} />
           <Outcomes live={live} space={space} view={view} change={change} />
-          <Grid live={live} space={space} view={view} change={change} />
+          <Grid
+            live={live}
+            space={space}
+            view={view}
+            from={before === 'wall' ? wall.current : undefined}
+            change={change}
+          />
         </>
       )}
       <Tray live={live} space={space} view={view} change={change} />

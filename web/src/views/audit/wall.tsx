@@ -20,10 +20,12 @@ const NEAR = 3;
 interface Props extends ViewProps {
   live: LiveAudit;
   place: { row: number; column: number };
+  /** Whether one comes here from the grid, so that the focus has to go along. */
+  fromGrid: boolean;
 }
 
 /** All samples of one cell as equal squares: the pattern makes the argument. */
-export function Wall({ live, space, view, place, change }: Props) {
+export function Wall({ live, space, view, place, fromGrid, change }: Props) {
   const { cells } = live;
   const version = useChanges(cells);
   const scroller = useRef<HTMLDivElement>(null);
@@ -67,7 +69,7 @@ export function Wall({ live, space, view, place, change }: Props) {
     else return;
     event.preventDefault();
   };
-  const wantsFocus = useRef(false);
+  const wantsFocus = useRef(fromGrid);
   const goTo = (next: number) => {
     wantsFocus.current = true;
     setActive(next);
