@@ -1,5 +1,8 @@
-import { decide, type Question } from '../support/access.ts';
-import { EVERYTHING, type Packaged, packageStack } from '../support/packaged.ts';
+import { evaluate } from '../../local/iam/evaluate.ts';
+import type { PolicyDocument } from '../../local/iam/policy.ts';
+import { createResolver } from '../../local/stack/intrinsics.ts';
+import { bucketPolicies, decide, type Question } from '../support/access.ts';
+import { ACCOUNT, EVERYTHING, type Packaged, packageStack } from '../support/packaged.ts';
 
 const FUNCTIONS = ['api', 'webhook', 'dispatch', 'reconcile', 'tag', 'backup', 'metrics'];
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
@@ -236,6 +239,22 @@ describe('the backup', () => {
     }
   });
 
+  test('is set up by a role that deploys, even if its name begins like those of the pipeline', () => {
+    const policies = bucketPolicies(plain, `weaudit-dev-${ACCOUNT}-backup`);
+    const may = (role: string, action: string) =>
+      evaluate({
+        caller: { arn: `arn:aws:iam::${ACCOUNT}:role/${role}`, accountId: ACCOUNT, anonymous: false },
+        action: `s3:${action}`,
+        resource: `arn:aws:s3:::weaudit-dev-${ACCOUNT}-backup`,
+        ownerAccountId: ACCOUNT,
+        context: { 'aws:SecureTransport': 'true' },
+        identityPolicies: [{ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }],
+        resourcePolicies: policies,
+      }).allowed;
+    expect(may('weaudit-dev-deploy', 'PutLifecycleConfiguration')).toBe(true);
+    for (const name of FUNCTIONS) expect(may(`weaudit-dev-${name}`, 'PutLifecycleConfiguration')).toBe(false);
+  });
+
   test('is read by nobody but the pipeline and administrators', () => {
     const read = (who: string) => mayWithAll({ who, action: 'GetObject', bucket: 'backup', key: IMAGE });
     expect(['anybody', 'stranger', 'member', 'api', 'webhook', 'tag'].filter(read)).toEqual([]);
@@ -244,6 +263,58 @@ describe('the backup', () => {
       'backup',
       'reconcile',
     ]);
+  });
+});
+
+describe('a backup in another account', () => {
+  const BACKUP_ACCOUNT = '210987654321';
+  const OPERATOR = `arn:aws:iam::${ACCOUNT}:role/aws-reserved/sso.amazonaws.com/Operators_*`;
+  const BUCKET = `arn:aws:s3:::weaudit-dev-${ACCOUNT}-backup`;
+
+  /** By the same template, as it is deployed there by itself. */
+  const mayThere = (role: string, action: string, parameters: Record<string, string> = {}) => {
+    const template = structuredClone(plain.template);
+    for (const [name, Default] of Object.entries({ PipelineAccount: ACCOUNT, ...parameters }))
+      template.Parameters![name] = { Default };
+    const resolver = createResolver({
+      template,
+      region: 'eu-west-1',
+      accountId: BACKUP_ACCOUNT,
+      stackName: 'weaudit-dev-backup',
+    });
+    const { PolicyDocument } = resolver.resolve(template.Resources.BackupBucketPolicy!.Properties) as {
+      PolicyDocument: PolicyDocument;
+    };
+    return evaluate({
+      caller: { arn: `arn:aws:iam::${ACCOUNT}:role/${role}`, accountId: ACCOUNT, anonymous: false },
+      action: `s3:${action}`,
+      resource: action.startsWith('List') || action.includes('Lifecycle') ? BUCKET : `${BUCKET}/${IMAGE}`,
+      ownerAccountId: BACKUP_ACCOUNT,
+      context: { 'aws:SecureTransport': 'true' },
+      identityPolicies: [{ Statement: { Effect: 'Allow', Action: '*', Resource: '*' } }],
+      resourcePolicies: [PolicyDocument],
+    }).allowed;
+  };
+
+  test('is written to by the two roles that copy, and deleted by none', () => {
+    for (const role of ['backup', 'reconcile']) {
+      expect(mayThere(`weaudit-dev-${role}`, 'PutObject')).toBe(true);
+      expect(mayThere(`weaudit-dev-${role}`, 'DeleteObjectVersion')).toBe(false);
+    }
+    for (const role of ['api', 'webhook', 'tag'])
+      expect(mayThere(`weaudit-dev-${role}`, 'GetObject')).toBe(false);
+  });
+
+  test('is verified, restored and purged by the operators that its stack names, and by nobody else', () => {
+    const role = 'aws-reserved/sso.amazonaws.com/Operators_0123';
+    const named = { OperatorArn: OPERATOR };
+    for (const action of ['ListBucketVersions', 'GetObjectVersion', 'PutObject', 'DeleteObjectVersion']) {
+      expect([action, mayThere(role, action)]).toEqual([action, false]);
+      expect([action, mayThere(role, action, named)]).toEqual([action, true]);
+      expect([action, mayThere('somebody', action, named)]).toEqual([action, false]);
+    }
+    expect(mayThere(role, 'PutLifecycleConfiguration', named)).toBe(false);
+    expect(mayThere('weaudit-dev-backup', 'DeleteObjectVersion', { OperatorArn: '*' })).toBe(false);
   });
 });
 

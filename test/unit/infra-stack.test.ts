@@ -153,6 +153,28 @@ describe('buckets', () => {
         LogFilePrefix: `access/${id.replace('Bucket', '').toLowerCase()}/`,
       });
     expect(rules('LogsBucket').get('expire')).toMatchObject({ Status: 'Enabled', ExpirationInDays: 90 });
+    const taken = plain.resources.LogsBucketPolicy!.Properties.PolicyDocument.Statement.find(
+      ({ Sid }: { Sid: string }) => Sid === 'AccessLogs',
+    ).Condition.ArnLike['aws:SourceArn'] as string[];
+    expect(taken).toEqual([
+      ...['images', 'backup', 'site'].map((name) => `arn:aws:s3:::weaudit-dev-${ACCOUNT}-${name}`),
+      'arn:aws:s3:::weaudit-dev-serverlessdeploymentbucket-*',
+    ]);
+  });
+
+  test('the packages lie as well protected as everything else', () => {
+    for (const { resources } of [plain, all])
+      expect(resources.ServerlessDeploymentBucket!.Properties).toMatchObject({
+        OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+        PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
+        BucketEncryption: {
+          ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+        },
+        LoggingConfiguration: { LogFilePrefix: 'access/packages/' },
+        LifecycleConfiguration: {
+          Rules: [{ AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }],
+        },
+      });
   });
 });
 
@@ -400,7 +422,15 @@ describe('watching', () => {
     expect(trail.Properties).toMatchObject({
       S3BucketName: `weaudit-prod-${ACCOUNT}-logs`,
       EnableLogFileValidation: true,
+      // Of one region it would hear nothing of a backup elsewhere; and of all regions CloudTrail wants the global too.
+      IsMultiRegionTrail: true,
+      IncludeGlobalServiceEvents: true,
     });
+    const categories = trail.Properties.AdvancedEventSelectors.map(
+      ({ FieldSelectors }: { FieldSelectors: { Field: string; Equals?: string[] }[] }) =>
+        FieldSelectors.find(({ Field }) => Field === 'eventCategory')?.Equals,
+    );
+    expect(categories).toEqual([['Data']]);
   });
 });
 
@@ -485,12 +515,12 @@ describe('a deployed stage', () => {
         if (!stateful.includes(Type)) continue;
         const keeps = ['ImagesBucket', 'BackupBucket', 'LogsBucket'].includes(id);
         expect([id, DeletionPolicy, UpdateReplacePolicy]).toEqual(
-          keeps ? [id, 'Retain', 'Retain'] : [id, 'Delete', 'Delete'],
+          keeps ? [id, 'RetainExceptOnCreate', 'Retain'] : [id, 'Delete', 'Delete'],
         );
       }
     // A bucket that outlives its stack keeps its protection.
     for (const id of ['ImagesBucketPolicy', 'BackupBucketPolicy', 'LogsBucketPolicy'])
-      expect(plain.resources[id]!.DeletionPolicy).toBe('Retain');
+      expect(plain.resources[id]!.DeletionPolicy).toBe('RetainExceptOnCreate');
   });
 
   test('carries the names that everything else derives', () => {
