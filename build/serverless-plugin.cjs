@@ -127,7 +127,15 @@ module.exports = class Pipeline {
       });
       const Objects = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }));
       if (Objects.length === 0) return;
-      await this.provider.request('S3', 'deleteObjects', { Bucket, Delete: { Objects, Quiet: true } });
+      const { Errors = [] } = await this.provider.request('S3', 'deleteObjects', {
+        Bucket,
+        Delete: { Objects, Quiet: true },
+      });
+      // S3 says so in an answer of its own, and the loop would go round for ever.
+      if (Errors.length > 0)
+        throw new this.serverless.classes.Error(
+          `${Errors.length} objects of ${Bucket} could not be deleted: ${Errors[0].Code} ${Errors[0].Key}`,
+        );
     }
   }
 
