@@ -57,14 +57,20 @@ async function setup(flags: SetupFlags): Promise<void> {
   const tokens = editTokens(secrets.apiTokens, flags);
   const kept = flags.replaceReplicateToken ? undefined : secrets.replicateToken;
   const replicateToken = kept ?? (await askReplicateToken());
-  // Asked before anything is written: a wrong token changes nothing.
-  const secret = await fetchWebhookSecret(
-    flags.replicateUrl ?? (settings.local ? LOCAL_REPLICATE : REPLICATE),
-    replicateToken,
-  );
+  // Whoever has to be locked out must not wait for Replicate.
+  const onlyRevokes = flags.revokeToken !== undefined && flags.newToken === undefined && kept !== undefined;
+  const webhookSecrets = onlyRevokes
+    ? secrets.webhookSecrets
+    : // Asked before anything is written: a wrong token changes nothing.
+      rotate(
+        secrets.webhookSecrets,
+        await fetchWebhookSecret(
+          flags.replicateUrl ?? (settings.local ? LOCAL_REPLICATE : REPLICATE),
+          replicateToken,
+        ),
+      );
 
   if (!kept) await store.putReplicateToken(replicateToken);
-  const webhookSecrets = rotate(secrets.webhookSecrets, secret);
   const isNewSecret = webhookSecrets[0] !== secrets.webhookSecrets[0];
   if (isNewSecret) await store.putWebhookSecrets(webhookSecrets);
   if (tokens.changed) await store.putApiTokens(tokens.stored);
