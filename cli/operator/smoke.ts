@@ -4,6 +4,7 @@ import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwat
 import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { Result } from '../../lib/cells/result.ts';
 import { isStored, type StoredImage } from '../../lib/cells/result.ts';
+import { modelDimension } from '../../lib/metrics.ts';
 import { bindingKey, resultKey } from '../../lib/storage/keys.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { Cloud } from './cloud.ts';
@@ -80,7 +81,7 @@ export async function smoke(
   }
   check('webhook', ...viaWebhook(result));
   await inspectImage(cloud, image, check);
-  check('measured', ...(await measured(cloud, startedAt)));
+  check('measured', ...(await measured(cloud, model, startedAt)));
   await inspectProtection(cloud, image, check);
   return id;
 }
@@ -134,25 +135,49 @@ async function inspectImage(
   );
 }
 
-/** Whether CloudWatch has counted an image since. */
-async function measured({ local, client }: Cloud, since: Date): Promise<Verdict> {
+/**
+ * Whether CloudWatch has counted an image of this stage and model since. It is asked for by name: a search finds a new
+ * metric only after a quarter of an hour, and those of other stages at once.
+ */
+export async function measured(
+  { local, client, stage }: Cloud,
+  model: string,
+  since: Date,
+): Promise<Verdict> {
   if (local)
     return [
       undefined,
       'there is no CloudWatch on one machine; .local/logs/metrics.log has what it would get',
     ];
   const cloudWatch = new CloudWatchClient(client);
+  // A model that the stage was not given by name is counted as `other`.
+  const queries = [model, modelDimension(model, [])].map((name, index) => ({
+    Id: `images${index}`,
+    MetricStat: {
+      Metric: {
+        Namespace: 'WeAudit',
+        MetricName: 'Images',
+        Dimensions: [
+          { Name: 'service', Value: `weaudit-${stage}` },
+          { Name: 'model', Value: name },
+        ],
+      },
+      Period: 60,
+      Stat: 'Sum',
+    },
+  }));
   const counted = await until(METRICS_MS, async () => {
     const { MetricDataResults = [] } = await cloudWatch.send(
       new GetMetricDataCommand({
         StartTime: new Date(since.getTime() - 60_000),
         EndTime: new Date(Date.now() + 60_000),
-        MetricDataQueries: [
-          { Id: 'images', Expression: `SUM(SEARCH('Namespace="WeAudit" MetricName="Images"', 'Sum', 60))` },
-        ],
+        MetricDataQueries: queries,
       }),
     );
-    const sum = (MetricDataResults[0]?.Values ?? []).reduce((total, value) => total + value, 0);
+    const sum = MetricDataResults.flatMap(({ Values }) => Values ?? []).reduce(
+      (total, value) => total + value,
+      0,
+    );
     return sum > 0 ? sum : undefined;
   });
   return counted

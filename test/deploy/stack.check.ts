@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { DescribeStacksCommand, GetTemplateCommand } from '@aws-sdk/client-cloudformation';
+import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { EventBridgeClient, ListRulesCommand, ListTargetsByRuleCommand } from '@aws-sdk/client-eventbridge';
 import {
   GetFunctionConfigurationCommand,
@@ -37,6 +38,8 @@ import {
   ListQueuesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
+import type { Cloud } from '../../cli/operator/cloud.ts';
+import { measured } from '../../cli/operator/smoke.ts';
 import { createResolver, type Template } from '../../local/stack/intrinsics.ts';
 import type { PackagedResource } from '../support/packaged.ts';
 import { cloudFormation, endpoint, missing, options, REGION } from './emulator.ts';
@@ -272,6 +275,33 @@ async function deleteBuckets(): Promise<void> {
     await serverless('deploy', 'function', '--function', 'tag');
     expect(await code()).toBe(sha256(await archive('tag')));
   }, 60_000);
+
+  test('the smoke test counts images of its own stage and model only', async () => {
+    const since = new Date();
+    const model = 'owner/cheap';
+    const count = (service: string, name: string) =>
+      new CloudWatchClient(options).send(
+        new PutMetricDataCommand({
+          Namespace: 'WeAudit',
+          MetricData: [
+            {
+              MetricName: 'Images',
+              Dimensions: [
+                { Name: 'service', Value: service },
+                { Name: 'model', Value: name },
+              ],
+              Unit: 'Count',
+              Value: 1,
+              Timestamp: since,
+            },
+          ],
+        }),
+      );
+    await count('weaudit-another', model);
+    await count(STACK, 'other');
+    const cloud = { local: false, client: options, stage: 'local' } as Cloud;
+    expect(await measured(cloud, model, since)).toEqual([true, 'CloudWatch has counted 1 since']);
+  });
 
   test('a removal leaves the buckets that hold something, and nothing else', async () => {
     await serverless('remove');
