@@ -93,7 +93,8 @@ inBrowser('the page', () => {
   afterAll(() => browser?.close());
 
   first('a token that is not known is refused in a sentence, and a good one opens the page', async () => {
-    await page.goto('/');
+    const policy = (await page.goto('/'))?.headers()['content-security-policy'];
+    expect(policy).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
     await page.getByLabel('API token').fill('wrong');
     await page.keyboard.press('Enter');
     await page.getByRole('alert').filter({ hasText: 'does not know that token' }).waitFor();
