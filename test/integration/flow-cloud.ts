@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -208,6 +208,14 @@ const listen = async (handler: http.RequestListener) => {
   return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 };
 
+/** A world as it stood at one moment, to begin others from. */
+interface Prepared {
+  dir: string;
+  now: number;
+  asked: [string, Asked][];
+  messages: TestQueue['messages'];
+}
+
 /** S3 and a server of outputs, kept for all tests of a file; each test works in a world of its own. */
 export class FlowCloud {
   #s3Server!: http.Server;
@@ -260,13 +268,23 @@ export class FlowCloud {
     (serve ?? picture)(request, response);
   }
 
-  /** Empty buckets, an empty queue, a Replicate that knows nothing. The one before ends. */
-  async world(): Promise<World> {
+  /** Ends a world and keeps what is in it. */
+  async keep({ replicate, queue }: World): Promise<Prepared> {
+    await this.#s3?.close();
+    this.#s3 = undefined;
+    const [dir, now] = [this.#dir!, this.#now];
+    this.#dir = undefined;
+    return { dir, now, asked: [...replicate.asked], messages: queue.messages };
+  }
+
+  /** Empty buckets, an empty queue, a Replicate that knows nothing, or what was kept. The one before ends. */
+  async world(from?: Prepared): Promise<World> {
     await this.#closeWorld();
     this.serve.clear();
     this.#faults = new Faults();
     this.#dir = await mkdtemp(join(DATA, 'flow-'));
-    this.#now = Date.now();
+    if (from) await cp(from.dir, this.#dir, { recursive: true });
+    this.#now = from?.now ?? Date.now();
     this.#s3 = await openS3({
       dataDir: this.#dir,
       region: REGION,
@@ -276,7 +294,7 @@ export class FlowCloud {
       onEvent: async () => {},
       now: () => new Date(this.#now),
     });
-    return new World(
+    const world = new World(
       this,
       this.#faults,
       this.#clients,
@@ -285,6 +303,9 @@ export class FlowCloud {
         this.#now = to;
       },
     );
+    for (const [id, asked] of structuredClone(from?.asked ?? [])) world.replicate.asked.set(id, asked);
+    world.queue.messages = [...(from?.messages ?? [])];
+    return world;
   }
 
   async #closeWorld(): Promise<void> {
@@ -466,7 +487,7 @@ export class World {
 
 /**
  * Lets a flow meet a fault at its first call, then at its second, and so on until it makes no such call, each
- * time in a new world.
+ * time in a new world that begins like the prepared one.
  * @param act the flow; what it throws is lost, as it is when a process dies
  * @param recover what happens then, without faults
  */
@@ -480,23 +501,38 @@ export async function atEveryCall(
     check: (world: World) => Promise<void>;
   },
 ): Promise<number> {
-  for (let at = 1; ; at++) {
-    const world = await cloud.world();
-    await flow.prepare(world);
-    world.faults.arm(fault, at);
-    const error = await flow.act(world).then(
-      () => undefined,
-      (thrown: Error) => thrown,
-    );
-    const { fired } = world.faults;
-    world.faults.disarm();
-    if (!fired && error) throw error;
-    try {
-      await flow.recover(world);
-      await flow.check(world);
-    } catch (cause) {
-      throw new Error(`${fault}, call ${at}: ${(cause as Error).message}`, { cause });
-    }
-    if (!fired) return at - 1;
+  const first = await cloud.world();
+  await flow.prepare(first);
+  const prepared = await cloud.keep(first);
+  try {
+    for (let at = 1; ; at++) if (!(await atOneCall(cloud, fault, flow, prepared, at))) return at - 1;
+  } finally {
+    await rm(prepared.dir, { recursive: true, force: true });
   }
+}
+
+/** @returns whether the flow made this call */
+async function atOneCall(
+  cloud: FlowCloud,
+  fault: Fault,
+  flow: Omit<Parameters<typeof atEveryCall>[2], 'prepare'>,
+  prepared: Prepared,
+  at: number,
+): Promise<boolean> {
+  const world = await cloud.world(prepared);
+  world.faults.arm(fault, at);
+  const error = await flow.act(world).then(
+    () => undefined,
+    (thrown: Error) => thrown,
+  );
+  const { fired } = world.faults;
+  world.faults.disarm();
+  if (!fired && error) throw error;
+  try {
+    await flow.recover(world);
+    await flow.check(world);
+  } catch (cause) {
+    throw new Error(`${fault}, call ${at}: ${(cause as Error).message}`, { cause });
+  }
+  return fired;
 }
