@@ -111,7 +111,8 @@ function Foot({
       )}
       {shown < tiles && (
         <span class="more" aria-hidden="true">
-          all {tiles} ›
+          <span class="all">all </span>
+          {tiles} ›
         </span>
       )}
     </button>
