@@ -1,5 +1,3 @@
-import '../lib/storage/stream-memory.ts';
-
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -13,6 +11,7 @@ import { replicateClient } from '../lib/replicate/client.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
 import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
+import { keepYoungGenerationSmall } from '../lib/storage/stream-memory.ts';
 
 /** Time that is kept for cells under way, the rest of the range, and the lease. */
 const RESERVE_MS = 8_000;
@@ -43,6 +42,8 @@ const deps = {
   onSuperfluous: (cell: number, predictionId: string) =>
     logger.warn('a second prediction was made for a cell, and canceled', { cell, predictionId }),
 };
+
+keepYoungGenerationSmall();
 
 /** Ranges of cells from the queue: advance each. A message is gone only when nothing of it is lost. */
 export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event, context) => {
@@ -75,8 +76,7 @@ async function advance(record: SQSRecord, context: Context): Promise<boolean> {
     if (rest) await queue.send([rest.range], rest.delaySeconds);
     for (const { cell, error } of faults.slice(0, 3))
       logger.error('a cell could not be advanced', { cell, error });
-    // What is left comes again with the rest, and is tried again with it.
-    return faults.length === 0 || rest !== undefined;
+    return faults.length === 0;
   } catch (error) {
     logger.error('a range could not be advanced', { error: error as Error });
     return false;

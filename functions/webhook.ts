@@ -1,5 +1,3 @@
-import '../lib/storage/stream-memory.ts';
-
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
@@ -11,6 +9,7 @@ import { type HttpResponse, jsonResponse, Problem, problemResponse } from '../li
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
 import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
+import { keepYoungGenerationSmall } from '../lib/storage/stream-memory.ts';
 
 /** Replicate wants an answer within a few seconds; what takes longer is finished by the queue. */
 const TIME_MS = 10_000;
@@ -26,6 +25,8 @@ const deps = {
   maxImageBytes: numberSetting(process.env, 'MAX_IMAGE_BYTES'),
   now: () => new Date(),
 };
+
+keepYoungGenerationSmall();
 
 /** Replicate says that a prediction has ended: store what it made. 2xx only when all of it is durable. */
 export const handler = middy<APIGatewayProxyEventV2, HttpResponse>().handler(async (event) => {

@@ -27,24 +27,35 @@ const TIMEOUT_MS = 5_000;
 export function secretReader(client: S3Client, endpoint: string | undefined, name: string): SecretReader {
   let kept: { value: string; readAt: number } | undefined;
   let reading: Promise<string> | undefined;
+  let failedAt = Number.NEGATIVE_INFINITY;
   const read = async () => {
     try {
       const value = await readParameter(client, endpoint, name);
       kept = { value, readAt: Date.now() };
       return value;
     } catch (error) {
-      // The Parameter Store is down or busy: a secret that was right an hour ago is better than none.
-      if (kept && Date.now() - kept.readAt < MAX_STALE_MS) return kept.value;
-      throw error;
+      // The Parameter Store is down or busy: a secret that was right an hour ago is better than none. If it says
+      // that there is no such secret any more, there is none.
+      if (!kept || error instanceof ParameterRefused || isStale(kept)) throw error;
+      failedAt = Date.now();
+      return kept.value;
     } finally {
       reading = undefined;
     }
   };
   return async ({ refresh = false } = {}) => {
-    if (kept && Date.now() - kept.readAt <= (refresh ? MIN_AGE_MS : MAX_AGE_MS)) return kept.value;
+    const isFresh = kept && Date.now() - kept.readAt <= (refresh ? MIN_AGE_MS : MAX_AGE_MS);
+    if (kept && (isFresh || (Date.now() - failedAt <= MIN_AGE_MS && !isStale(kept)))) return kept.value;
     reading ??= read();
     return reading;
   };
+}
+
+const isStale = ({ readAt }: { readAt: number }) => Date.now() - readAt >= MAX_STALE_MS;
+
+/** The Parameter Store answered, and not with the parameter. */
+class ParameterRefused extends Error {
+  override name = 'ParameterRefused';
 }
 
 /** `GetParameter` in AWS's JSON 1.1 protocol. */
@@ -77,11 +88,11 @@ async function readParameter(
   const response = await send(url, request.headers, request.body);
   const answer = await text(response);
   if (response.statusCode !== 200)
-    throw new Error(
+    throw new (isPassing(response.statusCode, answer) ? Error : ParameterRefused)(
       `parameter ${name} could not be read: ${response.statusCode} ${errorType(answer)}${hintFor(answer)}`,
     );
   const value = (JSON.parse(answer) as { Parameter?: { Value?: string } }).Parameter?.Value;
-  if (!value) throw new Error(`parameter ${name} is empty${HINTS.ParameterNotFound}`);
+  if (!value) throw new ParameterRefused(`parameter ${name} is empty${HINTS.ParameterNotFound}`);
   return value;
 }
 
@@ -100,6 +111,8 @@ const HINTS: Record<string, string> = {
   ParameterNotFound: ': "npx weaudit setup" fills it',
   AccessDeniedException: ': the role may not read it, or may not use the key it is encrypted with',
 };
+const isPassing = (status: number | undefined, answer: string): boolean =>
+  (status ?? 500) >= 500 || /Throttling|TooManyRequests|InternalServer/.test(errorType(answer));
 const hintFor = (answer: string): string =>
   Object.entries(HINTS).find(([type]) => errorType(answer).endsWith(type))?.[1] ?? '';
 

@@ -63,7 +63,7 @@ function parseLimit(limit: string | undefined, most: number, fallback: number): 
 /** An audit whose last cells ended before the cancellation reached them is a finished one. */
 const state = (stop: Stop | undefined, open: number, canceled: number) => {
   if (open > 0) return stop === 'canceled' ? 'canceling' : 'running';
-  return canceled > 0 ? 'canceled' : 'finished';
+  return stop === 'canceled' && canceled > 0 ? 'canceled' : 'finished';
 };
 
 /** How an audit stands: `GET /api/audits/{a}`. */

@@ -1,6 +1,7 @@
 import { blocksOf, type Range, readProgress } from '../cells/listing.ts';
 import { judgeImage } from '../images/judge.ts';
 import type { CellQueue } from '../queue.ts';
+import { shuffled } from '../shuffled.ts';
 import { backUp } from '../storage/backup.ts';
 import {
   auditPrefix,
@@ -62,9 +63,8 @@ export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): P
   const open: { audit: string; since: Date }[] = [];
   for await (const { key, modified } of deps.images.list(OPEN_PREFIX))
     open.push({ audit: key.slice(OPEN_PREFIX.length), since: modified });
-  shuffle(open);
   const idle = await deps.queue.isIdle();
-  for (const { audit, since } of open) {
+  for (const { audit, since } of shuffled(open)) {
     if (timeIsUp()) break;
     done.audits++;
     try {
@@ -74,13 +74,6 @@ export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): P
     }
   }
   return done;
-}
-
-function shuffle<T>(items: T[]): void {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = Math.floor(Math.random() * (i + 1));
-    [items[i], items[j]] = [items[j]!, items[i]!];
-  }
 }
 
 async function reconcileAudit(
@@ -129,20 +122,17 @@ async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
   const blocks = blocksOf(plan).flatMap((block): Range[] => {
     const { from, to } = block;
     const lastSent = worked.get(resentKey(plan.id, from)) ?? new Date(plan.createdAt);
-    const lastWorked = worked.get(leaseKey(plan.id, from)) ?? lastSent;
-    const quiet = Math.min(age(lastSent, now()), age(lastWorked, now()));
-    if (quiet <= resendMs) return [];
-    const open = Array.from({ length: to - from + 1 }, (_, i) => progress.get(from + i)!).filter(
-      ({ ended }) => !ended,
-    );
-    const waiting = open.filter(({ boundAt }) => !boundAt);
-    // What waits for its first attempt is in the queue, unless the queue has nothing. A cell whose prediction was
-    // aborted is in no message: the one that asked for it was done.
-    const unsent = waiting.some(({ attempt }) => attempt === 2 || idle || quiet > LOST_MS);
-    if (unsent) return [block];
-    const overdue = open.some(({ boundAt }) => boundAt && (stopped || age(boundAt, now()) > overdueMs));
-    if (!overdue) return [];
-    return [waiting.length > 0 ? { ...block, look: true } : block];
+    const lastWorked = worked.get(leaseKey(plan.id, from)) ?? new Date(plan.createdAt);
+    if (Math.min(age(lastSent, now()), age(lastWorked, now())) <= resendMs) return [];
+    const open = [...progress].filter(([cell, { ended }]) => cell >= from && cell <= to && !ended);
+    const waiting = open.filter(([, { boundAt }]) => !boundAt);
+    // What waits is in the queue, unless the queue has nothing, or nobody has worked on it for too long.
+    if (waiting.length > 0 && (idle || age(lastWorked, now()) > LOST_MS)) return [block];
+    const isOverdue = (boundAt: Date | undefined) => boundAt && (stopped || age(boundAt, now()) > overdueMs);
+    const looks = open.some(([, { boundAt }]) => isOverdue(boundAt)) ? [{ ...block, look: true }] : [];
+    // A cell whose prediction was aborted is in no message of its own: the one that asked for it was done.
+    const aborted = waiting.filter(([, { attempt }]) => attempt === 2);
+    return [...looks, ...aborted.map(([cell]) => ({ audit: plan.id, from: cell, to: cell }))];
   });
   return { unfinished, blocks };
 }

@@ -168,12 +168,14 @@ function refuseOversized(json: unknown): void {
   count('prompts', prompts, LIMITS.prompts, 'prompts');
   count('models', models, LIMITS.models, 'models');
   if (Array.isArray(models))
-    for (const [i, model] of models.entries()) measure(`models[${i}]`, model ?? null);
+    for (const [i, model] of models.entries()) measure(`models[${i}].input`, model?.input ?? null);
   measure('input', input ?? null);
+  if (Array.isArray(factors))
+    refuse('"factors" must be an object of lists, such as {"job": ["doctor", "nurse"]}');
   if (typeof factors !== 'object' || factors === null) return;
-  const entries = Object.entries(factors);
-  if (entries.length > LIMITS.factors) refuse(`"factors" must have at most ${LIMITS.factors} factors`);
-  for (const [name, values] of entries)
+  if (Object.keys(factors).length > LIMITS.factors)
+    refuse(`"factors" must have at most ${LIMITS.factors} factors`);
+  for (const [name, values] of Object.entries(factors))
     count(`factors.${name.slice(0, 40)}`, values, LIMITS.prompts, 'values');
 }
 

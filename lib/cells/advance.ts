@@ -4,7 +4,16 @@ import { writeWaiting } from '../audits/waiting.ts';
 import { messageOf } from '../errors.ts';
 import { AnswerTooLarge, ReplicateRefusal } from '../replicate/client.ts';
 import { hasEnded, type Prediction } from '../replicate/prediction.ts';
-import { type AskDeps, askCell, endCell, MustWait, type WaitingReason, waitingOf } from './ask.ts';
+import { shuffled } from '../shuffled.ts';
+import {
+  type AskDeps,
+  askCell,
+  endCell,
+  MustWait,
+  Unrecorded,
+  type WaitingReason,
+  waitingOf,
+} from './ask.ts';
 import { type BoundBinding, isClosed, readBinding } from './binding.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
 import { acquireLease } from './lease.ts';
@@ -29,7 +38,10 @@ export interface Turn {
 }
 
 export interface Advanced {
-  /** What did not fit into this turn, and how long it should wait. */
+  /**
+   * What did not fit into this turn, and how long it should wait. Never beside faults: their message comes back
+   * as it is, later, when the webhook of what was paid has mostly come.
+   */
   rest?: { range: Range; delaySeconds: number };
   /** Predictions asked for in this turn. */
   asked: number;
@@ -57,7 +69,7 @@ const MAX_WAIT_SECONDS = 15;
 const PACING_SECONDS = 30;
 /** What is open for so long ends: outputs live an hour, and Replicate itself cancels after half of one. */
 const GIVE_UP_MS = 24 * 3_600_000;
-/** Where it stays open whether Replicate accepts a cell, it is asked again for so long. */
+/** Where it stays open whether Replicate accepts a cell, and no other of its block is, it is asked again for so long. */
 const GIVE_UP_ASKING_MS = 6 * 3_600_000;
 
 /**
@@ -71,6 +83,8 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
   // A late copy of a message leaves no lease behind in an audit that is over.
   const progress = await readProgress(deps.store, within);
   if ([...progress.values()].every(({ ended }) => ended)) return { asked: 0, faults: [] };
+  // Looking twice at once pays nothing and is safe; a lease would say that the block was worked on.
+  if (range.look) return new RangeTurn(deps, plan, within, turn).run();
   const lease = await acquireLease(deps.store, range.audit, range.from, turn.endsAt, deps.now);
   if ('waitSeconds' in lease)
     return {
@@ -101,6 +115,8 @@ class RangeTurn {
   /** When the first of this turn's cells began to wait for the rate, by the process's clock. */
   #pacedSince: number | undefined;
   readonly #askedCells: number[] = [];
+  /** When a cell of the range was last asked for with success, in milliseconds; at first, when the audit began. */
+  #progressAt = 0;
   #stop: { value: Promise<Stop | undefined>; readAt: number } | undefined;
 
   constructor(deps: AdvanceDeps, plan: Plan, range: Range, turn: Turn) {
@@ -112,9 +128,14 @@ class RangeTurn {
   }
 
   async run(): Promise<Advanced> {
-    const open = [...(await readProgress(this.#deps.store, this.#range))].filter(([, { ended }]) => !ended);
-    const bound = open.filter(([, { boundAt }]) => boundAt).values();
-    const waiting = this.#range.look ? [].values() : open.filter(([, { boundAt }]) => !boundAt).values();
+    const progress = [...(await readProgress(this.#deps.store, this.#range))];
+    this.#progressAt = Math.max(
+      Date.parse(this.#plan.createdAt),
+      ...progress.map(([, { boundAt }]) => boundAt?.getTime() ?? 0),
+    );
+    const open = progress.filter(([, { ended }]) => !ended);
+    const bound = open.filter(([, { boundAt }]) => boundAt);
+    const waiting = this.#range.look ? [] : open.filter(([, { boundAt }]) => !boundAt);
     const worker = async (cells: Iterable<[number, CellProgress]>) => {
       for (const [cell, state] of cells) {
         if (this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
@@ -122,17 +143,20 @@ class RangeTurn {
         await this.#advance(cell, state);
       }
     };
-    await Promise.all([
-      ...Array.from({ length: PARALLEL_LOOKS }, () => worker(bound)),
-      ...Array.from({ length: PARALLEL_ASKS }, () => worker(waiting)),
-    ]);
+    const work = async (cells: typeof open, workers: number) => {
+      const next = cells.values();
+      await Promise.all(Array.from({ length: workers }, () => worker(next)));
+    };
+    // What is overdue has an hour; what waits has time. In any order, so that a few that fail hold up nobody for long.
+    await work(shuffled(bound), PARALLEL_LOOKS);
+    await work(waiting, PARALLEL_ASKS);
     await this.#cancelAsked();
     const done = {
       asked: this.#askedCells.length,
       ...(this.#waitedFor && { waitedFor: this.#waitedFor }),
       faults: this.#faults,
     };
-    if (!this.#leaves) return done;
+    if (!this.#leaves || this.#faults.length > 0) return done;
     // As long as the rate, or what Replicate said, keeps the next turn from asking anything.
     const delaySeconds = Math.min(MAX_DELAY_SECONDS, Math.floor(this.#deps.pacer.waitMs / 1_000));
     return { rest: { range: this.#range, delaySeconds }, ...done };
@@ -165,9 +189,12 @@ class RangeTurn {
 
   /** Whoever ended the audit in the middle of this turn did not see what it has asked for since. */
   async #cancelAsked(): Promise<void> {
-    if (this.#askedCells.length === 0) return;
-    const stop = await readStop(this.#deps.store, this.#plan.id);
-    if (stop) for (const cell of this.#askedCells) await this.#try(cell, () => this.#look(cell, stop));
+    const [first] = this.#askedCells;
+    if (first === undefined) return;
+    await this.#try(first, async () => {
+      const stop = await readStop(this.#deps.store, this.#plan.id);
+      if (stop) for (const cell of this.#askedCells) await this.#try(cell, () => this.#look(cell, stop));
+    });
   }
 
   /** Asks as soon as the rate allows it, and again where Replicate wants to be asked later within this turn. */
@@ -177,6 +204,8 @@ class RangeTurn {
       if (this.#leaves || pacer.waitMs > this.#patienceMs()) return this.#leave();
       this.#pacedSince ??= performance.now();
       await pacer.take();
+      // Somebody else was told to wait while this one waited.
+      if (pacer.heldMs > 0) continue;
       if (await this.#stopped()) return this.#leave();
       try {
         await askCell(this.#deps, this.#plan, cellAt(this.#plan, cell), attempt);
@@ -205,8 +234,9 @@ class RangeTurn {
 
   /** Replicate said no, or has not said yes for hours. Else a prediction may run, whose webhook will say so. */
   #isHopeless(error: unknown): boolean {
+    if (error instanceof Unrecorded) return false;
     if (error instanceof ReplicateRefusal && error.status < 500 && error.status !== 408) return true;
-    return this.#deps.now().getTime() - Date.parse(this.#plan.createdAt) > GIVE_UP_ASKING_MS;
+    return this.#deps.now().getTime() - this.#progressAt > GIVE_UP_ASKING_MS;
   }
 
   async #wait({ why, message, seconds: wanted }: MustWait): Promise<void> {
@@ -216,13 +246,14 @@ class RangeTurn {
     const until = new Date(now().getTime() + seconds * 1_000);
     this.#waitedFor = why;
     pacer.pause(seconds);
+    // Before anything is awaited: the others would sleep it out.
+    if (seconds > Math.min(MAX_WAIT_SECONDS, this.#secondsLeft())) this.#leave();
     await writeWaiting(store, this.#plan, {
       why,
       detail: message,
       at: now().toISOString(),
       until: until.toISOString(),
     });
-    if (seconds > Math.min(MAX_WAIT_SECONDS, this.#secondsLeft())) this.#leave();
   }
 
   /** Asks Replicate how a bound cell stands, or cancels it, and finishes it where it has ended. */

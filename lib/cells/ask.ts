@@ -1,4 +1,5 @@
 import { type Cell, inputOf, type Plan } from '../audits/plan.ts';
+import { messageOf } from '../errors.ts';
 import { type ReplicateClient, ReplicateRefusal } from '../replicate/client.ts';
 import { cellName } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
@@ -19,6 +20,11 @@ export class MustWait extends Error {
 export type WaitingReason = 'rate limit' | 'credit' | 'token';
 
 const WAITING: Record<number, WaitingReason> = { 401: 'token', 402: 'credit', 429: 'rate limit' };
+/** A prediction was made and could not be recorded: its webhook will bind it. */
+export class Unrecorded extends Error {
+  override name = 'Unrecorded';
+}
+
 /** What does not get better by asking again: the request itself, or a model that is not there. */
 const FINAL = [400, 404, 413, 422];
 /** Where Replicate does not say when to come back. Credit and tokens are mended by people. */
@@ -48,7 +54,7 @@ export const webhookAddress = (base: string, audit: string, cell: number) =>
 /**
  * Asks Replicate for a cell and binds the prediction to it. A refusal that no retry changes ends the cell with
  * Replicate's words.
- * @throws {MustWait}, {ReplicateRefusal} for what may pass, and whatever leaves open whether it was accepted
+ * @throws {MustWait}, {Unrecorded}, {ReplicateRefusal} for what may pass, and whatever leaves open whether it was accepted
  */
 export async function askCell(
   { store, replicate, webhookUrl, now, onSuperfluous }: AskDeps,
@@ -68,10 +74,14 @@ export async function askCell(
     if (!(error instanceof ReplicateRefusal && FINAL.includes(error.status))) throw waitingOf(error) ?? error;
     return endCell(store, plan, cell.n, attempt, 'failed', `Replicate refused: ${error.message}`, now());
   }
-  const binding = await bindPrediction(store, plan, cell.n, attempt, id, now());
-  if (isClosed(binding) || binding.predictionId !== id) {
-    onSuperfluous(cell.n, id);
-    await replicate.cancel(id);
+  try {
+    const binding = await bindPrediction(store, plan, cell.n, attempt, id, now());
+    if (isClosed(binding) || binding.predictionId !== id) {
+      onSuperfluous(cell.n, id);
+      await replicate.cancel(id);
+    }
+  } catch (error) {
+    throw new Unrecorded(`prediction ${id} was made: ${messageOf(error)}`, { cause: error });
   }
 }
 

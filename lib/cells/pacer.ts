@@ -22,6 +22,11 @@ export class Pacer {
     return Math.max(0, Math.max(this.#next, this.#heldUntil) - performance.now());
   }
 
+  /** Milliseconds until a pause is over. */
+  get heldMs(): number {
+    return Math.max(0, this.#heldUntil - performance.now());
+  }
+
   /** Waits for a place and takes it. Places are given in the order of calls. */
   async take(): Promise<void> {
     const wait = this.waitMs;

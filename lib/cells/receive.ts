@@ -48,7 +48,7 @@ async function verified(secrets: SecretReader, delivery: Delivery): Promise<unkn
   try {
     return verifyDelivery(delivery, parseSecrets(await secrets()));
   } catch (error) {
-    if (!(error instanceof Rejected) || error.status !== 401) throw error;
+    if (error instanceof Rejected && error.status !== 401) throw error;
     return verifyDelivery(delivery, parseSecrets(await secrets({ refresh: true })));
   }
 }

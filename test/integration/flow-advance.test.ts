@@ -280,8 +280,16 @@ describe('a cell that cannot be asked', () => {
 
   it.each<[string, () => Error, number]>([
     ['403', () => new ReplicateRefusal(403, 'forbidden', undefined), 0],
-    ['500, for six hours,', () => new ReplicateRefusal(500, 'internal error', undefined), 361],
-    ['no answer, for six hours,', () => new ReplicateUnreachable('Replicate gave no answer'), 361],
+    [
+      '500, for six hours without a success,',
+      () => new ReplicateRefusal(500, 'internal error', undefined),
+      361,
+    ],
+    [
+      'no answer, for six hours without a success,',
+      () => new ReplicateUnreachable('Replicate gave no answer'),
+      361,
+    ],
   ])(
     'because of %s is a fault until the last delivery, which ends it as failed',
     async (_why, error, minutes) => {
@@ -303,6 +311,17 @@ describe('a cell that cannot be asked', () => {
       ]);
     },
   );
+
+  it('hours after the audit began, while others of its block are still taken, is not closed over one lost answer', async () => {
+    world.pass(7 * 60 * MINUTE);
+    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    await deliverWebhooks(world);
+    world.replicate.onCreate = () => {
+      throw new ReplicateUnreachable('Replicate gave no answer');
+    };
+    expect((await advance(world, true)).faults).toHaveLength(1);
+    expect(await readResult(1)).toBeUndefined();
+  });
 
   it.each<[string, () => void]>([
     [
@@ -469,6 +488,45 @@ describe('at a low rate', () => {
     next = 90_000;
     await advanceRange(deps, first.rest!.range, world.turn());
     expect((await readResult(0))?.status).toBe('succeeded');
+  });
+
+  it('looks after every overdue cell before it asks, whatever those at the front do', async () => {
+    const range = { ...RANGE, to: 19 };
+    world = await cloud.world();
+    plan = await world.accept(20);
+    await advanceRange(world.advanceDeps, { ...range, to: 9 }, world.turn());
+    const ids = [...world.replicate.asked.keys()];
+    for (const id of ids.slice(2)) world.replicate.end(id, { output: world.outputs(id, 1) });
+    const get = world.replicate.get.bind(world.replicate);
+    world.replicate.get = (id) =>
+      id === ids[0] ? Promise.reject(new ReplicateRefusal(500, 'internal error', undefined)) : get(id);
+    world.pass(11 * MINUTE);
+    const slow = { waitMs: 20_000, heldMs: 0, take: async () => {}, pause() {} } as unknown as Pacer;
+    await advanceRange({ ...world.advanceDeps, pacer: slow }, range, world.turn());
+    expect(await world.keys(`audits/${plan.id}/results/`)).toHaveLength(8);
+  });
+
+  it('a turn with a fault leaves no rest: its message comes back when what was paid has been adopted', async () => {
+    const create = world.replicate.create.bind(world.replicate);
+    world.replicate.create = async (request) => {
+      await create(request);
+      throw new ReplicateUnreachable('Replicate gave no answer');
+    };
+    const over = { ...world.turn(), stopAt: new Date(world.now().getTime() + 50) };
+    const slow = {
+      waitMs: 0,
+      heldMs: 0,
+      pause() {},
+      take: async () => {
+        slow.waitMs = 60_000;
+      },
+    };
+    const { rest, faults } = await advanceRange(
+      { ...world.advanceDeps, pacer: slow as unknown as Pacer },
+      RANGE,
+      over,
+    );
+    expect({ rest, faults: faults.length }).toEqual({ rest: undefined, faults: 1 });
   });
 
   it('a message that only looks asks for nothing and leaves nothing', async () => {

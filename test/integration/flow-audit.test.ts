@@ -256,7 +256,7 @@ describe('reconcile', () => {
     });
   });
 
-  it('sends a block whose cell was aborted again although the queue is never idle', async () => {
+  it('asks for a cell whose prediction was aborted although the queue is never idle', async () => {
     const plan = await world.accept(CELLS);
     await advance(world, RANGE);
     const [{ prediction }] = world.replicate.askedFor(AUDIT, 0) as unknown as [
@@ -267,7 +267,14 @@ describe('reconcile', () => {
     world.queue.isIdle = async () => false;
     world.pass(16 * MINUTE);
     await world.reconcile();
-    expect(world.queue.messages.map(({ range }) => range)).toEqual([RANGE]);
+    // A message for this cell alone: another for the whole block would be a second chain.
+    expect(world.queue.messages.map(({ range }) => range)).toEqual([
+      { ...RANGE, look: true },
+      { ...RANGE, to: 0 },
+    ]);
+    await drainQueue(world);
+    expect(world.replicate.askedFor(AUDIT, 0)).toHaveLength(2);
+    expect(world.replicate.asked.size).toBe(CELLS + 1);
   });
 
   it('sends no second chain of messages for a block whose own is still in the queue, but has its overdue cells looked after', async () => {
@@ -302,7 +309,7 @@ describe('reconcile', () => {
     expect(await world.reconcile()).toMatchObject({ repairs: 1 });
     world.pass(5 * MINUTE);
     expect(await world.reconcile()).toMatchObject({ repairs: 0 });
-    expect(world.queue.messages).toEqual([{ range: RANGE, delaySeconds: 0 }]);
+    expect(world.queue.messages).toEqual([{ range: { ...RANGE, look: true }, delaySeconds: 0 }]);
   });
 
   it('sends cells that were never asked again when the queue has nothing, and not while it has', async () => {

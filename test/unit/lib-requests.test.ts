@@ -71,8 +71,9 @@ describe('a request for an audit', () => {
           },
         ],
       },
-      /"models\[0\]" must have at most 10000 characters/,
+      /"models\[0\]\.input" must have at most 10000 characters/,
     ],
+    ['a list for factors', { factors: Array(1_000_000).fill(1) }, /"factors" must be an object/],
     [
       'a template that would make gigabytes',
       {

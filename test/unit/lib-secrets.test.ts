@@ -101,10 +101,21 @@ describe('a secret', () => {
     pass(11_000);
     const [refreshed, other] = await Promise.all([read({ refresh: true }), read()]);
     expect([refreshed, other]).toEqual(['first', 'first']);
+    for (let i = 0; i < 5; i++) await read({ refresh: true });
+    expect(requests).toHaveLength(2);
     pass(50 * 60_000);
     expect(await read()).toBe('first');
     pass(10 * 60_000);
     await expect(read()).rejects.toThrow('ThrottlingException');
+  });
+
+  test('that was taken away is not used any longer', async () => {
+    await read();
+    status = 400;
+    body = { __type: 'ParameterNotFound' };
+    pass(11_000);
+    expect(await read()).toBe('first');
+    await expect(read({ refresh: true })).rejects.toThrow('ParameterNotFound');
   });
 
   test('that is empty is a fault that says what to do', async () => {
