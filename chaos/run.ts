@@ -86,6 +86,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     world.on = false;
     stopKilling();
     await untilQuiet(cloud, world, audit, options.patienceSeconds ?? 40);
+    recordTimeouts(cloud, world.record);
     const ledger = await drawUp({
       s3,
       buckets: BUCKETS,
@@ -105,6 +106,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     await cloud.stop();
     rmSync(dataDir, { recursive: true, force: true });
   }
+}
+
+/** A function that ran into its time limit, as one does on a busy machine, died in the middle like a killed one. */
+function recordTimeouts(cloud: Cloud, record: FaultRecord): void {
+  for (const { key } of cloud.stack.functions)
+    for (const line of cloud.logs(key)) {
+      const [, at] = /^(\S+Z) \S+ Task timed out/.exec(line) ?? [];
+      if (at) record.entries.push({ at: Date.parse(at), place: 'function', kind: 'timed out', subject: key });
+    }
 }
 
 /** Orders the audit as a careful client does: again with the same key until it is accepted. */

@@ -128,14 +128,11 @@ class RangeTurn {
   }
 
   async run(): Promise<Advanced> {
-    const progress = [...(await readProgress(this.#deps.store, this.#range))];
+    let progress = [...(await readProgress(this.#deps.store, this.#range))];
     this.#progressAt = Math.max(
       Date.parse(this.#plan.createdAt),
       ...progress.map(([, { boundAt }]) => boundAt?.getTime() ?? 0),
     );
-    const open = progress.filter(([, { ended }]) => !ended);
-    const bound = open.filter(([, { boundAt }]) => boundAt);
-    const waiting = this.#range.look ? [] : open.filter(([, { boundAt }]) => !boundAt);
     const worker = async (cells: Iterable<[number, CellProgress]>) => {
       for (const [cell, state] of cells) {
         if (this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
@@ -143,13 +140,17 @@ class RangeTurn {
         await this.#advance(cell, state);
       }
     };
-    const work = async (cells: typeof open, workers: number) => {
+    const work = async (cells: typeof progress, workers: number) => {
       const next = cells.values();
       await Promise.all(Array.from({ length: workers }, () => worker(next)));
     };
     // What is overdue has an hour; what waits has time. In any order, so that a few that fail hold up nobody for long.
-    await work(shuffled(bound), PARALLEL_LOOKS);
-    await work(waiting, PARALLEL_ASKS);
+    const overdue = progress.filter(([, { boundAt, ended }]) => boundAt && !ended);
+    await work(shuffled(overdue), PARALLEL_LOOKS);
+    // That took its time, in which a webhook may have bound a cell that waited: it is not paid again.
+    if (overdue.length > 0) progress = [...(await readProgress(this.#deps.store, this.#range))];
+    const waiting = progress.filter(([, { boundAt, ended }]) => !boundAt && !ended);
+    if (!this.#range.look) await work(waiting, PARALLEL_ASKS);
     await this.#cancelAsked();
     const done = {
       asked: this.#askedCells.length,
