@@ -88,7 +88,9 @@ async function reconcileAudit(
   const plan = await readPlan(images, audit);
   if (tombstone) return sweep(deps, audit, plan, tombstone.modified, done);
   if (!plan) {
-    if (age(since, now()) > ORPHAN_MS) await closeOrphan(deps, audit, done);
+    // The request may be repeated in this very moment, with the same idempotency key.
+    if (age(since, now()) > ORPHAN_MS)
+      await close(deps, audit, done, async () => (await readPlan(images, audit)) !== undefined);
     return;
   }
   if (await images.exists(manifestKey(audit, 'json'))) return settle(deps, plan, done);
@@ -117,14 +119,14 @@ async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
   const { images, now, overdueMs, resendMs } = deps;
   const worked = await readWorked(images, plan.id);
   const stopped = (await readStop(images, plan.id)) !== undefined;
-  const progress = await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 });
-  const unfinished = [...progress.values()].filter(({ ended }) => !ended).length;
+  const progress = [...(await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 }))];
+  const unfinished = progress.filter(([, { ended }]) => !ended).length;
   const blocks = blocksOf(plan).flatMap((block): Range[] => {
     const { from, to } = block;
     const lastSent = worked.get(resentKey(plan.id, from)) ?? new Date(plan.createdAt);
     const lastWorked = worked.get(leaseKey(plan.id, from)) ?? new Date(plan.createdAt);
     if (Math.min(age(lastSent, now()), age(lastWorked, now())) <= resendMs) return [];
-    const open = [...progress].filter(([cell, { ended }]) => cell >= from && cell <= to && !ended);
+    const open = progress.slice(from, to + 1).filter(([, { ended }]) => !ended);
     const waiting = open.filter(([, { boundAt }]) => !boundAt);
     // What waits is in the queue, unless the queue has nothing, or nobody has worked on it for too long.
     if (waiting.length > 0 && (idle || age(lastWorked, now()) > LOST_MS)) return [block];
@@ -191,20 +193,20 @@ async function settle(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promis
     done.repairs++;
   }
   await deletePrefix(images, leasesPrefix(plan.id));
-  await close(deps, plan.id, done);
-  // Somebody who deletes it in this very moment found it open.
-  if (await images.exists(deletedKey(plan.id))) await images.create(openKey(plan.id), '');
+  // It may be deleted in this very moment.
+  await close(deps, plan.id, done, () => images.exists(deletedKey(plan.id)));
 }
 
-/** The request may be repeated in this very moment, with the same idempotency key: its audit stays open. */
-async function closeOrphan(deps: ReconcileDeps, audit: string, done: Reconciled): Promise<void> {
-  await close(deps, audit, done);
-  if (await readPlan(deps.images, audit)) await deps.images.create(openKey(audit), '');
-}
-
-async function close({ images }: ReconcileDeps, audit: string, done: Reconciled): Promise<void> {
+/** @param isNeeded asked once it is closed: whoever needs it open since then found it so, and did nothing */
+async function close(
+  { images }: ReconcileDeps,
+  audit: string,
+  done: Reconciled,
+  isNeeded?: () => Promise<boolean>,
+): Promise<void> {
   await images.delete([openKey(audit)]);
   done.closed++;
+  if (await isNeeded?.()) await images.create(openKey(audit), '');
 }
 
 /**

@@ -84,7 +84,7 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
   const progress = await readProgress(deps.store, within);
   if ([...progress.values()].every(({ ended }) => ended)) return { asked: 0, faults: [] };
   // Looking twice at once pays nothing and is safe; a lease would say that the block was worked on.
-  if (range.look) return new RangeTurn(deps, plan, within, turn).run();
+  if (range.look) return new RangeTurn(deps, plan, within, turn).run(progress);
   const lease = await acquireLease(deps.store, range.audit, range.from, turn.endsAt, deps.now);
   if ('waitSeconds' in lease)
     return {
@@ -93,7 +93,8 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
       faults: [],
     };
   try {
-    return await new RangeTurn(deps, plan, within, turn).run();
+    // Whoever held the lease before may have asked since.
+    return await new RangeTurn(deps, plan, within, turn).run(await readProgress(deps.store, within));
   } finally {
     // It runs out by itself; what the turn has to say is not lost over it.
     await lease.release().catch(() => {});
@@ -127,11 +128,10 @@ class RangeTurn {
     this.#signal = AbortSignal.timeout(Math.max(1, turn.endsAt.getTime() - deps.now().getTime() - 1_000));
   }
 
-  async run(): Promise<Advanced> {
-    let progress = [...(await readProgress(this.#deps.store, this.#range))];
+  async run(progress: Map<number, CellProgress>): Promise<Advanced> {
     this.#progressAt = Math.max(
       Date.parse(this.#plan.createdAt),
-      ...progress.map(([, { boundAt }]) => boundAt?.getTime() ?? 0),
+      ...[...progress.values()].map(({ boundAt }) => boundAt?.getTime() ?? 0),
     );
     const worker = async (cells: Iterable<[number, CellProgress]>) => {
       for (const [cell, state] of cells) {
@@ -140,17 +140,21 @@ class RangeTurn {
         await this.#advance(cell, state);
       }
     };
-    const work = async (cells: typeof progress, workers: number) => {
+    const work = async (cells: [number, CellProgress][], workers: number) => {
       const next = cells.values();
       await Promise.all(Array.from({ length: workers }, () => worker(next)));
     };
     // What is overdue has an hour; what waits has time. In any order, so that a few that fail hold up nobody for long.
-    const overdue = progress.filter(([, { boundAt, ended }]) => boundAt && !ended);
-    await work(shuffled(overdue), PARALLEL_LOOKS);
-    // That took its time, in which a webhook may have bound a cell that waited: it is not paid again.
-    if (overdue.length > 0) progress = [...(await readProgress(this.#deps.store, this.#range))];
-    const waiting = progress.filter(([, { boundAt, ended }]) => !boundAt && !ended);
-    if (!this.#range.look) await work(waiting, PARALLEL_ASKS);
+    const bound = [...progress].filter(([, { boundAt, ended }]) => boundAt && !ended);
+    await work(shuffled(bound), PARALLEL_LOOKS);
+    if (!this.#range.look) {
+      // That took its time, in which a webhook may have bound a cell that waited: it is not paid again.
+      const now = bound.length > 0 ? await readProgress(this.#deps.store, this.#range) : progress;
+      await work(
+        [...now].filter(([, { boundAt, ended }]) => !boundAt && !ended),
+        PARALLEL_ASKS,
+      );
+    }
     await this.#cancelAsked();
     const done = {
       asked: this.#askedCells.length,

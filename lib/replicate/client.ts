@@ -62,7 +62,7 @@ function retryAfterOf(response: Response, body: { retry_after?: unknown; detail?
 }
 
 /** @throws {AnswerTooLarge} */
-async function boundedBytes(response: Response): Promise<Buffer> {
+async function boundedBytes(response: Response): Promise<Buffer<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
@@ -120,7 +120,7 @@ export function replicateClient(baseUrl: string, token: SecretReader): Replicate
             redirect: 'error',
             signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
           });
-          if (response.ok) return new Response(new Uint8Array(await boundedBytes(response)), response);
+          if (response.ok) return new Response(await boundedBytes(response), response);
           failure = await refusalOf(response);
         } catch (error) {
           failure =

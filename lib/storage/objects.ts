@@ -7,6 +7,8 @@ import {
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListObjectsV2Command,
+  type ListObjectsV2CommandInput,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   PutObjectTaggingCommand,
   type S3Client,
@@ -214,44 +216,43 @@ export class ObjectStore {
    * @param page objects a call: as many as are likely to be read, for reading the answer takes longer than asking
    */
   async *list(prefix: string, after?: string, page = LIST_PAGE): AsyncGenerator<Listed> {
+    const request = { Prefix: prefix, ...(page < LIST_PAGE ? { MaxKeys: page } : {}) };
+    for await (const { Contents = [] } of this.#pages(request, after))
+      for (const { Key, Size, ETag, LastModified } of Contents)
+        if (Key)
+          yield { key: Key, bytes: Size ?? 0, etag: ETag ?? '', modified: LastModified ?? new Date(0) };
+  }
+
+  /** The answers of a LIST. S3 may give fewer than it was asked for although there are more. */
+  async *#pages(
+    request: Omit<ListObjectsV2CommandInput, 'Bucket'>,
+    after?: string,
+  ): AsyncGenerator<ListObjectsV2CommandOutput> {
     let token: string | undefined;
     do {
-      const listed = await this.client.send(
+      const page = await this.client.send(
         new ListObjectsV2Command({
           Bucket: this.bucket,
-          Prefix: prefix,
-          ...(page < LIST_PAGE ? { MaxKeys: page } : {}),
+          ...request,
           ...(token ? { ContinuationToken: token } : after ? { StartAfter: after } : {}),
         }),
       );
-      for (const { Key, Size, ETag, LastModified } of listed.Contents ?? [])
-        if (Key)
-          yield { key: Key, bytes: Size ?? 0, etag: ETag ?? '', modified: LastModified ?? new Date(0) };
-      token = listed.NextContinuationToken;
+      yield page;
+      token = page.NextContinuationToken;
     } while (token);
   }
 
   /** The folders straight under a prefix, at most `limit` of them, from behind `after` (a folder's name). */
   async folders(prefix: string, limit: number, after?: string): Promise<string[]> {
+    const request = { Prefix: prefix, Delimiter: '/', MaxKeys: limit };
+    // Behind every key of that folder: "0" is the character that follows "/".
+    const behind = after && `${prefix}${after}0`;
     const names: string[] = [];
-    let token: string | undefined;
-    // S3 may answer with fewer than it was asked for although there are more.
-    do {
-      const page = await this.client.send(
-        new ListObjectsV2Command({
-          Bucket: this.bucket,
-          Prefix: prefix,
-          Delimiter: '/',
-          MaxKeys: limit - names.length,
-          // Behind every key of that folder: "0" is the character that follows "/".
-          ...(token ? { ContinuationToken: token } : after ? { StartAfter: `${prefix}${after}0` } : {}),
-        }),
-      );
-      for (const { Prefix } of page.CommonPrefixes ?? [])
-        if (Prefix) names.push(Prefix.slice(prefix.length, -1));
-      token = page.NextContinuationToken;
-    } while (token && names.length < limit);
-    return names;
+    for await (const { CommonPrefixes = [] } of this.#pages(request, behind)) {
+      for (const { Prefix } of CommonPrefixes) if (Prefix) names.push(Prefix.slice(prefix.length, -1));
+      if (names.length >= limit) break;
+    }
+    return names.slice(0, limit);
   }
 
   /** The tags of an object, or undefined where there is none. */

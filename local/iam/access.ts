@@ -6,6 +6,7 @@ import type { RequestContext } from './policy.ts';
 export interface Principal {
   arn: string;
   accountId: string;
+  /** The request carried no credentials. */
   anonymous: boolean;
   /** The person at this machine: may do everything, like an account's administrator. */
   admin: boolean;
@@ -13,8 +14,11 @@ export interface Principal {
 
 export interface AccessRequest {
   principal: Principal;
+  /** For instance `s3:GetObject`. */
   action: string;
+  /** For instance `arn:aws:s3:::bucket/key`. */
   resource: string;
+  /** Condition keys and their values, for instance `s3:ExistingObjectTag/status`. */
   context: Record<string, string | string[]>;
 }
 

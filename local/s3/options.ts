@@ -1,23 +1,8 @@
+import type { AccessRequest, Principal, SigningKey } from '../iam/access.ts';
 import type { EventBridgeS3Event } from './events.ts';
 import type { BucketSettings } from './store.ts';
 
-export interface Principal {
-  arn: string;
-  accountId: string;
-  /** The request carried no credentials. */
-  anonymous: boolean;
-  admin: boolean;
-}
-
-export interface AccessRequest {
-  principal: Principal;
-  /** For instance `s3:GetObject`. */
-  action: string;
-  /** For instance `arn:aws:s3:::bucket/key`. */
-  resource: string;
-  /** Condition keys and their values, for instance `s3:ExistingObjectTag/status`. */
-  context: Record<string, string | string[]>;
-}
+export type { AccessRequest, Principal };
 
 export interface S3Options {
   /** Holds everything; made when missing. */
@@ -27,7 +12,7 @@ export interface S3Options {
   accountId?: string;
   buckets: readonly BucketSettings[];
   /** Undefined: there is no such access key. */
-  credentials(accessKeyId: string): { secretAccessKey: string; principal: Principal } | undefined;
+  credentials(accessKeyId: string): SigningKey | undefined;
   /** True: allowed. Asked before every operation, for each action it needs. */
   authorize(request: AccessRequest): boolean;
   /** Takes an event over durably; the client's answer waits for it. Rejecting has the event handed over again later. */

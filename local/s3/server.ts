@@ -8,7 +8,6 @@ import type { S3Options } from './options.ts';
 import { parseRequest, requestIds } from './request.ts';
 import { route } from './routes.ts';
 import { authenticate } from './signature.ts';
-
 import { Store } from './store.ts';
 import { Uploads } from './uploads.ts';
 import { errorDocument } from './xml.ts';

@@ -1,5 +1,6 @@
 import { acceptAudit, type Origin } from '../../lib/audits/accept.ts';
 import { cancelAudit, deleteAudit } from '../../lib/audits/end.ts';
+import type { Plan } from '../../lib/audits/plan.ts';
 import { auditStatus, listAudits } from '../../lib/audits/read.ts';
 import { parseDesign } from '../../lib/audits/request.ts';
 import { advanceRange } from '../../lib/cells/advance.ts';
@@ -198,6 +199,13 @@ describe('accepting an audit', () => {
   });
 });
 
+/** The prediction of the first cell was aborted before it started. */
+const abortFirst = (plan: Plan) => {
+  const [{ prediction }] = world.replicate.askedFor(AUDIT, 0) as unknown as [{ prediction: { id: string } }];
+  const aborted = world.replicate.end(prediction.id, { status: 'aborted' });
+  return finishCell(world.finishDeps, plan, 0, aborted, AbortSignal.timeout(5_000));
+};
+
 describe('reconcile', () => {
   /** All cells have ended, and no event has come. */
   const ended = async (in_: World, cells = CELLS) => {
@@ -259,11 +267,7 @@ describe('reconcile', () => {
   it('asks for a cell whose prediction was aborted although the queue is never idle', async () => {
     const plan = await world.accept(CELLS);
     await advance(world, RANGE);
-    const [{ prediction }] = world.replicate.askedFor(AUDIT, 0) as unknown as [
-      { prediction: { id: string } },
-    ];
-    const aborted = world.replicate.end(prediction.id, { status: 'aborted' });
-    await finishCell(world.finishDeps, plan, 0, aborted, AbortSignal.timeout(5_000));
+    await abortFirst(plan);
     world.queue.isIdle = async () => false;
     world.pass(16 * MINUTE);
     await world.reconcile();
@@ -335,11 +339,7 @@ describe('reconcile', () => {
   it('asks again for a cell whose prediction was aborted', async () => {
     const plan = await world.accept(CELLS);
     await advance(world, RANGE);
-    const [{ prediction }] = world.replicate.askedFor(AUDIT, 0) as unknown as [
-      { prediction: { id: string } },
-    ];
-    const aborted = world.replicate.end(prediction.id, { status: 'aborted' });
-    expect(await finishCell(world.finishDeps, plan, 0, aborted, AbortSignal.timeout(5_000))).toBe('aborted');
+    expect(await abortFirst(plan)).toBe('aborted');
     await settle(world);
     await expectSettled(world);
     expect(world.replicate.askedFor(AUDIT, 0)).toHaveLength(2);

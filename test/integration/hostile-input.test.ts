@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -136,7 +137,6 @@ async function deliver(output: unknown) {
 
 beforeAll(async () => {
   const tokens = JSON.parse(local.cloud.parameters.get('/weaudit/local/api-tokens') ?? '[]');
-  const { createHash } = await import('node:crypto');
   const sha256 = createHash('sha256').update(EXPIRED_TOKEN).digest('hex');
   tokens.push({ name: 'gone', sha256, scope: 'audit', expires: '2026-01-01T00:00:00Z' });
   local.cloud.parameters.put('/weaudit/local/api-tokens', JSON.stringify(tokens));
