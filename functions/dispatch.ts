@@ -11,7 +11,7 @@ import { replicateClient } from '../lib/replicate/client.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
 import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
-import { keepYoungGenerationSmall } from '../lib/storage/stream-memory.ts';
+import { tuneHeapForStreams } from '../lib/storage/stream-memory.ts';
 
 /** Time that is kept for cells under way, the rest of the range, and the lease. */
 const RESERVE_MS = 8_000;
@@ -43,7 +43,7 @@ const deps = {
     logger.warn('a second prediction was made for a cell, and canceled', { cell, predictionId }),
 };
 
-keepYoungGenerationSmall();
+tuneHeapForStreams();
 
 /** Ranges of cells from the queue: advance each. A message is gone only when nothing of it is lost. */
 export const handler = middy<SQSEvent, SQSBatchResponse>().handler(async (event, context) => {

@@ -9,7 +9,7 @@ import { type HttpResponse, jsonResponse, Problem, problemResponse } from '../li
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
 import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
-import { keepYoungGenerationSmall } from '../lib/storage/stream-memory.ts';
+import { tuneHeapForStreams } from '../lib/storage/stream-memory.ts';
 
 /** Replicate wants an answer within a few seconds; what takes longer is finished by the queue. */
 const TIME_MS = 10_000;
@@ -26,7 +26,7 @@ const deps = {
   now: () => new Date(),
 };
 
-keepYoungGenerationSmall();
+tuneHeapForStreams();
 
 /** Replicate says that a prediction has ended: store what it made. 2xx only when all of it is durable. */
 export const handler = middy<APIGatewayProxyEventV2, HttpResponse>().handler(async (event) => {
