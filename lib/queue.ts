@@ -1,7 +1,7 @@
 import { GetQueueAttributesCommand, SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { Range } from './cells/listing.ts';
+import { MAX_BLOCK, type Range } from './cells/blocks.ts';
 import { RetryLater } from './errors.ts';
-import { blockOf, isAuditId } from './storage/keys.ts';
+import { isAuditId } from './storage/keys.ts';
 
 /** The queue of ranges that wait to be advanced. */
 export interface CellQueue {
@@ -58,11 +58,8 @@ export function parseRange(body: string): Range | undefined {
   try {
     const { audit, from, to, look } = JSON.parse(body) as Range;
     const isCell = (n: unknown) => Number.isInteger(n) && (n as number) >= 0 && (n as number) < 100_000;
-    // One lease is for one block: a range of two would leave the second to two dispatchers at once.
-    const isRange = isAuditId(audit) && isCell(from) && isCell(to) && from <= to;
-    return isRange && blockOf(from) === blockOf(to)
-      ? { audit, from, to, ...(look === true && { look }) }
-      : undefined;
+    const isRange = isAuditId(audit) && isCell(from) && isCell(to) && from <= to && to - from < MAX_BLOCK;
+    return isRange ? { audit, from, to, ...(look === true && { look }) } : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { createHash, randomInt } from 'node:crypto';
 import { TIME_MAX, ulid } from 'ulid';
-import { blocksOf } from '../cells/listing.ts';
+import { blocksOf } from '../cells/blocks.ts';
 import { Problem } from '../http/problem.ts';
 import type { CellQueue } from '../queue.ts';
 import { type ReplicateClient, ReplicateRefusal } from '../replicate/client.ts';

@@ -1,4 +1,4 @@
-import { blocksOf } from '../cells/listing.ts';
+import { blocksOf } from '../cells/blocks.ts';
 import { Problem } from '../http/problem.ts';
 import type { CellQueue } from '../queue.ts';
 import { cancelKey, deletedKey, isAuditId, manifestKey, openKey } from '../storage/keys.ts';

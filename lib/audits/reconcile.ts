@@ -1,4 +1,5 @@
-import { blocksOf, type Range, readProgress } from '../cells/listing.ts';
+import { blockOf, blocksOf, type Range } from '../cells/blocks.ts';
+import { readProgress } from '../cells/listing.ts';
 import { judgeImage } from '../images/judge.ts';
 import type { CellQueue } from '../queue.ts';
 import { shuffled } from '../shuffled.ts';
@@ -95,7 +96,7 @@ async function reconcileAudit(
   }
   if (await images.exists(manifestKey(audit, 'json'))) return settle(deps, plan, done);
   const late = await findLate(deps, plan, idle);
-  await resend(deps, audit, late.blocks, done);
+  await resend(deps, plan, late.blocks, done);
   if (late.unfinished > 0) return;
   if (!(await isBackedUp(deps, audit, done))) return;
   await writeManifest(images, plan, now());
@@ -139,18 +140,14 @@ async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
   return { unfinished, blocks };
 }
 
-async function resend(
-  { images, queue, now }: ReconcileDeps,
-  audit: string,
-  blocks: Range[],
-  done: Reconciled,
-) {
-  if (blocks.length === 0) return;
-  await queue.send(blocks);
+async function resend({ images, queue, now }: ReconcileDeps, plan: Plan, ranges: Range[], done: Reconciled) {
+  if (ranges.length === 0) return;
+  await queue.send(ranges);
+  const blocks = new Set(ranges.map(({ from }) => blockOf(plan, from)));
   await Promise.all(
-    blocks.map(({ from }) => images.replaceJson(resentKey(audit, from), { at: now().toISOString() })),
+    [...blocks].map((block) => images.replaceJson(resentKey(plan.id, block), { at: now().toISOString() })),
   );
-  done.repairs += blocks.length;
+  done.repairs += ranges.length;
 }
 
 /**
@@ -226,11 +223,10 @@ async function sweep(
   const early = age(since, now()) < resendMs;
   let deleted = await deletePrefix(images, imagesPrefix(audit));
   const running = plan && !settled ? await blocksRunning(images, plan) : [];
-  if (running.length === 0 && !(plan && early)) {
+  if (plan && (running.length > 0 || early)) await resendUnworked(deps, plan, running, since, done);
+  else {
     deleted += await deletePrefix(images, auditPrefix(audit));
     deleted += await deletePrefix(images, leasesPrefix(audit));
-  } else {
-    await resendUnworked(deps, audit, running, since, done);
   }
   done.deleted += deleted;
   if (settled && deleted === 0) await close(deps, audit, done);
@@ -245,19 +241,19 @@ async function blocksRunning(images: ObjectStore, plan: Plan): Promise<Range[]> 
 /** Whoever deleted the audit may have died before the messages went out that cancel what runs. */
 async function resendUnworked(
   deps: ReconcileDeps,
-  audit: string,
+  plan: Plan,
   blocks: Range[],
   since: Date,
   done: Reconciled,
 ): Promise<void> {
   const { images, now, resendMs } = deps;
-  const worked = await readWorked(images, audit);
+  const worked = await readWorked(images, plan.id);
   const unworked = blocks.filter(({ from }) => {
-    const lastWorked = worked.get(leaseKey(audit, from));
-    const lastSent = worked.get(resentKey(audit, from)) ?? since;
+    const lastWorked = worked.get(leaseKey(plan.id, from));
+    const lastSent = worked.get(resentKey(plan.id, from)) ?? since;
     return !(lastWorked && lastWorked > since) && age(lastSent, now()) > resendMs;
   });
-  await resend(deps, audit, unworked, done);
+  await resend(deps, plan, unworked, done);
 }
 
 async function deletePrefix(store: ObjectStore, prefix: string): Promise<number> {

@@ -15,9 +15,10 @@ import {
   waitingOf,
 } from './ask.ts';
 import { type BoundBinding, isClosed, readBinding } from './binding.ts';
+import { blockOf, type Range } from './blocks.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
 import { acquireLease } from './lease.ts';
-import { type CellProgress, type Range, readProgress } from './listing.ts';
+import { type CellProgress, readProgress } from './listing.ts';
 import type { Pacer } from './pacer.ts';
 import { closedResult, recordResult } from './result.ts';
 
@@ -80,12 +81,17 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
   const plan = await deps.readPlan(range.audit);
   if (!plan) return { asked: 0, faults: [] };
   const within = { ...range, to: Math.min(range.to, plan.cells - 1) };
+  if (within.from > within.to) return { asked: 0, faults: [] };
+  const block = blockOf(plan, within.from);
+  // One lease is for one block: a range of two would leave the second to two dispatchers at once.
+  if (blockOf(plan, within.to) !== block)
+    throw new Error(`cells ${within.from} to ${within.to} do not lie in one block of audit ${plan.id}`);
   // A late copy of a message leaves no lease behind in an audit that is over.
   const progress = await readProgress(deps.store, within);
   if ([...progress.values()].every(({ ended }) => ended)) return { asked: 0, faults: [] };
   // Looking twice at once pays nothing and is safe; a lease would say that the block was worked on.
   if (range.look) return new RangeTurn(deps, plan, within, turn).run(progress);
-  const lease = await acquireLease(deps.store, range.audit, range.from, turn.endsAt, deps.now);
+  const lease = await acquireLease(deps.store, plan.id, block, turn.endsAt, deps.now);
   if ('waitSeconds' in lease)
     return {
       rest: { range, delaySeconds: Math.min(lease.waitSeconds, MAX_DELAY_SECONDS) },

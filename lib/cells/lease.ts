@@ -18,17 +18,18 @@ export interface HeldLease {
  * Lets one dispatcher at a time work on a block of cells. The queue delivers more than once, and Replicate has
  * no idempotency key: two dispatchers at once would ask, and pay, twice. A lease is no fact; it is swapped by
  * etag, and a dead holder's runs out by itself.
+ * @param block its first cell
  * @param until when the function that holds it is ended by Lambda at the latest
  * @returns the lease, or the seconds to wait for somebody else's
  */
 export async function acquireLease(
   store: ObjectStore,
   audit: string,
-  cell: number,
+  block: number,
   until: Date,
   now: () => Date,
 ): Promise<HeldLease | { waitSeconds: number }> {
-  const key = leaseKey(audit, cell);
+  const key = leaseKey(audit, block);
   const lease: Lease = { holder: randomUUID(), until: until.getTime() };
   const standing = await store.readJson<Lease>(key);
   if (standing && standing.value.until > now().getTime()) return waitFor(standing.value, now);

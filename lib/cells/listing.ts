@@ -1,23 +1,6 @@
-import { BLOCK, bindingsPrefix, cellName, parseCellName, resultsPrefix } from '../storage/keys.ts';
+import { bindingsPrefix, cellName, parseCellName, resultsPrefix } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
-
-/** Cells `from` to `to`, both included, of an audit. */
-export interface Range {
-  audit: string;
-  from: number;
-  to: number;
-  /** Overdue cells are looked after and nothing is asked for: another message does that. */
-  look?: boolean;
-}
-
-/** All cells of an audit, in ranges as the queue takes them. */
-export function blocksOf({ id, cells }: { id: string; cells: number }): Range[] {
-  return Array.from({ length: Math.ceil(cells / BLOCK) }, (_, block) => ({
-    audit: id,
-    from: block * BLOCK,
-    to: Math.min(cells, (block + 1) * BLOCK) - 1,
-  }));
-}
+import type { Range } from './blocks.ts';
 
 /** An object whose name starts with a cell's number. */
 export interface CellObject {

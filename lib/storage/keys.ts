@@ -7,9 +7,6 @@
 const AUDIT_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
 const CELL = /^\d{5}$/;
 
-/** Cells that one queue message, one lease and one repair cover at most. */
-export const BLOCK = 100;
-
 export const isAuditId = (text: string): boolean => AUDIT_ID.test(text);
 
 /** `7` → `00007`. */
@@ -18,9 +15,6 @@ export const cellName = (cell: number): string => String(cell).padStart(5, '0');
 /** `00007` → 7; anything that is not five digits → undefined. */
 export const parseCellName = (text: string): number | undefined =>
   CELL.test(text) ? Number(text) : undefined;
-
-/** The first cell of the block that a cell lies in. */
-export const blockOf = (cell: number): number => cell - (cell % BLOCK);
 
 export const idempotencyKey = (sha256: string) => `idempotency/${sha256}`;
 export const OPEN_PREFIX = 'open/';
@@ -66,6 +60,7 @@ export function parseImageKey(key: string): { audit: string; cell: number; index
 export const judgementsPrefix = (audit: string) => `${auditPrefix(audit)}judged/`;
 
 export const leasesPrefix = (audit: string) => `leases/${audit}/`;
-export const leaseKey = (audit: string, cell: number) => `${leasesPrefix(audit)}${cellName(blockOf(cell))}`;
+/** @param block the first cell of the block */
+export const leaseKey = (audit: string, block: number) => `${leasesPrefix(audit)}${cellName(block)}`;
 /** When reconcile last sent a block again: the object's date. */
-export const resentKey = (audit: string, cell: number) => `${leaseKey(audit, cell)}.resent`;
+export const resentKey = (audit: string, block: number) => `${leaseKey(audit, block)}.resent`;

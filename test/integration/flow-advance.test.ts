@@ -1,6 +1,7 @@
 import type { Plan } from '../../lib/audits/plan.ts';
 import { advanceRange } from '../../lib/cells/advance.ts';
 import { type Binding, bindPrediction, readBinding } from '../../lib/cells/binding.ts';
+import { blocksOf } from '../../lib/cells/blocks.ts';
 import { finishCell } from '../../lib/cells/finish.ts';
 import { acquireLease } from '../../lib/cells/lease.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
@@ -238,7 +239,7 @@ describe('waiting is not failing', () => {
 
   it('many cells at a low rate are all asked once, by as many turns as it takes, without a fault', async () => {
     world = await cloud.world();
-    plan = await world.accept(50);
+    plan = await world.accept(100);
     const pacer = new Pacer(3_000);
     let range = { ...RANGE, to: 49 };
     let turns = 0;
@@ -256,6 +257,42 @@ describe('waiting is not failing', () => {
     }
     expect(world.replicate.asked.size).toBe(50);
     expect(turns).toBeGreaterThan(1);
+  });
+});
+
+describe('two dispatchers', () => {
+  const both = (cells: number) => blocksOf({ id: plan.id, cells });
+
+  it('work on an audit of eleven cells at once, each on its own half, and every cell is asked once', async () => {
+    world = await cloud.world();
+    plan = await world.accept(11);
+    const turns = await Promise.all(
+      both(11).map((range) => advanceRange(world.advanceDeps, range, world.turn())),
+    );
+    expect(turns.map(({ asked }) => asked)).toEqual([5, 6]);
+    expect(world.replicate.asked.size).toBe(11);
+    expect(await world.keys(`leases/${plan.id}/`)).toEqual([
+      `leases/${plan.id}/00000`,
+      `leases/${plan.id}/00005`,
+    ]);
+  });
+
+  it('share the lease of a block, however small the range is that they come with', async () => {
+    world = await cloud.world();
+    plan = await world.accept(11);
+    await acquireLease(world.images, plan.id, 5, new Date(world.now().getTime() + 2 * MINUTE), world.now);
+    const last = { ...RANGE, from: 10, to: 10 };
+    expect((await advanceRange(world.advanceDeps, last, world.turn())).rest?.delaySeconds).toBe(120);
+    expect(world.replicate.asked.size).toBe(0);
+  });
+
+  it('never take a range of two blocks: it would be under one lease, beside whoever holds the other', async () => {
+    world = await cloud.world();
+    plan = await world.accept(11);
+    await expect(advanceRange(world.advanceDeps, { ...RANGE, from: 4, to: 5 }, world.turn())).rejects.toThrow(
+      'cells 4 to 5 do not lie in one block',
+    );
+    expect(world.replicate.asked.size).toBe(0);
   });
 });
 
@@ -354,7 +391,7 @@ describe('a cell that cannot be asked', () => {
 
   it('does not drag along all others: after five faults in a row the turn ends', async () => {
     world = await cloud.world();
-    plan = await world.accept(100);
+    plan = await world.accept(200);
     let creates = 0;
     world.replicate.onCreate = () => {
       creates++;
@@ -493,7 +530,7 @@ describe('at a low rate', () => {
   it('looks after every overdue cell before it asks, whatever those at the front do', async () => {
     const range = { ...RANGE, to: 19 };
     world = await cloud.world();
-    plan = await world.accept(20);
+    plan = await world.accept(40);
     await advanceRange(world.advanceDeps, { ...range, to: 9 }, world.turn());
     const ids = [...world.replicate.asked.keys()];
     for (const id of ids.slice(2)) world.replicate.end(id, { output: world.outputs(id, 1) });

@@ -11,7 +11,7 @@ import { readPlan } from '../../lib/audits/plan.ts';
 import { reconcile } from '../../lib/audits/reconcile.ts';
 import type { AdvanceDeps } from '../../lib/cells/advance.ts';
 import { webhookAddress } from '../../lib/cells/ask.ts';
-import type { Range } from '../../lib/cells/listing.ts';
+import type { Range } from '../../lib/cells/blocks.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
 import { judgeImage } from '../../lib/images/judge.ts';
 import type { CellQueue } from '../../lib/queue.ts';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { DISPATCHERS } from '../../lib/cells/blocks.ts';
 import { ROUTES } from '../../lib/http/api.ts';
 import { ACCOUNT, EVERYTHING, ofType, type Packaged, packageStack, REGION } from '../support/packaged.ts';
 
@@ -235,7 +236,7 @@ describe('functions', () => {
       ScalingConfig: { MaximumConcurrency: 2 },
     });
     const { DISPATCH_CONCURRENCY, MAX_RECEIVE_COUNT } = dispatch.Environment.Variables;
-    expect(String(DISPATCH_CONCURRENCY)).toBe('2');
+    expect(String(DISPATCH_CONCURRENCY)).toBe(String(DISPATCHERS));
     expect(String(MAX_RECEIVE_COUNT)).toBe(String(queue.RedrivePolicy.maxReceiveCount));
   });
 
