@@ -1,5 +1,5 @@
 import { judgeImage } from '../../lib/images/judge.ts';
-import { backUp } from '../../lib/storage/backup.ts';
+import { BackupMismatch, backUp } from '../../lib/storage/backup.ts';
 import { imageKey } from '../../lib/storage/keys.ts';
 import { png } from '../images.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './flow-cloud.ts';
@@ -107,9 +107,39 @@ describe('backing up', () => {
           expect(await world.truth.backup.tags(KEY)).toEqual(TAGS);
         },
       });
-      expect(calls).toBeGreaterThanOrEqual(3);
+      expect(calls).toBeGreaterThanOrEqual(2);
     },
   );
+
+  it('asks nothing about a copy whose SHA-256 came with it', async () => {
+    await put(png(4, 4));
+    world.backup.head = () => Promise.reject(new Error('asked for nothing'));
+    expect(await backUp(world.images, world.backup, KEY)).toBe('copied');
+  });
+
+  it('proves a copy that S3 answered without its SHA-256 by asking for it', async () => {
+    await put(png(4, 4));
+    const createCopy = world.backup.createCopy.bind(world.backup);
+    world.backup.createCopy = async (source, key) => {
+      const copy = await createCopy(source, key);
+      return copy.outcome === 'copied' ? { ...copy, sha256: undefined } : copy;
+    };
+    expect(await backUp(world.images, world.backup, KEY)).toBe('copied');
+    const { head } = world.backup;
+    world.backup.head = async (key) => ({ ...(await head.call(world.backup, key))!, sha256: undefined });
+    await world.truth.backup.delete([KEY]);
+    await expect(backUp(world.images, world.backup, KEY)).rejects.toThrow(BackupMismatch);
+  });
+
+  it('that came out another than its original is refused', async () => {
+    await put(png(4, 4));
+    const createCopy = world.backup.createCopy.bind(world.backup);
+    world.backup.createCopy = async (source, key) => {
+      await createCopy(source, key);
+      return { outcome: 'copied', sha256: '0'.repeat(64) };
+    };
+    await expect(backUp(world.images, world.backup, KEY)).rejects.toThrow(BackupMismatch);
+  });
 
   it('brings the tags of a copy into step after the image was judged', async () => {
     await put(png(4, 4));
@@ -128,7 +158,7 @@ describe('backing up', () => {
   it('of other bytes under the same key is refused, and overwrites nothing', async () => {
     await put('the original');
     await world.truth.backup.create(KEY, 'an impostor');
-    await expect(backUp(world.images, world.backup, KEY)).rejects.toThrow(/the backup of .* has 11 bytes/);
+    await expect(backUp(world.images, world.backup, KEY)).rejects.toThrow(BackupMismatch);
     expect((await world.truth.backup.head(KEY))?.bytes).toBe(11);
   });
 
