@@ -64,6 +64,8 @@ export function parseImageKey(key: string): { audit: string; cell: number; index
 }
 
 export const judgementsPrefix = (audit: string) => `${auditPrefix(audit)}judged/`;
+export const cellJudgementsPrefix = (audit: string, cell: number) =>
+  `${judgementsPrefix(audit)}${cellName(cell)}/`;
 
 export const leasesPrefix = (audit: string) => `leases/${audit}/`;
 export const leaseKey = (audit: string, cell: number) => `${leasesPrefix(audit)}${cellName(blockOf(cell))}`;
