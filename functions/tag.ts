@@ -1,7 +1,8 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
-import { judgeImage } from '../lib/images/judge.ts';
+import { isStored, type Result } from '../lib/cells/result.ts';
+import { judgeCell } from '../lib/images/judge.ts';
 import { keyOf } from '../lib/s3-event.ts';
 import { setting } from '../lib/settings.ts';
 import { ObjectStore } from '../lib/storage/objects.ts';
@@ -9,10 +10,18 @@ import { ObjectStore } from '../lib/storage/objects.ts';
 const logger = new Logger();
 const store = new ObjectStore(new S3Client({}), setting(process.env, 'IMAGES_BUCKET'));
 
-/** S3 created an image: judge it, tag it, record what was found. An image that is gone is nobody's business. */
+/** A result was created: judge its images, tag them, record what was found. */
 export const handler = middy().handler(async (event: unknown) => {
   const key = keyOf(event, store.bucket);
-  const found = await judgeImage(store, key);
-  if (found?.status === 'quarantined') logger.warn('no sound image: quarantined', { key, ...found });
-  return { key, ...(found ?? { status: 'gone' }) };
+  const record = await store.readJson<Result>(key);
+  if (!record) {
+    logger.info('the result is gone: its audit was deleted', { key });
+    return { key, images: [] };
+  }
+  const { audit, cell, images } = record.value;
+  const stored = images.filter(isStored).map(({ index }) => index);
+  const judged = [...(await judgeCell(store, audit, cell, stored))];
+  for (const [index, found] of judged)
+    if (found.status === 'quarantined') logger.warn('no sound image: quarantined', { key, index, ...found });
+  return { key, images: judged.map(([index, found]) => ({ index, ...found })) };
 });

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { countCells, type Plan } from '../lib/audits/plan.ts';
 import { bindPrediction } from '../lib/cells/binding.ts';
 import { type FinishDeps, finishCell } from '../lib/cells/finish.ts';
-import { judgeImage } from '../lib/images/judge.ts';
+import { judgeCell } from '../lib/images/judge.ts';
 import {
   type EndedPrediction,
   hasEnded,
@@ -87,9 +87,9 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
     '2026-01-05T09:05:00.000Z',
   );
   await finish(ended, 0, stored);
-  const key = imageKey(SAMPLE_ENDED_AUDIT, 0, 0);
-  await judgeImage(images, key);
-  for (const done of [key, planKey(SAMPLE_ENDED_AUDIT)]) await backUp(images, backup, done);
+  await judgeCell(images, SAMPLE_ENDED_AUDIT, 0, [0]);
+  for (const done of [imageKey(SAMPLE_ENDED_AUDIT, 0, 0), planKey(SAMPLE_ENDED_AUDIT)])
+    await backUp(images, backup, done);
   // Last: from here on reconcile looks at it, the scheduled one too.
   await images.create(openKey(SAMPLE_ENDED_AUDIT), '');
   await writeFile(file, JSON.stringify({ webhookSecret, prediction: asked }, null, 2), { mode: 0o600 });

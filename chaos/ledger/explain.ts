@@ -67,6 +67,7 @@ export function whyDead(faults: FaultRecord, { queue, body }: DeadLetter): { wha
   const key: string = message.requestPayload?.detail?.object?.key ?? name;
   const reason: string = message.responsePayload?.errorMessage ?? 'no reason given';
   const kills = killsOf(faults, name);
+  const isAbout = name === 'tag' ? isOfCell : (subject: string) => subject === key;
   const met = faults.entries.filter(
     ({ place, subject, by }) =>
       place === 's3' && by === name && (name === 'reconcile' || isAbout(subject, key)),
@@ -78,9 +79,15 @@ export function whyDead(faults: FaultRecord, { queue, body }: DeadLetter): { wha
 const killsOf = ({ entries }: FaultRecord, name: string) =>
   entries.filter(({ place, subject }) => place === 'function' && subject === name).length;
 
-/** The image itself, or the record of its judgement. */
-const isAbout = (subject: string, key: string) =>
-  subject === key || subject.startsWith(`${key.replace(/^images\/([^/]+)/, 'audits/$1/judged')}.`);
+/** The result itself, an image of its cell, or a record of their judgement. */
+function isOfCell(subject: string, result: string): boolean {
+  const [, audit, cell] = /^audits\/([^/]+)\/results\/(\d{5})\.json$/.exec(result) ?? [];
+  return (
+    subject === result ||
+    subject.startsWith(`images/${audit}/${cell}/`) ||
+    subject.startsWith(`audits/${audit}/judged/${cell}/`)
+  );
+}
 
 /** A key of a cell in the range, or of the whole audit. */
 function isOfRange(subject: string, { from, to }: { from: number; to: number }): boolean {

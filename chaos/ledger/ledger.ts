@@ -240,23 +240,27 @@ class Drawing {
     this.#judgement(key, set);
   }
 
+  /** An image is judged once, over all records of its cell, as its tags say. */
   #judgement(key: string, { status, format }: Record<string, string>): void {
-    const { audit } = this.#sources;
-    const prefix = `${key.replace(`images/${audit}`, `audits/${audit}/judged`)}.`;
-    const found = this.#judgements.get(prefix) ?? [];
-    for (const one of found) this.#account(one);
-    if (found.length !== 1 || !found[0]?.startsWith(`${prefix}${status}.${format}.`))
+    const found = this.#judgements.get(key) ?? [];
+    for (const { record } of found) this.#account(record);
+    if (found.length !== 1 || !found[0]?.verdict.startsWith(`${status}.${format}.`))
       this.#ledger.wrongs.mismatched.push(`${key} is judged ${JSON.stringify(found)}`);
   }
 
-  #judged: Map<string, string[]> | undefined;
-  /** `audits/<a>/judged/<n>/<i>.` → the keys that begin so. */
-  get #judgements(): Map<string, string[]> {
+  #judged: Map<string, { record: string; verdict: string }[]> | undefined;
+  /** An image's key → what records say of it: `audits/<a>/judged/<n>/<i>.<verdict>_<i>.<verdict>…`. */
+  get #judgements(): Map<string, { record: string; verdict: string }[]> {
     if (!this.#judged) {
       this.#judged = new Map();
-      for (const key of this.#images.keys()) {
-        const [prefix] = /^audits\/[^/]+\/judged\/\d{5}\/\d+\./.exec(key) ?? [];
-        if (prefix) this.#judged.set(prefix, [...(this.#judged.get(prefix) ?? []), key]);
+      for (const record of this.#images.keys()) {
+        const [, audit, cell, names = ''] = /^audits\/([^/]+)\/judged\/(\d{5})\/(.+)$/.exec(record) ?? [];
+        if (!cell) continue;
+        for (const name of names.split('_')) {
+          const [, index, verdict = ''] = /^(\d+)\.(.+)$/.exec(name) ?? [];
+          const image = `images/${audit}/${cell}/${index}`;
+          this.#judged.set(image, [...(this.#judged.get(image) ?? []), { record, verdict }]);
+        }
       }
     }
     return this.#judged;
@@ -292,6 +296,9 @@ class Drawing {
     const { audit } = this.#sources;
     const { wrongs } = this.#ledger;
     this.#account(`audits/${audit}/waiting.json`);
+    for (const [image, found] of this.#judgements)
+      if (!this.#accounted.has(image))
+        for (const { record } of found) wrongs.orphaned.push(`${record} judges ${image}`);
     for (const [key, { versions }] of this.#images) {
       if (!this.#accounted.has(key) && !/^idempotency\/[0-9a-f]{64}$/.test(key)) wrongs.orphaned.push(key);
       if (versions > 1 && !key.endsWith('/waiting.json'))

@@ -1,16 +1,34 @@
-import { type Judgement, judgementKey, parseJudgementKey } from '../../lib/images/judgement.ts';
-import { cellName, judgementsPrefix, parseImageKey } from '../../lib/storage/keys.ts';
+import {
+  addJudgements,
+  type Judgement,
+  type Judgements,
+  judgementKeys,
+  parseJudgementKey,
+} from '../../lib/images/judgement.ts';
+import { cellJudgementsPrefix, parseImageKey } from '../../lib/storage/keys.ts';
 import type { ObjectStore } from '../../lib/storage/objects.ts';
 
-/** Makes one judgement the only one of an image: whoever lists them must not find another beside it. */
+/**
+ * Makes one judgement the only one of an image: whoever lists them must not find another beside it. What its record
+ * tells of other images stays. The new record comes before the old one goes: in between the stricter of the two
+ * holds, and no image is without any. Two of these on one cell must come one after the other.
+ */
 export async function replaceJudgement(images: ObjectStore, key: string, found: Judgement): Promise<void> {
   const image = parseImageKey(key);
   if (!image) return;
   const { audit, cell, index } = image;
-  const standing = judgementKey(audit, cell, index, found);
-  await images.create(standing, '');
-  const others: string[] = [];
-  for await (const { key: other } of images.list(`${judgementsPrefix(audit)}${cellName(cell)}/`))
-    if (other !== standing && parseJudgementKey(audit, other)?.index === index) others.push(other);
-  await images.delete(others);
+  const told: Judgements = new Map();
+  const records: string[] = [];
+  for await (const { key: record } of images.list(cellJudgementsPrefix(audit, cell))) {
+    const judgements = parseJudgementKey(audit, record)?.found;
+    if (!judgements?.has(index)) continue;
+    addJudgements(told, judgements);
+    records.push(record);
+  }
+  told.set(index, found);
+  // An image's place decides in which record it stands: what stands beside it belongs into the same one.
+  const [standing = ''] = judgementKeys(audit, cell, told);
+  const [before] = records;
+  await images.create(standing, '', { tags: (before && (await images.tags(before))) || {} });
+  await images.delete(records.filter((record) => record !== standing));
 }

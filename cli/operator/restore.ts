@@ -53,15 +53,28 @@ export async function restoreAudit(cloud: Cloud, findings: Findings, progress: P
     ),
   );
   const mendedImages = await Promise.all(
-    broken.map((finding) =>
+    byCell(broken).map((findings) =>
       limit(async () => {
-        const mended = await mendImage(cloud, finding);
-        row.update(++done);
-        return mended;
+        const mended: Mended[][] = [];
+        for (const finding of findings) {
+          mended.push(await mendImage(cloud, finding));
+          row.update(++done);
+        }
+        return mended.flat();
       }),
     ),
   );
   return [...mendedRecords, ...mendedImages.flat()];
+}
+
+/** Images of one cell are mended one after the other: they share the record of their judgements. */
+function byCell(findings: ImageFinding[]): ImageFinding[][] {
+  const cells = new Map<string, ImageFinding[]>();
+  for (const finding of findings) {
+    const cell = finding.key.slice(0, finding.key.lastIndexOf('/'));
+    cells.set(cell, [...(cells.get(cell) ?? []), finding]);
+  }
+  return [...cells.values()];
 }
 
 async function attempt(key: string, where: Mended['where'], mend: () => Promise<Mended>): Promise<Mended> {
@@ -112,8 +125,8 @@ async function bringBack(
 
 /** What was damaged may have been judged as it was; the judgement of what it is again is the only one that holds. */
 async function judgeAnew(images: ObjectStore, key: string): Promise<void> {
-  const found = await judgeImage(images, key);
-  if (found) await replaceJudgement(images, key, found);
+  const judged = await judgeImage(images, key);
+  if (judged) await replaceJudgement(images, key, judged.found);
 }
 
 /** The first version, newest first, whose bytes are the right ones. Only reading them tells. */

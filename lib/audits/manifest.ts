@@ -1,11 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
 import { isStored, type Result } from '../cells/result.ts';
+import { listJudgements } from '../images/judgement.ts';
 import { manifestKey, resultKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
 import { contentOf, withTemporaryFile } from '../storage/temporary-file.ts';
 import { cellAt, type Plan } from './plan.ts';
-import { listJudgements, resultFacts } from './read.ts';
+import { resultFacts } from './read.ts';
 
 /** Results read at a time: enough to keep S3 busy, few enough to hold in memory. */
 const CHUNK = 100;
@@ -79,7 +80,7 @@ async function readCells(store: ObjectStore, plan: Plan, from: number, to: numbe
         ...resultFacts(result),
         input: result.sent.input,
         images: result.images.map((image) => {
-          const found = isStored(image) ? judgements.get(`${n}/${image.index}`) : undefined;
+          const found = isStored(image) ? judgements.get(n)?.get(image.index) : undefined;
           return { ...image, ...found };
         }),
       };

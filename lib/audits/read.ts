@@ -2,13 +2,12 @@ import { decodeTime, TIME_MAX } from 'ulid';
 import { readProgress } from '../cells/listing.ts';
 import { isStored, type Result } from '../cells/result.ts';
 import { Problem } from '../http/problem.ts';
-import { type Judgement, parseJudgementKey } from '../images/judgement.ts';
+import { type Judgements, listJudgements } from '../images/judgement.ts';
 import {
   AUDITS_PREFIX,
   cellName,
   deletedKey,
   isAuditId,
-  judgementsPrefix,
   manifestKey,
   parseCellName,
   planKey,
@@ -155,30 +154,11 @@ export async function listPredictions(
       const result = results[i];
       const cell = cellAt(plan, n);
       return result
-        ? await endedCell(cell, result, judgements, presign)
+        ? await endedCell(cell, result, judgements.get(n), presign)
         : { ...plannedCell(cell), status: progress.get(n)?.boundAt ? 'running' : 'waiting', images: [] };
     }),
   );
   return { predictions, ...(to + 1 < plan.cells ? { cursor: cellName(to + 1) } : {}) };
-}
-
-/** Most models make one image at a time, none of those offered more than four. */
-const IMAGES_A_CELL = 4;
-
-const judgementOf = (cell: number, index: number) => `${cell}/${index}`;
-
-/** What `tag` found of every image of some cells, by a LIST. */
-export async function listJudgements(store: ObjectStore, audit: string, from: number, to: number) {
-  const found = new Map<string, Judgement>();
-  const prefix = judgementsPrefix(audit);
-  const likely = (to - from + 1) * IMAGES_A_CELL + 1;
-  for await (const { key } of store.list(prefix, `${prefix}${cellName(from)}`, likely)) {
-    const judgement = parseJudgementKey(audit, key);
-    if (!judgement) continue;
-    if (judgement.cell > to) break;
-    found.set(judgementOf(judgement.cell, judgement.index), judgement);
-  }
-  return found;
 }
 
 const plannedCell = ({ n, prompt, model, sample, seed }: Cell) => ({
@@ -192,14 +172,14 @@ const plannedCell = ({ n, prompt, model, sample, seed }: Cell) => ({
   seedSource: model.seed === 'supported' ? 'sent' : model.seed,
 });
 
-async function endedCell(cell: Cell, result: Result, judgements: Map<string, Judgement>, presign: Presign) {
+async function endedCell(cell: Cell, result: Result, judgements: Judgements | undefined, presign: Presign) {
   return {
     ...plannedCell(cell),
     ...resultFacts(result),
     images: await Promise.all(
       result.images.map(async (image) => {
         if (!isStored(image)) return { ...image, status: 'lost' };
-        const found = judgements.get(judgementOf(cell.n, image.index));
+        const found = judgements?.get(image.index);
         if (!found) return { ...image, status: 'pending' };
         const { status, width, height } = found;
         return {

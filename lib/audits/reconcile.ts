@@ -1,6 +1,7 @@
 import { blockOf, blocksOf, type Range } from '../cells/blocks.ts';
 import { readProgress } from '../cells/listing.ts';
-import { judgeImage } from '../images/judge.ts';
+import { judgeCell } from '../images/judge.ts';
+import { judgementsByCell } from '../images/judgement.ts';
 import type { CellQueue } from '../queue.ts';
 import { shuffled } from '../shuffled.ts';
 import { backUp } from '../storage/backup.ts';
@@ -8,7 +9,6 @@ import {
   auditPrefix,
   deletedKey,
   imagesPrefix,
-  judgementsPrefix,
   leaseKey,
   leasesPrefix,
   manifestKey,
@@ -150,30 +150,61 @@ async function resend({ images, queue, now }: ReconcileDeps, plan: Plan, ranges:
   done.repairs += ranges.length;
 }
 
+/** Images of one cell that lack their judgement or their copy. */
+interface Unsafe {
+  /** Undefined for what is no image's key. */
+  cell: number | undefined;
+  /** When the last of them was stored. */
+  since: Date;
+  keys: string[];
+  /** Places of those that lack their judgement. */
+  unjudged: number[];
+}
+
+/** What is not judged or not copied, cell by cell: by three LISTs that go along beside each other. */
+async function* unsafeByCell({ images, backup }: ReconcileDeps, audit: string): AsyncGenerator<Unsafe> {
+  const judgements = judgementsByCell(images, audit);
+  const copies = backup.list(imagesPrefix(audit));
+  let judged = await judgements.next();
+  let copy = await copies.next();
+  let open: Unsafe | undefined;
+  for await (const { key, bytes, modified } of images.list(imagesPrefix(audit))) {
+    const image = parseImageKey(key);
+    while (image && !judged.done && judged.value.cell < image.cell) judged = await judgements.next();
+    while (!copy.done && copy.value.key < key) copy = await copies.next();
+    const isJudged = !judged.done && judged.value.cell === image?.cell && judged.value.found.has(image.index);
+    const isCopied = !copy.done && copy.value.key === key && copy.value.bytes === bytes;
+    if (isJudged && isCopied) continue;
+    if (open && open.cell !== image?.cell) {
+      yield open;
+      open = undefined;
+    }
+    open ??= { cell: image?.cell, since: modified, keys: [], unjudged: [] };
+    if (modified > open.since) open.since = modified;
+    open.keys.push(key);
+    if (image && !isJudged) open.unjudged.push(image.index);
+  }
+  if (open) yield open;
+}
+
 /**
  * Whether every image is judged and has its copy in the backup. What an event has not brought about by now is
- * done here; what is only just there is left to its event.
+ * done here, also for an image that no result names; what is only just there is left to its event. A cell's images
+ * are judged together, as `tag` does it: then both write the same record.
  */
 async function isBackedUp(deps: ReconcileDeps, audit: string, done: Reconciled): Promise<boolean> {
   const { images, backup, now, resendMs } = deps;
-  const judged = new Set<string>();
-  for await (const { key } of images.list(judgementsPrefix(audit)))
-    judged.add(key.slice(judgementsPrefix(audit).length).split('.')[0]!);
-  const copies = backup.list(imagesPrefix(audit));
-  let copy = await copies.next();
   let complete = true;
-  for await (const { key, bytes, modified } of images.list(imagesPrefix(audit))) {
-    while (!copy.done && copy.value.key < key) copy = await copies.next();
-    const isJudged = judged.has(key.slice(imagesPrefix(audit).length));
-    const isCopied = !copy.done && copy.value.key === key && copy.value.bytes === bytes;
-    if (isJudged && isCopied) continue;
-    if (!parseImageKey(key) || age(modified, now()) < resendMs) {
+  for await (const { cell, since, keys, unjudged } of unsafeByCell(deps, audit)) {
+    if (cell === undefined || age(since, now()) < resendMs) {
       complete = false;
       continue;
     }
-    if (!isJudged) await judgeImage(images, key);
-    await backUp(images, backup, key);
-    done.repairs++;
+    await judgeCell(images, audit, cell, unjudged);
+    for (const key of keys) {
+      await backUp(images, backup, key);
+      done.repairs++;
+    }
   }
   return complete;
 }

@@ -1,11 +1,14 @@
-import { parseImageKey } from '../storage/keys.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { imageKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
 import { isWhole, measure, sniffFormat } from './formats.ts';
-import { type Judgement, judgementKey } from './judgement.ts';
+import { type Judgement, type Judgements, judgementKeys } from './judgement.ts';
 
 /** Enough for the header of every format, behind a camera's EXIF data too. */
 const HEAD_BYTES = 128 * 1024;
 const TAIL_BYTES = 64;
+/** Images that are looked at, and held in memory by their heads, at once. */
+const PARALLEL = 4;
 /** An image that claims more is no picture but an attack on whoever decodes it. */
 const MAX_PIXELS = 100_000_000;
 
@@ -34,18 +37,23 @@ export function sizeClass({ width, height }: Judgement): 'small' | 'medium' | 'l
   return pixels <= 512 ** 2 ? 'small' : pixels <= 1024 ** 2 ? 'medium' : 'large';
 }
 
+/** What was found of a stored image, and the tags that it has now. */
+interface Judged {
+  found: Judgement;
+  tags: Record<string, string>;
+}
+
 /**
- * Judges a stored image, merges what was found into its tags, and records it. Running it again changes nothing.
+ * Judges a stored image and merges what was found into its tags. Running it again changes nothing, and tags that
+ * say it already are not written again: that would start the backup once more.
  * @returns undefined where there is no such image any more
  */
-export async function judgeImage(store: ObjectStore, key: string): Promise<Judgement | undefined> {
-  const image = parseImageKey(key);
-  if (!image) return undefined;
-  const [start, tags] = await Promise.all([
+export async function judgeImage(store: ObjectStore, key: string): Promise<Judged | undefined> {
+  const [start, standing] = await Promise.all([
     store.readRange(key, `bytes=0-${HEAD_BYTES - 1}`),
     store.tags(key),
   ]);
-  if (!start || !tags) return undefined;
+  if (!start || !standing) return undefined;
   const { bytes: head, total } = start;
   const tail =
     total > head.length
@@ -53,10 +61,36 @@ export async function judgeImage(store: ObjectStore, key: string): Promise<Judge
       : head.subarray(-TAIL_BYTES);
   if (!tail) return undefined;
   const found = judge(head, tail, total);
-  const merged = { ...tags, status: found.status, format: found.format, size: sizeClass(found) };
-  if (!(await store.setTags(key, merged))) return undefined;
-  await store.create(judgementKey(image.audit, image.cell, image.index, found), '', {
-    tags: tags.retention ? { retention: tags.retention } : {},
-  });
+  const tags = { ...standing, status: found.status, format: found.format, size: sizeClass(found) };
+  if (!isDeepStrictEqual(tags, standing) && !(await store.setTags(key, tags))) return undefined;
+  return { found, tags };
+}
+
+/**
+ * Judges images of one cell and records what was found, once for all of them. The record comes last: whoever dies
+ * before it is run again, and whoever fails at one image has judged the others.
+ * @param indexes places of the images; one that is gone is left out, and without any there is no record
+ */
+export async function judgeCell(
+  store: ObjectStore,
+  audit: string,
+  cell: number,
+  indexes: readonly number[],
+): Promise<Judgements> {
+  const judged: (Judged | undefined)[] = [];
+  const next = indexes.entries();
+  const worker = async () => {
+    for (const [place, index] of next) judged[place] = await judgeImage(store, imageKey(audit, cell, index));
+  };
+  const ends = await Promise.allSettled(Array.from({ length: PARALLEL }, worker));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  const found: Judgements = new Map();
+  for (const [place, index] of indexes.entries()) {
+    const image = judged[place];
+    if (image) found.set(index, image.found);
+  }
+  const retention = judged.find((image) => image?.tags.retention)?.tags.retention;
+  for (const key of judgementKeys(audit, cell, found))
+    await store.create(key, '', { tags: retention ? { retention } : {} });
   return found;
 }

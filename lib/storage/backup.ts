@@ -7,8 +7,9 @@ export class BackupMismatch extends Error {
 }
 
 /**
- * Copies an object into the backup, inside S3, and proves it: size and SHA-256 agree afterwards. A copy that is
- * there already is proved likewise, and its tags are brought into step. Nothing is ever deleted or overwritten.
+ * Copies an object into the backup, inside S3, and proves it by its SHA-256, which S3 answers with the copy. A copy
+ * that is there already is proved by asking for its SHA-256, and its tags are brought into step. Nothing is ever
+ * deleted or overwritten.
  * @returns `gone` where there is no such object (any more)
  * @throws {BackupMismatch}
  */
@@ -19,14 +20,15 @@ export async function backUp(
 ): Promise<'copied' | 'kept' | 'gone'> {
   const source = await images.head(key);
   if (!source) return 'gone';
-  const copied = await backup.createCopy(images, key);
-  if (copied === 'gone') return 'gone';
-  const copy = await backup.head(key);
-  if (!copy?.sha256 || copy.bytes !== source.bytes || copy.sha256 !== source.sha256)
+  const copy = await backup.createCopy(images, key);
+  if (copy.outcome === 'gone') return 'gone';
+  const answered = copy.outcome === 'copied' ? copy.sha256 : undefined;
+  const sha256 = answered ?? (await backup.head(key))?.sha256;
+  if (!sha256 || sha256 !== source.sha256)
     throw new BackupMismatch(
-      `the backup of ${key} has ${copy?.bytes} bytes and SHA-256 ${copy?.sha256}, the original ${source.bytes} and ${source.sha256}`,
+      `the backup of ${key} has the SHA-256 ${sha256}, the original (${source.bytes} bytes) ${source.sha256}`,
     );
-  if (copied === 'copied') return 'copied';
+  if (copy.outcome === 'copied') return 'copied';
   const [wanted, standing] = await Promise.all([images.tags(key), backup.tags(key)]);
   if (wanted && !isDeepStrictEqual(wanted, standing)) await backup.setTags(key, wanted);
   return 'kept';

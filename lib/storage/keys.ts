@@ -58,6 +58,8 @@ export function parseImageKey(key: string): { audit: string; cell: number; index
 }
 
 export const judgementsPrefix = (audit: string) => `${auditPrefix(audit)}judged/`;
+export const cellJudgementsPrefix = (audit: string, cell: number) =>
+  `${judgementsPrefix(audit)}${cellName(cell)}/`;
 
 export const leasesPrefix = (audit: string) => `leases/${audit}/`;
 /** @param block the first cell of the block */

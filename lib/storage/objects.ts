@@ -35,6 +35,12 @@ export interface Head {
   sha256: string | undefined;
 }
 
+/**
+ * What became of a copy: made now, there before, or without a source. S3 answers with the SHA-256 of one that it
+ * makes, here in hex, if the source was uploaded with its own ("CopyObjectResult" in the API reference).
+ */
+export type Copied = { outcome: 'copied'; sha256: string | undefined } | { outcome: 'exists' | 'gone' };
+
 /** What may be said of an object at upload. */
 export interface Upload {
   contentType?: string;
@@ -284,20 +290,20 @@ export class ObjectStore {
 
   /**
    * Copies an object of another bucket to the same key here, inside S3, with its metadata, tags and checksum.
-   * @returns whether it was copied: `exists` where this bucket has one already, `gone` where there is no source.
+   * Where this bucket has one already it is left as it is.
    */
-  async createCopy(source: ObjectStore, key: string): Promise<'copied' | 'exists' | 'gone'> {
+  async createCopy(source: ObjectStore, key: string): Promise<Copied> {
     const CopySource = `${source.bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
     try {
-      await this.#retryConflicts(() =>
+      const { CopyObjectResult } = await this.#retryConflicts(() =>
         this.client.send(
           new CopyObjectCommand({ Bucket: this.bucket, Key: key, CopySource, IfNoneMatch: '*' }),
         ),
       );
-      return 'copied';
+      return { outcome: 'copied', sha256: toHex(CopyObjectResult?.ChecksumSHA256) };
     } catch (error) {
-      if (statusOf(error) === 412) return 'exists';
-      if (isMissing(error)) return 'gone';
+      if (statusOf(error) === 412) return { outcome: 'exists' };
+      if (isMissing(error)) return { outcome: 'gone' };
       throw error;
     }
   }

@@ -54,7 +54,20 @@ const versions = async (Bucket: string, Prefix: string): Promise<number> => {
   return Versions.length + DeleteMarkers.length;
 };
 
-async function finishedAudit(prompt: string, samples: number): Promise<string> {
+/** The event of a result comes once more. */
+async function judgeAgain(id: string, cell: number): Promise<void> {
+  const key = `audits/${id}/results/0000${cell}.json`;
+  const event = { detail: { bucket: { name: IMAGES }, object: { key } } };
+  expect(await cloud.cloud.invoke('tag', event)).toMatchObject({ ok: true });
+}
+
+/** Which images of a cell the API gives an address of. */
+async function shown(id: string, cell: number): Promise<boolean[]> {
+  const { body } = await cloud.api('GET', `/api/audits/${id}/predictions`);
+  return body.predictions[cell].images.map((image: object) => 'url' in image);
+}
+
+async function finishedAudit(prompt: string, samples: number, ...options: string[]): Promise<string> {
   const { document } = await weaudit.json([
     'run',
     '-p',
@@ -63,6 +76,7 @@ async function finishedAudit(prompt: string, samples: number): Promise<string> {
     'simulated/flash',
     '-n',
     String(samples),
+    ...options,
   ]);
   await waitFor(`the manifest of "${prompt}" and its backup`, async () => {
     await cloud.cloud.invoke('reconcile', {});
@@ -105,7 +119,8 @@ describe('verify and restore', () => {
       ['sound', 'sound'],
     ]);
 
-    await waitFor('the damage has been judged too', () => cloud.cloud.idle());
+    // Events that come late: the damage is judged too.
+    for (const n of [0, 4]) await judgeAgain(id, n);
     const restored = await weaudit.json(['restore', id, '--local']);
     expect(restored).toMatchObject({ status: 0, document: { well: true } });
     expect(new Set(restored.document.mended.map(({ outcome }: { outcome: string }) => outcome))).toEqual(
@@ -132,6 +147,18 @@ describe('verify and restore', () => {
       status: 0,
       stdout: expect.stringMatching(/bucket: 6 sound, 1 purged\n.*purged +purged +a test/s),
     });
+  });
+
+  test('images of one cell are brought back beside each other, each with its judgement', async () => {
+    const id = await finishedAudit('a boot', 1, '--input', 'num_outputs=4');
+    const key = (i: number) => `images/${id}/00000/${i}`;
+    const judged = await exists(IMAGES, `audits/${id}/judged/`);
+    for (const i of [0, 1, 3]) await overwrite(IMAGES, key(i));
+    await judgeAgain(id, 0);
+    expect(await shown(id, 0)).toEqual([false, false, true, false]);
+    expect((await weaudit.json(['restore', id, '--local'])).document).toMatchObject({ well: true });
+    expect(await shown(id, 0)).toEqual([true, true, true, true]);
+    expect(await exists(IMAGES, `audits/${id}/judged/`)).toEqual(judged);
   });
 
   test('what no version has is named, stays as it is, and the status says so', async () => {
@@ -196,6 +223,18 @@ describe('purge', () => {
     expect((await weaudit.run(['verify', id, '--local'])).status).toBe(0);
   });
 
+  test('one image of several of a cell goes alone, and an event that comes late does not bring it back', async () => {
+    const id = await finishedAudit('a comb', 1, '--input', 'num_outputs=3');
+    await weaudit.run(['purge', `images/${id}/00000/1`, '--local', '--yes', '--reason', 'must not exist']);
+    expect(await shown(id, 0)).toEqual([true, false, true]);
+    expect(await exists(IMAGES, `audits/${id}/judged/`)).toEqual([
+      expect.stringMatching(/\/00000\/0\.ok\.[^_]+_1\.quarantined\.[^_]+_2\.ok\.[^_]+$/),
+    ]);
+    await judgeAgain(id, 0);
+    expect(await shown(id, 0)).toEqual([true, false, true]);
+    expect(await exists(IMAGES, `images/${id}/`)).toHaveLength(2);
+  });
+
   test('an audit is gone with its records, and a webhook that comes late brings nothing back', async () => {
     const id = await finishedAudit('a spoon', 2);
     const hashes = await Promise.all([0, 1].map((n) => sha256(IMAGES, `images/${id}/0000${n}/0`)));
@@ -252,6 +291,7 @@ describe('redrive', () => {
   test('lists dead letters of every shape with their reason, and each goes back to where it failed', async () => {
     const id = await finishedAudit('a door', 2);
     const key = `images/${id}/00000/0`;
+    const result = `audits/${id}/results/00000.json`;
     const s3Event = (type: string, object: string) => ({
       source: 'aws.s3',
       'detail-type': type,
@@ -276,7 +316,7 @@ describe('redrive', () => {
       'weaudit-local-tag-dead',
       JSON.stringify({
         requestContext: { condition: 'RetriesExhausted' },
-        requestPayload: s3Event('Object Created', key),
+        requestPayload: s3Event('Object Created', result),
         responsePayload: { errorType: 'TimeoutError', errorMessage: 'S3 did not answer' },
       }),
     );
@@ -300,7 +340,7 @@ describe('redrive', () => {
       expect.arrayContaining([
         expect.objectContaining({
           kind: 'tag',
-          about: key,
+          about: result,
           reason: 'TimeoutError: S3 did not answer',
           outcome: 'left',
         }),

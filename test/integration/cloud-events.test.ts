@@ -1,4 +1,4 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { PutObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { scriptedFunctions, waitFor, withCloud } from '../support/cloud.ts';
 
 const local = withCloud(scriptedFunctions);
@@ -12,41 +12,51 @@ const dead = (queue: string, text: string) =>
   local.cloud.queues.peek(`weaudit-local-${queue}-dead`).filter(({ body }) => body.includes(text));
 
 describe('events of the images bucket reach the functions', () => {
-  test('an image starts tag with its key as it is, and no function whose pattern does not match', async () => {
-    await put('images/a/00001/ä +%20.txt');
-    const line = await waitFor('tag logs the event', () =>
-      local.logged('tag').find(({ event }) => event?.detail?.object?.key === 'images/a/00001/ä +%20.txt'),
-    );
-    expect(line.event).toMatchObject({
-      source: 'aws.s3',
-      'detail-type': 'Object Created',
-      detail: { bucket: { name: IMAGES }, object: { size: 1 }, reason: 'PutObject' },
-    });
-    expect(local.logged('metrics')).toEqual([]);
+  test('a result starts tag and metrics, with its key as it is', async () => {
+    const key = RESULTS('ä +%20');
+    await put(key);
+    for (const name of ['tag', 'metrics']) {
+      const line = await waitFor(`${name} logs the event`, () =>
+        local.logged(name).find(({ event }) => event?.detail?.object?.key === key),
+      );
+      expect(line.event).toMatchObject({
+        source: 'aws.s3',
+        'detail-type': 'Object Created',
+        detail: { bucket: { name: IMAGES }, object: { size: 1 }, reason: 'PutObject' },
+      });
+    }
   });
 
-  test('a result starts metrics and not tag', async () => {
-    await put(RESULTS('00001'));
-    await waitFor('metrics runs', () => attempts('metrics', '00001.json') === 1);
-    expect(attempts('tag', '00001.json')).toBe(0);
+  test('an image starts no function before it is tagged, and then backup alone', async () => {
+    const Key = 'images/a/00001/0';
+    await put(Key);
+    await put(RESULTS('after-the-image'));
+    await waitFor('later events are handled', () => local.cloud.idle());
+    const started = () =>
+      local.cloud.stack.functions.map(({ key }) => key).filter((key) => attempts(key, '0') > 0);
+    expect(started()).toEqual([]);
+    const TagSet = [{ Key: 'status', Value: 'ok' }];
+    await local.s3().send(new PutObjectTaggingCommand({ Bucket: IMAGES, Key, Tagging: { TagSet } }));
+    await waitFor('backup runs', () => attempts('backup', '0') === 1);
+    expect(started()).toEqual(['backup']);
   });
 
   test('an event that fails three times is in the dead-letter queue with the reason', async () => {
-    await put('images/a/00002/fail');
+    await put(RESULTS('fail'));
     const [letter] = await waitFor('the event is dead', () => {
-      const letters = dead('tag', 'images/a/00002/fail');
+      const letters = dead('tag', RESULTS('fail'));
       return letters.length > 0 && letters;
     });
-    expect(attempts('tag', 'fail')).toBe(3);
+    expect(attempts('tag', 'fail.json')).toBe(3);
     const requestIds = local
       .logged('tag')
-      .filter(({ script }) => script === 'fail')
+      .filter(({ script }) => script === 'fail.json')
       .map(({ requestId }) => requestId);
     expect(new Set(requestIds).size).toBe(1);
     expect(JSON.parse(letter?.body ?? '')).toMatchObject({
       requestContext: { condition: 'RetriesExhausted', approximateInvokeCount: 3 },
-      requestPayload: { detail: { object: { key: 'images/a/00002/fail' } } },
-      responsePayload: { errorType: 'TypeError', errorMessage: 'told to fail' },
+      requestPayload: { detail: { object: { key: RESULTS('fail') } } },
+      responsePayload: { errorType: 'TypeError', errorMessage: 'told to fail.json' },
     });
   });
 
@@ -76,10 +86,10 @@ describe('events of the images bucket reach the functions', () => {
   });
 
   test('a clean restart continues with the events that were under way', async () => {
-    await put('images/a/00003/hang-before-restart');
-    await waitFor('tag hangs', () => attempts('tag', 'hang-before-restart') === 1);
+    await put(RESULTS('hang-before-restart'));
+    await waitFor('tag hangs', () => attempts('tag', 'hang-before-restart.json') === 1);
     await local.restart();
-    await waitFor('tag runs again', () => attempts('tag', 'hang-before-restart') === 1);
+    await waitFor('tag runs again', () => attempts('tag', 'hang-before-restart.json') === 1);
   });
 });
 

@@ -51,7 +51,7 @@ test('killing the cloud without warning loses no accepted message and no event',
   const send = async (n: number) => {
     const name = `n${String(n).padStart(3, '0')}`;
     await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: name }));
-    await s3.send(new PutObjectCommand({ Bucket: IMAGES, Key: `images/a/00000/${name}`, Body: name }));
+    await s3.send(new PutObjectCommand({ Bucket: IMAGES, Key: `audits/a/results/${name}.json`, Body: name }));
     accepted.push(name);
     if (accepted.length === SENT / 2) child.kill('SIGKILL');
   };
@@ -62,9 +62,10 @@ test('killing the cloud without warning loses no accepted message and no event',
 
   const cloud = await startCloud({ dataDir, warn: () => {}, ...recordingFunctions(dataDir) });
   try {
-    const missing = (functionKey: string) => accepted.filter((name) => !handled(functionKey).has(name));
+    const missing = (functionKey: string, suffix = '') =>
+      accepted.filter((name) => !handled(functionKey).has(`${name}${suffix}`));
     await waitFor('every message has been handled', () => missing('dispatch').length === 0);
-    await waitFor('every event has been handled', () => missing('tag').length === 0);
+    await waitFor('every event has been handled', () => missing('tag', '.json').length === 0);
     await waitFor('nothing is left', () => cloud.idle());
     const dead = cloud.queues.names().filter((name) => name.endsWith('-dead'));
     expect(dead.flatMap((name) => cloud.queues.peek(name))).toEqual([]);

@@ -99,7 +99,7 @@ async function json(Bucket: string, Key: string): Promise<any> {
 
 describe('serverless invoke local, without credentials', () => {
   // Each start costs seconds, so that some go together.
-  test('api accepts an audit, which then runs; dispatch asks for the cell that nobody has asked for; tag judges an image', async () => {
+  test('api accepts an audit, which then runs; dispatch asks for the cell that nobody has asked for; tag judges the images of a result', async () => {
     const Key = `images/${AUDIT}/00004/0`;
     const TagSet = [
       { Key: 'status', Value: 'pending' },
@@ -124,7 +124,10 @@ describe('serverless invoke local, without credentials', () => {
     expect(asked.map((entry) => 'prediction' in entry && entry.prediction)).toContain(predictionId);
     await waitFor('its result', () => exists(IMAGES, `audits/${AUDIT}/results/00000.json`));
 
-    expect(tag.answer).toMatchObject({ key: Key, status: 'ok', format: 'webp', width: 256, height: 256 });
+    expect(tag.answer).toEqual({
+      key: `audits/${AUDIT}/results/00004.json`,
+      images: [{ index: 0, status: 'ok', format: 'webp', width: 256, height: 256 }],
+    });
     const tags = { status: 'ok', format: 'webp', size: 'small', retention: 'short' };
     expect(await tagsOf(IMAGES, Key)).toEqual(tags);
   });
@@ -195,8 +198,7 @@ describe('by their handlers', () => {
 
   test('what is no image is quarantined, and its result measures as an image all the same', async () => {
     expect(await handled('tag', 'tag.not-an-image.json')).toMatchObject({
-      status: 'quarantined',
-      format: 'unknown',
+      images: [{ index: 0, status: 'quarantined', format: 'unknown' }],
     });
     expect(await tagsOf(IMAGES, `images/${AUDIT}/00005/0`)).toMatchObject({ status: 'quarantined' });
     expect(await handled('metrics', 'metrics.no-image.json')).toMatchObject({

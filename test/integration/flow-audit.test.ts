@@ -8,7 +8,8 @@ import type { Range } from '../../lib/cells/blocks.ts';
 import { finishCell } from '../../lib/cells/finish.ts';
 import type { Result } from '../../lib/cells/result.ts';
 import { ReplicateRefusal } from '../../lib/replicate/client.ts';
-import { cancelKey, deletedKey, manifestKey, openKey, planKey } from '../../lib/storage/keys.ts';
+import { cancelKey, deletedKey, imageKey, manifestKey, openKey, planKey } from '../../lib/storage/keys.ts';
+import { png } from '../images.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './flow-cloud.ts';
 
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
@@ -288,6 +289,58 @@ describe('reconcile', () => {
     world.pass(16 * MINUTE);
     await world.reconcile();
     expect(world.queue.messages.map(({ range }) => range)).toEqual([{ ...RANGE, look: true }]);
+  });
+
+  /** A cell whose result names three images. */
+  const withThree = async (in_: World) => {
+    const plan = await in_.accept(1);
+    await advance(in_, { ...RANGE, to: 0 });
+    const [{ prediction }] = in_.replicate.askedFor(AUDIT, 0) as unknown as [{ prediction: { id: string } }];
+    const end = in_.replicate.end(prediction.id, { output: in_.outputs(prediction.id, 3) });
+    await finishCell(in_.finishDeps, plan, 0, end, AbortSignal.timeout(5_000));
+  };
+  /** And a fourth is stored, which no result names. */
+  const withOrphan = async (in_: World) => {
+    await withThree(in_);
+    await in_.truth.images.create(imageKey(AUDIT, 0, 3), png(8, 8), {
+      tags: { status: 'pending', retention: 'standard' },
+    });
+  };
+  const record = (...indexes: number[]) =>
+    `audits/${AUDIT}/judged/00000/${indexes.map((index) => `${index}.ok.png.8x8`).join('_')}`;
+  const judgedKeys = () => world.keys(`audits/${AUDIT}/judged/`);
+
+  it('judges an image that no result names, beside the record of those that tag has judged', async () => {
+    await withOrphan(world);
+    await world.judgeAndBackUp(AUDIT);
+    expect(await judgedKeys()).toEqual([record(0, 1, 2)]);
+    expect(await world.reconcile()).toMatchObject({ repairs: 0, manifests: 0 });
+    world.pass(16 * MINUTE);
+    expect(await world.reconcile()).toMatchObject({ repairs: 1, manifests: 1, faults: [] });
+    expect(await judgedKeys()).toEqual([record(0, 1, 2), record(3)]);
+    expect(await world.truth.images.tags(imageKey(AUDIT, 0, 3))).toMatchObject({ status: 'ok' });
+    expect(await world.truth.backup.exists(imageKey(AUDIT, 0, 3))).toBe(true);
+  });
+
+  it('judges the images of a cell together, so that an event that comes late writes nothing anew', async () => {
+    await withThree(world);
+    world.pass(16 * MINUTE);
+    expect(await world.reconcile()).toMatchObject({ repairs: 3, manifests: 1 });
+    await world.judgeAndBackUp(AUDIT);
+    expect(await judgedKeys()).toEqual([record(0, 1, 2)]);
+    expect(await rewrittenFacts(world)).toEqual([]);
+  });
+
+  it('leaves a cell whose last image is young to its event, however old the others are', async () => {
+    await withOrphan(world);
+    world.pass(16 * MINUTE);
+    const list = world.images.list.bind(world.images);
+    world.images.list = async function* (prefix, after, page) {
+      for await (const one of list(prefix, after, page))
+        yield one.key === imageKey(AUDIT, 0, 3) ? { ...one, modified: world.now() } : one;
+    };
+    expect(await world.reconcile()).toMatchObject({ repairs: 0, manifests: 0 });
+    expect(await judgedKeys()).toEqual([]);
   });
 
   it('waits for the events of young images instead of doing their work', async () => {

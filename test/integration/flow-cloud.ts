@@ -13,7 +13,8 @@ import type { AdvanceDeps } from '../../lib/cells/advance.ts';
 import { webhookAddress } from '../../lib/cells/ask.ts';
 import type { Range } from '../../lib/cells/blocks.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
-import { judgeImage } from '../../lib/images/judge.ts';
+import { isStored, type Result } from '../../lib/cells/result.ts';
+import { judgeCell } from '../../lib/images/judge.ts';
 import type { CellQueue } from '../../lib/queue.ts';
 import {
   type ModelFacts,
@@ -23,7 +24,7 @@ import {
 } from '../../lib/replicate/client.ts';
 import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
 import { backUp } from '../../lib/storage/backup.ts';
-import { planKey } from '../../lib/storage/keys.ts';
+import { planKey, resultsPrefix } from '../../lib/storage/keys.ts';
 import { ObjectStore, STREAMING } from '../../lib/storage/objects.ts';
 import { openS3, type S3Server } from '../../local/s3/server.ts';
 import { png } from '../images.ts';
@@ -450,11 +451,18 @@ export class World {
     return this.replicate.end(id, { output: this.outputs(id, images) });
   }
 
-  /** `tag` and `backup` at work on all images, as if every event had come. */
+  /** `tag` and `backup` at work on all results, as if every event had come. */
   async judgeAndBackUp(audit: string): Promise<void> {
-    for await (const { key } of this.images.list(`images/${audit}/`)) {
-      await judgeImage(this.images, key);
-      await backUp(this.images, this.backup, key);
+    for await (const { key } of this.images.list(resultsPrefix(audit))) {
+      const { cell, images } = (await this.images.readJson<Result>(key))!.value;
+      const stored = images.filter(isStored);
+      await judgeCell(
+        this.images,
+        audit,
+        cell,
+        stored.map(({ index }) => index),
+      );
+      for (const image of stored) await backUp(this.images, this.backup, image.key);
     }
     for (const key of [planKey(audit)]) await backUp(this.images, this.backup, key);
   }

@@ -1,5 +1,6 @@
-import { judgeImage } from '../../lib/images/judge.ts';
-import { backUp } from '../../lib/storage/backup.ts';
+import { judgeCell } from '../../lib/images/judge.ts';
+import { listJudgements } from '../../lib/images/judgement.ts';
+import { BackupMismatch, backUp } from '../../lib/storage/backup.ts';
 import { imageKey } from '../../lib/storage/keys.ts';
 import { png } from '../images.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './flow-cloud.ts';
@@ -18,36 +19,102 @@ beforeEach(async () => {
 });
 afterAll(() => cloud.close());
 
-const put = (bytes: Buffer | string, in_ = world) => in_.truth.images.create(KEY, bytes, { tags: TAGS });
+const CELL = 7;
+const imageAt = (index: number) => imageKey(AUDIT, CELL, index);
+const put = (bytes: Buffer | string, in_ = world, index = 0) =>
+  in_.truth.images.create(imageAt(index), bytes, { tags: TAGS });
 const judged = (in_ = world) => in_.keys(`audits/${AUDIT}/judged/`);
+const record = (names: string) => `audits/${AUDIT}/judged/00007/${names}`;
+const judge = (indexes: number[] = [0], in_ = world) => judgeCell(in_.images, AUDIT, CELL, indexes);
 
-describe('judging an image', () => {
-  it.each(FAULTS)('leaves four tags and one record when, at any call, %s', async (fault) => {
+describe('judging the images of a cell', () => {
+  it.each(FAULTS)('leaves four tags on each and one record when, at any call, %s', async (fault) => {
     const calls = await atEveryCall(cloud, fault, {
       prepare: async (world) => {
         await put(png(40, 30), world);
+        await put('no picture', world, 1);
       },
-      act: (world) => judgeImage(world.images, KEY),
+      act: (world) => judge([0, 1], world),
       recover: async (world) => {
-        await judgeImage(world.images, KEY);
+        await judge([0, 1], world);
       },
       check: async (world) => {
-        expect(await world.truth.images.tags(KEY)).toEqual({
+        expect(await world.truth.images.tags(imageAt(0))).toEqual({
           status: 'ok',
           format: 'png',
           size: 'small',
           retention: 'short',
         });
-        expect(await judged(world)).toEqual([`audits/${AUDIT}/judged/00007/0.ok.png.40x30`]);
+        expect(await world.truth.images.tags(imageAt(1))).toMatchObject({ status: 'quarantined' });
+        const [key] = await judged(world);
+        expect(await judged(world)).toEqual([record('0.ok.png.40x30_1.quarantined.unknown.0x0')]);
+        expect(await world.truth.images.tags(key!)).toEqual({ retention: 'short' });
+        expect(await world.rewritten(`audits/${AUDIT}/`)).toEqual([]);
       },
     });
-    expect(calls).toBeGreaterThanOrEqual(4);
+    expect(calls).toBeGreaterThanOrEqual(7);
+  });
+
+  it('twice at once leaves one record', async () => {
+    for (const index of [0, 1, 2, 3]) await put(png(4, 4 + index), world, index);
+    await Promise.all([judge([0, 1, 2, 3]), judge([0, 1, 2, 3])]);
+    expect(await judged()).toEqual([record('0.ok.png.4x4_1.ok.png.4x5_2.ok.png.4x6_3.ok.png.4x7')]);
+    expect(await world.rewritten(`audits/${AUDIT}/`)).toEqual([]);
+  });
+
+  it('writes no record while one cannot be judged, judges the others, and sets only their tags once', async () => {
+    for (const index of [0, 1, 2]) await put(png(4, 4), world, index);
+    const setTags = world.images.setTags.bind(world.images);
+    const written: string[] = [];
+    world.images.setTags = async (key, tags) => {
+      if (key === imageAt(1) && written.length < 2) throw new Error('S3 is away');
+      written.push(key);
+      return setTags(key, tags);
+    };
+    await expect(judge([0, 1, 2])).rejects.toThrow('S3 is away');
+    expect(await judged()).toEqual([]);
+    expect(written.sort()).toEqual([imageAt(0), imageAt(2)]);
+    await judge([0, 1, 2]);
+    expect(written).toEqual([imageAt(0), imageAt(2), imageAt(1)]);
+    expect(await judged()).toEqual([record('0.ok.png.4x4_1.ok.png.4x4_2.ok.png.4x4')]);
+  });
+
+  it('leaves out the one of four that is gone', async () => {
+    for (const index of [0, 1, 3]) await put(png(4, 4), world, index);
+    expect([...(await judge([0, 1, 2, 3])).keys()]).toEqual([0, 1, 3]);
+    expect(await judged()).toEqual([record('0.ok.png.4x4_1.ok.png.4x4_3.ok.png.4x4')]);
+  });
+
+  it('records up to eight by their place in one key, of which readers take the union', async () => {
+    const indexes = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    for (const index of indexes) await put(png(1, 1 + index), world, index);
+    await judge(indexes);
+    const keys = await judged();
+    expect(keys.map((key) => key.split('_').length)).toEqual([8, 2]);
+    expect(keys[1]).toBe(record('8.ok.png.1x9_9.ok.png.1x10'));
+    const read = await listJudgements(world.images, AUDIT, CELL, CELL);
+    expect([...read.get(CELL)!].map(([index, { height }]) => [index, height])).toEqual(
+      indexes.map((index) => [index, index + 1]),
+    );
+  });
+
+  it('holds four heads at most, however many images there are', async () => {
+    const indexes = Array.from({ length: 12 }, (_, index) => index);
+    for (const index of indexes) await put(png(1, 1), world, index);
+    const readRange = world.images.readRange.bind(world.images);
+    let [now, most] = [0, 0];
+    world.images.readRange = async (key, range) => {
+      most = Math.max(most, ++now);
+      return readRange(key, range).finally(() => now--);
+    };
+    await judge(indexes);
+    expect(most).toBe(4);
   });
 
   it('keeps tags that others have given it', async () => {
     await put(png(4, 4));
     await world.images.setTags(KEY, { ...TAGS, project: 'jobs' });
-    await judgeImage(world.images, KEY);
+    await judge();
     expect(await world.truth.images.tags(KEY)).toMatchObject({ project: 'jobs', status: 'ok' });
   });
 
@@ -58,20 +125,19 @@ describe('judging an image', () => {
     ['one byte', 'x'],
     ['a truncated PNG', png(400, 300).subarray(0, -20)],
     ['a PNG of 30,000 × 30,000', bomb()],
-  ])('that is %s quarantines it, keeps its bytes, and does it the same every time', async (_what, bytes) => {
+  ])('one that is %s is quarantined, keeps its bytes, and is so every time', async (_what, bytes) => {
     await put(bytes);
-    await judgeImage(world.images, KEY);
-    const again = await judgeImage(world.images, KEY);
-    expect(again).toMatchObject({ status: 'quarantined' });
+    await judge();
+    expect((await judge()).get(0)).toMatchObject({ status: 'quarantined' });
     expect(await world.truth.images.tags(KEY)).toMatchObject({ status: 'quarantined' });
     expect(await judged()).toHaveLength(1);
     expect((await world.truth.images.head(KEY))?.bytes).toBe(Buffer.byteLength(bytes));
   });
 
-  it.each([KEY, `audits/${AUDIT}/audit.json`, 'images/../00000/0', 'images/x/00000/0', ''])(
-    'that is not there, or is none (%j), does nothing',
-    async (key) => {
-      expect(await judgeImage(world.images, key)).toBeUndefined();
+  it.each([[[]], [[0]], [[0, 1, 2, 3, 4, 5]]])(
+    'without any left (of %j) leaves no record',
+    async (indexes) => {
+      expect((await judge(indexes)).size).toBe(0);
       expect(await world.keys('')).toEqual([]);
     },
   );
@@ -107,14 +173,44 @@ describe('backing up', () => {
           expect(await world.truth.backup.tags(KEY)).toEqual(TAGS);
         },
       });
-      expect(calls).toBeGreaterThanOrEqual(3);
+      expect(calls).toBeGreaterThanOrEqual(2);
     },
   );
+
+  it('asks nothing about a copy whose SHA-256 came with it', async () => {
+    await put(png(4, 4));
+    world.backup.head = () => Promise.reject(new Error('asked for nothing'));
+    expect(await backUp(world.images, world.backup, KEY)).toBe('copied');
+  });
+
+  it('proves a copy that S3 answered without its SHA-256 by asking for it', async () => {
+    await put(png(4, 4));
+    const createCopy = world.backup.createCopy.bind(world.backup);
+    world.backup.createCopy = async (source, key) => {
+      const copy = await createCopy(source, key);
+      return copy.outcome === 'copied' ? { ...copy, sha256: undefined } : copy;
+    };
+    expect(await backUp(world.images, world.backup, KEY)).toBe('copied');
+    const { head } = world.backup;
+    world.backup.head = async (key) => ({ ...(await head.call(world.backup, key))!, sha256: undefined });
+    await world.truth.backup.delete([KEY]);
+    await expect(backUp(world.images, world.backup, KEY)).rejects.toThrow(BackupMismatch);
+  });
+
+  it('that came out another than its original is refused', async () => {
+    await put(png(4, 4));
+    const createCopy = world.backup.createCopy.bind(world.backup);
+    world.backup.createCopy = async (source, key) => {
+      await createCopy(source, key);
+      return { outcome: 'copied', sha256: '0'.repeat(64) };
+    };
+    await expect(backUp(world.images, world.backup, KEY)).rejects.toThrow(BackupMismatch);
+  });
 
   it('brings the tags of a copy into step after the image was judged', async () => {
     await put(png(4, 4));
     await backUp(world.images, world.backup, KEY);
-    await judgeImage(world.images, KEY);
+    await judge();
     expect(await backUp(world.images, world.backup, KEY)).toBe('kept');
     expect(await world.truth.backup.tags(KEY)).toEqual(await world.truth.images.tags(KEY));
   });
@@ -128,7 +224,7 @@ describe('backing up', () => {
   it('of other bytes under the same key is refused, and overwrites nothing', async () => {
     await put('the original');
     await world.truth.backup.create(KEY, 'an impostor');
-    await expect(backUp(world.images, world.backup, KEY)).rejects.toThrow(/the backup of .* has 11 bytes/);
+    await expect(backUp(world.images, world.backup, KEY)).rejects.toThrow(BackupMismatch);
     expect((await world.truth.backup.head(KEY))?.bytes).toBe(11);
   });
 

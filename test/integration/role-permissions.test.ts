@@ -274,10 +274,10 @@ async function useEverything(): Promise<void> {
   );
 
   // Events about what is no longer there.
-  for (const name of ['tag', 'backup'])
-    expect(await local.cloud.invoke(name, about(image.key))).toMatchObject({ ok: true });
+  expect(await local.cloud.invoke('backup', about(image.key))).toMatchObject({ ok: true });
   const gone = about(`audits/${audit}/results/00000.json`);
-  expect(await local.cloud.invoke('metrics', gone)).toMatchObject({ ok: true });
+  for (const name of ['tag', 'metrics'])
+    expect(await local.cloud.invoke(name, gone)).toMatchObject({ ok: true });
 
   // What fails again and again ends in the dead-letter queue of its function.
   await local

@@ -96,6 +96,16 @@ test('a copy can be given another checksum', async () => {
   expect(CopyObjectResult?.ChecksumSHA256).toBe(NINE_DIGITS.SHA256);
 });
 
+test('a copy is answered without the SHA-256 that its source was uploaded without', async () => {
+  await s3.client.send(
+    new PutObjectCommand({ Bucket, Key: 'plain', Body: '123456789', ChecksumAlgorithm: 'CRC32' }),
+  );
+  const { CopyObjectResult } = await s3.client.send(
+    new CopyObjectCommand({ Bucket, Key: 'plain-copy', CopySource: `${Bucket}/plain` }),
+  );
+  expect(CopyObjectResult).not.toHaveProperty('ChecksumSHA256');
+});
+
 test('without a checksum S3 keeps a CRC64NVME of its own', async () => {
   const { headers } = await put({});
   expect(headers[header('CRC64NVME')]).toBe(NINE_DIGITS.CRC64NVME);

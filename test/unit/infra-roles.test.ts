@@ -146,7 +146,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
   tag: {
     'logs:CreateLogStream': ['its own'],
     'logs:PutLogEvents': ['its own'],
-    's3:GetObject': ['images/images/*'],
+    's3:GetObject': ['images/audits/*/results/*', 'images/images/*'],
     's3:GetObjectTagging': ['images/images/*'],
     's3:ListBucket': ['images'],
     's3:PutObject': ['images/audits/*/judged/*'],

@@ -2,7 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import { createCanvas } from '@napi-rs/canvas';
 import fc from 'fast-check';
 import { judge } from '../../lib/images/judge.ts';
-import { judgementKey, parseJudgementKey } from '../../lib/images/judgement.ts';
+import {
+  addJudgements,
+  type Judgement,
+  type Judgements,
+  judgementKeys,
+  parseJudgementKey,
+} from '../../lib/images/judgement.ts';
 import { MAX_OUTPUTS, outputsOf } from '../../lib/images/outputs.ts';
 import { imageKey, parseImageKey, resultKey } from '../../lib/storage/keys.ts';
 
@@ -102,16 +108,10 @@ describe('outputs', () => {
 describe('keys', () => {
   const cell = fc.integer({ min: 0, max: 9_999 });
 
-  test('of images and judgements lead back to what they name', () => {
+  test('of images lead back to what they name', () => {
     fc.assert(
       fc.property(cell, fc.nat({ max: 99 }), (n, index) => {
         expect(parseImageKey(imageKey(AUDIT, n, index))).toEqual({ audit: AUDIT, cell: n, index });
-        const found = { status: 'ok', format: 'webp', width: 7, height: 9 } as const;
-        expect(parseJudgementKey(AUDIT, judgementKey(AUDIT, n, index, found))).toEqual({
-          cell: n,
-          index,
-          ...found,
-        });
       }),
     );
   });
@@ -123,6 +123,82 @@ describe('keys', () => {
     `audits/${AUDIT}/audit.json`,
   ])('%s is no image', (key) => {
     expect(parseImageKey(key)).toBeUndefined();
+  });
+
+  const judgement: fc.Arbitrary<Judgement> = fc.record({
+    status: fc.constantFrom('ok', 'quarantined'),
+    format: fc.constantFrom('png', 'jpeg', 'webp', 'gif', 'avif', 'unknown'),
+    width: fc.nat({ max: 2 ** 32 - 1 }),
+    height: fc.nat({ max: 2 ** 32 - 1 }),
+  });
+  const judgements = fc
+    .uniqueArray(fc.tuple(fc.nat({ max: MAX_OUTPUTS - 1 }), judgement), {
+      maxLength: MAX_OUTPUTS,
+      selector: ([index]) => index,
+    })
+    .map((found): Judgements => new Map(found));
+  const read = (keys: string[]) => {
+    const known: Judgements = new Map();
+    for (const key of keys) addJudgements(known, parseJudgementKey(AUDIT, key)!.found);
+    return known;
+  };
+
+  test('of judgements lead back to every image of the cell, whatever order it was judged in', () => {
+    fc.assert(
+      fc.property(cell, judgements, (n, found) => {
+        const keys = judgementKeys(AUDIT, n, found);
+        for (const key of keys) expect(parseJudgementKey(AUDIT, key)?.cell).toBe(n);
+        expect(read(keys)).toEqual(found);
+        expect(judgementKeys(AUDIT, n, new Map([...found].reverse()))).toEqual(keys);
+      }),
+    );
+  });
+
+  test('of judgements tell of eight images at most, and fit into the 1,024 bytes that S3 takes', () => {
+    const longest: Judgement = {
+      status: 'quarantined',
+      format: 'jpeg',
+      width: 2 ** 32 - 1,
+      height: 2 ** 32 - 1,
+    };
+    const found: Judgements = new Map(Array.from({ length: MAX_OUTPUTS }, (_, index) => [index, longest]));
+    const keys = judgementKeys(AUDIT, 9_999, found);
+    expect(keys).toHaveLength(Math.ceil(MAX_OUTPUTS / 8));
+    expect(Math.max(...keys.map((key) => Buffer.byteLength(key)))).toBeLessThanOrEqual(385);
+    expect(Math.max(...keys.map((key) => parseJudgementKey(AUDIT, key)!.found.size))).toBe(8);
+    expect(keys.every((key) => /^[\w!.*'()/-]+$/.test(key))).toBe(true);
+  });
+
+  test('of a record do not depend on images that have another', () => {
+    fc.assert(
+      fc.property(cell, judgements, fc.nat({ max: MAX_OUTPUTS - 1 }), (n, found, gone) => {
+        const without = new Map([...found].filter(([index]) => index !== gone));
+        const others = (keys: string[]) =>
+          keys.filter((key) =>
+            [...parseJudgementKey(AUDIT, key)!.found.keys()].every((index) => index >> 3 !== gone >> 3),
+          );
+        expect(others(judgementKeys(AUDIT, n, without))).toEqual(others(judgementKeys(AUDIT, n, found)));
+      }),
+    );
+  });
+
+  test('of judgements that disagree show the image in no order', () => {
+    const one = { format: 'png', width: 8, height: 8 } as const;
+    const keys = (['ok', 'quarantined'] as const).flatMap((status) =>
+      judgementKeys(AUDIT, 3, new Map([[1, { status, ...one }]])),
+    );
+    for (const order of [keys, keys.toReversed()]) expect(read(order).get(1)?.status).toBe('quarantined');
+  });
+
+  test.each([
+    `audits/${AUDIT}/judged/00003/`,
+    `audits/${AUDIT}/judged/00003/1.ok.png.8x8_`,
+    `audits/${AUDIT}/judged/00003/1.ok.png.8x8_2.fine.png.8x8`,
+    `audits/${AUDIT}/judged/00003/1.ok.png.8x8/2.ok.png.8x8`,
+    `audits/${AUDIT}/judged/3/1.ok.png.8x8`,
+    `audits/${AUDIT}/results/00003.json`,
+  ])('%s records no judgement', (key) => {
+    expect(parseJudgementKey(AUDIT, key)).toBeUndefined();
   });
 
   test('sort by number as text', () => {
