@@ -14,6 +14,8 @@ export interface Usage {
   invocations: number;
   /** As the functions' REPORT lines say, in ms. */
   durationMs: number[];
+  /** Of the processor's time, all invocations together, in ms. */
+  processorMs: number;
   initMs: number[];
   logBytes: number;
 }
@@ -50,7 +52,14 @@ function callOf(method: string, url: string, copy: boolean): S3Call {
   return method === 'PUT' ? (copy ? 'COPY' : 'PUT') : (method as 'GET' | 'HEAD');
 }
 
-const newUsage = (): Usage => ({ s3: {}, invocations: 0, durationMs: [], initMs: [], logBytes: 0 });
+const newUsage = (): Usage => ({
+  s3: {},
+  invocations: 0,
+  durationMs: [],
+  processorMs: 0,
+  initMs: [],
+  logBytes: 0,
+});
 
 /** How often the test looks whether an audit is through. Its own requests are not counted. */
 const LOOK_MS = 300;
@@ -117,12 +126,15 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
       const lines = cloud.logs(key);
       for (const line of lines.slice(seen.get(key) ?? 0)) {
         const found = of(key);
-        found.logBytes += Buffer.byteLength(line) + 1;
+        const processor = /\tProcessor Time: ([\d.]+) ms/.exec(line);
+        // Lambda's own line does not tell it.
+        found.logBytes += Buffer.byteLength(line) + 1 - (processor?.[0].length ?? 0);
         const [, duration, init] =
           /^REPORT .*\tDuration: ([\d.]+) ms(?:.*Init Duration: ([\d.]+) ms)?/.exec(line) ?? [];
         if (duration === undefined) continue;
         found.invocations++;
         found.durationMs.push(Number(duration));
+        found.processorMs += Number(processor?.[1] ?? 0);
         if (init !== undefined) found.initMs.push(Number(init));
       }
       seen.set(key, lines.length);

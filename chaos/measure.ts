@@ -6,7 +6,7 @@ export function percentile(values: readonly number[], percent: number): number {
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** What is left out at both ends: functions start, and the last block leaves one of the dispatchers without work. */
+/** What is left out at both ends: functions start, and one dispatcher is done before the other. */
 const EDGE = 0.1;
 
 /** How many creates a minute the stand-in took, in steady state, and how many it refused for coming too early. */

@@ -36,7 +36,8 @@ const deps = {
   overdueMs: numberSetting(process.env, 'OVERDUE_SECONDS') * 1_000,
   // The account's rate is shared by the functions that run at once.
   pacer: new Pacer(
-    numberSetting(process.env, 'CREATES_PER_MINUTE') / numberSetting(process.env, 'DISPATCH_CONCURRENCY'),
+    numberSetting(process.env, 'CREATES_PER_MINUTE'),
+    numberSetting(process.env, 'DISPATCH_CONCURRENCY'),
   ),
   now: () => new Date(),
   onSuperfluous: (cell: number, predictionId: string) =>

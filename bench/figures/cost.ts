@@ -29,6 +29,8 @@ const S3_PRICE: Record<S3Call, number> = {
 const SQS_CALLS_PER_MESSAGE = 3;
 /** Time of one call to S3 within its region, which the local S3 does not take; all of them one after another. */
 const S3_CALL_MS = 15;
+/** Memory for which Lambda gives a function one whole processor, in MB ("Configure Lambda function memory"). */
+const MB_A_PROCESSOR = 1_769;
 
 const SAMPLES = {
   'one image a cell': { cells: 200, outputs: 1 },
@@ -42,8 +44,8 @@ interface Line {
   dollars: number;
 }
 
-/** What an audit cost, line by line. */
-function linesOf(usage: Map<string, Usage>, cells: number, memory: Map<string, number>): Line[] {
+/** What an audit's calls cost, line by line: counted, and so the same in every run but for a few. */
+function callsOf(usage: Map<string, Usage>, cells: number): Line[] {
   const lines: Line[] = [];
   const of = (name: string, add: (usage: Usage) => number) =>
     [...usage].filter(([key]) => name === '' || key === name).reduce((sum, [, entry]) => sum + add(entry), 0);
@@ -60,22 +62,31 @@ function linesOf(usage: Map<string, Usage>, cells: number, memory: Map<string, n
   lines.push({ what: 'HTTP API requests (webhooks)', count: cells, dollars: cells * PRICES.httpApi });
   const invocations = of('', (entry) => entry.invocations);
   lines.push({ what: 'Lambda invocations', count: invocations, dollars: invocations * PRICES.invocation });
-  for (const [name, entry] of usage) {
-    const calls = Object.values(entry.s3).reduce((sum, count) => sum + count, 0);
-    // Dispatch paces itself: its time is that of the rate, not of its calls.
-    const ms =
-      entry.durationMs.reduce((sum, duration) => sum + duration, 0) +
-      (name === 'dispatch' ? 0 : calls * S3_CALL_MS);
-    const gbSeconds = (ms / 1_000) * ((memory.get(name) ?? 0) / 1_024);
-    lines.push({
-      what: `Lambda time of ${name}, GB-s`,
-      count: round(gbSeconds, 2),
-      dollars: gbSeconds * PRICES.gbSecond,
-    });
-  }
   const bytes = of('', ({ logBytes }) => logBytes);
   lines.push({ what: 'log bytes', count: bytes, dollars: (bytes / 1e9) * PRICES.logGb });
   return lines;
+}
+
+/**
+ * What the functions' time costs, line by line. A measurement of this machine: processor time is stretched to the share
+ * of a processor that a function's memory brings, waiting is taken as it was.
+ */
+function timesOf(usage: Map<string, Usage>, memory: Map<string, number>): Line[] {
+  return [...usage].map(([name, { s3, durationMs, processorMs }]) => {
+    const megabytes = memory.get(name) ?? 0;
+    const share = Math.min(1, megabytes / MB_A_PROCESSOR);
+    const calls = Object.values(s3).reduce((sum, count) => sum + count, 0);
+    const took = durationMs.reduce((sum, duration) => sum + duration, 0);
+    const waited = Math.max(0, took - processorMs);
+    // Dispatch paces itself: its time is that of the rate, whatever its calls and its processor take.
+    const ms = name === 'dispatch' ? took : waited + processorMs / share + calls * S3_CALL_MS;
+    const gbSeconds = (ms / 1_000) * (megabytes / 1_024);
+    return {
+      what: `Lambda time of ${name}, GB-s`,
+      count: round(gbSeconds, 2),
+      dollars: gbSeconds * PRICES.gbSecond,
+    };
+  });
 }
 
 /** Calls of S3 by function: where savings are to be had. */
@@ -83,12 +94,13 @@ function byFunction(usage: Map<string, Usage>, images: number): Section {
   const calls = Object.keys(S3_PRICE) as S3Call[];
   return {
     heading: 'Calls of S3 per image, by function',
-    columns: ['function', ...calls, 'invocations', 'warm, ms'],
-    rows: [...usage].map(([name, { s3, invocations, durationMs }]) => [
+    columns: ['function', ...calls, 'invocations', 'warm, ms', 'of the processor, ms'],
+    rows: [...usage].map(([name, { s3, invocations, durationMs, processorMs }]) => [
       name,
       ...calls.map((call) => round((s3[call] ?? 0) / images, 2)),
       round(invocations / images, 2),
       round(median(durationMs)),
+      round(processorMs / invocations),
     ]),
   };
 }
@@ -123,7 +135,7 @@ export const cost: Benchmark = {
   figure: 6,
   title: `Cost of 1,000 images at list prices (${PRICES.region}, November 2026)`,
   async run(progress) {
-    const counted = await countedCloud({ createsPerMinute: 6_000, predictionSeconds: 0.5 });
+    const counted = await countedCloud({ createsPerMinute: 600, predictionSeconds: 0.5 });
     try {
       const memory = new Map(counted.cloud.stack.functions.map(({ key, memorySize }) => [key, memorySize]));
       const sections: Section[] = [];
@@ -133,22 +145,27 @@ export const cost: Benchmark = {
         const { usage, runs, events } = await measure(counted, cells, outputs, (text) =>
           progress(`${name}: ${text}`),
         );
-        const lines = linesOf(usage, cells, memory);
+        const calls = callsOf(usage, cells);
+        const times = timesOf(usage, memory);
         const perThousand = (value: number) => (value / images) * 1_000;
-        const total = perThousand(lines.reduce((sum, { dollars }) => sum + dollars, 0));
+        const sum = (lines: Line[]) => perThousand(lines.reduce((all, { dollars }) => all + dollars, 0));
+        const rowsOf = (lines: Line[]) =>
+          lines
+            .filter(({ count }) => count > 0)
+            .map(({ what, count, dollars }) => [
+              what,
+              round(count / images, 3),
+              perThousand(dollars).toFixed(5),
+            ]);
         sections.push(
           {
             heading: `${name}: ${cells} cells, ${images} images, closed by ${runs} runs of reconcile`,
             columns: ['line', 'per image', '$ per 1,000 images'],
             rows: [
-              ...lines
-                .filter(({ count }) => count > 0)
-                .map(({ what, count, dollars }) => [
-                  what,
-                  round(count / images, 3),
-                  perThousand(dollars).toFixed(5),
-                ]),
-              ['together', '', total.toFixed(5)],
+              ...rowsOf(calls),
+              ['calls, together', '', sum(calls).toFixed(5)],
+              ...rowsOf(times),
+              ["with Lambda's time", '', sum([...calls, ...times]).toFixed(5)],
               [
                 'beside it: S3 events through EventBridge, $1 a million',
                 round(events / images, 3),
@@ -159,8 +176,8 @@ export const cost: Benchmark = {
           byFunction(usage, images),
         );
         budgets.push({
-          what: `$ per 1,000 images, ${name}`,
-          value: round(total, 4),
+          what: `$ per 1,000 images for calls, ${name}`,
+          value: round(sum(calls), 4),
           most: BUDGETS[name as keyof typeof BUDGETS],
         });
       }
@@ -168,7 +185,7 @@ export const cost: Benchmark = {
         sections,
         budgets,
         notes: [
-          `Lambda time: as measured here, and ${S3_CALL_MS} ms more for each call of S3, one after another.`,
+          `Lambda time: as measured here, processor time by the share that the memory brings, and ${S3_CALL_MS} ms more for each call of S3, one after another.`,
           'Not in it: storage by the month, transfer, the trail where it is on, and whoever looks at the page.',
         ],
       };

@@ -35,8 +35,17 @@ function contextOf({ requestId, deadline }) {
   };
 }
 
+function processorMs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
 async function handle(handler, message) {
-  const maxMemoryMb = () => Math.ceil(process.resourceUsage().maxRSS / 1024);
+  const before = processorMs();
+  const used = () => ({
+    maxMemoryMb: Math.ceil(process.resourceUsage().maxRSS / 1024),
+    processorMs: processorMs() - before,
+  });
   const { requestId } = message;
   try {
     const result = await handler(JSON.parse(message.event), contextOf(message));
@@ -44,13 +53,13 @@ async function handle(handler, message) {
       kind: 'result',
       requestId,
       payload: JSON.stringify(result) ?? 'null',
-      maxMemoryMb: maxMemoryMb(),
+      ...used(),
     });
   } catch (error) {
     const described = describe(error);
     // Lambda writes what a function throws into its log.
     console.error(JSON.stringify({ level: 'ERROR', message: 'Invoke Error', requestId, ...described }));
-    send({ kind: 'result', requestId, error: described, maxMemoryMb: maxMemoryMb() });
+    send({ kind: 'result', requestId, error: described, ...used() });
   }
 }
 

@@ -6,6 +6,8 @@ export interface InvocationReport {
   initMs?: number;
   /** Largest resident set of the process so far, in MB. */
   maxMemoryMb: number;
+  /** Processor time of the event, in milliseconds. */
+  processorMs: number;
 }
 
 /** As Lambda puts it into the payload of a failed invocation. */
@@ -27,8 +29,11 @@ export interface InvokeMessage {
   deadline: number;
 }
 
+/** What a process says that it used for an event. */
+export type Used = Pick<InvocationReport, 'maxMemoryMb' | 'processorMs'>;
+
 /** Child → parent. */
 export type ChildMessage =
   | { kind: 'ready'; initMs: number }
   | { kind: 'failedInit'; error: FunctionError }
-  | { kind: 'result'; requestId: string; payload?: string; error?: FunctionError; maxMemoryMb: number };
+  | ({ kind: 'result'; requestId: string; payload?: string; error?: FunctionError } & Used);

@@ -3,11 +3,13 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { FunctionLog } from './log.ts';
-import type { ChildMessage, FunctionError, InvocationResult, InvokeMessage } from './model.ts';
+import type { ChildMessage, FunctionError, InvocationResult, InvokeMessage, Used } from './model.ts';
 
 const BOOTSTRAP = path.join(import.meta.dirname, 'bootstrap.js');
 /** Lambda's limit for the response of a synchronous invocation. */
 const MAX_RESPONSE_BYTES = 6 * 1024 * 1024;
+/** Of a process that ended before it could say. */
+const UNKNOWN: Used = { maxMemoryMb: 0, processorMs: 0 };
 /** Lambda gives a function 10 s to load. */
 const INIT_LIMIT_MS = 10_000;
 
@@ -71,18 +73,20 @@ export function openFunctionPool(options: PoolOptions): FunctionPool {
   const workers = new Set<Worker>();
   let stopped = false;
 
-  function report(worker: Worker, running: Running, maxMemoryMb: number) {
+  function report(worker: Worker, running: Running, { maxMemoryMb, processorMs }: Used) {
     const durationMs = performance.now() - running.startedAt;
     const initMs = worker.initMs;
+    // As Lambda's, and the processor time, which it does not tell.
     worker.initMs = undefined;
     log.write(
       `REPORT RequestId: ${running.job.requestId}\tDuration: ${durationMs.toFixed(2)} ms\tMemory Size: ${options.memorySize} MB\t` +
-        `Max Memory Used: ${maxMemoryMb} MB${initMs === undefined ? '' : `\tInit Duration: ${initMs.toFixed(2)} ms`}`,
+        `Max Memory Used: ${maxMemoryMb} MB\tProcessor Time: ${processorMs.toFixed(2)} ms${initMs === undefined ? '' : `\tInit Duration: ${initMs.toFixed(2)} ms`}`,
     );
     return {
       requestId: running.job.requestId,
       durationMs,
       maxMemoryMb,
+      processorMs,
       ...(initMs === undefined ? {} : { initMs }),
     };
   }
@@ -93,16 +97,12 @@ export function openFunctionPool(options: PoolOptions): FunctionPool {
   }
 
   /** Ends the worker's current event, if it has one. */
-  function finish(
-    worker: Worker,
-    outcome: { payload: string } | { error: FunctionError },
-    maxMemoryMb: number,
-  ): void {
+  function finish(worker: Worker, outcome: { payload: string } | { error: FunctionError }, used: Used): void {
     const running = worker.current;
     if (running === undefined) return;
     worker.current = undefined;
     clearTimeout(running.deadline);
-    const reported = report(worker, running, maxMemoryMb);
+    const reported = report(worker, running, used);
     if ('error' in outcome) {
       running.job.settle({ ok: false, error: outcome.error, report: reported });
     } else if (Buffer.byteLength(outcome.payload) > MAX_RESPONSE_BYTES) {
@@ -190,7 +190,7 @@ export function openFunctionPool(options: PoolOptions): FunctionPool {
     function failInit(error: FunctionError): void {
       clearTimeout(initLimit);
       const job = waiting.shift();
-      job?.settle({ ok: false, error, report: { requestId: job.requestId, durationMs: 0, maxMemoryMb: 0 } });
+      job?.settle({ ok: false, error, report: { requestId: job.requestId, durationMs: 0, ...UNKNOWN } });
     }
 
     child.on('message', (raw) => {
@@ -207,7 +207,7 @@ export function openFunctionPool(options: PoolOptions): FunctionPool {
       } else if (worker.current?.job.requestId === message.requestId) {
         const outcome =
           message.error === undefined ? { payload: message.payload ?? 'null' } : { error: message.error };
-        finish(worker, outcome, message.maxMemoryMb);
+        finish(worker, outcome, message);
         if (!worker.ending) rest(worker);
       }
     });
@@ -224,7 +224,7 @@ export function openFunctionPool(options: PoolOptions): FunctionPool {
         errorType,
         errorMessage: `RequestId: ${requestId} Error: Runtime exited with error: ${how}`,
       };
-      if (worker.current !== undefined) finish(worker, { error }, 0);
+      if (worker.current !== undefined) finish(worker, { error }, UNKNOWN);
       else if (!worker.ready && !stopped) failInit(error);
       markExited();
       pump();

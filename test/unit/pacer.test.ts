@@ -55,3 +55,21 @@ test('after a long pause it gives no more at once than a second holds', async ()
   expect(given.filter((at) => at < 60_000)).toEqual([]);
   expect(given.length).toBeLessThanOrEqual(21);
 });
+
+test('one of two keeps to its half of the rate although it loses almost two seconds between any two blocks', async () => {
+  const pacer = new Pacer(600, 2);
+  const take = async () => {
+    const taken = pacer.take();
+    await jest.advanceTimersByTimeAsync(Math.max(0, Math.ceil(pacer.waitMs)));
+    await taken;
+  };
+  await take();
+  const from = performance.now();
+  for (let block = 0; block < 5; block++) {
+    await jest.advanceTimersByTimeAsync(1_800);
+    for (let cell = 0; cell < 100; cell++) await take();
+  }
+  const perSecond = 500 / ((performance.now() - from) / 1_000);
+  expect(perSecond).toBeGreaterThan(4.9);
+  expect(perSecond).toBeLessThanOrEqual(5.1);
+});
