@@ -127,7 +127,7 @@ export function openFunctionPool(options: PoolOptions): FunctionPool {
           errorMessage: `RequestId: ${requestId} Error: Task timed out after ${options.timeoutSeconds.toFixed(2)} seconds`,
         },
       },
-      0,
+      UNKNOWN,
     );
     end(worker);
   }
