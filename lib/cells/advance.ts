@@ -17,7 +17,7 @@ import {
 import { type BoundBinding, isClosed, readBinding } from './binding.ts';
 import { blockOf, type Range } from './blocks.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
-import { acquireLease } from './lease.ts';
+import { acquireLease, readLease } from './lease.ts';
 import { type CellProgress, readProgress } from './listing.ts';
 import type { Pacer } from './pacer.ts';
 import { closedResult, recordResult } from './result.ts';
@@ -86,12 +86,15 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
   // One lease is for one block: a range of two would leave the second to two dispatchers at once.
   if (blockOf(plan, within.to) !== block)
     throw new Error(`cells ${within.from} to ${within.to} do not lie in one block of audit ${plan.id}`);
+  const [progress, standing] = await Promise.all([
+    readProgress(deps.store, within),
+    range.look ? undefined : readLease(deps.store, plan.id, block),
+  ]);
   // A late copy of a message leaves no lease behind in an audit that is over.
-  const progress = await readProgress(deps.store, within);
   if ([...progress.values()].every(({ ended }) => ended)) return { asked: 0, faults: [] };
   // Looking twice at once pays nothing and is safe; a lease would say that the block was worked on.
   if (range.look) return new RangeTurn(deps, plan, within, turn).run(progress);
-  const lease = await acquireLease(deps.store, plan.id, block, turn.endsAt, deps.now);
+  const lease = await acquireLease(deps.store, plan.id, block, standing, turn.endsAt, deps.now);
   if ('waitSeconds' in lease)
     return {
       rest: { range, delaySeconds: Math.min(lease.waitSeconds, MAX_DELAY_SECONDS) },
@@ -99,8 +102,10 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
       faults: [],
     };
   try {
+    const work = new RangeTurn(deps, plan, within, turn);
+    work.lookForStop();
     // Whoever held the lease before may have asked since.
-    return await new RangeTurn(deps, plan, within, turn).run(await readProgress(deps.store, within));
+    return await work.run(await readProgress(deps.store, within));
   } finally {
     // It runs out by itself; what the turn has to say is not lost over it.
     await lease.release().catch(() => {});
@@ -132,6 +137,12 @@ class RangeTurn {
     this.#range = range;
     this.#turn = turn;
     this.#signal = AbortSignal.timeout(Math.max(1, turn.endsAt.getTime() - deps.now().getTime() - 1_000));
+  }
+
+  /** Begins to read whether the audit was ended, which every cell wants to know first: nobody has to wait for it then. */
+  lookForStop(): void {
+    // Whoever asks next meets the same error.
+    this.#stopped().catch(() => {});
   }
 
   async run(progress: Map<number, CellProgress>): Promise<Advanced> {

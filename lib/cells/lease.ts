@@ -14,11 +14,19 @@ export interface HeldLease {
   release(): Promise<void>;
 }
 
+/** A lease as it stands. */
+export type StandingLease = { value: Lease; etag: string } | undefined;
+
+/** @param block its first cell */
+export const readLease = (store: ObjectStore, audit: string, block: number): Promise<StandingLease> =>
+  store.readJson<Lease>(leaseKey(audit, block));
+
 /**
  * Lets one dispatcher at a time work on a block of cells. The queue delivers more than once, and Replicate has
  * no idempotency key: two dispatchers at once would ask, and pay, twice. A lease is no fact; it is swapped by
  * etag, and a dead holder's runs out by itself.
  * @param block its first cell
+ * @param standing as it was read a moment ago
  * @param until when the function that holds it is ended by Lambda at the latest
  * @returns the lease, or the seconds to wait for somebody else's
  */
@@ -26,12 +34,12 @@ export async function acquireLease(
   store: ObjectStore,
   audit: string,
   block: number,
+  standing: StandingLease,
   until: Date,
   now: () => Date,
 ): Promise<HeldLease | { waitSeconds: number }> {
   const key = leaseKey(audit, block);
   const lease: Lease = { holder: randomUUID(), until: until.getTime() };
-  const standing = await store.readJson<Lease>(key);
   if (standing && standing.value.until > now().getTime()) return waitFor(standing.value, now);
   let etag = await store.swapJson(key, lease, standing?.etag);
   if (etag === undefined) {

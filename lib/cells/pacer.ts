@@ -1,13 +1,10 @@
 /** Of the permitted rate: who goes at all of it meets the limit at every jitter, and each 429 costs a pause. */
 const SHARE = 0.995;
 
-/** A rate limit that counts a minute's requests lets about a second's worth through at once. */
-const BURST_MS = 1_000;
-
 /**
- * Spaces out requests so that all dispatchers together keep to a rate. Time that one of them lost between two blocks
- * is caught up, so that the pauses do not lower the rate: as much as a second of the whole rate, which the others have
- * left over for it; never more than that, so that no burst arises.
+ * Spaces out requests so that all dispatchers together keep to a rate. Time that was lost, up to a second of it, is
+ * caught up, so that the pauses between two blocks do not lower the rate; never more than that, so that no burst
+ * arises: two dispatchers that were idle together begin together.
  */
 export class Pacer {
   readonly #intervalMs: number;
@@ -21,7 +18,7 @@ export class Pacer {
    */
   constructor(perMinute: number, dispatchers = 1) {
     this.#intervalMs = (60_000 * dispatchers) / (perMinute * SHARE);
-    this.#slackMs = Math.min(BURST_MS * dispatchers, this.#intervalMs * 10);
+    this.#slackMs = Math.min(1_000, this.#intervalMs * 10);
   }
 
   /** Milliseconds until the next request may go. */

@@ -3,7 +3,7 @@ import { advanceRange } from '../../lib/cells/advance.ts';
 import { type Binding, bindPrediction, readBinding } from '../../lib/cells/binding.ts';
 import { blocksOf } from '../../lib/cells/blocks.ts';
 import { finishCell } from '../../lib/cells/finish.ts';
-import { acquireLease } from '../../lib/cells/lease.ts';
+import { acquireLease, readLease } from '../../lib/cells/lease.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
 import type { Result } from '../../lib/cells/result.ts';
 import { AnswerTooLarge, ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/client.ts';
@@ -31,6 +31,13 @@ const advance = (in_ = world, last = false) => advanceRange(in_.advanceDeps, RAN
 const readResult = async (cell: number, in_ = world) =>
   (await in_.truth.images.readJson<Result>(resultKey(plan.id, cell)))?.value;
 const cells = Array.from({ length: CELLS }, (_, n) => n);
+
+/** Takes the lease of a block for two minutes. */
+const hold = async (block: number) => {
+  const until = new Date(world.now().getTime() + 2 * MINUTE);
+  const standing = await readLease(world.images, plan.id, block);
+  await acquireLease(world.images, plan.id, block, standing, until, world.now);
+};
 
 /** Every prediction that was asked for succeeds, and its webhook comes. */
 async function deliverWebhooks(in_: World): Promise<void> {
@@ -129,7 +136,7 @@ describe('a range is advanced', () => {
   it('by the next as soon as the one before has ended, and as soon as a dead one would have been stopped', async () => {
     await advance();
     expect((await advance()).rest).toBeUndefined();
-    await acquireLease(world.images, plan.id, 0, new Date(world.now().getTime() + 2 * MINUTE), world.now);
+    await hold(0);
     expect((await advance()).rest?.delaySeconds).toBe(120);
     world.pass(2 * MINUTE);
     expect((await advance()).rest).toBeUndefined();
@@ -280,7 +287,7 @@ describe('two dispatchers', () => {
   it('share the lease of a block, however small the range is that they come with', async () => {
     world = await cloud.world();
     plan = await world.accept(11);
-    await acquireLease(world.images, plan.id, 5, new Date(world.now().getTime() + 2 * MINUTE), world.now);
+    await hold(5);
     const last = { ...RANGE, from: 10, to: 10 };
     expect((await advanceRange(world.advanceDeps, last, world.turn())).rest?.delaySeconds).toBe(120);
     expect(world.replicate.asked.size).toBe(0);
