@@ -28,7 +28,8 @@ export async function replaceJudgement(images: ObjectStore, key: string, found: 
   told.set(index, found);
   // An image's place decides in which record it stands: what stands beside it belongs into the same one.
   const [standing = ''] = judgementKeys(audit, cell, told);
-  const [before] = records;
-  await images.create(standing, '', { tags: (before && (await images.tags(before))) || {} });
+  // `tag` may not have come yet: the image itself says how long its record is kept.
+  const retention = (await images.tags(records[0] ?? key))?.retention;
+  await images.create(standing, '', { tags: retention ? { retention } : {} });
   await images.delete(records.filter((record) => record !== standing));
 }

@@ -83,15 +83,15 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
   const within = { ...range, to: Math.min(range.to, plan.cells - 1) };
   if (within.from > within.to) return { asked: 0, faults: [] };
   const block = blockOf(plan, within.from);
-  // One lease is for one block: a range of two would leave the second to two dispatchers at once.
-  if (blockOf(plan, within.to) !== block)
-    throw new Error(`cells ${within.from} to ${within.to} do not lie in one block of audit ${plan.id}`);
   const [progress, standing] = await Promise.all([
     readProgress(deps.store, within),
     range.look ? undefined : readLease(deps.store, plan.id, block),
   ]);
   // A late copy of a message leaves no lease behind in an audit that is over.
   if ([...progress.values()].every(({ ended }) => ended)) return { asked: 0, faults: [] };
+  // One lease is for one block: a range of two would leave the second to two dispatchers at once.
+  if (blockOf(plan, within.to) !== block)
+    throw new Error(`cells ${within.from} to ${within.to} do not lie in one block of audit ${plan.id}`);
   // Looking twice at once pays nothing and is safe; a lease would say that the block was worked on.
   if (range.look) return new RangeTurn(deps, plan, within, turn).run(progress);
   const lease = await acquireLease(deps.store, plan.id, block, standing, turn.endsAt, deps.now);

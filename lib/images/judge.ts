@@ -68,7 +68,7 @@ export async function judgeImage(store: ObjectStore, key: string): Promise<Judge
 
 /**
  * Judges images of one cell and records what was found, once for all of them. The record comes last: whoever dies
- * before it is run again, and whoever fails at one image has judged the others.
+ * before it is run again, and whoever fails at one image has tagged those that the other workers came to.
  * @param indexes places of the images; one that is gone is left out, and without any there is no record
  */
 export async function judgeCell(
