@@ -28,7 +28,7 @@ const deps = {
   queue: cellQueue(new SQSClient({}), setting(process.env, 'QUEUE_URL')),
   replicate: replicateClient(setting(process.env, 'REPLICATE_API_URL'), replicateToken),
   readPlan: planReader(store),
-  presign: presigner(s3, store.bucket, now),
+  presign: presigner(store, now),
   models: listSetting(process.env, 'METRICS_MODELS'),
   now,
   onUnsent: (audit: string, error: Error) =>

@@ -28,6 +28,8 @@ interface Measured {
   ms: number[];
   calls: string;
   depth: number;
+  /** Of the processor's time, each invocation's. */
+  processorMs: number[];
   memoryMb: number;
 }
 
@@ -57,8 +59,18 @@ export const api: Benchmark = {
         calls = (Object.keys(s3) as S3Call[]).map((name) => `${s3[name]} ${name}`).join(', ');
         depth = Math.max(depth, depthOf(counted.apiCalls));
       }
-      const report = counted.cloud.logs('api').findLast((line) => line.startsWith('REPORT'));
-      return { ms, calls, depth, memoryMb: Number(/Max Memory Used: (\d+)/.exec(report ?? '')?.[1]) };
+      const reports = counted.cloud
+        .logs('api')
+        .filter((line) => line.startsWith('REPORT'))
+        .slice(-times);
+      const figures = (pattern: RegExp) => reports.map((line) => Number(pattern.exec(line)?.[1]));
+      return {
+        ms,
+        calls,
+        depth,
+        processorMs: figures(/Processor Time: ([\d.]+)/),
+        memoryMb: figures(/Max Memory Used: (\d+)/).at(-1)!,
+      };
     };
     try {
       const post = (prompts: number) =>
@@ -104,6 +116,7 @@ export const api: Benchmark = {
               'p50, ms',
               'p95, ms',
               'p99, ms',
+              'processor, ms',
               'memory, MB',
             ],
             rows: rows.map(([name, measured]) => [
@@ -113,6 +126,7 @@ export const api: Benchmark = {
               p50(measured),
               round(percentile(measured.ms, 0.95)),
               round(percentile(measured.ms, 0.99)),
+              round(percentile(measured.processorMs, 0.5)),
               measured.memoryMb,
             ]),
           },

@@ -4,6 +4,7 @@ import { isStored, type Result } from '../cells/result.ts';
 import { listJudgements } from '../images/judgement.ts';
 import { manifestKey, resultKey } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
+import { recordReader } from '../storage/records.ts';
 import { contentOf, withTemporaryFile } from '../storage/temporary-file.ts';
 import { cellAt, type Plan } from './plan.ts';
 import { resultFacts } from './read.ts';
@@ -63,10 +64,11 @@ type ManifestCell = Awaited<ReturnType<typeof readCells>>[number];
 
 async function readCells(store: ObjectStore, plan: Plan, from: number, to: number) {
   const judgements = await listJudgements(store, plan.id, from, to);
+  const readResult = recordReader<Result>(store);
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   return Promise.all(
     numbers.map(async (n) => {
-      const result = (await store.readJson<Result>(resultKey(plan.id, n)))?.value;
+      const result = await readResult(resultKey(plan.id, n));
       if (!result)
         throw new Error(`cell ${n} of audit ${plan.id} had a result a moment ago and has none now`);
       const { prompt, model, sample } = cellAt(plan, n);

@@ -14,6 +14,7 @@ import {
   resultKey,
 } from '../storage/keys.ts';
 import type { ObjectStore } from '../storage/objects.ts';
+import { recordReader } from '../storage/records.ts';
 import { type Cell, cellAt, type Plan } from './plan.ts';
 import { countProgress } from './progress.ts';
 import { readStop, type Stop } from './stop.ts';
@@ -144,10 +145,9 @@ export async function listPredictions(
     readProgress(store, { audit, from, to }),
     listJudgements(store, audit, from, to),
   ]);
+  const readResult = recordReader<Result>(store);
   const results = await Promise.all(
-    numbers.map(async (n) =>
-      progress.get(n)?.ended ? (await store.readJson<Result>(resultKey(audit, n)))?.value : undefined,
-    ),
+    numbers.map((n) => (progress.get(n)?.ended ? readResult(resultKey(audit, n)) : undefined)),
   );
   const predictions = await Promise.all(
     numbers.map(async (n, i) => {

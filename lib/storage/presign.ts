@@ -1,5 +1,5 @@
-import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import type { ObjectStore } from './objects.ts';
+import { SignedGets } from './signed.ts';
 
 const HOUR_MS = 3_600_000;
 /** Objects never change, and a browser asks again for what has no such header. */
@@ -10,10 +10,15 @@ const CACHE = 'private, max-age=3600, immutable';
  * within an hour the address is the same, a browser can cache it, and it always lives for an hour more. Whether
  * the object may be read is decided when it is read: the bucket shows nobody an image that is not `ok`.
  */
-export function presigner(client: S3Client, bucket: string, now: () => Date) {
+export function presigner({ client, bucket }: ObjectStore, now: () => Date) {
+  const gets = new SignedGets(client, bucket);
   return (key: string): Promise<string> =>
-    getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key: key, ResponseCacheControl: CACHE }), {
-      signingDate: new Date(Math.floor(now().getTime() / HOUR_MS) * HOUR_MS),
-      expiresIn: (2 * HOUR_MS) / 1_000,
-    });
+    gets.presign(
+      key,
+      { 'response-cache-control': CACHE },
+      {
+        signingDate: new Date(Math.floor(now().getTime() / HOUR_MS) * HOUR_MS),
+        expiresIn: (2 * HOUR_MS) / 1_000,
+      },
+    );
 }

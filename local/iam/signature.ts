@@ -1,14 +1,14 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { AwsError } from '../aws-json.ts';
 import type { Access, Principal } from './access.ts';
+import { hmac, signingKey } from './signing-key.ts';
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 /** AWS accepts a signature for five minutes (for S3 fifteen, which its own check knows). */
 const MAX_SKEW_MS = 5 * 60 * 1000;
 
 const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest('hex');
-const hmac = (key: Buffer | string, text: string) => createHmac('sha256', key).update(text).digest();
 const refuse = (type: string, message: string) => new AwsError(type, message, { status: 403 });
 
 /**
@@ -58,8 +58,10 @@ export function authenticateJson(
     sha256(body),
   ].join('\n');
   const scope = [date, region, service, 'aws4_request'];
-  const signingKey = scope.reduce<Buffer | string>(hmac, `AWS4${key.secretAccessKey}`);
-  const expected = hmac(signingKey, [ALGORITHM, time, scope.join('/'), sha256(canonical)].join('\n'));
+  const expected = hmac(
+    signingKey(key.secretAccessKey, scope),
+    [ALGORITHM, time, scope.join('/'), sha256(canonical)].join('\n'),
+  );
   if (!names.includes('host') || !timingSafeEqual(expected, Buffer.from(signature, 'hex'))) {
     throw refuse(
       'InvalidSignatureException',

@@ -7,7 +7,7 @@ export interface Answer {
   /** By name in lower case. */
   headers: Record<string, string>;
   /** A stream must be read or destroyed. */
-  body?: string | Readable;
+  body?: string | Buffer | Readable;
 }
 
 export function xmlAnswer(

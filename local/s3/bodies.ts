@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants, mkdirSync, readdirSync } from 'node:fs';
 import { copyFile, type FileHandle, link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 
 /** Bodies up to this size stand in the database: most records are far smaller, and a file costs more than a row. */
 export const SMALL_BYTES = 16 * 1024;
@@ -90,9 +90,4 @@ export class Bodies {
       if (!wanted.has(file)) await this.remove(file);
     }
   }
-}
-
-/** A stream of bytes in memory. */
-export function readableOf(bytes: Uint8Array): Readable {
-  return Readable.from([bytes], { objectMode: false });
 }

@@ -43,9 +43,10 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
   // A HEAD that failed says nothing of a body.
   if (message.method === 'HEAD' && status >= 300) delete headers['content-length'];
   response.writeHead(status, headers);
-  if (body === undefined || message.method === 'HEAD' || typeof body === 'string') {
-    response.end(message.method === 'HEAD' ? undefined : body);
-    if (body !== undefined && typeof body !== 'string') body.destroy();
+  const inOnePiece = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
+  if (inOnePiece || message.method === 'HEAD') {
+    response.end(inOnePiece && message.method !== 'HEAD' ? body : undefined);
+    if (!inOnePiece) body.destroy();
     // What is left of the request is read and dropped: a client still sending would not read the answer.
     message.resume();
     return;

@@ -1,4 +1,5 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { hmac, signingKey } from '../iam/signing-key.ts';
 import { accessDenied, S3Error } from './errors.ts';
 import type { Principal, S3Options } from './options.ts';
 import type { S3Request } from './request.ts';
@@ -33,7 +34,6 @@ export function uriEncode(text: string): string {
   );
 }
 
-const hmac = (key: Buffer | string, text: string) => createHmac('sha256', key).update(text).digest();
 const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
 
 function equal(a: string, b: string): boolean {
@@ -46,12 +46,12 @@ function equal(a: string, b: string): boolean {
  * ("Signature calculations for the authorization header: transferring payload in multiple chunks").
  */
 export class ChunkSigner {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
   readonly #time: string;
   readonly #scope: string;
   #previous: string;
 
-  constructor(key: Buffer, time: string, scope: string, seed: string) {
+  constructor(key: KeyObject, time: string, scope: string, seed: string) {
     this.#key = key;
     this.#time = time;
     this.#scope = scope;
@@ -347,13 +347,11 @@ export function authenticate(
     );
   }
   const payloadHash = contentSha256 ?? request.query.get('X-Amz-Content-Sha256') ?? 'UNSIGNED-PAYLOAD';
-  const scope = `${claim.date}/${claim.region}/s3/aws4_request`;
+  const scopeParts = [claim.date, claim.region, 's3', 'aws4_request'];
+  const scope = scopeParts.join('/');
   const canonical = canonicalRequest(request, claim.signedHeaders, payloadHash);
   const text = [ALGORITHM, claim.time, scope, sha256(canonical)].join('\n');
-  const key = [claim.date, claim.region, 's3', 'aws4_request'].reduce<Buffer | string>(
-    hmac,
-    `AWS4${known.secretAccessKey}`,
-  ) as Buffer;
+  const key = signingKey(known.secretAccessKey, scopeParts);
   const expected = hmac(key, text).toString('hex');
   if (!equal(expected, claim.signature)) {
     throw signatureDoesNotMatch({

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
-import { Bodies, readableOf, type StoredBody } from './bodies.ts';
+import { Bodies, type StoredBody } from './bodies.ts';
 import type { Checksum } from './checksums.ts';
 import { checkWrite, type WriteCondition } from './conditions.ts';
 import {
@@ -202,11 +202,14 @@ export class Store {
     for (const row of this.prepare(sql).iterate(...values)) yield toVersion(row as Row);
   }
 
-  /** The bytes `[start, end]`, both included, of a version that is not empty. Undefined: it was removed meanwhile. */
-  async read(version: ObjectVersion, start: number, end: number): Promise<Readable | undefined> {
+  /**
+   * The bytes `[start, end]`, both included, of a version that is not empty: of a small one in one piece.
+   * Undefined: it was removed meanwhile.
+   */
+  async read(version: ObjectVersion, start: number, end: number): Promise<Readable | [Buffer] | undefined> {
     if (version.file === undefined) {
       const row = this.prepare('SELECT bytes FROM small_bodies WHERE seq = ?').get(version.seq);
-      return row === undefined ? undefined : readableOf((row.bytes as Uint8Array).subarray(start, end + 1));
+      return row && [Buffer.from(row.bytes as Uint8Array).subarray(start, end + 1)];
     }
     try {
       return await this.bodies.read(version.file, start, end);

@@ -1,5 +1,5 @@
 import { type Answer, isoDate, quoted, xmlAnswer } from '../answer.ts';
-import { readableOf, type StoredBody } from '../bodies.ts';
+import type { StoredBody } from '../bodies.ts';
 import { MAX_BODY_BYTES } from '../body.ts';
 import { type Algorithm, algorithmNamed, type Checksum, checksumElement, startDigest } from '../checksums.ts';
 import { checkCopySource, writeCondition } from '../conditions.ts';
@@ -126,8 +126,7 @@ async function digestsOf(
     return { etag: source.etag, checksum };
   }
   const [md5, digest] = [startDigest('MD5'), startDigest(algorithm)];
-  const bytes =
-    source.size === 0 ? readableOf(Buffer.alloc(0)) : await store.read(source, 0, source.size - 1);
+  const bytes = source.size === 0 ? [] : await store.read(source, 0, source.size - 1);
   if (bytes === undefined) return undefined;
   for await (const chunk of bytes) {
     md5.update(chunk);

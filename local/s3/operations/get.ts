@@ -124,5 +124,5 @@ export async function getObject(exchange: Exchange): Promise<Answer> {
   const body = await store.read(version, start, end);
   // Replaced or removed since it was found: look again.
   if (body === undefined) return getObject(exchange);
-  return { status, headers, body };
+  return { status, headers, body: Array.isArray(body) ? body[0] : body };
 }

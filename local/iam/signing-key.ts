@@ -1,0 +1,24 @@
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+
+/** Keys kept: one a caller and day. Requests name region and day themselves, so that there could be any number. */
+const MOST = 100;
+const kept = new Map<string, KeyObject>();
+
+/** HMAC-SHA-256. With a KeyObject it takes a fifth of the time it takes with a Buffer. */
+export const hmac = (key: KeyObject | string, text: string): Buffer =>
+  createHmac('sha256', key).update(text).digest();
+
+/** The key by which a caller signs the requests of a day to a service ("Create a signed AWS API request", step 4). */
+export function signingKey(secretAccessKey: string, scope: readonly string[]): KeyObject {
+  const name = [secretAccessKey, ...scope].join('/');
+  let key = kept.get(name);
+  if (key === undefined) {
+    key = scope.reduce<KeyObject>(
+      (previous, part) => createSecretKey(hmac(previous, part)),
+      createSecretKey(`AWS4${secretAccessKey}`, 'utf8'),
+    );
+    if (kept.size === MOST) kept.clear();
+    kept.set(name, key);
+  }
+  return key;
+}
