@@ -225,9 +225,7 @@ class RangeTurn {
     for (;;) {
       if (this.#leaves || pacer.waitMs > this.#patienceMs()) return this.#leave();
       this.#pacedSince ??= performance.now();
-      await pacer.take();
-      // Somebody else was told to wait while this one waited.
-      if (pacer.heldMs > 0) continue;
+      if (!(await pacer.take())) continue;
       if (await this.#stopped()) return this.#leave();
       try {
         await askCell(this.#deps, this.#plan, cellAt(this.#plan, cell), attempt);

@@ -1,24 +1,33 @@
 /** Of the permitted rate: who goes at all of it meets the limit at every jitter, and each 429 costs a pause. */
 const SHARE = 0.995;
+/** Further apart than this, places are met by a limit that lets one request through at a time. */
+const SPARSE_MS = 1_000;
+/** How much later than it was told a refused dispatcher comes back: the time of an answer, and some for jitter. */
+const PLAY_MS = 250;
 
 /**
  * Spaces out requests so that all dispatchers together keep to a rate. Time that was lost, up to a second of it, is
  * caught up, so that the pauses between two blocks do not lower the rate; never more than that, so that no burst
- * arises: two dispatchers that were idle together begin together.
+ * arises: two dispatchers that were idle together begin together. Where places are more than a second apart nothing
+ * is caught up, and of two that begin together one is refused, comes back when it was told to, and has its places
+ * between the other's from then on.
  */
 export class Pacer {
   readonly #intervalMs: number;
   readonly #slackMs: number;
   #next = 0;
   #heldUntil = 0;
+  #pauses = 0;
 
   /**
    * @param perMinute requests a minute, of all dispatchers together
    * @param dispatchers that share them, each by a pacer of its own
    */
   constructor(perMinute: number, dispatchers = 1) {
-    this.#intervalMs = (60_000 * dispatchers) / (perMinute * SHARE);
-    this.#slackMs = Math.min(1_000, this.#intervalMs * 10);
+    const intervalMs = (60_000 * dispatchers) / (perMinute * SHARE);
+    const isSparse = intervalMs > SPARSE_MS;
+    this.#intervalMs = intervalMs + (isSparse ? PLAY_MS : 0);
+    this.#slackMs = isSparse ? 0 : Math.min(1_000, intervalMs * 10);
   }
 
   /** Milliseconds until the next request may go. */
@@ -26,21 +35,27 @@ export class Pacer {
     return Math.max(0, Math.max(this.#next, this.#heldUntil) - performance.now());
   }
 
-  /** Milliseconds until a pause is over. */
-  get heldMs(): number {
-    return Math.max(0, this.#heldUntil - performance.now());
-  }
-
-  /** Waits for a place and takes it. Places are given in the order of calls. */
-  async take(): Promise<void> {
+  /**
+   * Waits for a place and takes it. Places are given in the order of calls.
+   * @returns false where a pause began meanwhile: it took the place away
+   */
+  async take(): Promise<boolean> {
     const wait = this.waitMs;
+    const pauses = this.#pauses;
     const from = Math.max(performance.now(), this.#heldUntil) - this.#slackMs;
     this.#next = Math.max(this.#next, from) + this.#intervalMs;
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    return pauses === this.#pauses;
   }
 
-  /** Gives no place for so long: the other side said so. What that loses is caught up like any other time. */
+  /**
+   * Gives no place for so long: the other side refused a request and said so. That request's place, and those that
+   * others wait for, are given anew: after the pause as if none had been given.
+   */
   pause(seconds: number): void {
-    this.#heldUntil = Math.max(this.#heldUntil, performance.now() + seconds * 1_000);
+    const now = performance.now();
+    this.#pauses++;
+    this.#next = Math.min(this.#next, now);
+    this.#heldUntil = Math.max(this.#heldUntil, now + seconds * 1_000);
   }
 }

@@ -519,6 +519,7 @@ describe('at a low rate', () => {
       async take() {
         waits.push(next);
         next += 20_000;
+        return true;
       },
       pause() {},
     } as unknown as Pacer;
@@ -545,7 +546,7 @@ describe('at a low rate', () => {
     world.replicate.get = (id) =>
       id === ids[0] ? Promise.reject(new ReplicateRefusal(500, 'internal error', undefined)) : get(id);
     world.pass(11 * MINUTE);
-    const slow = { waitMs: 20_000, heldMs: 0, take: async () => {}, pause() {} } as unknown as Pacer;
+    const slow = { waitMs: 20_000, take: async () => true, pause() {} } as unknown as Pacer;
     await advanceRange({ ...world.advanceDeps, pacer: slow }, range, world.turn());
     expect(await world.keys(`audits/${plan.id}/results/`)).toHaveLength(8);
   });
@@ -559,10 +560,10 @@ describe('at a low rate', () => {
     const over = { ...world.turn(), stopAt: new Date(world.now().getTime() + 50) };
     const slow = {
       waitMs: 0,
-      heldMs: 0,
       pause() {},
       take: async () => {
         slow.waitMs = 60_000;
+        return true;
       },
     };
     const { rest, faults } = await advanceRange(

@@ -77,3 +77,66 @@ test('two that work together keep to the rate of both', async () => {
   expect(steady).toBeGreaterThan(294);
   expect(steady).toBeLessThanOrEqual(300);
 });
+
+/**
+ * Two dispatchers, ten cells at a time each, ask a service that lets `perMinute` through, `burst` of them at once, and
+ * tells whoever is refused when to come back. @returns when each request was let through, and how many were refused
+ */
+async function askTogether(perMinute: number, burst: number, seconds: number) {
+  const intervalMs = 60_000 / perMinute;
+  const accepted: number[] = [];
+  let refused = 0;
+  let tokens = burst;
+  let filledAt = 0;
+  let over = false;
+  const ask = (): number => {
+    const now = performance.now();
+    tokens = Math.min(burst, tokens + (now - filledAt) / intervalMs);
+    filledAt = now;
+    if (tokens < 1) {
+      refused++;
+      return Math.ceil(((1 - tokens) * intervalMs) / 1_000);
+    }
+    tokens--;
+    accepted.push(now);
+    return 0;
+  };
+  const cell = async (pacer: Pacer) => {
+    while (!over) {
+      if (!(await pacer.take()) || over) continue;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const wait = ask();
+      if (wait > 0) pacer.pause(wait);
+    }
+  };
+  const pacers = [new Pacer(perMinute, 2), new Pacer(perMinute, 2)];
+  const cells = pacers.flatMap((pacer) => Array.from({ length: 10 }, () => cell(pacer)));
+  await jest.advanceTimersByTimeAsync(seconds * 1_000);
+  over = true;
+  await jest.advanceTimersByTimeAsync(seconds * 1_000);
+  await Promise.all(cells);
+  return { accepted: accepted.length, refused };
+}
+
+test.each([
+  [6, 1, 600],
+  [60, 1, 120],
+  [600, 10, 120],
+])(
+  'two that begin together come to the whole rate of %i a minute with a burst of %i',
+  async (perMinute, burst, seconds) => {
+    const { accepted, refused } = await askTogether(perMinute, burst, seconds);
+    expect(accepted).toBeGreaterThanOrEqual(0.85 * perMinute * (seconds / 60));
+    expect(refused).toBeLessThanOrEqual(0.02 * accepted + 2);
+  },
+);
+
+test('a place that somebody waits for is taken away by a pause, and given anew after it', async () => {
+  const pacer = new Pacer(60);
+  await pacer.take();
+  const waiting = pacer.take();
+  pacer.pause(5);
+  await jest.advanceTimersByTimeAsync(2_000);
+  expect(await waiting).toBe(false);
+  expect(Math.round(pacer.waitMs)).toBe(3_000);
+});
