@@ -24,6 +24,8 @@ type Cut = Pick<Plan, 'id' | 'cells'>;
 const countOf = ({ cells }: Cut): number =>
   cells < MIN_TO_CUT ? 1 : DISPATCHERS * Math.ceil(cells / (DISPATCHERS * MAX_BLOCK));
 
+const startOf = ({ cells }: Cut, count: number, block: number): number => Math.floor((block * cells) / count);
+
 /**
  * All cells of an audit in blocks whose sizes differ by one at most: the ranges that the queue takes. One dispatcher
  * at a time works on a block, so that both have work to the end. How an audit is cut follows from the number of its
@@ -31,11 +33,10 @@ const countOf = ({ cells }: Cut): number =>
  */
 export function blocksOf(plan: Cut): Range[] {
   const count = countOf(plan);
-  const startOf = (block: number) => Math.floor((block * plan.cells) / count);
   return Array.from({ length: count }, (_, block) => ({
     audit: plan.id,
-    from: startOf(block),
-    to: startOf(block + 1) - 1,
+    from: startOf(plan, count, block),
+    to: startOf(plan, count, block + 1) - 1,
   }));
 }
 
@@ -44,5 +45,5 @@ export function blockOf(plan: Cut, cell: number): number {
   const count = countOf(plan);
   // The last block that begins at this cell or before it.
   const block = Math.floor(((cell + 1) * count - 1) / plan.cells);
-  return Math.floor((block * plan.cells) / count);
+  return startOf(plan, count, block);
 }
