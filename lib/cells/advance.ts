@@ -261,8 +261,9 @@ class RangeTurn {
 
   async #wait({ why, message, seconds: wanted }: MustWait): Promise<void> {
     const { pacer, store, now } = this.#deps;
-    // Whatever Replicate said is asked again after the longest delay that a message can have.
-    const seconds = Math.min(wanted, MAX_DELAY_SECONDS);
+    // Whatever Replicate said is asked again after the longest delay that a message can have, and never at once: a
+    // refused request has its place back.
+    const seconds = Math.min(Math.max(1, wanted), MAX_DELAY_SECONDS);
     const until = new Date(now().getTime() + seconds * 1_000);
     this.#waitedFor = why;
     pacer.pause(seconds);

@@ -1,6 +1,6 @@
 /** Of the permitted rate: who goes at all of it meets the limit at every jitter, and each 429 costs a pause. */
 const SHARE = 0.995;
-/** Further apart than this, places are met by a limit that lets one request through at a time. */
+/** Requests of an account further apart than this are let through one at a time: a second's worth may come at once. */
 const SPARSE_MS = 1_000;
 /** How much later than it was told a refused dispatcher comes back: the time of an answer, and some for jitter. */
 const PLAY_MS = 250;
@@ -8,7 +8,7 @@ const PLAY_MS = 250;
 /**
  * Spaces out requests so that all dispatchers together keep to a rate. Time that was lost, up to a second of it, is
  * caught up, so that the pauses between two blocks do not lower the rate; never more than that, so that no burst
- * arises: two dispatchers that were idle together begin together. Where places are more than a second apart nothing
+ * arises: two dispatchers that were idle together begin together. Where one request comes through at a time nothing
  * is caught up, and of two that begin together one is refused, comes back when it was told to, and has its places
  * between the other's from then on.
  */
@@ -24,8 +24,9 @@ export class Pacer {
    * @param dispatchers that share them, each by a pacer of its own
    */
   constructor(perMinute: number, dispatchers = 1) {
-    const intervalMs = (60_000 * dispatchers) / (perMinute * SHARE);
-    const isSparse = intervalMs > SPARSE_MS;
+    const accountMs = 60_000 / (perMinute * SHARE);
+    const intervalMs = accountMs * dispatchers;
+    const isSparse = accountMs > SPARSE_MS;
     this.#intervalMs = intervalMs + (isSparse ? PLAY_MS : 0);
     this.#slackMs = isSparse ? 0 : Math.min(1_000, intervalMs * 10);
   }
@@ -50,7 +51,8 @@ export class Pacer {
 
   /**
    * Gives no place for so long: the other side refused a request and said so. That request's place, and those that
-   * others wait for, are given anew: after the pause as if none had been given.
+   * others wait for, are given anew: after the pause as if none had been given. A request that took no place (a look)
+   * gives one back all the same: at worst one more is refused.
    */
   pause(seconds: number): void {
     const now = performance.now();

@@ -30,7 +30,8 @@ export class SignedGets {
     this.#bucketUrl = getEndpointFromInstructions(
       { Bucket: bucket },
       GetObjectCommand,
-      client.config as never,
+      // It writes what it finds out into what it is given.
+      { ...client.config } as never,
     ).then(({ url }) => url);
     // Whoever signs sees the error.
     this.#bucketUrl.catch(() => {});

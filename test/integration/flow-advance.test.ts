@@ -205,6 +205,16 @@ describe('waiting is not failing', () => {
     expect(world.replicate.asked.size).toBe(CELLS);
   });
 
+  it('a wait of no time is waited for a second: a refused request is not sent again at once', async () => {
+    const asked: number[] = [];
+    world.replicate.onCreate = () => {
+      if (asked.push(performance.now()) === 1) throw new ReplicateRefusal(429, 'not now', 0);
+    };
+    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    expect(asked).toHaveLength(2);
+    expect(asked[1]! - asked[0]!).toBeGreaterThan(990);
+  });
+
   it.each([
     [402, 'credit', 60],
     [401, 'token', 60],

@@ -121,6 +121,7 @@ async function askTogether(perMinute: number, burst: number, seconds: number) {
 test.each([
   [6, 1, 600],
   [60, 1, 120],
+  [100, 2, 120],
   [600, 10, 120],
 ])(
   'two that begin together come to the whole rate of %i a minute with a burst of %i',
