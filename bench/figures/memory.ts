@@ -5,7 +5,7 @@ import { interleave, median } from '../statistics.ts';
 import { BUNDLES, bundleForBench, bundleWay } from '../ways/bundle.ts';
 import { webhookScene } from '../webhook-scene.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 const MB = 1_000_000;
 const IMAGES = 10;
 const LOADS = { '10 × 20 MB': 20 * MB, '10 × 40 MB': 40 * MB };

@@ -5,7 +5,7 @@ import { interleave, median } from '../statistics.ts';
 import { BUNDLES, bundleForBench, bundleWay } from '../ways/bundle.ts';
 import { webhookScene } from '../webhook-scene.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 /** Events of each process: V8 takes some to compile what is hot; what follows them is measured. */
 const WARM_UP = 6;
 const MEASURED = 8;
