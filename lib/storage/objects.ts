@@ -51,8 +51,11 @@ export interface Upload {
 
 /** S3 answers a LIST with at most so many objects. */
 const LIST_PAGE = 1_000;
-/** What an S3 client needs that sends streams: see there. */
-export const STREAMING = { getAwsChunkedEncodingStream: chunkedWithChecksum };
+/**
+ * What an S3 client needs that sends streams. Without `Expect: 100-continue`: for it the SDK opens a connection an
+ * upload, and a body that was lost in a connection that S3 had closed is fetched anew anyway.
+ */
+export const STREAMING = { getAwsChunkedEncodingStream: chunkedWithChecksum, expectContinueHeader: false };
 
 /** A conditional write may meet another in flight; S3 then answers 409 and wants it sent again. */
 const CONFLICT_TRIES = 6;
