@@ -3,6 +3,8 @@ import type { Made } from './replicate.ts';
 
 /** A dispatcher that was killed so long after a create had not recorded it yet. */
 const KILL_WINDOW_MS = 20_000;
+/** What a dispatcher sent before it was killed arrives after it, on a busy machine by seconds; its end is noted late, too. */
+const KILL_LAG_MS = 5_000;
 
 /**
  * Why a cell was asked for again although a prediction had been made: what kept the dispatcher from knowing.
@@ -26,14 +28,14 @@ export function whyAskedAgain(
   if (answer) return `its answer: ${answer.kind}`;
   if (hits(({ place, by, subject }) => place === 's3' && by === 'dispatch' && subject.startsWith(binding)))
     return 'its record could not be written';
-  if (
-    hits(
-      ({ place, subject, at }) =>
-        place === 'function' && subject === 'dispatch' && at - before.createdAt < KILL_WINDOW_MS,
-    )
-  )
-    return 'its dispatcher was killed';
-  return undefined;
+  const killed = faults.entries.some(
+    ({ place, subject, at }) =>
+      place === 'function' &&
+      subject === 'dispatch' &&
+      at >= before.createdAt - KILL_LAG_MS &&
+      at < Math.min(before.createdAt + KILL_WINDOW_MS, after.createdAt + KILL_LAG_MS),
+  );
+  return killed ? 'its dispatcher was killed' : undefined;
 }
 
 /** A message in a dead-letter queue. */

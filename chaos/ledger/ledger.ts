@@ -55,6 +55,8 @@ export interface Ledger {
 const PARALLEL = 16;
 const count = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
 const cellName = (cell: number) => String(cell).padStart(5, '0');
+/** A time in milliseconds since 1970, for people. */
+const iso = (at: number) => new Date(at).toISOString();
 
 /**
  * Draws up the ledger of one audit. It knows what the pipeline promises from its documents and looks at what is
@@ -175,7 +177,7 @@ class Drawing {
       const why = whyAskedAgain(faults, audit, cell, before, after);
       if (why === undefined)
         this.#ledger.wrongs.unexplained.push(
-          `${cellName(cell)}: ${after.id} was asked for although there was ${before.id}`,
+          `${cellName(cell)}: ${after.id} was asked for at ${iso(after.createdAt)} although there was ${before.id} since ${iso(before.createdAt)}`,
         );
       else count(this.#ledger.paidTwice, why);
     }
