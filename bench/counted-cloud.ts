@@ -41,6 +41,10 @@ export interface CountedCloud {
   close(): Promise<void>;
 }
 
+/** So many prompts, no two alike. */
+export const portraits = (count: number): string[] =>
+  Array.from({ length: count }, (_, n) => `a portrait of person number ${n} at work`);
+
 export const IMAGES = 'weaudit-local-000000000000-images';
 export const BACKUP = 'weaudit-local-000000000000-backup';
 

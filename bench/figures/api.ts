@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { type CountedCloud, countedCloud, IMAGES, type S3Call } from '../counted-cloud.ts';
+import { type CountedCloud, countedCloud, IMAGES, portraits, type S3Call } from '../counted-cloud.ts';
 import { type Benchmark, round } from '../report.ts';
 import { percentile } from '../statistics.ts';
 
@@ -77,7 +77,7 @@ export const api: Benchmark = {
         counted.api('/api/audits', {
           method: 'POST',
           body: JSON.stringify({
-            prompts: Array.from({ length: prompts }, (_, n) => `a portrait of person number ${n} at work`),
+            prompts: portraits(prompts),
             models: ['simulated/flash'],
             samples: SAMPLES,
           }),

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { countedCloud, type Usage } from '../counted-cloud.ts';
+import { countedCloud, portraits, type Usage } from '../counted-cloud.ts';
 import { type Benchmark, round } from '../report.ts';
 
 /** Replicate's limit, and that of the deployed stage. */
@@ -32,14 +32,7 @@ export const pipeline: Benchmark = {
         counted.reset();
         let memoryMb = 0;
         const { ms } = await counted.runAudit(
-          {
-            prompts: Array.from(
-              { length: cells / SAMPLES },
-              (_, n) => `a portrait of person number ${n} at work`,
-            ),
-            models: ['simulated/flash'],
-            samples: SAMPLES,
-          },
+          { prompts: portraits(cells / SAMPLES), models: ['simulated/flash'], samples: SAMPLES },
           cells,
           (text) => {
             memoryMb = Math.max(memoryMb, residentMb());

@@ -53,7 +53,8 @@ export interface Upload {
 const LIST_PAGE = 1_000;
 /**
  * What an S3 client needs that sends streams. Without `Expect: 100-continue`: for it the SDK opens a connection an
- * upload, and a body that was lost in a connection that S3 had closed is fetched anew anyway.
+ * upload. A body that was lost in a connection that S3 had closed is a fault like any other: whoever sent it starts
+ * over with a new stream.
  */
 export const STREAMING = { getAwsChunkedEncodingStream: chunkedWithChecksum, expectContinueHeader: false };
 

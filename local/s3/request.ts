@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { invalidArgument, S3Error } from './errors.ts';
 
@@ -89,13 +89,9 @@ export function parseRequest(message: IncomingMessage): S3Request {
   };
 }
 
-/** Names of one request, in S3's form. From UUIDs, whose randomness comes in stock: bytes alone are asked for each time. */
+/** Names of one request, in S3's form. */
 export function requestIds(): { id: string; hostId: string } {
-  const [id, hostId] = [randomUUID(), randomUUID()];
-  return {
-    id: id.replaceAll('-', '').slice(-16).toUpperCase(),
-    hostId: Buffer.from(hostId.replaceAll('-', '')).toString('base64'),
-  };
+  return { id: randomBytes(8).toString('hex').toUpperCase(), hostId: randomBytes(24).toString('base64') };
 }
 
 /** A whole number from the query, `fallback` when absent and `max` when larger. Throws InvalidArgument. */
