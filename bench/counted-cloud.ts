@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { type Cloud, startCloud } from '../local/cloud.ts';
-import type { StackModel } from '../local/stack/model.ts';
+import type { StackModel } from '../packages/aws-emulator/stack/model.ts';
 
 export type S3Call = 'PUT' | 'COPY' | 'LIST' | 'PUT tags' | 'GET' | 'HEAD' | 'GET tags' | 'DELETE';
 

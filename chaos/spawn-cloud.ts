@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import type { Ports } from '../local/cloud.ts';
-import type { StandInEvent } from '../local/replicate/ledger.ts';
+import type { StandInEvent } from '../packages/replicate-stand-in/ledger.ts';
 
 export interface CloudProcessOptions {
   dataDir: string;

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { CellStatus } from '../lib/cells/result.ts';
+import type { CellStatus } from '../lib/records/result.ts';
 import type { ApiSettings } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
 

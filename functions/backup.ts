@@ -1,10 +1,10 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
-import { keyOf } from '../lib/s3-event.ts';
+import { ObjectStore } from '../lib/aws/objects.ts';
+import { keyOf } from '../lib/aws/s3-event.ts';
+import { backUp } from '../lib/images/backup.ts';
 import { setting } from '../lib/settings.ts';
-import { backUp } from '../lib/storage/backup.ts';
-import { ObjectStore } from '../lib/storage/objects.ts';
 
 const logger = new Logger();
 const images = new ObjectStore(new S3Client({}), setting(process.env, 'IMAGES_BUCKET'));

@@ -3,15 +3,15 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { planReader } from '../lib/audits/plan.ts';
+import { ObjectStore, STREAMING } from '../lib/aws/objects.ts';
+import { tuneHeapForStreams } from '../lib/aws/stream-memory.ts';
 import { advanceRange } from '../lib/cells/advance.ts';
 import { Pacer } from '../lib/cells/pacer.ts';
-import { cellQueue, parseRange } from '../lib/queue.ts';
+import { cellQueue, parseRange } from '../lib/cells/queue.ts';
+import { planReader } from '../lib/records/plan.ts';
 import { replicateClient } from '../lib/replicate/client.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
-import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
-import { tuneHeapForStreams } from '../lib/storage/stream-memory.ts';
 
 /** Time that is kept for cells under way, the rest of the range, and the lease. */
 const RESERVE_MS = 8_000;

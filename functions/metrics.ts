@@ -2,11 +2,11 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
-import type { Result } from '../lib/cells/result.ts';
+import { ObjectStore } from '../lib/aws/objects.ts';
+import { keyOf } from '../lib/aws/s3-event.ts';
 import { measurementsOf, modelDimension } from '../lib/metrics.ts';
-import { keyOf } from '../lib/s3-event.ts';
+import type { Result } from '../lib/records/result.ts';
 import { listSetting, setting } from '../lib/settings.ts';
-import { ObjectStore } from '../lib/storage/objects.ts';
 
 const logger = new Logger();
 const metrics = new Metrics();

@@ -4,9 +4,9 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { reconcile } from '../lib/audits/reconcile.ts';
-import { cellQueue } from '../lib/queue.ts';
+import { ObjectStore, STREAMING } from '../lib/aws/objects.ts';
+import { cellQueue } from '../lib/cells/queue.ts';
 import { numberSetting, setting } from '../lib/settings.ts';
-import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
 
 /** What one audit may take at the most, so that a run ends by itself. */
 const RESERVE_MS = 60_000;

@@ -1,11 +1,11 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
-import { isStored, type Result } from '../lib/cells/result.ts';
+import { ObjectStore } from '../lib/aws/objects.ts';
+import { keyOf } from '../lib/aws/s3-event.ts';
 import { judgeCell } from '../lib/images/judge.ts';
-import { keyOf } from '../lib/s3-event.ts';
+import { isStored, type Result } from '../lib/records/result.ts';
 import { setting } from '../lib/settings.ts';
-import { ObjectStore } from '../lib/storage/objects.ts';
 
 const logger = new Logger();
 const store = new ObjectStore(new S3Client({}), setting(process.env, 'IMAGES_BUCKET'));

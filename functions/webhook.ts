@@ -2,14 +2,14 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { planReader } from '../lib/audits/plan.ts';
+import { ObjectStore, STREAMING } from '../lib/aws/objects.ts';
+import { tuneHeapForStreams } from '../lib/aws/stream-memory.ts';
 import { receiveWebhook } from '../lib/cells/receive.ts';
 import { Rejected } from '../lib/errors.ts';
 import { type HttpResponse, jsonResponse, Problem, problemResponse } from '../lib/http/problem.ts';
+import { planReader } from '../lib/records/plan.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
-import { ObjectStore, STREAMING } from '../lib/storage/objects.ts';
-import { tuneHeapForStreams } from '../lib/storage/stream-memory.ts';
 
 /** Replicate wants an answer within a few seconds; what takes longer is finished by the queue. */
 const TIME_MS = 10_000;

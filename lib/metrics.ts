@@ -1,4 +1,4 @@
-import { isStored, type Result } from './cells/result.ts';
+import { isStored, type Result } from './records/result.ts';
 
 /** One value to be measured, with the unit that CloudWatch knows. */
 export interface Measurement {

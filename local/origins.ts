@@ -1,4 +1,4 @@
-import type { FunctionModel, StackModel } from './stack/model.ts';
+import type { FunctionModel, StackModel } from '../packages/aws-emulator/stack/model.ts';
 
 export interface Endpoints {
   /** S3, SQS, SSM */

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { LocalError } from '../packages/aws-emulator/local-error.ts';
+import type { StackModel } from '../packages/aws-emulator/stack/model.ts';
 import type { Replacement } from './cloud.ts';
-import { LocalError } from './local-error.ts';
-import type { StackModel } from './stack/model.ts';
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const CREATE = /^\/v1\/(predictions|(models|deployments)\/[^/]+\/[^/]+\/predictions)$/;

@@ -1,16 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import { countCells, type Plan } from '../lib/audits/plan.ts';
-import { bindPrediction } from '../lib/cells/binding.ts';
+import type { ObjectStore } from '../lib/aws/objects.ts';
 import { type FinishDeps, finishCell } from '../lib/cells/finish.ts';
+import { backUp } from '../lib/images/backup.ts';
 import { judgeCell } from '../lib/images/judge.ts';
-import {
-  type EndedPrediction,
-  hasEnded,
-  type Prediction,
-  parsePrediction,
-} from '../lib/replicate/prediction.ts';
-import { backUp } from '../lib/storage/backup.ts';
+import { bindPrediction } from '../lib/records/binding.ts';
 import {
   auditPrefix,
   deletedKey,
@@ -19,8 +13,14 @@ import {
   leasesPrefix,
   openKey,
   planKey,
-} from '../lib/storage/keys.ts';
-import type { ObjectStore } from '../lib/storage/objects.ts';
+} from '../lib/records/keys.ts';
+import { countCells, type Plan } from '../lib/records/plan.ts';
+import {
+  type EndedPrediction,
+  hasEnded,
+  type Prediction,
+  parsePrediction,
+} from '../lib/replicate/prediction.ts';
 
 /** The audit that the sample events are about. Nothing but them works on it: it is not marked as open. */
 export const SAMPLE_AUDIT = '7ychs9v1bzsamp1e0000000001';

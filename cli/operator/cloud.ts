@@ -1,6 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { ObjectStore, STREAMING } from '../../lib/storage/objects.ts';
+import { ObjectStore, STREAMING } from '../../lib/aws/objects.ts';
 import type { CloudSettings } from '../configuration.ts';
 
 /** How AWS clients reach a deployment. */

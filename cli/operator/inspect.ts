@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { GetBucketLifecycleConfigurationCommand, GetObjectCommand } from '@aws-sdk/client-s3';
-import type { ObjectStore } from '../../lib/storage/objects.ts';
+import type { ObjectStore } from '../../lib/aws/objects.ts';
 import { isForbidden, isMissing } from './faults.ts';
 
 /**

@@ -1,12 +1,12 @@
+import type { ObjectStore } from '../../lib/aws/objects.ts';
 import {
   addJudgements,
   type Judgement,
   type Judgements,
   judgementKeys,
   parseJudgementKey,
-} from '../../lib/images/judgement.ts';
-import { cellJudgementsPrefix, parseImageKey } from '../../lib/storage/keys.ts';
-import type { ObjectStore } from '../../lib/storage/objects.ts';
+} from '../../lib/records/judgement.ts';
+import { cellJudgementsPrefix, parseImageKey } from '../../lib/records/keys.ts';
 
 /**
  * Makes one judgement the only one of an image: whoever lists them must not find another beside it. What its record

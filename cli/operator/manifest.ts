@@ -1,5 +1,5 @@
-import { manifestKey, planKey } from '../../lib/storage/keys.ts';
-import type { ObjectStore } from '../../lib/storage/objects.ts';
+import type { ObjectStore } from '../../lib/aws/objects.ts';
+import { manifestKey, planKey } from '../../lib/records/keys.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Cloud } from './cloud.ts';
 import { readPurged } from './purged.ts';

@@ -2,12 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import { deleteAudit } from '../../lib/audits/end.ts';
-import { type Plan, readPlan } from '../../lib/audits/plan.ts';
-import { readProgress } from '../../lib/cells/listing.ts';
-import type { Result } from '../../lib/cells/result.ts';
-import { isStored } from '../../lib/cells/result.ts';
-import type { Judgement } from '../../lib/images/judgement.ts';
-import { type CellQueue, cellQueue } from '../../lib/queue.ts';
+import type { ObjectStore } from '../../lib/aws/objects.ts';
+import { type CellQueue, cellQueue } from '../../lib/cells/queue.ts';
+import type { Judgement } from '../../lib/records/judgement.ts';
 import {
   auditPrefix,
   cellName,
@@ -16,8 +13,11 @@ import {
   leasesPrefix,
   parseImageKey,
   resultKey,
-} from '../../lib/storage/keys.ts';
-import type { ObjectStore } from '../../lib/storage/objects.ts';
+} from '../../lib/records/keys.ts';
+import { type Plan, readPlan } from '../../lib/records/plan.ts';
+import { readProgress } from '../../lib/records/progress.ts';
+import type { Result } from '../../lib/records/result.ts';
+import { isStored } from '../../lib/records/result.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';

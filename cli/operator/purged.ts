@@ -1,5 +1,5 @@
-import { isAuditId, parseImageKey } from '../../lib/storage/keys.ts';
-import type { ObjectStore } from '../../lib/storage/objects.ts';
+import type { ObjectStore } from '../../lib/aws/objects.ts';
+import { isAuditId, parseImageKey } from '../../lib/records/keys.ts';
 
 /** What is left of something that must not exist: that it was, what it hashed to, and why it is gone. */
 export interface PurgeRecord {

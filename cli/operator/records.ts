@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../lib/storage/objects.ts';
+import type { ObjectStore } from '../../lib/aws/objects.ts';
 import { isMissing } from './faults.ts';
 import { hashObject } from './inspect.ts';
 

@@ -1,7 +1,7 @@
 import { CopyObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
+import type { ObjectStore } from '../../lib/aws/objects.ts';
 import { judgeImage } from '../../lib/images/judge.ts';
-import type { ObjectStore } from '../../lib/storage/objects.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
 import { explainAwsError, isConflict } from './faults.ts';

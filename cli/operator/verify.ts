@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { ObjectStore } from '../../lib/storage/objects.ts';
+import type { ObjectStore } from '../../lib/aws/objects.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
 import { type Condition, inspect, retentionDays } from './inspect.ts';

@@ -1,5 +1,5 @@
 import { DeleteObjectsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
-import type { ObjectStore } from '../../lib/storage/objects.ts';
+import type { ObjectStore } from '../../lib/aws/objects.ts';
 
 /** One version of an object, or the marker that its deletion left. */
 export interface ObjectVersion {

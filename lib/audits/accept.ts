@@ -1,14 +1,14 @@
 import { createHash, randomInt } from 'node:crypto';
 import { TIME_MAX, ulid } from 'ulid';
-import { blocksOf } from '../cells/blocks.ts';
+import type { ObjectStore } from '../aws/objects.ts';
+import type { CellQueue } from '../cells/queue.ts';
 import { Problem } from '../http/problem.ts';
-import type { CellQueue } from '../queue.ts';
+import { blocksOf } from '../records/blocks.ts';
+import { idempotencyKey, openKey, planKey } from '../records/keys.ts';
+import { countCells, type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
+import { readStop } from '../records/stop.ts';
 import { type ReplicateClient, ReplicateRefusal } from '../replicate/client.ts';
-import { idempotencyKey, openKey, planKey } from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/objects.ts';
-import { countCells, type Plan, type PlannedModel, readPlan } from './plan.ts';
 import type { Design } from './request.ts';
-import { readStop } from './stop.ts';
 
 export interface AcceptDeps {
   store: ObjectStore;

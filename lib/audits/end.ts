@@ -1,8 +1,8 @@
-import { blocksOf } from '../cells/blocks.ts';
+import type { ObjectStore } from '../aws/objects.ts';
+import type { CellQueue } from '../cells/queue.ts';
 import { Problem } from '../http/problem.ts';
-import type { CellQueue } from '../queue.ts';
-import { cancelKey, deletedKey, isAuditId, manifestKey, openKey } from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/objects.ts';
+import { blocksOf } from '../records/blocks.ts';
+import { cancelKey, deletedKey, isAuditId, manifestKey, openKey } from '../records/keys.ts';
 import { type ReadDeps, requirePlan } from './read.ts';
 
 export interface EndDeps extends ReadDeps {

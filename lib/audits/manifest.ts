@@ -1,12 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
-import { isStored, type Result } from '../cells/result.ts';
-import { listJudgements } from '../images/judgement.ts';
-import { manifestKey, resultKey } from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/objects.ts';
-import { recordReader } from '../storage/records.ts';
-import { contentOf, withTemporaryFile } from '../storage/temporary-file.ts';
-import { cellAt, type Plan } from './plan.ts';
+import type { ObjectStore } from '../aws/objects.ts';
+import { recordReader } from '../aws/record-reader.ts';
+import { listJudgements } from '../records/judgement.ts';
+import { manifestKey, resultKey } from '../records/keys.ts';
+import { cellAt, type Plan } from '../records/plan.ts';
+import { isStored, type Result } from '../records/result.ts';
+import { contentOf, withTemporaryFile } from '../temporary-file.ts';
 import { resultFacts } from './read.ts';
 
 /** Results read at a time: enough to keep S3 busy, few enough to hold in memory. */

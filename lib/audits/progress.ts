@@ -1,7 +1,7 @@
-import { listCells } from '../cells/listing.ts';
-import type { CellStatus } from '../cells/result.ts';
-import { bindingsPrefix, failuresPrefix, manifestKey, resultsPrefix } from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/objects.ts';
+import type { ObjectStore } from '../aws/objects.ts';
+import { bindingsPrefix, failuresPrefix, manifestKey, resultsPrefix } from '../records/keys.ts';
+import { listCells } from '../records/progress.ts';
+import type { CellStatus } from '../records/result.ts';
 
 /** How many cells are how far. */
 export interface Counts extends Record<CellStatus, number> {

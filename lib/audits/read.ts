@@ -1,8 +1,8 @@
 import { decodeTime, TIME_MAX } from 'ulid';
-import { readProgress } from '../cells/listing.ts';
-import { isStored, type Result } from '../cells/result.ts';
+import type { ObjectStore } from '../aws/objects.ts';
+import { recordReader } from '../aws/record-reader.ts';
 import { Problem } from '../http/problem.ts';
-import { type Judgements, listJudgements } from '../images/judgement.ts';
+import { type Judgements, listJudgements } from '../records/judgement.ts';
 import {
   AUDITS_PREFIX,
   cellName,
@@ -12,13 +12,13 @@ import {
   parseCellName,
   planKey,
   resultKey,
-} from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/objects.ts';
-import { recordReader } from '../storage/records.ts';
-import { type Cell, cellAt, type Plan } from './plan.ts';
+} from '../records/keys.ts';
+import { type Cell, cellAt, type Plan } from '../records/plan.ts';
+import { readProgress } from '../records/progress.ts';
+import { isStored, type Result } from '../records/result.ts';
+import { readStop, type Stop } from '../records/stop.ts';
+import { readWaiting } from '../records/waiting.ts';
 import { countProgress } from './progress.ts';
-import { readStop, type Stop } from './stop.ts';
-import { readWaiting } from './waiting.ts';
 
 /** Makes the address at which a browser gets an object for an hour or more. */
 export type Presign = (key: string) => Promise<string>;

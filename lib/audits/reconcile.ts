@@ -1,10 +1,9 @@
-import { blockOf, blocksOf, type Range } from '../cells/blocks.ts';
-import { readProgress } from '../cells/listing.ts';
+import type { ObjectStore } from '../aws/objects.ts';
+import type { CellQueue } from '../cells/queue.ts';
+import { backUp } from '../images/backup.ts';
 import { judgeCell } from '../images/judge.ts';
-import { judgementsByCell } from '../images/judgement.ts';
-import type { CellQueue } from '../queue.ts';
-import { shuffled } from '../shuffled.ts';
-import { backUp } from '../storage/backup.ts';
+import { blockOf, blocksOf, type Range } from '../records/blocks.ts';
+import { judgementsByCell } from '../records/judgement.ts';
 import {
   auditPrefix,
   deletedKey,
@@ -17,11 +16,12 @@ import {
   parseImageKey,
   planKey,
   resentKey,
-} from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/objects.ts';
+} from '../records/keys.ts';
+import { type Plan, readPlan } from '../records/plan.ts';
+import { readProgress } from '../records/progress.ts';
+import { readStop } from '../records/stop.ts';
+import { shuffled } from '../shuffled.ts';
 import { writeManifest } from './manifest.ts';
-import { type Plan, readPlan } from './plan.ts';
-import { readStop } from './stop.ts';
 
 export interface ReconcileDeps {
   images: ObjectStore;

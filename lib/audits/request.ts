@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { Problem } from '../http/problem.ts';
 import { jsonOf } from '../json.ts';
-import { countCells, type Prompt } from './plan.ts';
+import { countCells, type Prompt } from '../records/plan.ts';
 import { expandTemplate, TemplateError } from './template.ts';
 
 /** Limits of one audit, for people to read in the OpenAPI description and the documentation. */

@@ -1,4 +1,4 @@
-import type { Prompt } from './plan.ts';
+import type { Prompt } from '../records/plan.ts';
 
 /** A template or its factors are not right; the message says what to change. */
 export class TemplateError extends Error {

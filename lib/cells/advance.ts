@@ -1,7 +1,12 @@
-import { cellAt, type Plan } from '../audits/plan.ts';
-import { readStop, type Stop } from '../audits/stop.ts';
-import { writeWaiting } from '../audits/waiting.ts';
 import { messageOf } from '../errors.ts';
+import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts';
+import { blockOf, type Range } from '../records/blocks.ts';
+import { acquireLease, readLease } from '../records/lease.ts';
+import { cellAt, type Plan } from '../records/plan.ts';
+import { type CellProgress, readProgress } from '../records/progress.ts';
+import { closedResult, recordResult } from '../records/result.ts';
+import { readStop, type Stop } from '../records/stop.ts';
+import { writeWaiting } from '../records/waiting.ts';
 import { AnswerTooLarge, ReplicateRefusal } from '../replicate/client.ts';
 import { hasEnded, type Prediction } from '../replicate/prediction.ts';
 import { shuffled } from '../shuffled.ts';
@@ -14,13 +19,8 @@ import {
   type WaitingReason,
   waitingOf,
 } from './ask.ts';
-import { type BoundBinding, isClosed, readBinding } from './binding.ts';
-import { blockOf, type Range } from './blocks.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
-import { acquireLease, readLease } from './lease.ts';
-import { type CellProgress, readProgress } from './listing.ts';
 import type { Pacer } from './pacer.ts';
-import { closedResult, recordResult } from './result.ts';
 
 export interface AdvanceDeps extends FinishDeps, AskDeps {
   readPlan: (audit: string) => Promise<Plan | undefined>;

@@ -1,10 +1,10 @@
-import { type Cell, inputOf, type Plan } from '../audits/plan.ts';
+import type { ObjectStore } from '../aws/objects.ts';
 import { messageOf } from '../errors.ts';
+import { bindPrediction, closeCell, isClosed } from '../records/binding.ts';
+import { cellName } from '../records/keys.ts';
+import { type Cell, inputOf, type Plan } from '../records/plan.ts';
+import { closedResult, recordResult } from '../records/result.ts';
 import { type ReplicateClient, ReplicateRefusal } from '../replicate/client.ts';
-import { cellName } from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/objects.ts';
-import { bindPrediction, closeCell, isClosed } from './binding.ts';
-import { closedResult, recordResult } from './result.ts';
 
 /** Replicate will not take the request now, but later: the rate limit, the account's credit, its token. */
 export class MustWait extends Error {

@@ -1,15 +1,15 @@
 import { setTimeout } from 'node:timers/promises';
-import { cellAt, inputOf, type Plan } from '../audits/plan.ts';
+import type { ObjectStore } from '../aws/objects.ts';
 import { RetryLater } from '../errors.ts';
 import { withOutput } from '../images/download.ts';
 import { contentTypeOf, extensionOf, sniffFormat } from '../images/formats.ts';
 import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
 import { Unavailable, Unobtainable } from '../images/source.ts';
+import { adoptPrediction, type BoundBinding, markAborted } from '../records/binding.ts';
+import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../records/keys.ts';
+import { cellAt, inputOf, type Plan } from '../records/plan.ts';
+import { EXPIRED, imagesAsked, predictionResult, type ResultImage, recordResult } from '../records/result.ts';
 import type { EndedPrediction } from '../replicate/prediction.ts';
-import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/objects.ts';
-import { adoptPrediction, type BoundBinding, markAborted } from './binding.ts';
-import { EXPIRED, imagesAsked, predictionResult, type ResultImage, recordResult } from './result.ts';
 
 export interface FinishDeps {
   store: ObjectStore;

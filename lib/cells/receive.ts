@@ -1,10 +1,10 @@
-import type { Plan } from '../audits/plan.ts';
 import { Rejected } from '../errors.ts';
+import { isClosed, readBinding } from '../records/binding.ts';
+import { deletedKey, isAuditId, parseCellName } from '../records/keys.ts';
+import type { Plan } from '../records/plan.ts';
 import { hasEnded, type Prediction, parsePrediction } from '../replicate/prediction.ts';
 import { type Delivery, parseSecrets, signatureOf, verifyDelivery } from '../replicate/webhook.ts';
 import type { SecretReader } from '../secrets.ts';
-import { deletedKey, isAuditId, parseCellName } from '../storage/keys.ts';
-import { isClosed, readBinding } from './binding.ts';
 import { type FinishDeps, type Finished, finishCell } from './finish.ts';
 
 export interface ReceiveDeps extends FinishDeps {

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { imageKey } from '../storage/keys.ts';
-import type { ObjectStore } from '../storage/objects.ts';
+import type { ObjectStore } from '../aws/objects.ts';
+import { type Judgement, type Judgements, judgementKeys } from '../records/judgement.ts';
+import { imageKey } from '../records/keys.ts';
 import { isWhole, measure, sniffFormat } from './formats.ts';
-import { type Judgement, type Judgements, judgementKeys } from './judgement.ts';
 
 /** Enough for the header of every format, behind a camera's EXIF data too. */
 const HEAD_BYTES = 128 * 1024;

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { contentOf, withTemporaryFile } from '../storage/temporary-file.ts';
+import { contentOf, withTemporaryFile } from '../temporary-file.ts';
 import { SNIFF_BYTES } from './formats.ts';
 import { type Source, tooLarge } from './source.ts';
 

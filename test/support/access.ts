@@ -1,5 +1,5 @@
-import { evaluate } from '../../local/iam/evaluate.ts';
-import { many, type PolicyDocument, type RequestContext } from '../../local/iam/policy.ts';
+import { evaluate } from '../../packages/aws-emulator/iam/evaluate.ts';
+import { many, type PolicyDocument, type RequestContext } from '../../packages/aws-emulator/iam/policy.ts';
 import { ACCOUNT, ofType, type Packaged } from './packaged.ts';
 
 /** The policies of a role of the stack: its own, and the managed ones that name it. */

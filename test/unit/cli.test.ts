@@ -19,7 +19,7 @@ import { oneLine, size } from '../../cli/output.ts';
 import { createProgram } from '../../cli/program.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { placeOf } from '../../cli/results.ts';
-import type { ObjectStore } from '../../lib/storage/objects.ts';
+import type { ObjectStore } from '../../lib/aws/objects.ts';
 
 /** What the command line decides by itself, without anybody to talk to. */
 

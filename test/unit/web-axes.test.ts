@@ -10,7 +10,7 @@ import {
   placeOf,
   spaceOf,
   valueAt,
-} from '../../web/src/audit/axes.ts';
+} from '../../web/src/model/axes.ts';
 import { plan } from '../support/web-plans.ts';
 
 const space = spaceOf(plan());

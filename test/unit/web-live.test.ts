@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Plan, Prediction } from '../../web/src/api/types.ts';
-import { factsOf } from '../../web/src/audit/facts.ts';
+import { factsOf } from '../../web/src/model/facts.ts';
 import { plan } from '../support/web-plans.ts';
 
 /** What of the page talks to a server: without a browser, on answers that are made up here. */

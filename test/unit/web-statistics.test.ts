@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Prediction } from '../../web/src/api/types.ts';
-import { certainty, estimate, money, roughly, timeLeft } from '../../web/src/audit/estimate.ts';
-import { outcomeOf } from '../../web/src/audit/rates.ts';
-import { percentWithInterval, spokenProportion, wilson } from '../../web/src/audit/statistics.ts';
+import { certainty, estimate, money, roughly, timeLeft } from '../../web/src/model/estimate.ts';
+import { outcomeOf } from '../../web/src/model/rates.ts';
+import { percentWithInterval, spokenProportion, wilson } from '../../web/src/model/statistics.ts';
 
 describe('the interval of a share', () => {
   // Values of R's prop.test(…, correct = FALSE), which is Wilson's interval.

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { alignAudits, inputDifferences } from '../../web/src/audit/align.ts';
-import { arrange, defaultArrangement, spaceOf } from '../../web/src/audit/axes.ts';
-import { explain, imagesEach, tilesOf } from '../../web/src/audit/tiles.ts';
 import { Recent } from '../../web/src/images/cache.ts';
+import { readView, type View, writeView } from '../../web/src/layout/address.ts';
+import { squaresAcross, squaresDown, wallLayout, windowOf } from '../../web/src/layout/windowing.ts';
+import { moveBy, WHOLE, zoomAt } from '../../web/src/layout/zoom.ts';
 import { nextPoll } from '../../web/src/live/pace.ts';
-import { readView, type View, writeView } from '../../web/src/view/address.ts';
-import { squaresAcross, squaresDown, wallLayout, windowOf } from '../../web/src/view/windowing.ts';
-import { moveBy, WHOLE, zoomAt } from '../../web/src/view/zoom.ts';
+import { alignAudits, inputDifferences } from '../../web/src/model/align.ts';
+import { arrange, defaultArrangement, spaceOf } from '../../web/src/model/axes.ts';
+import { explain, imagesEach, tilesOf } from '../../web/src/model/tiles.ts';
 import { plan } from '../support/web-plans.ts';
 
 const space = spaceOf(plan());

@@ -1,6 +1,6 @@
 import { ApiError, isPassing, readPlan, readStatus } from '../api/client.ts';
 import type { AuditStatus, Plan } from '../api/types.ts';
-import type { Mark } from '../audit/estimate.ts';
+import type { Mark } from '../model/estimate.ts';
 import { Cells } from './cells.ts';
 import { nextPoll } from './pace.ts';
 import { type Signal, signal } from './signal.ts';

@@ -1,4 +1,4 @@
-import type { Fact } from '../audit/facts.ts';
+import type { Fact } from '../model/facts.ts';
 
 export const Facts = ({ facts }: { facts: Fact[] }) => (
   <dl class="facts">

@@ -1,4 +1,4 @@
-import { type Proportion, percent, percentWithInterval, spokenProportion } from '../audit/statistics.ts';
+import { type Proportion, percent, percentWithInterval, spokenProportion } from '../model/statistics.ts';
 
 /** A share in words: count, n, per cent and interval, whatever the space. */
 export function Share({ of, what }: { of: Proportion; what: string }) {

@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { imagesShown } from '../images/notice.ts';
 import { images } from '../images/store.ts';
+import { moveBy, WHOLE, type Zoom, zoomAt } from '../layout/zoom.ts';
 import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
-import { moveBy, WHOLE, type Zoom, zoomAt } from '../view/zoom.ts';
 import { useAttempts } from './retry.ts';
 
 /** The address of the image as the model returned it; its small copy until that is there. */

@@ -1,10 +1,10 @@
 import { memo } from 'preact/compat';
 import { useEffect, useState } from 'preact/hooks';
-import { explain, type Tile, wordFor } from '../audit/tiles.ts';
 import { imagesShown } from '../images/notice.ts';
 import { images } from '../images/store.ts';
 import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
+import { explain, type Tile, wordFor } from '../model/tiles.ts';
 import { useAttempts } from './retry.ts';
 
 /** The address of a small copy of an image, once there is one. */

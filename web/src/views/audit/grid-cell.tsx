@@ -1,10 +1,10 @@
 import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
-import { isSimulated, placeOf, type Space } from '../../audit/axes.ts';
-import { outcomeOf } from '../../audit/rates.ts';
-import { percentWithInterval, spokenProportion } from '../../audit/statistics.ts';
-import { type Tile, tilesOf } from '../../audit/tiles.ts';
 import type { Cells } from '../../live/cells.ts';
+import { isSimulated, placeOf, type Space } from '../../model/axes.ts';
+import { outcomeOf } from '../../model/rates.ts';
+import { percentWithInterval, spokenProportion } from '../../model/statistics.ts';
+import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { TileView } from '../../parts/tile.tsx';
 
 /** What a tile shows, in words: made from its prompt, so that nobody has to see it to know what it is. */

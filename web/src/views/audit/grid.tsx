@@ -1,11 +1,11 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { cellsAt, dimensionOf } from '../../audit/axes.ts';
-import { imagesEach, type Tile } from '../../audit/tiles.ts';
+import type { TileSize } from '../../layout/address.ts';
+import { squaresAcross, squaresDown, type Window, windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
+import { cellsAt, dimensionOf } from '../../model/axes.ts';
+import { imagesEach, type Tile } from '../../model/tiles.ts';
 import { Breakable } from '../../parts/breakable.tsx';
-import type { TileSize } from '../../view/address.ts';
-import { squaresAcross, squaresDown, type Window, windowOf } from '../../view/windowing.ts';
 import { GridCell } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 

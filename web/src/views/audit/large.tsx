@@ -1,17 +1,17 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { cellsAt, placeOf, type Space, valueAt } from '../../audit/axes.ts';
-import { factsOf } from '../../audit/facts.ts';
-import { explain, type Tile, tilesOf } from '../../audit/tiles.ts';
 import { ImageProblem, images } from '../../images/store.ts';
+import type { ImageRef, View } from '../../layout/address.ts';
+import { WHOLE } from '../../layout/zoom.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
+import { cellsAt, placeOf, type Space, valueAt } from '../../model/axes.ts';
+import { factsOf } from '../../model/facts.ts';
+import { explain, type Tile, tilesOf } from '../../model/tiles.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Facts } from '../../parts/facts.tsx';
 import { HideImages } from '../../parts/notice.tsx';
 import { imageName, saveFile } from '../../parts/save.ts';
 import { Stage, ZoomButtons, zoomKey } from '../../parts/stage.tsx';
-import type { ImageRef, View } from '../../view/address.ts';
-import { WHOLE } from '../../view/zoom.ts';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { Prediction } from '../../api/types.ts';
-import { arrange, type DimensionId, dimensionOf, valueAt } from '../../audit/axes.ts';
-import { type Outcome, outcomeOf } from '../../audit/rates.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
+import { arrange, type DimensionId, dimensionOf, valueAt } from '../../model/axes.ts';
+import { type Outcome, outcomeOf } from '../../model/rates.ts';
 import { Share, ShareBar } from '../../parts/proportion.tsx';
 import type { ViewProps } from './use-view.ts';
 

@@ -1,8 +1,8 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../../api/client.ts';
-import { spaceOf } from '../../audit/axes.ts';
 import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
 import { useSignal } from '../../live/use.ts';
+import { spaceOf } from '../../model/axes.ts';
 import { ContentNotice } from '../../parts/notice.tsx';
 import { Grid, type Place } from './grid.tsx';
 import { Help } from './help.tsx';

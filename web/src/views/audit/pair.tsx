@@ -1,13 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
-import { isSimulated, placeOf } from '../../audit/axes.ts';
-import { factsOf } from '../../audit/facts.ts';
-import { explain, tilesOf } from '../../audit/tiles.ts';
+import type { ImageRef, View } from '../../layout/address.ts';
+import { moveBy, WHOLE, type Zoom } from '../../layout/zoom.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
+import { isSimulated, placeOf } from '../../model/axes.ts';
+import { factsOf } from '../../model/facts.ts';
+import { explain, tilesOf } from '../../model/tiles.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Stage, ZoomButtons, zoomKey } from '../../parts/stage.tsx';
-import type { ImageRef, View } from '../../view/address.ts';
-import { moveBy, WHOLE, type Zoom } from '../../view/zoom.ts';
 import type { ChangeView } from './use-view.ts';
 
 /** Facts that differ between any two images and say nothing. */

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
 import { cancelAudit, readManifest } from '../../api/client.ts';
 import type { AuditStatus, Waiting } from '../../api/types.ts';
-import { roughly, timeLeft } from '../../audit/estimate.ts';
-import { wilson } from '../../audit/statistics.ts';
 import { endedOf, type LiveAudit } from '../../live/audit.ts';
 import { useSignal } from '../../live/use.ts';
+import { roughly, timeLeft } from '../../model/estimate.ts';
+import { wilson } from '../../model/statistics.ts';
 import { Confirm } from '../../parts/dialog.tsx';
 import { HideImages } from '../../parts/notice.tsx';
 import { Share } from '../../parts/proportion.tsx';

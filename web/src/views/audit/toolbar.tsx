@@ -1,3 +1,4 @@
+import type { TileSize } from '../../layout/address.ts';
 import {
   arrange,
   canCross,
@@ -7,8 +8,7 @@ import {
   type Pin,
   pinnable,
   pivot,
-} from '../../audit/axes.ts';
-import type { TileSize } from '../../view/address.ts';
+} from '../../model/axes.ts';
 import type { ViewProps } from './use-view.ts';
 
 const SIZES: { value: TileSize; text: string }[] = [

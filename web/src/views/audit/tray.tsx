@@ -1,8 +1,8 @@
-import { tilesOf } from '../../audit/tiles.ts';
+import type { ImageRef } from '../../layout/address.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
+import { tilesOf } from '../../model/tiles.ts';
 import { TileView } from '../../parts/tile.tsx';
-import type { ImageRef } from '../../view/address.ts';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { Space } from '../../audit/axes.ts';
-import { readView, type View, writeView } from '../../view/address.ts';
+import { readView, type View, writeView } from '../../layout/address.ts';
+import type { Space } from '../../model/axes.ts';
 
 /**
  * Changes what is shown.

@@ -1,12 +1,12 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { cellsAt, dimensionOf } from '../../audit/axes.ts';
-import { outcomeOf } from '../../audit/rates.ts';
-import { type Tile, tilesOf } from '../../audit/tiles.ts';
+import { wallLayout, windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
+import { cellsAt, dimensionOf } from '../../model/axes.ts';
+import { outcomeOf } from '../../model/rates.ts';
+import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { Share } from '../../parts/proportion.tsx';
 import { TileView } from '../../parts/tile.tsx';
-import { wallLayout, windowOf } from '../../view/windowing.ts';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
 import { pinsInWords } from './toolbar.tsx';
 import type { ViewProps } from './use-view.ts';

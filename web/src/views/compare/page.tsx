@@ -1,14 +1,14 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type AlignedRow, alignAudits, inputDifferences } from '../../audit/align.ts';
-import { isSimulated, spaceOf } from '../../audit/axes.ts';
-import { outcomeOf } from '../../audit/rates.ts';
-import { type Tile, tilesOf } from '../../audit/tiles.ts';
+import { windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
+import { type AlignedRow, alignAudits, inputDifferences } from '../../model/align.ts';
+import { isSimulated, spaceOf } from '../../model/axes.ts';
+import { outcomeOf } from '../../model/rates.ts';
+import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { ContentNotice, HideImages } from '../../parts/notice.tsx';
 import { Share } from '../../parts/proportion.tsx';
 import { TileView } from '../../parts/tile.tsx';
-import { windowOf } from '../../view/windowing.ts';
 import { labelOf } from '../audit/grid-cell.tsx';
 import { useAudit } from '../audit/page.tsx';
 

@@ -1,5 +1,5 @@
-import { certainty, estimate, money, type Prices, roughly } from '../../audit/estimate.ts';
-import { percent } from '../../audit/statistics.ts';
+import { certainty, estimate, money, type Prices, roughly } from '../../model/estimate.ts';
+import { percent } from '../../model/statistics.ts';
 
 interface Props {
   prices: Prices | undefined;

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { createAudit, readModels } from '../../api/client.ts';
-import type { Prices } from '../../audit/estimate.ts';
+import type { Prices } from '../../model/estimate.ts';
 import { useTask } from '../../parts/task.ts';
 import {
   type Draft,

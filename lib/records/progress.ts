@@ -1,0 +1,58 @@
+import type { ObjectStore } from '../aws/objects.ts';
+import type { Range } from './blocks.ts';
+import { bindingsPrefix, cellName, parseCellName, resultsPrefix } from './keys.ts';
+
+/** An object whose name starts with a cell's number. */
+export interface CellObject {
+  cell: number;
+  /** What follows the five digits. */
+  rest: string;
+  modified: Date;
+}
+
+/** The objects under a prefix whose names start with the number of a cell in the range. */
+export async function* listCells(
+  store: ObjectStore,
+  prefix: string,
+  { from, to }: Range,
+): AsyncGenerator<CellObject> {
+  // The key before any of cell `from`: its bare number is the beginning of all of them.
+  // One object a cell, and the one that shows the end of the range.
+  for await (const { key, modified } of store.list(prefix, `${prefix}${cellName(from)}`, to - from + 2)) {
+    const name = key.slice(prefix.length);
+    const cell = parseCellName(name.slice(0, 5));
+    if (cell === undefined) continue;
+    if (cell > to) return;
+    yield { cell, rest: name.slice(5), modified };
+  }
+}
+
+/** What a LIST tells of how far a cell has come. */
+export interface CellProgress {
+  /** When the binding in force was made; undefined while the cell waits to be asked. */
+  boundAt?: Date;
+  /** The next attempt to ask with, while it waits. */
+  attempt: 1 | 2;
+  ended: boolean;
+}
+
+/** How far every cell of a range has come, by two LISTs. */
+export async function readProgress(store: ObjectStore, range: Range): Promise<Map<number, CellProgress>> {
+  const progress = new Map<number, CellProgress>();
+  for (let cell = range.from; cell <= range.to; cell++) progress.set(cell, { attempt: 1, ended: false });
+  const bindings = async () => {
+    // Keys come as `-2.json`, `-aborted`, `.json`: the second attempt is known before the first is seen.
+    for await (const { cell, rest, modified } of listCells(store, bindingsPrefix(range.audit), range)) {
+      const entry = progress.get(cell)!;
+      if (rest === '-aborted') entry.attempt = 2;
+      else if (rest === '-2.json') entry.boundAt = modified;
+      else if (entry.attempt === 1) entry.boundAt ??= modified;
+    }
+  };
+  const results = async () => {
+    for await (const { cell } of listCells(store, resultsPrefix(range.audit), range))
+      progress.get(cell)!.ended = true;
+  };
+  await Promise.all([bindings(), results()]);
+  return progress;
+}

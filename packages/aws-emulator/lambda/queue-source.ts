@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import type { Access } from '../iam/access.ts';
+import type { QueueStore, ReceivedMessage } from '../sqs/store.ts';
+import type { QueueSourceModel, StackModel } from '../stack/model.ts';
+import type { InvocationResult } from './model.ts';
+
+/** Lambda starts with five batches at once where the event source sets no maximum. */
+const DEFAULT_CONCURRENCY = 5;
+/** Calls that Lambda makes on the queue with the function's own role. */
+const NEEDED = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
+
+export interface QueueSourceOptions {
+  source: QueueSourceModel;
+  stack: StackModel;
+  store: QueueStore;
+  access: Access;
+  invoke(functionKey: string, event: unknown): Promise<InvocationResult>;
+  warn(message: string): void;
+}
+
+function toRecord(message: ReceivedMessage, arn: string, stack: StackModel) {
+  const attributes = Object.entries(message.attributes).map(([name, value]) => [
+    name,
+    {
+      dataType: value.DataType,
+      stringListValues: [],
+      binaryListValues: [],
+      ...(value.StringValue === undefined ? {} : { stringValue: value.StringValue }),
+      ...(value.BinaryValue === undefined ? {} : { binaryValue: value.BinaryValue }),
+    },
+  ]);
+  return {
+    messageId: message.messageId,
+    receiptHandle: message.receiptHandle,
+    body: message.body,
+    attributes: {
+      ApproximateReceiveCount: String(message.receiveCount),
+      SentTimestamp: String(message.sentAt),
+      SenderId: stack.accountId,
+      ApproximateFirstReceiveTimestamp: String(message.firstReceivedAt),
+    },
+    messageAttributes: Object.fromEntries(attributes) as object,
+    md5OfBody: createHash('md5').update(message.body).digest('hex'),
+    eventSource: 'aws:sqs',
+    eventSourceARN: arn,
+    awsRegion: stack.region,
+  };
+}
+
+/**
+ * Message ids that stay in the queue: none after success, all after an error, those the function names if it reports
+ * partial failures. A report that cannot be read fails the whole batch ("Reporting batch item failures for Lambda
+ * functions with an Amazon SQS trigger").
+ */
+export function failedMessages(
+  messages: readonly { messageId: string }[],
+  result: InvocationResult,
+  reportsItems: boolean,
+): Set<string> {
+  const all = new Set(messages.map(({ messageId }) => messageId));
+  if (!result.ok) return all;
+  if (!reportsItems) return new Set();
+  const response = JSON.parse(result.payload) as {
+    batchItemFailures?: { itemIdentifier?: string }[] | null;
+  } | null;
+  const failures = response?.batchItemFailures ?? [];
+  if (!Array.isArray(failures)) return all;
+  const named = failures.map((failure) => failure?.itemIdentifier);
+  return named.every((id): id is string => id !== undefined && all.has(id))
+    ? new Set(named as string[])
+    : all;
+}
+
+/** Lambda's poller of a queue: hands batches to the function and deletes what it has done. Returns how to stop it. */
+export function openQueueSource(options: QueueSourceOptions): { stop(): Promise<void> } {
+  const { source, stack, store, access } = options;
+  const arn = `arn:aws:sqs:${stack.region}:${stack.accountId}:${source.queue}`;
+  const model = stack.functions.find(({ key }) => key === source.functionKey);
+  const principal = {
+    arn: model?.role.arn ?? '',
+    accountId: stack.accountId,
+    anonymous: false,
+    admin: false,
+  };
+  const stopping = new AbortController();
+
+  const missing = NEEDED.filter(
+    (action) => !access.authorize({ principal, action, resource: arn, context: {} }),
+  );
+  if (missing.length > 0) {
+    options.warn(
+      `Lambda cannot read ${source.queue} for ${source.functionKey}: its role lacks ${missing.join(', ')}. No message will be handled.`,
+    );
+    return { stop: async () => {} };
+  }
+
+  async function poll(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const messages = await store.receive(source.queue, {
+        max: source.batchSize,
+        waitSeconds: 60,
+        signal: stopping.signal,
+      });
+      if (messages.length === 0) continue;
+      const event = { Records: messages.map((message) => toRecord(message, arn, stack)) };
+      const result = await options.invoke(source.functionKey, event).catch(() => undefined);
+      // Rejected: the cloud is stopping, and the messages are handed out again after the next start.
+      if (result === undefined || stopping.signal.aborted) return;
+      const failed = failedMessages(messages, result, source.reportBatchItemFailures);
+      // What failed stays hidden for its visibility timeout and counts as received once more.
+      store.transaction(() => {
+        for (const message of messages) {
+          if (!failed.has(message.messageId)) store.remove(source.queue, message.receiptHandle);
+        }
+      });
+    }
+  }
+
+  const polls = Array.from({ length: source.maximumConcurrency ?? DEFAULT_CONCURRENCY }, poll);
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.all(polls);
+    },
+  };
+}

@@ -1,0 +1,187 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  PutObjectTaggingCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { clientFor, signed } from './conformance/wire.ts';
+import { startEndpoint } from './s3-endpoint.ts';
+import { startS3Process } from './s3-process.ts';
+
+const Bucket = 'versioned';
+let dataDir: string;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'weaudit-s3-'));
+});
+afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+test('a kill in the middle of uploads loses nothing acknowledged and shows nothing half-written', async () => {
+  const first = await startS3Process(dataDir);
+  const client = clientFor(first.url);
+  const acknowledged = new Map<string, string>();
+  let killed = false;
+  const writer = async (name: number) => {
+    for (let count = 0; !killed; count += 1) {
+      const Key = `${name}/${count}`;
+      // Small ones stand in the database, large ones in files.
+      const Body = count % 3 === 0 ? Buffer.alloc(200_000, name) : Buffer.from(`${name} ${count}`);
+      try {
+        const { ETag } = await client.send(new PutObjectCommand({ Bucket, Key, Body }));
+        acknowledged.set(Key, ETag!);
+      } catch {
+        return;
+      }
+    }
+  };
+  const writers = [1, 2, 3, 4].map(writer);
+  // An upload that never ends.
+  const endless = http.request(`${first.url}/${Bucket}/endless`, {
+    method: 'PUT',
+    headers: await signed(first.url, {
+      method: 'PUT',
+      path: `/${Bucket}/endless`,
+      headers: { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD', 'content-length': '1000000' },
+    }),
+  });
+  endless.on('error', () => {});
+  endless.write(Buffer.alloc(500_000));
+  await new Promise<void>((resolve) => {
+    const timer = setInterval(() => {
+      if (acknowledged.size < 40) return;
+      clearInterval(timer);
+      resolve();
+    }, 5);
+  });
+  await first.kill();
+  killed = true;
+  await Promise.all(writers);
+  client.destroy();
+
+  const second = await startEndpoint({ dataDir });
+  const found = new Map<string, number>();
+  let token: string | undefined;
+  do {
+    const page = await second.client.send(new ListObjectsV2Command({ Bucket, ContinuationToken: token }));
+    for (const { Key, ETag, Size } of page.Contents ?? []) {
+      found.set(Key!, Size!);
+      if (acknowledged.has(Key!)) expect(acknowledged.get(Key!)).toBe(ETag);
+    }
+    token = page.NextContinuationToken;
+  } while (token !== undefined);
+  for (const Key of acknowledged.keys()) expect(found.has(Key)).toBe(true);
+  expect(found.has('endless')).toBe(false);
+  // At most the one write that each writer was not told about.
+  expect(found.size).toBeLessThanOrEqual(acknowledged.size + 4);
+  for (const [Key, size] of found) {
+    const { Body } = await second.client.send(new GetObjectCommand({ Bucket, Key }));
+    expect((await Body!.transformToByteArray()).length).toBe(size);
+  }
+  const large = [...found.values()].filter((size) => size > 100_000).length;
+  expect(await readdir(join(dataDir, 'bodies'))).toHaveLength(large);
+  await second.end();
+});
+
+test('a restart keeps objects, versions, tags, metadata and checksums', async () => {
+  const first = await startEndpoint({ dataDir });
+  const put = async (Body: string) =>
+    first.client.send(
+      new PutObjectCommand({
+        Bucket,
+        Key: 'a',
+        Body,
+        Metadata: { cell: '1' },
+        Tagging: 'status=pending',
+        ChecksumAlgorithm: 'SHA256',
+      }),
+    );
+  const { VersionId, ChecksumSHA256 } = await put('one');
+  await put('two');
+  await first.client.send(
+    new PutObjectTaggingCommand({
+      Bucket,
+      Key: 'a',
+      VersionId,
+      Tagging: { TagSet: [{ Key: 'status', Value: 'ok' }] },
+    }),
+  );
+  await first.stop();
+
+  const second = await startEndpoint({ dataDir });
+  const { Versions } = await second.client.send(new ListObjectVersionsCommand({ Bucket }));
+  expect(Versions).toHaveLength(2);
+  const got = await second.client.send(
+    new GetObjectCommand({ Bucket, Key: 'a', VersionId, ChecksumMode: 'ENABLED' }),
+  );
+  expect(got).toMatchObject({ ChecksumSHA256, Metadata: { cell: '1' } });
+  expect(await got.Body!.transformToString()).toBe('one');
+  const { TagSet } = await second.client.send(new GetObjectTaggingCommand({ Bucket, Key: 'a', VersionId }));
+  expect(TagSet).toEqual([{ Key: 'status', Value: 'ok' }]);
+  await second.end();
+});
+
+test('an upload in parts goes on after a restart', async () => {
+  const first = await startEndpoint({ dataDir });
+  const Key = 'parts';
+  const { UploadId } = await first.client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const part = await first.client.send(
+    new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1, Body: Buffer.alloc(100_000, 'p') }),
+  );
+  await first.stop();
+  const second = await startEndpoint({ dataDir });
+  await second.client.send(
+    new CompleteMultipartUploadCommand({
+      Bucket,
+      Key,
+      UploadId,
+      MultipartUpload: { Parts: [{ PartNumber: 1, ETag: part.ETag }] },
+    }),
+  );
+  const { ContentLength } = await second.client.send(new GetObjectCommand({ Bucket, Key }));
+  expect(ContentLength).toBe(100_000);
+  expect(await readdir(join(dataDir, 'bodies'))).toHaveLength(1);
+  await second.end();
+});
+
+test('an event that was not handed over before a kill is handed over at the next start', async () => {
+  const first = await startS3Process(dataDir, 'hang');
+  const client = clientFor(first.url);
+  // Never answered: the answer waits for the event to be taken over.
+  const waiting = client.send(new PutObjectCommand({ Bucket, Key: 'images/é +%.png', Body: 'x' }));
+  waiting.catch(() => {});
+  const written = async () => (await client.send(new ListObjectsV2Command({ Bucket }))).KeyCount === 1;
+  while (!(await written())) await new Promise((resolve) => setTimeout(resolve, 10));
+  await first.kill();
+  await expect(waiting).rejects.toThrow();
+  client.destroy();
+
+  const second = await startEndpoint({ dataDir });
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  expect(second.events).toHaveLength(1);
+  expect(second.events[0]).toMatchObject({
+    'detail-type': 'Object Created',
+    detail: { object: { key: 'images/é +%.png', size: 1 }, reason: 'PutObject' },
+  });
+  await second.stop();
+
+  const third = await startEndpoint({ dataDir });
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  expect(third.events).toHaveLength(0);
+  await third.end();
+});
+
+test('a second server on the same folder is refused in a sentence', async () => {
+  const first = await startEndpoint({ dataDir });
+  await expect(startEndpoint({ dataDir })).rejects.toThrow(
+    /Another process is using the S3 data in .*Stop it/,
+  );
+  await first.end();
+});

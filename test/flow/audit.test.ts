@@ -1,0 +1,633 @@
+import { acceptAudit, type Origin } from '../../lib/audits/accept.ts';
+import { cancelAudit, deleteAudit } from '../../lib/audits/end.ts';
+import { auditStatus, listAudits } from '../../lib/audits/read.ts';
+import { parseDesign } from '../../lib/audits/request.ts';
+import { advanceRange } from '../../lib/cells/advance.ts';
+import { finishCell } from '../../lib/cells/finish.ts';
+import type { Range } from '../../lib/records/blocks.ts';
+import { cancelKey, deletedKey, imageKey, manifestKey, openKey, planKey } from '../../lib/records/keys.ts';
+import type { Plan } from '../../lib/records/plan.ts';
+import type { Result } from '../../lib/records/result.ts';
+import { ReplicateRefusal } from '../../lib/replicate/client.ts';
+import { png } from '../support/images.ts';
+import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+
+const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
+const CELLS = 2;
+const RANGE = { audit: AUDIT, from: 0, to: CELLS - 1 };
+const MINUTE = 60_000;
+
+let cloud: FlowCloud;
+let world: World;
+beforeAll(async () => {
+  cloud = await FlowCloud.open();
+});
+beforeEach(async () => {
+  world = await cloud.world();
+});
+afterAll(() => cloud.close());
+
+const BODY = JSON.stringify({ prompts: ['a nurse'], models: ['a/b'], samples: CELLS });
+let requests = 0;
+const origin = (change: Partial<Origin> = {}): Origin => ({
+  caller: 'ann',
+  request: `request-${++requests}`,
+  idempotencyKey: 'once',
+  body: BODY,
+  ...change,
+});
+const unsent: string[] = [];
+const acceptDeps = (in_: World) => ({
+  store: in_.images,
+  queue: in_.queue,
+  replicate: in_.replicate,
+  now: in_.now,
+  onUnsent: (audit: string) => unsent.push(audit),
+});
+const accept = (in_: World, from: Origin = origin()) => acceptAudit(acceptDeps(in_), parseDesign(BODY), from);
+
+const advance = (in_: World, range: Range) => advanceRange(in_.advanceDeps, range, in_.turn());
+
+/** Delivers what is in the queue, delays aside, until nothing is left. */
+async function drainQueue(in_: World): Promise<void> {
+  for (let turns = 0; in_.queue.messages.length > 0; turns++) {
+    if (turns > 20) throw new Error('the queue never runs empty');
+    const { range } = in_.queue.messages.shift()!;
+    const { rest, faults } = await advance(in_, range);
+    if (faults[0]) throw faults[0].error;
+    if (!rest) continue;
+    in_.pass(rest.delaySeconds * 1_000);
+    in_.queue.messages.push(rest);
+  }
+}
+
+/** Every prediction succeeds and its webhook comes. */
+async function deliverWebhooks(in_: World): Promise<void> {
+  for (const { prediction, request } of [...in_.replicate.asked.values()]) {
+    const [audit, cell] = request.webhook.split('/').slice(-2) as [string, string];
+    const plan = await in_.advanceDeps.readPlan(audit);
+    const ended = in_.replicate.end(prediction.id, { output: in_.outputs(prediction.id, 1) });
+    if (plan) await finishCell(in_.finishDeps, plan, Number(cell), ended, AbortSignal.timeout(20_000));
+  }
+}
+
+/** Lets reconcile run, with the queue and the webhooks at work, until it has nothing open. */
+async function settle(in_: World, { webhooks = true } = {}): Promise<void> {
+  for (let runs = 0; (await in_.keys('open/')).length > 0; runs++) {
+    if (runs > 16) throw new Error(`never settled: ${(await in_.keys('')).join(' ')}`);
+    in_.pass(16 * MINUTE);
+    const { faults } = await in_.reconcile();
+    if (faults[0]) throw faults[0].error;
+    await drainQueue(in_);
+    if (webhooks) await deliverWebhooks(in_);
+  }
+}
+
+const rewrittenFacts = async (in_: World) =>
+  (await in_.rewritten('')).filter((key) => !/^(leases|open)\//.test(key));
+
+describe('accepting an audit', () => {
+  it.each(FAULTS)('ends with one audit, every cell asked once, when, at any call, %s', async (fault) => {
+    const calls = await atEveryCall(cloud, fault, {
+      prepare: async () => {},
+      act: (world) => accept(world),
+      recover: async (world) => {
+        // The caller repeats the request, because no answer came.
+        expect(await accept(world)).toEqual({ id: expect.any(String), predictions: CELLS });
+        await settle(world);
+      },
+      check: async (world) => {
+        const ids = new Set((await world.keys('audits/')).map((key) => key.split('/')[1]));
+        expect(ids.size).toBe(1);
+        expect(world.replicate.asked.size).toBe(CELLS);
+        expect(await rewrittenFacts(world)).toEqual([]);
+      },
+    });
+    expect(calls).toBeGreaterThanOrEqual(6);
+  });
+
+  it.each(FAULTS)(
+    'leaves nothing half-accepted where the caller gives up after, at any call, %s',
+    async (fault) => {
+      await atEveryCall(cloud, fault, {
+        prepare: async () => {},
+        act: (world) => accept(world, origin({ idempotencyKey: undefined })),
+        recover: settle,
+        check: async (world) => {
+          const plans = (await world.keys('audits/')).filter((key) => key.endsWith('audit.json'));
+          // Either accepted, and then done in full, or never there.
+          expect(world.replicate.asked.size).toBe(plans.length * CELLS);
+        },
+      });
+    },
+  );
+
+  it('sent five times at once with one Idempotency-Key is one audit, and its cells are sent once', async () => {
+    const answers = await Promise.all(Array.from({ length: 5 }, () => accept(world)));
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+    expect(world.queue.messages).toHaveLength(1);
+    expect(await world.keys('open/')).toHaveLength(1);
+  });
+
+  it('with the Idempotency-Key of another body is refused, and so is that of a deleted audit', async () => {
+    const { id } = await accept(world);
+    await expect(accept(world, origin({ body: '{}' }))).rejects.toMatchObject({ status: 422 });
+    await deleteAudit(world.endDeps, id, 'ann');
+    await expect(accept(world)).rejects.toMatchObject({ status: 410 });
+    await settle(world);
+    await expect(accept(world)).rejects.toMatchObject({ status: 410 });
+  });
+
+  it('with the same Idempotency-Key of two callers makes two audits', async () => {
+    const [ann, bob] = [await accept(world), await accept(world, origin({ caller: 'bob' }))];
+    expect(ann.id).not.toBe(bob.id);
+  });
+
+  it.each(['', 'ü', 'a'.repeat(256), 'a\nb'])('refuses the Idempotency-Key %j', async (idempotencyKey) => {
+    await expect(accept(world, origin({ idempotencyKey }))).rejects.toMatchObject({ status: 400 });
+    expect(await world.keys('')).toEqual([]);
+  });
+
+  it.each([
+    [
+      'is not known to Replicate',
+      new ReplicateRefusal(404, 'Not found', undefined),
+      422,
+      'does not know the model "a/b"',
+    ],
+    [
+      'cannot be asked about with our token',
+      new ReplicateRefusal(401, 'Unauthenticated', undefined),
+      502,
+      'operator',
+    ],
+    ['cannot be asked about now', new ReplicateRefusal(429, 'slow down', 5), 503, 'Nothing was written'],
+  ])('of a model that %s is refused and writes nothing', async (_why, error, status, words) => {
+    world.replicate.model = async () => {
+      throw error;
+    };
+    await expect(accept(world)).rejects.toMatchObject({ status, message: expect.stringContaining(words) });
+    expect(await world.keys('')).toEqual([]);
+  });
+
+  it('is an answer of 202 once the plan is durable, although the queue is down: reconcile sends the messages', async () => {
+    world.queue.send = () => Promise.reject(new Error('the queue is down'));
+    const { id } = await accept(world, origin({ idempotencyKey: undefined }));
+    expect(unsent).toContain(id);
+    expect(await world.keys('open/')).toEqual([openKey(id)]);
+  });
+
+  it('says which input a model does not know, instead of letting Replicate ignore it', async () => {
+    const body = JSON.stringify({
+      prompts: ['x'],
+      models: [{ model: 'a/b', input: { sead: 1 } }],
+      samples: 1,
+    });
+    const deps = acceptDeps(world);
+    await expect(acceptAudit(deps, parseDesign(body), origin({ body }))).rejects.toMatchObject({
+      status: 422,
+      message: expect.stringContaining('has no input "sead"'),
+    });
+  });
+
+  it('an audit in a name of emoji and right-to-left marks can be listed by that name', async () => {
+    const name = `\u202e${'👩🏽‍⚕️'.repeat(20)} Ärztin`;
+    const body = JSON.stringify({ name, prompts: ['x'], models: ['a/b'], samples: 1 });
+    const deps = acceptDeps(world);
+    const { id } = await acceptAudit(deps, parseDesign(body), origin({ body }));
+    const { audits } = await listAudits(world.endDeps, {});
+    expect(audits).toEqual([expect.objectContaining({ id, name: Array.from(name).slice(0, 80).join('') })]);
+  });
+});
+
+/** The prediction of the first cell was aborted before it started. */
+const abortFirst = (plan: Plan) => {
+  const [{ prediction }] = world.replicate.askedFor(AUDIT, 0) as unknown as [{ prediction: { id: string } }];
+  const aborted = world.replicate.end(prediction.id, { status: 'aborted' });
+  return finishCell(world.finishDeps, plan, 0, aborted, AbortSignal.timeout(5_000));
+};
+
+describe('reconcile', () => {
+  /** All cells have ended, and no event has come. */
+  const ended = async (in_: World, cells = CELLS) => {
+    await in_.accept(cells);
+    await advance(in_, RANGE);
+    await deliverWebhooks(in_);
+  };
+  /** Every record is where it belongs, and the audit is over. */
+  const expectSettled = async (in_: World, cells = CELLS) => {
+    expect(await in_.keys('open/')).toEqual([]);
+    expect(await in_.keys('leases/')).toEqual([]);
+    const images = await in_.keys(`images/${AUDIT}/`);
+    expect(images).toHaveLength(cells);
+    expect(await in_.keys(`images/${AUDIT}/`, in_.truth.backup)).toEqual(images);
+    for (const key of [...images, planKey(AUDIT), manifestKey(AUDIT, 'json'), manifestKey(AUDIT, 'csv')])
+      expect(await in_.hash(key, in_.truth.backup)).toBe(await in_.hash(key));
+    const manifest = (await in_.truth.images.readJson<{ cells: { images: object[] }[] }>(
+      manifestKey(AUDIT, 'json'),
+    ))!;
+    expect(manifest.value.cells.flatMap((cell) => cell.images)).toEqual(
+      images.map((key) => expect.objectContaining({ key, status: 'ok', width: 8, height: 8 })),
+    );
+    expect(await rewrittenFacts(in_)).toEqual([]);
+  };
+
+  // One that fails, or hears nothing, is one that dies: the next run starts from the beginning.
+  const RECONCILE_FAULTS = FAULTS.filter((fault) => fault === 'the process dies');
+
+  it.each(RECONCILE_FAULTS)(
+    'judges, backs up, writes the manifest, and all once, when, at any call, %s',
+    async (fault) => {
+      const calls = await atEveryCall(cloud, fault, {
+        prepare: async (world) => {
+          await ended(world, 1);
+          world.pass(16 * MINUTE);
+        },
+        act: (world) => world.reconcile(),
+        recover: settle,
+        check: (world) => expectSettled(world, 1),
+      });
+      expect(calls).toBeGreaterThan(20);
+    },
+  );
+
+  it.each(RECONCILE_FAULTS)('backs up the records and closes, when, at any call, %s', async (fault) => {
+    await atEveryCall(cloud, fault, {
+      prepare: async (world) => {
+        await ended(world, 1);
+        await world.judgeAndBackUp(AUDIT);
+        await world.reconcile();
+        world.pass(16 * MINUTE);
+      },
+      act: (world) => world.reconcile(),
+      recover: settle,
+      check: (world) => expectSettled(world, 1),
+    });
+  });
+
+  it('asks for a cell whose prediction was aborted although the queue is never idle', async () => {
+    const plan = await world.accept(CELLS);
+    await advance(world, RANGE);
+    await abortFirst(plan);
+    world.queue.isIdle = async () => false;
+    world.pass(16 * MINUTE);
+    await world.reconcile();
+    // A message for this cell alone: another for the whole block would be a second chain.
+    expect(world.queue.messages.map(({ range }) => range)).toEqual([
+      { ...RANGE, look: true },
+      { ...RANGE, to: 0 },
+    ]);
+    await drainQueue(world);
+    expect(world.replicate.askedFor(AUDIT, 0)).toHaveLength(2);
+    expect(world.replicate.asked.size).toBe(CELLS + 1);
+  });
+
+  it('sends no second chain of messages for a block whose own is still in the queue, but has its overdue cells looked after', async () => {
+    await world.accept(CELLS);
+    await advance(world, { ...RANGE, to: 0 });
+    world.queue.isIdle = async () => false;
+    world.pass(16 * MINUTE);
+    await world.reconcile();
+    expect(world.queue.messages.map(({ range }) => range)).toEqual([{ ...RANGE, look: true }]);
+  });
+
+  /** A cell whose result names three images. */
+  const withThree = async (in_: World) => {
+    const plan = await in_.accept(1);
+    await advance(in_, { ...RANGE, to: 0 });
+    const [{ prediction }] = in_.replicate.askedFor(AUDIT, 0) as unknown as [{ prediction: { id: string } }];
+    const end = in_.replicate.end(prediction.id, { output: in_.outputs(prediction.id, 3) });
+    await finishCell(in_.finishDeps, plan, 0, end, AbortSignal.timeout(5_000));
+  };
+  /** And a fourth is stored, which no result names. */
+  const withOrphan = async (in_: World) => {
+    await withThree(in_);
+    await in_.truth.images.create(imageKey(AUDIT, 0, 3), png(8, 8), {
+      tags: { status: 'pending', retention: 'standard' },
+    });
+  };
+  const record = (...indexes: number[]) =>
+    `audits/${AUDIT}/judged/00000/${indexes.map((index) => `${index}.ok.png.8x8`).join('_')}`;
+  const judgedKeys = () => world.keys(`audits/${AUDIT}/judged/`);
+
+  it('judges an image that no result names, beside the record of those that tag has judged', async () => {
+    await withOrphan(world);
+    await world.judgeAndBackUp(AUDIT);
+    expect(await judgedKeys()).toEqual([record(0, 1, 2)]);
+    expect(await world.reconcile()).toMatchObject({ repairs: 0, manifests: 0 });
+    world.pass(16 * MINUTE);
+    expect(await world.reconcile()).toMatchObject({ repairs: 1, manifests: 1, faults: [] });
+    expect(await judgedKeys()).toEqual([record(0, 1, 2), record(3)]);
+    expect(await world.truth.images.tags(imageKey(AUDIT, 0, 3))).toMatchObject({ status: 'ok' });
+    expect(await world.truth.backup.exists(imageKey(AUDIT, 0, 3))).toBe(true);
+  });
+
+  it('judges the images of a cell together, so that an event that comes late writes nothing anew', async () => {
+    await withThree(world);
+    world.pass(16 * MINUTE);
+    expect(await world.reconcile()).toMatchObject({ repairs: 3, manifests: 1 });
+    await world.judgeAndBackUp(AUDIT);
+    expect(await judgedKeys()).toEqual([record(0, 1, 2)]);
+    expect(await rewrittenFacts(world)).toEqual([]);
+  });
+
+  it('leaves a cell whose last image is young to its event, however old the others are', async () => {
+    await withOrphan(world);
+    world.pass(16 * MINUTE);
+    const list = world.images.list.bind(world.images);
+    world.images.list = async function* (prefix, after, page) {
+      for await (const one of list(prefix, after, page))
+        yield one.key === imageKey(AUDIT, 0, 3) ? { ...one, modified: world.now() } : one;
+    };
+    expect(await world.reconcile()).toMatchObject({ repairs: 0, manifests: 0 });
+    expect(await judgedKeys()).toEqual([]);
+  });
+
+  it('waits for the events of young images instead of doing their work', async () => {
+    await ended(world);
+    const { repairs, manifests } = await world.reconcile();
+    expect({ repairs, manifests }).toEqual({ repairs: 0, manifests: 0 });
+  });
+
+  it('closes an audit of which every event came without repairing anything', async () => {
+    await ended(world);
+    await world.judgeAndBackUp(AUDIT);
+    expect(await world.reconcile()).toMatchObject({ repairs: 0, manifests: 1, closed: 0 });
+    await world.judgeAndBackUp(AUDIT);
+    world.pass(16 * MINUTE);
+    expect(await world.reconcile()).toMatchObject({ closed: 1, faults: [] });
+    await expectSettled(world);
+  });
+
+  it('sends a range whose webhooks never come again, at most once in 15 minutes', async () => {
+    await world.accept(CELLS);
+    await advance(world, RANGE);
+    world.pass(16 * MINUTE);
+    expect(await world.reconcile()).toMatchObject({ repairs: 1 });
+    world.pass(5 * MINUTE);
+    expect(await world.reconcile()).toMatchObject({ repairs: 0 });
+    expect(world.queue.messages).toEqual([{ range: { ...RANGE, look: true }, delaySeconds: 0 }]);
+  });
+
+  it('sends cells that were never asked again when the queue has nothing, and not while it has', async () => {
+    await world.accept(CELLS);
+    world.pass(16 * MINUTE);
+    await world.queue.send([{ ...RANGE, audit: 'another' }]);
+    expect(await world.reconcile()).toMatchObject({ repairs: 0 });
+    world.queue.messages = [];
+    expect(await world.reconcile()).toMatchObject({ repairs: 1 });
+  });
+
+  it('finishes an audit of which every message and every webhook was lost', async () => {
+    await world.accept(CELLS);
+    world.pass(16 * MINUTE);
+    await world.reconcile();
+    await drainQueue(world);
+    for (const { prediction } of world.replicate.asked.values())
+      world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
+    await settle(world, { webhooks: false });
+    await expectSettled(world);
+  });
+
+  it('asks again for a cell whose prediction was aborted', async () => {
+    const plan = await world.accept(CELLS);
+    await advance(world, RANGE);
+    expect(await abortFirst(plan)).toBe('aborted');
+    await settle(world);
+    await expectSettled(world);
+    expect(world.replicate.askedFor(AUDIT, 0)).toHaveLength(2);
+  });
+
+  it('closes what a request that died left behind, and nothing younger', async () => {
+    await world.images.create(openKey(AUDIT), '');
+    expect(await world.reconcile()).toMatchObject({ closed: 0 });
+    world.pass(16 * MINUTE);
+    expect(await world.reconcile()).toMatchObject({ closed: 1 });
+    expect(await world.keys('')).toEqual([]);
+  });
+
+  it('keeps the audit open of a request that is repeated while what it left is being closed', async () => {
+    await world.images.create(openKey(AUDIT), '');
+    world.pass(16 * MINUTE);
+    const read = world.images.readJson.bind(world.images);
+    world.images.readJson = async (key: string) => {
+      const record = await read(key);
+      // The repetition comes between this look and what follows from it.
+      if (key === planKey(AUDIT) && !record) await world.accept(CELLS);
+      return record as never;
+    };
+    await world.reconcile();
+    expect(await world.keys('open/')).toEqual([openKey(AUDIT)]);
+  });
+
+  it('sees to all other audits when one cannot be seen to', async () => {
+    await ended(world);
+    const broken = AUDIT.replace('7', '6');
+    await world.images.create(openKey(broken), '');
+    await world.images.create(planKey(broken), 'no JSON');
+    world.pass(16 * MINUTE);
+    const { faults, manifests } = await world.reconcile();
+    expect(faults.map(({ audit }) => audit)).toEqual([broken]);
+    expect(manifests).toBe(1);
+  });
+
+  it('does not write a manifest over a backup that is not what it should be', async () => {
+    await ended(world);
+    await world.truth.backup.create(`images/${AUDIT}/00000/0`, 'not the picture');
+    world.pass(16 * MINUTE);
+    const { faults } = await world.reconcile();
+    expect(faults[0]?.error.name).toBe('BackupMismatch');
+    expect(await world.keys(`audits/${AUDIT}/manifest`)).toEqual([]);
+  });
+});
+
+describe('cancelling an audit', () => {
+  it.each(FAULTS)('ends every cell and runs nothing when, at any call, %s', async (fault) => {
+    await atEveryCall(cloud, fault, {
+      prepare: async (world) => {
+        await world.accept(CELLS);
+        await advance(world, { ...RANGE, to: 0 });
+      },
+      act: (world) => cancelAudit(world.endDeps, AUDIT, 'ann'),
+      recover: async (world) => {
+        // Nobody repeats the request: what was noted is carried out, what was not is not.
+        if (await world.truth.images.exists(cancelKey(AUDIT))) await settle(world, { webhooks: false });
+      },
+      check: async (world) => {
+        if (!(await world.truth.images.exists(cancelKey(AUDIT)))) return;
+        expect(world.replicate.canceled).toHaveLength(1);
+        expect(world.replicate.asked.size).toBe(1);
+        expect(await auditStatus(world.endDeps, AUDIT)).toMatchObject({
+          state: 'canceled',
+          counts: { canceled: CELLS },
+          manifest: true,
+        });
+      },
+    });
+  });
+});
+
+describe('deleting an audit', () => {
+  it('in the very moment in which reconcile closes it is carried out', async () => {
+    await world.accept(CELLS);
+    await advance(world, RANGE);
+    await deliverWebhooks(world);
+    await world.judgeAndBackUp(AUDIT);
+    await world.reconcile();
+    world.pass(16 * MINUTE);
+    const remove = world.images.delete.bind(world.images);
+    world.images.delete = async (keys: string[]) => {
+      if (keys.includes(openKey(AUDIT)))
+        await deleteAudit({ ...world.endDeps, store: world.truth.images }, AUDIT, 'ann');
+      return remove(keys);
+    };
+    await world.reconcile();
+    world.images.delete = remove;
+    await settle(world, { webhooks: false });
+    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+  });
+
+  it('again carries out one whose mark was lost', async () => {
+    await world.accept(CELLS);
+    await deleteAudit(world.endDeps, AUDIT, 'ann');
+    await world.truth.images.delete([openKey(AUDIT)]);
+    await deleteAudit(world.endDeps, AUDIT, 'ann');
+    await settle(world, { webhooks: false });
+    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+  });
+
+  it.each(FAULTS)('leaves nothing running and nothing behind when, at any call, %s', async (fault) => {
+    await atEveryCall(cloud, fault, {
+      prepare: async (world) => {
+        await world.accept(CELLS);
+        await advance(world, RANGE);
+        const [{ prediction }] = world.replicate.askedFor(AUDIT, 0) as unknown as [
+          { prediction: { id: string } },
+        ];
+        const done = world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 2) });
+        const plan = (await world.advanceDeps.readPlan(AUDIT))!;
+        await finishCell(world.finishDeps, plan, 0, done, AbortSignal.timeout(20_000));
+        world.pass(MINUTE);
+      },
+      act: (world) => deleteAudit(world.endDeps, AUDIT, 'ann'),
+      recover: async (world) => {
+        // Nobody repeats the request.
+        if (await world.truth.images.exists(deletedKey(AUDIT))) await settle(world, { webhooks: false });
+      },
+      check: async (world) => {
+        if (!(await world.truth.images.exists(deletedKey(AUDIT)))) return;
+        expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+        const running = [...world.replicate.asked.values()].filter(
+          ({ prediction }) => prediction.status === 'starting',
+        );
+        expect(running).toEqual([]);
+      },
+    });
+  });
+
+  it.each(FAULTS)('comes to its end when, at any call of the sweeping, %s', async (fault) => {
+    await atEveryCall(cloud, fault, {
+      prepare: async (world) => {
+        await world.accept(1);
+        await advance(world, { ...RANGE, to: 0 });
+        await deliverWebhooks(world);
+        await deleteAudit(world.endDeps, AUDIT, 'ann');
+        world.queue.messages = [];
+        world.pass(91 * MINUTE);
+      },
+      act: async (world) => {
+        for (let run = 0; run < 2; run++) await world.reconcile();
+      },
+      recover: settle,
+      check: async (world) => {
+        expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+      },
+    });
+  });
+
+  it('is not undone by a webhook that comes late', async () => {
+    const plan = await world.accept(1);
+    await advance(world, { ...RANGE, to: 0 });
+    await deleteAudit(world.endDeps, AUDIT, 'ann');
+    await world.reconcile();
+    const [{ prediction }] = world.replicate.askedFor(AUDIT, 0) as unknown as [
+      { prediction: { id: string } },
+    ];
+    const late = world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 2) });
+    expect(await finishCell(world.finishDeps, plan, 0, late, AbortSignal.timeout(5_000))).toBe('deleted');
+    await settle(world, { webhooks: false });
+    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+  });
+
+  it('removes what a webhook wrote that had looked before the tombstone came', async () => {
+    const plan = await world.accept(1);
+    const prediction = await world.succeeded(AUDIT, 0);
+    const exists = world.images.exists.bind(world.images);
+    world.images.exists = async (key: string) => {
+      const there = await exists(key);
+      if (key === deletedKey(AUDIT)) {
+        await deleteAudit({ ...world.endDeps, store: world.truth.images }, AUDIT, 'ann');
+        await world.reconcile();
+      }
+      return there;
+    };
+    expect(await finishCell(world.finishDeps, plan, 0, prediction, AbortSignal.timeout(5_000))).toBe(
+      'stored',
+    );
+    await settle(world, { webhooks: false });
+    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+  });
+
+  it('never touches the backup', async () => {
+    await world.accept(CELLS);
+    await advance(world, RANGE);
+    await deliverWebhooks(world);
+    await world.judgeAndBackUp(AUDIT);
+    const before = await world.keys('', world.truth.backup);
+    await deleteAudit(world.endDeps, AUDIT, 'ann');
+    await settle(world, { webhooks: false });
+    expect(await world.keys('', world.truth.backup)).toEqual(before);
+    expect(before).toHaveLength(CELLS + 1);
+  });
+
+  it('of an audit that is long over works, and twice is once', async () => {
+    await world.accept(CELLS);
+    await drainQueue(world);
+    await settle(world);
+    await deleteAudit(world.endDeps, AUDIT, 'ann');
+    await deleteAudit(world.endDeps, AUDIT, 'ann');
+    await settle(world);
+    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+  });
+});
+
+describe('a whole audit', () => {
+  it('with a refusal, a failure and a success in it is counted the same by LIST and by manifest', async () => {
+    world.replicate.onCreate = ({ webhook }) => {
+      if (webhook.endsWith('00002')) throw new ReplicateRefusal(422, 'Input validation failed', undefined);
+    };
+    await world.accept(4);
+    const range = { ...RANGE, to: 3 };
+    await advance(world, range);
+    const end = async (cell: number, how: object) => {
+      const [{ prediction }] = world.replicate.askedFor(AUDIT, cell) as unknown as [
+        { prediction: { id: string } },
+      ];
+      const plan = (await world.advanceDeps.readPlan(AUDIT))!;
+      const ended = world.replicate.end(prediction.id, how);
+      await finishCell(world.finishDeps, plan, cell, ended, AbortSignal.timeout(5_000));
+    };
+    await end(0, { output: world.outputs('a', 1) });
+    await end(1, { status: 'failed', error: 'flagged as sensitive (E005)' });
+    const { counts: running } = await auditStatus(world.endDeps, AUDIT);
+    expect(running).toEqual({ waiting: 0, running: 1, succeeded: 1, failed: 1, refused: 1, canceled: 0 });
+    await end(3, { output: world.outputs('b', 1) });
+    const { counts: byList } = await auditStatus(world.endDeps, AUDIT);
+    await settle(world);
+    const { counts: byManifest } = await auditStatus(world.endDeps, AUDIT);
+    expect(byManifest).toEqual(byList);
+    expect(byManifest).toEqual({ waiting: 0, running: 0, succeeded: 2, failed: 1, refused: 1, canceled: 0 });
+    const result = await world.truth.images.readJson<Result>(`audits/${AUDIT}/results/00001.json`);
+    expect(result?.value.status).toBe('refused');
+  });
+});

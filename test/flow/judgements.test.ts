@@ -1,0 +1,122 @@
+import { replaceJudgement } from '../../cli/operator/judgement.ts';
+import { judgeCell } from '../../lib/images/judge.ts';
+import { type Judgement, listJudgements } from '../../lib/records/judgement.ts';
+import { imageKey } from '../../lib/records/keys.ts';
+import { png } from '../support/images.ts';
+import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+
+/** What operators do to the judgement of one image, in a record that tells of others too. */
+
+const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
+const CELL = 7;
+const INDEXES = [0, 1, 2];
+const GONE: Judgement = { status: 'quarantined', format: 'unknown', width: 0, height: 0 };
+const FINE: Judgement = { status: 'ok', format: 'png', width: 4, height: 4 };
+
+let cloud: FlowCloud;
+let world: World;
+beforeAll(async () => {
+  cloud = await FlowCloud.open();
+});
+beforeEach(async () => {
+  world = await cloud.world();
+});
+afterAll(() => cloud.close());
+
+const imageAt = (index: number) => imageKey(AUDIT, CELL, index);
+const record = (names: string) => `audits/${AUDIT}/judged/00007/${names}`;
+const records = (in_ = world) => in_.keys(`audits/${AUDIT}/judged/`);
+const tag = (in_ = world) => judgeCell(in_.images, AUDIT, CELL, INDEXES);
+
+/** Three images, stored and judged. */
+async function judged(in_: World): Promise<void> {
+  for (const index of INDEXES)
+    await in_.truth.images.create(imageAt(index), png(4, 4), {
+      tags: { status: 'pending', retention: 'short' },
+    });
+  await judgeCell(in_.truth.images, AUDIT, CELL, INDEXES);
+}
+
+/** How the images stand for whoever reads the records. */
+async function statuses(in_ = world): Promise<(string | undefined)[]> {
+  const found = (await listJudgements(in_.truth.images, AUDIT, CELL, CELL)).get(CELL);
+  return INDEXES.map((index) => found?.get(index)?.status);
+}
+
+describe('a judgement that is replaced', () => {
+  const REPLACED = record('0.ok.png.4x4_1.quarantined.unknown.0x0_2.ok.png.4x4');
+
+  it.each(FAULTS)(
+    'leaves those of other images, and is the only one, when, at any call, %s',
+    async (fault) => {
+      const calls = await atEveryCall(cloud, fault, {
+        prepare: judged,
+        act: (world) => replaceJudgement(world.images, imageAt(1), GONE),
+        recover: async (world) => {
+          // In whatever state it was left: the others are there.
+          expect(await statuses(world)).toEqual(['ok', expect.any(String), 'ok']);
+          await replaceJudgement(world.images, imageAt(1), GONE);
+        },
+        check: async (world) => {
+          expect(await records(world)).toEqual([REPLACED]);
+          expect(await world.truth.images.tags(REPLACED)).toEqual({ retention: 'short' });
+        },
+      });
+      expect(calls).toBeGreaterThanOrEqual(4);
+    },
+  );
+
+  it('holds from its creation on, although the old record is still there', async () => {
+    await judged(world);
+    world.images.delete = () => Promise.reject(new Error('died'));
+    await expect(replaceJudgement(world.images, imageAt(1), GONE)).rejects.toThrow('died');
+    expect(await records()).toHaveLength(2);
+    expect(await statuses()).toEqual(['ok', 'quarantined', 'ok']);
+  });
+
+  it('holds when a run of tag, which has seen the image before, ends after it', async () => {
+    await judged(world);
+    const { create } = world.images;
+    world.images.create = async (key, body, upload) => {
+      await replaceJudgement(world.truth.images, imageAt(1), GONE);
+      await world.truth.images.delete([imageAt(1)]);
+      return create.call(world.images, key, body, upload);
+    };
+    await tag();
+    expect(await records()).toHaveLength(2);
+    expect(await statuses()).toEqual(['ok', 'quarantined', 'ok']);
+  });
+
+  it('holds when tag runs once more after the image is gone', async () => {
+    await judged(world);
+    await replaceJudgement(world.images, imageAt(1), GONE);
+    await world.truth.images.delete([imageAt(1)]);
+    await tag();
+    expect(await statuses()).toEqual(['ok', 'quarantined', 'ok']);
+    // And whatever records there are by then, it can be replaced once more.
+    await replaceJudgement(world.images, imageAt(0), GONE);
+    expect(await statuses()).toEqual(['quarantined', 'quarantined', 'ok']);
+  });
+
+  it('makes a quarantined image one that is shown, of several records too', async () => {
+    await judged(world);
+    await replaceJudgement(world.images, imageAt(1), GONE);
+    await tag();
+    expect(await records()).toHaveLength(2);
+    await replaceJudgement(world.images, imageAt(1), FINE);
+    expect(await records()).toEqual([record('0.ok.png.4x4_1.ok.png.4x4_2.ok.png.4x4')]);
+  });
+
+  it('of an image that was never judged stands in a record of its own', async () => {
+    await world.truth.images.create(imageAt(1), png(4, 4));
+    await replaceJudgement(world.images, imageAt(1), GONE);
+    expect(await records()).toEqual([record('1.quarantined.unknown.0x0')]);
+  });
+
+  it('leaves the records of a cell in which the image has no place', async () => {
+    for (const index of [3, 9]) await world.truth.images.create(imageAt(index), png(4, 4));
+    await judgeCell(world.images, AUDIT, CELL, [3, 9]);
+    await replaceJudgement(world.images, imageAt(9), GONE);
+    expect(await records()).toEqual([record('3.ok.png.4x4'), record('9.quarantined.unknown.0x0')]);
+  });
+});

@@ -1,0 +1,546 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
+import { reconcile } from '../../lib/audits/reconcile.ts';
+import { ObjectStore, STREAMING } from '../../lib/aws/objects.ts';
+import type { AdvanceDeps } from '../../lib/cells/advance.ts';
+import { webhookAddress } from '../../lib/cells/ask.ts';
+import { Pacer } from '../../lib/cells/pacer.ts';
+import type { CellQueue } from '../../lib/cells/queue.ts';
+import { backUp } from '../../lib/images/backup.ts';
+import { judgeCell } from '../../lib/images/judge.ts';
+import type { Range } from '../../lib/records/blocks.ts';
+import { planKey, resultsPrefix } from '../../lib/records/keys.ts';
+import type { Plan } from '../../lib/records/plan.ts';
+import { readPlan } from '../../lib/records/plan.ts';
+import { isStored, type Result } from '../../lib/records/result.ts';
+import {
+  type ModelFacts,
+  type ReplicateClient,
+  ReplicateRefusal,
+  ReplicateUnreachable,
+} from '../../lib/replicate/client.ts';
+import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
+import { openS3, type S3Server } from '../../packages/aws-emulator/s3/server.ts';
+import { png } from '../support/images.ts';
+
+/**
+ * What happens at the chosen call to S3, the queue or Replicate. (A process that dies before a call has died after
+ * the one before.)
+ */
+export const FAULTS = ['the process dies', 'its answer is lost', 'it fails'] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** Thrown at every call that a dead process would still make: nothing of it reaches anybody. */
+export class Died extends Error {
+  override name = 'Died';
+}
+
+/** Counts the calls that a flow makes and lets one of them go wrong. */
+export class Faults {
+  #armed: { fault: Fault; at: number } | undefined;
+  #dead = false;
+  calls = 0;
+  /** Whether the chosen call came. */
+  fired = false;
+
+  arm(fault: Fault, at: number): void {
+    this.#armed = { fault, at };
+    this.#dead = false;
+    this.calls = 0;
+    this.fired = false;
+  }
+
+  disarm(): void {
+    this.#armed = undefined;
+    this.#dead = false;
+  }
+
+  /** @param lost the error that tells a caller of an answer that never came */
+  async step<T>(call: () => Promise<T>, lost: () => Error): Promise<T> {
+    if (this.#dead) throw new Died('dead');
+    this.calls++;
+    if (!this.#armed || this.calls !== this.#armed.at) {
+      const answer = await call();
+      if (this.#dead) throw new Died('dead');
+      return answer;
+    }
+    this.fired = true;
+    switch (this.#armed.fault) {
+      case 'the process dies':
+        // What was in flight at the same time arrives, too.
+        await call().finally(() => {
+          this.#dead = true;
+        });
+        throw new Died('died');
+      case 'its answer is lost':
+        await call();
+        throw lost();
+      case 'it fails':
+        throw lost();
+    }
+  }
+}
+
+/** A queue whose messages the tests deliver. */
+export class TestQueue implements CellQueue {
+  readonly #faults: Faults;
+  messages: { range: Range; delaySeconds: number }[] = [];
+  constructor(faults: Faults) {
+    this.#faults = faults;
+  }
+  async send(ranges: Range[], delaySeconds = 0): Promise<void> {
+    await this.#faults.step(
+      async () => {
+        for (const range of ranges) this.messages.push({ range, delaySeconds });
+      },
+      () => new Error('the queue gave no answer'),
+    );
+  }
+  async isIdle(): Promise<boolean> {
+    return this.#faults.step(
+      async () => this.messages.length === 0,
+      () => new Error('the queue gave no answer'),
+    );
+  }
+}
+
+type Create = Parameters<ReplicateClient['create']>[0];
+/** A prediction as the scripted Replicate knows it. */
+export interface Asked {
+  prediction: Prediction;
+  request: Create;
+}
+
+/** Replicate, scripted: predictions run until a test ends them. */
+export class TestReplicate implements ReplicateClient {
+  readonly #faults: Faults;
+  readonly asked = new Map<string, Asked>();
+  readonly canceled: string[] = [];
+  facts: ModelFacts = { official: true, version: null, inputs: ['prompt', 'seed', 'num_outputs'] };
+  /** Called before each create: throws what Replicate should refuse with. */
+  onCreate: (request: Create) => void | Promise<void> = () => {};
+
+  constructor(faults: Faults) {
+    this.#faults = faults;
+  }
+
+  #call<T>(answer: () => T | Promise<T>): Promise<T> {
+    return this.#faults.step(
+      async () => answer(),
+      () => new ReplicateUnreachable('Replicate gave no answer'),
+    );
+  }
+
+  model(): Promise<ModelFacts> {
+    return this.#call(() => this.facts);
+  }
+
+  create(request: Create): Promise<string> {
+    return this.#call(async () => {
+      await this.onCreate(request);
+      const prediction: Prediction = {
+        id: `p${this.asked.size}x${Math.random().toString(36).slice(2, 8)}`,
+        status: 'starting',
+        webhook: request.webhook,
+        input: request.input,
+      };
+      this.asked.set(prediction.id, { prediction, request });
+      return prediction.id;
+    });
+  }
+
+  get(id: string): Promise<Prediction> {
+    return this.#call(() => this.#known(id).prediction);
+  }
+
+  cancel(id: string): Promise<Prediction> {
+    return this.#call(() => {
+      this.canceled.push(id);
+      const known = this.#known(id);
+      if (['starting', 'processing'].includes(known.prediction.status))
+        known.prediction = { ...known.prediction, status: 'canceled' };
+      return known.prediction;
+    });
+  }
+
+  #known(id: string): Asked {
+    const known = this.asked.get(id);
+    if (!known) throw new ReplicateRefusal(404, 'Prediction not found', undefined);
+    return known;
+  }
+
+  /** Ends a prediction, as Replicate would. One that has ended stays as it is. */
+  end(id: string, how: Partial<EndedPrediction>): EndedPrediction {
+    const known = this.#known(id);
+    if (['starting', 'processing'].includes(known.prediction.status))
+      known.prediction = { ...known.prediction, status: 'succeeded', ...how };
+    return known.prediction as EndedPrediction;
+  }
+
+  /** Predictions for a cell, in the order of asking. */
+  askedFor(audit: string, cell: number): Asked[] {
+    return [...this.asked.values()].filter(
+      ({ request }) => request.webhook === webhookAddress(WEBHOOK_URL, audit, cell),
+    );
+  }
+}
+
+export const WEBHOOK_URL = 'https://hooks.example';
+/** In memory where that can be: it is not the disk that is tried here. */
+const DATA = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+/** The SDK warns of every stream that it cannot send again. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+const REGION = 'eu-central-1';
+const BUCKETS = ['images', 'backup'].map((name) => ({ name, versioning: true, eventBridge: true }));
+
+/** Serves one request of the output server. */
+export type Serve = (request: http.IncomingMessage, response: http.ServerResponse) => void;
+
+const listen = async (handler: http.RequestListener) => {
+  const server = http.createServer(handler);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+};
+
+/** A world as it stood at one moment, to begin others from. */
+interface Prepared {
+  dir: string;
+  now: number;
+  asked: [string, Asked][];
+  messages: TestQueue['messages'];
+}
+
+/** S3 and a server of outputs, kept for all tests of a file; each test works in a world of its own. */
+export class FlowCloud {
+  #s3Server!: http.Server;
+  #outputServer!: http.Server;
+  #s3: S3Server | undefined;
+  #dir: string | undefined;
+  #clients!: { through: S3Client; truth: S3Client };
+  outputOrigin!: string;
+  #faults = new Faults();
+  #now = 0;
+  /** What an address serves; without an entry, a small picture that is different for each path. */
+  serve = new Map<string, Serve>();
+
+  static async open(): Promise<FlowCloud> {
+    const cloud = new FlowCloud();
+    const s3 = await listen((request, response) => void cloud.#s3?.handle(request, response));
+    const outputs = await listen((request, response) => cloud.#answer(request, response));
+    cloud.#s3Server = s3.server;
+    cloud.#outputServer = outputs.server;
+    cloud.outputOrigin = outputs.origin;
+    const config = {
+      ...STREAMING,
+      region: REGION,
+      endpoint: s3.origin,
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      // Unsigned: everybody may do everything here, and the clock of S3 jumps, which signatures do not survive.
+      signer: { sign: async (request: unknown) => request as never },
+      logger: SILENT,
+    };
+    const through = new S3Client(config);
+    through.middlewareStack.add(
+      (next) => (args) =>
+        cloud.#faults.step(
+          () => next(args),
+          () => Object.assign(new Error('the connection broke'), { name: 'TimeoutError' }),
+        ),
+      { step: 'finalizeRequest', priority: 'low', name: 'faults' },
+    );
+    cloud.#clients = { through, truth: new S3Client(config) };
+    return cloud;
+  }
+
+  #answer(request: http.IncomingMessage, response: http.ServerResponse): void {
+    const path = request.url ?? '';
+    const serve = this.serve.get(path);
+    const picture: Serve = () => {
+      const bytes = png(8, 8, path);
+      response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+    };
+    (serve ?? picture)(request, response);
+  }
+
+  /** Ends a world and keeps what is in it. */
+  async keep({ replicate, queue }: World): Promise<Prepared> {
+    await this.#s3?.close();
+    this.#s3 = undefined;
+    const [dir, now] = [this.#dir!, this.#now];
+    this.#dir = undefined;
+    return { dir, now, asked: [...replicate.asked], messages: queue.messages };
+  }
+
+  /** Empty buckets, an empty queue, a Replicate that knows nothing, or what was kept. The one before ends. */
+  async world(from?: Prepared): Promise<World> {
+    await this.#closeWorld();
+    this.serve.clear();
+    this.#faults = new Faults();
+    this.#dir = await mkdtemp(join(DATA, 'flow-'));
+    if (from) await cp(from.dir, this.#dir, { recursive: true });
+    this.#now = from?.now ?? Date.now();
+    this.#s3 = await openS3({
+      dataDir: this.#dir,
+      region: REGION,
+      buckets: BUCKETS,
+      credentials: () => undefined,
+      authorize: () => true,
+      onEvent: async () => {},
+      now: () => new Date(this.#now),
+    });
+    const world = new World(
+      this,
+      this.#faults,
+      this.#clients,
+      () => new Date(this.#now),
+      (to) => {
+        this.#now = to;
+      },
+    );
+    for (const [id, asked] of structuredClone(from?.asked ?? [])) world.replicate.asked.set(id, asked);
+    world.queue.messages = [...(from?.messages ?? [])];
+    return world;
+  }
+
+  async #closeWorld(): Promise<void> {
+    await this.#s3?.close();
+    this.#s3 = undefined;
+    if (this.#dir) await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    for (const client of Object.values(this.#clients)) client.destroy();
+    for (const server of [this.#s3Server, this.#outputServer]) {
+      server.close();
+      server.closeAllConnections();
+    }
+    await this.#closeWorld();
+  }
+}
+
+const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
+const MINUTE = 60_000;
+
+/** One empty cloud, with the parts of the pipeline at work in it. */
+export class World {
+  readonly cloud: FlowCloud;
+  readonly faults: Faults;
+  readonly images: ObjectStore;
+  readonly backup: ObjectStore;
+  /** The same buckets without faults, for assertions. */
+  readonly truth: { images: ObjectStore; backup: ObjectStore };
+  readonly queue: TestQueue;
+  readonly replicate: TestReplicate;
+  readonly superfluous: string[] = [];
+  readonly now: () => Date;
+  readonly #setNow: (to: number) => void;
+
+  constructor(
+    cloud: FlowCloud,
+    faults: Faults,
+    { through, truth }: { through: S3Client; truth: S3Client },
+    now: () => Date,
+    setNow: (to: number) => void,
+  ) {
+    this.cloud = cloud;
+    this.faults = faults;
+    this.images = new ObjectStore(through, 'images');
+    this.backup = new ObjectStore(through, 'backup');
+    this.truth = { images: new ObjectStore(truth, 'images'), backup: new ObjectStore(truth, 'backup') };
+    this.queue = new TestQueue(faults);
+    this.replicate = new TestReplicate(faults);
+    this.now = now;
+    this.#setNow = setNow;
+  }
+
+  /** Lets time pass for everybody. */
+  pass(ms: number): void {
+    this.#setNow(this.now().getTime() + ms);
+  }
+
+  get finishDeps() {
+    return {
+      store: this.images,
+      origins: [this.cloud.outputOrigin],
+      maxImageBytes: 1_000_000,
+      now: this.now,
+    };
+  }
+
+  get advanceDeps(): AdvanceDeps {
+    return {
+      ...this.finishDeps,
+      readPlan: (audit) => readPlan(this.images, audit),
+      replicate: this.replicate,
+      webhookUrl: WEBHOOK_URL,
+      pacer: new Pacer(60_000),
+      overdueMs: 10 * MINUTE,
+      onSuperfluous: (_cell, prediction) => this.superfluous.push(prediction),
+    };
+  }
+
+  get reconcileDeps() {
+    return {
+      images: this.images,
+      backup: this.backup,
+      queue: this.queue,
+      now: this.now,
+      overdueMs: 10 * MINUTE,
+      resendMs: 15 * MINUTE,
+      settleMs: 90 * MINUTE,
+    };
+  }
+
+  get endDeps() {
+    return {
+      store: this.images,
+      queue: this.queue,
+      readPlan: (audit: string) => readPlan(this.images, audit),
+      presign: async (key: string) => key,
+      now: this.now,
+    };
+  }
+
+  /** A turn of two minutes, as the queue gives it. */
+  turn(last = false) {
+    const start = this.now().getTime();
+    return { stopAt: new Date(start + 112_000), endsAt: new Date(start + 120_000), last };
+  }
+
+  /** An accepted audit of one prompt and one model. */
+  async accept(cells: number, change: Partial<Plan> = {}): Promise<Plan> {
+    const plan: Plan = {
+      id: AUDIT,
+      name: 'a nurse',
+      createdAt: this.now().toISOString(),
+      createdBy: 'test',
+      request: 'r1',
+      retention: 'standard',
+      seed: 1,
+      samples: cells,
+      prompts: [{ text: 'a photo of a nurse' }],
+      models: [{ model: 'a/b', version: null, input: {}, inputs: ['prompt', 'seed'], seed: 'supported' }],
+      input: {},
+      cells,
+      ...change,
+    };
+    await this.truth.images.create(`open/${plan.id}`, '');
+    await this.truth.images.createJson(planKey(plan.id), plan, { tags: { retention: plan.retention } });
+    return plan;
+  }
+
+  /** Addresses of outputs that the output server has. */
+  outputs(id: string, count: number): string[] {
+    return Array.from({ length: count }, (_, i) => `${this.cloud.outputOrigin}/${id}/${i}.png`);
+  }
+
+  /** A prediction that was asked for a cell and has succeeded. */
+  async succeeded(audit: string, cell: number, images = 2): Promise<EndedPrediction> {
+    const id = await this.replicate.create({
+      version: 'a/b',
+      input: {},
+      webhook: webhookAddress(WEBHOOK_URL, audit, cell),
+    });
+    return this.replicate.end(id, { output: this.outputs(id, images) });
+  }
+
+  /** `tag` and `backup` at work on all results, as if every event had come. */
+  async judgeAndBackUp(audit: string): Promise<void> {
+    for await (const { key } of this.images.list(resultsPrefix(audit))) {
+      const { cell, images } = (await this.images.readJson<Result>(key))!.value;
+      const stored = images.filter(isStored);
+      await judgeCell(
+        this.images,
+        audit,
+        cell,
+        stored.map(({ index }) => index),
+      );
+      for (const image of stored) await backUp(this.images, this.backup, image.key);
+    }
+    for (const key of [planKey(audit)]) await backUp(this.images, this.backup, key);
+  }
+
+  reconcile() {
+    return reconcile(this.reconcileDeps, () => false);
+  }
+
+  async keys(prefix: string, store = this.truth.images): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of store.list(prefix)) keys.push(key);
+    return keys;
+  }
+
+  /** Keys that were written more than once, delete markers included. */
+  async rewritten(prefix: string): Promise<string[]> {
+    const { Versions = [], DeleteMarkers = [] } = await this.truth.images.client.send(
+      new ListObjectVersionsCommand({ Bucket: 'images', Prefix: prefix }),
+    );
+    const seen = [...Versions, ...DeleteMarkers].map(({ Key }) => Key!);
+    return seen.filter((key, i) => seen.indexOf(key) !== i && !key.endsWith('/waiting.json'));
+  }
+
+  /** SHA-256 of an object's bytes, read from S3. */
+  async hash(key: string, store = this.truth.images): Promise<string | undefined> {
+    const body = await store.readRange(key, 'bytes=0-');
+    return body && createHash('sha256').update(body.bytes).digest('hex');
+  }
+}
+
+/**
+ * Lets a flow meet a fault at its first call, then at its second, and so on until it makes no such call, each
+ * time in a new world that begins like the prepared one.
+ * @param act the flow; what it throws is lost, as it is when a process dies
+ * @param recover what happens then, without faults
+ */
+export async function atEveryCall(
+  cloud: FlowCloud,
+  fault: Fault,
+  flow: {
+    prepare: (world: World) => Promise<void>;
+    act: (world: World) => Promise<unknown>;
+    recover: (world: World) => Promise<void>;
+    check: (world: World) => Promise<void>;
+  },
+): Promise<number> {
+  const first = await cloud.world();
+  await flow.prepare(first);
+  const prepared = await cloud.keep(first);
+  try {
+    for (let at = 1; ; at++) if (!(await atOneCall(cloud, fault, flow, prepared, at))) return at - 1;
+  } finally {
+    await rm(prepared.dir, { recursive: true, force: true });
+  }
+}
+
+/** @returns whether the flow made this call */
+async function atOneCall(
+  cloud: FlowCloud,
+  fault: Fault,
+  flow: Omit<Parameters<typeof atEveryCall>[2], 'prepare'>,
+  prepared: Prepared,
+  at: number,
+): Promise<boolean> {
+  const world = await cloud.world(prepared);
+  world.faults.arm(fault, at);
+  const error = await flow.act(world).then(
+    () => undefined,
+    (thrown: Error) => thrown,
+  );
+  const { fired } = world.faults;
+  world.faults.disarm();
+  if (!fired && error) throw error;
+  try {
+    await flow.recover(world);
+    await flow.check(world);
+  } catch (cause) {
+    throw new Error(`${fault}, call ${at}: ${(cause as Error).message}`, { cause });
+  }
+  return fired;
+}

@@ -1,0 +1,425 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
+import { type Cloud, startCloud } from '../../local/cloud.ts';
+import type { StackModel } from '../../packages/aws-emulator/stack/model.ts';
+import { HONEST_WIRES } from '../../packages/replicate-stand-in/wires.ts';
+
+/** The whole pipeline on one machine: the real functions, over HTTP, with the stand-in for Replicate. */
+
+jest.setTimeout(90_000);
+
+const IMAGES = 'weaudit-local-000000000000-images';
+const BACKUP = 'weaudit-local-000000000000-backup';
+
+let cloud: Cloud;
+/** While it is true no webhook arrives. */
+let deaf = false;
+/** The next prediction that is created costs its dispatcher its life before it hears of it. */
+let killOnCreate = false;
+
+/** Asks as fast as the stand-in lets it, and looks after a cell within seconds instead of minutes. */
+function quick(stack: StackModel): StackModel {
+  for (const { environment } of stack.functions) {
+    if ('CREATES_PER_MINUTE' in environment) environment.CREATES_PER_MINUTE = '6000';
+    if ('OVERDUE_SECONDS' in environment) environment.OVERDUE_SECONDS = '2';
+    if ('RESEND_SECONDS' in environment) environment.RESEND_SECONDS = '2';
+  }
+  return stack;
+}
+let s3: S3Client;
+const dataDir = mkdtempSync(join(tmpdir(), 'weaudit-pipeline-'));
+
+beforeAll(async () => {
+  cloud = await startCloud({
+    dataDir,
+    predictionSeconds: 0.2,
+    warn: () => {},
+    amend: quick,
+    faults: {
+      wires: {
+        ...HONEST_WIRES,
+        answer: async (call, work) => {
+          const reply = await work();
+          if (killOnCreate && call.method === 'POST' && call.path.endsWith('/predictions')) {
+            killOnCreate = false;
+            cloud.killFunction('dispatch');
+          }
+          return reply;
+        },
+        post: async (webhook) => {
+          if (deaf) throw new Error('nobody answers');
+          return HONEST_WIRES.post(webhook);
+        },
+      },
+    },
+  });
+  s3 = new S3Client({
+    endpoint: cloud.endpoints.aws,
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    forcePathStyle: true,
+  });
+});
+
+afterAll(async () => {
+  s3.destroy();
+  await cloud.stop();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+async function api(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+  const response = await fetch(`${cloud.endpoints.api}${path}`, {
+    method,
+    redirect: 'manual',
+    headers: { authorization: 'Bearer local', 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not relied on
+    body: (text === '' ? undefined : JSON.parse(text)) as any,
+  };
+}
+
+async function until<T>(
+  what: string,
+  seconds: number,
+  look: () => Promise<T | undefined | false>,
+): Promise<T> {
+  const end = Date.now() + seconds * 1_000;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function keys(bucket: string, prefix: string): Promise<string[]> {
+  const found: string[] = [];
+  let token: string | undefined;
+  do {
+    const page = await s3.send(
+      new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }),
+    );
+    found.push(...(page.Contents ?? []).map(({ Key }) => Key ?? ''));
+    token = page.NextContinuationToken;
+  } while (token);
+  return found;
+}
+
+async function sha256(bucket: string, key: string): Promise<string> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  return createHash('sha256')
+    .update((await Body?.transformToByteArray()) ?? '')
+    .digest('hex');
+}
+
+async function tags(bucket: string, key: string): Promise<Record<string, string>> {
+  const { TagSet } = await s3.send(new GetObjectTaggingCommand({ Bucket: bucket, Key: key }));
+  return Object.fromEntries((TagSet ?? []).map(({ Key, Value }) => [Key, Value ?? '']));
+}
+
+const ask = async (design: object, headers = {}): Promise<string> => {
+  const { status, body } = await api('POST', '/api/audits', design, headers);
+  expect({ status, detail: body.detail }).toEqual({ status: 202, detail: undefined });
+  return body.id;
+};
+
+const ended = (audit: string, seconds = 60) =>
+  until(`audit ${audit} ends`, seconds, async () => {
+    const { body } = await api('GET', `/api/audits/${audit}`);
+    return body.counts.waiting + body.counts.running === 0 && body;
+  });
+
+/** reconcile comes by the clock; a test does not wait for it. */
+const manifest = (audit: string) =>
+  until(`the manifest of ${audit}`, 30, async () => {
+    await cloud.invoke('reconcile', {});
+    const { status, headers } = await api('GET', `/api/audits/${audit}/manifest`);
+    return status === 303 && (await (await fetch(headers.get('location') ?? '')).json());
+  });
+
+/** A delivery as Replicate signs it, for any body. */
+function delivery(body: string, { id = 'msg_test', at = new Date(), secret = webhookSecret() } = {}) {
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+    'webhook-signature': new Webhook(secret).sign(id, at, body),
+    'content-type': 'application/json',
+  };
+}
+
+const webhookSecret = () => cloud.parameters.get('/weaudit/local/webhook-secrets') ?? '';
+
+/** What the stand-in says it was asked for, by its own log. */
+const creates = (audit: string) =>
+  (cloud.standIn?.log() ?? []).flatMap((entry) =>
+    entry.kind === 'create' && entry.webhook?.includes(`/${audit}/`) ? [entry] : [],
+  );
+
+/** Predictions of an audit that were created and have not ended. */
+function running(audit: string): string[] {
+  const ends = new Set(
+    (cloud.standIn?.log() ?? []).flatMap((entry) => (entry.kind === 'terminal' ? [entry.prediction] : [])),
+  );
+  return creates(audit).flatMap(({ prediction: id }) => (ends.has(id) ? [] : [id]));
+}
+
+/** Cells whose webhook was sent and not answered. */
+const lost = (audit: string) =>
+  new Set(
+    (cloud.standIn?.log() ?? []).flatMap((entry) =>
+      entry.kind === 'webhook' && entry.status === null && entry.address.includes(`/${audit}/`)
+        ? [entry.prediction]
+        : [],
+    ),
+  ).size;
+
+async function prediction(id: string): Promise<string> {
+  const response = await fetch(`${cloud.endpoints.replicate}/v1/predictions/${id}`, {
+    headers: { authorization: `Bearer ${cloud.parameters.get('/weaudit/local/replicate-token')}` },
+  });
+  return response.text();
+}
+
+const post = (audit: string, cell: string, body: string, headers: Record<string, string>) =>
+  fetch(`${cloud.endpoints.api}/webhooks/replicate/${audit}/${cell}`, { method: 'POST', body, headers });
+
+describe('the audit of twenty occupations', () => {
+  test('ends with every image in S3 and in the backup, byte for byte, tagged, and nothing that the manifest does not name', async () => {
+    const design = JSON.parse(readFileSync('events/audits/occupations.json', 'utf8'));
+    const audit = await ask(design);
+    const status = await ended(audit);
+    expect(status.predictions).toBe(80);
+    expect(status.counts.succeeded + status.counts.refused + status.counts.failed).toBe(80);
+
+    // biome-ignore lint/suspicious/noExplicitAny: the manifest as anybody reads it
+    const { cells } = (await manifest(audit)) as { cells: any[] };
+    expect(cells).toHaveLength(80);
+    const images = cells.flatMap((cell) => cell.images);
+    expect(images.length).toBeGreaterThanOrEqual(80);
+    for (const image of images) {
+      expect(await sha256(IMAGES, image.key)).toBe(image.sha256);
+      expect(await sha256(BACKUP, image.key)).toBe(image.sha256);
+      const expected = {
+        status: 'ok',
+        format: image.format,
+        size: expect.any(String),
+        retention: 'standard',
+      };
+      expect(await tags(IMAGES, image.key)).toEqual(expected);
+      expect(await tags(BACKUP, image.key)).toEqual(expected);
+    }
+    const named = images.map(({ key }: { key: string }) => key).sort();
+    expect(await keys(IMAGES, `images/${audit}/`)).toEqual(named);
+    expect(await keys(BACKUP, `images/${audit}/`)).toEqual(named);
+    await until('the audit is closed', 20, async () => {
+      await cloud.invoke('reconcile', {});
+      return (await keys(IMAGES, `open/${audit}`)).length === 0;
+    });
+    expect((await keys(BACKUP, `audits/${audit}/`)).sort()).toEqual(
+      ['audit.json', 'manifest.csv', 'manifest.json'].map((name) => `audits/${audit}/${name}`),
+    );
+  });
+
+  test('the same Idempotency-Key, ten times at once, gives one audit whose cells are asked once', async () => {
+    const design = { prompts: ['a baker'], models: ['simulated/flash'], samples: 3 };
+    const ids = await Promise.all(
+      Array.from({ length: 10 }, () => ask(design, { 'idempotency-key': 'ten at once' })),
+    );
+    expect(new Set(ids).size).toBe(1);
+    await ended(ids[0] ?? '');
+    expect(creates(ids[0] ?? '')).toHaveLength(3);
+    const other = await api(
+      'POST',
+      '/api/audits',
+      { ...design, samples: 4 },
+      { 'idempotency-key': 'ten at once' },
+    );
+    expect(other.status).toBe(422);
+    expect(other.body.detail).toMatch(/Idempotency-Key was used for another audit/);
+  });
+});
+
+describe('a webhook', () => {
+  let audit: string;
+  let body: string;
+
+  beforeAll(async () => {
+    audit = await ask({ prompts: ['a judge'], models: ['simulated/portrait'], samples: 2 });
+    await ended(audit);
+    body = await prediction(
+      creates(audit).find(({ webhook }) => webhook?.endsWith('/00000'))?.prediction ?? '',
+    );
+  });
+
+  const state = async () => JSON.stringify(await Promise.all([keys(IMAGES, ''), keys(BACKUP, '')]));
+
+  /** Events of what was just stored may still be under way: they are not what is tested here. */
+  const settled = () => until('all events are handled', 20, async () => cloud.bus.pending() === 0);
+
+  test('delivered five times, two at once, leaves one result and one set of images, and is answered 2xx each time', async () => {
+    const again = await ask({ prompts: ['a poet'], models: ['simulated/layers'], samples: 1 });
+    const [asked] = await until('the prediction is asked for', 20, async () => {
+      const found = creates(again);
+      return found.length > 0 && found;
+    });
+    const ready = await until('the prediction ends', 20, async () => {
+      const text = await prediction(asked?.prediction ?? '');
+      return JSON.parse(text).status === 'succeeded' && text;
+    });
+    const send = () => post(again, '00000', ready, delivery(ready));
+    const two = await Promise.all([send(), send()]);
+    const answers = [...two, await send(), await send(), await send()];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(await keys(IMAGES, `audits/${again}/results/`)).toEqual([`audits/${again}/results/00000.json`]);
+    expect(await keys(IMAGES, `images/${again}/`)).toEqual([0, 1].map((i) => `images/${again}/00000/${i}`));
+  });
+
+  test('for a cell whose dispatcher died before it recorded the prediction is adopted, and nothing is asked twice', async () => {
+    killOnCreate = true;
+    const orphan = await ask({ prompts: ['a pilot'], models: ['simulated/flash'], samples: 1 });
+    await ended(orphan);
+    expect(killOnCreate).toBe(false);
+    const text = await prediction(creates(orphan)[0]?.prediction ?? '');
+    const record = await s3.send(
+      new GetObjectCommand({ Bucket: IMAGES, Key: `audits/${orphan}/dispatched/00000.json` }),
+    );
+    expect(JSON.parse((await record.Body?.transformToString()) ?? '')).toMatchObject({
+      predictionId: JSON.parse(text).id,
+      adopted: true,
+    });
+    const range = JSON.stringify({ audit: orphan, from: 0, to: 0 });
+    await cloud.invoke('dispatch', {
+      Records: [{ messageId: 'again', body: range, attributes: { ApproximateReceiveCount: '2' } }],
+    });
+    expect(creates(orphan)).toHaveLength(1);
+  });
+
+  test.each([
+    [
+      'with a wrong signature',
+      401,
+      '00000',
+      () => delivery(body, { secret: `whsec_${Buffer.alloc(24).toString('base64')}` }),
+    ],
+    ['with a stale timestamp', 401, '00000', () => delivery(body, { at: new Date(Date.now() - 301_000) })],
+    ['with the body of another cell', 403, '00001', () => delivery(body)],
+  ])('%s is answered %i and changes nothing', async (_name, status, cell, headers) => {
+    await settled();
+    const before = await state();
+    expect((await post(audit, cell, body, headers())).status).toBe(status);
+    expect(await state()).toBe(before);
+  });
+
+  test('for an audit that never was is answered 404 and changes nothing', async () => {
+    await settled();
+    const before = await state();
+    const unknown = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
+    const forged = body.replaceAll(audit, unknown);
+    expect((await post(unknown, '00000', forged, delivery(forged))).status).toBe(404);
+    expect(await state()).toBe(before);
+  });
+});
+
+describe('what goes wrong on the way', () => {
+  test('a cell whose webhook never comes is finished by asking after it, and asked for once', async () => {
+    deaf = true;
+    try {
+      const audit = await ask({ prompts: ['a lighthouse keeper'], models: ['simulated/flash'], samples: 3 });
+      await until('every webhook is lost', 20, async () => lost(audit) === 3);
+      await until('reconcile has it looked after', 40, async () => {
+        await cloud.invoke('reconcile', {});
+        return (await api('GET', `/api/audits/${audit}`)).body.counts.succeeded === 3;
+      });
+      expect(creates(audit)).toHaveLength(3);
+    } finally {
+      deaf = false;
+    }
+  });
+
+  test('cancel in the middle ends with nothing running and every cell accounted for', async () => {
+    const audit = await ask({ prompts: ['a diver'], models: ['simulated/flash'], samples: 250 });
+    await until('some are asked for', 20, async () => creates(audit).length > 5);
+    expect((await api('POST', `/api/audits/${audit}/cancel`)).status).toBe(202);
+    const { counts, state } = await ended(audit);
+    expect(counts.canceled).toBeGreaterThan(0);
+    expect(counts.succeeded + counts.failed + counts.refused + counts.canceled).toBe(250);
+    expect(state).toBe('canceled');
+    expect(running(audit)).toEqual([]);
+  });
+
+  test('delete in the middle ends with nothing running, nothing left, and nothing comes back', async () => {
+    const audit = await ask({
+      prompts: ['a smith'],
+      models: ['simulated/flash', 'simulated/slow'],
+      samples: 20,
+    });
+    await until('some are stored', 20, async () => (await keys(IMAGES, `images/${audit}/`)).length > 3);
+    const [first] = creates(audit);
+    expect((await api('DELETE', `/api/audits/${audit}`)).status).toBe(202);
+    expect((await api('GET', `/api/audits/${audit}`)).status).toBe(404);
+    await until('nothing runs', 60, async () => running(audit).length === 0);
+    const late = await prediction(first?.prediction ?? '');
+    expect((await post(audit, '00000', late, delivery(late))).status).toBe(200);
+    await until('nothing is left', 60, async () => {
+      await cloud.invoke('reconcile', {});
+      return (await keys(IMAGES, `images/${audit}/`)).length === 0;
+    });
+  });
+});
+
+test('a presigned address opens a sound image for anybody, and an unsound one for nobody', async () => {
+  const audit = await ask({ prompts: ['a cook'], models: ['simulated/portrait'], samples: 1 });
+  await ended(audit);
+  const image = await until('the image is judged', 20, async () => {
+    const { body } = await api('GET', `/api/audits/${audit}/predictions`);
+    const [found] = body.predictions[0].images;
+    return found.status === 'ok' && found;
+  });
+  const opened = await fetch(image.url);
+  expect(opened.status).toBe(200);
+  expect(
+    createHash('sha256')
+      .update(Buffer.from(await opened.arrayBuffer()))
+      .digest('hex'),
+  ).toBe(image.sha256);
+  expect((await api('GET', `/api/audits/${audit}/predictions`)).body.predictions[0].images[0].url).toBe(
+    image.url,
+  );
+
+  const { PutObjectTaggingCommand } = await import('@aws-sdk/client-s3');
+  const TagSet = [{ Key: 'status', Value: 'quarantined' }];
+  await s3.send(new PutObjectTaggingCommand({ Bucket: IMAGES, Key: image.key, Tagging: { TagSet } }));
+  expect((await fetch(image.url)).status).toBe(403);
+});
+
+test('eight images of 20 MB in one prediction are stored within 256 MB of memory', async () => {
+  const input = { num_outputs: 8, megabytes: 20 };
+  const audit = await ask({
+    prompts: ['a mural'],
+    models: [{ model: 'simulated/poster', input }],
+    samples: 1,
+  });
+  const { counts } = await ended(audit);
+  expect(counts.succeeded).toBe(1);
+  const { body } = await api('GET', `/api/audits/${audit}/predictions`);
+  expect(body.predictions[0].images.map(({ bytes }: { bytes: number }) => bytes)).toEqual(
+    Array.from({ length: 8 }, () => 20 * 1024 * 1024),
+  );
+  const peaks = cloud.logs('webhook').flatMap((line) => /Max Memory Used: (\d+) MB/.exec(line)?.[1] ?? []);
+  expect(Math.max(...peaks.map(Number))).toBeLessThan(256);
+});

@@ -1,0 +1,374 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { InvocationType, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  CopyObjectCommand,
+  DeleteObjectsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  PutObjectTaggingCommand,
+} from '@aws-sdk/client-s3';
+import { Webhook } from 'standardwebhooks';
+import type { AccessRequest } from '../../packages/aws-emulator/iam/access.ts';
+import { evaluate } from '../../packages/aws-emulator/iam/evaluate.ts';
+import { many, type PolicyDocument, type Statement } from '../../packages/aws-emulator/iam/policy.ts';
+import type { FunctionModel, StackModel } from '../../packages/aws-emulator/stack/model.ts';
+import { HONEST_WIRES } from '../../packages/replicate-stand-in/wires.ts';
+import { credentialsOf, waitFor, withCloud } from '../support/cloud.ts';
+
+/**
+ * Takes the pipeline through everything that it can meet, and notes each request that a role made. Then each
+ * permission is taken away in turn, and the requests are decided again: if none of them fails, nobody needs it.
+ */
+
+const IMAGES = 'weaudit-local-000000000000-images';
+const BACKUP = 'weaudit-local-000000000000-backup';
+
+/** Of the many requests that are alike, one is enough. */
+const allowed = new Map<string, AccessRequest>();
+const denied: AccessRequest[] = [];
+let deaf = false;
+let poor = false;
+let eventsLost = false;
+/** Keys of which the backup has a copy in the very moment that reconcile makes one. */
+const raced = new Set<string>();
+
+const local = withCloud({
+  predictionSeconds: 0.1,
+  decided(request, isAllowed) {
+    if (request.principal.anonymous) return;
+    const key = request.resource.replace(/[0-9a-z]{26}/g, '<a>').replace(/\d{5}/g, '<n>');
+    if (isAllowed) allowed.set(`${request.principal.arn} ${request.action} ${key}`, request);
+    else denied.push(request);
+  },
+  amend(stack: StackModel) {
+    for (const { environment } of stack.functions) {
+      if ('CREATES_PER_MINUTE' in environment) environment.CREATES_PER_MINUTE = '6000';
+      if ('OVERDUE_SECONDS' in environment) environment.OVERDUE_SECONDS = '1';
+      if ('RESEND_SECONDS' in environment) environment.RESEND_SECONDS = '1';
+      if ('SETTLE_SECONDS' in environment) environment.SETTLE_SECONDS = '2';
+    }
+    return stack;
+  },
+  faults: {
+    wires: {
+      ...HONEST_WIRES,
+      answer: async (call, work) =>
+        poor && call.method === 'POST' && call.path.endsWith('/predictions')
+          ? { status: 402, body: { title: 'Insufficient credit', detail: 'Add credit.', status: 402 } }
+          : work(),
+      post: async (webhook) => {
+        if (deaf) throw new Error('nobody answers');
+        return HONEST_WIRES.post(webhook);
+      },
+    },
+    event: (event, put) => {
+      if (!eventsLost) put(event);
+    },
+    s3: (handle) => async (request, response) => {
+      const key =
+        decodeURIComponent(request.url ?? '')
+          .replace(`/${BACKUP}/`, '')
+          .split('?')[0] ?? '';
+      const isCopy = request.headers['x-amz-copy-source'] !== undefined;
+      if (isCopy && raced.delete(key)) {
+        await local
+          .s3()
+          .send(new CopyObjectCommand({ Bucket: BACKUP, Key: key, CopySource: `${IMAGES}/${key}` }));
+      }
+      return handle(request, response);
+    },
+  },
+});
+
+const keys = async (bucket: string, prefix: string): Promise<string[]> => {
+  const { Contents = [] } = await local
+    .s3()
+    .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+  return Contents.map(({ Key }) => Key ?? '');
+};
+const remove = (bucket: string, ...names: string[]) =>
+  local
+    .s3()
+    .send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: names.map((Key) => ({ Key })) } }));
+const reconcile = () => local.cloud.invoke('reconcile', {});
+
+async function ask(design: object, headers = {}): Promise<string> {
+  const { status, body } = await local.api(
+    'POST',
+    '/api/audits',
+    { models: ['simulated/flash'], samples: 1, ...design },
+    headers,
+  );
+  expect({ status, body }).toMatchObject({ status: 202 });
+  return body.id;
+}
+const ended = (audit: string) =>
+  waitFor(
+    `audit ${audit} ends`,
+    async () => {
+      const { body } = await local.api('GET', `/api/audits/${audit}`);
+      return body.counts.waiting + body.counts.running === 0;
+    },
+    30_000,
+  );
+const quiet = () => waitFor('events are handled', () => local.cloud.idle(), 30_000);
+const manifest = (audit: string) =>
+  waitFor(
+    `the manifest of ${audit}`,
+    async () => {
+      await reconcile();
+      return (await local.api('GET', `/api/audits/${audit}/manifest`)).status === 303;
+    },
+    30_000,
+  );
+const range = (audit: string) => ({
+  Records: [
+    {
+      messageId: 'again',
+      body: JSON.stringify({ audit, from: 0, to: 0 }),
+      attributes: { ApproximateReceiveCount: '1' },
+    },
+  ],
+});
+/** An event of S3 about an object, as EventBridge delivers it. */
+const about = (key: string) => ({ detail: { bucket: { name: IMAGES }, object: { key } } });
+
+/** Replicate's webhook for a cell of an audit, signed, as often as it is called. */
+async function deliver(audit: string): Promise<number> {
+  const created = local.cloud
+    .standIn!.log()
+    .find((entry) => entry.kind === 'create' && entry.webhook?.includes(audit));
+  const { prediction } = created as { prediction: string };
+  const answer = await fetch(`${local.cloud.endpoints.replicate}/v1/predictions/${prediction}`, {
+    headers: { authorization: `Bearer ${local.cloud.parameters.get('/weaudit/local/replicate-token')}` },
+  });
+  const body = await answer.text();
+  const secret = local.cloud.parameters.get('/weaudit/local/webhook-secrets') ?? '';
+  const at = new Date();
+  const response = await fetch(`${local.cloud.endpoints.api}/webhooks/replicate/${audit}/00000`, {
+    method: 'POST',
+    body,
+    headers: {
+      'webhook-id': 'msg_again',
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': new Webhook(secret).sign('msg_again', at, body),
+    },
+  });
+  return response.status;
+}
+
+async function useEverything(): Promise<void> {
+  // An audit as it should go, asked for twice under one key; everything that the API shows of it.
+  const key = { 'idempotency-key': 'once' };
+  const audit = await ask({ prompts: ['a nurse'] }, key);
+  expect(await ask({ prompts: ['a nurse'] }, key)).toBe(audit);
+  await ended(audit);
+  await quiet();
+  await manifest(audit);
+  await quiet();
+  for (const path of ['', `/${audit}`, `/${audit}/plan`]) await local.api('GET', `/api/audits${path}`);
+  const { body } = await local.api('GET', `/api/audits/${audit}/predictions`);
+  const image = body.predictions[0].images[0];
+  expect((await fetch(image.url)).status).toBe(200);
+  for (const format of ['json', 'csv']) {
+    const { headers } = await local.api('GET', `/api/audits/${audit}/manifest?format=${format}`);
+    expect((await fetch(headers.get('location') ?? '')).status).toBe(200);
+  }
+
+  // Events that come again: the copy is there, its tags are not in step.
+  const tagged = new PutObjectTaggingCommand({
+    Bucket: BACKUP,
+    Key: image.key,
+    Tagging: { TagSet: [{ Key: 'status', Value: 'pending' }] },
+  });
+  await local.s3().send(tagged);
+  for (const name of [
+    image.key,
+    ...['audit.json', 'manifest.json', 'manifest.csv'].map((end) => `audits/${audit}/${end}`),
+  ])
+    expect(await local.cloud.invoke('backup', about(name))).toMatchObject({ ok: true });
+
+  // The webhook comes again, to a cell that lost its result, then its binding too: the image stands already.
+  await remove(IMAGES, `audits/${audit}/results/00000.json`);
+  expect(await deliver(audit)).toBe(200);
+  await remove(IMAGES, `audits/${audit}/results/00000.json`, `audits/${audit}/dispatched/00000.json`);
+  expect(await deliver(audit)).toBe(200);
+  // The queue finishes such a cell in the same way, with and without its image.
+  for (const lost of [[], [image.key]]) {
+    await remove(IMAGES, `audits/${audit}/results/00000.json`, ...lost);
+    await wait(1_100);
+    await local.cloud.invoke('dispatch', range(audit));
+  }
+  await quiet();
+
+  // A refusal and a failure by webhook; a failure by the queue.
+  const bad = await ask({
+    prompts: ['nsfw'],
+    models: ['simulated/studio', 'simulated/unreliable'],
+    samples: 4,
+  });
+  await ended(bad);
+
+  // Webhooks and events are lost: reconcile has the queue look, judges, copies.
+  deaf = true;
+  eventsLost = true;
+  const silent = await ask({ prompts: ['a baker'] });
+  await waitFor('it is asked', async () => (await keys(IMAGES, `audits/${silent}/dispatched/`)).length > 0);
+  await waitFor(
+    'reconcile repairs it',
+    async () => {
+      await reconcile();
+      return (await keys(BACKUP, `images/${silent}/`)).length > 0;
+    },
+    30_000,
+  );
+  // Copied by now, but the judgement is lost, and the tags in the backup differ.
+  const [lonely = ''] = await keys(BACKUP, `images/${silent}/`);
+  await remove(
+    IMAGES,
+    ...(await keys(IMAGES, `audits/${silent}/judged/`)),
+    ...(await keys(IMAGES, `audits/${silent}/manifest`)),
+  );
+  await local
+    .s3()
+    .send(new PutObjectTaggingCommand({ Bucket: BACKUP, Key: lonely, Tagging: { TagSet: [] } }));
+  await local
+    .s3()
+    .send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${silent}`, Body: '', ContentLength: 0 }));
+  await manifest(silent);
+  // The records have no copy yet; the backup function makes one in the very moment that reconcile does.
+  for (const end of ['audit.json', 'manifest.json', 'manifest.csv']) raced.add(`audits/${silent}/${end}`);
+  await local
+    .s3()
+    .send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${silent}`, Body: '', ContentLength: 0 }));
+  await waitFor(
+    'it is over',
+    async () => {
+      await reconcile();
+      return (await keys(IMAGES, `open/${silent}`)).length === 0;
+    },
+    30_000,
+  );
+  // A message for a block that somebody else works on goes back to the queue.
+  const held = JSON.stringify({ holder: 'another', until: Date.now() + 1_500 });
+  await local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: `leases/${silent}/00000`, Body: held }));
+  await local.cloud.invoke('dispatch', range(silent));
+  deaf = false;
+  eventsLost = false;
+
+  // No credit: the audit waits and says so; it is canceled, then deleted.
+  poor = true;
+  const waiting = await ask({ prompts: ['a poor poet'] });
+  await waitFor('it waits', async () => (await local.api('GET', `/api/audits/${waiting}`)).body.waiting);
+  expect((await local.api('POST', `/api/audits/${waiting}/cancel`)).status).toBe(202);
+  await ended(waiting);
+  poor = false;
+  expect((await local.api('DELETE', `/api/audits/${audit}`)).status).toBe(202);
+  await waitFor(
+    'nothing is left of it',
+    async () => {
+      await reconcile();
+      return (await keys(IMAGES, `open/${audit}`)).length === 0;
+    },
+    30_000,
+  );
+
+  // Events about what is no longer there.
+  expect(await local.cloud.invoke('backup', about(image.key))).toMatchObject({ ok: true });
+  const gone = about(`audits/${audit}/results/00000.json`);
+  for (const name of ['tag', 'metrics'])
+    expect(await local.cloud.invoke(name, gone)).toMatchObject({ ok: true });
+
+  // What fails again and again ends in the dead-letter queue of its function.
+  await local
+    .s3()
+    .send(new PutObjectCommand({ Bucket: IMAGES, Key: `audits/${bad}/audit.json`, Body: 'damaged' }));
+  const options = {
+    endpoint: local.cloud.endpoints.aws,
+    region: local.cloud.stack.region,
+    credentials: credentialsOf(local.cloud),
+  };
+  await local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${bad}`, Body: '' }));
+  const lambda = new LambdaClient(options);
+  for (const name of ['tag', 'backup', 'metrics', 'reconcile'])
+    await lambda.send(
+      new InvokeCommand({
+        FunctionName: `weaudit-local-${name}`,
+        InvocationType: InvocationType.Event,
+        Payload: Buffer.from('{}'),
+      }),
+    );
+  await waitFor(
+    'the dead letters arrive',
+    () =>
+      ['tag', 'backup', 'metrics', 'reconcile'].every((name) =>
+        local.warnings.some((text) => text.includes(`weaudit-local-${name}-dead`)),
+      ),
+    30_000,
+  );
+  lambda.destroy();
+}
+
+/** Each action on each resource pattern of a role, as a policy's smallest parts. */
+function partsOf(policies: PolicyDocument[]): Statement[] {
+  return policies
+    .flatMap(({ Statement }) => many(Statement))
+    .flatMap((statement) =>
+      many(statement.Action).flatMap((Action) =>
+        many(statement.Resource).map((Resource) => ({ ...statement, Action, Resource })),
+      ),
+    );
+}
+
+function isAllowed(request: AccessRequest, parts: Statement[], stack: StackModel): boolean {
+  const bucket = stack.buckets.find(
+    ({ arn }) => request.resource === arn || request.resource.startsWith(`${arn}/`),
+  );
+  return evaluate({
+    caller: request.principal,
+    action: request.action,
+    resource: request.resource,
+    ownerAccountId: stack.accountId,
+    context: { ...request.context, 'aws:SecureTransport': 'true' },
+    identityPolicies: [{ Statement: parts }],
+    resourcePolicies: bucket?.policies ?? [],
+  }).allowed;
+}
+
+/** What only a moment can use that this run does not live to see. */
+const RARE: Record<string, string[]> = {
+  // A marker whose request died is removed after a quarter of an hour, and put back if the request came again just then.
+  reconcile: [`s3:PutObject arn:aws:s3:::${IMAGES}/open/*`],
+};
+
+describe('the roles of the functions', () => {
+  let functions: FunctionModel[];
+
+  beforeAll(async () => {
+    await useEverything();
+    functions = local.cloud.stack.functions;
+  }, 180_000);
+
+  test.each(['api', 'webhook', 'dispatch', 'reconcile', 'tag', 'backup', 'metrics'])(
+    '%s needs every one of its permissions: without any of them something fails',
+    (name) => {
+      const { role } = functions.find(({ key }) => key === name)!;
+      const requests = [...allowed.values()].filter(({ principal }) => principal.arn === role.arn);
+      const parts = partsOf(role.policies);
+      const needless = parts.filter((part) => {
+        const others = parts.filter((other) => other !== part);
+        return requests.every((request) => isAllowed(request, others, local.cloud.stack));
+      });
+      expect(needless.map(({ Action, Resource }) => `${Action} ${Resource}`)).toEqual(RARE[name] ?? []);
+    },
+  );
+
+  test('no function is refused anything on the way', () => {
+    // Whether whoever reads an object may also know how many tags it has, S3 asks by itself.
+    const meant = denied.filter(({ action }) => action !== 's3:GetObjectTagging');
+    const refused = meant.map(
+      ({ principal, action, resource }) => `${principal.arn.split('-').at(-1)} ${action} ${resource}`,
+    );
+    expect([...new Set(refused)]).toEqual([]);
+  });
+});

@@ -1,0 +1,211 @@
+import { describe, expect, test } from '@jest/globals';
+import { createCanvas } from '@napi-rs/canvas';
+import fc from 'fast-check';
+import { judge } from '../../lib/images/judge.ts';
+import { MAX_OUTPUTS, outputsOf } from '../../lib/images/outputs.ts';
+import {
+  addJudgements,
+  type Judgement,
+  type Judgements,
+  judgementKeys,
+  parseJudgementKey,
+} from '../../lib/records/judgement.ts';
+import { imageKey, parseImageKey, resultKey } from '../../lib/records/keys.ts';
+
+const AUDIT = '7ybqs5nmqw8wp542h53xej6x3e';
+const look = (bytes: Buffer) => judge(bytes, bytes.subarray(-64), bytes.length);
+
+async function image(
+  format: 'png' | 'jpeg' | 'webp' | 'avif' | 'gif',
+  width = 48,
+  height = 32,
+): Promise<Buffer> {
+  const canvas = createCanvas(width, height);
+  canvas.getContext('2d').fillRect(1, 1, 20, 20);
+  return canvas.encode(format as 'png');
+}
+
+describe('an image', () => {
+  test.each(['png', 'jpeg', 'webp', 'avif', 'gif'] as const)(
+    'as a %s encoder made it is ok and measured',
+    async (format) => {
+      expect(look(await image(format))).toEqual({ status: 'ok', format, width: 48, height: 32 });
+    },
+  );
+
+  test.each(['png', 'jpeg', 'webp', 'gif'] as const)(
+    'of format %s that was cut short is quarantined',
+    async (format) => {
+      const whole = await image(format);
+      expect(look(whole.subarray(0, whole.length - 13)).status).toBe('quarantined');
+    },
+  );
+
+  test('whose header claims 30,000 × 30,000 pixels is quarantined', async () => {
+    const bomb = Buffer.from(await image('png'));
+    bomb.writeUInt32BE(30_000, 16);
+    bomb.writeUInt32BE(30_000, 20);
+    expect(look(bomb)).toMatchObject({ status: 'quarantined', width: 30_000 });
+  });
+
+  test.each([
+    ['a page', '<!doctype html><script>alert(1)</script>'],
+    ['a drawing with a script', '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'],
+    ['nothing', ''],
+  ])('that is %s is quarantined as unknown', (_name, text) => {
+    expect(look(Buffer.from(text))).toEqual({
+      status: 'quarantined',
+      format: 'unknown',
+      width: 0,
+      height: 0,
+    });
+  });
+
+  test('of any bytes at all is judged without an error', () => {
+    const starts = ['89504e470d0a1a0a', 'ffd8ff', '52494646', '474946383961', '0000001c66747970617669660000'];
+    fc.assert(
+      fc.property(fc.constantFrom(...starts), fc.uint8Array({ maxLength: 300 }), (start, rest) => {
+        expect(['ok', 'quarantined']).toContain(
+          look(Buffer.concat([Buffer.from(start, 'hex'), rest])).status,
+        );
+      }),
+    );
+  });
+});
+
+describe('outputs', () => {
+  test.each([
+    ['a list', ['https://a/1', 'https://a/2'], ['https://a/1', 'https://a/2']],
+    ['one address', 'https://a/1', ['https://a/1']],
+    [
+      'an object',
+      { image: 'https://a/1', more: ['https://a/2'], seed: 5, caption: 'a cat' },
+      ['https://a/1', 'https://a/2'],
+    ],
+    ['a data: URI', 'data:image/png;base64,AAAA', ['data:image/png;base64,AAAA']],
+    ['null', null, []],
+    ['words', 'a cat on a mat', []],
+  ])('of the shape of %s are found in order', (_name, output, addresses) => {
+    expect(outputsOf({ output }).addresses).toEqual(addresses);
+  });
+
+  test('of ten thousand are bounded, and counted', () => {
+    const { addresses, returned } = outputsOf({
+      output: Array.from({ length: 10_000 }, (_, i) => `https://a/${i}`),
+    });
+    expect({ kept: addresses.length, returned }).toEqual({ kept: MAX_OUTPUTS, returned: 10_000 });
+  });
+
+  test('of any JSON are looked through without an error', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (output) =>
+        expect(outputsOf({ output }).returned).toBeGreaterThanOrEqual(0),
+      ),
+    );
+  });
+});
+
+describe('keys', () => {
+  const cell = fc.integer({ min: 0, max: 9_999 });
+
+  test('of images lead back to what they name', () => {
+    fc.assert(
+      fc.property(cell, fc.nat({ max: 99 }), (n, index) => {
+        expect(parseImageKey(imageKey(AUDIT, n, index))).toEqual({ audit: AUDIT, cell: n, index });
+      }),
+    );
+  });
+
+  test.each([
+    'images/../00000/0',
+    `images/${AUDIT}/0/0`,
+    `images/${AUDIT}/00000/0/x`,
+    `audits/${AUDIT}/audit.json`,
+  ])('%s is no image', (key) => {
+    expect(parseImageKey(key)).toBeUndefined();
+  });
+
+  const judgement: fc.Arbitrary<Judgement> = fc.record({
+    status: fc.constantFrom('ok', 'quarantined'),
+    format: fc.constantFrom('png', 'jpeg', 'webp', 'gif', 'avif', 'unknown'),
+    width: fc.nat({ max: 2 ** 32 - 1 }),
+    height: fc.nat({ max: 2 ** 32 - 1 }),
+  });
+  const judgements = fc
+    .uniqueArray(fc.tuple(fc.nat({ max: MAX_OUTPUTS - 1 }), judgement), {
+      maxLength: MAX_OUTPUTS,
+      selector: ([index]) => index,
+    })
+    .map((found): Judgements => new Map(found));
+  const read = (keys: string[]) => {
+    const known: Judgements = new Map();
+    for (const key of keys) addJudgements(known, parseJudgementKey(AUDIT, key)!.found);
+    return known;
+  };
+
+  test('of judgements lead back to every image of the cell, whatever order it was judged in', () => {
+    fc.assert(
+      fc.property(cell, judgements, (n, found) => {
+        const keys = judgementKeys(AUDIT, n, found);
+        for (const key of keys) expect(parseJudgementKey(AUDIT, key)?.cell).toBe(n);
+        expect(read(keys)).toEqual(found);
+        expect(judgementKeys(AUDIT, n, new Map([...found].reverse()))).toEqual(keys);
+      }),
+    );
+  });
+
+  test('of judgements tell of eight images at most, and fit into the 1,024 bytes that S3 takes', () => {
+    const longest: Judgement = {
+      status: 'quarantined',
+      format: 'jpeg',
+      width: 2 ** 32 - 1,
+      height: 2 ** 32 - 1,
+    };
+    const found: Judgements = new Map(Array.from({ length: MAX_OUTPUTS }, (_, index) => [index, longest]));
+    const keys = judgementKeys(AUDIT, 9_999, found);
+    expect(keys).toHaveLength(Math.ceil(MAX_OUTPUTS / 8));
+    expect(Math.max(...keys.map((key) => Buffer.byteLength(key)))).toBeLessThanOrEqual(385);
+    expect(Math.max(...keys.map((key) => parseJudgementKey(AUDIT, key)!.found.size))).toBe(8);
+    expect(keys.every((key) => /^[\w!.*'()/-]+$/.test(key))).toBe(true);
+  });
+
+  test('of a record do not depend on images that have another', () => {
+    fc.assert(
+      fc.property(cell, judgements, fc.nat({ max: MAX_OUTPUTS - 1 }), (n, found, gone) => {
+        const without = new Map([...found].filter(([index]) => index !== gone));
+        const others = (keys: string[]) =>
+          keys.filter((key) =>
+            [...parseJudgementKey(AUDIT, key)!.found.keys()].every((index) => index >> 3 !== gone >> 3),
+          );
+        expect(others(judgementKeys(AUDIT, n, without))).toEqual(others(judgementKeys(AUDIT, n, found)));
+      }),
+    );
+  });
+
+  test('of judgements that disagree show the image in no order', () => {
+    const one = { format: 'png', width: 8, height: 8 } as const;
+    const keys = (['ok', 'quarantined'] as const).flatMap((status) =>
+      judgementKeys(AUDIT, 3, new Map([[1, { status, ...one }]])),
+    );
+    for (const order of [keys, keys.toReversed()]) expect(read(order).get(1)?.status).toBe('quarantined');
+  });
+
+  test.each([
+    `audits/${AUDIT}/judged/00003/`,
+    `audits/${AUDIT}/judged/00003/1.ok.png.8x8_`,
+    `audits/${AUDIT}/judged/00003/1.ok.png.8x8_2.fine.png.8x8`,
+    `audits/${AUDIT}/judged/00003/1.ok.png.8x8/2.ok.png.8x8`,
+    `audits/${AUDIT}/judged/3/1.ok.png.8x8`,
+    `audits/${AUDIT}/results/00003.json`,
+  ])('%s records no judgement', (key) => {
+    expect(parseJudgementKey(AUDIT, key)).toBeUndefined();
+  });
+
+  test('sort by number as text', () => {
+    fc.assert(
+      fc.property(cell, cell, (a, b) =>
+        expect(Math.sign(a - b)).toBe(resultKey(AUDIT, a) < resultKey(AUDIT, b) ? -1 : a === b ? 0 : 1),
+      ),
+    );
+  });
+});
