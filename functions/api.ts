@@ -7,7 +7,8 @@ import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { ObjectStore } from '../lib/aws/objects.ts';
 import { presigner } from '../lib/aws/presign.ts';
 import { cellQueue } from '../lib/cells/queue.ts';
-import { type HttpResponse, Problem, problemResponse } from '../lib/http/problem.ts';
+import { Refusal } from '../lib/errors.ts';
+import { type HttpResponse, problemResponse } from '../lib/http/problem.ts';
 import type { ApiRoute } from '../lib/http/route.ts';
 import { ROUTES } from '../lib/http/routes.ts';
 import { authorize, type Caller, type Scope } from '../lib/http/tokens.ts';
@@ -46,7 +47,7 @@ async function answer(
   const query = event.queryStringParameters ?? {};
   const unknown = Object.keys(query).find((name) => !route.query.includes(name));
   if (unknown !== undefined)
-    throw new Problem(400, `"${unknown.slice(0, 40)}" is no query parameter of ${route.path}.`);
+    throw new Refusal(400, `"${unknown.slice(0, 40)}" is no query parameter of ${route.path}.`);
   const body = event.isBase64Encoded
     ? Buffer.from(event.body ?? '', 'base64').toString()
     : (event.body ?? '');
@@ -58,7 +59,7 @@ async function authenticate(header: string | undefined, scope: Scope): Promise<C
   try {
     return authorize(header, await tokens(), scope, now());
   } catch (error) {
-    if (!(error instanceof Problem) || error.status !== 401 || !header) throw error;
+    if (!(error instanceof Refusal) || error.status !== 401 || !header) throw error;
     return authorize(header, await tokens({ refresh: true }), scope, now());
   }
 }
@@ -72,10 +73,10 @@ async function respond(
   try {
     return await answer(route, event, context);
   } catch (error) {
-    if (error instanceof Problem) return problemResponse(error);
+    if (error instanceof Refusal) return problemResponse(error);
     logger.error(`${route.method} ${route.path} failed`, { error: error as Error });
     return problemResponse(
-      new Problem(
+      new Refusal(
         500,
         `Something failed on our side. Try again; if it stays, tell an operator this id: ${context.awsRequestId}`,
       ),
@@ -93,7 +94,7 @@ export const handler = middy<APIGatewayProxyEventV2, HttpResponse>().handler(
     })),
     notFoundResponse: ({ method, path }) =>
       problemResponse(
-        new Problem(404, `There is no ${method} ${path}. GET /api/openapi.json lists what there is.`),
+        new Refusal(404, `There is no ${method} ${path}. GET /api/openapi.json lists what there is.`),
       ),
   }) as never,
 );

@@ -5,8 +5,8 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { ObjectStore, STREAMING } from '../lib/aws/objects.ts';
 import { tuneHeapForStreams } from '../lib/aws/stream-memory.ts';
 import { receiveWebhook } from '../lib/cells/receive.ts';
-import { Rejected } from '../lib/errors.ts';
-import { type HttpResponse, jsonResponse, Problem, problemResponse } from '../lib/http/problem.ts';
+import { Refusal } from '../lib/errors.ts';
+import { type HttpResponse, jsonResponse, problemResponse } from '../lib/http/problem.ts';
 import { planReader } from '../lib/records/plan.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
@@ -46,11 +46,11 @@ export const handler = middy<APIGatewayProxyEventV2, HttpResponse>().handler(asy
     if (outcome !== 'stored' && outcome !== 'already') logger.warn(`webhook: ${outcome}`);
     return jsonResponse(200, { outcome });
   } catch (error) {
-    if (error instanceof Rejected) {
+    if (error instanceof Refusal) {
       logger.warn('webhook refused', { status: error.status, reason: error.message });
-      return problemResponse(new Problem(error.status, error.message));
+      return problemResponse(error);
     }
     logger.error('webhook not finished; Replicate or the queue tries again', { error: error as Error });
-    return problemResponse(new Problem(503, 'Not everything is stored yet. Send it again.'));
+    return problemResponse(new Refusal(503, 'Not everything is stored yet. Send it again.'));
   }
 });

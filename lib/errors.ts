@@ -1,18 +1,28 @@
-/** Errors whose type says what the caller should do. Whatever has none of these types is a fault: retry. */
-
-/** It cannot be done now; doing the same again later can succeed. */
-export class RetryLater extends Error {
-  override name = 'RetryLater';
+/** How an answer that refuses a request differs from the plain one. */
+export interface RefusalExtras {
+  /** Headers of the answer, such as `retry-after`. */
+  headers?: Record<string, string>;
+  /** Further members of the problem document (RFC 9457). */
+  members?: Record<string, unknown>;
 }
 
-/** It is wrong and stays wrong: refuse it, record nothing, do not try again. */
-export class Rejected extends Error {
-  override name = 'Rejected';
+/**
+ * A request or a delivery that is not accepted, and whose sender is told so. Nothing was recorded, and nothing
+ * retries it on this side. Every other error is a fault: retry.
+ */
+export class Refusal extends Error {
+  override name = 'Refusal';
+  /** HTTP status, 400 to 599. */
   readonly status: number;
-  /** @param status the HTTP status (4xx) that tells the sender so. */
-  constructor(status: number, message: string) {
-    super(message);
+  readonly headers: Record<string, string>;
+  readonly members: Record<string, unknown>;
+
+  /** @param detail a sentence for the sender: what is wrong, and what to change */
+  constructor(status: number, detail: string, { headers = {}, members = {} }: RefusalExtras = {}) {
+    super(detail);
     this.status = status;
+    this.headers = headers;
+    this.members = members;
   }
 }
 

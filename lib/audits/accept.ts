@@ -2,7 +2,7 @@ import { createHash, randomInt } from 'node:crypto';
 import { TIME_MAX, ulid } from 'ulid';
 import type { ObjectStore } from '../aws/objects.ts';
 import type { CellQueue } from '../cells/queue.ts';
-import { Problem } from '../http/problem.ts';
+import { Refusal } from '../errors.ts';
 import { blocksOf } from '../records/blocks.ts';
 import { idempotencyKey, openKey, planKey } from '../records/keys.ts';
 import { countCells, type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
@@ -49,7 +49,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
  * Accepts an audit. The writes come in this order, and the promise holds whichever of them is the last: the
  * idempotency record (a repetition finds the same id), `open/<a>` (reconcile sees the audit), the plan (from
  * here on it is accepted), the messages (reconcile sends what is missing).
- * @throws {Problem} 422 for a model that Replicate does not know or a key used for another body
+ * @throws {Refusal} 422 for a model that Replicate does not know or a key used for another body
  */
 export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
   const { store, now } = deps;
@@ -83,7 +83,7 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   // Reconcile may have closed what the first of the requests left, between its look for a plan and this one.
   if (repeated) await store.create(openKey(id), '');
   const standing = isOurs ? plan : await readPlan(store, id);
-  if (!standing) throw new Problem(410, `Audit ${id} was deleted while it was being accepted.`);
+  if (!standing) throw new Refusal(410, `Audit ${id} was deleted while it was being accepted.`);
   // Of equal requests at once only the one that wrote the plan asks for cells: twice would be paid twice.
   if (standing.request === origin.request) await sendAll(deps, standing);
   return accepted(standing);
@@ -106,13 +106,13 @@ async function findRepeated(store: ObjectStore, origin: Origin) {
   const record = key && (await store.readJson<IdempotencyRecord>(key))?.value;
   if (!record) return undefined;
   if (record.body !== sha256(origin.body))
-    throw new Problem(
+    throw new Refusal(
       422,
       'This Idempotency-Key was used for another audit. Send a new key for a new audit, or the same body for the same one.',
     );
   const [plan, stop] = await Promise.all([readPlan(store, record.audit), readStop(store, record.audit)]);
   if (stop === 'deleted')
-    throw new Problem(
+    throw new Refusal(
       410,
       `The audit of this Idempotency-Key, ${record.audit}, was deleted. Send a new key to run it again.`,
     );
@@ -123,7 +123,7 @@ async function findRepeated(store: ObjectStore, origin: Origin) {
 function recordKey({ idempotencyKey: key, caller }: Origin): string | undefined {
   if (key === undefined) return undefined;
   if (!IDEMPOTENCY_KEY.test(key))
-    throw new Problem(400, 'The header Idempotency-Key must have 1 to 255 printable ASCII characters.');
+    throw new Refusal(400, 'The header Idempotency-Key must have 1 to 255 printable ASCII characters.');
   return idempotencyKey(sha256(`${caller}\n${key}`));
 }
 
@@ -144,10 +144,10 @@ async function pinModels(replicate: ReplicateClient, { models }: Design): Promis
     models.map(async ({ model, input }) => {
       const { version, inputs, official } = await modelFacts(replicate, model);
       if (!version && !official)
-        throw new Problem(422, `The model "${model}" has no version that could be run.`);
+        throw new Refusal(422, `The model "${model}" has no version that could be run.`);
       const unknown = Object.keys(input).find((name) => inputs && !inputs.includes(name));
       if (inputs && unknown)
-        throw new Problem(
+        throw new Refusal(
           422,
           `The model "${model}" has no input "${unknown}" and would ignore it silently. Its inputs: ${inputs.join(', ')}.`,
         );
@@ -167,16 +167,16 @@ async function modelFacts(replicate: ReplicateClient, model: string) {
     return await replicate.model(model);
   } catch (error) {
     if (error instanceof ReplicateRefusal && error.status === 404)
-      throw new Problem(
+      throw new Refusal(
         422,
         `Replicate does not know the model "${model}". Check its name at https://replicate.com/explore.`,
       );
     if (error instanceof ReplicateRefusal && error.status < 500 && error.status !== 429)
-      throw new Problem(
+      throw new Refusal(
         502,
         `Replicate would not tell about the model "${model}": ${error.message} An operator should look at the Replicate token.`,
       );
-    throw new Problem(
+    throw new Refusal(
       503,
       `Replicate could not be asked about the model "${model}". Nothing was written; try again.`,
       {

@@ -1,6 +1,6 @@
 import type { ObjectStore } from '../aws/objects.ts';
 import type { CellQueue } from '../cells/queue.ts';
-import { Problem } from '../http/problem.ts';
+import { Refusal } from '../errors.ts';
 import { blocksOf } from '../records/blocks.ts';
 import { cancelKey, deletedKey, isAuditId, manifestKey, openKey } from '../records/keys.ts';
 import { type ReadDeps, requirePlan } from './read.ts';
@@ -12,13 +12,13 @@ export interface EndDeps extends ReadDeps {
 /**
  * Cancels an audit: cells that were not asked are not, running predictions are canceled, what is stored stays.
  * The fact first, then the messages that act on it; reconcile sends them if this dies in between.
- * @throws {Problem} 404 where there is no such audit, 409 where it has ended
+ * @throws {Refusal} 404 where there is no such audit, 409 where it has ended
  */
 export async function cancelAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
   const { store, queue, now } = deps;
   const plan = await requirePlan(deps, audit);
   if (await store.exists(manifestKey(audit, 'json')))
-    throw new Problem(409, 'This audit has ended: there is nothing left to cancel. DELETE removes it.');
+    throw new Refusal(409, 'This audit has ended: there is nothing left to cancel. DELETE removes it.');
   await store.createJson(
     cancelKey(audit),
     { at: now().toISOString(), by: caller },
@@ -47,6 +47,6 @@ export async function deleteAudit(deps: EndDeps, audit: string, caller: string):
 
 /** Deleting twice is deleting once. */
 async function isDeleted(store: ObjectStore, audit: string): Promise<boolean> {
-  if (!isAuditId(audit)) throw new Problem(404, `There is no audit "${audit.slice(0, 40)}".`);
+  if (!isAuditId(audit)) throw new Refusal(404, `There is no audit "${audit.slice(0, 40)}".`);
   return store.exists(deletedKey(audit));
 }

@@ -1,7 +1,7 @@
 import { decodeTime, TIME_MAX } from 'ulid';
 import type { ObjectStore } from '../aws/objects.ts';
 import { recordReader } from '../aws/record-reader.ts';
-import { Problem } from '../http/problem.ts';
+import { Refusal } from '../errors.ts';
 import { type Judgements, listJudgements } from '../records/judgement.ts';
 import {
   AUDITS_PREFIX,
@@ -35,11 +35,11 @@ export const MAX_PAGE = 100;
 const DEFAULT_AUDITS = 20;
 
 const notFound = (audit: string) =>
-  new Problem(404, `There is no audit "${audit.slice(0, 40)}". GET /api/audits lists those there are.`);
+  new Refusal(404, `There is no audit "${audit.slice(0, 40)}". GET /api/audits lists those there are.`);
 
 /**
  * The plan of an audit that is there.
- * @throws {Problem} 404, also for one that was deleted
+ * @throws {Refusal} 404, also for one that was deleted
  */
 export async function requirePlan(
   { store, readPlan }: Pick<ReadDeps, 'store' | 'readPlan'>,
@@ -51,12 +51,12 @@ export async function requirePlan(
   return plan;
 }
 
-/** @throws {Problem} 400 */
+/** @throws {Refusal} 400 */
 function parseLimit(limit: string | undefined, most: number, fallback: number): number {
   if (limit === undefined) return fallback;
   const value = Number(limit);
   if (!/^\d{1,6}$/.test(limit) || value < 1 || value > most)
-    throw new Problem(400, `"limit" must be a whole number from 1 to ${most}.`);
+    throw new Refusal(400, `"limit" must be a whole number from 1 to ${most}.`);
   return value;
 }
 
@@ -98,7 +98,7 @@ export async function auditStatus(deps: ReadDeps, audit: string) {
 export async function listAudits({ store }: ReadDeps, query: { cursor?: string; limit?: string }) {
   const limit = parseLimit(query.limit, MAX_PAGE, DEFAULT_AUDITS);
   if (query.cursor !== undefined && !isAuditId(query.cursor))
-    throw new Problem(400, '"cursor" must be what an earlier answer gave as "cursor".');
+    throw new Refusal(400, '"cursor" must be what an earlier answer gave as "cursor".');
   const ids = await store.folders(AUDITS_PREFIX, limit, query.cursor);
   const audits = await Promise.all(ids.map((id) => auditEntry(store, id)));
   return {
@@ -135,7 +135,7 @@ export async function listPredictions(
   const from = query.cursor === undefined ? 0 : parseCellName(query.cursor);
   const plan = await requirePlan(deps, audit);
   if (from === undefined || from >= plan.cells)
-    throw new Problem(
+    throw new Refusal(
       400,
       `"cursor" must be the five-digit number of a cell, 00000 to ${cellName(plan.cells - 1)}.`,
     );

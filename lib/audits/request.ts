@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { Problem } from '../http/problem.ts';
+import { Refusal } from '../errors.ts';
 import { jsonOf } from '../json.ts';
 import { countCells, type Prompt } from '../records/plan.ts';
 import { expandTemplate, TemplateError } from './template.ts';
@@ -127,22 +127,22 @@ function describe(issue: v.BaseIssue<unknown>): string {
 
 /**
  * Checks the body of `POST /api/audits`.
- * @throws {Problem} 413, 400 or 422, whose detail says what to change
+ * @throws {Refusal} 413, 400 or 422, whose detail says what to change
  */
 export function parseDesign(body: string): Design {
   if (Buffer.byteLength(body) > LIMITS.body)
-    throw new Problem(413, `The body has more than ${LIMITS.body} bytes. Split the audit into several.`);
+    throw new Refusal(413, `The body has more than ${LIMITS.body} bytes. Split the audit into several.`);
   let json: unknown;
   try {
     json = JSON.parse(body);
   } catch (error) {
-    throw new Problem(400, `The body is not JSON: ${(error as Error).message.slice(0, 200)}`);
+    throw new Refusal(400, `The body is not JSON: ${(error as Error).message.slice(0, 200)}`);
   }
   refuseOversized(json);
   const parsed = v.safeParse(AuditRequest, json);
   if (!parsed.success) {
     const errors = parsed.issues.slice(0, MAX_ISSUES).map(describe);
-    throw new Problem(422, `Please change: ${errors.join('; ')}.`, { errors });
+    throw new Refusal(422, `Please change: ${errors.join('; ')}.`, { members: { errors } });
   }
   return toDesign(parsed.output);
 }
@@ -150,13 +150,13 @@ export function parseDesign(body: string): Design {
 /**
  * Counts before anything is checked one by one: a body of some MB can hold a million wrong things, and the check
  * remembers each.
- * @throws {Problem} 422
+ * @throws {Refusal} 422
  */
 function refuseOversized(json: unknown): void {
   if (typeof json !== 'object' || json === null) return;
   const { prompts, models, factors, input } = json as Record<string, unknown>;
   const refuse = (what: string) => {
-    throw new Problem(422, `Please change: ${what}.`);
+    throw new Refusal(422, `Please change: ${what}.`);
   };
   const count = (name: string, list: unknown, most: number, of: string) => {
     if (Array.isArray(list) && list.length > most) refuse(`"${name}" must have at most ${most} ${of}`);
@@ -195,7 +195,7 @@ function toDesign(request: v.InferOutput<typeof AuditRequest>): Design {
   };
   const cells = countCells(design);
   if (cells > LIMITS.cells)
-    throw new Problem(
+    throw new Refusal(
       422,
       `${design.prompts.length} prompts × ${design.models.length} models × ${design.samples} samples are ${cells} predictions; at most ${LIMITS.cells} are allowed. Take fewer samples, or split the audit.`,
     );
@@ -204,14 +204,14 @@ function toDesign(request: v.InferOutput<typeof AuditRequest>): Design {
 
 function promptsOf({ prompts, template, factors }: v.InferOutput<typeof AuditRequest>): Prompt[] {
   if (prompts && (template !== undefined || factors !== undefined))
-    throw new Problem(422, 'Give either "prompts", or "template" with "factors", not both.');
+    throw new Refusal(422, 'Give either "prompts", or "template" with "factors", not both.');
   if (prompts) return prompts.map((prompt) => ({ text: prompt }));
   if (template === undefined)
-    throw new Problem(422, 'Give "prompts" (a list of texts), or a "template" with "factors".');
+    throw new Refusal(422, 'Give "prompts" (a list of texts), or a "template" with "factors".');
   try {
     return expandTemplate(template, factors ?? {}, LIMITS);
   } catch (error) {
-    if (error instanceof TemplateError) throw new Problem(422, `The ${error.message}`);
+    if (error instanceof TemplateError) throw new Refusal(422, `The ${error.message}`);
     throw error;
   }
 }

@@ -13,7 +13,6 @@ import {
   PutObjectTaggingCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { RetryLater } from '../errors.ts';
 import { chunkedWithChecksum } from './chunked-body.ts';
 
 /** What a LIST tells of an object. */
@@ -139,7 +138,7 @@ export class ObjectStore {
       broken.throwIfAborted();
       const status = statusOf(error);
       if (status === 412) return undefined;
-      if (status === 409) throw new RetryLater(`another writer is creating ${key} at this moment`);
+      if (status === 409) throw new Error(`another writer is creating ${key} at this moment`);
       throw error;
     }
   }
@@ -322,7 +321,7 @@ export class ObjectStore {
       }),
     );
     if (Errors?.length)
-      throw new RetryLater(
+      throw new Error(
         `${Errors.length} of ${keys.length} objects could not be deleted: ${Errors[0]?.Code} ${Errors[0]?.Key}`,
       );
   }

@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ObjectStore } from '../aws/objects.ts';
-import { RetryLater } from '../errors.ts';
 import { withOutput } from '../images/download.ts';
 import { contentTypeOf, extensionOf, sniffFormat } from '../images/formats.ts';
 import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
@@ -178,7 +177,7 @@ async function fetchAndStore(
     const sha256 = await store.createFromStream(key, body, bytes, upload, signal);
     if (sha256) return { index, key, sha256, bytes, contentType };
     const image = await standing(store, key, index);
-    if (!image) throw new RetryLater(`${key} was there a moment ago and is not now`);
+    if (!image) throw new Error(`${key} was there a moment ago and is not now`);
     return image;
   });
 }

@@ -1,5 +1,4 @@
 import { GetQueueAttributesCommand, SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import { RetryLater } from '../errors.ts';
 import { MAX_BLOCK, type Range } from '../records/blocks.ts';
 import { isAuditId } from '../records/keys.ts';
 
@@ -33,7 +32,7 @@ export function cellQueue(client: SQSClient, url: string): CellQueue {
             }),
           );
           if (Failed?.length)
-            throw new RetryLater(`the queue refused ${Failed.length} messages: ${Failed[0]?.Message}`);
+            throw new Error(`the queue refused ${Failed.length} messages: ${Failed[0]?.Message}`);
         }),
       );
     },

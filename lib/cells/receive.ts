@@ -1,4 +1,4 @@
-import { Rejected } from '../errors.ts';
+import { Refusal } from '../errors.ts';
 import { isClosed, readBinding } from '../records/binding.ts';
 import { deletedKey, isAuditId, parseCellName } from '../records/keys.ts';
 import type { Plan } from '../records/plan.ts';
@@ -19,7 +19,7 @@ export type Received = Finished | 'not ended';
  * Takes a webhook's delivery. It is believed by its signature, and it is about the cell that the signed body
  * itself names, which must be the one in the path.
  * @param path the parts of the request path, as they came
- * @throws {Rejected} where sending it again cannot help; anything else is worth another delivery
+ * @throws {Refusal} where sending it again cannot help; anything else is worth another delivery
  */
 export async function receiveWebhook(
   deps: ReceiveDeps,
@@ -29,13 +29,13 @@ export async function receiveWebhook(
 ): Promise<Received> {
   const prediction = parsePrediction(await verified(deps.secrets, delivery));
   const cell = parseCellName(path.cell);
-  if (!isAuditId(path.audit) || cell === undefined) throw new Rejected(404, 'this address names no cell');
+  if (!isAuditId(path.audit) || cell === undefined) throw new Refusal(404, 'this address names no cell');
   const plan = await deps.readPlan(path.audit);
   if (!plan) {
     if (await deps.store.exists(deletedKey(path.audit))) return 'deleted';
-    throw new Rejected(404, 'there is no such audit');
+    throw new Refusal(404, 'there is no such audit');
   }
-  if (cell >= plan.cells) throw new Rejected(404, 'the audit has no such cell');
+  if (cell >= plan.cells) throw new Refusal(404, 'the audit has no such cell');
   await requireSameCell(deps, path, cell, prediction);
   if (!hasEnded(prediction)) return 'not ended';
   return finishCell(deps, plan, cell, prediction, signal);
@@ -48,7 +48,7 @@ async function verified(secrets: SecretReader, delivery: Delivery): Promise<unkn
   try {
     return verifyDelivery(delivery, parseSecrets(await secrets()));
   } catch (error) {
-    if (error instanceof Rejected && error.status !== 401) throw error;
+    if (error instanceof Refusal && error.status !== 401) throw error;
     return verifyDelivery(delivery, parseSecrets(await secrets({ refresh: true })));
   }
 }
@@ -65,12 +65,12 @@ async function requireSameCell(
   if (prediction.webhook) {
     const [, audit, name] = ADDRESS.exec(prediction.webhook) ?? [];
     if (audit !== path.audit || name !== path.cell)
-      throw new Rejected(403, 'the signed body is about another cell than this address');
+      throw new Refusal(403, 'the signed body is about another cell than this address');
     return;
   }
   const binding = await readBinding(store, path.audit, cell);
   if (!binding || isClosed(binding) || binding.predictionId !== prediction.id)
-    throw new Rejected(
+    throw new Refusal(
       403,
       'the signed body does not name its cell, and its prediction is not the recorded one',
     );

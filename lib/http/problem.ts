@@ -1,29 +1,11 @@
 import { STATUS_CODES } from 'node:http';
+import type { Refusal } from '../errors.ts';
 
 /** An HTTP answer as Lambda's payload format 2.0 wants it. */
 export interface HttpResponse {
   statusCode: number;
   headers: Record<string, string>;
   body: string;
-}
-
-/** A refusal that the caller is told of. `detail` says what to change. */
-export class Problem extends Error {
-  override name = 'Problem';
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly more: Record<string, unknown>;
-
-  constructor(
-    status: number,
-    detail: string,
-    { headers = {}, ...more }: { headers?: Record<string, string>; [member: string]: unknown } = {},
-  ) {
-    super(detail);
-    this.status = status;
-    this.headers = headers;
-    this.more = more;
-  }
 }
 
 const NO_STORE = { 'cache-control': 'no-store' };
@@ -39,7 +21,7 @@ export const jsonResponse = (
 });
 
 /** A refusal as problem details (RFC 9457). */
-export const problemResponse = ({ status, message, headers, more }: Problem): HttpResponse => ({
+export const problemResponse = ({ status, message, headers, members }: Refusal): HttpResponse => ({
   statusCode: status,
   headers: { 'content-type': 'application/problem+json', ...NO_STORE, ...headers },
   body: JSON.stringify({
@@ -47,6 +29,6 @@ export const problemResponse = ({ status, message, headers, more }: Problem): Ht
     title: STATUS_CODES[status],
     status,
     detail: message,
-    ...more,
+    ...members,
   }),
 });

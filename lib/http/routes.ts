@@ -2,9 +2,10 @@ import { acceptAudit } from '../audits/accept.ts';
 import { cancelAudit, deleteAudit } from '../audits/end.ts';
 import { auditStatus, listAudits, listPredictions, requirePlan } from '../audits/read.ts';
 import { parseDesign } from '../audits/request.ts';
+import { Refusal } from '../errors.ts';
 import { manifestKey } from '../records/keys.ts';
 import { openApi } from './openapi.ts';
-import { jsonResponse, Problem } from './problem.ts';
+import { jsonResponse } from './problem.ts';
 import type { ApiRoute } from './route.ts';
 
 /** A plan never changes; a browser may keep it. */
@@ -65,11 +66,11 @@ export const ROUTES: ApiRoute[] = [
     scope: 'read',
     query: ['format'],
     handle: async (deps, { audit, query: { format = 'json' } }) => {
-      if (format !== 'json' && format !== 'csv') throw new Problem(400, '"format" must be json or csv.');
+      if (format !== 'json' && format !== 'csv') throw new Refusal(400, '"format" must be json or csv.');
       await requirePlan(deps, audit);
       const key = manifestKey(audit, format);
       if (!(await deps.store.exists(key)))
-        throw new Problem(
+        throw new Refusal(
           409,
           'The manifest is written some minutes after the last prediction has ended and its images are backed up. Ask again later.',
           { headers: { 'retry-after': '60' } },

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Problem } from './problem.ts';
+import { Refusal } from '../errors.ts';
 
 export type Scope = 'read' | 'audit';
 
@@ -25,12 +25,12 @@ const CHALLENGE = { headers: { 'www-authenticate': 'Bearer' } };
  * Who sent a request. Every stored token is compared, in constant time, so that the time taken tells nothing.
  * @param header the `Authorization` header
  * @param tokens JSON array of {name, sha256, scope, expires?}, as the parameter holds it
- * @throws {Problem} 401 for a missing, unknown or expired token, 403 where its scope is not enough
+ * @throws {Refusal} 401 for a missing, unknown or expired token, 403 where its scope is not enough
  */
 export function authorize(header: string | undefined, tokens: string, needed: Scope, now: Date): Caller {
   const token = BEARER.exec(header ?? '')?.[1];
   if (!token)
-    throw new Problem(401, 'Send an API token in the header "Authorization: Bearer <token>".', CHALLENGE);
+    throw new Refusal(401, 'Send an API token in the header "Authorization: Bearer <token>".', CHALLENGE);
   const digest = createHash('sha256').update(token).digest();
   let found: StoredToken | undefined;
   for (const stored of JSON.parse(tokens) as StoredToken[]) {
@@ -38,15 +38,15 @@ export function authorize(header: string | undefined, tokens: string, needed: Sc
     if (expected.length === digest.length && timingSafeEqual(expected, digest)) found = stored;
   }
   if (!found)
-    throw new Problem(401, 'This API token is not known. Ask an operator for a new one.', CHALLENGE);
+    throw new Refusal(401, 'This API token is not known. Ask an operator for a new one.', CHALLENGE);
   if (found.expires && !(new Date(found.expires) > now))
-    throw new Problem(
+    throw new Refusal(
       401,
       `This API token expired at ${found.expires}. Ask an operator for a new one.`,
       CHALLENGE,
     );
   if (needed === 'audit' && found.scope !== 'audit')
-    throw new Problem(
+    throw new Refusal(
       403,
       `The API token "${found.name}" may only read. This request needs the scope "audit".`,
     );

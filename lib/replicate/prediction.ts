@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { Rejected } from '../errors.ts';
+import { Refusal } from '../errors.ts';
 import { jsonOf } from '../json.ts';
 
 const TERMINAL = ['succeeded', 'failed', 'canceled', 'aborted'] as const;
@@ -31,13 +31,13 @@ const Prediction = v.object({
 export type Prediction = v.InferOutput<typeof Prediction>;
 export type EndedPrediction = Prediction & { status: TerminalStatus };
 
-/** @throws {Rejected} 422 for anything that is no prediction object */
+/** @throws {Refusal} 422 for anything that is no prediction object */
 export function parsePrediction(value: unknown): Prediction {
   const parsed = v.safeParse(Prediction, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   // Without what was there instead: it may be a prompt, and this is logged.
-  throw new Rejected(
+  throw new Refusal(
     422,
     `this is no Replicate prediction: ${v.getDotPath(issue) ?? 'it'} must be ${issue.expected ?? 'valid'}`,
   );
@@ -45,12 +45,12 @@ export function parsePrediction(value: unknown): Prediction {
 
 /**
  * The id in the answer to a create. Whatever else it says, this prediction was made and is to be paid.
- * @throws {Rejected} 422
+ * @throws {Refusal} 422
  */
 export function parseCreated(value: unknown): string {
   const parsed = v.safeParse(v.pick(Prediction, ['id']), value);
   if (parsed.success) return parsed.output.id;
-  throw new Rejected(422, 'Replicate answered a create without the id of a prediction');
+  throw new Refusal(422, 'Replicate answered a create without the id of a prediction');
 }
 
 export const hasEnded = (prediction: Prediction): prediction is EndedPrediction =>

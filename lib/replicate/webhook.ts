@@ -1,5 +1,5 @@
 import { Webhook } from 'standardwebhooks';
-import { Rejected } from '../errors.ts';
+import { Refusal } from '../errors.ts';
 
 /** A delivery as it came in; header names in lower case. */
 export interface Delivery {
@@ -13,16 +13,16 @@ const SIGNATURES = /^[\x20-\x7e]{1,2048}$/;
 
 /**
  * What a delivery is signed with.
- * @throws {Rejected} 401 for headers that are missing or not of the form
+ * @throws {Refusal} 401 for headers that are missing or not of the form
  */
 export function signatureOf(headers: Delivery['headers']) {
   const id = headers['webhook-id'];
   const timestamp = headers['webhook-timestamp'];
   const signature = headers['webhook-signature'];
   if (!id || !timestamp || !signature)
-    throw new Rejected(401, 'the headers webhook-id, webhook-timestamp and webhook-signature are needed');
+    throw new Refusal(401, 'the headers webhook-id, webhook-timestamp and webhook-signature are needed');
   if (!ID.test(id) || !SECONDS.test(timestamp) || !SIGNATURES.test(signature))
-    throw new Rejected(401, 'the webhook headers are not of the Standard Webhooks form');
+    throw new Refusal(401, 'the webhook headers are not of the Standard Webhooks form');
   return { id, timestamp, signature };
 }
 
@@ -31,7 +31,7 @@ export function signatureOf(headers: Delivery['headers']) {
  * within five minutes of its timestamp, in constant time. Rules: Standard Webhooks. The package reads `123abc`
  * as the time 123, hence the strict look at the headers first.
  * @returns the body as JSON
- * @throws {Rejected} 401 for a signature that does not fit, 400 for a signed body that is not JSON
+ * @throws {Refusal} 401 for a signature that does not fit, 400 for a signed body that is not JSON
  * @throws {Error} where none fits, and one cannot be used
  */
 export function verifyDelivery({ headers, body }: Delivery, secrets: string[]): unknown {
@@ -54,11 +54,11 @@ export function verifyDelivery({ headers, body }: Delivery, secrets: string[]): 
     throw new Error(
       'there is no webhook secret, or one is not of the form whsec_<base64>. Put what Replicate shows as signing secret into the parameter: npx weaudit setup',
     );
-  if (!signed) throw new Rejected(401, 'no signature fits the body, or its time is more than 5 minutes off');
+  if (!signed) throw new Refusal(401, 'no signature fits the body, or its time is more than 5 minutes off');
   try {
     return JSON.parse(body);
   } catch {
-    throw new Rejected(400, 'the body is signed, but it is not JSON');
+    throw new Refusal(400, 'the body is signed, but it is not JSON');
   }
 }
 

@@ -57,7 +57,7 @@ const deliver = (
 /** What stands in S3 beside what was there before. */
 async function expectUnchanged(act: () => Promise<unknown>, status: number): Promise<void> {
   const before = await world.keys('');
-  await expect(act()).rejects.toMatchObject({ name: 'Rejected', status });
+  await expect(act()).rejects.toMatchObject({ name: 'Refusal', status });
   expect(await world.keys('')).toEqual(before);
 }
 

@@ -98,7 +98,7 @@ describe('a request for an audit', () => {
 
   test('nested a hundred thousand deep is refused and brings nothing down', () => {
     const bomb = `{"input":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
-    expect(() => parseDesign(bomb)).toThrow(expect.objectContaining({ name: 'Problem' }));
+    expect(() => parseDesign(bomb)).toThrow(expect.objectContaining({ name: 'Refusal' }));
   });
 
   test('of any JSON is a design within the limits, or refused in words; it is never a fault', () => {
@@ -123,7 +123,7 @@ describe('a request for an audit', () => {
           const { prompts, models, samples } = parseDesign(JSON.stringify(body) ?? '');
           expect(prompts.length * models.length * samples).toBeLessThanOrEqual(10_000);
         } catch (error) {
-          expect(error).toMatchObject({ name: 'Problem', message: expect.stringMatching(/\w/) });
+          expect(error).toMatchObject({ name: 'Refusal', message: expect.stringMatching(/\w/) });
           expect([400, 413, 422]).toContain((error as { status: number }).status);
         }
       }),

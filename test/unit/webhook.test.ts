@@ -116,7 +116,7 @@ test('any headers and any body are refused as 401, and any signed JSON is a pred
   fc.assert(
     fc.property(headers, fc.string({ unit: 'binary' }), (given, body) => {
       expect(() => verifyDelivery({ headers: given, body }, [SECRET])).toThrow(
-        expect.objectContaining({ name: 'Rejected', status: 401 }),
+        expect.objectContaining({ name: 'Refusal', status: 401 }),
       );
     }),
   );
@@ -138,7 +138,7 @@ test('any headers and any body are refused as 401, and any signed JSON is a pred
       try {
         expect(parsePrediction(body)).toMatchObject({ id: expect.stringMatching(/^[\w-]+$/) });
       } catch (error) {
-        expect(error).toMatchObject({ name: 'Rejected', status: 422 });
+        expect(error).toMatchObject({ name: 'Refusal', status: 422 });
       }
     }),
   );
