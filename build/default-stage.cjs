@@ -1,6 +1,6 @@
 /**
- * The stage that is meant where `--stage` is left out. `invoke local` runs a function on this machine, against the
- * local cloud: it must not reach a deployed stage because somebody forgot an option.
+ * The stage when `--stage` is omitted. `invoke local` runs a function on this machine against the local cloud; a
+ * forgotten option must not make it change a deployed stage.
  */
 const [first, second] = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 

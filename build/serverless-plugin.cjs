@@ -40,18 +40,18 @@ module.exports = class Pipeline {
     }
   }
 
-  /** `invoke local` on another stage would act on a deployed pipeline from a laptop, with its owner's permissions. */
+  /** On another stage, `invoke local` would change a deployed pipeline with the developer's own permissions. */
   refuseDeployedStage() {
     const stage = this.provider.getStage();
     if (this.serverless.processedInput.commands.join(' ') === 'invoke local' && stage !== 'local')
       throw new this.serverless.classes.Error(
-        `"invoke local" works on the local cloud only, not on the stage "${stage}". Leave --stage away, or use "serverless invoke" to run the deployed function.`,
+        `"serverless invoke local" cannot use the stage "${stage}": it runs functions on the local cloud only. Omit --stage, or run the deployed function with "serverless invoke --stage ${stage}".`,
       );
   }
 
   /**
-   * A function that is invoked here has what it would have as a Lambda: its bundle, its role's credentials and
-   * nothing of the developer's.
+   * Gives the function what it would have on Lambda: its bundle and its role's credentials, and nothing from the
+   * developer's environment.
    */
   async prepareInvocation(name) {
     const { bundleFunctions } = await import('./bundle.ts');
@@ -66,7 +66,7 @@ module.exports = class Pipeline {
       AWS_REGION: this.provider.getRegion(),
       AWS_ACCESS_KEY_ID: `LOCAL${name.toUpperCase()}`,
       AWS_SECRET_ACCESS_KEY: `local-${name}`,
-      // Another port than the usual one: --env AWS_ENDPOINT_URL=…
+      // For another port: --env AWS_ENDPOINT_URL=…
       AWS_ENDPOINT_URL: given?.split('=')[1] ?? LOCAL_ENDPOINT,
       AWS_LAMBDA_FUNCTION_NAME: functionObj.name,
       AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
@@ -112,12 +112,12 @@ module.exports = class Pipeline {
         },
       });
     this.log.notice(
-      `Site: ${changes.put.length} of ${files.length} files uploaded, ${changes.delete.length} removed` +
-        (outputs.SiteUrl ? `, at ${outputs.SiteUrl}` : ''),
+      `Site: uploaded ${changes.put.length} of ${files.length} files, removed ${changes.delete.length}.` +
+        (outputs.SiteUrl ? ` Address: ${outputs.SiteUrl}` : ''),
     );
   }
 
-  /** A bucket is only removed empty. This one holds nothing that is not in the repository. */
+  /** CloudFormation removes empty buckets only. Everything in this one can be built again from the repository. */
   async emptySite() {
     const { SiteBucketName: Bucket } = await this.outputs().catch(() => ({}));
     if (!Bucket) return;
@@ -131,10 +131,10 @@ module.exports = class Pipeline {
         Bucket,
         Delete: { Objects, Quiet: true },
       });
-      // S3 says so in an answer of its own, and the loop would go round for ever.
+      // S3 reports failed deletions in a successful answer; without this check the loop would never end.
       if (Errors.length > 0)
         throw new this.serverless.classes.Error(
-          `${Errors.length} objects of ${Bucket} could not be deleted: ${Errors[0].Code} ${Errors[0].Key}`,
+          `${Errors.length} objects in ${Bucket} could not be deleted (${Errors[0].Code}: ${Errors[0].Key}). Delete them in the S3 console, then run "serverless remove" again.`,
         );
     }
   }

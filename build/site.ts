@@ -13,32 +13,32 @@ export interface SiteFile {
   md5: string;
 }
 
-/** What has to happen to a bucket so that it holds the site. */
+/** The changes that make a bucket hold the site. */
 export interface SiteChanges {
   put: SiteFile[];
   delete: string[];
-  /** Paths that CloudFront has to forget. */
+  /** Paths that CloudFront must remove from its caches. */
   invalidate: string[];
 }
 
-/** `app-3F2A91BC.js`: another content has another name, so a browser may keep it for ever. */
+/** `app-3F2A91BC.js`: the name changes with the content, so a browser may keep the file forever. */
 const HASHED = /-[0-9A-Z]{8}(\.[a-z0-9]+)+$/;
-const FOR_EVER = 'public, max-age=31536000, immutable';
-/** Kept, but asked for by its ETag before each use. */
+const FOREVER = 'public, max-age=31536000, immutable';
+/** Cached, but validated by its ETag before each use. */
 const ASK_FIRST = 'public, no-cache';
-/** More paths than this cost more than one that means all of them. */
+/** Above this number, one wildcard path is cheaper than single paths. */
 const MAX_PATHS = 20;
 
 const contentTypeOf = (key: string): string => {
   const name = key.slice(key.lastIndexOf('/') + 1);
-  // `/compare` is a page by an address without an extension.
+  // Some pages, such as `/compare`, have an address without an extension.
   const type = name.includes('.') ? mime.contentType(name) : 'text/html; charset=utf-8';
   return type === false ? 'application/octet-stream' : type;
 };
 
 const isPage = ({ contentType }: SiteFile) => contentType.startsWith('text/html');
 
-/** Reads the site's files as they were built. */
+/** Reads the built files of the site, sorted by path. */
 export async function readSite(folder: string): Promise<SiteFile[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries
@@ -56,7 +56,7 @@ export async function readSite(folder: string): Promise<SiteFile[]> {
         key,
         body,
         contentType: contentTypeOf(key),
-        cacheControl: HASHED.test(key) ? FOR_EVER : ASK_FIRST,
+        cacheControl: HASHED.test(key) ? FOREVER : ASK_FIRST,
         md5: createHash('md5').update(body).digest('hex'),
       };
     }),
@@ -65,19 +65,19 @@ export async function readSite(folder: string): Promise<SiteFile[]> {
 
 /**
  * Compares the site with what a bucket holds.
- * @param standing ETags by key, as a LIST gives them
+ * @param existing ETags by key, as a LIST returns them
  */
-export function planUpload(files: SiteFile[], standing: ReadonlyMap<string, string>): SiteChanges {
-  const put = files.filter(({ key, md5 }) => standing.get(key)?.replaceAll('"', '') !== md5);
+export function planUpload(files: SiteFile[], existing: ReadonlyMap<string, string>): SiteChanges {
+  const put = files.filter(({ key, md5 }) => existing.get(key)?.replaceAll('"', '') !== md5);
   const names = new Set(files.map(({ key }) => key));
-  const removed = [...standing.keys()].filter((key) => !names.has(key));
-  // What was not there before is in no cache; `/` is index.html by another name.
-  const changed = [...put.map(({ key }) => key).filter((key) => standing.has(key)), ...removed];
+  const removed = [...existing.keys()].filter((key) => !names.has(key));
+  // A new file is in no cache. `/` is another name of index.html.
+  const changed = [...put.map(({ key }) => key).filter((key) => existing.has(key)), ...removed];
   const paths = changed.flatMap((key) =>
     key === 'index.html' ? ['/', '/index.html'] : [`/${encodeURI(key)}`],
   );
   return {
-    // Pages last, so that what they refer to is there.
+    // Pages last, so that the files they refer to exist.
     put: put.toSorted((a, b) => Number(isPage(a)) - Number(isPage(b))),
     delete: removed,
     invalidate: paths.length > MAX_PATHS ? ['/*'] : paths,
