@@ -1,0 +1,47 @@
+/** TypeScript as Node runs it: types are taken away, modules stay modules. */
+const typescript = {
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } },
+    ],
+  },
+  modulePathIgnorePatterns: ['<rootDir>/\\.(build|local|serverless)/'],
+};
+
+/** What takes long says so in its name, and stands beside its kin. */
+const LONG = '.long.test.ts';
+
+/** Tests that run alone with `--selectProjects <name>`. */
+const project = (displayName, folder, more = {}) => ({
+  ...typescript,
+  displayName,
+  testMatch: [`<rootDir>/${folder}/**/*.test.ts`],
+  testPathIgnorePatterns: ['/node_modules/', LONG.replaceAll('.', '\\.')],
+  ...more,
+});
+
+export default {
+  // It ends what hangs. No test is judged by it, however busy the machine is.
+  testTimeout: 600_000,
+  maxWorkers: 2,
+  projects: [
+    project('unit', 'test/unit', { testEnvironment: '<rootDir>/test/support/unit-environment.ts' }),
+    project('flow', 'test/flow'),
+    project('emulator', 'packages/*/test'),
+    project('packaged', 'test/packaged'),
+    project('pipeline', 'test/pipeline'),
+    project('browser', 'test/browser'),
+    {
+      ...typescript,
+      displayName: 'long',
+      testMatch: [`<rootDir>/{test,packages}/**/*${LONG}`],
+    },
+    {
+      ...typescript,
+      displayName: 'deploy',
+      testMatch: ['<rootDir>/test/packaged/deploy/*.check.ts'],
+    },
+  ],
+};
