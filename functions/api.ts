@@ -15,7 +15,7 @@ import { authorize, type Caller, type Scope } from '../lib/http/tokens.ts';
 import { planReader } from '../lib/records/plan.ts';
 import { replicateClient } from '../lib/replicate/client.ts';
 import { secretReader } from '../lib/secrets.ts';
-import { listSetting, setting } from '../lib/settings.ts';
+import { listSetting, numberSetting, setting } from '../lib/settings.ts';
 
 const logger = new Logger();
 const s3 = new S3Client({});
@@ -31,6 +31,10 @@ const deps = {
   readPlan: planReader(store),
   presign: presigner(store, now),
   models: listSetting(process.env, 'METRICS_MODELS'),
+  retentionDays: {
+    short: numberSetting(process.env, 'SHORT_DAYS'),
+    standard: numberSetting(process.env, 'STANDARD_DAYS'),
+  },
   now,
   onUnsent: (audit: string, error: Error) =>
     logger.error('an audit was accepted, and its messages are left to reconcile', { audit, error }),

@@ -14,7 +14,7 @@ const SUMMARIES: Record<string, string> = {
   'GET /api/audits/{audit}/manifest': 'Redirects to the manifest as JSON or CSV, once it is written.',
   'POST /api/audits/{audit}/cancel': 'Stop asking, cancel what runs, keep what is there.',
   'DELETE /api/audits/{audit}': 'Delete an audit. The backup keeps its copies.',
-  'GET /api/models': 'Models that the page offers.',
+  'GET /api/models': 'Models that the page offers, and for how many days each retention keeps an audit.',
   'GET /api/openapi.json': 'This description.',
 };
 

@@ -6,6 +6,8 @@ import type { Caller, Scope } from './tokens.ts';
 export interface ApiDeps extends AcceptDeps, EndDeps {
   /** Models that the page offers. */
   models: string[];
+  /** For how many days an audit of each retention is kept. `keep` never expires. */
+  retentionDays: { short: number; standard: number };
 }
 
 export interface ApiRequest {

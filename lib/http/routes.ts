@@ -107,7 +107,7 @@ export const ROUTES: ApiRoute[] = [
     path: '/api/models',
     scope: 'read',
     query: [],
-    handle: async ({ models }) => jsonResponse(200, { models }),
+    handle: async ({ models, retentionDays }) => jsonResponse(200, { models, retentionDays }),
   },
   {
     method: 'GET',

@@ -92,6 +92,19 @@ describe('buckets', () => {
     }
   });
 
+  test('the days that the API tells the page are those of the lifecycle rules', () => {
+    for (const packaged of [plain, all]) {
+      const { SHORT_DAYS, STANDARD_DAYS } =
+        packaged.resources.ApiLambdaFunction!.Properties.Environment.Variables;
+      for (const id of ['ImagesBucket', 'BackupBucket'])
+        for (const [tag, days] of [
+          ['short', SHORT_DAYS],
+          ['standard', STANDARD_DAYS],
+        ])
+          expect(Number(rules(id, packaged).get(tag)?.ExpirationInDays)).toBe(Number(days));
+    }
+  });
+
   test('no rule that filters by tag aborts uploads or expires delete markers, which S3 refuses', () => {
     for (const packaged of [plain, all])
       for (const id of ['ImagesBucket', 'BackupBucket', 'SiteBucket', 'LogsBucket'])
