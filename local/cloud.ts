@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { DatabaseInUse } from '@weaudit/sqlite';
 import { createAwsJson } from '../packages/aws-emulator/aws-json.ts';
 import { type Bus, openBus } from '../packages/aws-emulator/events/bus.ts';
 import { createGateway } from '../packages/aws-emulator/gateway/gateway.ts';
@@ -129,15 +130,13 @@ function openQueues(dataDir: string): QueueStore {
   try {
     return openQueueStore(path.join(dataDir, QUEUE_FILE));
   } catch (error) {
-    const { errcode, message } = error as Error & { errcode?: number };
-    // SQLite's primary result codes: 5 busy; 8, 10, 14 not writable.
-    if (errcode === 5) {
+    if (error instanceof DatabaseInUse) {
       throw new LocalError(
         `The data folder ${dataDir} is in use by another local cloud. Stop that one, or choose another folder with --data <folder>.`,
       );
     }
     throw new LocalError(
-      `The data folder ${dataDir} cannot be written (${message}). Mend its permissions, or choose another with --data <folder>.`,
+      `The data folder ${dataDir} cannot be written (${(error as Error).message}). Change its permissions, or choose another with --data <folder>.`,
     );
   }
 }

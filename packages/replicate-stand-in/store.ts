@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { Database } from '@weaudit/sqlite';
 import type { LedgerEntry, StandInEvent } from './ledger.ts';
 
 export type Status = 'starting' | 'processing' | 'succeeded' | 'failed' | 'canceled' | 'aborted';
@@ -67,35 +67,20 @@ const SCHEMA = `
  * `due` and `deadline` are the timetable, so that nothing has to be rebuilt at start.
  */
 export class Store {
-  readonly #db: DatabaseSync;
-  readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+  readonly #database: Database;
 
   constructor(dataDir: string) {
     mkdirSync(dataDir, { recursive: true });
-    this.#db = new DatabaseSync(join(dataDir, 'replicate.sqlite'));
-    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000;');
-    this.#db.exec(SCHEMA);
+    this.#database = new Database(join(dataDir, 'replicate.sqlite'), SCHEMA);
   }
 
-  #sql(text: string): ReturnType<DatabaseSync['prepare']> {
-    const known = this.#statements.get(text);
-    if (known !== undefined) return known;
-    const statement = this.#db.prepare(text);
-    this.#statements.set(text, statement);
-    return statement;
+  #sql(text: string): ReturnType<Database['sql']> {
+    return this.#database.sql(text);
   }
 
   /** All of it is kept, or nothing. */
   atomically<T>(work: () => T): T {
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.#db.exec('COMMIT');
-      return result;
-    } catch (error) {
-      this.#db.exec('ROLLBACK');
-      throw error;
-    }
+    return this.#database.transaction(work);
   }
 
   /** How many predictions there ever were. */
@@ -224,7 +209,7 @@ export class Store {
   }
 
   close(): void {
-    this.#db.close();
+    this.#database.close();
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
+import type { Database } from '@weaudit/sqlite';
 
 /** How long to wait before an event that could not be handed over is tried again, in milliseconds. */
 const RETRY_MS = 1000;
@@ -81,14 +82,14 @@ export class Outbox {
   readonly #waiting = new Set<NodeJS.Timeout>();
   #closed = false;
 
-  constructor(database: DatabaseSync, options: OutboxOptions) {
+  constructor(database: Database, options: OutboxOptions) {
     this.#options = options;
     database.exec(
       'CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL) STRICT',
     );
-    this.#insert = database.prepare('INSERT INTO outbox (event) VALUES (?)');
-    this.#forget = database.prepare('DELETE FROM outbox WHERE id = ?');
-    this.#left = database.prepare('SELECT id, event FROM outbox ORDER BY id');
+    this.#insert = database.sql('INSERT INTO outbox (event) VALUES (?)');
+    this.#forget = database.sql('DELETE FROM outbox WHERE id = ?');
+    this.#left = database.sql('SELECT id, event FROM outbox ORDER BY id');
   }
 
   /** Call inside the transaction of the write. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
+import { Database } from '@weaudit/sqlite';
 import { Bodies, type StoredBody } from './bodies.ts';
 import type { Checksum } from './checksums.ts';
 import { checkWrite, type WriteCondition } from './conditions.ts';
@@ -113,18 +114,16 @@ function toVersion(row: Row): ObjectVersion {
  * with the write it tells about. The journal (WAL) survives the process being killed at any moment.
  */
 export class Store {
-  readonly database: DatabaseSync;
+  readonly database: Database;
   readonly bodies: Bodies;
   readonly outbox: Outbox;
   readonly #now: () => Date;
   readonly #settings: ReadonlyMap<string, BucketSettings>;
-  readonly #statements = new Map<string, StatementSync>();
 
-  /** Throws an Error with a sentence when another process has the folder open. */
+  /** @throws DatabaseInUse when another process has the folder open: it would sweep this one's uploads */
   constructor(dataDir: string, buckets: readonly BucketSettings[], options: OutboxOptions) {
     mkdirSync(dataDir, { recursive: true });
-    this.database = openDatabase(join(dataDir, 'objects.sqlite'), dataDir);
-    this.database.exec(SCHEMA);
+    this.database = new Database(join(dataDir, 'objects.sqlite'), SCHEMA, { exclusive: true });
     this.bodies = new Bodies(join(dataDir, 'bodies'));
     this.outbox = new Outbox(this.database, options);
     this.#now = options.now;
@@ -132,27 +131,13 @@ export class Store {
     for (const { name } of buckets) this.createBucket(name);
   }
 
-  /** A prepared statement, prepared once. */
   prepare(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
+    return this.database.sql(sql);
   }
 
   /** Runs `work` as one transaction: all of it, or nothing. */
   transaction<T>(work: () => T): T {
-    this.database.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      this.database.exec('ROLLBACK');
-      throw error;
-    }
+    return this.database.transaction(work);
   }
 
   now(): Date {
@@ -453,7 +438,7 @@ export class Store {
 
   /** Removes what a killed process left half-written. `others` are files that belong to uploads under way. */
   async sweep(others: Iterable<string>): Promise<void> {
-    const rows = this.database.prepare('SELECT file FROM versions WHERE file IS NOT NULL').all();
+    const rows = this.prepare('SELECT file FROM versions WHERE file IS NOT NULL').all();
     await this.bodies.sweep(new Set([...rows.map((row) => String(row.file)), ...others]));
   }
 
@@ -465,23 +450,4 @@ export class Store {
 /** Opaque, URL-ready and 32 characters long, as S3's are. */
 function newVersionId(): string {
   return randomBytes(24).toString('base64url').replaceAll('-', '.');
-}
-
-function openDatabase(file: string, dataDir: string): DatabaseSync {
-  const database = new DatabaseSync(file);
-  try {
-    // Exclusive: a second server on the same folder would sweep the first one's uploads.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-    database.exec('BEGIN EXCLUSIVE; COMMIT');
-  } catch (error) {
-    database.close();
-    if (/locked|busy/i.test(String(error))) {
-      throw new Error(
-        `Another process is using the S3 data in ${dataDir}. Stop it, or choose another data folder.`,
-        { cause: error },
-      );
-    }
-    throw error;
-  }
-  return database;
 }

@@ -145,7 +145,7 @@ export class Uploads {
 
   /** Files of all parts. */
   files(): string[] {
-    const rows = this.#store.database.prepare('SELECT file FROM parts WHERE file IS NOT NULL').all();
+    const rows = this.#store.prepare('SELECT file FROM parts WHERE file IS NOT NULL').all();
     return rows.map((row) => String(row.file));
   }
 }

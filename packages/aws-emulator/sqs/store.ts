@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { Database } from '@weaudit/sqlite';
 
 export interface QueueSettings {
   name: string;
@@ -116,48 +116,18 @@ const md5 = (text: string) => createHash('md5').update(text).digest('hex');
  * passed in (milliseconds since 1970).
  */
 export function openQueueStore(file: string, now: () => number = Date.now): QueueStore {
-  const database = new DatabaseSync(file);
-  // Exclusive: a second cloud on the same folder is refused instead of sharing messages with this one. The lock ends
-  // with the process, however that ends.
-  database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-  database.exec(SCHEMA);
+  // Exclusive: two clouds on one folder would share messages. The lock ends with the process.
+  const database = new Database(file, SCHEMA, { exclusive: true });
+  const sql = (text: string) => database.sql(text);
+  const transaction = <T>(work: () => T): T => database.transaction(work);
   // Whoever held a message when the last process ended is gone. Ending this machine is no failure of the receiver, so
   // the message is visible at once and that receive does not count towards its dead-letter queue.
-  database
-    .prepare(
-      'UPDATE messages SET available_at = ?1, receives = receives - 1, receipt = NULL WHERE receipt IS NOT NULL AND available_at > ?1',
-    )
-    .run(now());
+  sql(
+    'UPDATE messages SET available_at = ?1, receives = receives - 1, receipt = NULL WHERE receipt IS NOT NULL AND available_at > ?1',
+  ).run(now());
   const queues = new Map<string, QueueSettings>();
   const waiters = new Map<string, Set<() => void>>();
-  const statements = new Map<string, StatementSync>();
-  let depth = 0;
   let closed = false;
-
-  function sql(text: string): StatementSync {
-    let statement = statements.get(text);
-    if (statement === undefined) {
-      statement = database.prepare(text);
-      statements.set(text, statement);
-    }
-    return statement;
-  }
-
-  function transaction<T>(work: () => T): T {
-    if (depth > 0) return work();
-    depth += 1;
-    database.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      database.exec('ROLLBACK');
-      throw error;
-    } finally {
-      depth -= 1;
-    }
-  }
 
   function known(queue: string): QueueSettings {
     const settings = queues.get(queue);

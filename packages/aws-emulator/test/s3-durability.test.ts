@@ -181,7 +181,7 @@ test('an event that was not handed over before a kill is handed over at the next
 test('a second server on the same folder is refused in a sentence', async () => {
   const first = await startEndpoint({ dataDir });
   await expect(startEndpoint({ dataDir })).rejects.toThrow(
-    /Another process is using the S3 data in .*Stop it/,
+    /objects\.sqlite is in use by another process\. Stop that process/,
   );
   await first.end();
 });
