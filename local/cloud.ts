@@ -5,7 +5,6 @@ import { createAwsJson } from '../packages/aws-emulator/aws-json.ts';
 import { type Bus, openBus } from '../packages/aws-emulator/events/bus.ts';
 import { createGateway } from '../packages/aws-emulator/gateway/gateway.ts';
 import { type Access, type AccessRequest, createAccess } from '../packages/aws-emulator/iam/access.ts';
-import { authenticateJson } from '../packages/aws-emulator/iam/signature.ts';
 import { functionEnvironment } from '../packages/aws-emulator/lambda/environment.ts';
 import { type FunctionLog, openFunctionLog } from '../packages/aws-emulator/lambda/log.ts';
 import type { InvocationResult } from '../packages/aws-emulator/lambda/model.ts';
@@ -321,15 +320,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       accountId: ACCOUNT,
       endpoint: endpoints.aws,
     });
-    const handleJson = createAwsJson([queueService, parameters.service], access, (request, body) =>
-      authenticateJson(request, body, access),
-    );
-    const handleLambda = createLambdaService({
-      stack,
-      bus,
-      access,
-      authenticate: (request, body) => authenticateJson(request, body, access),
-    });
+    const handleJson = createAwsJson([queueService, parameters.service], access);
+    const handleLambda = createLambdaService({ stack, bus, access });
     const handleS3 = faults.s3?.(s3.handle) ?? s3.handle;
     listeners.aws.serve((request, response) => {
       if (request.headers['x-amz-target'] !== undefined) return handleJson(request, response);

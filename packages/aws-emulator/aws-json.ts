@@ -1,24 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { authenticate } from './authenticate.ts';
+import { AwsError } from './aws-error.ts';
 import type { Access, Principal } from './iam/access.ts';
 
 /** SQS takes at most 1 MiB of messages in one request; encoding may double that. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
-
-/** An error of an AWS JSON service; `type` is the shape's name that SDKs turn into the error's name. */
-export class AwsError extends Error {
-  readonly type: string;
-  readonly status: number;
-  /** Old query code, which the SQS clients read from a header. */
-  readonly queryCode: string | undefined;
-
-  constructor(type: string, message: string, options: { status?: number; queryCode?: string } = {}) {
-    super(message);
-    this.name = type;
-    this.type = type;
-    this.status = options.status ?? 400;
-    this.queryCode = options.queryCode;
-  }
-}
 
 export interface AwsCall {
   principal: Principal;
@@ -31,6 +17,8 @@ export interface AwsCall {
 export type AwsOperation = (input: Record<string, unknown>, call: AwsCall) => object | Promise<object>;
 
 export interface AwsService {
+  /** As signatures name it, for instance `sqs`. */
+  name: string;
   /** Prefix of `X-Amz-Target`, for instance `AmazonSQS`. */
   target: string;
   operations: Record<string, AwsOperation>;
@@ -48,19 +36,17 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Who signed a request: checks its signature against the body, throws an AwsError when it does not hold. */
-export type Authenticate = (request: IncomingMessage, body: Buffer) => Principal;
-
-/** Serves services of AWS's JSON protocol (`X-Amz-Target`), each call authenticated and authorised. */
-export function createAwsJson(services: AwsService[], access: Access, authenticate: Authenticate) {
+/** Serves services of AWS's JSON protocol (`X-Amz-Target`), each call authenticated and authorized. */
+export function createAwsJson(services: AwsService[], access: Access) {
   async function perform(request: IncomingMessage, response: ServerResponse): Promise<object> {
     const [target, name = ''] = String(request.headers['x-amz-target']).split('.', 2);
-    const operation = services.find((service) => service.target === target)?.operations[name];
+    const service = services.find((item) => item.target === target);
+    const operation = service?.operations[name];
     const body = await readBody(request);
-    if (operation === undefined) {
+    if (service === undefined || operation === undefined) {
       throw new AwsError('UnknownOperationException', `The local cloud does not know ${target}.${name}.`);
     }
-    const principal = authenticate(request, body);
+    const principal = authenticate(request, body, service.name, access);
     let input: Record<string, unknown>;
     try {
       input = JSON.parse(body.toString() || '{}') as Record<string, unknown>;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Authenticate, AwsError } from '../aws-json.ts';
+import { authenticate } from '../authenticate.ts';
+import { AwsError } from '../aws-error.ts';
 import type { Bus } from '../events/bus.ts';
 import type { Access } from '../iam/access.ts';
 import type { StackModel } from '../stack/model.ts';
@@ -17,17 +18,16 @@ export interface LambdaServiceOptions {
   stack: StackModel;
   bus: Bus;
   access: Access;
-  authenticate: Authenticate;
 }
 
 /**
  * Lambda's Invoke, as far as operators need it: asynchronous invocations of functions that events invoke, which is
  * how dead letters are sent back.
  */
-export function createLambdaService({ stack, bus, access, authenticate }: LambdaServiceOptions) {
+export function createLambdaService({ stack, bus, access }: LambdaServiceOptions) {
   async function accept(request: IncomingMessage): Promise<void> {
     const body = await readBody(request);
-    const principal = authenticate(request, body);
+    const principal = authenticate(request, body, 'lambda', access);
     const name = INVOCATIONS.exec(pathOf(request))?.[1];
     const model = stack.functions.find((item) => item.name === name);
     const action = 'lambda:InvokeFunction';

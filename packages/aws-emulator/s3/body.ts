@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Payload } from './authenticate.ts';
 import {
   type Algorithm,
   algorithmNamed,
@@ -12,7 +13,6 @@ import {
 import { decodeChunked, incompleteBody, malformedTrailer } from './chunked.ts';
 import { S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
-import type { Payload } from './signature.ts';
 
 /** Largest body of one request, 5 GiB. */
 export const MAX_BODY_BYTES = 5 * 1024 ** 3;

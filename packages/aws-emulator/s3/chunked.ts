@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { ChunkVerifier } from '../sigv4/chunks.ts';
 import { S3Error } from './errors.ts';
-import type { ChunkSigner } from './signature.ts';
 
 /** Longest line of framing: a size with its signature, or a trailing header. */
 const MAX_LINE_BYTES = 8192;
@@ -67,7 +67,7 @@ class Pieces {
 export async function* decodeChunked(
   source: AsyncIterable<Buffer>,
   options: {
-    signer: ChunkSigner | undefined;
+    signer: ChunkVerifier | undefined;
     trailer: boolean;
     onTrailer(name: string, value: string): void;
   },

@@ -1,8 +1,8 @@
+import type { Identity } from './authenticate.ts';
 import { accessDenied, invalidArgument, noSuchKey, S3Error } from './errors.ts';
 import type { Occasion } from './events.ts';
 import type { S3Options } from './options.ts';
 import type { S3Request } from './request.ts';
-import type { Identity } from './signature.ts';
 import { type BucketSettings, NULL_VERSION, type ObjectVersion, type Store } from './store.ts';
 import type { Tags } from './tags.ts';
 import type { Uploads } from './uploads.ts';

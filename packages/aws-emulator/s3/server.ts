@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Answer } from './answer.ts';
+import { authenticate } from './authenticate.ts';
 import { corsHeaders, preflight } from './cors.ts';
 import { S3Error } from './errors.ts';
 import { DEFAULT_ACCOUNT, type Exchange } from './exchange.ts';
 import type { S3Options } from './options.ts';
 import { parseRequest, requestIds } from './request.ts';
 import { route } from './routes.ts';
-import { authenticate } from './signature.ts';
 import { Store } from './store.ts';
 import { Uploads } from './uploads.ts';
 import { errorDocument } from './xml.ts';

@@ -1,4 +1,5 @@
-import { AwsError, type AwsOperation, type AwsService } from '../aws-json.ts';
+import { AwsError } from '../aws-error.ts';
+import type { AwsOperation, AwsService } from '../aws-json.ts';
 import type { MessageAttributes, QueueStore, ReceivedMessage } from './store.ts';
 
 /** SQS's limits: one message and one batch 1 MiB, a delay 15 minutes, a visibility timeout 12 hours, a long poll 20 s. */
@@ -262,5 +263,5 @@ export function createQueueService(options: QueueServiceOptions): AwsService {
       return {};
     },
   };
-  return { target: 'AmazonSQS', operations };
+  return { name: 'sqs', target: 'AmazonSQS', operations };
 }

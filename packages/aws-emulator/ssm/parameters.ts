@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { AwsError, type AwsOperation, type AwsService } from '../aws-json.ts';
+import { AwsError } from '../aws-error.ts';
+import type { AwsOperation, AwsService } from '../aws-json.ts';
 
 interface Parameter {
   value: string;
@@ -78,5 +79,9 @@ export function openParameterStore(file: string, region: string, accountId: stri
       return { Version: put(name, String(input.Value), type), Tier: 'Standard' };
     },
   };
-  return { get: (name) => parameters.get(name)?.value, put, service: { target: 'AmazonSSM', operations } };
+  return {
+    get: (name) => parameters.get(name)?.value,
+    put,
+    service: { name: 'ssm', target: 'AmazonSSM', operations },
+  };
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Crc32cJs } from '@aws-sdk/checksums/crc';
+import { authenticate, type Payload } from '../s3/authenticate.ts';
 import { decodeChunked } from '../s3/chunked.ts';
 import { parseRequest } from '../s3/request.ts';
-import { authenticate, type Payload } from '../s3/signature.ts';
 
 /**
  * The worked examples of the S3 API reference: "Signature Calculations for the Authorization Header" (one chunk,

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /** Keys kept: one a caller and day. Requests name region and day themselves, so that there could be any number. */
 const MOST = 100;
@@ -7,6 +7,12 @@ const kept = new Map<string, KeyObject>();
 /** HMAC-SHA-256. With a KeyObject it takes a fifth of the time it takes with a Buffer. */
 export const hmac = (key: KeyObject | string, text: string): Buffer =>
   createHmac('sha256', key).update(text).digest();
+
+/** Compares without telling by its time where two texts differ. */
+export function sameText(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
 
 /** The key by which a caller signs the requests of a day to a service ("Create a signed AWS API request", step 4). */
 export function signingKey(secretAccessKey: string, scope: readonly string[]): KeyObject {
