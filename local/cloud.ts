@@ -18,8 +18,8 @@ import { createQueueService } from '../packages/aws-emulator/sqs/service.ts';
 import { openQueueStore, type QueueStore } from '../packages/aws-emulator/sqs/store.ts';
 import { openParameterStore, type ParameterStore } from '../packages/aws-emulator/ssm/parameters.ts';
 import type { FunctionModel, StackModel } from '../packages/aws-emulator/stack/model.ts';
-import { printStack } from '../packages/aws-emulator/stack/print.ts';
 import { readStack } from '../packages/aws-emulator/stack/read.ts';
+import { readServerless } from '../packages/aws-emulator/stack/serverless.ts';
 import { openStandIn, type StandIn } from '../packages/replicate-stand-in/server.ts';
 import type { Wires } from '../packages/replicate-stand-in/wires.ts';
 import { prepareBundles, prepareSite } from './bundles.ts';
@@ -110,8 +110,7 @@ export interface Cloud {
 }
 
 async function loadStack(root: string, amend: CloudOptions['amend']): Promise<StackModel> {
-  const printed = await printStack(root, STAGE, path.join(root, '.local', 'stack'));
-  const stack = readStack(printed, ACCOUNT);
+  const stack = readStack(await readServerless(root, STAGE), ACCOUNT);
   return amend === undefined ? stack : amend(stack);
 }
 

@@ -20,7 +20,7 @@ export async function fingerprint(root: string, patterns: string[]): Promise<str
 const KEEP_MS = 24 * 3600 * 1000;
 
 /** Removes from a folder of things named by fingerprint what nobody has made within a day, except `keep`. */
-export async function sweep(folder: string, keep: string): Promise<void> {
+async function sweep(folder: string, keep: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const entry = path.join(folder, name);
     const found = await stat(entry).catch(() => undefined);
