@@ -4,9 +4,10 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import httpRouter from '@middy/http-router';
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
-import { ObjectStore } from '../lib/aws/objects.ts';
-import { presigner } from '../lib/aws/presign.ts';
-import { cellQueue } from '../lib/cells/queue.ts';
+import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { S3Store } from '../lib/aws/objects.ts';
+import { parameterReader } from '../lib/aws/parameter.ts';
+import { presigner, recordReader } from '../lib/aws/signed-gets.ts';
 import { Refusal } from '../lib/errors.ts';
 import { type HttpResponse, problemResponse } from '../lib/http/problem.ts';
 import type { ApiRoute } from '../lib/http/route.ts';
@@ -16,26 +17,30 @@ import { planReader } from '../lib/records/plan.ts';
 import { replicateClient } from '../lib/replicate/client.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { listSetting, numberSetting, setting } from '../lib/settings.ts';
+import { systemChance, systemTime } from '../lib/system.ts';
 
 const logger = new Logger();
 const s3 = new S3Client({});
 const endpoint = process.env.AWS_ENDPOINT_URL;
-const tokens = secretReader(s3, endpoint, setting(process.env, 'API_TOKENS_PARAMETER'));
-const replicateToken = secretReader(s3, endpoint, setting(process.env, 'REPLICATE_TOKEN_PARAMETER'));
-const now = () => new Date();
-const store = new ObjectStore(s3, setting(process.env, 'IMAGES_BUCKET'));
+const secret = (name: string) =>
+  secretReader(parameterReader(s3, endpoint, setting(process.env, name)), systemTime);
+const tokens = secret('API_TOKENS_PARAMETER');
+const replicateToken = secret('REPLICATE_TOKEN_PARAMETER');
+const store = new S3Store(s3, setting(process.env, 'IMAGES_BUCKET'));
 const deps = {
   store,
   queue: cellQueue(new SQSClient({}), setting(process.env, 'QUEUE_URL')),
   replicate: replicateClient(setting(process.env, 'REPLICATE_API_URL'), replicateToken),
   readPlan: planReader(store),
-  presign: presigner(store, now),
+  presign: presigner(store),
+  readRecord: recordReader(store),
   models: listSetting(process.env, 'METRICS_MODELS'),
   retentionDays: {
     short: numberSetting(process.env, 'SHORT_DAYS'),
     standard: numberSetting(process.env, 'STANDARD_DAYS'),
   },
-  now,
+  time: systemTime,
+  chance: systemChance,
   onUnsent: (audit: string, error: Error) =>
     logger.error('an audit was accepted, and its messages are left to reconcile', { audit, error }),
 };
@@ -61,10 +66,10 @@ async function answer(
 /** A token that was made a moment ago may not be in the cached list yet: it is read anew before a refusal. */
 async function authenticate(header: string | undefined, scope: Scope): Promise<Caller> {
   try {
-    return authorize(header, await tokens(), scope, now());
+    return authorize(header, await tokens(), scope, systemTime.now());
   } catch (error) {
     if (!(error instanceof Refusal) || error.status !== 401 || !header) throw error;
-    return authorize(header, await tokens({ refresh: true }), scope, now());
+    return authorize(header, await tokens({ refresh: true }), scope, systemTime.now());
   }
 }
 

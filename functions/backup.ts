@@ -1,25 +1,15 @@
 import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
-import { ObjectStore } from '../lib/aws/objects.ts';
-import { keyOf } from '../lib/aws/s3-event.ts';
-import { backUp } from '../lib/images/backup.ts';
+import { S3Store } from '../lib/aws/objects.ts';
+import { createBackup } from '../lib/handlers/backup.ts';
 import { setting } from '../lib/settings.ts';
 
-const logger = new Logger();
-const images = new ObjectStore(new S3Client({}), setting(process.env, 'IMAGES_BUCKET'));
-const backup = new ObjectStore(
-  new S3Client({ region: setting(process.env, 'BACKUP_REGION') }),
-  setting(process.env, 'BACKUP_BUCKET'),
-);
+const { env } = process;
+const log = new Logger();
+const images = new S3Store(new S3Client({}), setting(env, 'IMAGES_BUCKET'));
+const backupClient = new S3Client({ region: setting(env, 'BACKUP_REGION') });
+const backup = new S3Store(backupClient, setting(env, 'BACKUP_BUCKET'));
 
-/** An image was tagged or a record created: put a verified copy into the backup, or bring its tags into step. */
-export const handler = middy().handler(async (event: unknown) => {
-  const key = keyOf(event, images.bucket);
-  try {
-    return { key, backup: await backUp(images, backup, key) };
-  } catch (error) {
-    logger.error('not backed up', { key, error: error as Error });
-    throw error;
-  }
-});
+export const handler = middy(createBackup({ images, backup, log })).use(injectLambdaContext(log));

@@ -1,35 +1,31 @@
 import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
-import type { Context } from 'aws-lambda';
-import { reconcile } from '../lib/audits/reconcile.ts';
-import { ObjectStore, STREAMING } from '../lib/aws/objects.ts';
-import { cellQueue } from '../lib/cells/queue.ts';
-import { numberSetting, setting } from '../lib/settings.ts';
+import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { S3Store, STREAMING } from '../lib/aws/objects.ts';
+import { recordReader } from '../lib/aws/signed-gets.ts';
+import { createReconcile } from '../lib/handlers/reconcile.ts';
+import { setting } from '../lib/settings.ts';
+import { systemChance, systemTime } from '../lib/system.ts';
 
-/** What one audit may take at the most, so that a run ends by itself. */
-const RESERVE_MS = 60_000;
+const { env } = process;
+const log = new Logger();
+const images = new S3Store(new S3Client(STREAMING), setting(env, 'IMAGES_BUCKET'));
+const backupClient = new S3Client({ region: setting(env, 'BACKUP_REGION') });
 
-const logger = new Logger();
-const deps = {
-  images: new ObjectStore(new S3Client(STREAMING), setting(process.env, 'IMAGES_BUCKET')),
-  backup: new ObjectStore(
-    new S3Client({ region: setting(process.env, 'BACKUP_REGION') }),
-    setting(process.env, 'BACKUP_BUCKET'),
+export const handler = middy(
+  createReconcile(
+    {
+      images,
+      backup: new S3Store(backupClient, setting(env, 'BACKUP_BUCKET')),
+      readRecord: recordReader(images),
+      queue: cellQueue(new SQSClient({}), setting(env, 'QUEUE_URL')),
+      time: systemTime,
+      chance: systemChance,
+      log,
+    },
+    env,
   ),
-  queue: cellQueue(new SQSClient({}), setting(process.env, 'QUEUE_URL')),
-  now: () => new Date(),
-  overdueMs: numberSetting(process.env, 'OVERDUE_SECONDS') * 1_000,
-  resendMs: numberSetting(process.env, 'RESEND_SECONDS') * 1_000,
-  settleMs: numberSetting(process.env, 'SETTLE_SECONDS') * 1_000,
-};
-
-/** Every five minutes: see to every open audit. */
-export const handler = middy().handler(async (_event: unknown, context: Context) => {
-  const { faults, ...done } = await reconcile(deps, () => context.getRemainingTimeInMillis() < RESERVE_MS);
-  for (const { audit, error } of faults) logger.error('an audit could not be seen to', { audit, error });
-  if (done.repairs > 0) logger.warn('repaired', done);
-  if (faults.length > 0) throw new Error(`${faults.length} of ${done.audits} audits could not be seen to`);
-  return done;
-});
+).use(injectLambdaContext(log));

@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import type { ObjectStore } from '../lib/aws/objects.ts';
 import { type FinishDeps, finishCell } from '../lib/cells/finish.ts';
 import { backUp } from '../lib/images/backup.ts';
+import { fetchOutput } from '../lib/images/fetch-output.ts';
 import { judgeCell } from '../lib/images/judge.ts';
-import { bindPrediction } from '../lib/records/binding.ts';
+import type { ObjectStore } from '../lib/ports.ts';
+import { createBinding } from '../lib/records/binding.ts';
 import {
   auditPrefix,
   deletedKey,
@@ -21,6 +22,7 @@ import {
   type Prediction,
   parsePrediction,
 } from '../lib/replicate/prediction.ts';
+import { systemTime } from '../lib/system.ts';
 
 /** The audit that the sample events are about. Nothing but them works on it: it is not marked as open. */
 export const SAMPLE_AUDIT = '7ychs9v1bzsamp1e0000000001';
@@ -69,13 +71,18 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
     store: images,
     origins: [new URL(options.replicateUrl).origin],
     maxImageBytes: 50 * 1024 * 1024,
-    now: () => new Date(),
+    fetchOutput,
+    time: systemTime,
   };
-  const finish = (plan: Plan, cell: number, prediction: EndedPrediction) =>
-    finishCell(deps, plan, cell, prediction, AbortSignal.timeout(30_000));
+  const finish = (plan: Plan, n: number, prediction: EndedPrediction) =>
+    finishCell(deps, { plan, n, prediction, signal: AbortSignal.timeout(30_000) });
 
   const plan = await createPlan(images, SAMPLE_AUDIT, 'Sample events', JOBS, '2026-01-05T09:00:00.000Z');
-  await bindPrediction(images, plan, SAMPLE_CELLS.asked, 1, asked.id, new Date());
+  await createBinding(images, { plan, n: SAMPLE_CELLS.asked }, 1, {
+    predictionId: asked.id,
+    askedAt: new Date().toISOString(),
+    attempt: 1,
+  });
   await finish(plan, SAMPLE_CELLS.stored, stored);
   await finish(plan, SAMPLE_CELLS.notAnImage, notAnImage());
 

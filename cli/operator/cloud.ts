@@ -1,6 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { ObjectStore, STREAMING } from '../../lib/aws/objects.ts';
+import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
+
 import type { CloudSettings } from '../configuration.ts';
 
 /** How AWS clients reach a deployment. */
@@ -12,8 +13,8 @@ export interface ClientSettings {
 
 /** A deployment's storage and queues, by the names that its stage gives them. */
 export interface Cloud extends CloudSettings {
-  images: ObjectStore;
-  backup: ObjectStore;
+  images: S3Store;
+  backup: S3Store;
   sqs: SQSClient;
   /** For clients that only one command needs. */
   client: ClientSettings;
@@ -54,7 +55,7 @@ export async function openCloud(
     sqs,
     queueUrl,
     functionName: (key) => `${prefix}-${key}`,
-    images: new ObjectStore(s3(settings.region), `${prefix}-${account}-images`),
-    backup: new ObjectStore(s3(backupRegion), backupBucket),
+    images: new S3Store(s3(settings.region), `${prefix}-${account}-images`),
+    backup: new S3Store(s3(backupRegion), backupBucket),
   };
 }

@@ -6,7 +6,7 @@ import {
   ReceiveMessageCommand,
   SendMessageCommand,
 } from '@aws-sdk/client-sqs';
-import { parseRange } from '../../lib/cells/queue.ts';
+import { parseRange } from '../../lib/records/blocks.ts';
 import type { Cloud } from './cloud.ts';
 import type { DeadLetterKind } from './kinds.ts';
 

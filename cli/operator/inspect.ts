@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { GetBucketLifecycleConfigurationCommand, GetObjectCommand } from '@aws-sdk/client-s3';
-import type { ObjectStore } from '../../lib/aws/objects.ts';
+import type { S3Store } from '../../lib/aws/objects.ts';
 import { isForbidden, isMissing } from './faults.ts';
 
 /**
@@ -15,7 +15,7 @@ import { isForbidden, isMissing } from './faults.ts';
 export type Condition = 'sound' | 'damaged' | 'missing' | 'expired' | 'purged' | 'sealed';
 
 /** Reads an object, or one version of it, and hashes what comes; a piece at a time, so that size does not matter. */
-export async function hashObject(store: ObjectStore, key: string, versionId?: string): Promise<string> {
+export async function hashObject(store: S3Store, key: string, versionId?: string): Promise<string> {
   const { Body } = await store.client.send(
     new GetObjectCommand({ Bucket: store.bucket, Key: key, ...(versionId ? { VersionId: versionId } : {}) }),
   );
@@ -25,14 +25,14 @@ export async function hashObject(store: ObjectStore, key: string, versionId?: st
 }
 
 /** Whether a key is listed. Where a policy hides what is not sound, a GET cannot tell hidden from absent. */
-async function isListed(store: ObjectStore, key: string): Promise<boolean> {
+async function isListed(store: S3Store, key: string): Promise<boolean> {
   for await (const object of store.list(key)) return object.key === key;
   return false;
 }
 
 /** What has become of an object that should hash to `sha256`. S3's own checksum on the way counts as damage too. */
 export async function inspect(
-  store: ObjectStore,
+  store: S3Store,
   key: string,
   sha256: string,
 ): Promise<'sound' | 'damaged' | 'missing' | 'sealed'> {
@@ -50,7 +50,7 @@ export async function inspect(
  * Days after which objects with a retention go, as the bucket's own rules say; undefined where nothing says so.
  * (The local cloud has no such rules: nothing expires there.)
  */
-export async function retentionDays(store: ObjectStore, retention: string): Promise<number | undefined> {
+export async function retentionDays(store: S3Store, retention: string): Promise<number | undefined> {
   try {
     const { Rules = [] } = await store.client.send(
       new GetBucketLifecycleConfigurationCommand({ Bucket: store.bucket }),

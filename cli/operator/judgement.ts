@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../lib/aws/objects.ts';
+import type { ObjectStore } from '../../lib/ports.ts';
 import {
   addJudgements,
   type Judgement,

@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../lib/aws/objects.ts';
+import type { ObjectStore } from '../../lib/ports.ts';
 import { manifestKey, planKey } from '../../lib/records/keys.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Cloud } from './cloud.ts';

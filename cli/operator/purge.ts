@@ -2,8 +2,9 @@ import { setTimeout } from 'node:timers/promises';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import { deleteAudit } from '../../lib/audits/end.ts';
-import type { ObjectStore } from '../../lib/aws/objects.ts';
-import { type CellQueue, cellQueue } from '../../lib/cells/queue.ts';
+import { cellQueue } from '../../lib/aws/cell-queue.ts';
+import type { S3Store } from '../../lib/aws/objects.ts';
+import type { CellQueue } from '../../lib/ports.ts';
 import type { Judgement } from '../../lib/records/judgement.ts';
 import {
   auditPrefix,
@@ -18,6 +19,7 @@ import { type Plan, readPlan } from '../../lib/records/plan.ts';
 import { readProgress } from '../../lib/records/progress.ts';
 import type { Result } from '../../lib/records/result.ts';
 import { isStored } from '../../lib/records/result.ts';
+import { systemTime } from '../../lib/system.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
@@ -132,8 +134,7 @@ export async function carryOutPurge(
       store: images,
       queue,
       readPlan: (audit: string) => readPlan(images, audit),
-      presign: async () => '',
-      now: () => new Date(),
+      time: systemTime,
     };
     await deleteAudit(deps, target.audit, 'operator');
     if (plan.running > 0 && !(await becomesIdle(queue))) running = plan.running;
@@ -165,7 +166,7 @@ export const describeTarget = ({ audit, image }: PurgeTarget) =>
   image === undefined ? `audit ${audit}` : `image images/${audit}/${image}`;
 const imageKeyOf = ({ audit, image }: PurgeTarget) => `${imagesPrefix(audit)}${image}`;
 
-async function* versionsUnder(store: ObjectStore, target: PurgeTarget): AsyncGenerator<ObjectVersion> {
+async function* versionsUnder(store: S3Store, target: PurgeTarget): AsyncGenerator<ObjectVersion> {
   if (target.image !== undefined) {
     const key = imageKeyOf(target);
     for await (const version of listVersions(store, key)) if (version.key === key) yield version;
@@ -176,7 +177,7 @@ async function* versionsUnder(store: ObjectStore, target: PurgeTarget): AsyncGen
 }
 
 /** The SHA-256 that S3 keeps with a version, else that of its bytes; undefined where nobody outside may read it. */
-async function checksum(store: ObjectStore, key: string, versionId: string): Promise<string | undefined> {
+async function checksum(store: S3Store, key: string, versionId: string): Promise<string | undefined> {
   try {
     const { ChecksumSHA256 } = await store.client.send(
       new HeadObjectCommand({
@@ -195,7 +196,7 @@ async function checksum(store: ObjectStore, key: string, versionId: string): Pro
 
 /** A cell without a result would store its image again. @throws {CommandError} */
 async function addResultHash(
-  images: ObjectStore,
+  images: S3Store,
   target: PurgeTarget,
   hashes: Map<string, Set<string>>,
 ): Promise<void> {
@@ -220,7 +221,7 @@ async function becomesIdle(queue: CellQueue): Promise<boolean> {
 }
 
 /** Predictions without a result. Long enough after a deletion none runs any more, whatever became of its messages. */
-async function countRunning(images: ObjectStore, { id, cells }: Plan, now: Date): Promise<number> {
+async function countRunning(images: S3Store, { id, cells }: Plan, now: Date): Promise<number> {
   const deleted = await images.head(deletedKey(id));
   if (deleted && now.getTime() - deleted.modified.getTime() > PREDICTION_LIVES_MS) return 0;
   const progress = await readProgress(images, { audit: id, from: 0, to: cells - 1 });

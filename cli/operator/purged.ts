@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../lib/aws/objects.ts';
+import type { ObjectStore } from '../../lib/ports.ts';
 import { isAuditId, parseImageKey } from '../../lib/records/keys.ts';
 
 /** What is left of something that must not exist: that it was, what it hashed to, and why it is gone. */

@@ -1,9 +1,9 @@
-import type { ObjectStore } from '../../lib/aws/objects.ts';
+import type { S3Store } from '../../lib/aws/objects.ts';
 import { isMissing } from './faults.ts';
 import { hashObject } from './inspect.ts';
 
 /** The hash of a record's bytes, or undefined where there is none. */
-export async function hashRecord(store: ObjectStore, key: string): Promise<string | undefined> {
+export async function hashRecord(store: S3Store, key: string): Promise<string | undefined> {
   try {
     return await hashObject(store, key);
   } catch (error) {

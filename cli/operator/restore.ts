@@ -1,6 +1,6 @@
 import { CopyObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
-import type { ObjectStore } from '../../lib/aws/objects.ts';
+import type { S3Store } from '../../lib/aws/objects.ts';
 import { judgeImage } from '../../lib/images/judge.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
@@ -23,7 +23,7 @@ export interface Mended {
 const PARALLEL = 4;
 
 interface Source {
-  store: ObjectStore;
+  store: S3Store;
   versionId: string;
 }
 
@@ -97,9 +97,9 @@ async function mendImage({ images, backup }: Cloud, finding: ImageFinding): Prom
 }
 
 async function bringBack(
-  to: ObjectStore,
+  to: S3Store,
   finding: ImageFinding,
-  stores: ObjectStore[],
+  stores: S3Store[],
   where: Mended['where'],
 ): Promise<Mended> {
   const { key, sha256 } = finding;
@@ -124,13 +124,13 @@ async function bringBack(
 }
 
 /** What was damaged may have been judged as it was; the judgement of what it is again is the only one that holds. */
-async function judgeAnew(images: ObjectStore, key: string): Promise<void> {
+async function judgeAnew(images: S3Store, key: string): Promise<void> {
   const judged = await judgeImage(images, key);
   if (judged) await replaceJudgement(images, key, judged.found);
 }
 
 /** The first version, newest first, whose bytes are the right ones. Only reading them tells. */
-async function findSound(stores: ObjectStore[], key: string, sha256: string): Promise<Source | undefined> {
+async function findSound(stores: S3Store[], key: string, sha256: string): Promise<Source | undefined> {
   for (const store of stores)
     for (const { versionId } of await versionsOf(store, key))
       if ((await hashObject(store, key, versionId).catch(() => undefined)) === sha256)
@@ -142,7 +142,7 @@ async function findSound(stores: ObjectStore[], key: string, sha256: string): Pr
  * Inside S3, with metadata and tags. `If-None-Match` succeeds behind a delete marker, and the bucket demands it.
  * Where the pipeline was quicker its copy stands; the caller looks at the bytes in any case.
  */
-async function copy({ store, versionId }: Source, to: ObjectStore, key: string): Promise<void> {
+async function copy({ store, versionId }: Source, to: S3Store, key: string): Promise<void> {
   const path = `${store.bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
   const copying = to.client.send(
     new CopyObjectCommand({

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { ObjectStore } from '../../lib/aws/objects.ts';
+import type { S3Store } from '../../lib/aws/objects.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
 import { type Condition, inspect, retentionDays } from './inspect.ts';
@@ -73,7 +73,7 @@ export async function verifyAudit(
   return { images: found, records };
 }
 
-async function hasExpired(store: ObjectStore, { retention, createdAt }: ManifestFacts): Promise<boolean> {
+async function hasExpired(store: S3Store, { retention, createdAt }: ManifestFacts): Promise<boolean> {
   const days = await retentionDays(store, retention);
   return days !== undefined && Date.now() - Date.parse(createdAt) > days * DAY_MS;
 }

@@ -1,5 +1,5 @@
 import { DeleteObjectsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
-import type { ObjectStore } from '../../lib/aws/objects.ts';
+import type { S3Store } from '../../lib/aws/objects.ts';
 
 /** One version of an object, or the marker that its deletion left. */
 export interface ObjectVersion {
@@ -14,7 +14,7 @@ const DELETE_BATCH = 1_000;
 
 /** Every version and delete marker under a prefix; those of one key newest first. */
 export async function* listVersions(
-  { client, bucket }: ObjectStore,
+  { client, bucket }: S3Store,
   prefix: string,
 ): AsyncGenerator<ObjectVersion> {
   let markers: { KeyMarker?: string; VersionIdMarker?: string } = {};
@@ -37,7 +37,7 @@ export async function* listVersions(
 }
 
 /** The versions of exactly one key that hold bytes, newest first. */
-export async function versionsOf(store: ObjectStore, key: string): Promise<ObjectVersion[]> {
+export async function versionsOf(store: S3Store, key: string): Promise<ObjectVersion[]> {
   const found: ObjectVersion[] = [];
   for await (const version of listVersions(store, key))
     if (version.key === key && !version.isMarker) found.push(version);
@@ -49,10 +49,7 @@ export async function versionsOf(store: ObjectStore, key: string): Promise<Objec
  * with the right to lift it, which an operator may have.
  * @throws {Error} naming the first that could not be deleted
  */
-export async function destroyVersions(
-  { client, bucket }: ObjectStore,
-  versions: ObjectVersion[],
-): Promise<void> {
+export async function destroyVersions({ client, bucket }: S3Store, versions: ObjectVersion[]): Promise<void> {
   for (let from = 0; from < versions.length; from += DELETE_BATCH) {
     let left = versions
       .slice(from, from + DELETE_BATCH)

@@ -1,20 +1,20 @@
-import { createHash, randomInt } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { TIME_MAX, ulid } from 'ulid';
-import type { ObjectStore } from '../aws/objects.ts';
-import type { CellQueue } from '../cells/queue.ts';
 import { Refusal } from '../errors.ts';
+import type { CellQueue, Chance, ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { blocksOf } from '../records/blocks.ts';
 import { idempotencyKey, openKey, planKey } from '../records/keys.ts';
 import { countCells, type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
 import { readStop } from '../records/stop.ts';
-import { type ReplicateClient, ReplicateRefusal } from '../replicate/client.ts';
+import { ReplicateRefusal } from '../replicate/errors.ts';
 import type { Design } from './request.ts';
 
 export interface AcceptDeps {
   store: ObjectStore;
   queue: CellQueue;
   replicate: ReplicateClient;
-  now: () => Date;
+  time: Time;
+  chance: Chance;
   /** Told that the messages of an accepted audit could not be sent now. */
   onUnsent: (audit: string, error: Error) => void;
 }
@@ -52,20 +52,20 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
  * @throws {Refusal} 422 for a model that Replicate does not know or a key used for another body
  */
 export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
-  const { store, now } = deps;
+  const { store, time, chance } = deps;
   const repeated = await findRepeated(store, origin);
   if (repeated?.plan) return accepted(repeated.plan);
   // Asked before anything is written: a refusal leaves no trace.
   const models = await pinModels(deps.replicate, design);
-  const id = repeated?.audit ?? (await claimId(store, origin, now()));
+  const id = repeated?.audit ?? (await claimId(deps, origin));
   const plan: Plan = {
     id,
     name: design.name ?? firstCharacters(design.prompts[0]?.text ?? '', 200),
-    createdAt: now().toISOString(),
+    createdAt: time.now().toISOString(),
     createdBy: origin.caller,
     request: origin.request,
     retention: design.retention,
-    seed: design.seed ?? randomInt(0, 2 ** 31),
+    seed: design.seed ?? Math.floor(chance.fraction() * 2 ** 31),
     samples: design.samples,
     prompts: design.prompts,
     models,
@@ -82,11 +82,11 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   const isOurs = await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
   // Reconcile may have closed what the first of the requests left, between its look for a plan and this one.
   if (repeated) await store.create(openKey(id), '');
-  const standing = isOurs ? plan : await readPlan(store, id);
-  if (!standing) throw new Refusal(410, `Audit ${id} was deleted while it was being accepted.`);
+  const existing = isOurs ? plan : await readPlan(store, id);
+  if (!existing) throw new Refusal(410, `Audit ${id} was deleted while it was being accepted.`);
   // Of equal requests at once only the one that wrote the plan asks for cells: twice would be paid twice.
-  if (standing.request === origin.request) await sendAll(deps, standing);
-  return accepted(standing);
+  if (existing.request === origin.request) await sendAll(deps, existing);
+  return accepted(existing);
 }
 
 /** The plan is durable, so that the audit runs whether its messages go out now or by reconcile. */
@@ -128,14 +128,14 @@ function recordKey({ idempotencyKey: key, caller }: Origin): string | undefined 
 }
 
 /** An id that is this request's, or that of the equal request which was quicker. */
-async function claimId(store: ObjectStore, origin: Origin, now: Date): Promise<string> {
-  const id = ulid(TIME_MAX - now.getTime()).toLowerCase();
+async function claimId({ store, time, chance }: AcceptDeps, origin: Origin): Promise<string> {
+  const id = ulid(TIME_MAX - time.now().getTime(), chance.fraction).toLowerCase();
   const key = recordKey(origin);
   if (!key) return id;
   const record: IdempotencyRecord = { audit: id, body: sha256(origin.body) };
   if (await store.createJson(key, record)) return id;
-  const standing = await findRepeated(store, origin);
-  return standing?.audit ?? id;
+  const existing = await findRepeated(store, origin);
+  return existing?.audit ?? id;
 }
 
 /** Asks Replicate about each model and pins what it says. */

@@ -1,11 +1,10 @@
-import type { ObjectStore } from '../aws/objects.ts';
-import type { CellQueue } from '../cells/queue.ts';
 import { Refusal } from '../errors.ts';
+import type { CellQueue, ObjectStore } from '../ports.ts';
 import { blocksOf } from '../records/blocks.ts';
 import { cancelKey, deletedKey, isAuditId, manifestKey, openKey } from '../records/keys.ts';
 import { type ReadDeps, requirePlan } from './read.ts';
 
-export interface EndDeps extends ReadDeps {
+export interface EndDeps extends Pick<ReadDeps, 'store' | 'readPlan' | 'time'> {
   queue: CellQueue;
 }
 
@@ -15,13 +14,13 @@ export interface EndDeps extends ReadDeps {
  * @throws {Refusal} 404 where there is no such audit, 409 where it has ended
  */
 export async function cancelAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
-  const { store, queue, now } = deps;
+  const { store, queue, time } = deps;
   const plan = await requirePlan(deps, audit);
   if (await store.exists(manifestKey(audit, 'json')))
     throw new Refusal(409, 'This audit has ended: there is nothing left to cancel. DELETE removes it.');
   await store.createJson(
     cancelKey(audit),
-    { at: now().toISOString(), by: caller },
+    { at: time.now().toISOString(), by: caller },
     { tags: { retention: plan.retention } },
   );
   await queue.send(blocksOf(plan));
@@ -33,14 +32,14 @@ export async function cancelAudit(deps: EndDeps, audit: string, caller: string):
  * more after it, because reconcile may just have closed an audit that it found finished.
  */
 export async function deleteAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
-  const { store, queue, now } = deps;
+  const { store, queue, time } = deps;
   if (await isDeleted(store, audit)) {
     await store.create(openKey(audit), '');
     return;
   }
   const plan = await requirePlan(deps, audit);
   await store.create(openKey(audit), '');
-  await store.createJson(deletedKey(audit), { at: now().toISOString(), by: caller });
+  await store.createJson(deletedKey(audit), { at: time.now().toISOString(), by: caller });
   await store.create(openKey(audit), '');
   await queue.send(blocksOf(plan));
 }

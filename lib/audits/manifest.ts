@@ -1,7 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
-import type { ObjectStore } from '../aws/objects.ts';
-import { recordReader } from '../aws/record-reader.ts';
+import type { ObjectStore, RecordReader, Time } from '../ports.ts';
 import { listJudgements } from '../records/judgement.ts';
 import { manifestKey, resultKey } from '../records/keys.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
@@ -11,6 +10,13 @@ import { resultFacts } from './read.ts';
 
 /** Results read at a time: enough to keep S3 busy, few enough to hold in memory. */
 const CHUNK = 100;
+const UPLOAD_MS = 120_000;
+
+export interface ManifestDeps {
+  images: ObjectStore;
+  readRecord: RecordReader;
+  time: Time;
+}
 
 /**
  * Writes the manifest of an audit whose cells have all ended: every cell with what was asked and what came, as
@@ -18,19 +24,17 @@ const CHUNK = 100;
  * so that ten thousand cells take no more memory than a hundred. The JSON comes last: it says that all is there.
  * @returns how the cells ended
  */
-export async function writeManifest(
-  store: ObjectStore,
-  plan: Plan,
-  now: Date,
-): Promise<Record<string, number>> {
+export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Record<string, number>> {
   const counts: Record<string, number> = { succeeded: 0, failed: 0, refused: 0, canceled: 0, images: 0 };
   const { request: _request, ...audit } = plan;
   await withTemporaryFile(async (json) =>
     withTemporaryFile(async (csv) => {
-      await json.appendFile(`{"audit":${JSON.stringify(audit)},"createdAt":"${now.toISOString()}","cells":[`);
+      await json.appendFile(
+        `{"audit":${JSON.stringify(audit)},"createdAt":"${deps.time.now().toISOString()}","cells":[`,
+      );
       await csv.appendFile(csvLine(csvHeader(plan)));
       for (let from = 0; from < plan.cells; from += CHUNK) {
-        const cells = await readCells(store, plan, from, Math.min(plan.cells, from + CHUNK) - 1);
+        const cells = await readCells(deps, plan, from, Math.min(plan.cells, from + CHUNK) - 1);
         for (const cell of cells) {
           counts[cell.status] = (counts[cell.status] ?? 0) + 1;
           counts.images = (counts.images ?? 0) + cell.images.filter((image) => 'key' in image).length;
@@ -49,8 +53,8 @@ export async function writeManifest(
       const metadata = Object.fromEntries(
         Object.entries(counts).map(([name, count]) => [name, String(count)]),
       );
-      await upload(store, manifestKey(plan.id, 'csv'), csv, { contentType: 'text/csv; charset=utf-8', tags });
-      await upload(store, manifestKey(plan.id, 'json'), json, {
+      await upload(deps, manifestKey(plan.id, 'csv'), csv, { contentType: 'text/csv; charset=utf-8', tags });
+      await upload(deps, manifestKey(plan.id, 'json'), json, {
         contentType: 'application/json',
         tags,
         metadata,
@@ -62,13 +66,12 @@ export async function writeManifest(
 
 type ManifestCell = Awaited<ReturnType<typeof readCells>>[number];
 
-async function readCells(store: ObjectStore, plan: Plan, from: number, to: number) {
-  const judgements = await listJudgements(store, plan.id, from, to);
-  const readResult = recordReader<Result>(store);
+async function readCells({ images, readRecord }: ManifestDeps, plan: Plan, from: number, to: number) {
+  const judgements = await listJudgements(images, plan.id, from, to);
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   return Promise.all(
     numbers.map(async (n) => {
-      const result = await readResult(resultKey(plan.id, n));
+      const result = await readRecord<Result>(resultKey(plan.id, n));
       if (!result)
         throw new Error(`cell ${n} of audit ${plan.id} had a result a moment ago and has none now`);
       const { prompt, model, sample } = cellAt(plan, n);
@@ -152,11 +155,11 @@ function csvRows(plan: Plan, cell: ManifestCell): unknown[][] {
 const csvLine = (row: unknown[]): string => stringify([row], { escape_formulas: true });
 
 async function upload(
-  store: ObjectStore,
+  { images, time }: ManifestDeps,
   key: string,
   file: FileHandle,
   about: Parameters<ObjectStore['create']>[2],
 ) {
   const { size } = await file.stat();
-  await store.createFromStream(key, contentOf(file), size, about ?? {}, AbortSignal.timeout(120_000));
+  await images.createFromStream(key, contentOf(file), size, about ?? {}, time.timeout(UPLOAD_MS));
 }

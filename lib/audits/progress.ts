@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../aws/objects.ts';
+import type { ObjectStore } from '../ports.ts';
 import { bindingsPrefix, failuresPrefix, manifestKey, resultsPrefix } from '../records/keys.ts';
 import { listCells } from '../records/progress.ts';
 import type { CellStatus } from '../records/result.ts';

@@ -1,7 +1,6 @@
 import { decodeTime, TIME_MAX } from 'ulid';
-import type { ObjectStore } from '../aws/objects.ts';
-import { recordReader } from '../aws/record-reader.ts';
 import { Refusal } from '../errors.ts';
+import type { ObjectStore, Presign, RecordReader, Time } from '../ports.ts';
 import { type Judgements, listJudgements } from '../records/judgement.ts';
 import {
   AUDITS_PREFIX,
@@ -20,14 +19,12 @@ import { readStop, type Stop } from '../records/stop.ts';
 import { readWaiting } from '../records/waiting.ts';
 import { countProgress } from './progress.ts';
 
-/** Makes the address at which a browser gets an object for an hour or more. */
-export type Presign = (key: string) => Promise<string>;
-
 export interface ReadDeps {
   store: ObjectStore;
   readPlan: (audit: string) => Promise<Plan | undefined>;
   presign: Presign;
-  now: () => Date;
+  readRecord: RecordReader;
+  time: Time;
 }
 
 /** Entries of one page, at most. */
@@ -68,7 +65,7 @@ const state = (stop: Stop | undefined, open: number, canceled: number) => {
 
 /** How an audit stands: `GET /api/audits/{a}`. */
 export async function auditStatus(deps: ReadDeps, audit: string) {
-  const { store, now } = deps;
+  const { store, time } = deps;
   const plan = await requirePlan(deps, audit);
   const [counts, stop, manifest] = await Promise.all([
     countProgress(store, audit, plan.cells),
@@ -76,7 +73,7 @@ export async function auditStatus(deps: ReadDeps, audit: string) {
     store.exists(manifestKey(audit, 'json')),
   ]);
   const open = counts.waiting + counts.running;
-  const waiting = open > 0 ? await readWaiting(store, audit, now()) : undefined;
+  const waiting = open > 0 ? await readWaiting(store, audit, time.now()) : undefined;
   const { id, name, createdAt, createdBy, retention, cells } = plan;
   return {
     ...{
@@ -145,9 +142,8 @@ export async function listPredictions(
     readProgress(store, { audit, from, to }),
     listJudgements(store, audit, from, to),
   ]);
-  const readResult = recordReader<Result>(store);
   const results = await Promise.all(
-    numbers.map((n) => (progress.get(n)?.ended ? readResult(resultKey(audit, n)) : undefined)),
+    numbers.map((n) => (progress.get(n)?.ended ? deps.readRecord<Result>(resultKey(audit, n)) : undefined)),
   );
   const predictions = await Promise.all(
     numbers.map(async (n, i) => {

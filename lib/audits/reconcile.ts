@@ -1,7 +1,6 @@
-import type { ObjectStore } from '../aws/objects.ts';
-import type { CellQueue } from '../cells/queue.ts';
 import { backUp } from '../images/backup.ts';
 import { judgeCell } from '../images/judge.ts';
+import type { CellQueue, Chance, ObjectStore, RecordReader, Time } from '../ports.ts';
 import { blockOf, blocksOf, type Range } from '../records/blocks.ts';
 import { judgementsByCell } from '../records/judgement.ts';
 import {
@@ -27,7 +26,10 @@ export interface ReconcileDeps {
   images: ObjectStore;
   backup: ObjectStore;
   queue: CellQueue;
-  now: () => Date;
+  /** Reads results for the manifest. */
+  readRecord: RecordReader;
+  time: Time;
+  chance: Chance;
   /** A cell without a result is overdue when it was asked so long ago. */
   overdueMs: number;
   /** A block is not sent again within this time. */
@@ -65,7 +67,7 @@ export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): P
   for await (const { key, modified } of deps.images.list(OPEN_PREFIX))
     open.push({ audit: key.slice(OPEN_PREFIX.length), since: modified });
   const idle = await deps.queue.isIdle();
-  for (const { audit, since } of shuffled(open)) {
+  for (const { audit, since } of shuffled(open, deps.chance)) {
     if (timeIsUp()) break;
     done.audits++;
     try {
@@ -84,13 +86,13 @@ async function reconcileAudit(
   idle: boolean,
   done: Reconciled,
 ) {
-  const { images, now } = deps;
+  const { images, time } = deps;
   const tombstone = await images.head(deletedKey(audit));
   const plan = await readPlan(images, audit);
   if (tombstone) return sweep(deps, audit, plan, tombstone.modified, done);
   if (!plan) {
     // The request may be repeated in this very moment, with the same idempotency key.
-    if (age(since, now()) > ORPHAN_MS)
+    if (age(since, time) > ORPHAN_MS)
       await close(deps, audit, done, async () => (await readPlan(images, audit)) !== undefined);
     return;
   }
@@ -99,11 +101,11 @@ async function reconcileAudit(
   await resend(deps, plan, late.blocks, done);
   if (late.unfinished > 0) return;
   if (!(await isBackedUp(deps, audit, done))) return;
-  await writeManifest(images, plan, now());
+  await writeManifest(deps, plan);
   done.manifests++;
 }
 
-const age = (since: Date, now: Date) => now.getTime() - since.getTime();
+const age = (since: Date, time: Time) => time.now().getTime() - since.getTime();
 
 /** When each block's lease was last held, and when it was last sent again, by their keys. */
 async function readWorked(images: ObjectStore, audit: string): Promise<Map<string, Date>> {
@@ -117,7 +119,7 @@ async function readWorked(images: ObjectStore, audit: string): Promise<Map<strin
  * its overdue cells are to be looked after: a second message that asks would be a second chain of messages.
  */
 async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
-  const { images, now, overdueMs, resendMs } = deps;
+  const { images, time, overdueMs, resendMs } = deps;
   const worked = await readWorked(images, plan.id);
   const stopped = (await readStop(images, plan.id)) !== undefined;
   const progress = [...(await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 }))];
@@ -126,12 +128,12 @@ async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
     const { from, to } = block;
     const lastSent = worked.get(resentKey(plan.id, from)) ?? new Date(plan.createdAt);
     const lastWorked = worked.get(leaseKey(plan.id, from)) ?? new Date(plan.createdAt);
-    if (Math.min(age(lastSent, now()), age(lastWorked, now())) <= resendMs) return [];
+    if (Math.min(age(lastSent, time), age(lastWorked, time)) <= resendMs) return [];
     const open = progress.slice(from, to + 1).filter(([, { ended }]) => !ended);
     const waiting = open.filter(([, { boundAt }]) => !boundAt);
     // What waits is in the queue, unless the queue has nothing, or nobody has worked on it for too long.
-    if (waiting.length > 0 && (idle || age(lastWorked, now()) > LOST_MS)) return [block];
-    const isOverdue = (boundAt: Date | undefined) => boundAt && (stopped || age(boundAt, now()) > overdueMs);
+    if (waiting.length > 0 && (idle || age(lastWorked, time) > LOST_MS)) return [block];
+    const isOverdue = (boundAt: Date | undefined) => boundAt && (stopped || age(boundAt, time) > overdueMs);
     const looks = open.some(([, { boundAt }]) => isOverdue(boundAt)) ? [{ ...block, look: true }] : [];
     // A cell whose prediction was aborted is in no message of its own: the one that asked for it was done.
     const aborted = waiting.filter(([, { attempt }]) => attempt === 2);
@@ -140,12 +142,14 @@ async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
   return { unfinished, blocks };
 }
 
-async function resend({ images, queue, now }: ReconcileDeps, plan: Plan, ranges: Range[], done: Reconciled) {
+async function resend({ images, queue, time }: ReconcileDeps, plan: Plan, ranges: Range[], done: Reconciled) {
   if (ranges.length === 0) return;
   await queue.send(ranges);
   const blocks = new Set(ranges.map(({ from }) => blockOf(plan, from)));
   await Promise.all(
-    [...blocks].map((block) => images.replaceJson(resentKey(plan.id, block), { at: now().toISOString() })),
+    [...blocks].map((block) =>
+      images.replaceJson(resentKey(plan.id, block), { at: time.now().toISOString() }),
+    ),
   );
   done.repairs += ranges.length;
 }
@@ -193,10 +197,10 @@ async function* unsafeByCell({ images, backup }: ReconcileDeps, audit: string): 
  * are judged together, as `tag` does it: then both write the same record.
  */
 async function isBackedUp(deps: ReconcileDeps, audit: string, done: Reconciled): Promise<boolean> {
-  const { images, backup, now, resendMs } = deps;
+  const { images, backup, time, resendMs } = deps;
   let complete = true;
   for await (const { cell, since, keys, unjudged } of unsafeByCell(deps, audit)) {
-    if (cell === undefined || age(since, now()) < resendMs) {
+    if (cell === undefined || age(since, time) < resendMs) {
       complete = false;
       continue;
     }
@@ -211,12 +215,12 @@ async function isBackedUp(deps: ReconcileDeps, audit: string, done: Reconciled):
 
 /** The manifest is written: the audit is over as soon as its records are in the backup too. */
 async function settle(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promise<void> {
-  const { images, backup, now, resendMs } = deps;
+  const { images, backup, time, resendMs } = deps;
   const records = [planKey(plan.id), manifestKey(plan.id, 'csv'), manifestKey(plan.id, 'json')];
   for (const key of records) {
     const [original, copy] = await Promise.all([images.head(key), backup.head(key)]);
     if (!original || copy) continue;
-    if (age(original.modified, now()) < resendMs) return;
+    if (age(original.modified, time) < resendMs) return;
     await backUp(images, backup, key);
     done.repairs++;
   }
@@ -248,10 +252,10 @@ async function sweep(
   since: Date,
   done: Reconciled,
 ) {
-  const { images, now, resendMs, settleMs } = deps;
-  const settled = age(since, now()) > settleMs;
+  const { images, time, resendMs, settleMs } = deps;
+  const settled = age(since, time) > settleMs;
   // Whoever was asking Replicate when the tombstone came has recorded its predictions by then.
-  const early = age(since, now()) < resendMs;
+  const early = age(since, time) < resendMs;
   let deleted = await deletePrefix(images, imagesPrefix(audit));
   const running = plan && !settled ? await blocksRunning(images, plan) : [];
   if (plan && (running.length > 0 || early)) await resendUnworked(deps, plan, running, since, done);
@@ -277,12 +281,12 @@ async function resendUnworked(
   since: Date,
   done: Reconciled,
 ): Promise<void> {
-  const { images, now, resendMs } = deps;
+  const { images, time, resendMs } = deps;
   const worked = await readWorked(images, plan.id);
   const unworked = blocks.filter(({ from }) => {
     const lastWorked = worked.get(leaseKey(plan.id, from));
     const lastSent = worked.get(resentKey(plan.id, from)) ?? since;
-    return !(lastWorked && lastWorked > since) && age(lastSent, now()) > resendMs;
+    return !(lastWorked && lastWorked > since) && age(lastSent, time) > resendMs;
   });
   await resend(deps, plan, unworked, done);
 }

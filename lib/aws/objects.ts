@@ -13,52 +13,22 @@ import {
   PutObjectTaggingCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import type { Chance, Copied, Head, Listed, ObjectStore, Time, Upload } from '../ports.ts';
+import { systemChance, systemTime } from '../system.ts';
 import { chunkedWithChecksum } from './chunked-body.ts';
-
-/** What a LIST tells of an object. */
-export interface Listed {
-  key: string;
-  bytes: number;
-  etag: string;
-  modified: Date;
-}
-
-/** What is known of an object without reading it. */
-export interface Head {
-  bytes: number;
-  etag: string;
-  contentType: string;
-  modified: Date;
-  metadata: Record<string, string>;
-  /** SHA-256 as S3 verified it, in hex; undefined for an object uploaded without one. */
-  sha256: string | undefined;
-}
-
-/**
- * What became of a copy: made now, there before, or without a source. S3 answers with the SHA-256 of one that it
- * makes, here in hex, if the source was uploaded with its own ("CopyObjectResult" in the API reference).
- */
-export type Copied = { outcome: 'copied'; sha256: string | undefined } | { outcome: 'exists' | 'gone' };
-
-/** What may be said of an object at upload. */
-export interface Upload {
-  contentType?: string;
-  contentDisposition?: string;
-  metadata?: Record<string, string>;
-  tags?: Record<string, string>;
-}
 
 /** S3 answers a LIST with at most so many objects. */
 const LIST_PAGE = 1_000;
 /**
  * What an S3 client needs that sends streams. Without `Expect: 100-continue`: for it the SDK opens a connection an
- * upload. A body that was lost in a connection that S3 had closed is a fault like any other: whoever sent it starts
- * over with a new stream.
+ * upload. A body that was lost in a connection that S3 had closed is a fault like any other: the caller starts over
+ * with a new stream.
  */
 export const STREAMING = { getAwsChunkedEncodingStream: chunkedWithChecksum, expectContinueHeader: false };
 
 /** A conditional write may meet another in flight; S3 then answers 409 and wants it sent again. */
 const CONFLICT_TRIES = 6;
+const CONFLICT_PAUSE_MS = 40;
 
 const statusOf = (error: unknown): number | undefined =>
   (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
@@ -89,37 +59,28 @@ function endsWithItsStream(command: PutObjectCommand, body: Readable): AbortSign
   return broken.signal;
 }
 
-/**
- * The verbs this pipeline speaks to one bucket. Facts are objects created once with `If-None-Match: *` and
- * never changed; of writers that race, one creates and the others read what it wrote.
- */
-export class ObjectStore {
+/** One bucket through the SDK's client. The port says what each verb does. */
+export class S3Store implements ObjectStore {
   readonly bucket: string;
   readonly client: S3Client;
+  readonly #time: Time;
+  readonly #chance: Chance;
 
-  constructor(client: S3Client, bucket: string) {
+  constructor(client: S3Client, bucket: string, time: Time = systemTime, chance: Chance = systemChance) {
     this.client = client;
     this.bucket = bucket;
+    this.#time = time;
+    this.#chance = chance;
   }
 
-  /**
-   * Creates an object where none is.
-   * @returns false where one stands already: it is left as it is.
-   */
   async create(key: string, body: string | Buffer, upload: Upload = {}): Promise<boolean> {
     return (await this.#conditionalPut(key, body, upload, { IfNoneMatch: '*' })) !== undefined;
   }
 
-  /** Creates a JSON record where none is; false where one stands already. */
   async createJson(key: string, value: unknown, upload: Upload = {}): Promise<boolean> {
     return this.create(key, JSON.stringify(value), { contentType: 'application/json', ...upload });
   }
 
-  /**
-   * Creates an object from a stream of known length. S3 verifies its SHA-256 and keeps it. The stream is
-   * consumed, so whoever wants to try again starts over with a new one.
-   * @returns the SHA-256 in hex, or undefined where an object stands already.
-   */
   async createFromStream(key: string, body: Readable, bytes: number, upload: Upload, signal: AbortSignal) {
     const command = new PutObjectCommand({
       ...this.#put(key, upload),
@@ -143,7 +104,6 @@ export class ObjectStore {
     }
   }
 
-  /** Writes an object whatever stands there: only for state that is no fact, such as why an audit waits. */
   async replaceJson(key: string, value: unknown, upload: Upload = {}): Promise<void> {
     await this.client.send(
       new PutObjectCommand({
@@ -153,16 +113,11 @@ export class ObjectStore {
     );
   }
 
-  /**
-   * Compare and swap: writes only if the object is the one that was read, or, without an etag, if none is.
-   * @returns the new etag, or undefined if somebody else was quicker.
-   */
   async swapJson(key: string, value: unknown, etag: string | undefined): Promise<string | undefined> {
     const condition = etag === undefined ? { IfNoneMatch: '*' } : { IfMatch: etag };
     return this.#conditionalPut(key, JSON.stringify(value), { contentType: 'application/json' }, condition);
   }
 
-  /** A JSON record and its etag, or undefined where there is none. */
   async readJson<T>(key: string): Promise<{ value: T; etag: string; modified: Date } | undefined> {
     try {
       const { Body, ETag, LastModified } = await this.client.send(
@@ -176,10 +131,6 @@ export class ObjectStore {
     }
   }
 
-  /**
-   * A part of an object by an HTTP range such as `bytes=0-1023` or `bytes=-64`.
-   * @returns the bytes, and the size of the whole object; undefined where there is none.
-   */
   async readRange(key: string, range: string): Promise<{ bytes: Buffer; total: number } | undefined> {
     try {
       const { Body, ContentRange, ContentLength } = await this.client.send(
@@ -195,7 +146,6 @@ export class ObjectStore {
     }
   }
 
-  /** What is known of an object, or undefined where there is none. */
   async head(key: string): Promise<Head | undefined> {
     let output: HeadObjectCommandOutput;
     try {
@@ -220,10 +170,6 @@ export class ObjectStore {
     return (await this.head(key)) !== undefined;
   }
 
-  /**
-   * Every object under a prefix in the order of keys, from behind `after`.
-   * @param page objects a call: as many as are likely to be read, for reading the answer takes longer than asking
-   */
   async *list(prefix: string, after?: string, page = LIST_PAGE): AsyncGenerator<Listed> {
     const request = { Prefix: prefix, ...(page < LIST_PAGE ? { MaxKeys: page } : {}) };
     for await (const { Contents = [] } of this.#pages(request, after))
@@ -251,7 +197,6 @@ export class ObjectStore {
     } while (token);
   }
 
-  /** The folders straight under a prefix, at most `limit` of them, from behind `after` (a folder's name). */
   async folders(prefix: string, limit: number, after?: string): Promise<string[]> {
     const request = { Prefix: prefix, Delimiter: '/', MaxKeys: limit };
     // Behind every key of that folder: "0" is the character that follows "/".
@@ -264,7 +209,6 @@ export class ObjectStore {
     return names.slice(0, limit);
   }
 
-  /** The tags of an object, or undefined where there is none. */
   async tags(key: string): Promise<Record<string, string> | undefined> {
     try {
       const { TagSet } = await this.client.send(
@@ -277,7 +221,6 @@ export class ObjectStore {
     }
   }
 
-  /** Replaces the whole set of tags (S3 knows no other way); false where there is no such object any more. */
   async setTags(key: string, tags: Record<string, string>): Promise<boolean> {
     const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
     try {
@@ -291,10 +234,6 @@ export class ObjectStore {
     }
   }
 
-  /**
-   * Copies an object of another bucket to the same key here, inside S3, with its metadata, tags and checksum.
-   * Where this bucket has one already it is left as it is.
-   */
   async createCopy(source: ObjectStore, key: string): Promise<Copied> {
     const CopySource = `${source.bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
     try {
@@ -311,7 +250,6 @@ export class ObjectStore {
     }
   }
 
-  /** Deletes up to 1,000 objects in one call (S3's limit). On a versioned bucket the bytes stay as old versions. */
   async delete(keys: string[]): Promise<void> {
     if (keys.length === 0) return;
     const { Errors } = await this.client.send(
@@ -371,7 +309,7 @@ export class ObjectStore {
         return await write();
       } catch (error) {
         if (statusOf(error) !== 409 || attempt === CONFLICT_TRIES) throw error;
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 40 * attempt));
+        await this.#time.sleep(this.#chance.fraction() * CONFLICT_PAUSE_MS * attempt);
       }
     }
   }

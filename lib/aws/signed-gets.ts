@@ -8,6 +8,9 @@ import {
   type HttpResponse,
 } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
+import type { Presign, RecordReader, Time } from '../ports.ts';
+import { systemTime } from '../system.ts';
+import type { S3Store } from './objects.ts';
 
 /** Query parameters of a GET, such as `response-cache-control`. */
 type Query = Record<string, string>;
@@ -33,7 +36,7 @@ export class SignedGets {
       // It writes what it finds out into what it is given.
       { ...client.config } as never,
     ).then(({ url }) => url);
-    // Whoever signs sees the error.
+    // The caller that signs sees the error.
     this.#bucketUrl.catch(() => {});
   }
 
@@ -44,7 +47,7 @@ export class SignedGets {
     options: { signingDate: Date; expiresIn: number },
   ): Promise<string> {
     const request = await this.#get(key, query);
-    // Whoever opens the address sends no hash of the body that it has not.
+    // A GET has no body, so the browser that opens the address sends no hash of one.
     request.headers['X-Amz-Content-Sha256'] = 'UNSIGNED-PAYLOAD';
     const { protocol, headers, path, query: signed } = await this.#signer.presign(request, options);
     return `${protocol}//${headers.host}${path}?${buildQueryString(signed ?? {})}`;
@@ -77,4 +80,39 @@ export class SignedGets {
       headers: { host },
     });
   }
+}
+
+/**
+ * Reads JSON records that a LIST has just shown, as many at once as one likes. Any answer but the record (it is gone
+ * by now, S3 wants to be asked more slowly, the connection broke) is left to the client, which knows what it means and
+ * when to try again.
+ */
+export function recordReader(store: S3Store): RecordReader {
+  const gets = new SignedGets(store.client, store.bucket);
+  return async <T>(key: string) => {
+    const text = await gets.read(key).catch(() => undefined);
+    return text === undefined ? (await store.readJson<T>(key))?.value : (JSON.parse(text) as T);
+  };
+}
+
+const HOUR_MS = 3_600_000;
+/** Objects never change, and a browser asks again for what has no such header. */
+const CACHE = 'private, max-age=3600, immutable';
+
+/**
+ * Addresses at which a browser may read an object. They are signed as of the full hour and live for two, so that
+ * within an hour the address is the same, a browser can cache it, and it always lives for an hour more. Whether
+ * the object may be read is decided when it is read: the bucket shows nobody an image that is not `ok`.
+ */
+export function presigner({ client, bucket }: S3Store, time: Time = systemTime): Presign {
+  const gets = new SignedGets(client, bucket);
+  return (key) =>
+    gets.presign(
+      key,
+      { 'response-cache-control': CACHE },
+      {
+        signingDate: new Date(Math.floor(time.now().getTime() / HOUR_MS) * HOUR_MS),
+        expiresIn: (2 * HOUR_MS) / 1_000,
+      },
+    );
 }

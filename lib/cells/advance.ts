@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.ts';
+import type { Chance } from '../ports.ts';
 import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts';
 import { blockOf, type Range } from '../records/blocks.ts';
 import { acquireLease, readLease } from '../records/lease.ts';
@@ -6,25 +7,18 @@ import { cellAt, type Plan } from '../records/plan.ts';
 import { type CellProgress, readProgress } from '../records/progress.ts';
 import { closedResult, recordResult } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
-import { writeWaiting } from '../records/waiting.ts';
-import { AnswerTooLarge, ReplicateRefusal } from '../replicate/client.ts';
+import { type WaitingReason, writeWaiting } from '../records/waiting.ts';
+import { AnswerTooLarge, ReplicateRefusal } from '../replicate/errors.ts';
 import { hasEnded, type Prediction } from '../replicate/prediction.ts';
 import { shuffled } from '../shuffled.ts';
-import {
-  type AskDeps,
-  askCell,
-  endCell,
-  MustWait,
-  Unrecorded,
-  type WaitingReason,
-  waitingOf,
-} from './ask.ts';
+import { type AskDeps, askCell, closeCell, closing, MustWait, Unrecorded, waitingOf } from './ask.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
 import type { Pacer } from './pacer.ts';
 
 export interface AdvanceDeps extends FinishDeps, AskDeps {
   readPlan: (audit: string) => Promise<Plan | undefined>;
   pacer: Pacer;
+  chance: Chance;
   /** A bound cell without a result is asked after when it is older than this. */
   overdueMs: number;
 }
@@ -83,7 +77,7 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
   const within = { ...range, to: Math.min(range.to, plan.cells - 1) };
   if (within.from > within.to) return { asked: 0, faults: [] };
   const block = blockOf(plan, within.from);
-  const [progress, standing] = await Promise.all([
+  const [progress, existing] = await Promise.all([
     readProgress(deps.store, within),
     range.look ? undefined : readLease(deps.store, plan.id, block),
   ]);
@@ -94,7 +88,7 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
     throw new Error(`cells ${within.from} to ${within.to} do not lie in one block of audit ${plan.id}`);
   // Looking twice at once pays nothing and is safe; a lease would say that the block was worked on.
   if (range.look) return new RangeTurn(deps, plan, within, turn).run(progress);
-  const lease = await acquireLease(deps.store, plan.id, block, standing, turn.endsAt, deps.now);
+  const lease = await acquireLease(deps, { audit: plan.id, block }, existing, turn.endsAt);
   if ('waitSeconds' in lease)
     return {
       rest: { range, delaySeconds: Math.min(lease.waitSeconds, MAX_DELAY_SECONDS) },
@@ -136,7 +130,7 @@ class RangeTurn {
     this.#plan = plan;
     this.#range = range;
     this.#turn = turn;
-    this.#signal = AbortSignal.timeout(Math.max(1, turn.endsAt.getTime() - deps.now().getTime() - 1_000));
+    this.#signal = deps.time.timeout(Math.max(1, turn.endsAt.getTime() - deps.time.now().getTime() - 1_000));
   }
 
   /** Begins to read whether the audit was ended, which every cell wants to know first: nobody has to wait for it then. */
@@ -163,7 +157,7 @@ class RangeTurn {
     };
     // What is overdue has an hour; what waits has time. In any order, so that a few that fail hold up nobody for long.
     const bound = [...progress].filter(([, { boundAt, ended }]) => boundAt && !ended);
-    await work(shuffled(bound), PARALLEL_LOOKS);
+    await work(shuffled(bound, this.#deps.chance), PARALLEL_LOOKS);
     if (!this.#range.look) {
       // That took its time, in which a webhook may have bound a cell that waited: it is not paid again.
       const now = bound.length > 0 ? await readProgress(this.#deps.store, this.#range) : progress;
@@ -192,7 +186,7 @@ class RangeTurn {
         if (stop === 'canceled')
           await this.#end(cell, attempt, 'canceled', 'the audit was canceled before it was asked');
         else await this.#ask(cell, attempt);
-      } else if (stop || this.#deps.now().getTime() - boundAt.getTime() >= this.#deps.overdueMs) {
+      } else if (stop || this.#deps.time.now().getTime() - boundAt.getTime() >= this.#deps.overdueMs) {
         await this.#look(cell, stop);
       }
     });
@@ -224,7 +218,7 @@ class RangeTurn {
     const { pacer } = this.#deps;
     for (;;) {
       if (this.#leaves || pacer.waitMs > this.#patienceMs()) return this.#leave();
-      this.#pacedSince ??= performance.now();
+      this.#pacedSince ??= this.#deps.time.monotonic();
       if (!(await pacer.take())) continue;
       if (await this.#stopped()) return this.#leave();
       try {
@@ -249,22 +243,22 @@ class RangeTurn {
   #patienceMs(): number {
     const left = this.#secondsLeft() * 1_000;
     if (this.#pacedSince === undefined) return left;
-    return Math.min(left, this.#pacedSince + PACING_SECONDS * 1_000 - performance.now());
+    return Math.min(left, this.#pacedSince + PACING_SECONDS * 1_000 - this.#deps.time.monotonic());
   }
 
   /** Replicate said no, or has not said yes for hours. Else a prediction may run, whose webhook will say so. */
   #isHopeless(error: unknown): boolean {
     if (error instanceof Unrecorded) return false;
     if (error instanceof ReplicateRefusal && error.status < 500 && error.status !== 408) return true;
-    return this.#deps.now().getTime() - this.#progressAt > GIVE_UP_ASKING_MS;
+    return this.#deps.time.now().getTime() - this.#progressAt > GIVE_UP_ASKING_MS;
   }
 
   async #wait({ why, message, seconds: wanted }: MustWait): Promise<void> {
-    const { pacer, store, now } = this.#deps;
+    const { pacer, store, time } = this.#deps;
     // Whatever Replicate said is asked again after the longest delay that a message can have, and never at once: a
     // refused request has its place back.
     const seconds = Math.min(Math.max(1, wanted), MAX_DELAY_SECONDS);
-    const until = new Date(now().getTime() + seconds * 1_000);
+    const until = new Date(time.now().getTime() + seconds * 1_000);
     this.#waitedFor = why;
     pacer.pause(seconds);
     // Before anything is awaited: the others would sleep it out.
@@ -272,34 +266,29 @@ class RangeTurn {
     await writeWaiting(store, this.#plan, {
       why,
       detail: message,
-      at: now().toISOString(),
+      at: time.now().toISOString(),
       until: until.toISOString(),
     });
   }
 
   /** Asks Replicate how a bound cell stands, or cancels it, and finishes it where it has ended. */
   async #look(cell: number, stop: Stop | undefined): Promise<void> {
-    const { store, now } = this.#deps;
+    const { store } = this.#deps;
     const binding = await readBinding(store, this.#plan.id, cell);
     if (!binding) return;
-    if (isClosed(binding))
-      return recordResult(
-        store,
-        this.#plan,
-        closedResult(this.#plan, cell, binding.closed, binding.error, now()),
-      );
-    const prediction = await this.#standing(binding, stop);
+    if (isClosed(binding)) return recordResult(store, this.#plan, closedResult(this.#plan, cell, binding));
+    const prediction = await this.#endingOf(binding, stop);
     if (prediction && hasEnded(prediction))
-      await finishCell(this.#deps, this.#plan, cell, prediction, this.#signal);
+      await finishCell(this.#deps, { plan: this.#plan, n: cell, prediction, signal: this.#signal });
   }
 
   /** What Replicate says of a prediction, or what has to stand for it; undefined where it is to be asked later. */
-  async #standing(
+  async #endingOf(
     { predictionId: id, askedAt }: BoundBinding,
     stop: Stop | undefined,
   ): Promise<Prediction | undefined> {
-    const { replicate, now } = this.#deps;
-    const isOld = now().getTime() - Date.parse(askedAt) > GIVE_UP_MS;
+    const { replicate, time } = this.#deps;
+    const isOld = time.now().getTime() - Date.parse(askedAt) > GIVE_UP_MS;
     const failed = (error: string): Prediction => ({ id, status: 'failed', error });
     try {
       const prediction = await (stop ? replicate.cancel(id) : replicate.get(id));
@@ -322,7 +311,8 @@ class RangeTurn {
   }
 
   async #end(cell: number, attempt: 1 | 2, status: 'failed' | 'canceled', error: string): Promise<void> {
-    await endCell(this.#deps.store, this.#plan, cell, attempt, status, error, this.#deps.now());
+    const { store, time } = this.#deps;
+    await closeCell(store, { plan: this.#plan, n: cell }, attempt, closing(status, error, time));
   }
 
   #leave(): void {
@@ -330,11 +320,11 @@ class RangeTurn {
   }
 
   #secondsLeft(): number {
-    return (this.#turn.stopAt.getTime() - this.#deps.now().getTime()) / 1_000;
+    return (this.#turn.stopAt.getTime() - this.#deps.time.now().getTime()) / 1_000;
   }
 
   #stopped(): Promise<Stop | undefined> {
-    const now = performance.now();
+    const now = this.#deps.time.monotonic();
     if (!this.#stop || now - this.#stop.readAt > STOP_CHECK_MS) {
       const reading = { value: readStop(this.#deps.store, this.#plan.id), readAt: now };
       this.#stop = reading;

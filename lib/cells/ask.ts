@@ -1,10 +1,11 @@
-import type { ObjectStore } from '../aws/objects.ts';
 import { messageOf } from '../errors.ts';
-import { bindPrediction, closeCell, isClosed } from '../records/binding.ts';
+import type { ObjectStore, ReplicateClient, Time } from '../ports.ts';
+import { type CellRef, type ClosedBinding, createBinding, isClosed } from '../records/binding.ts';
 import { cellName } from '../records/keys.ts';
 import { type Cell, inputOf, type Plan } from '../records/plan.ts';
 import { closedResult, recordResult } from '../records/result.ts';
-import { type ReplicateClient, ReplicateRefusal } from '../replicate/client.ts';
+import type { WaitingReason } from '../records/waiting.ts';
+import { ReplicateRefusal } from '../replicate/errors.ts';
 
 /** Replicate will not take the request now, but later: the rate limit, the account's credit, its token. */
 export class MustWait extends Error {
@@ -17,7 +18,6 @@ export class MustWait extends Error {
     this.seconds = seconds;
   }
 }
-export type WaitingReason = 'rate limit' | 'credit' | 'token';
 
 const WAITING: Record<number, WaitingReason> = { 401: 'token', 402: 'credit', 429: 'rate limit' };
 /** A prediction was made and could not be recorded: its webhook will bind it. */
@@ -25,7 +25,7 @@ export class Unrecorded extends Error {
   override name = 'Unrecorded';
 }
 
-/** What does not get better by asking again: the request itself, or a model that is not there. */
+/** No retry mends these: the request itself is wrong, or there is no such model. */
 const FINAL = [400, 404, 413, 422];
 /** Where Replicate does not say when to come back. Credit and tokens are mended by people. */
 const DEFAULT_WAIT_SECONDS: Record<WaitingReason, number> = { token: 60, credit: 60, 'rate limit': 10 };
@@ -42,7 +42,7 @@ export interface AskDeps {
   replicate: ReplicateClient;
   /** Public base address of the webhook function. */
   webhookUrl: string;
-  now: () => Date;
+  time: Time;
   /** Told of each prediction that was made for a cell that has one already. */
   onSuperfluous: (cell: number, predictionId: string) => void;
 }
@@ -57,7 +57,7 @@ export const webhookAddress = (base: string, audit: string, cell: number) =>
  * @throws {MustWait}, {Unrecorded}, {ReplicateRefusal} for what may pass, and whatever leaves open whether it was accepted
  */
 export async function askCell(
-  { store, replicate, webhookUrl, now, onSuperfluous }: AskDeps,
+  { store, replicate, webhookUrl, time, onSuperfluous }: AskDeps,
   plan: Plan,
   cell: Cell,
   attempt: 1 | 2,
@@ -72,10 +72,12 @@ export async function askCell(
     });
   } catch (error) {
     if (!(error instanceof ReplicateRefusal && FINAL.includes(error.status))) throw waitingOf(error) ?? error;
-    return endCell(store, plan, cell.n, attempt, 'failed', `Replicate refused: ${error.message}`, now());
+    const why = `Replicate refused: ${error.message}`;
+    return closeCell(store, { plan, n: cell.n }, attempt, closing('failed', why, time));
   }
   try {
-    const binding = await bindPrediction(store, plan, cell.n, attempt, id, now());
+    const bound = { predictionId: id, askedAt: time.now().toISOString(), attempt };
+    const binding = await createBinding(store, { plan, n: cell.n }, attempt, bound);
     if (isClosed(binding) || binding.predictionId !== id) {
       onSuperfluous(cell.n, id);
       await replicate.cancel(id);
@@ -85,17 +87,19 @@ export async function askCell(
   }
 }
 
+export const closing = (closed: ClosedBinding['closed'], error: string, time: Time): ClosedBinding => ({
+  closed,
+  error,
+  closedAt: time.now().toISOString(),
+});
+
 /** Ends a cell without a prediction, unless one was bound to it in the meantime. */
-export async function endCell(
+export async function closeCell(
   store: ObjectStore,
-  plan: Plan,
-  n: number,
+  cell: CellRef & { plan: Plan },
   attempt: 1 | 2,
-  status: 'failed' | 'canceled',
-  error: string,
-  now: Date,
+  wanted: ClosedBinding,
 ): Promise<void> {
-  const binding = await closeCell(store, plan, n, attempt, status, error, now);
-  if (isClosed(binding))
-    await recordResult(store, plan, closedResult(plan, n, binding.closed, binding.error, now));
+  const binding = await createBinding(store, cell, attempt, wanted);
+  if (isClosed(binding)) await recordResult(store, cell.plan, closedResult(cell.plan, cell.n, binding));
 }

@@ -1,9 +1,8 @@
-import { setTimeout } from 'node:timers/promises';
-import type { ObjectStore } from '../aws/objects.ts';
-import { withOutput } from '../images/download.ts';
 import { contentTypeOf, extensionOf, sniffFormat } from '../images/formats.ts';
+import { withOutput } from '../images/open-output.ts';
 import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
-import { Unavailable, Unobtainable } from '../images/source.ts';
+import { OutputRejected, OutputUnavailable } from '../images/source.ts';
+import type { FetchOutput, ObjectStore, Time } from '../ports.ts';
 import { adoptPrediction, type BoundBinding, markAborted } from '../records/binding.ts';
 import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../records/keys.ts';
 import { cellAt, inputOf, type Plan } from '../records/plan.ts';
@@ -12,11 +11,22 @@ import type { EndedPrediction } from '../replicate/prediction.ts';
 
 export interface FinishDeps {
   store: ObjectStore;
+  fetchOutput: FetchOutput;
   /** Where outputs may come from. */
   origins: string[];
   maxImageBytes: number;
-  now: () => Date;
+  time: Time;
 }
+
+/** A cell whose prediction has ended, on its way to a result. */
+export interface Ending {
+  plan: Plan;
+  n: number;
+  prediction: EndedPrediction;
+  /** Ends the work when its time is over; what is stored by then stays and is not done again. */
+  signal: AbortSignal;
+}
+type BoundEnding = Ending & { binding: BoundBinding };
 
 /**
  * - `stored`: the result is written, by this call or one at the same time
@@ -27,7 +37,7 @@ export interface FinishDeps {
  */
 export type Finished = 'stored' | 'already' | 'deleted' | 'superfluous' | 'aborted';
 
-/** Replicate deletes outputs an hour after the prediction ended; a little later nothing can be hoped for. */
+/** Replicate deletes outputs an hour after the prediction ended; a little later they are given up. */
 const OUTPUTS_LIVE_MS = 62 * 60_000;
 const PARALLEL_OUTPUTS = 4;
 const FETCH_TRIES = 3;
@@ -36,57 +46,43 @@ const FETCH_PAUSE_MS = 250;
 /**
  * Stores what an ended prediction made, and its result. Safe to run twice, at once, late, or half: every write
  * creates an object at most once, and all follow from the one prediction that is bound to the cell.
- * @param signal ends the work when its time is over; what is stored by then stays and is not done again
  * @throws what a retry can mend; nothing else
  */
-export async function finishCell(
-  deps: FinishDeps,
-  plan: Plan,
-  n: number,
-  prediction: EndedPrediction,
-  signal: AbortSignal,
-): Promise<Finished> {
-  const { store, now } = deps;
+export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Finished> {
+  const { store, time } = deps;
+  const { plan, n, prediction } = ending;
   const [done, deleted] = await Promise.all([
     store.exists(resultKey(plan.id, n)),
     store.exists(deletedKey(plan.id)),
   ]);
   if (deleted) return 'deleted';
   if (done) return 'already';
-  const binding = await adoptPrediction(
-    store,
-    plan,
-    n,
-    prediction.id,
-    prediction.created_at ?? now().toISOString(),
-  );
+  const askedAt = prediction.created_at ?? time.now().toISOString();
+  const binding = await adoptPrediction(store, ending, prediction.id, askedAt);
   if (!binding) return 'superfluous';
   if (prediction.status === 'aborted' && binding.attempt === 1) {
-    await markAborted(store, plan, n);
+    await markAborted(store, ending);
     return 'aborted';
   }
-  const outputs = await storeOutputs(deps, plan, n, prediction, binding, signal);
-  await recordResult(store, plan, predictionResult(plan, n, prediction, outputs, binding.askedAt, now()));
+  const bound = { ...ending, binding };
+  const outputs = await storeOutputs(deps, bound);
+  await recordResult(store, plan, predictionResult(bound, outputs, time.now()));
   return 'stored';
 }
 
 async function storeOutputs(
   deps: FinishDeps,
-  plan: Plan,
-  n: number,
-  prediction: EndedPrediction,
-  binding: BoundBinding,
-  signal: AbortSignal,
+  ending: BoundEnding,
 ): Promise<{ returned: number; images: ResultImage[] }> {
+  const { prediction } = ending;
   // Outputs may be there before success, and stay after a failure: only a success is a whole answer.
   const { addresses, returned } =
     prediction.status === 'succeeded' ? outputsOf(prediction) : { addresses: [], returned: 0 };
-  if (addresses.length === 0) return storedBefore(deps.store, plan, n, prediction);
+  if (addresses.length === 0) return storedBefore(deps.store, ending);
   const images: ResultImage[] = [];
   const next = addresses.entries();
   const worker = async () => {
-    for (const [index, address] of next)
-      images[index] = await storeOutput(deps, plan, n, index, address, prediction, binding, signal);
+    for (const [index, address] of next) images[index] = await storeOutput(deps, ending, index, address);
   };
   await Promise.all(Array.from({ length: PARALLEL_OUTPUTS }, worker));
   if (returned > addresses.length)
@@ -103,13 +99,11 @@ async function storeOutputs(
  */
 async function storedBefore(
   store: ObjectStore,
-  plan: Plan,
-  n: number,
-  prediction: EndedPrediction,
+  { plan, n, prediction }: BoundEnding,
 ): Promise<{ returned: number; images: ResultImage[] }> {
   const images: ResultImage[] = [];
   for await (const { key } of store.list(cellImagesPrefix(plan.id, n))) {
-    const image = await standing(store, key, Number(key.split('/').at(-1)));
+    const image = await existingImage(store, key, Number(key.split('/').at(-1)));
     if (image) images.push(image);
   }
   if (images.length > 0 && prediction.status === 'succeeded') {
@@ -127,44 +121,38 @@ async function storedBefore(
  */
 async function storeOutput(
   deps: FinishDeps,
-  plan: Plan,
-  n: number,
+  ending: BoundEnding,
   index: number,
   address: string,
-  prediction: EndedPrediction,
-  binding: BoundBinding,
-  signal: AbortSignal,
 ): Promise<ResultImage> {
-  const { store, now } = deps;
-  const key = imageKey(plan.id, n, index);
+  const { store, time } = deps;
+  const { plan, n, prediction, binding, signal } = ending;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await fetchAndStore(deps, plan, n, index, address, binding, signal);
+      return await fetchAndStore(deps, ending, index, address);
     } catch (error) {
       // Perhaps an earlier delivery stored it while it was still to be had.
-      const image = await standing(store, key, index);
+      const image = await existingImage(store, imageKey(plan.id, n, index), index);
       if (image) return image;
-      if (error instanceof Unobtainable) return { index, error: error.message };
+      if (error instanceof OutputRejected) return { index, error: error.message };
       const ended = Date.parse(prediction.completed_at ?? binding.askedAt);
-      if (error instanceof Unavailable && now().getTime() - ended > OUTPUTS_LIVE_MS)
+      if (error instanceof OutputUnavailable && time.now().getTime() - ended > OUTPUTS_LIVE_MS)
         return { index, error: `expired: the output could not be had within its hour: ${error.message}` };
       if (attempt === FETCH_TRIES) throw error;
-      await setTimeout(FETCH_PAUSE_MS * attempt, undefined, { signal });
+      await time.sleep(FETCH_PAUSE_MS * attempt, signal);
     }
   }
 }
 
 async function fetchAndStore(
-  { store, origins, maxImageBytes }: FinishDeps,
-  plan: Plan,
-  n: number,
+  { store, fetchOutput, origins, maxImageBytes }: FinishDeps,
+  { plan, n, binding, signal }: BoundEnding,
   index: number,
   address: string,
-  binding: BoundBinding,
-  signal: AbortSignal,
 ): Promise<ResultImage> {
   const key = imageKey(plan.id, n, index);
-  return withOutput(address, { origins, maxBytes: maxImageBytes, signal }, async ({ head, body, bytes }) => {
+  const options = { origins, maxBytes: maxImageBytes, signal, fetchOutput };
+  return withOutput(address, options, async ({ head, body, bytes }) => {
     const format = sniffFormat(head);
     const contentType = contentTypeOf(format);
     const filename = `${plan.id.slice(0, 8)}-${cellName(n)}-${index}.${extensionOf(format)}`;
@@ -176,14 +164,18 @@ async function fetchAndStore(
     };
     const sha256 = await store.createFromStream(key, body, bytes, upload, signal);
     if (sha256) return { index, key, sha256, bytes, contentType };
-    const image = await standing(store, key, index);
-    if (!image) throw new Error(`${key} was there a moment ago and is not now`);
+    const image = await existingImage(store, key, index);
+    if (!image) throw new Error(`${key} existed a moment ago and is gone`);
     return image;
   });
 }
 
 /** An image that another delivery stored. */
-async function standing(store: ObjectStore, key: string, index: number): Promise<ResultImage | undefined> {
+async function existingImage(
+  store: ObjectStore,
+  key: string,
+  index: number,
+): Promise<ResultImage | undefined> {
   const head = await store.head(key);
   return head?.sha256
     ? { index, key, sha256: head.sha256, bytes: head.bytes, contentType: head.contentType }

@@ -1,4 +1,6 @@
-/** Of the permitted rate: who goes at all of it meets the limit at every jitter, and each 429 costs a pause. */
+import type { Time } from '../ports.ts';
+
+/** Share of the permitted rate. At all of it any jitter meets the limit, and each 429 costs a pause. */
 const SHARE = 0.995;
 /** Requests of an account further apart than this are let through one at a time: a second's worth may come at once. */
 const SPARSE_MS = 1_000;
@@ -15,6 +17,7 @@ const PLAY_MS = 250;
 export class Pacer {
   readonly #intervalMs: number;
   readonly #slackMs: number;
+  readonly #time: Time;
   #next = 0;
   #heldUntil = 0;
   #pauses = 0;
@@ -23,7 +26,8 @@ export class Pacer {
    * @param perMinute requests a minute, of all dispatchers together
    * @param dispatchers that share them, each by a pacer of its own
    */
-  constructor(perMinute: number, dispatchers = 1) {
+  constructor(time: Time, perMinute: number, dispatchers = 1) {
+    this.#time = time;
     const accountMs = 60_000 / (perMinute * SHARE);
     const intervalMs = accountMs * dispatchers;
     const isSparse = accountMs > SPARSE_MS;
@@ -33,7 +37,7 @@ export class Pacer {
 
   /** Milliseconds until the next request may go. */
   get waitMs(): number {
-    return Math.max(0, Math.max(this.#next, this.#heldUntil) - performance.now());
+    return Math.max(0, Math.max(this.#next, this.#heldUntil) - this.#time.monotonic());
   }
 
   /**
@@ -43,9 +47,9 @@ export class Pacer {
   async take(): Promise<boolean> {
     const wait = this.waitMs;
     const pauses = this.#pauses;
-    const from = Math.max(performance.now(), this.#heldUntil) - this.#slackMs;
+    const from = Math.max(this.#time.monotonic(), this.#heldUntil) - this.#slackMs;
     this.#next = Math.max(this.#next, from) + this.#intervalMs;
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    if (wait > 0) await this.#time.sleep(wait);
     return pauses === this.#pauses;
   }
 
@@ -55,7 +59,7 @@ export class Pacer {
    * gives one back all the same: at worst one more is refused.
    */
   pause(seconds: number): void {
-    const now = performance.now();
+    const now = this.#time.monotonic();
     this.#pauses++;
     this.#next = Math.min(this.#next, now);
     this.#heldUntil = Math.max(this.#heldUntil, now + seconds * 1_000);

@@ -1,10 +1,10 @@
 import { Refusal } from '../errors.ts';
+import type { SecretReader } from '../ports.ts';
 import { isClosed, readBinding } from '../records/binding.ts';
 import { deletedKey, isAuditId, parseCellName } from '../records/keys.ts';
 import type { Plan } from '../records/plan.ts';
 import { hasEnded, type Prediction, parsePrediction } from '../replicate/prediction.ts';
 import { type Delivery, parseSecrets, signatureOf, verifyDelivery } from '../replicate/webhook.ts';
-import type { SecretReader } from '../secrets.ts';
 import { type FinishDeps, type Finished, finishCell } from './finish.ts';
 
 export interface ReceiveDeps extends FinishDeps {
@@ -38,7 +38,7 @@ export async function receiveWebhook(
   if (cell >= plan.cells) throw new Refusal(404, 'the audit has no such cell');
   await requireSameCell(deps, path, cell, prediction);
   if (!hasEnded(prediction)) return 'not ended';
-  return finishCell(deps, plan, cell, prediction, signal);
+  return finishCell(deps, { plan, n: cell, prediction, signal });
 }
 
 /** While a secret is rotated the cached list may lack the new one: it is read anew before a delivery is refused. */

@@ -1,9 +1,10 @@
 import type { AcceptDeps } from '../audits/accept.ts';
 import type { EndDeps } from '../audits/end.ts';
+import type { ReadDeps } from '../audits/read.ts';
 import type { HttpResponse } from './problem.ts';
 import type { Caller, Scope } from './tokens.ts';
 
-export interface ApiDeps extends AcceptDeps, EndDeps {
+export interface ApiDeps extends AcceptDeps, EndDeps, ReadDeps {
   /** Models that the page offers. */
   models: string[];
   /** For how many days an audit of each retention is kept. `keep` never expires. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ObjectStore } from '../aws/objects.ts';
+import type { ObjectStore } from '../ports.ts';
 
 /** A copy that is not what it was copied from. Nothing is overwritten: an operator has to look. */
 export class BackupMismatch extends Error {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ObjectStore } from '../aws/objects.ts';
+import type { ObjectStore } from '../ports.ts';
 import { type Judgement, type Judgements, judgementKeys } from '../records/judgement.ts';
 import { imageKey } from '../records/keys.ts';
 import { isWhole, measure, sniffFormat } from './formats.ts';

@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream';
+import type { Source } from '../ports.ts';
 import { contentOf, withTemporaryFile } from '../temporary-file.ts';
 import { SNIFF_BYTES } from './formats.ts';
-import { type Source, tooLarge } from './source.ts';
+import { tooLarge } from './source.ts';
 
 /**
  * Writes a stream without a length to a temporary file, so that its length is known and memory is not needed
  * for it, and hands it on from there.
- * @throws {Unobtainable} for a stream of more than `maxBytes`
+ * @throws {OutputRejected} for a stream of more than `maxBytes`
  */
 export async function spool<T>(
   stream: Readable,

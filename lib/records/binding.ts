@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../aws/objects.ts';
+import type { ObjectStore } from '../ports.ts';
 import { abortedKey, bindingKey } from './keys.ts';
 import type { Plan } from './plan.ts';
 
@@ -14,7 +14,7 @@ export interface BoundBinding {
   /** ISO 8601. */
   askedAt: string;
   attempt: 1 | 2;
-  /** The webhook came before, or instead of, the record of whoever asked. */
+  /** The webhook came before, or instead of, the record of the dispatcher that asked. */
   adopted?: true;
 }
 
@@ -27,11 +27,11 @@ export interface ClosedBinding {
 
 export const isClosed = (binding: Binding): binding is ClosedBinding => 'closed' in binding;
 
-/** What a cell's records need to know of its audit. */
-export type CellAudit = Pick<Plan, 'id' | 'retention'>;
-
-/** They go when their audit goes. */
-const upload = ({ retention }: CellAudit) => ({ contentType: 'application/json', tags: { retention } });
+/** Which cell of which audit: as much as its records need to know. */
+export interface CellRef {
+  plan: Pick<Plan, 'id' | 'retention'>;
+  n: number;
+}
 
 /**
  * The binding in force: the second attempt's where there is one, else the first's.
@@ -49,73 +49,48 @@ export async function readBinding(
 }
 
 /**
- * Creates a binding where there is none.
- * @returns the one that stands afterwards: the caller's own, or that of whoever was first
+ * Creates a binding where there is none. It is deleted with its audit.
+ * @returns the one that exists afterwards: the given one, or that of the writer that was first. Another's prediction id
+ *   in it means that the given prediction is superfluous
  */
-async function createBinding(
+export async function createBinding(
   store: ObjectStore,
-  audit: CellAudit,
-  cell: number,
+  { plan, n }: CellRef,
   attempt: 1 | 2,
   binding: Binding,
 ): Promise<Binding> {
-  const key = bindingKey(audit.id, cell, attempt);
-  if (await store.createJson(key, binding, upload(audit))) return binding;
-  const standing = await store.readJson<Binding>(key);
+  const key = bindingKey(plan.id, n, attempt);
+  if (await store.createJson(key, binding, { tags: { retention: plan.retention } })) return binding;
+  const existing = await store.readJson<Binding>(key);
+  if (existing) return existing.value;
   // Gone between the two calls: the audit is being deleted.
-  return (
-    standing?.value ?? {
-      closed: 'canceled',
-      error: 'the audit was deleted',
-      closedAt: new Date().toISOString(),
-    }
-  );
+  const closedAt = isClosed(binding) ? binding.closedAt : binding.askedAt;
+  return { closed: 'canceled', error: 'the audit was deleted', closedAt };
 }
 
-/** Binds a prediction that was just asked for. Another's id in the answer means that this one is superfluous. */
-export const bindPrediction = (
-  store: ObjectStore,
-  audit: CellAudit,
-  cell: number,
-  attempt: 1 | 2,
-  predictionId: string,
-  now: Date,
-) => createBinding(store, audit, cell, attempt, { predictionId, askedAt: now.toISOString(), attempt });
-
-/** Ends a cell for which no prediction will be asked. */
-export const closeCell = (
-  store: ObjectStore,
-  audit: CellAudit,
-  cell: number,
-  attempt: 1 | 2,
-  closed: ClosedBinding['closed'],
-  error: string,
-  now: Date,
-) => createBinding(store, audit, cell, attempt, { closed, error, closedAt: now.toISOString() });
-
 /**
- * The attempt that a prediction is bound as, adopting it if whoever asked for it left no record (it died, or is
- * slower than the webhook). A second attempt is only adopted behind a first one that is known to be aborted.
+ * The attempt that a prediction is bound as. It is adopted if the dispatcher that asked for it left no record (it died,
+ * or is slower than the webhook). A second attempt is only adopted behind a first one that is known to be aborted.
  * @returns undefined if the cell belongs to another prediction, or is closed: this one is superfluous
  */
 export async function adoptPrediction(
   store: ObjectStore,
-  audit: CellAudit,
-  cell: number,
+  cell: CellRef,
   predictionId: string,
   askedAt: string,
 ): Promise<BoundBinding | undefined> {
+  const { plan, n } = cell;
   for (const attempt of [1, 2] as const) {
     const binding =
-      (await store.readJson<Binding>(bindingKey(audit.id, cell, attempt)))?.value ??
-      (await createBinding(store, audit, cell, attempt, { predictionId, askedAt, attempt, adopted: true }));
+      (await store.readJson<Binding>(bindingKey(plan.id, n, attempt)))?.value ??
+      (await createBinding(store, cell, attempt, { predictionId, askedAt, attempt, adopted: true }));
     if (isClosed(binding)) return undefined;
     if (binding.predictionId === predictionId) return binding;
-    if (attempt === 1 && !(await store.exists(abortedKey(audit.id, cell)))) return undefined;
+    if (attempt === 1 && !(await store.exists(abortedKey(plan.id, n)))) return undefined;
   }
   return undefined;
 }
 
 /** Notes that a cell's first prediction never started. */
-export const markAborted = (store: ObjectStore, audit: CellAudit, cell: number) =>
-  store.create(abortedKey(audit.id, cell), '', { tags: { retention: audit.retention } });
+export const markAborted = (store: ObjectStore, { plan, n }: CellRef) =>
+  store.create(abortedKey(plan.id, n), '', { tags: { retention: plan.retention } });

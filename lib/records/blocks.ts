@@ -1,3 +1,4 @@
+import { isAuditId } from './keys.ts';
 import type { Plan } from './plan.ts';
 
 /** Cells `from` to `to`, both included, of an audit. */
@@ -46,4 +47,16 @@ export function blockOf(plan: Cut, cell: number): number {
   // The last block that begins at this cell or before it.
   const block = Math.floor(((cell + 1) * count - 1) / plan.cells);
   return startOf(plan, count, block);
+}
+
+/** The range that a message's body holds; undefined for any other body. */
+export function parseRange(body: string): Range | undefined {
+  try {
+    const { audit, from, to, look } = JSON.parse(body) as Range;
+    const isCell = (n: unknown) => Number.isInteger(n) && (n as number) >= 0 && (n as number) < 100_000;
+    const isRange = isAuditId(audit) && isCell(from) && isCell(to) && from <= to && to - from < MAX_BLOCK;
+    return isRange ? { audit, from, to, ...(look === true && { look }) } : undefined;
+  } catch {
+    return undefined;
+  }
 }

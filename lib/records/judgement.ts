@@ -1,5 +1,5 @@
-import type { ObjectStore } from '../aws/objects.ts';
 import type { Format, Size } from '../images/formats.ts';
+import type { ObjectStore } from '../ports.ts';
 import { cellJudgementsPrefix, cellName, judgementsPrefix, parseCellName } from './keys.ts';
 
 /** What `tag` found an image to be. Only `ok` ones are ever shown. */

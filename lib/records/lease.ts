@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import type { ObjectStore } from '../aws/objects.ts';
+import type { Chance, ObjectStore, Time } from '../ports.ts';
 import { leaseKey } from './keys.ts';
 
 /** What a lease holds; its object's date says when the block was worked on last. */
@@ -14,34 +13,33 @@ export interface HeldLease {
   release(): Promise<void>;
 }
 
-/** A lease as it stands. */
-export type StandingLease = { value: Lease; etag: string } | undefined;
+/** A lease as it was read. */
+export type ExistingLease = { value: Lease; etag: string } | undefined;
 
 /** @param block its first cell */
-export const readLease = (store: ObjectStore, audit: string, block: number): Promise<StandingLease> =>
+export const readLease = (store: ObjectStore, audit: string, block: number): Promise<ExistingLease> =>
   store.readJson<Lease>(leaseKey(audit, block));
 
 /**
  * Lets one dispatcher at a time work on a block of cells. The queue delivers more than once, and Replicate has
  * no idempotency key: two dispatchers at once would ask, and pay, twice. A lease is no fact; it is swapped by
  * etag, and a dead holder's runs out by itself.
- * @param block its first cell
- * @param standing as it was read a moment ago
+ * @param block of an audit, by its first cell
+ * @param existing as it was read a moment ago
  * @param until when the function that holds it is ended by Lambda at the latest
- * @returns the lease, or the seconds to wait for somebody else's
+ * @returns the lease, or the seconds to wait for the present holder's
  */
 export async function acquireLease(
-  store: ObjectStore,
-  audit: string,
-  block: number,
-  standing: StandingLease,
+  { store, time, chance }: { store: ObjectStore; time: Time; chance: Chance },
+  { audit, block }: { audit: string; block: number },
+  existing: ExistingLease,
   until: Date,
-  now: () => Date,
 ): Promise<HeldLease | { waitSeconds: number }> {
   const key = leaseKey(audit, block);
-  const lease: Lease = { holder: randomUUID(), until: until.getTime() };
-  if (standing && standing.value.until > now().getTime()) return waitFor(standing.value, now);
-  let etag = await store.swapJson(key, lease, standing?.etag);
+  const lease: Lease = { holder: chance.id(), until: until.getTime() };
+  const now = time.now().getTime();
+  if (existing && existing.value.until > now) return waitFor(existing.value, now);
+  let etag = await store.swapJson(key, lease, existing?.etag);
   if (etag === undefined) {
     // Lost the race, unless the answer to our own write was lost and the SDK sent it again.
     const winner = await store.readJson<Lease>(key);
@@ -57,6 +55,6 @@ export async function acquireLease(
   };
 }
 
-const waitFor = ({ until }: Lease, now: () => Date) => ({
-  waitSeconds: Math.max(1, Math.ceil((until - now().getTime()) / 1000)),
+const waitFor = ({ until }: Lease, now: number) => ({
+  waitSeconds: Math.max(1, Math.ceil((until - now) / 1000)),
 });

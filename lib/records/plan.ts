@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ObjectStore } from '../aws/objects.ts';
+import type { ObjectStore } from '../ports.ts';
 import { planKey } from './keys.ts';
 
 export type Retention = 'short' | 'standard' | 'keep';

@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../aws/objects.ts';
+import type { ObjectStore } from '../ports.ts';
 import type { Range } from './blocks.ts';
 import { bindingsPrefix, cellName, parseCellName, resultsPrefix } from './keys.ts';
 

@@ -1,6 +1,7 @@
-import type { ObjectStore } from '../aws/objects.ts';
 import { jsonOf } from '../json.ts';
+import type { ObjectStore } from '../ports.ts';
 import { errorOf, filteredInLogs, isRefusal, type Prediction, seedInLogs } from '../replicate/prediction.ts';
+import type { BoundBinding, ClosedBinding } from './binding.ts';
 import { failureKey, resultKey } from './keys.ts';
 import { type Cell, cellAt, type Input, inputOf, type Plan } from './plan.ts';
 
@@ -104,33 +105,24 @@ const common = (plan: Plan, cell: Cell, prediction: Prediction | undefined) => (
   asked: imagesAsked(inputOf(plan, cell)),
 });
 
-/** The result of a cell that was closed without a prediction. */
-export function closedResult(
-  plan: Plan,
-  n: number,
-  status: 'failed' | 'canceled',
-  error: string,
-  now: Date,
-): Result {
+/** The result of a cell that was closed without a prediction. It follows from the binding alone. */
+export function closedResult(plan: Plan, n: number, { closed, error, closedAt }: ClosedBinding): Result {
   return {
     ...common(plan, cellAt(plan, n), undefined),
-    status,
+    status: closed,
     error,
     returned: 0,
     filtered: 0,
     images: [],
     askedAt: null,
-    storedAt: now.toISOString(),
+    storedAt: closedAt,
   };
 }
 
 /** What an ended prediction and its stored outputs amount to. */
 export function predictionResult(
-  plan: Plan,
-  n: number,
-  prediction: Prediction,
+  { plan, n, prediction, binding }: { plan: Plan; n: number; prediction: Prediction; binding: BoundBinding },
   outputs: { returned: number; images: ResultImage[] },
-  askedAt: string,
   now: Date,
 ): Result {
   const filtered = filteredInLogs(prediction.logs);
@@ -151,7 +143,7 @@ export function predictionResult(
     returned: outputs.returned,
     filtered,
     images: outputs.images,
-    askedAt,
+    askedAt: binding.askedAt,
     storedAt: now.toISOString(),
   };
 }
@@ -184,8 +176,8 @@ function outcome(
 }
 
 /**
- * Writes a result. The marker goes first, so that a result never lacks it; both follow from the binding alone,
- * so that whoever writes them writes the same.
+ * Writes a result. The marker goes first, so that a result never lacks it; both follow from the binding alone, so that
+ * all who write them write the same.
  */
 export async function recordResult(store: ObjectStore, plan: Plan, result: Result): Promise<void> {
   const tags = { retention: plan.retention };

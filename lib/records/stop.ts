@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../aws/objects.ts';
+import type { ObjectStore } from '../ports.ts';
 import { cancelKey, deletedKey } from './keys.ts';
 
 /** Why an audit goes no further. */

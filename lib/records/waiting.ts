@@ -1,7 +1,9 @@
-import type { ObjectStore } from '../aws/objects.ts';
-import type { WaitingReason } from '../cells/ask.ts';
+import type { ObjectStore } from '../ports.ts';
 import { waitingKey } from './keys.ts';
 import type { Plan } from './plan.ts';
+
+/** What keeps Replicate from taking requests. */
+export type WaitingReason = 'rate limit' | 'credit' | 'token';
 
 /** Why an audit waits, as `audits/<a>/waiting.json` holds it. It is overwritten, and counts until its time is over. */
 export interface Waiting {

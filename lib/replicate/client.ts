@@ -1,45 +1,7 @@
 import Replicate from 'replicate';
-import type { SecretReader } from '../secrets.ts';
-import { type Prediction, parseCreated, parsePrediction } from './prediction.ts';
-
-/** Replicate answered, and not with success. `message` is Replicate's own words. */
-export class ReplicateRefusal extends Error {
-  override name = 'ReplicateRefusal';
-  readonly status: number;
-  /** Seconds after which Replicate wants to be asked again; undefined where it does not say. */
-  readonly retryAfter: number | undefined;
-  constructor(status: number, detail: string, retryAfter: number | undefined) {
-    super(detail);
-    this.status = status;
-    this.retryAfter = retryAfter;
-  }
-}
-
-/** No answer came. The request may have been carried out all the same. */
-export class ReplicateUnreachable extends Error {
-  override name = 'ReplicateUnreachable';
-}
-
-/** The answer is larger than a function's memory should hold: outputs as `data:` URIs, most likely. */
-export class AnswerTooLarge extends Error {
-  override name = 'AnswerTooLarge';
-}
-
-/** What a model says of itself, as far as an audit needs it. */
-export interface ModelFacts {
-  official: boolean;
-  version: string | null;
-  inputs: string[] | null;
-}
-
-export interface ReplicateClient {
-  /** @param model `owner/name` or `owner/name:version` */
-  model(model: string): Promise<ModelFacts>;
-  /** @returns the prediction's id */
-  create(request: { version: string; input: Record<string, unknown>; webhook: string }): Promise<string>;
-  get(id: string): Promise<Prediction>;
-  cancel(id: string): Promise<Prediction>;
-}
+import type { ReplicateClient, SecretReader } from '../ports.ts';
+import { AnswerTooLarge, ReplicateRefusal, ReplicateUnreachable } from './errors.ts';
+import { parseCreated, parsePrediction } from './prediction.ts';
 
 /** A prediction that has not ended by then is canceled by Replicate itself. */
 const CANCEL_AFTER = '30m';
@@ -47,7 +9,7 @@ const REQUEST_TIMEOUT_MS = 15_000;
 /** Most bytes of one answer; JSON, text and decoded outputs of it are in memory at once. */
 const MAX_ANSWER = 24_000_000;
 
-/** Where the waiting time stands: in the header, in the body's `retry_after`, or in words (`~5s`). */
+/** Where Replicate says how long to wait: in the header, in the body's `retry_after`, or in words (`~5s`). */
 function retryAfterOf(response: Response, body: { retry_after?: unknown; detail?: unknown }) {
   const candidates = [
     response.headers.get('retry-after'),

@@ -3,12 +3,12 @@ import { cancelAudit, deleteAudit } from '../../lib/audits/end.ts';
 import { auditStatus, listAudits } from '../../lib/audits/read.ts';
 import { parseDesign } from '../../lib/audits/request.ts';
 import { advanceRange } from '../../lib/cells/advance.ts';
-import { finishCell } from '../../lib/cells/finish.ts';
 import type { Range } from '../../lib/records/blocks.ts';
 import { cancelKey, deletedKey, imageKey, manifestKey, openKey, planKey } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import type { Result } from '../../lib/records/result.ts';
-import { ReplicateRefusal } from '../../lib/replicate/client.ts';
+import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
+import { systemChance } from '../../lib/system.ts';
 import { png } from '../support/images.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
 
@@ -41,7 +41,8 @@ const acceptDeps = (in_: World) => ({
   store: in_.images,
   queue: in_.queue,
   replicate: in_.replicate,
-  now: in_.now,
+  time: in_.time,
+  chance: systemChance,
   onUnsent: (audit: string) => unsent.push(audit),
 });
 const accept = (in_: World, from: Origin = origin()) => acceptAudit(acceptDeps(in_), parseDesign(BODY), from);
@@ -67,7 +68,7 @@ async function deliverWebhooks(in_: World): Promise<void> {
     const [audit, cell] = request.webhook.split('/').slice(-2) as [string, string];
     const plan = await in_.advanceDeps.readPlan(audit);
     const ended = in_.replicate.end(prediction.id, { output: in_.outputs(prediction.id, 1) });
-    if (plan) await finishCell(in_.finishDeps, plan, Number(cell), ended, AbortSignal.timeout(20_000));
+    if (plan) await in_.finish(plan, Number(cell), ended);
   }
 }
 
@@ -204,7 +205,7 @@ describe('accepting an audit', () => {
 const abortFirst = (plan: Plan) => {
   const [{ prediction }] = world.replicate.askedFor(AUDIT, 0) as unknown as [{ prediction: { id: string } }];
   const aborted = world.replicate.end(prediction.id, { status: 'aborted' });
-  return finishCell(world.finishDeps, plan, 0, aborted, AbortSignal.timeout(5_000));
+  return world.finish(plan, 0, aborted);
 };
 
 describe('reconcile', () => {
@@ -297,7 +298,7 @@ describe('reconcile', () => {
     await advance(in_, { ...RANGE, to: 0 });
     const [{ prediction }] = in_.replicate.askedFor(AUDIT, 0) as unknown as [{ prediction: { id: string } }];
     const end = in_.replicate.end(prediction.id, { output: in_.outputs(prediction.id, 3) });
-    await finishCell(in_.finishDeps, plan, 0, end, AbortSignal.timeout(5_000));
+    await in_.finish(plan, 0, end);
   };
   /** And a fourth is stored, which no result names. */
   const withOrphan = async (in_: World) => {
@@ -506,7 +507,7 @@ describe('deleting an audit', () => {
         ];
         const done = world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 2) });
         const plan = (await world.advanceDeps.readPlan(AUDIT))!;
-        await finishCell(world.finishDeps, plan, 0, done, AbortSignal.timeout(20_000));
+        await world.finish(plan, 0, done);
         world.pass(MINUTE);
       },
       act: (world) => deleteAudit(world.endDeps, AUDIT, 'ann'),
@@ -554,7 +555,7 @@ describe('deleting an audit', () => {
       { prediction: { id: string } },
     ];
     const late = world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 2) });
-    expect(await finishCell(world.finishDeps, plan, 0, late, AbortSignal.timeout(5_000))).toBe('deleted');
+    expect(await world.finish(plan, 0, late)).toBe('deleted');
     await settle(world, { webhooks: false });
     expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
   });
@@ -571,9 +572,7 @@ describe('deleting an audit', () => {
       }
       return there;
     };
-    expect(await finishCell(world.finishDeps, plan, 0, prediction, AbortSignal.timeout(5_000))).toBe(
-      'stored',
-    );
+    expect(await world.finish(plan, 0, prediction)).toBe('stored');
     await settle(world, { webhooks: false });
     expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
   });
@@ -615,7 +614,7 @@ describe('a whole audit', () => {
       ];
       const plan = (await world.advanceDeps.readPlan(AUDIT))!;
       const ended = world.replicate.end(prediction.id, how);
-      await finishCell(world.finishDeps, plan, cell, ended, AbortSignal.timeout(5_000));
+      await world.finish(plan, cell, ended);
     };
     await end(0, { output: world.outputs('a', 1) });
     await end(1, { status: 'failed', error: 'flagged as sensitive (E005)' });

@@ -17,7 +17,8 @@ jest.unstable_mockModule('node:dns', () => ({
     );
   },
 }));
-const { withOutput } = await import('../../lib/images/download.ts');
+const { fetchOutput } = await import('../../lib/images/fetch-output.ts');
+const { withOutput } = await import('../../lib/images/open-output.ts');
 const { publicLookup } = await import('../../lib/images/origins.ts');
 
 const MAX = 100_000;
@@ -86,10 +87,10 @@ afterAll(() => {
   server.closeAllConnections();
 });
 
-const fetchOutput = (address: string, { ms = 5_000, origins = [origin] } = {}) =>
+const open = (address: string, { ms = 5_000, origins = [origin] } = {}) =>
   withOutput(
     address,
-    { origins, maxBytes: MAX, signal: AbortSignal.timeout(ms) },
+    { origins, maxBytes: MAX, signal: AbortSignal.timeout(ms), fetchOutput },
     async ({ head, body, bytes }) => {
       const hash = createHash('sha256');
       let read = 0;
@@ -104,7 +105,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 
 describe('an output', () => {
   test.each(['/whole', '/no-length'])('%s of exactly the limit arrives byte for byte', async (path) => {
-    expect(await fetchOutput(origin + path)).toEqual({
+    expect(await open(origin + path)).toEqual({
       head: BYTES.toString('latin1', 0, 32),
       bytes: MAX,
       read: MAX,
@@ -116,7 +117,7 @@ describe('an output', () => {
     const warnings: Error[] = [];
     const warn = (warning: Error) => warnings.push(warning);
     process.on('warning', warn);
-    expect(await fetchOutput(`${origin}/trickles`)).toMatchObject({ bytes: 20, read: 20 });
+    expect(await open(`${origin}/trickles`)).toMatchObject({ bytes: 20, read: 20 });
     process.off('warning', warn);
     expect(warnings).toEqual([]);
   });
@@ -131,8 +132,8 @@ describe('an output', () => {
     ['/gzip', /compressed \(gzip\)/],
     ['/redirect', /redirects, which is not followed/],
   ])('%s is refused for good, in words', async (path, words) => {
-    await expect(fetchOutput(origin + path)).rejects.toMatchObject({
-      name: 'Unobtainable',
+    await expect(open(origin + path)).rejects.toMatchObject({
+      name: 'OutputRejected',
       message: expect.stringMatching(words),
     });
   });
@@ -147,40 +148,40 @@ describe('an output', () => {
     '/cut-at-once',
     '/two-lengths',
   ])('%s is unavailable, which may pass', async (path) => {
-    await expect(fetchOutput(origin + path)).rejects.toMatchObject({ name: 'Unavailable' });
+    await expect(open(origin + path)).rejects.toMatchObject({ name: 'OutputUnavailable' });
   });
 
   test('that stalls in the middle ends with its deadline, as unavailable', async () => {
-    await expect(fetchOutput(`${origin}/stalls`, { ms: 200 })).rejects.toMatchObject({ name: 'Unavailable' });
+    await expect(open(`${origin}/stalls`, { ms: 200 })).rejects.toMatchObject({ name: 'OutputUnavailable' });
   });
 
   test('that never begins ends with its deadline', async () => {
-    await expect(fetchOutput(`${origin}/never-answers`, { ms: 200 })).rejects.toThrow();
+    await expect(open(`${origin}/never-answers`, { ms: 200 })).rejects.toThrow();
   });
 
   test('that is longer than it says is taken as long as it said', async () => {
-    expect(await fetchOutput(`${origin}/longer-than-it-says`)).toMatchObject({ bytes: 10, read: 10 });
+    expect(await open(`${origin}/longer-than-it-says`)).toMatchObject({ bytes: 10, read: 10 });
   });
 
   test('from a server that nobody listens at is unavailable', async () => {
     const nobody = 'http://127.0.0.1:1';
-    await expect(fetchOutput(`${nobody}/x`, { origins: [nobody] })).rejects.toMatchObject({
-      name: 'Unavailable',
+    await expect(open(`${nobody}/x`, { origins: [nobody] })).rejects.toMatchObject({
+      name: 'OutputUnavailable',
     });
   });
 
   test('is asked for without credentials, uncompressed, and only from a configured origin', async () => {
     requests.length = 0;
-    await fetchOutput(`${origin}/whole`);
+    await open(`${origin}/whole`);
     expect(requests[0]?.headers).toMatchObject({ 'accept-encoding': 'identity' });
     expect(requests[0]?.headers.authorization).toBeUndefined();
-    const elsewhere = fetchOutput(`${origin}/whole`, { origins: ['https://replicate.delivery'] });
-    await expect(elsewhere).rejects.toMatchObject({ name: 'Unobtainable' });
+    const elsewhere = open(`${origin}/whole`, { origins: ['https://replicate.delivery'] });
+    await expect(elsewhere).rejects.toMatchObject({ name: 'OutputRejected' });
     expect(requests).toHaveLength(1);
   });
 
   test('whose reader fails ends with the error of the reader', async () => {
-    const options = { origins: [origin], maxBytes: MAX, signal: AbortSignal.timeout(5_000) };
+    const options = { origins: [origin], maxBytes: MAX, signal: AbortSignal.timeout(5_000), fetchOutput };
     for (const path of ['/whole', '/no-length'])
       await expect(
         withOutput(origin + path, options, async () => {
@@ -196,7 +197,7 @@ describe('a data: URI', () => {
   test.each(['image/png', 'application/octet-stream', '', 'image/svg+xml;charset=utf-8'])(
     'of the type "%s" gives its bytes',
     async (type) => {
-      expect(await fetchOutput(uri(BYTES, type))).toMatchObject({ bytes: MAX, sha256: sha256(BYTES) });
+      expect(await open(uri(BYTES, type))).toMatchObject({ bytes: MAX, sha256: sha256(BYTES) });
     },
   );
 
@@ -207,8 +208,8 @@ describe('a data: URI', () => {
     ['that is damaged', 'data:image/png;base64,ab%%cd', /damaged/],
     ['with a type of 10,000 characters', `data:${'a'.repeat(10_000)};base64,AAAA`, /not base64/],
   ])('%s is refused for good', async (_what, address, words) => {
-    await expect(fetchOutput(address)).rejects.toMatchObject({
-      name: 'Unobtainable',
+    await expect(open(address)).rejects.toMatchObject({
+      name: 'OutputRejected',
       message: expect.stringMatching(words),
     });
   });
@@ -252,8 +253,8 @@ describe('a name', () => {
   test('is looked at by the connection itself: an allowed host at a private address is never asked', async () => {
     answers = [['127.0.0.1']];
     const allowed = 'https://replicate.delivery';
-    await expect(fetchOutput(`${allowed}/x.png`, { origins: [allowed] })).rejects.toMatchObject({
-      name: 'Unobtainable',
+    await expect(open(`${allowed}/x.png`, { origins: [allowed] })).rejects.toMatchObject({
+      name: 'OutputRejected',
       message: 'replicate.delivery resolves to 127.0.0.1',
     });
   });

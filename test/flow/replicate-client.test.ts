@@ -2,7 +2,8 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type ReplicateClient, replicateClient } from '../../lib/replicate/client.ts';
+import type { ReplicateClient } from '../../lib/ports.ts';
+import { replicateClient } from '../../lib/replicate/client.ts';
 
 const TOKEN = 'r8_a-token-that-must-not-leak';
 interface Seen {

@@ -2,7 +2,10 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { type SecretReader, secretReader } from '../../lib/secrets.ts';
+import { parameterReader } from '../../lib/aws/parameter.ts';
+import type { SecretReader } from '../../lib/ports.ts';
+import { secretReader } from '../../lib/secrets.ts';
+import { systemTime } from '../../lib/system.ts';
 
 const MINUTE = 60_000;
 let server: http.Server;
@@ -35,7 +38,7 @@ beforeEach(() => {
   requests = [];
   const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
   const client = new S3Client({ region: 'eu-central-1', credentials });
-  read = secretReader(client, endpoint, '/weaudit/test/token');
+  read = secretReader(parameterReader(client, endpoint, '/weaudit/test/token'), systemTime);
 });
 afterEach(() => {
   jest.useRealTimers();

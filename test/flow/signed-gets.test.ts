@@ -3,10 +3,8 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { ObjectStore } from '../../lib/aws/objects.ts';
-import { presigner } from '../../lib/aws/presign.ts';
-import { recordReader } from '../../lib/aws/record-reader.ts';
-import { SignedGets } from '../../lib/aws/signed-gets.ts';
+import { S3Store } from '../../lib/aws/objects.ts';
+import { presigner, recordReader, SignedGets } from '../../lib/aws/signed-gets.ts';
 import { clientFor } from '../../packages/aws-emulator/test/conformance/wire.ts';
 import { type Endpoint, startEndpoint } from '../../packages/aws-emulator/test/s3-endpoint.ts';
 
@@ -22,13 +20,13 @@ afterAll(() => s3.end());
 
 describe('a presigned address', () => {
   test('opens the object whatever its key, with the header that lets a browser keep it', async () => {
-    const answer = await fetch(await presigner(new ObjectStore(s3.client, 'plain'), () => new Date())(KEY));
+    const answer = await fetch(await presigner(new S3Store(s3.client, 'plain'))(KEY));
     expect(answer.headers.get('cache-control')).toBe(CACHE);
     expect(await answer.text()).toBe('{"n":1}');
   });
 
   test('opens nothing else', async () => {
-    const url = await presigner(new ObjectStore(s3.client, 'plain'), () => new Date())(KEY);
+    const url = await presigner(new S3Store(s3.client, 'plain'))(KEY);
     const [address, query] = url.split('?');
     expect((await fetch(`${address}x?${query}`)).status).toBe(403);
     expect((await fetch(`${address}?${query!.replace('%3D3600', '%3D3601')}`)).status).toBe(403);
@@ -57,7 +55,7 @@ describe('a presigned address', () => {
 });
 
 describe('a record that a LIST has shown', () => {
-  const reader = () => recordReader<{ n: number }>(new ObjectStore(s3.client, 'plain'));
+  const reader = () => recordReader(new S3Store(s3.client, 'plain'));
 
   test('is read whatever its key', async () => {
     await expect(reader()(KEY)).resolves.toEqual({ n: 1 });
@@ -83,7 +81,7 @@ describe('a record that a LIST has shown', () => {
     await once(server, 'listening');
     const client = clientFor(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     try {
-      await expect(recordReader(new ObjectStore(client, 'plain'))('1.json')).resolves.toEqual({ n: 1 });
+      await expect(recordReader(new S3Store(client, 'plain'))('1.json')).resolves.toEqual({ n: 1 });
       expect(requests).toBe(2);
     } finally {
       client.destroy();
@@ -92,7 +90,7 @@ describe('a record that a LIST has shown', () => {
   });
 
   test('is an error where its bucket is not there', async () => {
-    const read = recordReader(new ObjectStore(s3.client, 'no-such-bucket'));
+    const read = recordReader(new S3Store(s3.client, 'no-such-bucket'));
     await expect(read('1.json')).rejects.toMatchObject({ name: 'NoSuchBucket' });
   });
 });

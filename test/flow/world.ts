@@ -7,25 +7,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
 import { reconcile } from '../../lib/audits/reconcile.ts';
-import { ObjectStore, STREAMING } from '../../lib/aws/objects.ts';
+import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
 import type { AdvanceDeps } from '../../lib/cells/advance.ts';
 import { webhookAddress } from '../../lib/cells/ask.ts';
+import { type FinishDeps, finishCell } from '../../lib/cells/finish.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
-import type { CellQueue } from '../../lib/cells/queue.ts';
 import { backUp } from '../../lib/images/backup.ts';
+import { fetchOutput } from '../../lib/images/fetch-output.ts';
 import { judgeCell } from '../../lib/images/judge.ts';
+import type { CellQueue, ModelFacts, ReplicateClient, Time } from '../../lib/ports.ts';
 import type { Range } from '../../lib/records/blocks.ts';
 import { planKey, resultsPrefix } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import { readPlan } from '../../lib/records/plan.ts';
 import { isStored, type Result } from '../../lib/records/result.ts';
-import {
-  type ModelFacts,
-  type ReplicateClient,
-  ReplicateRefusal,
-  ReplicateUnreachable,
-} from '../../lib/replicate/client.ts';
+import { ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/errors.ts';
 import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
+import { systemChance, systemTime } from '../../lib/system.ts';
 import { openS3, type S3Server } from '../../packages/aws-emulator/s3/server.ts';
 import { png } from '../support/images.ts';
 
@@ -332,14 +330,16 @@ const MINUTE = 60_000;
 export class World {
   readonly cloud: FlowCloud;
   readonly faults: Faults;
-  readonly images: ObjectStore;
-  readonly backup: ObjectStore;
+  readonly images: S3Store;
+  readonly backup: S3Store;
   /** The same buckets without faults, for assertions. */
-  readonly truth: { images: ObjectStore; backup: ObjectStore };
+  readonly truth: { images: S3Store; backup: S3Store };
   readonly queue: TestQueue;
   readonly replicate: TestReplicate;
   readonly superfluous: string[] = [];
   readonly now: () => Date;
+  /** A wait takes no real time: the clocks jump to its end. */
+  readonly time: Time;
   readonly #setNow: (to: number) => void;
 
   constructor(
@@ -351,12 +351,24 @@ export class World {
   ) {
     this.cloud = cloud;
     this.faults = faults;
-    this.images = new ObjectStore(through, 'images');
-    this.backup = new ObjectStore(through, 'backup');
-    this.truth = { images: new ObjectStore(truth, 'images'), backup: new ObjectStore(truth, 'backup') };
+    this.images = new S3Store(through, 'images');
+    this.backup = new S3Store(through, 'backup');
+    this.truth = { images: new S3Store(truth, 'images'), backup: new S3Store(truth, 'backup') };
     this.queue = new TestQueue(faults);
     this.replicate = new TestReplicate(faults);
     this.now = now;
+    this.time = {
+      ...systemTime,
+      now,
+      monotonic: () => now().getTime(),
+      sleep: async (ms, signal) => {
+        signal?.throwIfAborted();
+        const due = now().getTime() + ms;
+        // What is due before goes first.
+        await new Promise(setImmediate);
+        setNow(Math.max(now().getTime(), due));
+      },
+    };
     this.#setNow = setNow;
   }
 
@@ -365,12 +377,13 @@ export class World {
     this.#setNow(this.now().getTime() + ms);
   }
 
-  get finishDeps() {
+  get finishDeps(): FinishDeps {
     return {
       store: this.images,
       origins: [this.cloud.outputOrigin],
       maxImageBytes: 1_000_000,
-      now: this.now,
+      fetchOutput,
+      time: this.time,
     };
   }
 
@@ -380,7 +393,8 @@ export class World {
       readPlan: (audit) => readPlan(this.images, audit),
       replicate: this.replicate,
       webhookUrl: WEBHOOK_URL,
-      pacer: new Pacer(60_000),
+      chance: systemChance,
+      pacer: new Pacer(this.time, 60_000),
       overdueMs: 10 * MINUTE,
       onSuperfluous: (_cell, prediction) => this.superfluous.push(prediction),
     };
@@ -391,7 +405,9 @@ export class World {
       images: this.images,
       backup: this.backup,
       queue: this.queue,
-      now: this.now,
+      readRecord: this.readRecord,
+      time: this.time,
+      chance: systemChance,
       overdueMs: 10 * MINUTE,
       resendMs: 15 * MINUTE,
       settleMs: 90 * MINUTE,
@@ -404,8 +420,17 @@ export class World {
       queue: this.queue,
       readPlan: (audit: string) => readPlan(this.images, audit),
       presign: async (key: string) => key,
-      now: this.now,
+      readRecord: this.readRecord,
+      time: this.time,
     };
+  }
+
+  readonly readRecord = async <T>(key: string): Promise<T | undefined> =>
+    (await this.images.readJson<T>(key))?.value;
+
+  /** Ends a prediction as webhook does. */
+  finish(plan: Plan, n: number, prediction: EndedPrediction, signal = AbortSignal.timeout(60_000)) {
+    return finishCell(this.finishDeps, { plan, n, prediction, signal });
   }
 
   /** A turn of two minutes, as the queue gives it. */

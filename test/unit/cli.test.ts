@@ -19,7 +19,7 @@ import { oneLine, size } from '../../cli/output.ts';
 import { createProgram } from '../../cli/program.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { placeOf } from '../../cli/results.ts';
-import type { ObjectStore } from '../../lib/aws/objects.ts';
+import type { S3Store } from '../../lib/aws/objects.ts';
 
 /** What the command line decides by itself, without anybody to talk to. */
 
@@ -317,7 +317,7 @@ describe('operators', () => {
 
   test('when something expires is what the bucket itself says; where it says nothing, nothing has expired', async () => {
     const store = (answer: () => unknown) =>
-      ({ bucket: 'b', client: { send: async () => answer() } }) as unknown as ObjectStore;
+      ({ bucket: 'b', client: { send: async () => answer() } }) as unknown as S3Store;
     const rule = (value: string, Days: number, Status = 'Enabled') => ({
       Status,
       Filter: { Tag: { Key: 'retention', Value: value } },

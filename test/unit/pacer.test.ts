@@ -1,5 +1,14 @@
 import { jest } from '@jest/globals';
 import { Pacer } from '../../lib/cells/pacer.ts';
+import type { Time } from '../../lib/ports.ts';
+import { systemTime } from '../../lib/system.ts';
+
+/** By the clocks that jest moves. */
+const time: Time = {
+  ...systemTime,
+  monotonic: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+};
 
 /** Places that are given until `end` (milliseconds from now) to callers who always want the next. */
 async function places(
@@ -36,7 +45,7 @@ afterEach(() => {
 });
 
 test('keeps to between 98 and 100 percent of the rate over a minute, the first second aside', async () => {
-  const pacer = new Pacer(600);
+  const pacer = new Pacer(time, 600);
   const given = await places(pacer, 61_000);
   const steady = given.filter((at) => at > 1_000).length;
   expect(steady).toBeGreaterThan(588);
@@ -44,7 +53,7 @@ test('keeps to between 98 and 100 percent of the rate over a minute, the first s
 });
 
 test('what a pause of a second lost is caught up', async () => {
-  const pacer = new Pacer(600);
+  const pacer = new Pacer(time, 600);
   let paused = 0;
   const given = await places(pacer, 61_000, (at) => {
     if (at < (paused + 1) * 10_000) return;
@@ -56,7 +65,7 @@ test('what a pause of a second lost is caught up', async () => {
 });
 
 test('after a long pause it gives no more at once than a second holds', async () => {
-  const pacer = new Pacer(600);
+  const pacer = new Pacer(time, 600);
   await pacer.take();
   pacer.pause(60);
   const given = await places(pacer, 60_999);
@@ -65,14 +74,14 @@ test('after a long pause it gives no more at once than a second holds', async ()
 });
 
 test('two that were idle together ask together for little more than a second’s worth', async () => {
-  const pacers = [new Pacer(600, 2), new Pacer(600, 2)];
+  const pacers = [new Pacer(time, 600, 2), new Pacer(time, 600, 2)];
   await jest.advanceTimersByTimeAsync(60_000);
   const given = await Promise.all(pacers.map((pacer) => atOnce(pacer)));
   expect(given[0]! + given[1]!).toBeLessThanOrEqual(12);
 });
 
 test('two that work together keep to the rate of both', async () => {
-  const pacer = new Pacer(600, 2);
+  const pacer = new Pacer(time, 600, 2);
   const steady = (await places(pacer, 61_000)).filter((at) => at > 1_000).length;
   expect(steady).toBeGreaterThan(294);
   expect(steady).toBeLessThanOrEqual(300);
@@ -80,7 +89,7 @@ test('two that work together keep to the rate of both', async () => {
 
 /**
  * Two dispatchers, ten cells at a time each, ask a service that lets `perMinute` through, `burst` of them at once, and
- * tells whoever is refused when to come back. @returns when each request was let through, and how many were refused
+ * tells a refused one when to come back. @returns when each request was let through, and how many were refused
  */
 async function askTogether(perMinute: number, burst: number, seconds: number) {
   const intervalMs = 60_000 / perMinute;
@@ -109,7 +118,7 @@ async function askTogether(perMinute: number, burst: number, seconds: number) {
       if (wait > 0) pacer.pause(wait);
     }
   };
-  const pacers = [new Pacer(perMinute, 2), new Pacer(perMinute, 2)];
+  const pacers = [new Pacer(time, perMinute, 2), new Pacer(time, perMinute, 2)];
   const cells = pacers.flatMap((pacer) => Array.from({ length: 10 }, () => cell(pacer)));
   await jest.advanceTimersByTimeAsync(seconds * 1_000);
   over = true;
@@ -132,8 +141,8 @@ test.each([
   },
 );
 
-test('a place that somebody waits for is taken away by a pause, and given anew after it', async () => {
-  const pacer = new Pacer(60);
+test('a place that is waited for is taken away by a pause, and given anew after it', async () => {
+  const pacer = new Pacer(time, 60);
   await pacer.take();
   const waiting = pacer.take();
   pacer.pause(5);

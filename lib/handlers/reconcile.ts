@@ -1,0 +1,36 @@
+import type { Context } from 'aws-lambda';
+import { reconcile } from '../audits/reconcile.ts';
+import { COUNTED } from '../log-lines.ts';
+import type { CellQueue, Chance, Log, ObjectStore, RecordReader, Time } from '../ports.ts';
+import { type Environment, numberSetting } from '../settings.ts';
+
+/** The longest that one audit may take, so that a run ends by itself. */
+const RESERVE_MS = 60_000;
+
+export interface ReconcilePorts {
+  images: ObjectStore;
+  backup: ObjectStore;
+  readRecord: RecordReader;
+  queue: CellQueue;
+  time: Time;
+  chance: Chance;
+  log: Log;
+}
+
+/** Every five minutes: bring every open audit a step nearer to its end. */
+export function createReconcile(ports: ReconcilePorts, env: Environment) {
+  const { log } = ports;
+  const deps = {
+    ...ports,
+    overdueMs: numberSetting(env, 'OVERDUE_SECONDS') * 1_000,
+    resendMs: numberSetting(env, 'RESEND_SECONDS') * 1_000,
+    settleMs: numberSetting(env, 'SETTLE_SECONDS') * 1_000,
+  };
+  return async (_event: unknown, context: Context) => {
+    const { faults, ...done } = await reconcile(deps, () => context.getRemainingTimeInMillis() < RESERVE_MS);
+    for (const { audit, error } of faults) log.error('the audit could not be reconciled', { audit, error });
+    if (done.repairs > 0) log.warn(COUNTED.repaired, done);
+    if (faults.length > 0) throw new Error(`${faults.length} of ${done.audits} audits were not reconciled`);
+    return done;
+  };
+}

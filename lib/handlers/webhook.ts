@@ -1,0 +1,49 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { receiveWebhook } from '../cells/receive.ts';
+import { Refusal } from '../errors.ts';
+import { bodyOf } from '../http/body.ts';
+import { type HttpResponse, jsonResponse, problemResponse } from '../http/problem.ts';
+import type { FetchOutput, Log, ObjectStore, SecretReader, Time } from '../ports.ts';
+import { planReader } from '../records/plan.ts';
+import { type Environment, listSetting, numberSetting } from '../settings.ts';
+
+/** Replicate wants an answer within a few seconds; what takes longer is finished by the queue. */
+const TIME_MS = 10_000;
+
+export interface WebhookPorts {
+  store: ObjectStore;
+  secrets: SecretReader;
+  fetchOutput: FetchOutput;
+  time: Time;
+  log: Log;
+}
+
+/** Replicate says that a prediction has ended: store what it made. 2xx only when all of it is durable. */
+export function createWebhook(ports: WebhookPorts, env: Environment) {
+  const { time, log } = ports;
+  const deps = {
+    ...ports,
+    readPlan: planReader(ports.store),
+    origins: listSetting(env, 'OUTPUT_ORIGINS'),
+    maxImageBytes: numberSetting(env, 'MAX_IMAGE_BYTES'),
+  };
+
+  return async (event: APIGatewayProxyEventV2): Promise<HttpResponse> => {
+    const { audit = '', cell = '' } = event.pathParameters ?? {};
+    log.resetKeys();
+    log.appendKeys({ audit: audit.slice(0, 40), cell: cell.slice(0, 10) });
+    const delivery = { headers: event.headers, body: bodyOf(event) };
+    try {
+      const outcome = await receiveWebhook(deps, { audit, cell }, delivery, time.timeout(TIME_MS));
+      if (outcome !== 'stored' && outcome !== 'already') log.warn(`webhook: ${outcome}`);
+      return jsonResponse(200, { outcome });
+    } catch (error) {
+      if (error instanceof Refusal) {
+        log.warn('webhook refused', { status: error.status, reason: error.message });
+        return problemResponse(error);
+      }
+      log.error('webhook not finished: Replicate sends it again, or dispatch polls', { error });
+      return problemResponse(new Refusal(503, 'Not everything is stored yet. Send it again.'));
+    }
+  };
+}

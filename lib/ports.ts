@@ -1,0 +1,177 @@
+/**
+ * What the domain needs of the world. It comes in as arguments and in no other way, so that tests and a simulator can
+ * take the world's place. `lib/aws/`, `lib/replicate/client.ts`, `lib/images/fetch-output.ts` and `lib/system.ts` are
+ * the real ones.
+ */
+import type { Readable } from 'node:stream';
+import type { Range } from './records/blocks.ts';
+import type { Prediction } from './replicate/prediction.ts';
+
+export interface Time {
+  now(): Date;
+  /** Milliseconds since some moment, by a clock that is never set. */
+  monotonic(): number;
+  /** Resolves after so long; rejects as soon as the signal aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** A signal that aborts after so long. */
+  timeout(ms: number): AbortSignal;
+}
+
+export interface Chance {
+  /** A number from 0 up to, but without, 1. */
+  fraction(): number;
+  /** A name that nothing else has. */
+  id(): string;
+}
+
+/** Writes log lines as JSON. Keys that were appended are in every line until they are reset. */
+export interface Log {
+  info(message: string, ...about: Record<string, unknown>[]): void;
+  warn(message: string, ...about: Record<string, unknown>[]): void;
+  error(message: string, ...about: Record<string, unknown>[]): void;
+  appendKeys(keys: Record<string, unknown>): void;
+  resetKeys(): void;
+}
+
+/** What a LIST tells of an object. */
+export interface Listed {
+  key: string;
+  bytes: number;
+  etag: string;
+  modified: Date;
+}
+
+/** What is known of an object without reading it. */
+export interface Head {
+  bytes: number;
+  etag: string;
+  contentType: string;
+  modified: Date;
+  metadata: Record<string, string>;
+  /** SHA-256 as S3 verified it, in hex; undefined for an object uploaded without one. */
+  sha256: string | undefined;
+}
+
+/** What may be said of an object at upload. */
+export interface Upload {
+  contentType?: string;
+  contentDisposition?: string;
+  metadata?: Record<string, string>;
+  tags?: Record<string, string>;
+}
+
+/** What became of a copy. S3 answers with the SHA-256 of one that it makes, here in hex, if the source has one. */
+export type Copied = { outcome: 'copied'; sha256: string | undefined } | { outcome: 'exists' | 'gone' };
+
+/**
+ * The verbs this pipeline speaks to one bucket. Facts are objects created once with `If-None-Match: *` and never
+ * changed; of writers that race, one creates and the others read what it wrote.
+ */
+export interface ObjectStore {
+  readonly bucket: string;
+  /** Creates an object. @returns false where one exists: it is left as it is. */
+  create(key: string, body: string | Buffer, upload?: Upload): Promise<boolean>;
+  /** Creates a JSON record. @returns false where one exists: it is left as it is. */
+  createJson(key: string, value: unknown, upload?: Upload): Promise<boolean>;
+  /**
+   * Creates an object from a stream of known length; S3 verifies its SHA-256 and keeps it. The stream is consumed:
+   * another try needs a new one.
+   * @returns the SHA-256 in hex, or undefined where an object exists
+   */
+  createFromStream(
+    key: string,
+    body: Readable,
+    bytes: number,
+    upload: Upload,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
+  /** Writes a JSON object over any that exists: only for state that is no fact, such as why an audit waits. */
+  replaceJson(key: string, value: unknown, upload?: Upload): Promise<void>;
+  /**
+   * Compare and swap: writes only if the object is the one that was read, or, without an etag, if there is none.
+   * @returns the new etag, or undefined if another writer was quicker
+   */
+  swapJson(key: string, value: unknown, etag: string | undefined): Promise<string | undefined>;
+  /** A JSON record and its etag; undefined where there is none. */
+  readJson<T>(key: string): Promise<{ value: T; etag: string; modified: Date } | undefined>;
+  /**
+   * A part of an object by an HTTP range such as `bytes=0-1023` or `bytes=-64`.
+   * @returns the bytes, and the size of the whole object; undefined where there is none
+   */
+  readRange(key: string, range: string): Promise<{ bytes: Buffer; total: number } | undefined>;
+  /** What is known of an object; undefined where there is none. */
+  head(key: string): Promise<Head | undefined>;
+  exists(key: string): Promise<boolean>;
+  /**
+   * Every object under a prefix in the order of keys, from behind `after`.
+   * @param page objects a call: as many as are likely to be read, for reading the answer takes longer than asking
+   */
+  list(prefix: string, after?: string, page?: number): AsyncGenerator<Listed>;
+  /** The folders straight under a prefix, at most `limit`, from behind `after` (a folder's name). */
+  folders(prefix: string, limit: number, after?: string): Promise<string[]>;
+  /** The tags of an object; undefined where there is none. */
+  tags(key: string): Promise<Record<string, string> | undefined>;
+  /** Replaces the whole set of tags (S3 has no other way). @returns false where there is no such object */
+  setTags(key: string, tags: Record<string, string>): Promise<boolean>;
+  /**
+   * Copies an object of another bucket to the same key here, inside S3, with metadata, tags and checksum. One that
+   * exists here is left as it is.
+   */
+  createCopy(source: ObjectStore, key: string): Promise<Copied>;
+  /** Deletes up to 1,000 objects in one call (S3's limit). On a versioned bucket the bytes stay as old versions. */
+  delete(keys: string[]): Promise<void>;
+}
+
+/** Reads a JSON record that a LIST has just shown; undefined if it is gone by now. */
+export type RecordReader = <T>(key: string) => Promise<T | undefined>;
+
+/** Makes the address at which a browser gets an object for an hour or more. */
+export type Presign = (key: string) => Promise<string>;
+
+/** The queue of ranges that wait to be advanced. */
+export interface CellQueue {
+  /** Sends ranges, all to be delivered no earlier than `delaySeconds` (at most 900). */
+  send(ranges: Range[], delaySeconds?: number): Promise<void>;
+  /** Whether nothing waits, is delayed, or is being worked on. SQS counts approximately. */
+  isIdle(): Promise<boolean>;
+}
+
+/** What a model says of itself, as far as an audit needs it. */
+export interface ModelFacts {
+  official: boolean;
+  version: string | null;
+  inputs: string[] | null;
+}
+
+/** Replicate's API. Every call throws `ReplicateRefusal`, `ReplicateUnreachable` or `AnswerTooLarge`. */
+export interface ReplicateClient {
+  /** @param model `owner/name` or `owner/name:version` */
+  model(model: string): Promise<ModelFacts>;
+  /** @returns the prediction's id */
+  create(request: { version: string; input: Record<string, unknown>; webhook: string }): Promise<string>;
+  get(id: string): Promise<Prediction>;
+  cancel(id: string): Promise<Prediction>;
+}
+
+/** The bytes of one output, on their way. */
+export interface Source {
+  /** The first bytes, enough to tell the format; `body` gives them again. */
+  head: Buffer;
+  body: Readable;
+  /** Known before the body is read: S3 wants it. */
+  bytes: number;
+}
+
+/**
+ * Opens an output on the network. Redirects are not followed, bytes are taken as they are, and at most `maxBytes`.
+ * @param use reads `body` to its end; what it returns is returned
+ * @throws OutputRejected for what no retry changes, OutputUnavailable for what a retry may change
+ */
+export type FetchOutput = <T>(
+  url: URL,
+  limits: { maxBytes: number; signal: AbortSignal },
+  use: (source: Source) => Promise<T>,
+) => Promise<T>;
+
+/** Reads a secret; `refresh` asks for it anew unless it was read within the last seconds. */
+export type SecretReader = (options?: { refresh?: boolean }) => Promise<string>;
