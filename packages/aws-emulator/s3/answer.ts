@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { NULL_VERSION, type ObjectVersion, type Store } from './store.ts';
 import { document, type XmlValue } from './xml.ts';
 
 /** What a request is answered with, before it is sent. */
@@ -26,3 +27,12 @@ export const quoted = (etag: string) => `"${etag}"`;
 export const httpDate = (ms: number) => new Date(ms).toUTCString();
 /** S3 keeps times to the second. */
 export const isoDate = (ms: number) => new Date(ms).toISOString().replace(/\.\d+Z$/, '.000Z');
+
+/** `x-amz-version-id`, where there is one to name. */
+export function versionHeader(
+  store: Store,
+  version: Pick<ObjectVersion, 'bucket' | 'versionId'>,
+): Record<string, string> {
+  const versioned = store.bucket(version.bucket)?.versioning === true;
+  return versioned || version.versionId !== NULL_VERSION ? { 'x-amz-version-id': version.versionId } : {};
+}

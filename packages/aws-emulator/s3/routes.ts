@@ -24,9 +24,13 @@ import {
 import { putObject } from './operations/put.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './operations/tagging.ts';
 import type { S3Request } from './request.ts';
+import type { BucketSettings } from './store.ts';
+import { bucketOf, type Target, targetOf } from './target.ts';
 
-/** Carries out one request: checks what the caller may, then acts. */
+/** Carries out one request: checks what the caller may do, then acts. */
 export type Operation = (exchange: Exchange) => Promise<Answer>;
+type OnBucket = (exchange: Exchange, bucket: BucketSettings) => Promise<Answer>;
+type OnObject = (exchange: Exchange, target: Target) => Promise<Answer>;
 
 /** Query parameters that make a request one for something else than the object or bucket itself. */
 const SUBRESOURCES = new Set(
@@ -37,12 +41,9 @@ const SUBRESOURCES = new Set(
   ).split(' '),
 );
 
-type Table = Record<string, Operation>;
+const SERVICE: Record<string, Operation> = { GET: listBuckets };
 
-const SERVICE: Table = { GET: listBuckets };
-
-const BUCKET: Table = {
-  PUT: createBucket,
+const BUCKET: Record<string, OnBucket> = {
   HEAD: headBucket,
   'GET location': getBucketLocation,
   'GET versioning': getBucketVersioning,
@@ -51,7 +52,7 @@ const BUCKET: Table = {
   'POST delete': deleteObjects,
 };
 
-const OBJECT: Table = {
+const OBJECT: Record<string, OnObject> = {
   PUT: putObject,
   GET: getObject,
   HEAD: getObject,
@@ -69,35 +70,45 @@ const OBJECT: Table = {
   'DELETE uploadId': abortMultipartUpload,
 };
 
-/** The operation that a request asks for. Throws NotImplemented for what S3 has and this server has not, MethodNotAllowed else. */
+/** With `x-amz-copy-source`. */
+const COPIES: Record<string, OnObject> = { PUT: copyObject, 'PUT partNumber uploadId': uploadPartCopy };
+
+/**
+ * The operation that a request asks for. It finds the bucket or object before it does anything else.
+ * Throws NotImplemented for what S3 has and this server has not, MethodNotAllowed otherwise.
+ */
 export function route(request: S3Request): Operation {
   const subresources = [...new Set(request.query.entries.map(([name]) => name))]
     .filter((name) => SUBRESOURCES.has(name))
     .sort();
   const asked = [request.method, ...subresources].join(' ');
-  if (request.bucket === undefined) return found(SERVICE[asked], request, subresources);
-  if (request.key === undefined) {
-    if (asked === 'GET') {
-      if (request.query.get('list-type') === '2') return listObjects;
-      throw notImplemented('ListObjects version 1; use list-type=2');
-    }
-    return found(BUCKET[asked], request, subresources);
+  const { bucket, key } = request;
+  if (bucket === undefined) {
+    const operation = SERVICE[asked];
+    if (operation !== undefined) return operation;
+  } else if (key === undefined) {
+    // There is no bucket to find yet.
+    if (asked === 'PUT') return createBucket;
+    const operation = asked === 'GET' ? listing(request) : BUCKET[asked];
+    if (operation !== undefined) return async (exchange) => operation(exchange, bucketOf(exchange));
+  } else {
+    const copies = request.header('x-amz-copy-source') !== undefined;
+    const operation = (copies ? COPIES[asked] : undefined) ?? OBJECT[asked];
+    if (operation !== undefined) return async (exchange) => operation(exchange, targetOf(exchange));
   }
-  if (request.method === 'PUT' && request.header('x-amz-copy-source') !== undefined) {
-    if (asked === 'PUT') return copyObject;
-    if (asked === 'PUT partNumber uploadId') return uploadPartCopy;
-  }
-  return found(OBJECT[asked], request, subresources);
+  throw unknown(request, subresources);
 }
 
-function found(operation: Operation | undefined, request: S3Request, subresources: string[]): Operation {
-  if (operation !== undefined) return operation;
-  if (subresources.length > 0) throw notImplemented(`${request.method} ?${subresources.join('&')}`);
-  if (request.bucket !== undefined && request.key === undefined && request.method === 'DELETE') {
-    throw notImplemented('DeleteBucket');
-  }
-  throw new S3Error('MethodNotAllowed', 'The specified method is not allowed against this resource.', {
-    Method: request.method,
-    ResourceType: request.bucket === undefined ? 'SERVICE' : request.key === undefined ? 'BUCKET' : 'OBJECT',
+function listing(request: S3Request): OnBucket {
+  if (request.query.get('list-type') === '2') return listObjects;
+  throw notImplemented('ListObjects version 1; use list-type=2');
+}
+
+function unknown({ method, bucket, key }: S3Request, subresources: string[]): S3Error {
+  if (subresources.length > 0) return notImplemented(`${method} ?${subresources.join('&')}`);
+  if (bucket !== undefined && key === undefined && method === 'DELETE') return notImplemented('DeleteBucket');
+  return new S3Error('MethodNotAllowed', 'The specified method is not allowed against this resource.', {
+    Method: method,
+    ResourceType: bucket === undefined ? 'SERVICE' : key === undefined ? 'BUCKET' : 'OBJECT',
   });
 }

@@ -4,7 +4,7 @@ import type { Answer } from './answer.ts';
 import { authenticate } from './authenticate.ts';
 import { corsHeaders, preflight } from './cors.ts';
 import { S3Error } from './errors.ts';
-import { DEFAULT_ACCOUNT, type Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import type { S3Options } from './options.ts';
 import { parseRequest, requestIds } from './request.ts';
 import { route } from './routes.ts';
@@ -61,11 +61,11 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
  * Rejects with an Error whose message is a sentence when another process uses the folder.
  */
 export async function openS3(options: S3Options): Promise<S3Server> {
-  const now = options.now ?? (() => new Date());
+  const { region, accountId = '000000000000', authorize, now = () => new Date() } = options;
   const onError = options.onError ?? ((error) => console.error('The local S3 server failed:', error));
   const store = new Store(options.dataDir, options.buckets, {
-    region: options.region,
-    accountId: options.accountId ?? DEFAULT_ACCOUNT,
+    region,
+    accountId,
     onEvent: options.onEvent,
     now,
   });
@@ -86,7 +86,16 @@ export async function openS3(options: S3Options): Promise<S3Server> {
       ip: request.ip,
       pending: [],
     };
-    const exchange: Exchange = { request, identity, store, uploads, options, occasion };
+    const exchange: Exchange = {
+      request,
+      identity,
+      store,
+      uploads,
+      occasion,
+      region,
+      accountId,
+      authorize,
+    };
     try {
       return await operation(exchange);
     } finally {

@@ -1,6 +1,8 @@
+import { bucketArn, demand } from '../access.ts';
 import { type Answer, isoDate, xmlAnswer } from '../answer.ts';
 import { S3Error } from '../errors.ts';
-import { bucketArn, bucketOf, DEFAULT_ACCOUNT, demand, type Exchange } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
+import type { BucketSettings } from '../store.ts';
 
 export async function listBuckets(exchange: Exchange): Promise<Answer> {
   demand(exchange, 's3:ListAllMyBuckets', bucketArn('*'));
@@ -8,27 +10,25 @@ export async function listBuckets(exchange: Exchange): Promise<Answer> {
     .buckets()
     .map(({ name, created }) => ({ Name: name, CreationDate: isoDate(created) }));
   return xmlAnswer('ListAllMyBucketsResult', {
-    Owner: { ID: exchange.options.accountId ?? DEFAULT_ACCOUNT },
+    Owner: { ID: exchange.accountId },
     Buckets: { Bucket },
   });
 }
 
-export async function headBucket(exchange: Exchange): Promise<Answer> {
-  const { name } = bucketOf(exchange);
+export async function headBucket(exchange: Exchange, { name }: BucketSettings): Promise<Answer> {
   demand(exchange, 's3:ListBucket', bucketArn(name));
-  return { status: 200, headers: { 'x-amz-bucket-region': exchange.options.region } };
+  return { status: 200, headers: { 'x-amz-bucket-region': exchange.region } };
 }
 
-export async function getBucketLocation(exchange: Exchange): Promise<Answer> {
-  const { name } = bucketOf(exchange);
+export async function getBucketLocation(exchange: Exchange, { name }: BucketSettings): Promise<Answer> {
   demand(exchange, 's3:GetBucketLocation', bucketArn(name));
-  const { region } = exchange.options;
+  const { region } = exchange;
   // The oldest region has no name here.
   return xmlAnswer('LocationConstraint', region === 'us-east-1' ? '' : region);
 }
 
-export async function getBucketVersioning(exchange: Exchange): Promise<Answer> {
-  const { name, versioning } = bucketOf(exchange);
+export async function getBucketVersioning(exchange: Exchange, bucket: BucketSettings): Promise<Answer> {
+  const { name, versioning } = bucket;
   demand(exchange, 's3:GetBucketVersioning', bucketArn(name));
   return xmlAnswer('VersioningConfiguration', versioning ? { Status: 'Enabled' } : {});
 }

@@ -1,25 +1,17 @@
-import { type Answer, isoDate, quoted, xmlAnswer } from '../answer.ts';
+import { demand, objectArn, tagContext } from '../access.ts';
+import { type Answer, isoDate, quoted, versionHeader, xmlAnswer } from '../answer.ts';
 import type { StoredBody } from '../bodies.ts';
 import { MAX_BODY_BYTES } from '../body.ts';
 import { type Algorithm, algorithmNamed, type Checksum, checksumElement, startDigest } from '../checksums.ts';
 import { checkCopySource, writeCondition } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
-import {
-  checkVersionId,
-  demand,
-  type Exchange,
-  existingBucket,
-  type Location,
-  objectArn,
-  readable,
-  tagContext,
-  targetOf,
-  versionHeader,
-} from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { describe } from '../metadata.ts';
+import { readable } from '../readable.ts';
 import type { S3Request } from '../request.ts';
 import type { ObjectVersion, Store } from '../store.ts';
 import { parseTagHeader, type Tags } from '../tags.ts';
+import { checkVersionId, existingBucket, type Location, type Target } from '../target.ts';
 import { demandWrite, writtenHeaders } from './put.ts';
 
 /** `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, URL-encoded. Throws InvalidArgument. */
@@ -76,7 +68,7 @@ export function copySource(exchange: Exchange): ObjectVersion {
 }
 
 export function copySourceHeader(exchange: Exchange, source: ObjectVersion): Record<string, string> {
-  const { 'x-amz-version-id': versionId } = versionHeader(exchange, source);
+  const { 'x-amz-version-id': versionId } = versionHeader(exchange.store, source);
   return versionId === undefined ? {} : { 'x-amz-copy-source-version-id': versionId };
 }
 
@@ -164,9 +156,9 @@ function checkChangesItself(exchange: Exchange, source: ObjectVersion, replacing
   }
 }
 
-export async function copyObject(exchange: Exchange): Promise<Answer> {
+export async function copyObject(exchange: Exchange, target: Target): Promise<Answer> {
   const { request, store, occasion } = exchange;
-  const { bucket, key, arn } = targetOf(exchange);
+  const { bucket, key, arn } = target;
   const source = copySource(exchange);
   const tags = copiedTags(exchange, source);
   const condition = writeCondition(request);
@@ -190,7 +182,7 @@ export async function copyObject(exchange: Exchange): Promise<Answer> {
   if (digests === undefined || body === undefined) {
     await store.bodies.remove(body?.file);
     // Replaced or removed since it was found: look again.
-    return copyObject(exchange);
+    return copyObject(exchange, target);
   }
   const { etag, checksum } = digests;
   const version = await store.put(

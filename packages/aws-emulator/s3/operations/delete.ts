@@ -1,8 +1,10 @@
+import { demand, objectArn } from '../access.ts';
 import { type Answer, xmlAnswer } from '../answer.ts';
 import { checksumClaim, readText } from '../body.ts';
 import { malformedXml, S3Error } from '../errors.ts';
-import { bucketOf, checkVersionId, demand, type Exchange, objectArn, targetOf } from '../exchange.ts';
-import type { Removal } from '../store.ts';
+import type { Exchange } from '../exchange.ts';
+import type { BucketSettings, Removal } from '../store.ts';
+import { checkVersionId, type Target } from '../target.ts';
 import { nodesOf, parse, textOf, type XmlValue } from '../xml.ts';
 
 const MAX_OBJECTS = 1000;
@@ -21,9 +23,8 @@ async function removeOne(
   return exchange.store.remove(bucket, key, version, { ifMatch, ifNoneMatch: undefined }, exchange.occasion);
 }
 
-export async function deleteObject(exchange: Exchange): Promise<Answer> {
+export async function deleteObject(exchange: Exchange, { bucket, key }: Target): Promise<Answer> {
   const { request } = exchange;
-  const { bucket, key } = targetOf(exchange);
   const removal = await removeOne(
     exchange,
     bucket,
@@ -41,9 +42,8 @@ export async function deleteObject(exchange: Exchange): Promise<Answer> {
 }
 
 /** Up to 1000 objects, each with its own outcome. */
-export async function deleteObjects(exchange: Exchange): Promise<Answer> {
+export async function deleteObjects(exchange: Exchange, { name: bucket }: BucketSettings): Promise<Answer> {
   const { request, identity } = exchange;
-  const { name: bucket } = bucketOf(exchange);
   if (request.header('content-md5') === undefined && checksumClaim(request) === undefined) {
     throw new S3Error(
       'InvalidRequest',

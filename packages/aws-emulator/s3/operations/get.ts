@@ -1,20 +1,14 @@
-import { type Answer, httpDate, quoted } from '../answer.ts';
+import { may, objectArn, tagContext } from '../access.ts';
+import { type Answer, httpDate, quoted, versionHeader } from '../answer.ts';
 import { checksumHeader } from '../checksums.ts';
 import { checkRead } from '../conditions.ts';
 import { notImplemented, S3Error } from '../errors.ts';
-import {
-  checkVersionId,
-  type Exchange,
-  may,
-  objectArn,
-  readable,
-  tagContext,
-  targetOf,
-  versionHeader,
-} from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { descriptionHeaders } from '../metadata.ts';
+import { readable } from '../readable.ts';
 import type { S3Request } from '../request.ts';
 import type { ObjectVersion } from '../store.ts';
+import { checkVersionId, type Target } from '../target.ts';
 
 interface Range {
   start: number;
@@ -82,7 +76,7 @@ function headersOf(exchange: Exchange, version: ObjectVersion, whole: boolean): 
     'accept-ranges': 'bytes',
     etag: quoted(version.etag),
     'last-modified': httpDate(version.modified),
-    ...versionHeader(exchange, version),
+    ...versionHeader(exchange.store, version),
     ...(tags.length > 0 && tagging && { 'x-amz-tagging-count': String(tags.length) }),
     ...(checksum !== undefined &&
       whole &&
@@ -94,9 +88,9 @@ function headersOf(exchange: Exchange, version: ObjectVersion, whole: boolean): 
 }
 
 /** GET and HEAD of an object: the same answer, HEAD without the body. */
-export async function getObject(exchange: Exchange): Promise<Answer> {
+export async function getObject(exchange: Exchange, target: Target): Promise<Answer> {
   const { request, identity, store } = exchange;
-  const { bucket, key } = targetOf(exchange);
+  const { bucket, key } = target;
   if (request.query.has('partNumber')) throw notImplemented('partNumber');
   const versionId = checkVersionId(request.query.get('versionId'));
   const version = readable(exchange, { bucket, key, versionId }, 'GetObject');
@@ -123,6 +117,6 @@ export async function getObject(exchange: Exchange): Promise<Answer> {
   if (request.method === 'HEAD' || version.size === 0) return { status, headers };
   const body = await store.read(version, start, end);
   // Replaced or removed since it was found: look again.
-  if (body === undefined) return getObject(exchange);
+  if (body === undefined) return getObject(exchange, target);
   return { status, headers, body: Array.isArray(body) ? body[0] : body };
 }

@@ -1,8 +1,9 @@
+import { bucketArn, type Context, demand } from '../access.ts';
 import { type Answer, isoDate, quoted, xmlAnswer } from '../answer.ts';
 import { invalidArgument } from '../errors.ts';
-import { bucketArn, bucketOf, type Context, DEFAULT_ACCOUNT, demand, type Exchange } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { integerParameter, type Query } from '../request.ts';
-import type { ObjectVersion, Store } from '../store.ts';
+import type { BucketSettings, ObjectVersion, Store } from '../store.ts';
 import type { XmlValue } from '../xml.ts';
 
 const MAX_KEYS = 1000;
@@ -165,15 +166,14 @@ function readQuestion(
   };
 }
 
-function demandList(exchange: Exchange, action: string, query: Query): string {
-  const { name } = bucketOf(exchange);
+function demandList(exchange: Exchange, action: string, bucket: string): void {
+  const { query } = exchange.request;
   const context: Context = {};
   for (const parameter of ['prefix', 'delimiter', 'max-keys']) {
     const value = query.get(parameter);
     if (value !== undefined) context[`s3:${parameter}`] = value;
   }
-  demand(exchange, action, bucketArn(name), context);
-  return name;
+  demand(exchange, action, bucketArn(bucket), context);
 }
 
 /** A token says which key was last, or which common prefix. */
@@ -198,9 +198,9 @@ const described = (version: ObjectVersion) => ({
 const storageClass = (version: ObjectVersion) =>
   version.description.headers['x-amz-storage-class'] ?? 'STANDARD';
 
-export async function listObjects(exchange: Exchange): Promise<Answer> {
+export async function listObjects(exchange: Exchange, { name: bucket }: BucketSettings): Promise<Answer> {
   const { query } = exchange.request;
-  const bucket = demandList(exchange, 's3:ListBucket', query);
+  demandList(exchange, 's3:ListBucket', bucket);
   const question = readQuestion(query);
   const { encode } = question;
   const [startAfter, token] = [query.get('start-after'), query.get('continuation-token')];
@@ -253,10 +253,13 @@ function versionStart(store: Store, bucket: string, question: Question, query: Q
   return startOf(question, marker === undefined ? after : { ...after, beforeSeq: marker.seq });
 }
 
-export async function listObjectVersions(exchange: Exchange): Promise<Answer> {
-  const { store, options } = exchange;
+export async function listObjectVersions(
+  exchange: Exchange,
+  { name: bucket }: BucketSettings,
+): Promise<Answer> {
+  const { store, accountId } = exchange;
   const { query } = exchange.request;
-  const bucket = demandList(exchange, 's3:ListBucketVersions', query);
+  demandList(exchange, 's3:ListBucketVersions', bucket);
   const question = readQuestion(query);
   const { encode } = question;
   const page = collect(
@@ -270,7 +273,7 @@ export async function listObjectVersions(exchange: Exchange): Promise<Answer> {
       : 'prefix' in page.end
         ? { NextKeyMarker: encode(page.end.prefix) }
         : { NextKeyMarker: encode(page.end.version.key), NextVersionIdMarker: page.end.version.versionId };
-  const Owner = { ID: options.accountId ?? DEFAULT_ACCOUNT };
+  const Owner = { ID: accountId };
   const common = (version: ObjectVersion) => ({
     Key: encode(version.key),
     VersionId: version.versionId,

@@ -1,3 +1,4 @@
+import { bucketArn, demand } from '../access.ts';
 import { type Answer, isoDate, quoted, xmlAnswer } from '../answer.ts';
 import { checksumClaim, openBody, readText } from '../body.ts';
 import {
@@ -12,10 +13,12 @@ import {
 } from '../checksums.ts';
 import { writeCondition } from '../conditions.ts';
 import { invalidArgument, malformedXml, noSuchKey, S3Error } from '../errors.ts';
-import { bucketArn, bucketOf, DEFAULT_ACCOUNT, demand, type Exchange, targetOf } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { describe } from '../metadata.ts';
 import { integerParameter } from '../request.ts';
+import type { BucketSettings } from '../store.ts';
 import { parseTagHeader } from '../tags.ts';
+import type { Target } from '../target.ts';
 import type { Part, Upload } from '../uploads.ts';
 import { nodesOf, parse, textOf, type XmlNode } from '../xml.ts';
 import { copySource, copySourceHeader } from './copy.ts';
@@ -26,9 +29,8 @@ const MAX_LISTED_PARTS = 1000;
 /** All parts but the last must have 5 MiB. */
 const MIN_PART_BYTES = 5 * 1024 ** 2;
 
-function uploadOf(exchange: Exchange): Upload {
+function uploadOf(exchange: Exchange, { bucket, key }: Target): Upload {
   const id = exchange.request.query.get('uploadId') ?? '';
-  const { bucket, key } = targetOf(exchange);
   const upload = exchange.uploads.find(bucket, key, id);
   if (upload === undefined) throw noSuchUpload(id);
   return upload;
@@ -56,9 +58,9 @@ function checksumType(algorithm: Algorithm, chosen: string | undefined): Checksu
   );
 }
 
-export async function createMultipartUpload(exchange: Exchange): Promise<Answer> {
+export async function createMultipartUpload(exchange: Exchange, target: Target): Promise<Answer> {
   const { request, uploads } = exchange;
-  const { bucket, key, arn } = targetOf(exchange);
+  const { bucket, key, arn } = target;
   const tags = parseTagHeader(request.header('x-amz-tagging') ?? '');
   demandWrite(exchange, arn, tags, { ifMatch: undefined, ifNoneMatch: undefined }, false);
   const named = request.header('x-amz-checksum-algorithm');
@@ -100,11 +102,11 @@ function partNumber(exchange: Exchange): number {
   return number;
 }
 
-export async function uploadPart(exchange: Exchange): Promise<Answer> {
+export async function uploadPart(exchange: Exchange, target: Target): Promise<Answer> {
   const { request, identity, store, uploads } = exchange;
   const number = partNumber(exchange);
-  demand(exchange, 's3:PutObject', targetOf(exchange).arn, { 's3:ObjectCreationOperation': 'false' });
-  const upload = uploadOf(exchange);
+  demand(exchange, 's3:PutObject', target.arn, { 's3:ObjectCreationOperation': 'false' });
+  const upload = uploadOf(exchange, target);
   const claim = checksumClaim(request);
   if (claim !== undefined && upload.algorithmChosen && claim.algorithm !== upload.algorithm) {
     throw new S3Error(
@@ -144,11 +146,11 @@ function copyRange(header: string | undefined, size: number): { start: number; e
   return { start, end };
 }
 
-export async function uploadPartCopy(exchange: Exchange): Promise<Answer> {
+export async function uploadPartCopy(exchange: Exchange, target: Target): Promise<Answer> {
   const { request, store, uploads } = exchange;
   const number = partNumber(exchange);
-  demand(exchange, 's3:PutObject', targetOf(exchange).arn, { 's3:ObjectCreationOperation': 'false' });
-  const upload = uploadOf(exchange);
+  demand(exchange, 's3:PutObject', target.arn, { 's3:ObjectCreationOperation': 'false' });
+  const upload = uploadOf(exchange, target);
   const source = copySource(exchange);
   const { start, end } = copyRange(request.header('x-amz-copy-source-range'), source.size);
   const [md5, digest] = [startDigest('MD5'), startDigest(upload.algorithm)];
@@ -228,12 +230,12 @@ function chosenParts(listed: readonly XmlNode[], uploaded: readonly Part[], uplo
   return chosen;
 }
 
-export async function completeMultipartUpload(exchange: Exchange): Promise<Answer> {
+export async function completeMultipartUpload(exchange: Exchange, target: Target): Promise<Answer> {
   const { request, identity, store, uploads, occasion } = exchange;
-  const { bucket, key, arn } = targetOf(exchange);
+  const { bucket, key, arn } = target;
   const condition = writeCondition(request);
   demandWrite(exchange, arn, [], condition);
-  const upload = uploadOf(exchange);
+  const upload = uploadOf(exchange, target);
   const claimed = ALGORITHMS.flatMap((algorithm) => {
     const value = request.header(checksumHeader(algorithm));
     return value === undefined ? [] : [{ algorithm, value }];
@@ -302,20 +304,20 @@ export async function completeMultipartUpload(exchange: Exchange): Promise<Answe
   );
 }
 
-export async function abortMultipartUpload(exchange: Exchange): Promise<Answer> {
+export async function abortMultipartUpload(exchange: Exchange, target: Target): Promise<Answer> {
   const { store, uploads } = exchange;
-  demand(exchange, 's3:AbortMultipartUpload', targetOf(exchange).arn);
-  const upload = uploadOf(exchange);
+  demand(exchange, 's3:AbortMultipartUpload', target.arn);
+  const upload = uploadOf(exchange, target);
   const parts = uploads.parts(upload);
   store.transaction(() => uploads.forget(upload));
   await uploads.discard(parts);
   return { status: 204, headers: {} };
 }
 
-export async function listParts(exchange: Exchange): Promise<Answer> {
+export async function listParts(exchange: Exchange, target: Target): Promise<Answer> {
   const { query } = exchange.request;
-  demand(exchange, 's3:ListMultipartUploadParts', targetOf(exchange).arn);
-  const upload = uploadOf(exchange);
+  demand(exchange, 's3:ListMultipartUploadParts', target.arn);
+  const upload = uploadOf(exchange, target);
   const marker = integerParameter(query, 'part-number-marker', 0, MAX_PART_NUMBER);
   const max = integerParameter(query, 'max-parts', MAX_LISTED_PARTS, MAX_LISTED_PARTS);
   const later = exchange.uploads.parts(upload).filter(({ number }) => number > marker);
@@ -340,11 +342,10 @@ export async function listParts(exchange: Exchange): Promise<Answer> {
   });
 }
 
-export async function listMultipartUploads(exchange: Exchange): Promise<Answer> {
-  const { name } = bucketOf(exchange);
+export async function listMultipartUploads(exchange: Exchange, { name }: BucketSettings): Promise<Answer> {
   demand(exchange, 's3:ListBucketMultipartUploads', bucketArn(name));
   const prefix = exchange.request.query.get('prefix') ?? '';
-  const owner = { ID: exchange.options.accountId ?? DEFAULT_ACCOUNT };
+  const owner = { ID: exchange.accountId };
   return xmlAnswer('ListMultipartUploadsResult', {
     Bucket: name,
     Prefix: prefix,

@@ -1,18 +1,20 @@
-import { type Answer, quoted } from '../answer.ts';
+import { demand, tagContext } from '../access.ts';
+import { type Answer, quoted, versionHeader } from '../answer.ts';
 import { openBody } from '../body.ts';
 import { checksumHeader } from '../checksums.ts';
 import { type WriteCondition, writeCondition } from '../conditions.ts';
-import { demand, type Exchange, tagContext, targetOf, versionHeader } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { describe } from '../metadata.ts';
 import type { ObjectVersion } from '../store.ts';
 import { parseTagHeader, type Tags } from '../tags.ts';
+import type { Target } from '../target.ts';
 
 /** Headers about the version just written. */
 export function writtenHeaders(exchange: Exchange, version: ObjectVersion): Record<string, string> {
   const encryption = version.description.headers['x-amz-server-side-encryption'];
   return {
     etag: quoted(version.etag),
-    ...versionHeader(exchange, version),
+    ...versionHeader(exchange.store, version),
     ...(encryption !== undefined && { 'x-amz-server-side-encryption': encryption }),
   };
 }
@@ -36,9 +38,8 @@ export function demandWrite(
   if (condition.ifMatch !== undefined) demand(exchange, 's3:GetObject', arn);
 }
 
-export async function putObject(exchange: Exchange): Promise<Answer> {
+export async function putObject(exchange: Exchange, { bucket, key, arn }: Target): Promise<Answer> {
   const { request, identity, store, occasion } = exchange;
-  const { bucket, key, arn } = targetOf(exchange);
   const tags = parseTagHeader(request.header('x-amz-tagging') ?? '');
   const condition = writeCondition(request);
   demandWrite(exchange, arn, tags, condition);

@@ -1,29 +1,23 @@
-import { type Answer, xmlAnswer } from '../answer.ts';
+import { tagContext } from '../access.ts';
+import { type Answer, versionHeader, xmlAnswer } from '../answer.ts';
 import { readText } from '../body.ts';
 import { malformedXml, noSuchKey } from '../errors.ts';
-import {
-  checkVersionId,
-  type Exchange,
-  type Location,
-  readable,
-  tagContext,
-  targetOf,
-  versionHeader,
-} from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
+import { readable } from '../readable.ts';
 import { checkTags, type Tags } from '../tags.ts';
+import { checkVersionId, type Location, type Target } from '../target.ts';
 import { nodesOf, parse, textOf, type XmlNode } from '../xml.ts';
 
-function locate(exchange: Exchange): Location {
-  const { bucket, key } = targetOf(exchange);
+function locate(exchange: Exchange, { bucket, key }: Target): Location {
   return { bucket, key, versionId: checkVersionId(exchange.request.query.get('versionId')) };
 }
 
-export async function getObjectTagging(exchange: Exchange): Promise<Answer> {
-  const version = readable(exchange, locate(exchange), 'GetObjectTagging');
+export async function getObjectTagging(exchange: Exchange, target: Target): Promise<Answer> {
+  const version = readable(exchange, locate(exchange, target), 'GetObjectTagging');
   return xmlAnswer(
     'Tagging',
     { TagSet: { Tag: version.tags.map(([Key, Value]) => ({ Key, Value })) } },
-    versionHeader(exchange, version),
+    versionHeader(exchange.store, version),
   );
 }
 
@@ -40,17 +34,17 @@ function parseTagging(text: string): Tags {
   return tags;
 }
 
-export async function putObjectTagging(exchange: Exchange): Promise<Answer> {
+export async function putObjectTagging(exchange: Exchange, target: Target): Promise<Answer> {
   const { request, identity, store, occasion } = exchange;
-  const location = locate(exchange);
+  const location = locate(exchange, target);
   const tags = parseTagging(await readText(request, identity.payload));
   const version = readable(exchange, location, 'PutObjectTagging', tagContext('Request', tags));
   if (!store.setTags(version, tags, occasion)) throw noSuchKey(location.key);
-  return { status: 200, headers: versionHeader(exchange, version) };
+  return { status: 200, headers: versionHeader(exchange.store, version) };
 }
 
-export async function deleteObjectTagging(exchange: Exchange): Promise<Answer> {
-  const version = readable(exchange, locate(exchange), 'DeleteObjectTagging');
+export async function deleteObjectTagging(exchange: Exchange, target: Target): Promise<Answer> {
+  const version = readable(exchange, locate(exchange, target), 'DeleteObjectTagging');
   if (!exchange.store.setTags(version, [], exchange.occasion)) throw noSuchKey(version.key);
-  return { status: 204, headers: versionHeader(exchange, version) };
+  return { status: 204, headers: versionHeader(exchange.store, version) };
 }
