@@ -26,7 +26,6 @@ const REPLACED: [module: RegExp, by: string][] = [
   [endingIn('/@smithy/core/dist-es/submodules/event-streams/index.js'), 'event-streams'],
   [endingIn('/@aws-sdk/signature-v4-multi-region/dist-es/index.js'), 'single-region-signer'],
   [endingIn('/Sha256Js.js', '/Sha1Js.js', '/Md5Js.js', '/Crc32Js.js'), 'native-hashes'],
-  [endingIn('/fast-sha256/sha256.js'), 'fast-sha256'],
   [endingIn('/@aws-sdk/client-s3/dist-es/endpoint/endpointResolver.js'), 's3-endpoint'],
   [
     endingIn('/S3ExpressIdentityProviderImpl.js', '/SignatureV4S3Express.js', '/CreateSessionCommand.js'),

@@ -9,6 +9,7 @@ import { recordReader } from '../lib/aws/signed-gets.ts';
 import { createReconcile } from '../lib/handlers/reconcile.ts';
 import { setting } from '../lib/settings.ts';
 import { systemChance, systemTime } from '../lib/system.ts';
+import { withTemporaryFile } from '../lib/temporary-file.ts';
 
 const { env } = process;
 const log = new Logger();
@@ -21,6 +22,7 @@ export const handler = middy(
       images,
       backup: new S3Store(backupClient, setting(env, 'BACKUP_BUCKET')),
       readRecord: recordReader(images),
+      withTemporaryFile,
       queue: cellQueue(new SQSClient({}), setting(env, 'QUEUE_URL')),
       time: systemTime,
       chance: systemChance,

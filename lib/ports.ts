@@ -1,7 +1,7 @@
 /**
  * What the domain needs of the world. It comes in as arguments and in no other way, so that tests and a simulator can
- * take the world's place. `lib/aws/`, `lib/replicate/client.ts`, `lib/images/fetch-output.ts` and `lib/system.ts` are
- * the real ones.
+ * take the world's place. `lib/aws/`, `lib/replicate/client.ts`, `lib/images/fetch-output.ts`, `lib/temporary-file.ts`
+ * and `lib/system.ts` are the real ones.
  */
 import type { Readable } from 'node:stream';
 import type { Range } from './records/blocks.ts';
@@ -172,6 +172,16 @@ export type FetchOutput = <T>(
   limits: { maxBytes: number; signal: AbortSignal },
   use: (source: Source) => Promise<T>,
 ) => Promise<T>;
+
+/** A file that only this process sees, and only for a while. */
+export interface TemporaryFile {
+  readonly bytes: number;
+  append(data: string | Buffer): Promise<void>;
+  /** All of the file from its beginning. */
+  content(): Readable;
+}
+
+export type WithTemporaryFile = <T>(use: (file: TemporaryFile) => Promise<T>) => Promise<T>;
 
 /** Reads a secret; `refresh` asks for it anew unless it was read within the last seconds. */
 export type SecretReader = (options?: { refresh?: boolean }) => Promise<string>;

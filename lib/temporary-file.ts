@@ -4,22 +4,35 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { TemporaryFile, WithTemporaryFile } from './ports.ts';
 
 /**
- * Hands out an empty file that nobody else sees: it has no name any more, so that it is gone with its last handle,
- * however this process ends. Write to it with `appendFile`, which writes all or throws.
+ * Hands out an empty file of this machine's disk. It has no name any more, so that no other process sees it and it is
+ * gone with its last handle, however this process ends.
  */
-export async function withTemporaryFile<T>(use: (file: FileHandle) => Promise<T>): Promise<T> {
+export const withTemporaryFile: WithTemporaryFile = async (use) => {
   const path = join(tmpdir(), `weaudit-${randomUUID()}`);
   const file = await open(path, 'wx+', 0o600);
   try {
     await unlink(path);
-    return await use(file);
+    return await use(new DiskFile(file));
   } finally {
     await file.close();
   }
-}
+};
 
-/** All of the file from its beginning. The stream ends with the file, read or not. */
-export const contentOf = (file: FileHandle): Readable =>
-  createReadStream('', { fd: file, start: 0, autoClose: false });
+class DiskFile implements TemporaryFile {
+  readonly #file: FileHandle;
+  bytes = 0;
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+  async append(data: string | Buffer): Promise<void> {
+    // Writes all or throws.
+    await this.#file.appendFile(data);
+    this.bytes += Buffer.byteLength(data);
+  }
+  content(): Readable {
+    return createReadStream('', { fd: this.#file, start: 0, autoClose: false });
+  }
+}

@@ -1,11 +1,9 @@
-import type { FileHandle } from 'node:fs/promises';
 import { stringify } from 'csv-stringify/sync';
-import type { ObjectStore, RecordReader, Time } from '../ports.ts';
+import type { ObjectStore, RecordReader, TemporaryFile, Time, WithTemporaryFile } from '../ports.ts';
 import { listJudgements } from '../records/judgement.ts';
 import { manifestKey, resultKey } from '../records/keys.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
 import { isStored, type Result } from '../records/result.ts';
-import { contentOf, withTemporaryFile } from '../temporary-file.ts';
 import { resultFacts } from './read.ts';
 
 /** Results read at a time: enough to keep S3 busy, few enough to hold in memory. */
@@ -15,6 +13,7 @@ const UPLOAD_MS = 120_000;
 export interface ManifestDeps {
   images: ObjectStore;
   readRecord: RecordReader;
+  withTemporaryFile: WithTemporaryFile;
   time: Time;
 }
 
@@ -27,12 +26,12 @@ export interface ManifestDeps {
 export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Record<string, number>> {
   const counts: Record<string, number> = { succeeded: 0, failed: 0, refused: 0, canceled: 0, images: 0 };
   const { request: _request, ...audit } = plan;
-  await withTemporaryFile(async (json) =>
-    withTemporaryFile(async (csv) => {
-      await json.appendFile(
+  await deps.withTemporaryFile(async (json) =>
+    deps.withTemporaryFile(async (csv) => {
+      await json.append(
         `{"audit":${JSON.stringify(audit)},"createdAt":"${deps.time.now().toISOString()}","cells":[`,
       );
-      await csv.appendFile(csvLine(csvHeader(plan)));
+      await csv.append(csvLine(csvHeader(plan)));
       for (let from = 0; from < plan.cells; from += CHUNK) {
         const cells = await readCells(deps, plan, from, Math.min(plan.cells, from + CHUNK) - 1);
         for (const cell of cells) {
@@ -40,15 +39,15 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
           counts.images = (counts.images ?? 0) + cell.images.filter((image) => 'key' in image).length;
         }
         const text = cells.map((cell) => JSON.stringify(cell)).join(',\n');
-        await json.appendFile(`${from === 0 ? '\n' : ',\n'}${text}`);
-        await csv.appendFile(
+        await json.append(`${from === 0 ? '\n' : ',\n'}${text}`);
+        await csv.append(
           cells
             .flatMap((cell) => csvRows(plan, cell))
             .map(csvLine)
             .join(''),
         );
       }
-      await json.appendFile('\n]}\n');
+      await json.append('\n]}\n');
       const tags = { retention: plan.retention };
       const metadata = Object.fromEntries(
         Object.entries(counts).map(([name, count]) => [name, String(count)]),
@@ -157,9 +156,8 @@ const csvLine = (row: unknown[]): string => stringify([row], { escape_formulas: 
 async function upload(
   { images, time }: ManifestDeps,
   key: string,
-  file: FileHandle,
+  file: TemporaryFile,
   about: Parameters<ObjectStore['create']>[2],
 ) {
-  const { size } = await file.stat();
-  await images.createFromStream(key, contentOf(file), size, about ?? {}, time.timeout(UPLOAD_MS));
+  await images.createFromStream(key, file.content(), file.bytes, about ?? {}, time.timeout(UPLOAD_MS));
 }

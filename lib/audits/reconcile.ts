@@ -1,6 +1,6 @@
 import { backUp } from '../images/backup.ts';
 import { judgeCell } from '../images/judge.ts';
-import type { CellQueue, Chance, ObjectStore, RecordReader, Time } from '../ports.ts';
+import type { CellQueue, Chance, ObjectStore, RecordReader, Time, WithTemporaryFile } from '../ports.ts';
 import { blockOf, blocksOf, type Range } from '../records/blocks.ts';
 import { judgementsByCell } from '../records/judgement.ts';
 import {
@@ -28,6 +28,7 @@ export interface ReconcileDeps {
   queue: CellQueue;
   /** Reads results for the manifest. */
   readRecord: RecordReader;
+  withTemporaryFile: WithTemporaryFile;
   time: Time;
   chance: Chance;
   /** A cell without a result is overdue when it was asked so long ago. */

@@ -27,7 +27,7 @@ export async function receiveWebhook(
   delivery: Delivery,
   signal: AbortSignal,
 ): Promise<Received> {
-  const prediction = parsePrediction(await verified(deps.secrets, delivery));
+  const prediction = parsePrediction(await verified(deps, delivery));
   const cell = parseCellName(path.cell);
   if (!isAuditId(path.audit) || cell === undefined) throw new Refusal(404, 'this address names no cell');
   const plan = await deps.readPlan(path.audit);
@@ -42,14 +42,14 @@ export async function receiveWebhook(
 }
 
 /** While a secret is rotated the cached list may lack the new one: it is read anew before a delivery is refused. */
-async function verified(secrets: SecretReader, delivery: Delivery): Promise<unknown> {
+async function verified({ secrets, time }: ReceiveDeps, delivery: Delivery): Promise<unknown> {
   // What was never signed is no reason to read anything.
   signatureOf(delivery.headers);
   try {
-    return verifyDelivery(delivery, parseSecrets(await secrets()));
+    return verifyDelivery(delivery, parseSecrets(await secrets()), time.now());
   } catch (error) {
     if (error instanceof Refusal && error.status !== 401) throw error;
-    return verifyDelivery(delivery, parseSecrets(await secrets({ refresh: true })));
+    return verifyDelivery(delivery, parseSecrets(await secrets({ refresh: true })), time.now());
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Context } from 'aws-lambda';
 import { reconcile } from '../audits/reconcile.ts';
 import { COUNTED } from '../log-lines.ts';
-import type { CellQueue, Chance, Log, ObjectStore, RecordReader, Time } from '../ports.ts';
+import type { CellQueue, Chance, Log, ObjectStore, RecordReader, Time, WithTemporaryFile } from '../ports.ts';
 import { type Environment, numberSetting } from '../settings.ts';
 
 /** The longest that one audit may take, so that a run ends by itself. */
@@ -11,6 +11,7 @@ export interface ReconcilePorts {
   images: ObjectStore;
   backup: ObjectStore;
   readRecord: RecordReader;
+  withTemporaryFile: WithTemporaryFile;
   queue: CellQueue;
   time: Time;
   chance: Chance;

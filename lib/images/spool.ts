@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Source } from '../ports.ts';
-import { contentOf, withTemporaryFile } from '../temporary-file.ts';
+import { withTemporaryFile } from '../temporary-file.ts';
 import { SNIFF_BYTES } from './formats.ts';
 import { tooLarge } from './source.ts';
 
@@ -15,14 +15,12 @@ export async function spool<T>(
   use: (source: Source) => Promise<T>,
 ): Promise<T> {
   return withTemporaryFile(async (file) => {
-    let bytes = 0;
+    let head = Buffer.alloc(0);
     for await (const chunk of stream as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw tooLarge(maxBytes);
-      await file.appendFile(chunk);
+      if (head.length < SNIFF_BYTES) head = Buffer.concat([head, chunk]).subarray(0, SNIFF_BYTES);
+      if (file.bytes + chunk.length > maxBytes) throw tooLarge(maxBytes);
+      await file.append(chunk);
     }
-    const head = Buffer.alloc(Math.min(bytes, SNIFF_BYTES));
-    await file.read(head, 0, head.length, 0);
-    return use({ head, body: contentOf(file), bytes });
+    return use({ head, body: file.content(), bytes: file.bytes });
   });
 }

@@ -24,6 +24,7 @@ import { isStored, type Result } from '../../lib/records/result.ts';
 import { ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/errors.ts';
 import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
 import { systemChance, systemTime } from '../../lib/system.ts';
+import { withTemporaryFile } from '../../lib/temporary-file.ts';
 import { openS3, type S3Server } from '../../packages/aws-emulator/s3/server.ts';
 import { png } from '../support/images.ts';
 
@@ -406,6 +407,7 @@ export class World {
       backup: this.backup,
       queue: this.queue,
       readRecord: this.readRecord,
+      withTemporaryFile,
       time: this.time,
       chance: systemChance,
       overdueMs: 10 * MINUTE,

@@ -24,7 +24,9 @@ afterEach(() => {
 describe('a delivery', () => {
   test('of the Standard Webhooks vector is believed', () => {
     at(AT);
-    expect(verifyDelivery({ headers: HEADERS, body: BODY }, [SECRET])).toEqual({ test: 2432232314 });
+    expect(verifyDelivery({ headers: HEADERS, body: BODY }, [SECRET], new Date())).toEqual({
+      test: 2432232314,
+    });
   });
 
   test.each([
@@ -34,7 +36,7 @@ describe('a delivery', () => {
     [-301, false],
   ])('that is %i s old is believed: %s', (age, believed) => {
     at(AT + age);
-    const verify = () => verifyDelivery({ headers: HEADERS, body: BODY }, [SECRET]);
+    const verify = () => verifyDelivery({ headers: HEADERS, body: BODY }, [SECRET], new Date());
     if (believed) expect(verify()).toBeDefined();
     else expect(verify).toThrow(expect.objectContaining({ status: 401 }));
   });
@@ -55,7 +57,7 @@ describe('a delivery', () => {
     ['an empty signature', { 'webhook-signature': 'v1,' }, BODY],
   ])('with %s is refused as 401', (_name, headers, body) => {
     at(AT);
-    expect(() => verifyDelivery({ headers: { ...HEADERS, ...headers }, body }, [SECRET])).toThrow(
+    expect(() => verifyDelivery({ headers: { ...HEADERS, ...headers }, body }, [SECRET], new Date())).toThrow(
       expect.objectContaining({ status: 401 }),
     );
   });
@@ -63,28 +65,30 @@ describe('a delivery', () => {
   test('with several signatures is believed if one of them fits', () => {
     at(AT);
     const headers = { ...HEADERS, 'webhook-signature': `v1,AAAA v9,BBBB ${HEADERS['webhook-signature']}` };
-    expect(verifyDelivery({ headers, body: BODY }, [SECRET])).toBeDefined();
+    expect(verifyDelivery({ headers, body: BODY }, [SECRET], new Date())).toBeDefined();
   });
 
   test('is believed by the old and by the new secret while one replaces the other, and by no third', () => {
     at(AT);
     for (const secrets of [[SECRET], [OTHER, SECRET], [SECRET, OTHER]])
-      expect(verifyDelivery({ headers: HEADERS, body: BODY }, secrets)).toBeDefined();
-    expect(() => verifyDelivery({ headers: HEADERS, body: BODY }, [OTHER])).toThrow(
+      expect(verifyDelivery({ headers: HEADERS, body: BODY }, secrets, new Date())).toBeDefined();
+    expect(() => verifyDelivery({ headers: HEADERS, body: BODY }, [OTHER], new Date())).toThrow(
       expect.objectContaining({ status: 401 }),
     );
   });
 
   test('is believed by a good secret beside one that cannot be used', () => {
     at(AT);
-    expect(verifyDelivery({ headers: HEADERS, body: BODY }, ['"whsec_quoted"', SECRET])).toBeDefined();
+    expect(
+      verifyDelivery({ headers: HEADERS, body: BODY }, ['"whsec_quoted"', SECRET], new Date()),
+    ).toBeDefined();
   });
 
   test.each([[[]], [['"whsec_quoted"']], [[OTHER, 'whsec_äöü']]])(
     'is not refused for secrets of which one cannot be used (%j): that is a fault, and says what to do',
     (secrets) => {
       at(AT);
-      expect(() => verifyDelivery({ headers: HEADERS, body: BODY }, secrets)).toThrow(
+      expect(() => verifyDelivery({ headers: HEADERS, body: BODY }, secrets, new Date())).toThrow(
         expect.objectContaining({ name: 'Error', message: expect.stringContaining('npx weaudit setup') }),
       );
     },
@@ -97,7 +101,7 @@ describe('a delivery', () => {
       ...HEADERS,
       'webhook-signature': new Webhook(SECRET).sign(HEADERS['webhook-id'], new Date(AT * 1_000), body),
     };
-    expect(() => verifyDelivery({ headers, body }, [SECRET])).toThrow(
+    expect(() => verifyDelivery({ headers, body }, [SECRET], new Date())).toThrow(
       expect.objectContaining({ status: 400 }),
     );
   });
@@ -115,7 +119,7 @@ test('any headers and any body are refused as 401, and any signed JSON is a pred
   });
   fc.assert(
     fc.property(headers, fc.string({ unit: 'binary' }), (given, body) => {
-      expect(() => verifyDelivery({ headers: given, body }, [SECRET])).toThrow(
+      expect(() => verifyDelivery({ headers: given, body }, [SECRET], new Date())).toThrow(
         expect.objectContaining({ name: 'Refusal', status: 401 }),
       );
     }),
