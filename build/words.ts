@@ -21,7 +21,6 @@ const UNSWEPT = [
   'bench/',
   'build/replacements/',
   'chaos/',
-  'cli/',
   'docs/',
   'functions/',
   'infra/',
