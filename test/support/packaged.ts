@@ -6,11 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import {
-  createResolver,
-  type Resolver,
-  type Template,
-} from '../../packages/aws-emulator/stack/intrinsics.ts';
+import { createResolver, type Resolver, type Template } from '@weaudit/aws-emulator/stack';
 
 const run = promisify(execFile);
 const ROOT = path.join(import.meta.dirname, '..', '..');
