@@ -30,7 +30,7 @@ export default {
     project('unit', 'test/unit', { testEnvironment: '<rootDir>/test/support/unit-environment.ts' }),
     project('flow', 'test/flow'),
     project('emulator', 'packages/*/test'),
-    project('packaged', 'test/packaged'),
+    project('packaged', 'test/packaged', { globalSetup: '<rootDir>/test/support/packaged.ts' }),
     project('pipeline', 'test/pipeline'),
     project('browser', 'test/browser'),
     {

@@ -21,6 +21,7 @@ const UNSWEPT = [
   'bench/',
   'build/replacements/',
   'chaos/',
+  'cli/',
   'docs/',
   'functions/',
   'infra/',
@@ -29,6 +30,7 @@ const UNSWEPT = [
   'packages/',
   'serverless.yml',
   'test/',
+  'web/',
 ];
 
 /** A word or phrase that must not be used, and what to write instead. */

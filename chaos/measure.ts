@@ -1,4 +1,4 @@
-import type { StandInEvent } from '@weaudit/replicate-stand-in';
+import type { StandInEvent } from '../packages/replicate-stand-in/ledger.ts';
 
 /** The value that so many percent of the values do not exceed (nearest rank). */
 export function percentile(values: readonly number[], percent: number): number {

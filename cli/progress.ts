@@ -1,23 +1,21 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 
-/** One row of progress. */
+/** One row of progress: how much of a whole is done, and a remark. */
 export interface Row {
-  /** @param done how many of the total */
   update(done: number, remark?: string): void;
 }
 
-/** Shows progress until `stop`. */
+/** Shows how far something is, until `stop`. */
 export interface Progress {
-  /** @param total 0 if it is not known: then only the count is shown */
   row(name: string, total: number): Row;
   stop(): void;
 }
 
-/** In a pipe: a line for each tenth, or after 30 s of silence. A log stays short and still shows that work continues. */
+/** A line in a pipe at every tenth, or after so long without one: a log stays short, and shows that work goes on. */
 const PIPE_STEP = 0.1;
 const PIPE_SILENCE_MS = 30_000;
 
-/** Bars on a terminal, plain lines in a pipe, nothing with `--json`; always on standard error. */
+/** Bars on a terminal, plain lines in a pipe, nothing with `--json`; always beside the result, on standard error. */
 export function createProgress({
   json,
   stream = process.stderr,
@@ -36,7 +34,7 @@ function bars(stream: NodeJS.WriteStream): Progress {
       format: '{name} {bar} {value}/{total} {remark}',
       hideCursor: true,
       clearOnComplete: false,
-      // Without cursor control, every update would print another line.
+      // A terminal that knows no cursor control gets no endless repetition.
       noTTYOutput: false,
       autopadding: true,
     },
@@ -44,8 +42,7 @@ function bars(stream: NodeJS.WriteStream): Progress {
   );
   return {
     row(name, total) {
-      const options = total === 0 ? { format: '{name} {value} {remark}' } : {};
-      const bar: SingleBar = multi.create(total, 0, { name: name.padEnd(12), remark: '' }, options);
+      const bar: SingleBar = multi.create(total, 0, { name: name.padEnd(12), remark: '' });
       return { update: (done, remark = '') => bar.update(done, { remark }) };
     },
     stop: () => multi.stop(),
@@ -66,7 +63,7 @@ function lines(stream: NodeJS.WriteStream): Progress {
             now - said.at > PIPE_SILENCE_MS;
           if (!isNews) return;
           said = { part, done, at: now };
-          stream.write(`${name}: ${done}${total === 0 ? '' : `/${total}`}${remark ? ` ${remark}` : ''}\n`);
+          stream.write(`${name}: ${done}/${total}${remark ? ` ${remark}` : ''}\n`);
         },
       };
     },

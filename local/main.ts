@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { LocalError } from '@weaudit/aws-emulator';
 import { CommanderError } from 'commander';
+import { LocalError } from '../packages/aws-emulator/local-error.ts';
 import { type Cloud, type CloudOptions, startCloud } from './cloud.ts';
 import { runDemo } from './demo.ts';
 import { parseStartOptions, type StartOptions } from './options.ts';

@@ -8,7 +8,7 @@ import {
   type ServedFile,
   type SignedWebhook,
   type Wires,
-} from '@weaudit/replicate-stand-in/wires';
+} from '../../packages/replicate-stand-in/wires.ts';
 import { strike } from '../chance.ts';
 import { later, type World } from './world.ts';
 

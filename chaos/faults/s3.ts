@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
-import { callerOf } from '@weaudit/aws-emulator/iam';
 import { strike } from '../chance.ts';
 import type { World } from './world.ts';
 
@@ -35,7 +34,7 @@ export function s3Faults(world: World): (handle: Handle) => Handle {
   const { chance, record } = world;
   const refused = new Map<string, number>();
   return (handle) => async (request, response) => {
-    const caller = callerOf(request);
+    const caller = /Credential=LOCAL([A-Z]+)\//.exec(request.headers.authorization ?? '')?.[1]?.toLowerCase();
     if (!world.on || caller === undefined) return handle(request, response);
     const method = request.method ?? '';
     const key = decodeURIComponent((request.url ?? '').split('?')[0] ?? '').replace(/^\/[^/]+\//, '');

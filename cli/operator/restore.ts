@@ -7,16 +7,16 @@ import type { Cloud } from './cloud.ts';
 import { explainAwsError, isConflict } from './faults.ts';
 import { hashObject } from './inspect.ts';
 import { replaceJudgement } from './judgement.ts';
-import { type Findings, type ImageFinding, isOk, type RecordFinding } from './verify.ts';
+import { type Findings, type ImageFinding, isWell, type RecordFinding } from './verify.ts';
 import { versionsOf } from './versions.ts';
 
-/** What was done to restore one object. */
-export interface Restored {
+/** What was done about one object. */
+export interface Mended {
   key: string;
-  /** The bucket that needed it. */
+  /** Which of the two was mended. */
   where: 'bucket' | 'backup';
-  outcome: 'restored' | 'no intact copy' | 'failed';
-  /** Where the intact bytes came from, or why it failed. */
+  outcome: 'restored' | 'no sound copy' | 'failed';
+  /** Where the sound bytes came from, or why it failed. */
   detail: string;
 }
 
@@ -28,50 +28,46 @@ interface Source {
 }
 
 /**
- * Restores missing and damaged objects: into the images bucket from the backup, into the backup from the images bucket,
- * from an older version if the newest is damaged too. Nothing is overwritten: a damaged object becomes an old version
- * behind a delete marker.
+ * Brings what is missing or damaged back: into the bucket from the backup (from an older version of either where
+ * the newest is damaged too), into the backup from the bucket. Nothing is overwritten: what is damaged becomes an
+ * old version, behind a delete marker.
  */
-export async function restoreAudit(
-  cloud: Cloud,
-  findings: Findings,
-  progress: Progress,
-): Promise<Restored[]> {
-  const broken = findings.images.filter((finding) => !isOk(finding));
+export async function restoreAudit(cloud: Cloud, findings: Findings, progress: Progress): Promise<Mended[]> {
+  const broken = findings.images.filter((finding) => !isWell(finding));
   const records = findings.records.filter(({ state }) => state.startsWith('missing in'));
   const row = progress.row('restored', broken.length + records.length);
   let done = 0;
   const limit = pLimit(PARALLEL);
-  // Records first: the images are found by the manifest.
-  const restoredRecords = await Promise.all(
+  // Records first: without its manifest nobody finds the images.
+  const mendedRecords = await Promise.all(
     records.map((record) =>
       limit(async () => {
-        const restored = await attempt(
+        const mended = await attempt(
           record.key,
           record.state === 'missing in the bucket' ? 'bucket' : 'backup',
-          () => restoreRecord(cloud, record),
+          () => mendRecord(cloud, record),
         );
         row.update(++done);
-        return restored;
+        return mended;
       }),
     ),
   );
-  const restoredImages = await Promise.all(
+  const mendedImages = await Promise.all(
     byCell(broken).map((findings) =>
       limit(async () => {
-        const restored: Restored[][] = [];
+        const mended: Mended[][] = [];
         for (const finding of findings) {
-          restored.push(await restoreImage(cloud, finding));
+          mended.push(await mendImage(cloud, finding));
           row.update(++done);
         }
-        return restored.flat();
+        return mended.flat();
       }),
     ),
   );
-  return [...restoredRecords, ...restoredImages.flat()];
+  return [...mendedRecords, ...mendedImages.flat()];
 }
 
-/** Groups images by cell. Those of one cell share a record of judgements and are restored one by one. */
+/** Images of one cell are mended one after the other: they share the record of their judgements. */
 function byCell(findings: ImageFinding[]): ImageFinding[][] {
   const cells = new Map<string, ImageFinding[]>();
   for (const finding of findings) {
@@ -81,48 +77,44 @@ function byCell(findings: ImageFinding[]): ImageFinding[][] {
   return [...cells.values()];
 }
 
-async function attempt(
-  key: string,
-  where: Restored['where'],
-  restore: () => Promise<Restored>,
-): Promise<Restored> {
+async function attempt(key: string, where: Mended['where'], mend: () => Promise<Mended>): Promise<Mended> {
   try {
-    return await restore();
+    return await mend();
   } catch (error) {
     return { key, where, outcome: 'failed', detail: (explainAwsError(error) ?? (error as Error)).message };
   }
 }
 
-async function restoreImage({ images, backup }: Cloud, finding: ImageFinding): Promise<Restored[]> {
+async function mendImage({ images, backup }: Cloud, finding: ImageFinding): Promise<Mended[]> {
   const { key } = finding;
-  const restored: Restored[] = [];
+  const mended: Mended[] = [];
   const needs = (condition: string) => condition === 'missing' || condition === 'damaged';
   if (needs(finding.bucket))
-    restored.push(await attempt(key, 'bucket', () => bringBack(images, finding, [backup, images], 'bucket')));
+    mended.push(await attempt(key, 'bucket', () => bringBack(images, finding, [backup, images], 'bucket')));
   if (needs(finding.backup))
-    restored.push(await attempt(key, 'backup', () => bringBack(backup, finding, [images, backup], 'backup')));
-  return restored;
+    mended.push(await attempt(key, 'backup', () => bringBack(backup, finding, [images, backup], 'backup')));
+  return mended;
 }
 
 async function bringBack(
   to: S3Store,
   finding: ImageFinding,
   stores: S3Store[],
-  where: Restored['where'],
-): Promise<Restored> {
+  where: Mended['where'],
+): Promise<Mended> {
   const { key, sha256 } = finding;
-  const source = await findIntact(stores, key, sha256);
+  const source = await findSound(stores, key, sha256);
   if (!source)
     return {
       key,
       where,
-      outcome: 'no intact copy',
-      detail: 'no version in either bucket has these bytes',
+      outcome: 'no sound copy',
+      detail: 'no version in the bucket or the backup has these bytes',
     };
   if (finding[where] === 'damaged') await to.delete([key]);
   await copy(source, to, key);
-  if (where === 'bucket') await judgeAgain(to, key);
-  if ((await hashObject(to, key)) !== sha256) throw new Error('the copy does not have the expected SHA-256');
+  if (where === 'bucket') await judgeAnew(to, key);
+  if ((await hashObject(to, key)) !== sha256) throw new Error('the copy is not what it was copied from');
   return {
     key,
     where,
@@ -131,14 +123,14 @@ async function bringBack(
   };
 }
 
-/** Judges the restored bytes and replaces any judgement of the damaged ones. */
-async function judgeAgain(images: S3Store, key: string): Promise<void> {
+/** What was damaged may have been judged as it was; the judgement of what it is again is the only one that holds. */
+async function judgeAnew(images: S3Store, key: string): Promise<void> {
   const judged = await judgeImage(images, key);
   if (judged) await replaceJudgement(images, key, judged.found);
 }
 
-/** The newest version with the expected bytes. Every version is read and hashed. */
-async function findIntact(stores: S3Store[], key: string, sha256: string): Promise<Source | undefined> {
+/** The first version, newest first, whose bytes are the right ones. Only reading them tells. */
+async function findSound(stores: S3Store[], key: string, sha256: string): Promise<Source | undefined> {
   for (const store of stores)
     for (const { versionId } of await versionsOf(store, key))
       if ((await hashObject(store, key, versionId).catch(() => undefined)) === sha256)
@@ -147,8 +139,8 @@ async function findIntact(stores: S3Store[], key: string, sha256: string): Promi
 }
 
 /**
- * Copies inside S3, with metadata and tags. The bucket's policy requires `If-None-Match`, which succeeds behind a delete
- * marker. If the pipeline copied first, its copy is kept; the caller checks the bytes in any case.
+ * Inside S3, with metadata and tags. `If-None-Match` succeeds behind a delete marker, and the bucket demands it.
+ * Where the pipeline was quicker its copy stands; the caller looks at the bytes in any case.
  */
 async function copy({ store, versionId }: Source, to: S3Store, key: string): Promise<void> {
   const path = `${store.bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
@@ -165,14 +157,14 @@ async function copy({ store, versionId }: Source, to: S3Store, key: string): Pro
   });
 }
 
-/** There is no hash of a record, so a missing one is restored, but one that differs is not. */
-async function restoreRecord({ images, backup }: Cloud, { key, state }: RecordFinding): Promise<Restored> {
+/** No hash says what a record should be: only one that is missing is brought back, never one that differs. */
+async function mendRecord({ images, backup }: Cloud, { key, state }: RecordFinding): Promise<Mended> {
   const [from, to, where] =
     state === 'missing in the bucket'
       ? ([backup, images, 'bucket'] as const)
       : ([images, backup, 'backup'] as const);
   const [newest] = await versionsOf(from, key);
-  if (!newest) return { key, where, outcome: 'no intact copy', detail: 'no copy in either bucket' };
+  if (!newest) return { key, where, outcome: 'no sound copy', detail: 'there is no other' };
   await copy({ store: from, versionId: newest.versionId }, to, key);
   return { key, where, outcome: 'restored', detail: `from ${from.bucket}` };
 }

@@ -11,9 +11,9 @@ import type { Cloud } from './cloud.ts';
 import { isForbidden } from './faults.ts';
 import { inspect } from './inspect.ts';
 
-/** One step of the pipeline and whether it worked; `undefined` if this stage cannot check it. */
+/** One duty of the pipeline, and whether it was done. `undefined`: it could not be looked at here. */
 export interface Check {
-  step: string;
+  duty: string;
   ok: boolean | undefined;
   detail: string;
 }
@@ -22,29 +22,29 @@ const PAUSE_MS = 500;
 /** Cold functions, a queue, a model that has to start. */
 const ENDED_MS = 10 * 60_000;
 const EVENT_MS = 60_000;
-/** CloudWatch shows a metric a few minutes after it was logged. */
+/** CloudWatch shows a metric some minutes after it was logged. */
 const METRICS_MS = 5 * 60_000;
-/** A result that was stored later than this came by polling. */
+/** Later than this after its end, a result came by polling. */
 const WEBHOOK_MS = 15_000;
 
-/** Polls until there is a value, or the time is over. */
-async function until<T>(within: number, poll: () => Promise<T | undefined>): Promise<T | undefined> {
+/** Looks again and again until there is something, or the time is over. */
+async function until<T>(within: number, look: () => Promise<T | undefined>): Promise<T | undefined> {
   for (const end = Date.now() + within; ; await setTimeout(PAUSE_MS)) {
-    const found = await poll();
+    const found = await look();
     if (found !== undefined || Date.now() > end) return found;
   }
 }
 
 /**
- * Sends one cheap image through the pipeline and checks each step.
- * @param report called with each check as soon as it is known
- * @returns the id of the audit, which the caller may delete
+ * Sends one cheap image through everything and looks at each duty. The audit is made to be deleted.
+ * @param tell called with each check as it is known
+ * @returns the audit's id
  */
 export async function smoke(
   client: ApiClient,
   cloud: Cloud,
   model: string,
-  report: (check: Check) => void,
+  tell: (check: Check) => void,
 ): Promise<string> {
   const startedAt = new Date();
   const design = {
@@ -55,18 +55,18 @@ export async function smoke(
     retention: 'short',
   };
   const { id } = await client.createAudit(design, `weaudit-smoke-${randomUUID()}`);
-  const check = (step: string, ok: boolean | undefined, detail: string) => report({ step, ok, detail });
+  const check = (duty: string, ok: boolean | undefined, detail: string) => tell({ duty, ok, detail });
 
-  const requested = await until(ENDED_MS, async () =>
+  const asked = await until(ENDED_MS, async () =>
     (await cloud.images.exists(bindingKey(id, 0))) ? seconds(startedAt) : undefined,
   );
   check(
     'queued',
-    requested !== undefined,
-    requested ? `requested after ${requested}` : 'dispatch did not request it within ten minutes',
+    asked !== undefined,
+    asked ? `asked for after ${asked}` : 'dispatch has not asked Replicate in ten minutes',
   );
   const result =
-    requested &&
+    asked &&
     (await until(ENDED_MS, async () => (await cloud.images.readJson<Result>(resultKey(id, 0)))?.value));
   const image = result ? result.images.find(isStored) : undefined;
   if (!result || !image) {
@@ -74,8 +74,8 @@ export async function smoke(
       'webhook',
       false,
       result
-        ? `the prediction ended as ${result.status}: ${result.error ?? 'no image returned'}`
-        : 'no result within ten minutes',
+        ? `the prediction ${result.status}: ${result.error ?? 'no image came'}`
+        : 'there is no result in ten minutes',
     );
     return id;
   }
@@ -87,24 +87,24 @@ export async function smoke(
 }
 
 type Verdict = [ok: boolean | undefined, detail: string];
-type Report = (step: string, ...verdict: Verdict) => void;
+type Tell = (duty: string, ...verdict: Verdict) => void;
 
 const seconds = (since: Date) => `${((Date.now() - since.getTime()) / 1_000).toFixed(1)} s`;
 
 function viaWebhook({ prediction, storedAt }: Result): Verdict {
   const delay = Date.parse(storedAt) - Date.parse(prediction?.completedAt ?? storedAt);
   return delay <= WEBHOOK_MS
-    ? [true, `stored ${(delay / 1_000).toFixed(1)} s after the prediction finished`]
+    ? [true, `stored ${(delay / 1_000).toFixed(1)} s after the prediction ended`]
     : [
         false,
-        `stored ${Math.round(delay / 1_000)} s after the prediction finished: the webhook did not arrive, polling did the work`,
+        `stored ${Math.round(delay / 1_000)} s after the prediction ended: the webhook did not come, polling did it`,
       ];
 }
 
 async function inspectImage(
   { images, backup }: Cloud,
   { key, sha256, bytes }: StoredImage,
-  check: Report,
+  check: Tell,
 ): Promise<void> {
   const tags = await until(EVENT_MS, async () => {
     const found = await images.tags(key);
@@ -113,8 +113,8 @@ async function inspectImage(
   const stored = await inspect(images, key, sha256);
   check(
     'stored',
-    stored === 'intact',
-    stored === 'intact' ? `${bytes} bytes, SHA-256 ${sha256.slice(0, 12)}…` : `the image is ${stored}`,
+    stored === 'sound',
+    stored === 'sound' ? `${bytes} bytes, SHA-256 ${sha256.slice(0, 12)}…` : `the image is ${stored}`,
   );
   const all = tags && ['status', 'format', 'size', 'retention'].every((name) => tags[name]);
   check(
@@ -130,23 +130,27 @@ async function inspectImage(
   const copy = copied && (await inspect(backup, key, sha256));
   check(
     'backed up',
-    copy === 'intact',
+    copy === 'sound',
     copy ? `the copy in ${backup.bucket} is ${copy}` : `no copy in ${backup.bucket} within a minute`,
   );
 }
 
 /**
- * Whether CloudWatch has counted an image of this stage and model. The metric is read by name: a search would find it
- * only after a quarter of an hour, and would include other stages.
+ * Whether CloudWatch has counted an image of this stage and model since. It is asked for by name: a search finds a new
+ * metric only after a quarter of an hour, and those of other stages at once.
  */
 export async function measured(
   { local, client, stage }: Cloud,
   model: string,
   since: Date,
 ): Promise<Verdict> {
-  if (local) return [undefined, 'the local cloud has no CloudWatch; see .local/logs/metrics.log'];
+  if (local)
+    return [
+      undefined,
+      'there is no CloudWatch on one machine; .local/logs/metrics.log has what it would get',
+    ];
   const cloudWatch = new CloudWatchClient(client);
-  // A model that the stage does not list is counted as `other`.
+  // A model that the stage was not given by name is counted as `other`.
   const queries = [model, modelDimension(model, [])].map((name, index) => ({
     Id: `images${index}`,
     MetricStat: {
@@ -177,11 +181,11 @@ export async function measured(
     return sum > 0 ? sum : undefined;
   });
   return counted
-    ? [true, `CloudWatch counted ${counted}`]
-    : [false, 'CloudWatch counted no image within five minutes'];
+    ? [true, `CloudWatch has counted ${counted} since`]
+    : [false, 'CloudWatch shows no image within five minutes'];
 }
 
-async function inspectProtection(cloud: Cloud, { key }: StoredImage, check: Report): Promise<void> {
+async function inspectProtection(cloud: Cloud, { key }: StoredImage, check: Tell): Promise<void> {
   const { images, local, region, endpoint } = cloud;
   const head = await images.client.send(new HeadObjectCommand({ Bucket: images.bucket, Key: key }));
   check(
@@ -194,13 +198,13 @@ async function inspectProtection(cloud: Cloud, { key }: StoredImage, check: Repo
     ? `${endpoint}/${images.bucket}/${key}`
     : `https://${images.bucket}.s3.${region}.amazonaws.com/${key}`;
   const { status } = await fetch(address, { method: 'HEAD' });
-  check('not public', status === 403, `a request without credentials gets ${status}`);
+  check('not public', status === 403, `without credentials: ${status}`);
   const versioned = head.VersionId !== undefined && head.VersionId !== 'null';
-  check('versioned', versioned, versioned ? `version ${head.VersionId}` : 'the bucket has no versioning');
+  check('versioned', versioned, versioned ? `version ${head.VersionId}` : 'the bucket keeps no versions');
 }
 
 async function refusesPlainHttp({ images, local, region, client }: Cloud, key: string): Promise<Verdict> {
-  if (local) return [undefined, 'the local cloud has no TLS; tests check the bucket policy'];
+  if (local) return [undefined, 'there is no TLS on one machine; tests hold the bucket policy'];
   const plain = new S3Client({ ...client, endpoint: `http://s3.${region}.amazonaws.com` });
   try {
     await plain.send(new HeadObjectCommand({ Bucket: images.bucket, Key: key }));

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import { LOCAL_TOKENS } from '../../local/secrets.ts';
-import { waitFor } from '../support/cloud.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { chromiumPath, launch, openPage } from './support/browser.ts';
 
 /**
@@ -16,7 +16,6 @@ const FOLDER = path.resolve(import.meta.dirname, '../../docs/images');
 const DESKTOP = { width: 1280, height: 800 };
 /** What a repository can bear, and a page on a slow line. */
 const MOST_BYTES = 250_000;
-const PATIENCE_MS = 300_000;
 
 const CROSSED = {
   template: 'a photo of a {gender} {job}',
@@ -42,13 +41,10 @@ async function shoot(page: Page, name: string): Promise<void> {
 
 /** Nothing is on its way any more: every tile in sight has its picture. */
 async function settled(page: Page, least = 1): Promise<void> {
-  await waitFor(
-    'pictures in all tiles',
-    () =>
-      page.evaluate<boolean>(`document.querySelectorAll('.tile img, .stage img').length >= ${least} &&
+  await waitFor('pictures in all tiles', () =>
+    page.evaluate<boolean>(`document.querySelectorAll('.tile img, .stage img').length >= ${least} &&
         !document.querySelector('.tile.image:not(:has(img)), .tile.waiting, .tile.running, .tile.pending, .tile.unknown') &&
         [...document.images].every((image) => image.complete)`),
-    PATIENCE_MS,
   );
 }
 
@@ -66,14 +62,10 @@ async function takeAll(cloud: Cloud, browser: Browser): Promise<void> {
   };
   const audit = async (request: object) => (await call('POST', '/api/audits', request)).id;
   const whole = (id: string) =>
-    waitFor(
-      `the manifest of ${id}`,
-      async () => {
-        if (cloud.idle()) for (const schedule of cloud.stack.schedules) cloud.bus.fire(schedule);
-        return (await call('GET', `/api/audits/${id}`)).manifest;
-      },
-      PATIENCE_MS,
-    );
+    waitFor(`the manifest of ${id}`, async () => {
+      if (cloud.idle()) for (const schedule of cloud.stack.schedules) cloud.bus.fire(schedule);
+      return (await call('GET', `/api/audits/${id}`)).manifest;
+    });
   /** Opens a page, lets a view come to rest, and takes its picture. */
   const take = async (
     name: string,

@@ -208,16 +208,15 @@ describe('an output', () => {
     [
       'ends early',
       (_request, response) => {
-        response.writeHead(200, { 'content-length': WHOLE!.length }).write(WHOLE!.subarray(0, 100));
-        setTimeout(() => response.destroy(), 20);
+        response.writeHead(200, { 'content-length': WHOLE!.length });
+        response.write(WHOLE!.subarray(0, 100), () => response.destroy());
       },
     ],
     ['is cut before its head', (request) => request.socket.destroy()],
     [
       'is cut without a length',
       (_request, response) => {
-        response.write(WHOLE!.subarray(0, 100));
-        setTimeout(() => response.destroy(), 20);
+        response.write(WHOLE!.subarray(0, 100), () => response.destroy());
       },
     ],
   ])('that %s at first is stored whole by the second try', async (_how, first) => {

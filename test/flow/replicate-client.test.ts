@@ -81,8 +81,8 @@ describe('asking for a prediction', () => {
     [
       'is cut in its answer',
       (_seen, response) => {
-        response.writeHead(201, { 'content-length': 100 }).write('{');
-        setTimeout(() => response.destroy(), 20);
+        response.writeHead(201, { 'content-length': 100 });
+        response.write('{', () => response.destroy());
       },
     ],
     [

@@ -52,7 +52,7 @@ const deliver = (
   text: string,
   path = { audit: plan.id, cell: '00000' },
   headers = signed(text),
-): Promise<Received> => receiveWebhook(deps(), path, { headers, body: text }, AbortSignal.timeout(10_000));
+): Promise<Received> => receiveWebhook(deps(), path, { headers, body: text }, AbortSignal.timeout(600_000));
 
 /** What stands in S3 beside what was there before. */
 async function expectUnchanged(act: () => Promise<unknown>, status: number): Promise<void> {
@@ -160,7 +160,7 @@ describe('a webhook', () => {
       { ...deps(), secrets: rotating },
       path,
       delivery,
-      AbortSignal.timeout(5_000),
+      AbortSignal.timeout(600_000),
     );
     expect(await received).toBe('stored');
     expect(reads).toBe(2);
@@ -187,7 +187,7 @@ describe('a webhook', () => {
     const generous = { ...deps(), maxImageBytes: 5_000_000 };
     const delivery = { headers: signed(text), body: text };
     const path = { audit: plan.id, cell: '00000' };
-    expect(await receiveWebhook(generous, path, delivery, AbortSignal.timeout(10_000))).toBe('stored');
+    expect(await receiveWebhook(generous, path, delivery, AbortSignal.timeout(600_000))).toBe('stored');
     expect((await world.truth.images.head(`images/${plan.id}/00000/0`))?.bytes).toBe(4_000_000);
   });
 });

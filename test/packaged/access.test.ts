@@ -1,5 +1,6 @@
-import { evaluate, type PolicyDocument } from '@weaudit/aws-emulator/iam';
-import { createResolver } from '@weaudit/aws-emulator/stack';
+import { evaluate } from '../../packages/aws-emulator/iam/evaluate.ts';
+import type { PolicyDocument } from '../../packages/aws-emulator/iam/policy.ts';
+import { createResolver } from '../../packages/aws-emulator/stack/intrinsics.ts';
 import { bucketPolicies, decide, type Question } from '../support/access.ts';
 import { ACCOUNT, EVERYTHING, type Packaged, packageStack } from '../support/packaged.ts';
 
@@ -14,7 +15,7 @@ let plain: Packaged;
 let all: Packaged;
 beforeAll(async () => {
   [plain, all] = await Promise.all([packageStack('dev'), packageStack('prod', EVERYTHING)]);
-}, 120_000);
+});
 
 const may = (question: Question) => decide(plain, 'dev', question);
 const mayWithAll = (question: Question) => decide(all, 'prod', question);

@@ -206,7 +206,7 @@ let plain: Packaged;
 let all: Packaged;
 beforeAll(async () => {
   [plain, all] = await Promise.all([packageStack('dev'), packageStack('prod', EVERYTHING)]);
-}, 120_000);
+});
 
 /** As `permissionsOf`, with names for the stack's own ARNs. */
 function table(packaged: Packaged, stage: string, role: string): Record<string, string[]> {

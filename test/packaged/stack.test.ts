@@ -8,7 +8,7 @@ let plain: Packaged;
 let all: Packaged;
 beforeAll(async () => {
   [plain, all] = await Promise.all([packageStack('dev'), packageStack('prod', EVERYTHING)]);
-}, 120_000);
+});
 
 const buckets = ['ImagesBucket', 'BackupBucket', 'LogsBucket', 'SiteBucket'];
 const bucket = (id: string, packaged = plain) => packaged.resources[id]!.Properties;

@@ -28,5 +28,4 @@ test.each(SEEDS)(
     expect([...result.ledger.ended.values()].reduce((sum, n) => sum + n, 0)).toBe(PREDICTIONS);
     expect(result.faults.entries.length).toBeGreaterThan(PREDICTIONS);
   },
-  120_000,
 );

@@ -1,5 +1,6 @@
 import { PutObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
-import { scriptedFunctions, waitFor, withCloud } from '../support/cloud.ts';
+import { scriptedFunctions, withCloud } from '../support/cloud.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const local = withCloud(scriptedFunctions);
 const IMAGES = 'weaudit-local-000000000000-images';

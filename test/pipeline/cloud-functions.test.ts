@@ -1,4 +1,5 @@
-import { scriptedFunctions, waitFor, withCloud } from '../support/cloud.ts';
+import { scriptedFunctions, withCloud } from '../support/cloud.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const local = withCloud({
   ...scriptedFunctions,

@@ -7,7 +7,8 @@ import { createInterface } from 'node:readline';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { startCloud } from '../../local/cloud.ts';
-import { recordingFunctions, scriptedFunctions, waitFor } from '../support/cloud.ts';
+import { recordingFunctions, scriptedFunctions } from '../support/cloud.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const IMAGES = 'weaudit-local-000000000000-images';
 const SENT = 40;

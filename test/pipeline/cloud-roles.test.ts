@@ -6,8 +6,10 @@ import {
   PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { many, type PolicyDocument } from '@weaudit/aws-emulator/iam';
-import { scriptedFunctions, waitFor, withCloud } from '../support/cloud.ts';
+import type { PolicyDocument } from '../../packages/aws-emulator/iam/policy.ts';
+import { many } from '../../packages/aws-emulator/iam/policy.ts';
+import { scriptedFunctions, withCloud } from '../support/cloud.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const Bucket = 'weaudit-local-000000000000-images';
 const Backup = 'weaudit-local-000000000000-backup';

@@ -5,7 +5,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { waitFor } from '../support/cloud.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const START = path.join(import.meta.dirname, '..', '..', 'local', 'start.js');
 const ANY_PORTS = ['--port-api', '0', '--port-aws', '0', '--port-replicate', '0'];
@@ -40,13 +40,11 @@ test('it starts, says where and what to try, finishes the demo audit, and ends c
     '--seconds',
     '0.1',
   ]);
-  await waitFor('it is ready', () => /ready after [\d.]+ s/.test(output.text), 20_000);
+  await waitFor('it is ready', () => /ready after [\d.]+ s/.test(output.text));
   expect(output.text).toMatch(/API and page +http:\/\/localhost:\d+ +\(token: local;/);
   expect(output.text).toContain('npm run audit -- events/audits/occupations.json');
-  await waitFor(
-    'the demo audit is finished',
-    () => /The demo audit \w{26} is finished: 4 pictures/.test(output.text),
-    25_000,
+  await waitFor('the demo audit is finished', () =>
+    /The demo audit \w{26} is finished: 4 pictures/.test(output.text),
   );
   child.kill('SIGINT');
   expect(await exited).toEqual([0, null]);

@@ -11,13 +11,12 @@ import {
   PutObjectTaggingCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { waitFor, withCloud } from '../support/cloud.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { withCloud } from '../support/cloud.ts';
 import { type Ended, runProgram } from '../support/command.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** What the sample events bring about: by `serverless invoke local` for each function once, by its handler for the rest. */
-
-jest.setTimeout(120_000);
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const IMAGES = 'weaudit-local-000000000000-images';

@@ -13,7 +13,8 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { createCanvas } from '@napi-rs/canvas';
 import { Webhook } from 'standardwebhooks';
 import { LOCAL_TOKENS } from '../../local/secrets.ts';
-import { waitFor, withCloud } from '../support/cloud.ts';
+import { withCloud } from '../support/cloud.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** What nobody should send, sent to the whole pipeline on one machine: over HTTP, to the deployed handlers. */
 

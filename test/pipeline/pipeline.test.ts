@@ -8,15 +8,14 @@ import {
   ListObjectsV2Command,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import type { StackModel } from '@weaudit/aws-emulator/stack';
-import { HONEST_WIRES } from '@weaudit/replicate-stand-in/wires';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
+import type { StackModel } from '../../packages/aws-emulator/stack/model.ts';
+import { HONEST_WIRES } from '../../packages/replicate-stand-in/wires.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** The whole pipeline on one machine: the real functions, over HTTP, with the stand-in for Replicate. */
-
-jest.setTimeout(90_000);
 
 const IMAGES = 'weaudit-local-000000000000-images';
 const BACKUP = 'weaudit-local-000000000000-backup';
@@ -93,20 +92,6 @@ async function api(method: string, path: string, body?: unknown, headers: Record
   };
 }
 
-async function until<T>(
-  what: string,
-  seconds: number,
-  look: () => Promise<T | undefined | false>,
-): Promise<T> {
-  const end = Date.now() + seconds * 1_000;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
 async function keys(bucket: string, prefix: string): Promise<string[]> {
   const found: string[] = [];
   let token: string | undefined;
@@ -138,15 +123,15 @@ const ask = async (design: object, headers = {}): Promise<string> => {
   return body.id;
 };
 
-const ended = (audit: string, seconds = 60) =>
-  until(`audit ${audit} ends`, seconds, async () => {
+const ended = (audit: string) =>
+  waitFor(`audit ${audit} ends`, async () => {
     const { body } = await api('GET', `/api/audits/${audit}`);
     return body.counts.waiting + body.counts.running === 0 && body;
   });
 
 /** reconcile comes by the clock; a test does not wait for it. */
 const manifest = (audit: string) =>
-  until(`the manifest of ${audit}`, 30, async () => {
+  waitFor(`the manifest of ${audit}`, async () => {
     await cloud.invoke('reconcile', {});
     const { status, headers } = await api('GET', `/api/audits/${audit}/manifest`);
     return status === 303 && (await (await fetch(headers.get('location') ?? '')).json());
@@ -226,7 +211,7 @@ describe('the audit of twenty occupations', () => {
     const named = images.map(({ key }: { key: string }) => key).sort();
     expect(await keys(IMAGES, `images/${audit}/`)).toEqual(named);
     expect(await keys(BACKUP, `images/${audit}/`)).toEqual(named);
-    await until('the audit is closed', 20, async () => {
+    await waitFor('the audit is closed', async () => {
       await cloud.invoke('reconcile', {});
       return (await keys(IMAGES, `open/${audit}`)).length === 0;
     });
@@ -269,15 +254,15 @@ describe('a webhook', () => {
   const state = async () => JSON.stringify(await Promise.all([keys(IMAGES, ''), keys(BACKUP, '')]));
 
   /** Events of what was just stored may still be under way: they are not what is tested here. */
-  const settled = () => until('all events are handled', 20, async () => cloud.pendingEvents() === 0);
+  const settled = () => waitFor('all events are handled', async () => cloud.bus.pending() === 0);
 
   test('delivered five times, two at once, leaves one result and one set of images, and is answered 2xx each time', async () => {
     const again = await ask({ prompts: ['a poet'], models: ['simulated/layers'], samples: 1 });
-    const [asked] = await until('the prediction is asked for', 20, async () => {
+    const [asked] = await waitFor('the prediction is asked for', async () => {
       const found = creates(again);
       return found.length > 0 && found;
     });
-    const ready = await until('the prediction ends', 20, async () => {
+    const ready = await waitFor('the prediction ends', async () => {
       const text = await prediction(asked?.prediction ?? '');
       return JSON.parse(text).status === 'succeeded' && text;
     });
@@ -340,8 +325,8 @@ describe('what goes wrong on the way', () => {
     deaf = true;
     try {
       const audit = await ask({ prompts: ['a lighthouse keeper'], models: ['simulated/flash'], samples: 3 });
-      await until('every webhook is lost', 20, async () => lost(audit) === 3);
-      await until('reconcile has it looked after', 40, async () => {
+      await waitFor('every webhook is lost', async () => lost(audit) === 3);
+      await waitFor('reconcile has it looked after', async () => {
         await cloud.invoke('reconcile', {});
         return (await api('GET', `/api/audits/${audit}`)).body.counts.succeeded === 3;
       });
@@ -353,7 +338,7 @@ describe('what goes wrong on the way', () => {
 
   test('cancel in the middle ends with nothing running and every cell accounted for', async () => {
     const audit = await ask({ prompts: ['a diver'], models: ['simulated/flash'], samples: 250 });
-    await until('some are asked for', 20, async () => creates(audit).length > 5);
+    await waitFor('some are asked for', async () => creates(audit).length > 5);
     expect((await api('POST', `/api/audits/${audit}/cancel`)).status).toBe(202);
     const { counts, state } = await ended(audit);
     expect(counts.canceled).toBeGreaterThan(0);
@@ -368,14 +353,14 @@ describe('what goes wrong on the way', () => {
       models: ['simulated/flash', 'simulated/slow'],
       samples: 20,
     });
-    await until('some are stored', 20, async () => (await keys(IMAGES, `images/${audit}/`)).length > 3);
+    await waitFor('some are stored', async () => (await keys(IMAGES, `images/${audit}/`)).length > 3);
     const [first] = creates(audit);
     expect((await api('DELETE', `/api/audits/${audit}`)).status).toBe(202);
     expect((await api('GET', `/api/audits/${audit}`)).status).toBe(404);
-    await until('nothing runs', 60, async () => running(audit).length === 0);
+    await waitFor('nothing runs', async () => running(audit).length === 0);
     const late = await prediction(first?.prediction ?? '');
     expect((await post(audit, '00000', late, delivery(late))).status).toBe(200);
-    await until('nothing is left', 60, async () => {
+    await waitFor('nothing is left', async () => {
       await cloud.invoke('reconcile', {});
       return (await keys(IMAGES, `images/${audit}/`)).length === 0;
     });
@@ -385,7 +370,7 @@ describe('what goes wrong on the way', () => {
 test('a presigned address opens a sound image for anybody, and an unsound one for nobody', async () => {
   const audit = await ask({ prompts: ['a cook'], models: ['simulated/portrait'], samples: 1 });
   await ended(audit);
-  const image = await until('the image is judged', 20, async () => {
+  const image = await waitFor('the image is judged', async () => {
     const { body } = await api('GET', `/api/audits/${audit}/predictions`);
     const [found] = body.predictions[0].images;
     return found.status === 'ok' && found;

@@ -7,7 +7,7 @@ import { drawUp } from '../../chaos/ledger/ledger.ts';
 import { wrongsOf } from '../../chaos/print.ts';
 import { BUCKETS, countObjects } from '../../chaos/run.ts';
 import { type CloudProcess, killCloud, readLog, spawnCloud } from '../../chaos/spawn-cloud.ts';
-import { waitFor } from '../support/cloud.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const dataDir = mkdtempSync(path.join(tmpdir(), 'weaudit-restart-'));
 const PREDICTIONS = 40;
@@ -57,13 +57,13 @@ test('an audit during which the whole machine dies three times completes, with n
   const faults = new FaultRecord();
   for (let kills = 1; kills <= KILLS; kills++) {
     const enough = async () => (await countObjects(s3, `audits/${audit}/results/`)) >= kills * KILL_EVERY;
-    await waitFor('more cells have ended', enough, 30_000);
+    await waitFor('more cells have ended', enough);
     await killCloud(life);
     // A prediction that was made and not recorded at this moment may be asked for again.
     faults.add('function', 'killed', 'dispatch');
     life = await start(life);
   }
-  await waitFor('the audit is over', async () => (await countObjects(s3, `open/${audit}`)) === 0, 60_000);
+  await waitFor('the audit is over', async () => (await countObjects(s3, `open/${audit}`)) === 0);
   const ledger = await drawUp({
     s3,
     buckets: BUCKETS,
@@ -77,4 +77,4 @@ test('an audit during which the whole machine dies three times completes, with n
   s3.destroy();
   expect(wrongsOf(ledger)).toEqual([]);
   expect(ledger.imagesInBackup).toBe(PREDICTIONS);
-}, 120_000);
+});

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { InvocationType, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import {
   CopyObjectCommand,
@@ -7,17 +6,14 @@ import {
   PutObjectCommand,
   PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
-import {
-  type AccessRequest,
-  evaluate,
-  many,
-  type PolicyDocument,
-  type Statement,
-} from '@weaudit/aws-emulator/iam';
-import type { FunctionModel, StackModel } from '@weaudit/aws-emulator/stack';
-import { HONEST_WIRES } from '@weaudit/replicate-stand-in/wires';
 import { Webhook } from 'standardwebhooks';
-import { credentialsOf, waitFor, withCloud } from '../support/cloud.ts';
+import type { AccessRequest } from '../../packages/aws-emulator/iam/access.ts';
+import { evaluate } from '../../packages/aws-emulator/iam/evaluate.ts';
+import { many, type PolicyDocument, type Statement } from '../../packages/aws-emulator/iam/policy.ts';
+import type { FunctionModel, StackModel } from '../../packages/aws-emulator/stack/model.ts';
+import { HONEST_WIRES } from '../../packages/replicate-stand-in/wires.ts';
+import { credentialsOf, withCloud } from '../support/cloud.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /**
  * Takes the pipeline through everything that it can meet, and notes each request that a role made. Then each
@@ -107,24 +103,16 @@ async function ask(design: object, headers = {}): Promise<string> {
   return body.id;
 }
 const ended = (audit: string) =>
-  waitFor(
-    `audit ${audit} ends`,
-    async () => {
-      const { body } = await local.api('GET', `/api/audits/${audit}`);
-      return body.counts.waiting + body.counts.running === 0;
-    },
-    30_000,
-  );
-const quiet = () => waitFor('events are handled', () => local.cloud.idle(), 30_000);
+  waitFor(`audit ${audit} ends`, async () => {
+    const { body } = await local.api('GET', `/api/audits/${audit}`);
+    return body.counts.waiting + body.counts.running === 0;
+  });
+const quiet = () => waitFor('events are handled', () => local.cloud.idle());
 const manifest = (audit: string) =>
-  waitFor(
-    `the manifest of ${audit}`,
-    async () => {
-      await reconcile();
-      return (await local.api('GET', `/api/audits/${audit}/manifest`)).status === 303;
-    },
-    30_000,
-  );
+  waitFor(`the manifest of ${audit}`, async () => {
+    await reconcile();
+    return (await local.api('GET', `/api/audits/${audit}/manifest`)).status === 303;
+  });
 const range = (audit: string) => ({
   Records: [
     {
@@ -200,8 +188,10 @@ async function useEverything(): Promise<void> {
   // The queue finishes such a cell in the same way, with and without its image.
   for (const lost of [[], [image.key]]) {
     await remove(IMAGES, `audits/${audit}/results/00000.json`, ...lost);
-    await wait(1_100);
-    await local.cloud.invoke('dispatch', range(audit));
+    await waitFor('the queue finishes it', async () => {
+      await local.cloud.invoke('dispatch', range(audit));
+      return (await keys(IMAGES, `audits/${audit}/results/`)).length > 0;
+    });
   }
   await quiet();
 
@@ -218,14 +208,10 @@ async function useEverything(): Promise<void> {
   eventsLost = true;
   const silent = await ask({ prompts: ['a baker'] });
   await waitFor('it is asked', async () => (await keys(IMAGES, `audits/${silent}/dispatched/`)).length > 0);
-  await waitFor(
-    'reconcile repairs it',
-    async () => {
-      await reconcile();
-      return (await keys(BACKUP, `images/${silent}/`)).length > 0;
-    },
-    30_000,
-  );
+  await waitFor('reconcile repairs it', async () => {
+    await reconcile();
+    return (await keys(BACKUP, `images/${silent}/`)).length > 0;
+  });
   // Copied by now, but the judgement is lost, and the tags in the backup differ.
   const [lonely = ''] = await keys(BACKUP, `images/${silent}/`);
   await remove(
@@ -245,16 +231,12 @@ async function useEverything(): Promise<void> {
   await local
     .s3()
     .send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${silent}`, Body: '', ContentLength: 0 }));
-  await waitFor(
-    'it is over',
-    async () => {
-      await reconcile();
-      return (await keys(IMAGES, `open/${silent}`)).length === 0;
-    },
-    30_000,
-  );
+  await waitFor('it is over', async () => {
+    await reconcile();
+    return (await keys(IMAGES, `open/${silent}`)).length === 0;
+  });
   // A message for a block that somebody else works on goes back to the queue.
-  const held = JSON.stringify({ holder: 'another', until: Date.now() + 1_500 });
+  const held = JSON.stringify({ holder: 'another', until: Date.now() + 60_000 });
   await local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: `leases/${silent}/00000`, Body: held }));
   await local.cloud.invoke('dispatch', range(silent));
   deaf = false;
@@ -268,14 +250,10 @@ async function useEverything(): Promise<void> {
   await ended(waiting);
   poor = false;
   expect((await local.api('DELETE', `/api/audits/${audit}`)).status).toBe(202);
-  await waitFor(
-    'nothing is left of it',
-    async () => {
-      await reconcile();
-      return (await keys(IMAGES, `open/${audit}`)).length === 0;
-    },
-    30_000,
-  );
+  await waitFor('nothing is left of it', async () => {
+    await reconcile();
+    return (await keys(IMAGES, `open/${audit}`)).length === 0;
+  });
 
   // Events about what is no longer there.
   expect(await local.cloud.invoke('backup', about(image.key))).toMatchObject({ ok: true });
@@ -302,13 +280,10 @@ async function useEverything(): Promise<void> {
         Payload: Buffer.from('{}'),
       }),
     );
-  await waitFor(
-    'the dead letters arrive',
-    () =>
-      ['tag', 'backup', 'metrics', 'reconcile'].every((name) =>
-        local.warnings.some((text) => text.includes(`weaudit-local-${name}-dead`)),
-      ),
-    30_000,
+  await waitFor('the dead letters arrive', () =>
+    ['tag', 'backup', 'metrics', 'reconcile'].every((name) =>
+      local.warnings.some((text) => text.includes(`weaudit-local-${name}-dead`)),
+    ),
   );
   lambda.destroy();
 }
@@ -351,7 +326,7 @@ describe('the roles of the functions', () => {
   beforeAll(async () => {
     await useEverything();
     functions = local.cloud.stack.functions;
-  }, 180_000);
+  });
 
   test.each(['api', 'webhook', 'dispatch', 'reconcile', 'tag', 'backup', 'metrics'])(
     '%s needs every one of its permissions: without any of them something fails',

@@ -1,4 +1,5 @@
-import { evaluate, many, type PolicyDocument, type RequestContext } from '@weaudit/aws-emulator/iam';
+import { evaluate } from '../../packages/aws-emulator/iam/evaluate.ts';
+import { many, type PolicyDocument, type RequestContext } from '../../packages/aws-emulator/iam/policy.ts';
 import { ACCOUNT, ofType, type Packaged } from './packaged.ts';
 
 /** The policies of a role of the stack: its own, and the managed ones that name it. */

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { type Cloud, type CloudOptions, startCloud } from '../../local/cloud.ts';
 
@@ -21,26 +20,6 @@ export function recordingFunctions(folder: string): Pick<CloudOptions, 'bundleOf
       return stack;
     },
   };
-}
-
-/**
- * Waits until `look` gives something that is neither false, null nor undefined.
- * @param what names the condition in the error
- * @throws Error when it does not happen within the bound
- */
-export async function waitFor<T>(
-  what: string,
-  look: () => T | Promise<T>,
-  boundMs = 15_000,
-): Promise<Exclude<T, false | null | undefined>> {
-  const until = Date.now() + boundMs;
-  for (;;) {
-    const seen = await look();
-    if (seen !== false && seen !== null && seen !== undefined)
-      return seen as Exclude<T, false | null | undefined>;
-    if (Date.now() > until) throw new Error(`Waited ${boundMs} ms in vain: ${what}`);
-    await wait(20);
-  }
 }
 
 export interface ApiAnswer {

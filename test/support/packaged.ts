@@ -1,18 +1,23 @@
 import { execFile } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { createResolver, type Resolver, type Template } from '@weaudit/aws-emulator/stack';
+import { prepare } from '../../packages/aws-emulator/prepared.ts';
+import {
+  createResolver,
+  type Resolver,
+  type Template,
+} from '../../packages/aws-emulator/stack/intrinsics.ts';
 
 const run = promisify(execFile);
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const CACHE = path.join(ROOT, '.build', 'templates');
 /** What a template is made of, apart from the code in the archives. */
-const SOURCES = ['serverless.yml', 'package-lock.json', 'infra', 'build'];
+const SOURCES = ['serverless.yml', 'package-lock.json', 'infra/**/*', 'build/**/*'];
+const TEMPLATE = 'template.json';
 
 /** Stands in for build/package.ts. */
 const NO_ARCHIVES = `
@@ -63,28 +68,17 @@ export const EVERYTHING = [
   'reservedConcurrency=5',
 ];
 
-async function filesOf(source: string): Promise<string[]> {
-  const absolute = path.join(ROOT, source);
-  const entries = await readdir(absolute, { recursive: true, withFileTypes: true }).catch(() => undefined);
-  return entries === undefined
-    ? [absolute]
-    : entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
-}
-
-async function fingerprint(stage: string, parameters: string[]): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify([stage, parameters]));
-  for (const source of SOURCES)
-    for (const file of (await filesOf(source)).sort()) hash.update(file).update(await readFile(file));
-  return hash.digest('hex').slice(0, 20);
-}
-
 /**
  * The CloudFormation template that `serverless package` makes for a stage, without any AWS credentials. It is kept
  * until one of its sources changes.
  */
 export async function packageStack(stage: string, parameters: string[] = []): Promise<Packaged> {
-  const file = path.join(CACHE, `${stage}-${await fingerprint(stage, parameters)}.json`);
-  const template = JSON.parse(await cachedTemplate(file, stage, parameters)) as Packaged['template'];
+  const options = createHash('sha256').update(JSON.stringify(parameters)).digest('hex').slice(0, 8);
+  const folder = await prepare(ROOT, path.join(CACHE, `${stage}-${options}`), SOURCES, (draft) =>
+    makeTemplate(path.join(draft, TEMPLATE), stage, parameters),
+  );
+  const file = path.join(folder, TEMPLATE);
+  const template = JSON.parse(await readFile(file, 'utf8')) as Packaged['template'];
   const resolver = createResolver({
     template,
     region: REGION,
@@ -97,32 +91,13 @@ export async function packageStack(stage: string, parameters: string[] = []): Pr
   return { file, template, resources: Object.fromEntries(resources), resolver };
 }
 
-/** Of test files that want the same template at once, one makes it and the others wait. */
-async function cachedTemplate(file: string, stage: string, parameters: string[]): Promise<string> {
-  const kept = () => readFile(file, 'utf8').catch(() => undefined);
-  const lock = `${file}.lock`;
-  await mkdir(CACHE, { recursive: true });
-  for (const until = Date.now() + 60_000; Date.now() < until; await wait(50)) {
-    const text = await kept();
-    if (text !== undefined) return text;
-    const mine = await mkdir(lock).then(
-      () => true,
-      () => false,
-    );
-    if (!mine) continue;
-    try {
-      return (await kept()) ?? (await makeTemplate(file, stage, parameters));
-    } finally {
-      await rm(lock, { recursive: true });
-    }
-  }
-  // Whoever held the lock died.
-  await rm(lock, { recursive: true, force: true });
-  return makeTemplate(file, stage, parameters);
+/** Before the tests, so that two files that want the same template at once do not both make it. */
+export default async function packageAll(): Promise<void> {
+  await Promise.all([packageStack('dev'), packageStack('local'), packageStack('prod', EVERYTHING)]);
 }
 
-async function makeTemplate(file: string, stage: string, parameters: string[]): Promise<string> {
-  // A folder of its own, so that two test files can package at once.
+async function makeTemplate(file: string, stage: string, parameters: string[]): Promise<void> {
+  // A folder of its own, so that several templates can be made at once.
   const folder = await mkdtemp(path.join(tmpdir(), 'packaged-'));
   try {
     // Serverless does not follow a link to its configuration.
@@ -140,12 +115,7 @@ async function makeTemplate(file: string, stage: string, parameters: string[]): 
       cwd: folder,
       env: { PATH: process.env.PATH, HOME: folder, SLS_NOTIFICATIONS_MODE: 'off' },
     });
-    const made = path.join(folder, '.serverless', 'cloudformation-template-update-stack.json');
-    const text = await readFile(made, 'utf8');
-    const draft = `${file}.${randomUUID()}`;
-    await writeFile(draft, text);
-    await rename(draft, file);
-    return text;
+    await cp(path.join(folder, '.serverless', 'cloudformation-template-update-stack.json'), file);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

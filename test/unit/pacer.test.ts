@@ -1,3 +1,4 @@
+// biome-ignore-all lint/plugin: jest moves the clocks here
 import { jest } from '@jest/globals';
 import { Pacer } from '../../lib/cells/pacer.ts';
 import type { Time } from '../../lib/ports.ts';

@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import type { FunctionModel, StackModel } from '../stack/model.ts';
+import type { StackModel } from '../stack/model.ts';
 import { evaluate } from './evaluate.ts';
 import type { RequestContext } from './policy.ts';
 
@@ -33,8 +32,6 @@ export interface Access {
   credentials(accessKeyId: string): SigningKey | undefined;
   /** The key of a function's role. */
   functionKey(functionKey: string): { accessKeyId: string; secretAccessKey: string };
-  /** Whether AWS itself may do this for a function, with the function's role. */
-  roleMay(model: FunctionModel, action: string, resource: string): boolean;
   authorize(request: AccessRequest): boolean;
   /** As `authorize`, with the reason. */
   explain(request: AccessRequest): { allowed: boolean; reason: string };
@@ -42,17 +39,6 @@ export interface Access {
 
 /** Access keys of the person at this machine. */
 const ADMIN_KEYS = ['local', 'test'];
-
-/** The access key of a function's role. `callerOf` reads it back. */
-const keyOf = (functionKey: string) => ({
-  accessKeyId: `LOCAL${functionKey.toUpperCase()}`,
-  secretAccessKey: `local-${functionKey}`,
-});
-
-/** The function whose role signed a request, by its Authorization header; undefined for everybody else. */
-export function callerOf({ headers }: IncomingMessage): string | undefined {
-  return /Credential=LOCAL([^/]+)\//.exec(headers.authorization ?? '')?.[1]?.toLowerCase();
-}
 
 /**
  * Gives every function an access key for its role, and decides requests by the roles and bucket policies of the stack.
@@ -68,15 +54,14 @@ export function createAccess(
     const principal = { arn: adminArn, accountId: stack.accountId, anonymous: false, admin: true };
     keys.set(key, { secretAccessKey: key, principal });
   }
-  const principalOf = ({ role }: FunctionModel): Principal => ({
-    arn: role.arn,
-    accountId: stack.accountId,
-    anonymous: false,
-    admin: false,
+  const functionKey = (key: string) => ({
+    accessKeyId: `LOCAL${key.toUpperCase()}`,
+    secretAccessKey: `local-${key}`,
   });
-  for (const model of stack.functions) {
-    const { accessKeyId, secretAccessKey } = keyOf(model.key);
-    keys.set(accessKeyId, { secretAccessKey, principal: principalOf(model) });
+  for (const { key, role } of stack.functions) {
+    const { accessKeyId, secretAccessKey } = functionKey(key);
+    const principal = { arn: role.arn, accountId: stack.accountId, anonymous: false, admin: false };
+    keys.set(accessKeyId, { secretAccessKey, principal });
   }
   const rolePolicies = new Map(stack.functions.map(({ role }) => [role.arn, role.policies]));
 
@@ -105,9 +90,7 @@ export function createAccess(
 
   return {
     credentials: (accessKeyId) => keys.get(accessKeyId),
-    functionKey: keyOf,
-    roleMay: (model, action, resource) =>
-      explain({ principal: principalOf(model), action, resource, context: {} }).allowed,
+    functionKey,
     explain,
     authorize: (request) => explain(request).allowed,
   };

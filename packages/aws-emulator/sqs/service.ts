@@ -1,15 +1,12 @@
 import { AwsError } from '../aws-error.ts';
-import type { Access } from '../iam/access.ts';
-import { createJsonService, type Operation } from '../json-api.ts';
-import type { Service } from '../service.ts';
+import type { AwsOperation, AwsService } from '../aws-json.ts';
 import type { MessageAttributes, QueueStore, ReceivedMessage } from './store.ts';
 
 /** SQS's limits: one message and one batch 1 MiB, a delay 15 minutes, a visibility timeout 12 hours, a long poll 20 s. */
 const LIMITS = { bytes: 1_048_576, delaySeconds: 900, visibilitySeconds: 43_200, waitSeconds: 20, batch: 10 };
 
-export interface SqsOptions {
+export interface QueueServiceOptions {
   store: QueueStore;
-  access: Access;
   region: string;
   accountId: string;
   /** Origin that queue URLs begin with. */
@@ -50,9 +47,9 @@ function systemAttributes(
   };
 }
 
-/** SQS's standard queues, on the queues of the store. Stopping closes the store. */
-export function createSqs(options: SqsOptions): Service {
-  const { store, access, region, accountId, endpoint } = options;
+/** The calls of SQS that the pipeline, the AWS CLI and the tests make, on the queues of the store. */
+export function createQueueService(options: QueueServiceOptions): AwsService {
+  const { store, region, accountId, endpoint } = options;
   const arnOf = (name: string) => `arn:aws:sqs:${region}:${accountId}:${name}`;
   const urlOf = (name: string) => `${endpoint}/${accountId}/${name}`;
 
@@ -159,7 +156,7 @@ export function createSqs(options: SqsOptions): Service {
     };
   }
 
-  const operations: Record<string, Operation> = {
+  const operations: Record<string, AwsOperation> = {
     GetQueueUrl(input, call) {
       const name = String(input.QueueName);
       if (!isPublic(name) || store.settings(name) === undefined) throw noSuchQueue();
@@ -266,8 +263,5 @@ export function createSqs(options: SqsOptions): Service {
       return {};
     },
   };
-  return {
-    ...createJsonService({ name: 'sqs', target: 'AmazonSQS', operations, access }),
-    stop: store.close,
-  };
+  return { name: 'sqs', target: 'AmazonSQS', operations };
 }

@@ -52,6 +52,7 @@ export interface RuleModel {
   name: string;
   functionKey: string;
   pattern: EventPattern;
+  deadLetterQueue: string | undefined;
 }
 
 export interface ScheduleModel {
@@ -59,6 +60,7 @@ export interface ScheduleModel {
   functionKey: string;
   everySeconds: number;
   input: unknown;
+  deadLetterQueue: string | undefined;
 }
 
 export interface BucketModel {

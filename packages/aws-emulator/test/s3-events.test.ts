@@ -6,6 +6,7 @@ import {
   PutObjectCommand,
   PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
+import { waitFor } from '../../../test/support/wait-for.ts';
 import { type Endpoint, startEndpoint } from './s3-endpoint.ts';
 
 const Bucket = 'versioned';
@@ -115,7 +116,6 @@ test('an event that could not be handed over does not undo the write and is hand
   await s3.client.send(new HeadObjectCommand({ Bucket, Key: 'later' }));
   expect(taken).toEqual([]);
   failing = false;
-  const end = Date.now() + 5000;
-  while (taken.length === 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+  await waitFor('it is handed over', () => taken.length > 0);
   expect(taken).toMatchObject([{ detail: { object: { key: 'later' } } }]);
 });

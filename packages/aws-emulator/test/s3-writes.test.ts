@@ -11,6 +11,7 @@ import {
   ListObjectVersionsCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
+import { waitFor } from '../../../test/support/wait-for.ts';
 import { signed, wire } from './conformance/wire.ts';
 import { type Endpoint, startEndpoint } from './s3-endpoint.ts';
 
@@ -29,15 +30,6 @@ const statusOf = (promise: Promise<unknown>) =>
     () => 200,
     (error) => error.$metadata.httpStatusCode as number,
   );
-
-/** Waits until `condition` holds, for two seconds at most. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 2000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error('What was waited for did not happen within 2 s.');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 describe.each([
   ['small', 10],
@@ -149,9 +141,9 @@ async function sendHalf(key: string, length: number, sent: number): Promise<net.
 test('an upload that is cut leaves no object and no bytes', async () => {
   const before = (await files()).length;
   const socket = await sendHalf('cut', 1_000_000, 500_000);
-  await until(async () => (await files()).length > before);
+  await waitFor('its first bytes', async () => (await files()).length > before);
   socket.destroy();
-  await until(async () => (await files()).length === before);
+  await waitFor('its bytes are gone', async () => (await files()).length === before);
   await expect(statusOf(s3.client.send(new HeadObjectCommand({ Bucket, Key: 'cut' })))).resolves.toBe(404);
 });
 
@@ -159,10 +151,10 @@ test('an upload under way is not seen, and what it replaces is read until it end
   await s3.client.send(new PutObjectCommand({ Bucket, Key: 'slow', Body: 'old' }));
   const before = (await files()).length;
   const socket = await sendHalf('slow', 1_000_000, 500_000);
-  await until(async () => (await files()).length > before);
+  await waitFor('its first bytes', async () => (await files()).length > before);
   expect(await textOf('slow')).toBe('old');
   socket.write(Buffer.alloc(500_000, 'x'));
-  await until(async () => (await textOf('slow'))!.length === 1_000_000);
+  await waitFor('all of it is there', async () => (await textOf('slow'))!.length === 1_000_000);
   socket.destroy();
 });
 

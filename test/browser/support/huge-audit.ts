@@ -1,13 +1,17 @@
 import type { Page } from 'playwright-core';
-import type { StoredImage } from './page-cloud.ts';
+
+interface Shown {
+  url: string;
+  [fact: string]: unknown;
+}
 
 /**
- * Shows a page an audit that would take minutes to run. The answers of the API are made here; the images are stored
- * ones, repeated.
+ * Lets a page believe in an audit that would take minutes to make: the API's answers are made up in its shape, the
+ * images are real ones, again and again.
  */
 export async function pretendHugeAudit(
   page: Page,
-  { id, samples, jobs, images }: { id: string; samples: number; jobs: number; images: StoredImage[] },
+  { id, samples, jobs, images }: { id: string; samples: number; jobs: number; images: Shown[] },
 ): Promise<void> {
   const prompts = Array.from({ length: jobs }, (_, i) => ({
     text: `a photo of worker ${i}`,

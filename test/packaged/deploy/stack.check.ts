@@ -38,9 +38,9 @@ import {
   ListQueuesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { createResolver, type Template } from '@weaudit/aws-emulator/stack';
 import type { Cloud } from '../../../cli/operator/cloud.ts';
 import { measured } from '../../../cli/operator/smoke.ts';
+import { createResolver, type Template } from '../../../packages/aws-emulator/stack/intrinsics.ts';
 import type { PackagedResource } from '../../support/packaged.ts';
 import { cloudFormation, endpoint, missing, options, REGION } from './emulator.ts';
 
@@ -119,12 +119,12 @@ async function deleteBuckets(): Promise<void> {
     declared = Object.entries(template.Resources)
       .filter(([, { Condition }]) => resolver.holds(Condition))
       .map(([id, resource]) => [id, { ...resource, Properties: resolver.resolve(resource.Properties) }]);
-  }, 240_000);
+  });
 
   afterAll(async () => {
     if (await exists()) await serverless('remove');
     await deleteBuckets();
-  }, 240_000);
+  });
 
   const buckets = ['ImagesBucket', 'BackupBucket', 'LogsBucket', 'SiteBucket'];
   const bucket = (id: string) => {
@@ -274,7 +274,7 @@ async function deleteBuckets(): Promise<void> {
     expect(await code()).toBe(sha256(await archive('metrics')));
     await serverless('deploy', 'function', '--function', 'tag');
     expect(await code()).toBe(sha256(await archive('tag')));
-  }, 60_000);
+  });
 
   test('the smoke test counts images of its own stage and model only', async () => {
     const since = new Date();
@@ -312,5 +312,5 @@ async function deleteBuckets(): Promise<void> {
     const { QueueUrls = [] } = await sqs.send(new ListQueuesCommand({ QueueNamePrefix: STACK }));
     expect(QueueUrls).toEqual([]);
     await deleteBuckets();
-  }, 120_000);
+  });
 });

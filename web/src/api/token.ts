@@ -2,27 +2,26 @@ import { signal } from '../live/signal.ts';
 
 const NAME = 'weaudit-token';
 
-/** The API token. Only this tab's session holds it; it is never part of an address. */
+/** The API token. It lives in this tab's session only, and nowhere in an address. */
 export const token = signal(sessionStorage.getItem(NAME) ?? '');
-/** Whether the server rejected the last token. */
-export const tokenRejected = signal(false);
+/** Whether the server refused the last one. */
+export const tokenRefused = signal(false);
 
 export function keepToken(value: string): void {
   sessionStorage.setItem(NAME, value);
-  tokenRejected.set(false);
+  tokenRefused.set(false);
   token.set(value);
 }
 
-/** The server rejected the token: the page asks for another one. Several requests may be rejected at once. */
-export function rejectToken(): void {
-  if (token.value === '') return;
-  dropToken();
-  tokenRejected.set(true);
+/** The server does not know the token (any more): ask for another. */
+export function forgetToken(): void {
+  tokenRefused.set(token.value !== '');
+  sessionStorage.removeItem(NAME);
+  token.set('');
 }
 
-/** The person signed out. */
+/** Leaves on purpose. */
 export function dropToken(): void {
-  sessionStorage.removeItem(NAME);
-  tokenRejected.set(false);
-  token.set('');
+  forgetToken();
+  tokenRefused.set(false);
 }

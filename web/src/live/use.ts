@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Signal } from './signal.ts';
 
-/** Renders a component again when a signal changes. */
+/** Draws a component again when a signal changes. */
 export function useSignal<T>(signal: Signal<T>): T {
   const [value, setValue] = useState(signal.value);
   useEffect(() => {
@@ -11,7 +11,7 @@ export function useSignal<T>(signal: Signal<T>): T {
   return value;
 }
 
-/** Renders a component again, at most once a frame, when `source` changes. */
+/** Draws a component again, at most once a frame, whenever `source` tells of a change. */
 export function useChanges(source: { listen(listener: () => void): () => void } | undefined): number {
   const [version, setVersion] = useState(0);
   useEffect(() => {
@@ -33,17 +33,10 @@ export function useChanges(source: { listen(listener: () => void): () => void } 
   return version;
 }
 
-/** Whether the browser is online. */
-export function useOnline(): boolean {
-  const [online, setOnline] = useState(navigator.onLine);
+/** Calls `handle` for every key pressed on the page while the component is there. */
+export function useKeys(handle: (event: KeyboardEvent) => void): void {
   useEffect(() => {
-    const update = () => setOnline(navigator.onLine);
-    addEventListener('online', update);
-    addEventListener('offline', update);
-    return () => {
-      removeEventListener('online', update);
-      removeEventListener('offline', update);
-    };
-  }, []);
-  return online;
+    addEventListener('keydown', handle);
+    return () => removeEventListener('keydown', handle);
+  });
 }

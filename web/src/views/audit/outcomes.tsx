@@ -9,7 +9,7 @@ import type { ViewProps } from './use-view.ts';
 
 const MOST = 40;
 
-/** Shares of refusals and failures by one dimension. Each row has a button that moves the grid to its value. */
+/** Shares of refusals and failures by one dimension; a line of it takes the grid there. */
 export function Outcomes({ live, space, view, change }: ViewProps & { live: LiveAudit }) {
   const [open, setOpen] = useState(false);
   const [by, setBy] = useState<DimensionId>(view.arrangement.rows);
@@ -22,7 +22,7 @@ export function Outcomes({ live, space, view, change }: ViewProps & { live: Live
       {open && (
         <>
           <label>
-            <span>Group by</span>
+            <span>By</span>
             <select value={chosen} onChange={(event) => setBy(event.currentTarget.value as DimensionId)}>
               {choices.map(({ id, name }) => (
                 <option key={id} value={id}>
@@ -48,7 +48,7 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
   }
   const { rows, columns, pins } = view.arrangement;
   const show = (value: number) => {
-    // A pinned dimension is set to the value; otherwise the grid scrolls to its row or column.
+    // Pinned where it can be; otherwise it becomes the rows, and the grid begins there.
     if (by in pins) change({ arrangement: arrange(space, rows, columns, { ...pins, [by]: value }) });
     else
       document
@@ -61,15 +61,15 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
     <>
       <table>
         <caption>
-          Dots are shares and bands are their 95 % Wilson intervals, from 0 to 100 %.
+          Dots are shares, bands their 95 % Wilson intervals, from 0 to 100 %.
           {live.cells.loaded < live.plan.cells &&
-            ` ${live.cells.loaded} of ${live.plan.cells} predictions have been loaded.`}
+            ` ${live.cells.loaded} of ${live.plan.cells} predictions are loaded so far.`}
         </caption>
         <thead>
           <tr>
             <th scope="col">{dimensionOf(space, by).name}</th>
             <th scope="col">Refused, of those answered</th>
-            <th scope="col">Failed, of those finished</th>
+            <th scope="col">Failed, of those ended</th>
           </tr>
         </thead>
         <tbody>
@@ -80,7 +80,7 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
       </table>
       {values.length > MOST && (
         <p class="hint">
-          Showing the first {MOST} of {values.length}. The manifest contains all of them.
+          The first {MOST} of {values.length}. The manifest has all.
         </p>
       )}
     </>

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../../api/client.ts';
 import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
-import { useOnline, useSignal } from '../../live/use.ts';
+import { useSignal } from '../../live/use.ts';
 import { spaceOf } from '../../model/axes.ts';
 import { ContentNotice } from '../../parts/notice.tsx';
 import { Grid, type Place } from './grid.tsx';
@@ -17,16 +17,15 @@ import { Wall } from './wall.tsx';
 
 const whyNot = (error: unknown): string =>
   error instanceof ApiError && error.status === 404
-    ? 'This audit does not exist. It may have been deleted, or the link may be incomplete.'
+    ? 'There is no audit at this address. It may have been deleted, or the address may be incomplete.'
     : sentenceOf(error);
 
-/** Opens an audit for as long as the component is mounted. */
+/** Opens the audit that the address names, for as long as the component is there. */
 export function useAudit(id: string): { live?: LiveAudit; problem?: string; retry: () => void } {
   const [state, setState] = useState<{ live?: LiveAudit; problem?: string }>({});
   const [attempt, setAttempt] = useState(0);
   useEffect(() => {
-    if (id === '')
-      return setState({ problem: 'This link does not name an audit. Choose one from the list.' });
+    if (id === '') return setState({ problem: 'This address names no audit. Choose one from the list.' });
     let live: LiveAudit | undefined;
     let gone = false;
     openAudit(id).then(
@@ -71,8 +70,7 @@ function AuditView({ live }: { live: LiveAudit }) {
   const { view, change } = useView(space);
   const [help, setHelp] = useState(false);
   const problem = useSignal(live.problem);
-  const online = useOnline();
-  // The focus moves between grid and wall; on a page just opened it is where the browser put it.
+  // Between grid and wall the focus goes along; on a page just opened it stays where the browser put it.
   const seen = useRef<'grid' | 'wall'>(undefined);
   const wall = useRef<Place>(undefined);
   if (view.wall) wall.current = view.wall;
@@ -92,7 +90,7 @@ function AuditView({ live }: { live: LiveAudit }) {
   return (
     <article class="audit">
       <StatusBar live={live} onHelp={() => setHelp(true)} />
-      {problem && online && (
+      {problem && (
         <p class="banner" role="status">
           {problem}
         </p>

@@ -1,9 +1,9 @@
 import type { Draft } from './draft.ts';
 
-/** Designs to start from, modeled on published audits. */
+/** Designs to start from, after audits that were published. */
 export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [
   {
-    title: 'Occupations',
+    title: 'Who works as what',
     draft: {
       name: 'Occupations',
       way: 'template',
@@ -23,7 +23,7 @@ export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [
     },
   },
   {
-    title: 'Nationalities, 100 samples',
+    title: 'A hundred of one',
     draft: {
       name: 'A person from everywhere',
       way: 'template',
@@ -33,7 +33,7 @@ export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [
     },
   },
   {
-    title: 'One prompt, four languages',
+    title: 'The same in other languages',
     draft: {
       name: 'Beauty across languages',
       way: 'prompts',
@@ -43,7 +43,7 @@ export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [
     },
   },
   {
-    title: 'Safety filters',
+    title: 'Where filters draw the line',
     draft: {
       name: 'Safety filters',
       way: 'template',

@@ -7,7 +7,7 @@ interface Props {
   onChange: (models: string[]) => void;
 }
 
-/** Chooses models from the list of this deployment, and any other by name. */
+/** Models from the list of this deployment, and any other by its name. */
 export function ModelChoice({ offered, chosen, onChange }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState<string>();
@@ -16,9 +16,7 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
     const name = input.current!.value.trim();
     if (name === '') return;
     if (!isModelName(name))
-      return setProblem(
-        'Enter a model as owner/name, or as owner/name:version with the 64 characters of the version.',
-      );
+      return setProblem('A model is called owner/name, or owner/name:version with the version’s 64 digits.');
     setProblem(undefined);
     if (!chosen.includes(name)) onChange([...chosen, name]);
     input.current!.value = '';
@@ -27,7 +25,7 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
     <fieldset>
       <legend>Models</legend>
       <p class="hint" id="models-hint">
-        One model is enough to explore. All models get the same prompts and seeds.
+        One is enough to explore. Several get the same prompts and the same seeds.
       </p>
       <div class="checks">
         {all.map((model) => (

@@ -16,15 +16,11 @@ import { EstimatePanel } from './estimate.tsx';
 import { EXAMPLES } from './examples.ts';
 import { ModelChoice } from './models.tsx';
 
-/** Days by retention. They are unknown until the API has answered; the choice is then shown without them. */
-type RetentionDays = { short: number; standard: number };
-
-const retentions = (days: RetentionDays | undefined) =>
-  [
-    { value: 'short', text: `Short${days ? `: kept for ${days.short} days` : ''}` },
-    { value: 'standard', text: `Standard${days ? `: kept for ${days.standard} days` : ''}` },
-    { value: 'keep', text: 'Keep: never deleted automatically' },
-  ] as const;
+const RETENTIONS = [
+  { value: 'short', text: 'Short: for trying things out' },
+  { value: 'standard', text: 'Standard' },
+  { value: 'keep', text: 'Keep: evidence that is never deleted by itself' },
+] as const;
 
 function usePrices(): Prices | undefined {
   const [prices, setPrices] = useState<Prices>();
@@ -41,10 +37,9 @@ function usePrices(): Prices | undefined {
 export function NewAuditPage() {
   const [draft, setDraft] = useState(readDraft);
   const [offered, setOffered] = useState<string[]>([]);
-  const [days, setDays] = useState<RetentionDays>();
   const [tried, setTried] = useState(false);
   const prices = usePrices();
-  // Each request text has one key, so that a retry after a lost answer does not create a second audit.
+  // One key for one text of the request: sending it twice, after a lost answer say, makes one audit.
   const sent = useRef({ body: '', key: '' });
 
   const change = (part: Partial<Draft>) => {
@@ -53,9 +48,8 @@ export function NewAuditPage() {
     keepDraft(next);
   };
   const models = useTask(async () => {
-    const { models: names, retentionDays } = await readModels();
+    const names = await readModels();
     setOffered(names);
-    setDays(retentionDays);
     if (draft.models.length === 0 && names[0]) change({ models: [names[0]] });
   });
   useEffect(() => void models.run(), []);
@@ -81,9 +75,9 @@ export function NewAuditPage() {
     <form class="new" onSubmit={submit} noValidate>
       <div class="lead">
         <h1>New audit</h1>
-        <p>Give image models the same prompts many times, and see every answer.</p>
+        <p>Ask models the same thing many times, and look at everything they answer.</p>
         <div class="examples" role="group" aria-label="Examples">
-          <span>Examples</span>
+          <span>Start from</span>
           {EXAMPLES.map(({ title, draft: example }) => (
             <button
               key={title}
@@ -99,7 +93,7 @@ export function NewAuditPage() {
 
       <div class="fields">
         <fieldset>
-          <legend>Prompts</legend>
+          <legend>What to ask</legend>
           <div class="tabs">
             <label>
               <input
@@ -108,7 +102,7 @@ export function NewAuditPage() {
                 checked={draft.way === 'prompts'}
                 onChange={() => change({ way: 'prompts' })}
               />
-              <span>List of prompts</span>
+              <span>Prompts</span>
             </label>
             <label>
               <input
@@ -122,7 +116,7 @@ export function NewAuditPage() {
           </div>
           {draft.way === 'prompts' ? (
             <>
-              <label for="prompts">Prompts, one per line</label>
+              <label for="prompts">Prompts, one a line</label>
               <textarea
                 id="prompts"
                 rows={6}
@@ -132,12 +126,7 @@ export function NewAuditPage() {
               />
             </>
           ) : (
-            <TemplateFields
-              draft={draft}
-              change={change}
-              prompts={prompts}
-              problem={tried ? undefined : problem}
-            />
+            <TemplateFields draft={draft} change={change} prompts={prompts} problem={problem} />
           )}
         </fieldset>
 
@@ -148,14 +137,14 @@ export function NewAuditPage() {
         />
         {models.problem && (
           <p class="error" role="alert">
-            The list of models could not be loaded. {models.problem} You can also add a model by name.
+            The list of models could not be loaded: {models.problem} You can type a model’s name.
           </p>
         )}
 
         <fieldset class="pair">
-          <legend>Samples and retention</legend>
+          <legend>How often, and for how long</legend>
           <div>
-            <label for="samples">Samples per prompt and model</label>
+            <label for="samples">Samples of each prompt and model</label>
             <input
               id="samples"
               type="number"
@@ -165,21 +154,22 @@ export function NewAuditPage() {
               value={draft.samples || ''}
               onInput={(event) => change({ samples: event.currentTarget.valueAsNumber || 0 })}
             />
-            <p class="hint">Each sample has its own seed, the same for all prompts and models.</p>
+            <p class="hint">Every sample has its own seed, shared by all prompts and models.</p>
           </div>
           <div>
-            <label for="retention">Retention</label>
+            <label for="retention">How long to keep it</label>
             <select
               id="retention"
               value={draft.retention}
               onChange={(event) => change({ retention: event.currentTarget.value as Draft['retention'] })}
             >
-              {retentions(days).map(({ value, text }) => (
+              {RETENTIONS.map(({ value, text }) => (
                 <option key={value} value={value}>
                   {text}
                 </option>
               ))}
             </select>
+            <p class="hint">How many days short and standard are, your operators decide.</p>
           </div>
         </fieldset>
 
@@ -191,7 +181,7 @@ export function NewAuditPage() {
             type="text"
             maxLength={200}
             value={draft.name}
-            placeholder="default: the first prompt"
+            placeholder="the first prompt, if you leave it empty"
             onInput={(event) => change({ name: event.currentTarget.value })}
           />
           <label for="seed">Seed</label>
@@ -200,7 +190,7 @@ export function NewAuditPage() {
             type="text"
             inputMode="numeric"
             value={draft.seed}
-            placeholder="default: random; enter one to repeat an audit"
+            placeholder="drawn for you; give one to repeat an audit"
             onInput={(event) => change({ seed: event.currentTarget.value })}
           />
           <label for="input">Inputs for every model, as JSON</label>
@@ -235,7 +225,7 @@ export function NewAuditPage() {
           </p>
         )}
         <button type="submit" class="primary big" disabled={create.busy}>
-          {create.busy ? 'Checking the models…' : 'Start the audit'}
+          {create.busy ? 'Asking about the models…' : 'Start the audit'}
         </button>
       </aside>
     </form>
@@ -263,12 +253,12 @@ function TemplateFields({ draft, change, prompts, problem }: TemplateProps) {
         onInput={(event) => change({ template: event.currentTarget.value })}
       />
       <p class="hint" id="template-hint">
-        A word in braces is a factor. Each combination of values becomes one prompt.
+        A word in braces is a factor; every combination of the factors’ values is asked.
       </p>
       <div class="factors">
         {names.map((name) => (
           <div key={name}>
-            <label for={`factor-${name}`}>{name}, one value per line</label>
+            <label for={`factor-${name}`}>{name}, one value a line</label>
             <textarea
               id={`factor-${name}`}
               rows={4}
