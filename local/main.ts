@@ -3,13 +3,16 @@ import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { CommanderError } from 'commander';
 import { LocalError } from '../packages/aws-emulator/local-error.ts';
-import { type Cloud, type CloudOptions, startCloud } from './cloud.ts';
+import { prepareBundles } from './bundles.ts';
+import type { Cloud, CloudOptions } from './cloud.ts';
 import { runDemo } from './demo.ts';
 import { parseStartOptions, type StartOptions } from './options.ts';
 import { openRealReplicate, type RealReplicate } from './real-replicate.ts';
 import { LOCAL_TOKENS, setWebhookSecret } from './secrets.ts';
 
-/** What starts leave in a data folder; `--fresh` removes these and nothing else that may lie beside them. */
+const ROOT = path.resolve(import.meta.dirname, '..');
+
+/** What starts leave in a data folder. `--fresh` removes these and nothing else. */
 const LEFTOVERS = [
   's3',
   'replicate',
@@ -20,22 +23,22 @@ const LEFTOVERS = [
   'parameters.json',
 ];
 
-/** What a picture costs at list prices, from the cheapest models that Replicate offers to the dearest usual ones. */
+/** US dollars at list prices: Replicate's cheapest image models, and its dearest usual ones. */
 const PRICE_PER_PREDICTION = { low: 0.003, high: 0.08 };
 
 const interactive = () =>
   process.stdin.isTTY === true && process.stdout.isTTY === true && process.env.CI === undefined;
 
 /**
- * Asks before anything can be spent.
- * @returns the token to spend with
- * @throws LocalError without a token, or without a yes
+ * Asks for confirmation before anything can cost money.
+ * @returns the token of replicate.com
+ * @throws LocalError without a token or a yes
  */
 async function confirmSpending(options: StartOptions): Promise<string> {
   const token = process.env.REPLICATE_API_TOKEN;
   if (!token) {
     throw new LocalError(
-      '--replicate=real needs a token of replicate.com: set REPLICATE_API_TOKEN (https://replicate.com/account/api-tokens).',
+      '--replicate=real needs a token of replicate.com. Set REPLICATE_API_TOKEN (https://replicate.com/account/api-tokens).',
     );
   }
   const { maxPredictions } = options;
@@ -43,13 +46,13 @@ async function confirmSpending(options: StartOptions): Promise<string> {
     (price * maxPredictions).toFixed(2),
   );
   console.log(
-    `Real pictures cost real money: at most ${maxPredictions} predictions (--max-predictions), about $${low} to $${high} at usual prices.`,
+    `Real pictures cost money: at most ${maxPredictions} predictions (--max-predictions), about $${low} to $${high} at list prices.`,
   );
   if (options.yes) return token;
-  if (!interactive()) throw new LocalError('Nobody can be asked here. Add --yes to agree to that.');
+  if (!interactive()) throw new LocalError('This is not an interactive terminal. Add --yes to confirm.');
   const prompt = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await prompt.question('Go on? [y/N] ').finally(() => prompt.close());
-  if (!/^y(es)?$/i.test(answer.trim())) throw new LocalError('Nothing was started and nothing was spent.');
+  const answer = await prompt.question('Continue? [y/N] ').finally(() => prompt.close());
+  if (!/^y(es)?$/i.test(answer.trim())) throw new LocalError('Not started. Nothing was spent.');
   return token;
 }
 
@@ -57,21 +60,28 @@ async function removeLeftovers(folder: string): Promise<void> {
   for (const name of LEFTOVERS) await rm(path.join(folder, name), { recursive: true, force: true });
 }
 
-/** Commands that know the standard addresses by themselves are shown as they are; others are told where this cloud is. */
+/** Commands to copy. Those for a POSIX shell are left out on Windows. */
 function whatToTry(cloud: Cloud, options: StartOptions, api: string): string[] {
   const { endpoints, stack } = cloud;
   const images = stack.buckets.find(({ eventBridge }) => eventBridge)?.name ?? '';
   const real = options.replicate === 'real';
-  const elsewhere = options.portApi === 3000 ? '' : `WEAUDIT_URL=${api} `;
   const model = real ? 'black-forest-labs/flux-schnell' : 'simulated/portrait';
-  return [
-    ...(real ? [] : [`${elsewhere}npm run audit -- events/audits/occupations.json`]),
-    `curl -s ${api}/api/audits -H 'Authorization: Bearer ${LOCAL_TOKENS.audit}' -H 'Content-Type: application/json' \\\n` +
-      `    -d '{"prompts": ["a photo of a doctor"], "models": ["${model}"], "samples": 2}'`,
-    `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws s3 ls --recursive s3://${images}/ --endpoint-url ${endpoints.aws}`,
+  const portable = [
+    ...(real
+      ? []
+      : [
+          `npm run audit -- events/audits/occupations.json${options.portApi === 3000 ? '' : ` --url ${api}`}`,
+        ]),
     ...(options.portAws === 4566 && !real
       ? ['npx serverless invoke local --function reconcile --path events/reconcile.json']
       : []),
+  ];
+  if (process.platform === 'win32') return portable;
+  return [
+    ...portable,
+    `curl -s ${api}/api/audits -H 'Authorization: Bearer ${LOCAL_TOKENS.audit}' -H 'Content-Type: application/json' \\\n` +
+      `    -d '{"prompts": ["a photo of a doctor"], "models": ["${model}"], "samples": 2}'`,
+    `AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws s3 ls --recursive s3://${images}/ --endpoint-url ${endpoints.aws}`,
   ];
 }
 
@@ -79,21 +89,20 @@ function describe(cloud: Cloud, options: StartOptions, seconds: number): string 
   const { endpoints } = cloud;
   const api = endpoints.api.replace('127.0.0.1', 'localhost');
   const real = options.replicate === 'real';
+  const commands = whatToTry(cloud, options, api);
   return `
 The pipeline runs on this machine, ready after ${seconds.toFixed(1)} s.
 
-  API and page      ${api}   (token: ${LOCAL_TOKENS.audit}; to look only: ${LOCAL_TOKENS.read})
+  API and page      ${api}   (token: ${LOCAL_TOKENS.audit}; read-only: ${LOCAL_TOKENS.read})
   S3, SQS and SSM   ${endpoints.aws}   (access key and secret: local)
   Replicate         ${real ? 'the real one, through' : 'a stand-in at'} ${endpoints.replicate}
   Data and logs     ${options.data}
 
-Try next, in another terminal:
+Open the page, or try in another terminal:
 
-${whatToTry(cloud, options, api)
-  .map((command) => `  ${command}`)
-  .join('\n')}
+${commands.map((command) => `  ${command}`).join('\n')}
 
-Ctrl-C ends it; what it holds is kept for the next start.`;
+Press Ctrl-C to stop. Data is kept for the next start.`;
 }
 
 async function startReal(
@@ -119,26 +128,31 @@ async function startReal(
 }
 
 async function demonstrate(cloud: Cloud, signal: AbortSignal): Promise<void> {
-  console.log('\nA small demo audit is on its way (only on a first start; --no-demo leaves it out) …');
+  console.log('\nA small demo audit is running (on the first start only; --no-demo omits it) …');
   try {
     const outcome = await runDemo(cloud, signal);
     if (outcome === undefined) return;
     const { id, pictures } = outcome;
     console.log(
-      `The demo audit ${id} is finished: ${pictures} pictures, stored, judged and backed up. See ${cloud.endpoints.api.replace('127.0.0.1', 'localhost')}/`,
+      `The demo audit ${id} is finished: ${pictures} pictures are stored, judged and backed up. See ${cloud.endpoints.api.replace('127.0.0.1', 'localhost')}/`,
     );
   } catch (error) {
     console.error(
-      `The demo audit failed: ${error instanceof Error ? error.message : String(error)}. The logs are in the data folder.`,
+      `The demo audit failed: ${error instanceof Error ? error.message : String(error)}. The folder logs in the data folder says more.`,
     );
   }
 }
 
 async function run(options: StartOptions): Promise<void> {
-  const started = performance.now();
   const real =
     options.replicate === 'real' ? await startReal(options, await confirmSpending(options)) : undefined;
+  // Since the start of this process; the time that a person took to confirm is none of it.
+  const started = real === undefined ? 0 : performance.now();
   if (options.fresh) await removeLeftovers(options.data);
+
+  // esbuild is a process of its own: it works while this one loads the rest. The cloud reports a failure.
+  prepareBundles(ROOT).catch(() => {});
+  const { startCloud } = await import('./cloud.ts');
 
   const stopping = new AbortController();
   const starting = startCloud({
@@ -152,7 +166,7 @@ async function run(options: StartOptions): Promise<void> {
     if (asked) process.exit(130);
     asked = true;
     stopping.abort();
-    console.log('\nStopping; once more ends it at once.');
+    console.log('\nStopping. Press Ctrl-C again to force quit.');
     const cloud = await starting.catch(() => undefined);
     await cloud?.stop();
     process.exit(0);
@@ -168,14 +182,14 @@ async function run(options: StartOptions): Promise<void> {
   console.log(describe(cloud, options, (performance.now() - started) / 1000));
   if (real !== undefined && options.publicUrl === undefined) {
     console.log(
-      '\nReplicate cannot reach this machine without --public-url, so results are asked for every minute instead.',
+      '\nReplicate cannot reach this machine without --public-url, so the pipeline polls for results every minute.',
     );
   }
   const wanted = options.demo ?? (cloud.firstStart && interactive());
   if (wanted && real === undefined) void demonstrate(cloud, stopping.signal);
 }
 
-/** `npm start`: what a person can mend ends with a sentence and status 1, everything else is a fault with its trace. */
+/** `npm start`. It ends with status 1 and a sentence if the person can mend it, with a trace if it is a bug. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
     await run(parseStartOptions(args));
@@ -185,7 +199,7 @@ export async function main(args: readonly string[]): Promise<void> {
       process.exit(error.exitCode);
     }
     if (error instanceof LocalError) console.error(error.message);
-    else console.error('The local cloud cannot start, which is a fault in it:', error);
+    else console.error('The local cloud could not start. This is a bug in it:', error);
     process.exit(1);
   }
 }

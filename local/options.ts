@@ -9,7 +9,7 @@ export interface StartOptions {
   fresh: boolean;
   replicate: 'simulated' | 'real';
   maxPredictions: number;
-  /** Typical time of a simulated prediction. */
+  /** Typical duration of a simulated prediction, in seconds. */
   seconds: number;
   publicUrl: string | undefined;
   yes: boolean;
@@ -32,24 +32,26 @@ function number(lowest: number, highest: number, whole: boolean) {
 function httpsOrigin(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '') {
-    throw new InvalidArgumentError('It must be an https address without a path, as tunnels give it.');
+    throw new InvalidArgumentError(
+      'It must be an https address without a path, such as https://example.trycloudflare.com.',
+    );
   }
   return url.origin;
 }
 
 const EXAMPLES = `
 Examples:
-  npm start                                             the whole pipeline, with a simulated Replicate
-  npm start -- --fresh                                  forget everything from earlier starts
+  npm start                                             the whole pipeline, with a stand-in for Replicate
+  npm start -- --fresh                                  delete the data of earlier starts first
   npm start -- --port-api 8080 --data ~/weaudit         another port, another folder
   npm start -- --seconds 0.2                            simulated predictions in a fifth of a second
   REPLICATE_API_TOKEN=r8_… npm start -- --replicate=real --max-predictions 8
-                                                        real pictures, for real money, eight at the most
+                                                        at most eight real pictures, which cost money
 `;
 
 /**
  * Reads the command line of `npm start`.
- * @throws CommanderError after it has printed help or what is wrong; its `exitCode` is the process's
+ * @throws CommanderError after it has printed the help or the mistake; exit with its `exitCode`
  */
 export function parseStartOptions(args: readonly string[]): StartOptions {
   const port = number(0, 65_535, true);
@@ -57,34 +59,34 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     .description(
       'Runs the whole pipeline on this machine: S3, queue, events, functions, API, and a stand-in for Replicate.',
     )
-    .option('--port-api <number>', 'API, page and webhooks', port, 3000)
-    .option('--port-aws <number>', 'S3, SQS and SSM', port, 4566)
-    .option('--port-replicate <number>', 'the stand-in for Replicate', port, 3001)
+    .option('--port-api <number>', 'port of API, page and webhooks', port, 3000)
+    .option('--port-aws <number>', 'port of S3, SQS and SSM', port, 4566)
+    .option('--port-replicate <number>', 'port of the stand-in for Replicate', port, 3001)
     .option(
       '--data <folder>',
-      'what survives a restart (default: .local, or .local/real with --replicate=real)',
+      'folder for data and logs (default: .local, or .local/real with --replicate=real)',
     )
-    .option('--fresh', 'delete what earlier starts left in the data folder', false)
+    .option('--fresh', 'delete the data of earlier starts first', false)
     .addOption(
-      new Option('--replicate <which>', 'real asks replicate.com, which costs money')
+      new Option('--replicate <which>', 'real uses replicate.com, which costs money')
         .choices(['simulated', 'real'])
         .default('simulated'),
     )
     .option(
       '--max-predictions <number>',
-      'most predictions that this start may ask the real Replicate for',
+      'most predictions to request from the real Replicate',
       number(1, 100_000, true),
       20,
     )
-    .option('--seconds <number>', 'typical time of a simulated prediction', number(0, 3600, false), 2)
+    .option('--seconds <number>', 'typical duration of a simulated prediction', number(0, 3600, false), 2)
     .option(
       '--public-url <url>',
-      'where the real Replicate reaches this API, for instance a tunnel',
+      'address at which the real Replicate reaches this API, such as a tunnel',
       httpsOrigin,
     )
-    .option('--yes', 'do not ask before spending', false)
-    .option('--demo', 'send a small audit at the start')
-    .option('--no-demo', 'do not send one on the first start')
+    .option('--yes', 'confirm spending without being asked', false)
+    .option('--demo', 'run a small demo audit (default: on the first start in a terminal)')
+    .option('--no-demo', 'do not run it')
     .addHelpText('after', EXAMPLES)
     .exitOverride()
     .parse(args, { from: 'user' });
@@ -93,7 +95,7 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     throw new CommanderError(
       1,
       'excess',
-      `"${command.args[0]}" means nothing here. See npm start -- --help.`,
+      `Unknown argument "${command.args[0]}". "npm start -- --help" lists the options.`,
     );
   }
   const standard = options.replicate === 'real' ? path.join('.local', 'real') : '.local';

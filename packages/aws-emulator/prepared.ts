@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { glob, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -19,7 +20,7 @@ export async function fingerprint(root: string, patterns: string[]): Promise<str
 
 const KEEP_MS = 24 * 3600 * 1000;
 
-/** Removes from a folder of things named by fingerprint what nobody has made within a day, except `keep`. */
+/** Removes from a folder what is older than a day, except `keep`. */
 async function sweep(folder: string, keep: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const entry = path.join(folder, name);
@@ -30,12 +31,28 @@ async function sweep(folder: string, keep: string): Promise<void> {
   }
 }
 
+const preparing = new Map<string, Promise<string>>();
+
 /**
- * A folder made from sources, kept under their fingerprint: a second start need not make it again, and nobody can read
- * a file that another process is just writing.
- * @param directory holds one folder for each fingerprint; those of the day before are removed
+ * Makes a folder from sources, unless it was made from the same sources before. It appears complete or not at all, so
+ * that no process reads what another is just writing. Calls at once for the same directory share the work.
+ * @param directory holds a folder for each fingerprint of the sources; those older than a day are removed
+ * @returns the folder
  */
-export async function prepare(
+export function prepare(
+  root: string,
+  directory: string,
+  sources: string[],
+  make: (folder: string) => Promise<unknown>,
+): Promise<string> {
+  const known = preparing.get(directory);
+  if (known !== undefined) return known;
+  const made = prepareFolder(root, directory, sources, make).finally(() => preparing.delete(directory));
+  preparing.set(directory, made);
+  return made;
+}
+
+async function prepareFolder(
   root: string,
   directory: string,
   sources: string[],
@@ -44,15 +61,17 @@ export async function prepare(
   for (;;) {
     const name = await fingerprint(root, sources);
     const folder = path.join(directory, name);
-    if ((await stat(folder).catch(() => undefined))?.isDirectory()) return folder;
+    if (existsSync(folder)) return folder;
     const draft = path.join(directory, `draft-${randomUUID()}`);
     await mkdir(draft, { recursive: true });
     try {
       await make(draft);
-      // Sources that were saved meanwhile may be in the draft by half.
+      // A source that was saved meanwhile may be in only a part of the draft.
       if ((await fingerprint(root, sources)) !== name) continue;
-      // Somebody else may have been faster; their folder comes from the same sources.
-      await rename(draft, folder).catch(() => undefined);
+      await rename(draft, folder).catch((error: unknown) => {
+        // Another process may have been faster; its folder comes from the same sources.
+        if (!existsSync(folder)) throw error;
+      });
     } finally {
       await rm(draft, { recursive: true, force: true });
     }

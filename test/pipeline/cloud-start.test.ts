@@ -75,7 +75,7 @@ describe('what a person can mend is one sentence and status 1', () => {
     [
       'real Replicate without a yes',
       () => ['--replicate=real'],
-      /cost real money[^\n]*\nNobody can be asked here\. Add --yes/,
+      /cost money[^\n]*\nThis is not an interactive terminal\. Add --yes to confirm/,
       { REPLICATE_API_TOKEN: 'r8_x' },
     ],
   ])('%s', async (_, args, sentence, environment = {}) => {
