@@ -5,6 +5,11 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
+// esbuild's process collects no garbage below 1 GB, as its own command never does. A build takes 200 MB and ends before
+// collecting pays: a fourth of its processor time.
+process.env.GOGC ??= 'off';
+process.env.GOMEMLIMIT ??= '1GiB';
+
 /** Matches paths that end like this one; Windows writes them with backslashes. */
 const endingIn = (...ends: string[]) =>
   new RegExp(`(${ends.map((end) => end.replaceAll('.', '\\.').replaceAll('/', '[\\\\/]')).join('|')})$`);
