@@ -3,8 +3,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { callerOf } from '@weaudit/aws-emulator/iam';
+import type { StackModel } from '@weaudit/aws-emulator/stack';
 import { type Cloud, startCloud } from '../local/cloud.ts';
-import type { StackModel } from '../packages/aws-emulator/stack/model.ts';
 
 export type S3Call = 'PUT' | 'COPY' | 'LIST' | 'PUT tags' | 'GET' | 'HEAD' | 'GET tags' | 'DELETE';
 
@@ -99,13 +100,13 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
     },
     faults: {
       s3: (handle) => async (request, response) => {
-        const key = /Credential=LOCAL([A-Z]+)\//.exec(request.headers.authorization ?? '')?.[1];
+        const key = callerOf(request);
         if (key) {
-          const { s3 } = of(key.toLowerCase());
+          const { s3 } = of(key);
           const call = callOf(request.method!, request.url!, 'x-amz-copy-source' in request.headers);
           s3[call] = (s3[call] ?? 0) + 1;
           if (options.s3DelayMs) await wait(options.s3DelayMs);
-          if (key === 'API') {
+          if (key === 'api') {
             const begin = performance.now() - (options.s3DelayMs ?? 0);
             response.once('close', () => apiCalls.push({ begin, end: performance.now() }));
           }

@@ -1,4 +1,4 @@
-import { createResolver, type Template } from '../packages/aws-emulator/stack/intrinsics.ts';
+import { createResolver, type Template } from '@weaudit/aws-emulator/stack';
 
 /** A call of one of AWS's APIs, as Serverless makes it. */
 export type Request = (service: string, method: string, parameters: object) => Promise<unknown>;

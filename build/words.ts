@@ -21,7 +21,6 @@ const UNSWEPT = [
   'bench/',
   'build/replacements/',
   'chaos/',
-  'cli/',
   'docs/',
   'functions/',
   'infra/',
@@ -30,7 +29,6 @@ const UNSWEPT = [
   'packages/',
   'serverless.yml',
   'test/',
-  'web/',
 ];
 
 /** A word or phrase that must not be used, and what to write instead. */

@@ -1,4 +1,4 @@
-import { Draw } from '../packages/replicate-stand-in/draw.ts';
+import { Draw } from '@weaudit/replicate-stand-in/draw';
 
 /**
  * Seeded chance that does not depend on the order of events: what strikes the second write of a key is drawn from

@@ -1,4 +1,4 @@
-import type { StandInEvent } from '../packages/replicate-stand-in/ledger.ts';
+import type { StandInEvent } from '@weaudit/replicate-stand-in';
 
 /** The value that so many percent of the values do not exceed (nearest rank). */
 export function percentile(values: readonly number[], percent: number): number {

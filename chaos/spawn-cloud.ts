@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
+import type { StandInEvent } from '@weaudit/replicate-stand-in';
 import type { Ports } from '../local/cloud.ts';
-import type { StandInEvent } from '../packages/replicate-stand-in/ledger.ts';
 
 export interface CloudProcessOptions {
   dataDir: string;

@@ -64,7 +64,7 @@ const TRIES = 4;
 const TIMEOUT_MS = 60_000;
 const FIRST_PAUSE_MS = 300;
 const MAX_PAUSE_MS = 15_000;
-/** Statuses that another attempt can change. */
+/** Statuses that a retry can change. */
 const PASSING = [408, 425, 429, 500, 502, 503, 504];
 
 interface Answer {
@@ -74,8 +74,8 @@ interface Answer {
 }
 
 /**
- * The HTTP API, as the commands need it. Every request may be sent again: reads change nothing, cancel and delete
- * twice are once, and a new audit carries an Idempotency-Key.
+ * A client of the HTTP API. Every request is safe to retry: reads change nothing, cancel and delete are idempotent, and
+ * a new audit carries an Idempotency-Key.
  */
 export class ApiClient {
   readonly url: string;
@@ -88,7 +88,7 @@ export class ApiClient {
     this.#fetch = fetcher;
   }
 
-  /** @param key the same key and design give the same audit, however often they are sent */
+  /** @param key Idempotency-Key: the same key and design always return the same audit */
   async createAudit(design: unknown, key: string): Promise<{ id: string; predictions: number }> {
     return this.#json('POST', '/api/audits', {
       body: JSON.stringify(design),
@@ -111,7 +111,7 @@ export class ApiClient {
     return this.#json('GET', path(audit));
   }
 
-  /** Every cell in order, a page of 100 at a time, so that the image addresses are fresh when they are used. */
+  /** All predictions in order. Pages of 100 are read as they are needed, so that image addresses are fresh. */
   async *predictions(audit: string): AsyncGenerator<Prediction> {
     let cursor: string | undefined;
     do {
@@ -126,7 +126,7 @@ export class ApiClient {
     return this.#json('GET', path(audit, `/predictions?${query}`));
   }
 
-  /** Where the manifest can be had, or undefined while it is not written. */
+  /** The address of the manifest, or undefined while it is not written. */
   async manifestUrl(audit: string, format: 'json' | 'csv'): Promise<string | undefined> {
     const answer = await this.#send('GET', path(audit, `/manifest?format=${format}`), {}, [409]);
     return answer.status === 409 ? undefined : (answer.headers.get('location') ?? undefined);
@@ -147,12 +147,12 @@ export class ApiClient {
     } catch {
       throw new CommandError(
         EXIT.unavailable,
-        `${this.url} does not answer as WeAudit's API does. Is the address right? (--url, WEAUDIT_URL)`,
+        `${this.url} answered, but not like WeAudit's API. Check the address (--url, WEAUDIT_URL).`,
       );
     }
   }
 
-  /** @param wanted statuses of 400 and above that the caller knows what to do with */
+  /** @param wanted statuses of 400 and above that the caller handles */
   async #send(method: string, target: string, request: RequestInit, wanted: number[] = []): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const answer = await this.#attempt(method, target, request);
@@ -164,8 +164,8 @@ export class ApiClient {
         throw new CommandError(
           EXIT.unavailable,
           answer instanceof Error
-            ? `${this.url} cannot be reached (${answer.message}). Is it running, and is the address right? "npm start" starts the one on this machine.`
-            : `${this.url} could not do it now: ${detailOf(answer)} Try again later; nothing is done twice.`,
+            ? `${this.url} cannot be reached (${answer.message}). Check the address (--url, WEAUDIT_URL). To start the local cloud, run "npm start".`
+            : `${this.url} is temporarily unavailable: ${detailOf(answer)} Run the same command again later; nothing is done twice.`,
         );
       const asked =
         answer instanceof Error ? Number.NaN : Number(answer.headers.get('retry-after') ?? Number.NaN);
@@ -184,7 +184,7 @@ export class ApiClient {
           ...(request.body ? { 'content-type': 'application/json' } : {}),
           ...(request.headers as Record<string, string> | undefined),
         },
-        // The manifest's address is wanted, not what is there; nothing else redirects.
+        // The manifest redirects to its address, which the caller wants; nothing else redirects.
         redirect: 'manual',
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
@@ -203,7 +203,7 @@ function detailOf({ status, text }: Answer): string {
     const { detail } = JSON.parse(text) as { detail?: unknown };
     if (typeof detail === 'string' && detail !== '') return detail;
   } catch {
-    // No problem document: a proxy's page, say.
+    // Not a problem document, for example a proxy's page.
   }
   return `it answered ${status}.`;
 }

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { CommandError, EXIT } from './exit.ts';
+import { CommandError, EXIT, fileFault } from './exit.ts';
 
 type Environment = Record<string, string | undefined>;
 
-/** What may stand in the configuration file. */
+/** The configuration file. */
 const File = v.strictObject({
   url: v.optional(v.string()),
   token: v.optional(v.string()),
@@ -15,19 +15,19 @@ const File = v.strictObject({
 });
 type FileSettings = v.InferOutput<typeof File>;
 
-/** Where an audit is sent, and as whom. */
+/** The address of the API and the token for it. */
 export interface ApiSettings {
-  /** Origin of the API, without a slash at the end. */
+  /** Origin of the API, without a trailing slash. */
   url: string;
   token: string;
 }
 
-/** Which deployment an operator works on. */
+/** The deployment that an operator works on. */
 export interface CloudSettings {
   local: boolean;
   stage: string;
   region: string;
-  /** Where AWS is, if not at its usual addresses. */
+  /** Address of AWS's services; undefined for AWS itself. */
   endpoint: string | undefined;
 }
 
@@ -50,11 +50,11 @@ const DEFAULT_REGION = 'eu-central-1';
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 const STAGE = /^[a-z][a-z0-9-]{0,19}$/;
 
-/** The file that is read where neither `--config` nor `WEAUDIT_CONFIG` names one. */
+/** The configuration file if neither `--config` nor `WEAUDIT_CONFIG` names one. */
 export const defaultFile = (env: Environment): string =>
   join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config'), 'weaudit.json');
 
-/** A file that somebody named has to be there; the default one need not. */
+/** Reads the configuration file. @throws {CommandError} if it is invalid, or was named and is missing */
 function readFile(named: string | undefined, env: Environment): FileSettings {
   const explicit = named ?? env.WEAUDIT_CONFIG;
   const path = explicit || defaultFile(env);
@@ -63,10 +63,7 @@ function readFile(named: string | undefined, env: Environment): FileSettings {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (!explicit && (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new CommandError(
-      EXIT.usage,
-      `The configuration file ${path} cannot be read: ${(error as Error).message}`,
-    );
+    throw new CommandError(EXIT.usage, `The configuration file ${path} cannot be read: ${fileFault(error)}.`);
   }
   let json: unknown;
   try {
@@ -74,21 +71,22 @@ function readFile(named: string | undefined, env: Environment): FileSettings {
   } catch (error) {
     throw new CommandError(
       EXIT.usage,
-      `The configuration file ${path} is not JSON: ${(error as Error).message}`,
+      `The configuration file ${path} is not valid JSON: ${(error as Error).message}`,
     );
   }
   const parsed = v.safeParse(File, json);
   if (parsed.success) return parsed.output;
+  const { expected, received } = parsed.issues[0];
   throw new CommandError(
     EXIT.usage,
-    `The configuration file ${path} may hold "url", "token", "stage" and "region", each a text. ${parsed.issues[0].message}`,
+    `The configuration file ${path} is not valid: ${expected === 'never' ? `unknown key ${received}` : `expected ${expected}, got ${received}`}. It may contain "url", "token", "stage" and "region", each a string.`,
   );
 }
 
 /**
- * Where the API is and which token opens it: flag, then environment (`WEAUDIT_URL`, `WEAUDIT_TOKEN`), then file,
- * then `npm start` on this machine.
- * @throws {CommandError} where something is missing or no address
+ * The address of the API and the token, each from the first of: flag, environment (`WEAUDIT_URL`, `WEAUDIT_TOKEN`), file,
+ * the local cloud.
+ * @throws {CommandError} if the address is invalid or unencrypted, or the token is missing
  */
 export function apiSettings(flags: ApiFlags, env: Environment): ApiSettings {
   const file = readFile(flags.config, env);
@@ -97,26 +95,27 @@ export function apiSettings(flags: ApiFlags, env: Environment): ApiSettings {
   if (!url || !/^https?:$/.test(url.protocol))
     throw new CommandError(
       EXIT.usage,
-      `"${text}" is no address. Give one such as https://audits.example.org with --url.`,
+      `"${text}" is not an address of the API. Pass one such as https://audits.example.org with --url.`,
     );
   const onThisMachine = LOOPBACK.includes(url.hostname);
   if (url.protocol === 'http:' && !onThisMachine)
     throw new CommandError(
       EXIT.usage,
-      `${url.origin} is not encrypted, and the token would travel in the clear. Use https.`,
+      `${url.origin} is not encrypted: the token would be sent as plain text. Use https.`,
     );
   const token = flags.token ?? (env.WEAUDIT_TOKEN || file.token || (onThisMachine ? 'local' : undefined));
   if (!token)
     throw new CommandError(
       EXIT.usage,
-      `${url.origin} needs an API token. Set WEAUDIT_TOKEN, or "token" in ${defaultFile(env)}. An operator can make one with "npx weaudit setup".`,
+      `${url.origin} needs an API token. Set WEAUDIT_TOKEN, or "token" in ${defaultFile(env)}. An operator creates tokens with "npx weaudit setup --new-token <name>".`,
     );
   return { url: url.origin, token };
 }
 
 /**
- * Which deployment: `--local`, or the stage by flag, environment (`WEAUDIT_STAGE`, `AWS_REGION`), file. There is no
- * default stage: an operator says which one is meant.
+ * The deployment: `--local`, or the stage from the first of flag, environment (`WEAUDIT_STAGE`) and file. There is no
+ * default stage, so that no command changes a deployment by accident.
+ * @throws {CommandError} if no stage is given, or its name is invalid
  */
 export function cloudSettings(flags: CloudFlags, env: Environment): CloudSettings {
   const file = readFile(flags.config, env);
@@ -124,12 +123,12 @@ export function cloudSettings(flags: CloudFlags, env: Environment): CloudSetting
   if (!stage)
     throw new CommandError(
       EXIT.usage,
-      'Say which deployment is meant: --stage <name>, or --local for the one of "npm start".',
+      'No deployment given. Choose one with --stage <name>, or --local for the local cloud of "npm start".',
     );
   if (!STAGE.test(stage))
     throw new CommandError(
       EXIT.usage,
-      `"${stage}" is no stage: a letter, then up to 19 lower-case letters, digits or -.`,
+      `"${stage}" is not a valid stage. Use a lower-case letter, then up to 19 lower-case letters, digits or hyphens.`,
     );
   const local = stage === LOCAL_STAGE;
   return {

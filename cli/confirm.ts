@@ -3,19 +3,18 @@ import { Writable } from 'node:stream';
 import { CommandError, EXIT } from './exit.ts';
 
 /**
- * Asks before something that cannot be undone. In a pipe nobody can answer: there `--yes` is the answer.
- * @param word what has to be typed
- * @throws {CommandError} where the answer is another, or nobody can be asked
+ * Asks for confirmation of a change that cannot be undone. Without a terminal, only `--yes` confirms.
+ * @param word the word to type
+ * @throws {CommandError} if the answer is another word, or if there is no terminal
  */
 export async function confirm(question: string, word: string, yes: boolean): Promise<void> {
   if (yes) return;
-  if (!process.stdin.isTTY)
-    throw new CommandError(EXIT.usage, `${question} Give --yes to say that it is meant.`);
-  const answer = await ask(`${question} Type "${word}" to go on: `);
-  if (answer.trim() !== word) throw new CommandError(EXIT.usage, 'Nothing was changed.');
+  if (!process.stdin.isTTY) throw new CommandError(EXIT.usage, `${question} Pass --yes to confirm.`);
+  const answer = await ask(`${question} Type "${word}" to confirm: `);
+  if (answer.trim() !== word) throw new CommandError(EXIT.usage, 'Not confirmed. Nothing was changed.');
 }
 
-/** One line from the terminal. @param hidden shows nothing of what is typed */
+/** Reads one line from the terminal. @param hidden whether to hide what is typed */
 export async function ask(question: string, { hidden = false } = {}): Promise<string> {
   process.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -24,7 +23,7 @@ export async function ask(question: string, { hidden = false } = {}): Promise<st
     output: hidden ? silent : process.stderr,
     terminal: process.stdin.isTTY,
   });
-  // Ctrl-C at a question is Ctrl-C.
+  // readline swallows Ctrl-C; pass it on.
   reader.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     return await reader.question('');

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parse } from 'csv-parse/sync';
-import { CommandError, EXIT } from './exit.ts';
+import { CommandError, EXIT, fileFault } from './exit.ts';
 
-/** What an audit is asked for with: the body of `POST /api/audits`. The server checks it. */
+/** The body of `POST /api/audits`. The server validates it. */
 export interface DesignBody {
   name?: string;
   prompts?: string[];
@@ -18,7 +18,7 @@ export interface DesignBody {
   retention?: string;
 }
 
-/** What the command line says about a design; it goes before what the file says. */
+/** The parts of a design that flags set. Flags win over the file. */
 export interface DesignFlags {
   prompt?: string[];
   template?: string;
@@ -34,17 +34,14 @@ export interface DesignFlags {
 const wrong = (message: string) => new CommandError(EXIT.usage, message);
 
 /**
- * Puts a design together from a file (JSON or CSV, `-` for JSON on standard input) and arguments.
- * @throws {CommandError} where the file cannot be read or something needed is nowhere
+ * Builds a design from a file (JSON or CSV, `-` for JSON on standard input) and flags.
+ * @throws {CommandError} if the file cannot be read, or prompts or models are missing
  */
 export async function readDesign(file: string | undefined, flags: DesignFlags): Promise<DesignBody> {
   const design = withFlags(file === undefined ? {} : await readDesignFile(file, flags), flags);
   if (!design.prompts && design.template === undefined)
-    throw wrong(
-      'There is nothing to ask. Give a file, or --prompt "…", or --template "… {factor}" with --factor.',
-    );
-  if (!design.models?.length)
-    throw wrong('There is nobody to ask. Give --model owner/name, once for each model.');
+    throw wrong('No prompt given. Pass a file, --prompt "…", or --template "… {factor}" with --factor.');
+  if (!design.models?.length) throw wrong('No model given. Pass --model owner/name, once for each model.');
   return { ...design, samples: design.samples ?? 1 };
 }
 
@@ -55,11 +52,13 @@ async function readDesignFile(file: string, flags: DesignFlags): Promise<DesignB
   try {
     json = JSON.parse(content);
   } catch (error) {
-    throw wrong(`${file} is not JSON: ${(error as Error).message}. (A CSV file's name ends in .csv.)`);
+    throw wrong(
+      `${file} is not valid JSON: ${(error as Error).message}. (The name of a CSV file must end in .csv.)`,
+    );
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw wrong(
-      `${file} must hold one object with "prompts" (or "template" and "factors"), "models" and "samples".`,
+      `${file} must contain one JSON object with "prompts" (or "template" and "factors"), "models" and "samples".`,
     );
   return json as DesignBody;
 }
@@ -68,48 +67,50 @@ async function readText(file: string): Promise<string> {
   try {
     return file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');
   } catch (error) {
-    throw wrong(`${file} cannot be read: ${(error as Error).message}`);
+    throw wrong(`${file} cannot be read: ${fileFault(error)}.`);
   }
 }
 
 const unique = (values: string[]) => [...new Set(values.filter((value) => value !== ''))];
 
 /**
- * A table: either with a column `prompt`, one prompt a row; or, for a template, each column a factor and its
- * different values (every combination is asked for). A column `model` names models.
+ * Reads a CSV table. With a column `prompt`, each row is a prompt. With a template, each column is a factor and its
+ * distinct values; every combination is requested. A column `model` names models.
+ * @throws {CommandError} if the table is invalid, or a column would be ignored
  */
 export function fromCsv(content: string, file: string, hasTemplate: boolean): DesignBody {
   let rows: Record<string, string>[];
   try {
     rows = parse(content, { columns: true, bom: true, trim: true, skip_empty_lines: true });
   } catch (error) {
-    throw wrong(`${file} is no CSV table: ${(error as Error).message}`);
+    throw wrong(`${file} is not a valid CSV file: ${(error as Error).message}`);
   }
   const columns = Object.keys(rows[0] ?? {});
-  if (rows.length === 0) throw wrong(`${file} holds no row below its first line, which names the columns.`);
+  if (rows.length === 0)
+    throw wrong(`${file} has no rows. The first line names the columns; add a row below it.`);
   const valuesOf = (column: string) => unique(rows.map((row) => row[column] ?? ''));
   const models = columns.includes('model') ? { models: valuesOf('model') } : {};
   if (columns.includes('prompt')) {
     const other = columns.find((column) => column !== 'prompt' && column !== 'model');
     if (other !== undefined)
       throw wrong(
-        `${file} has a column "${other}" beside "prompt", which would be ignored. Leave it away, or use --template with a column for each factor.`,
+        `${file} has a column "${other}" next to "prompt", which would be ignored. Remove it, or use --template with a column for each factor.`,
       );
     return { prompts: valuesOf('prompt'), ...models };
   }
   if (!hasTemplate)
     throw wrong(
-      `${file} has no column "prompt". Add it, or give --template "… {${columns[0]}} …" to use the columns as factors.`,
+      `${file} has no column "prompt". Add one, or pass --template "… {${columns[0]}} …" to use the columns as factors.`,
     );
   const factors = columns.filter((column) => column !== 'model').map((column) => [column, valuesOf(column)]);
   return { factors: Object.fromEntries(factors), ...models };
 }
 
-/** Prompts by argument replace prompts by file, and so on: what is nearer to the person counts. */
+/** Flags replace the corresponding parts of the file; factors and inputs are merged. */
 function withFlags(file: DesignBody, flags: DesignFlags): DesignBody {
   const { prompts, template, factors, ...rest } = file;
   const factorFlags = flags.factor && Object.keys(flags.factor).length > 0 ? flags.factor : undefined;
-  const asked = flags.prompt
+  const prompting = flags.prompt
     ? { prompts: flags.prompt }
     : flags.template !== undefined || factorFlags
       ? {
@@ -123,7 +124,7 @@ function withFlags(file: DesignBody, flags: DesignFlags): DesignBody {
         };
   return {
     ...rest,
-    ...(asked as DesignBody),
+    ...(prompting as DesignBody),
     ...(flags.model ? { models: flags.model } : {}),
     ...(flags.samples === undefined ? {} : { samples: flags.samples }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
@@ -135,7 +136,7 @@ function withFlags(file: DesignBody, flags: DesignFlags): DesignBody {
   };
 }
 
-/** JSON with the members of every object in order, so that the same design is the same text however it was written. */
+/** JSON with sorted members, so that equal designs have the same text. */
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_key, member: unknown) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)
@@ -143,13 +144,13 @@ const canonical = (value: unknown): string =>
       : member,
   );
 
-/** The design as it is sent: always the same bytes for the same design, because the server compares them. */
+/** The design as it is sent. Equal designs are sent as the same bytes, because the server compares them. */
 export const canonicalDesign = (design: DesignBody): DesignBody =>
   JSON.parse(canonical(design)) as DesignBody;
 
 /**
- * The Idempotency-Key of a design: the same design is the same audit, whoever sends it again and from wherever.
- * @param label makes another audit of the same design, for a repetition that is meant
+ * The Idempotency-Key of a design: the same design is the same audit, also from another machine.
+ * @param label distinguishes intended repetitions of the same design
  */
 export const designKey = (design: DesignBody, label = ''): string =>
   `weaudit-${createHash('sha256')

@@ -1,26 +1,28 @@
+import { getSystemErrorMessage } from 'node:util';
+
 /**
- * Exit statuses, for scripts. They are part of what the command line promises: docs/command-line.md lists them.
+ * Exit statuses, which scripts rely on. docs/command-line.md lists them.
  */
 export const EXIT = {
-  /** All went well. */
+  /** Success. A model's refusal is a finding, not a failure. */
   ok: 0,
-  /** A fault that nobody foresaw. */
+  /** Internal error: a fault in the program. */
   fault: 1,
-  /** The command line, the configuration or the design is not right; nothing was done. */
+  /** Wrong command line, configuration or design file. Nothing was changed. */
   usage: 2,
-  /** The server refused: token, rights, unknown audit, a design it does not take. */
+  /** The server refused: unknown token, missing scope, unknown audit, invalid design. */
   refused: 3,
-  /** Nobody answered, or not in time. The same command can be given again. */
+  /** The server did not answer, or not in time. Run the same command again. */
   unavailable: 4,
-  /** It was done, and not everything is well: failed predictions, damaged or missing images, failed checks. */
+  /** Finished with problems: failed predictions, damaged or missing images, failed checks. */
   incomplete: 5,
-  /** Ctrl-C (128 + SIGINT, as shells have it). */
+  /** Ctrl-C (128 + SIGINT, the convention of shells). */
   interrupted: 130,
 } as const;
 
 export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends the program with a sentence for people and a status for scripts. */
+/** Ends the program with a message for people and a status for scripts. */
 export class CommandError extends Error {
   override name = 'CommandError';
   readonly status: ExitStatus;
@@ -28,4 +30,10 @@ export class CommandError extends Error {
     super(message);
     this.status = status;
   }
+}
+
+/** Why a file cannot be read or written, in the words of the system: `no such file or directory`. */
+export function fileFault(error: unknown): string {
+  const { errno, message } = error as NodeJS.ErrnoException;
+  return (errno !== undefined && getSystemErrorMessage(errno)) || message;
 }

@@ -5,14 +5,18 @@ import { errorDocument } from './output.ts';
 import { createProgram } from './program.ts';
 
 function report(error: unknown): void {
-  // Commander has said what was wrong; help and version are no errors.
+  // Commander has printed the error already; `--help` ends with status 0.
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     return;
   }
   const known = error instanceof CommandError ? error : explainAwsError(error);
   const { message, status } =
-    known ?? new CommandError(EXIT.fault, `This should not happen: ${(error as Error)?.message ?? error}`);
+    known ??
+    new CommandError(
+      EXIT.fault,
+      `Internal error: ${(error as Error)?.message ?? error}. Set WEAUDIT_DEBUG=1 to see the stack trace.`,
+    );
   process.exitCode = status;
   process.stderr.write(`${message}\n`);
   if (!known && process.env.WEAUDIT_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
@@ -20,13 +24,13 @@ function report(error: unknown): void {
     process.stdout.write(`${JSON.stringify(errorDocument(new CommandError(status, message)))}\n`);
 }
 
-// A reader that has seen enough (`weaudit list | head`) is no error.
+// A reader that closes the pipe early (`weaudit list | head`) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.fault),
 );
 process.on('SIGINT', () => {
-  process.stderr.write('\nInterrupted. What was sent goes on; the same command comes back to it.\n');
-  // Not at once: progress bars give the cursor back first.
+  process.stderr.write('\nInterrupted. The audit keeps running; run the same command to resume.\n');
+  // After a tick: progress bars show the cursor again first.
   setImmediate(() => process.exit(EXIT.interrupted));
 });
 

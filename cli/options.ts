@@ -8,25 +8,25 @@ interface Common {
   json?: boolean;
 }
 
-const config = () => new Option('--config <file>', 'configuration file (environment: WEAUDIT_CONFIG)');
-const json = () => new Option('--json', 'print one JSON document, and nothing else, on standard output');
+const config = () => new Option('--config <file>', 'configuration file (env: WEAUDIT_CONFIG)');
+const json = () => new Option('--json', 'print exactly one JSON document to standard output');
 
-/** Options of every command that talks to the API, and an example below its help. */
+/** Adds the options of commands that call the API, and an example below the help. */
 export function auditorCommand(command: Command, example: string): Command {
   return command
-    .addOption(new Option('--url <address>', 'address of the API (environment: WEAUDIT_URL)'))
-    .addOption(new Option('--token <token>', 'API token; better in the environment: WEAUDIT_TOKEN'))
+    .addOption(new Option('--url <address>', 'address of the API (env: WEAUDIT_URL)'))
+    .addOption(new Option('--token <token>', 'API token; prefer the environment variable WEAUDIT_TOKEN'))
     .addOption(config())
     .addOption(json())
     .addHelpText('after', `\nExample:\n  ${example}`);
 }
 
-/** Options of every command that works on AWS itself, or on the local cloud, and an example below its help. */
+/** Adds the options of commands that call AWS or the local cloud, and an example below the help. */
 export function operatorCommand(command: Command, example: string): Command {
   return command
-    .addOption(new Option('--stage <name>', 'the deployment (environment: WEAUDIT_STAGE)'))
-    .addOption(new Option('--local', 'the local cloud that "npm start" runs').conflicts('stage'))
-    .addOption(new Option('--region <region>', 'AWS region (environment: AWS_REGION)'))
+    .addOption(new Option('--stage <name>', 'stage of the deployment (env: WEAUDIT_STAGE)'))
+    .addOption(new Option('--local', 'use the local cloud of "npm start"').conflicts('stage'))
+    .addOption(new Option('--region <region>', 'AWS region (env: AWS_REGION)'))
     .addOption(config())
     .addOption(json())
     .addHelpText('after', `\nExample:\n  ${example}`);
@@ -44,7 +44,7 @@ export const auditor = (flags: AuditorFlags): { client: ApiClient; output: Outpu
 });
 
 export async function operator(flags: OperatorFlags): Promise<{ cloud: Cloud; output: Output }> {
-  // AWS's SDK takes longer to load than most commands of auditors take at all.
+  // Loading AWS's SDK takes longer than most commands of auditors run.
   const { openCloud } = await import('./operator/cloud.ts');
   return {
     cloud: await openCloud(cloudSettings(flags, process.env), flags),
@@ -52,23 +52,25 @@ export async function operator(flags: OperatorFlags): Promise<{ cloud: Cloud; ou
   };
 }
 
-/** For options that name where the backup is, if the deployment's parameters put it elsewhere. */
+/** Adds the options that locate a backup outside the stage's own stack. */
 export const backupOptions = (command: Command): Command =>
   command
-    .addOption(
-      new Option('--backup-bucket <name>', 'the backup bucket, where another was given to the deployment'),
-    )
-    .addOption(new Option('--backup-region <region>', 'its region, where that is another'));
+    .addOption(new Option('--backup-bucket <name>', "backup bucket, if not the stage's own"))
+    .addOption(new Option('--backup-region <region>', 'region of the backup bucket, if another'));
 
-/** A whole number from `least` to `most`. */
+/** Parses a whole number from `least` to `most`. @throws {InvalidArgumentError} for anything else */
 export const wholeNumber =
   (least: number, most = Number.MAX_SAFE_INTEGER) =>
   (text: string): number => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < least || value > most)
-      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+      throw new InvalidArgumentError(
+        most === Number.MAX_SAFE_INTEGER
+          ? `Expected a whole number of at least ${least}.`
+          : `Expected a whole number from ${least} to ${most}.`,
+      );
     return value;
   };
 
-/** For an option that may be given several times. */
+/** Collects the values of a repeatable option. */
 export const repeated = (value: string, before: string[] = []): string[] => [...before, value];

@@ -1,17 +1,17 @@
 import Table from 'cli-table3';
 import type { CommandError } from './exit.ts';
 
-/** Where a command writes: results to one stream, everything said on the way to the other. */
+/** Where a command writes: its result to standard output, messages to standard error. */
 export interface Output {
-  /** The one JSON document of `--json`; nothing else is written to standard output then. */
+  /** Whether `--json` was passed: then standard output gets one JSON document and nothing else. */
   json: boolean;
-  /** What the command is for, as text; left out with `--json`. */
+  /** Prints the result as text; does nothing with `--json`. */
   print(text: string): void;
-  /** What the command is for, as JSON; left out without `--json`. */
+  /** Prints the result as JSON; does nothing without `--json`. */
   document(value: unknown): void;
-  /** What happens on the way; left out with `--json`. */
+  /** Prints a message about progress; does nothing with `--json`. */
   say(text: string): void;
-  /** A warning or an error, always. */
+  /** Prints a warning or an error, always. */
   complain(text: string): void;
 }
 
@@ -24,7 +24,7 @@ const PLAIN = {
   style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
 };
 
-/** Columns that stand under each other, without lines, so that `grep`, `awk` and people can read it. */
+/** Aligned columns without lines, readable for people, `grep` and `awk`. */
 export function table(head: string[], rows: (string | number)[][]): string {
   const drawn = new Table({ ...PLAIN, head });
   for (const row of rows) drawn.push(row.map(String));
@@ -35,11 +35,11 @@ export function table(head: string[], rows: (string | number)[][]): string {
     .join('\n');
 }
 
-// Prompts and reasons come from elsewhere: what would steer a terminal is shown, not obeyed.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+// Prompts and reasons come from outside: control characters are replaced, so that they cannot control the terminal.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it matches control characters on purpose
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
 
-/** A text from elsewhere in one harmless line of at most `length` characters. */
+/** A text from outside as one line of at most `length` characters, without control characters. */
 export function oneLine(text: string, length = 80): string {
   const characters = Array.from(text.replace(/\s+/gu, ' ').replace(CONTROL, '\u{fffd}').trim());
   return characters.length <= length ? characters.join('') : `${characters.slice(0, length - 1).join('')}…`;
@@ -50,7 +50,7 @@ export const count = (n: number, one: string, many = `${one}s`): string =>
   `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 
 const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-/** `1.2 MB`, in powers of a thousand. */
+/** `1.2 MB`, in powers of 1,000. */
 export function size(bytes: number): string {
   const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3));
   const value = bytes / 1_000 ** power;
@@ -75,5 +75,5 @@ export function createOutput(json: boolean): Output {
   };
 }
 
-/** What `--json` prints when a command fails: the same place, another shape, and the status says which. */
+/** What `--json` prints when a command fails. The exit status tells a failure from a result. */
 export const errorDocument = ({ message, status }: CommandError) => ({ error: { message, status } });

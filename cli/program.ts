@@ -14,22 +14,29 @@ import { addVerify } from './commands/verify.ts';
 import type { ExitStatus } from './exit.ts';
 
 const FOOTER = `
-Configuration: flag, then environment (WEAUDIT_URL, WEAUDIT_TOKEN, WEAUDIT_STAGE, AWS_REGION), then file
-(--config, WEAUDIT_CONFIG, ~/.config/weaudit.json), then "npm start" on this machine.
-Exit status: 0 done, 1 fault, 2 wrong usage, 3 refused, 4 not reachable now, 5 done but not all well, 130 Ctrl-C.
+Configuration, first match wins:
+  1. flags
+  2. environment: WEAUDIT_URL, WEAUDIT_TOKEN, WEAUDIT_STAGE, AWS_REGION
+  3. file: --config, else WEAUDIT_CONFIG, else ~/.config/weaudit.json
+  4. the local cloud of "npm start"
+
+Exit status:
+  0 success               3 refused by the server      130 interrupted (Ctrl-C)
+  1 internal error        4 unreachable, try again
+  2 wrong usage           5 finished with problems
 
 Example:
   npx weaudit run events/audits/occupations.json`;
 
 /**
  * The whole command line.
- * @param end told with which status to end where that is not 0
+ * @param end called with the exit status when a command finishes with another status than 0
  */
 export function createProgram(end: (status: ExitStatus) => void): Command {
   const program = new Command('weaudit')
-    .description('Ask many image models the same things, and keep every answer.')
-    .helpCommand('help [command]', 'help for a command')
-    .showHelpAfterError('(weaudit help has more)')
+    .description('Send the same prompts to many image models and keep every answer.')
+    .helpCommand('help [command]', 'show help for a command')
+    .showHelpAfterError('(add --help for usage)')
     .exitOverride()
     .addHelpText('after', FOOTER);
 

@@ -1,21 +1,23 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 
-/** One row of progress: how much of a whole is done, and a remark. */
+/** One row of progress. */
 export interface Row {
+  /** @param done how many of the total */
   update(done: number, remark?: string): void;
 }
 
-/** Shows how far something is, until `stop`. */
+/** Shows progress until `stop`. */
 export interface Progress {
+  /** @param total 0 if it is not known: then only the count is shown */
   row(name: string, total: number): Row;
   stop(): void;
 }
 
-/** A line in a pipe at every tenth, or after so long without one: a log stays short, and shows that work goes on. */
+/** In a pipe: a line for each tenth, or after 30 s of silence. A log stays short and still shows that work continues. */
 const PIPE_STEP = 0.1;
 const PIPE_SILENCE_MS = 30_000;
 
-/** Bars on a terminal, plain lines in a pipe, nothing with `--json`; always beside the result, on standard error. */
+/** Bars on a terminal, plain lines in a pipe, nothing with `--json`; always on standard error. */
 export function createProgress({
   json,
   stream = process.stderr,
@@ -34,7 +36,7 @@ function bars(stream: NodeJS.WriteStream): Progress {
       format: '{name} {bar} {value}/{total} {remark}',
       hideCursor: true,
       clearOnComplete: false,
-      // A terminal that knows no cursor control gets no endless repetition.
+      // Without cursor control, every update would print another line.
       noTTYOutput: false,
       autopadding: true,
     },
@@ -42,7 +44,8 @@ function bars(stream: NodeJS.WriteStream): Progress {
   );
   return {
     row(name, total) {
-      const bar: SingleBar = multi.create(total, 0, { name: name.padEnd(12), remark: '' });
+      const options = total === 0 ? { format: '{name} {value} {remark}' } : {};
+      const bar: SingleBar = multi.create(total, 0, { name: name.padEnd(12), remark: '' }, options);
       return { update: (done, remark = '') => bar.update(done, { remark }) };
     },
     stop: () => multi.stop(),
@@ -63,7 +66,7 @@ function lines(stream: NodeJS.WriteStream): Progress {
             now - said.at > PIPE_SILENCE_MS;
           if (!isNews) return;
           said = { part, done, at: now };
-          stream.write(`${name}: ${done}/${total}${remark ? ` ${remark}` : ''}\n`);
+          stream.write(`${name}: ${done}${total === 0 ? '' : `/${total}`}${remark ? ` ${remark}` : ''}\n`);
         },
       };
     },

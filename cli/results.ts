@@ -1,29 +1,30 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ApiClient, Prediction, PredictionStatus } from './api-client.ts';
 import { oneLine, table } from './output.ts';
+import { statusWord } from './watch.ts';
 
-/** Images are judged a moment after they are stored; longer than this nobody waits for it. */
+/** Images are judged within moments of being stored. The summary waits no longer than this. */
 const JUDGED_WITHIN_MS = 30_000;
 const PAUSE_MS = 500;
 const MAX_ROWS = 50;
 const MAX_REASONS = 10;
 
-/** How the predictions of one prompt and one model ended. */
+/** How many predictions of one prompt and one model have which status. */
 type Outcomes = Partial<Record<PredictionStatus, number>>;
 
-/** What came of an audit, summed up while its pages pass by: ten thousand cells take no more room than their prompts. */
+/** A summary of an audit. It grows with the number of prompts, not of cells. */
 export interface Results {
   models: string[];
   /** By prompt, then by model. */
   outcomes: Map<string, Map<string, Outcomes>>;
   images: { ok: number; quarantined: number; lost: number; pending: number; bytes: number };
-  /** Why predictions failed or were refused, and how often. */
+  /** The errors of failed and refused predictions, and how often each occurred. */
   reasons: Map<string, number>;
-  /** Where the images are in S3, if any of them can be seen. */
+  /** Where the images are in S3; undefined if none has an address. */
   place: string | undefined;
 }
 
-/** Reads every page of an audit, again as long as images have not been judged. */
+/** Reads all predictions of an audit, and again while images are pending. */
 export async function readResults(client: ApiClient, audit: string): Promise<Results> {
   const until = Date.now() + JUDGED_WITHIN_MS;
   for (;;) {
@@ -62,7 +63,10 @@ export async function sumUp(predictions: AsyncIterable<Prediction>): Promise<Res
   return results;
 }
 
-/** `s3://bucket/images/<audit>/`, as the signed address of one image tells it, whichever style it has. */
+/**
+ * The folder of an audit's images, `s3://bucket/images/<audit>/`, read from the signed address of one image in path
+ * style or virtual-hosted style; undefined for any other address.
+ */
 export function placeOf(address: string, key: string): string | undefined {
   const { hostname, pathname } = new URL(address);
   const folder = key.split('/').slice(0, 2).join('/');
@@ -78,10 +82,10 @@ export function placeOf(address: string, key: string): string | undefined {
 
 const describe = (outcomes: Outcomes | undefined): string =>
   Object.entries(outcomes ?? {})
-    .map(([status, number]) => `${number} ${status}`)
+    .map(([status, number]) => `${number} ${statusWord(status as PredictionStatus)}`)
     .join(', ');
 
-/** A row a prompt, a column a model, and below it why some did not succeed. */
+/** A table with a row for each prompt and a column for each model, and the errors below it. */
 export function resultsTable({ models, outcomes, reasons }: Results): string {
   const rows = [...outcomes].slice(0, MAX_ROWS);
   const drawn = table(

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { ApiClient, AuditStatus } from './api-client.ts';
+import type { ApiClient, AuditStatus, PredictionStatus } from './api-client.ts';
 import type { Output } from './output.ts';
 import { oneLine } from './output.ts';
 import { createProgress } from './progress.ts';
@@ -8,32 +8,49 @@ const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 5_000;
 const GROWTH = 1.25;
 
-/** Whether nothing of an audit waits or runs any more. */
+/** Whether all predictions of an audit are finished. */
 export const isOver = ({ counts }: AuditStatus): boolean => counts.waiting + counts.running === 0;
 
-/** `60 succeeded, 2 refused`: what there is of each kind. */
+/** `60 succeeded, 2 refused`: the counts that are not zero. */
 export const describeCounts = (counts: AuditStatus['counts']): string =>
   (['succeeded', 'refused', 'failed', 'canceled', 'running', 'waiting'] as const)
     .filter((kind) => counts[kind] > 0)
-    .map((kind) => `${counts[kind]} ${kind}`)
-    .join(', ') || 'nothing yet';
+    .map((kind) => `${counts[kind]} ${statusWord(kind)}`)
+    .join(', ') || 'none finished';
 
-/** Shows an audit's progress until all its predictions have ended, and how it then stands. */
+/** The API calls a pending prediction `waiting`. */
+export const statusWord = (status: PredictionStatus): string => (status === 'waiting' ? 'pending' : status);
+
+/** Why an audit waits, in one line, with Replicate's own words. */
+export const describeWaiting = ({ why, detail }: NonNullable<AuditStatus['waiting']>): string => {
+  const words = oneLine(detail, 200);
+  if (why === 'rate limit')
+    return `Replicate's rate limit is reached. The audit resumes automatically. (${words})`;
+  if (why === 'credit')
+    return `Replicate asks for credit. An operator has to add some; then the audit resumes. (${words})`;
+  if (why === 'token')
+    return `Replicate rejects the pipeline's token. An operator has to replace it; then the audit resumes. (${words})`;
+  return `Waiting (${oneLine(why)}): ${words}`;
+};
+
+/** Shows an audit's progress until all predictions are finished. @returns the status at the end */
 export async function watchAudit(client: ApiClient, audit: string, output: Output): Promise<AuditStatus> {
   let status = await client.status(audit);
+  if (!isOver(status))
+    output.say('The audit keeps running if you exit. Run the same command to resume watching.');
   const total = status.predictions;
   const progress = createProgress(output);
-  const asked = progress.row('asked', total);
-  const ended = progress.row('ended', total);
+  const requested = progress.row('requested', total);
+  const finished = progress.row('finished', total);
   let why = '';
   try {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * GROWTH, MAX_PAUSE_MS)) {
       const { counts, waiting } = status;
       const over = total - counts.waiting - counts.running;
-      asked.update(total - counts.waiting);
-      ended.update(over, over > 0 ? `(${describeCounts({ ...counts, running: 0, waiting: 0 })})` : '');
+      requested.update(total - counts.waiting);
+      finished.update(over, over > 0 ? `(${describeCounts({ ...counts, running: 0, waiting: 0 })})` : '');
       if (isOver(status)) return status;
-      const reason = waiting ? `It waits (${waiting.why}): ${oneLine(waiting.detail, 200)}` : '';
+      const reason = waiting ? describeWaiting(waiting) : '';
       if (reason !== why && reason) output.say(reason);
       why = reason;
       await setTimeout(pause);

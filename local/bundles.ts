@@ -1,7 +1,7 @@
 import path from 'node:path';
+import { prepare } from '@weaudit/aws-emulator/prepared';
 import { bundleFunctions } from '../build/bundle.ts';
 import { buildSite } from '../build/web.ts';
-import { prepare } from '../packages/aws-emulator/prepared.ts';
 
 /**
  * The functions as they are deployed, bundled from the present sources.

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { LocalError } from '@weaudit/aws-emulator/local-error';
 import { CommanderError } from 'commander';
-import { LocalError } from '../packages/aws-emulator/local-error.ts';
 import { prepareBundles } from './bundles.ts';
 import type { Cloud, CloudOptions } from './cloud.ts';
 import { runDemo } from './demo.ts';

@@ -1,4 +1,4 @@
-import type { FunctionModel, StackModel } from '../packages/aws-emulator/stack/model.ts';
+import type { StackModel } from '@weaudit/aws-emulator/stack';
 
 export interface Endpoints {
   /** S3, SQS, SSM */
@@ -16,7 +16,7 @@ const originOf = (url: string | undefined) =>
  * Puts the actual addresses in place of those that the local stage declares: ports can be chosen, and tests take
  * whatever is free. Whatever text holds a declared origin is changed, so that no list of variables is kept here.
  */
-export function createOriginMap(stack: StackModel, actual: Endpoints): (text: string) => string {
+function createOriginMap(stack: StackModel, actual: Endpoints): (text: string) => string {
   const declared = (variable: string) =>
     originOf(stack.functions.find(({ environment }) => variable in environment)?.environment[variable]);
   const pairs = [
@@ -41,12 +41,15 @@ export function createOriginMap(stack: StackModel, actual: Endpoints): (text: st
   return (text) => text.replace(pattern, (origin) => replacements.get(origin) ?? origin);
 }
 
-/** The function's declared environment with actual addresses, and the endpoint that AWS clients need on this machine. */
-export function localEnvironment(
-  model: FunctionModel,
-  actual: Endpoints,
-  replace: (text: string) => string,
-): Record<string, string> {
-  const declared = Object.entries(model.environment).map(([name, value]) => [name, replace(value)]);
-  return { ...Object.fromEntries(declared), AWS_ENDPOINT_URL: actual.aws };
+/** The stack with this machine's addresses: in environments, CORS origins and the page's headers. */
+export function localStack(stack: StackModel, actual: Endpoints): StackModel {
+  const replace = createOriginMap(stack, actual);
+  const replaced = (texts: Record<string, string>) =>
+    Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, replace(text)]));
+  return {
+    ...stack,
+    functions: stack.functions.map((model) => ({ ...model, environment: replaced(model.environment) })),
+    buckets: stack.buckets.map((bucket) => ({ ...bucket, corsOrigins: bucket.corsOrigins.map(replace) })),
+    siteHeaders: replaced(stack.siteHeaders),
+  };
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { LocalError } from '../packages/aws-emulator/local-error.ts';
-import type { StackModel } from '../packages/aws-emulator/stack/model.ts';
+import { LocalError } from '@weaudit/aws-emulator/local-error';
+import type { StackModel } from '@weaudit/aws-emulator/stack';
 import type { Replacement } from './cloud.ts';
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { ParameterStore } from '../packages/aws-emulator/ssm/parameters.ts';
-import type { StackModel } from '../packages/aws-emulator/stack/model.ts';
+import type { ParameterStore } from '@weaudit/aws-emulator';
+import type { StackModel } from '@weaudit/aws-emulator/stack';
 
 /** Bearer tokens of the local API. They open nothing but this machine's loopback. */
 export const LOCAL_TOKENS = { audit: 'local', read: 'local-read' } as const;

@@ -8,7 +8,7 @@ import {
   type ServedFile,
   type SignedWebhook,
   type Wires,
-} from '../../packages/replicate-stand-in/wires.ts';
+} from '@weaudit/replicate-stand-in/wires';
 import { strike } from '../chance.ts';
 import { later, type World } from './world.ts';
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { callerOf } from '@weaudit/aws-emulator/iam';
 import { strike } from '../chance.ts';
 import type { World } from './world.ts';
 
@@ -34,7 +35,7 @@ export function s3Faults(world: World): (handle: Handle) => Handle {
   const { chance, record } = world;
   const refused = new Map<string, number>();
   return (handle) => async (request, response) => {
-    const caller = /Credential=LOCAL([A-Z]+)\//.exec(request.headers.authorization ?? '')?.[1]?.toLowerCase();
+    const caller = callerOf(request);
     if (!world.on || caller === undefined) return handle(request, response);
     const method = request.method ?? '';
     const key = decodeURIComponent((request.url ?? '').split('?')[0] ?? '').replace(/^\/[^/]+\//, '');

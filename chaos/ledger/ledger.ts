@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { S3Client } from '@aws-sdk/client-s3';
+import type { StandInEvent } from '@weaudit/replicate-stand-in';
 import pLimit from 'p-limit';
-import type { StandInEvent } from '../../packages/replicate-stand-in/ledger.ts';
 import type { FaultRecord } from '../faults/record.ts';
 import { type Listed, listBucket, metadataOf, readJson, sha256Of, tagsOf } from './bucket.ts';
 import { type DeadLetter, whyAskedAgain, whyDead } from './explain.ts';

@@ -1,4 +1,4 @@
-import type { StandInEvent } from '../../packages/replicate-stand-in/ledger.ts';
+import type { StandInEvent } from '@weaudit/replicate-stand-in';
 
 /** An output as the stand-in made it. */
 export interface Output {

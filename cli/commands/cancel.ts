@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
 import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
 
-/** `cancel <audit>`: stop asking, keep what is there. */
+/** `cancel <audit>` */
 export function addCancel(program: Command): void {
   auditorCommand(
     program
       .command('cancel')
-      .summary('stop asking; keep what is there')
-      .description(
-        'Cancels an audit: what was not asked is not, what runs is canceled, what is stored stays.',
-      )
+      .summary('cancel an audit; stored images are kept')
+      .description('Cancel an audit. Skips pending predictions, cancels running ones, keeps stored images.')
       .argument('<audit>', 'id of the audit'),
     'npx weaudit cancel 06dn7w3qk2v4x8y0zr5t1m9abc',
   ).action(async (audit: string, flags: AuditorFlags) => {
@@ -17,6 +15,6 @@ export function addCancel(program: Command): void {
     await client.cancel(audit);
     const status = await client.status(audit);
     output.document({ id: audit, state: status.state });
-    output.print(`${audit}: ${status.state}. What is stored stays.`);
+    output.print(`Audit ${audit}: ${status.state}. Stored images are kept.`);
   });
 }

@@ -7,28 +7,28 @@ interface DeleteFlags extends AuditorFlags {
   yes?: boolean;
 }
 
-/** `delete <audit>`: everything but the backup's copies. */
+/** `delete <audit>` */
 export function addDelete(program: Command): void {
   auditorCommand(
     program
       .command('delete')
       .summary('delete an audit and its images')
       .description(
-        'Deletes an audit: its images, records and results. The backup keeps its copies until they expire; only an operator can purge those.',
+        'Delete an audit with its images, records and results, for everyone. The backup keeps its copies until they expire; only an operator can purge them.',
       )
       .argument('<audit>', 'id of the audit')
-      .addOption(new Option('-y, --yes', 'do not ask')),
+      .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
     'npx weaudit delete 06dn7w3qk2v4x8y0zr5t1m9abc --yes',
   ).action(async (audit: string, flags: DeleteFlags) => {
     const { client, output } = auditor(flags);
     const { name, predictions } = await client.status(audit);
     await confirm(
-      `This deletes "${oneLine(name)}" with ${count(predictions, 'prediction')} for everybody. The backup keeps its copies until they expire.`,
+      `This deletes "${oneLine(name)}" (${count(predictions, 'prediction')}) for everyone. The backup keeps its copies until they expire.`,
       'delete',
       flags.yes ?? false,
     );
     await client.delete(audit);
     output.document({ id: audit, state: 'deleting' });
-    output.print(`${audit} is being deleted. The backup keeps its copies until they expire.`);
+    output.print(`Audit ${audit} is being deleted. The backup keeps its copies until they expire.`);
   });
 }

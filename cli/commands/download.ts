@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { downloadAudit, type Format } from '../download/download.ts';
+import { type Downloaded, downloadAudit, type Format } from '../download/download.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand, wholeNumber } from '../options.ts';
 import { count, size } from '../output.ts';
@@ -12,28 +12,31 @@ interface DownloadFlags extends AuditorFlags {
   wait: boolean;
 }
 
-/** `download <audit> [folder]`: everything, to be looked at without a connection. */
+/** `download <audit> [folder]` */
 export function addDownload(program: Command, end: (status: ExitStatus) => void): void {
   auditorCommand(
     program
       .command('download')
-      .summary('put an audit into a folder')
+      .summary('download an audit into a folder')
       .description(
-        'Puts an audit into a folder: images with their extensions, manifest.json, manifest.csv, SHA256SUMS, and index.html, which shows the grid without a connection. Every file is checked by its SHA-256. Given again, it fetches only what is missing.',
+        'Download an audit into a folder: the images, manifest.json, manifest.csv, SHA256SUMS, and index.html, which shows the grid offline. Checks the SHA-256 of every image. Run it again to download only what is missing or damaged.',
       )
       .argument('<audit>', 'id of the audit')
-      .argument('[folder]', 'where to; a folder named like the audit unless given')
+      .argument('[folder]', 'target folder (default: the id of the audit)')
       .addOption(
-        new Option('--format <format>', 'imagefolder: images and metadata.jsonl for Hugging Face datasets')
+        new Option(
+          '--format <format>',
+          'gallery: a page that opens offline; imagefolder: images and metadata.jsonl for Hugging Face datasets',
+        )
           .choices(['gallery', 'imagefolder'])
           .default('gallery'),
       )
       .addOption(
-        new Option('--parallel <number>', 'images fetched at a time')
+        new Option('--parallel <number>', 'images to download at the same time')
           .argParser(wholeNumber(1, 64))
           .default(8),
       )
-      .addOption(new Option('--no-wait', 'do not wait for the manifest of an audit that is over')),
+      .addOption(new Option('--no-wait', 'do not wait for the manifest of a finished audit')),
     'npx weaudit download 06dn7w3qk2v4x8y0zr5t1m9abc evidence/occupations',
   ).action(async (audit: string, folder: string | undefined, flags: DownloadFlags) => {
     const { client, output } = auditor(flags);
@@ -48,20 +51,23 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
     for (const { file, error } of failed) output.complain(`${file}: ${error}`);
     output.print(
       [
-        `${count(fetched + kept, 'image')}, ${size(bytes)}${kept > 0 ? ` (${kept} were there)` : ''}, in ${done.folder}`,
+        `${count(fetched + kept, 'image')}, ${size(bytes)}${kept > 0 ? ` (${kept} already there)` : ''}, in ${done.folder}`,
         ...(withheld > 0
-          ? [
-              `${count(withheld, 'output')} without a file: no sound image, or never stored; the manifest says which`,
-            ]
+          ? [`${count(withheld, 'output')} not downloaded (invalid or never stored); the manifest lists them`]
           : []),
         ...(complete && flags.format === 'gallery' ? [`Open ${done.folder}/index.html`] : []),
         ...(complete
           ? []
-          : [
-              `Not everything is there yet${over ? '' : ': the audit still runs'}. Give the same command again.`,
-            ]),
+          : [`Incomplete: ${whyIncomplete(done)}. Run the same command again to get the rest.`]),
       ].join('\n'),
     );
     if (!complete) end(EXIT.incomplete);
   });
+}
+
+function whyIncomplete({ over, pending, failed }: Downloaded): string {
+  if (!over) return 'the audit is still running';
+  if (failed.length > 0) return `${count(failed.length, 'image')} could not be downloaded`;
+  if (pending > 0) return `${count(pending, 'image')} not judged yet`;
+  return 'the manifest is not written yet';
 }

@@ -8,15 +8,15 @@ interface ListFlags extends AuditorFlags {
   all?: boolean;
 }
 
-/** `list`: audits, newest first. */
+/** `list` */
 export function addList(program: Command): void {
   auditorCommand(
     program
       .command('list')
-      .summary('audits, newest first')
-      .description('Lists audits, newest first.')
-      .addOption(new Option('--limit <number>', 'how many').argParser(wholeNumber(1)).default(20))
-      .addOption(new Option('--all', 'all there are').conflicts('limit')),
+      .summary('list audits, newest first')
+      .description('List audits, newest first.')
+      .addOption(new Option('--limit <number>', 'number of audits').argParser(wholeNumber(1)).default(20))
+      .addOption(new Option('--all', 'list all audits').conflicts('limit')),
     'npx weaudit list --limit 5',
   ).action(async (flags: ListFlags) => {
     const { client, output } = auditor(flags);
@@ -29,7 +29,7 @@ export function addList(program: Command): void {
     output.document(audits);
     output.print(
       audits.length === 0
-        ? 'There is no audit yet. "npx weaudit run" asks for one.'
+        ? 'There are no audits yet. Start one with "npx weaudit run".'
         : table(
             ['id', 'created', 'by', 'predictions', 'finished', 'name'],
             audits.map(({ id, createdAt, createdBy, predictions, finished, name }) => [

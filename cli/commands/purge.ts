@@ -11,21 +11,24 @@ interface PurgeFlags extends OperatorFlags {
   yes?: boolean;
 }
 
-/** `purge <what>`: for content that must not exist. */
+/** `purge <what>` */
 export function addPurge(program: Command, end: (status: ExitStatus) => void): void {
   backupOptions(
     operatorCommand(
       program
         .command('purge')
-        .summary('remove an image or an audit everywhere, for good')
+        .summary('permanently remove an image or an audit, backup included')
         .description(
-          'For content that must not exist: removes an image, or an audit with its records, from the bucket and the backup, old versions included. What stays is a tombstone with the SHA-256 and the reason. It cannot be undone. The manifest of an audit that stays still names a purged image.',
+          'Permanently remove an image, or an audit with its records, from the images bucket and the backup, including old versions. Use it for content that must not exist. A tombstone keeps the SHA-256 and the reason. This cannot be undone. After an image is purged, the manifest of its audit still names it.',
         )
-        .argument('<what>', "an audit's id, or an image's key: images/<audit>/<cell>/<index>")
+        .argument('<what>', 'id of an audit, or key of an image: images/<audit>/<cell>/<index>')
         .addOption(
-          new Option('--reason <text>', 'why, for whoever asks later; no names').makeOptionMandatory(),
+          new Option(
+            '--reason <text>',
+            'reason to record in the tombstone; do not name people',
+          ).makeOptionMandatory(),
         )
-        .addOption(new Option('-y, --yes', 'do not ask')),
+        .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
       'npx weaudit purge images/06dn7w3qk2v4x8y0zr5t1m9abc/00017/0 --stage prod --reason "court order 7/26"',
     ),
   ).action(async (what: string, flags: PurgeFlags) => {
@@ -33,9 +36,10 @@ export function addPurge(program: Command, end: (status: ExitStatus) => void): v
     if (!target)
       throw new CommandError(
         EXIT.usage,
-        `"${what}" is neither an audit's id nor an image's key (images/<audit>/<cell>/<index>).`,
+        `"${what}" is neither the id of an audit nor the key of an image. Pass an id, or images/<audit>/<cell>/<index>.`,
       );
-    if (flags.reason.trim() === '') throw new CommandError(EXIT.usage, 'Say why: --reason "…".');
+    if (flags.reason.trim() === '')
+      throw new CommandError(EXIT.usage, 'The reason is empty. Pass --reason "…".');
     const { carryOutPurge, describeTarget, findPurge } = await import('../operator/purge.ts');
     const { cloud, output } = await operator(flags);
     const progress = createProgress(output);
@@ -45,15 +49,15 @@ export function addPurge(program: Command, end: (status: ExitStatus) => void): v
       output.say(
         `${describeTarget(target)}: ${count(plan.images.length, 'image')}, ${count(bucket, 'version')} in ${cloud.images.bucket}, ${backup} in ${cloud.backup.bucket}.`,
       );
-      await confirm('This destroys all of them for good.', 'purge', flags.yes ?? false);
+      await confirm('This removes all of them permanently.', 'purge', flags.yes ?? false);
       const done = await carryOutPurge(cloud, plan, flags.reason.trim(), progress);
       output.document({ what: describeTarget(target), ...done });
       output.print(
-        `${describeTarget(target)} is gone: ${count(done.versions.bucket, 'version')} from the bucket, ${done.versions.backup} from the backup. The tombstone has its SHA-256 and the reason.`,
+        `Purged ${describeTarget(target)}: ${count(done.versions.bucket, 'version')} from the bucket, ${done.versions.backup} from the backup. The tombstone keeps the SHA-256 and the reason.`,
       );
       if (done.running > 0) {
         output.print(
-          `${count(done.running, 'prediction')} still ran and ${done.running === 1 ? 'is' : 'are'} being canceled. Give the same command again in half an hour to remove the records too.`,
+          `${count(done.running, 'prediction')} ${done.running === 1 ? 'was' : 'were'} still running and ${done.running === 1 ? 'is' : 'are'} being canceled. Run the same command again in half an hour to remove the records too.`,
         );
         end(EXIT.incomplete);
       }

@@ -10,30 +10,30 @@ interface RedriveFlags extends OperatorFlags {
   list?: boolean;
 }
 
-type Outcome = 'sent back' | 'left' | `not sent: ${string}`;
+type Outcome = 'sent back' | 'kept' | `not sent: ${string}`;
 
-/** `redrive [kind]`: dead letters, why they are there, and back to where they failed. */
+/** `redrive [kind]` */
 export function addRedrive(program: Command, end: (status: ExitStatus) => void): void {
   operatorCommand(
     program
       .command('redrive')
       .summary('list dead letters and send them back')
       .description(
-        'Lists dead letters with their reason and sends them back to where they failed: cells to the queue, events to their function. Doing a thing twice is harmless here, so that sending back always is.',
+        'List dead letters with their reasons and send them back to where they failed: cells to the queue, events to their function. Redriving is always safe: handlers are idempotent.',
       )
-      .addArgument(new Argument('[kind]', 'one kind only').choices(DEAD_LETTER_KINDS))
-      .addOption(new Option('--list', 'list them only')),
+      .addArgument(new Argument('[kind]', 'redrive one kind only').choices(DEAD_LETTER_KINDS))
+      .addOption(new Option('--list', 'list only; send nothing back')),
     'npx weaudit redrive --stage prod --list\n  npx weaudit redrive cells --stage prod',
   ).action(async (kind: DeadLetterKind | undefined, flags: RedriveFlags) => {
     const { createRedrive, readDeadLetters, release } = await import('../operator/dead-letters.ts');
     const { cloud, output } = await operator(flags);
     const redrive = createRedrive(cloud);
-    // Each queue is waited on for a moment before it counts as empty: all at once is as long as one.
+    // A queue counts as empty after a second without a message; all queues are read at the same time.
     const perKind = await Promise.all(
       (kind ? [kind] : DEAD_LETTER_KINDS).map(async (one) => {
         const letters: { letter: DeadLetter; outcome: Outcome }[] = [];
         for await (const letter of readDeadLetters(cloud, one))
-          letters.push({ letter, outcome: flags.list ? 'left' : await send(redrive, letter) });
+          letters.push({ letter, outcome: flags.list ? 'kept' : await send(redrive, letter) });
         const kept = letters.filter(({ outcome }) => outcome !== 'sent back');
         await release(
           cloud,
@@ -43,7 +43,7 @@ export function addRedrive(program: Command, end: (status: ExitStatus) => void):
       }),
     );
     const done = perKind.flat();
-    const left = done.filter(({ outcome }) => outcome !== 'sent back');
+    const remaining = done.filter(({ outcome }) => outcome !== 'sent back');
     output.document(
       done.map(({ letter: { kind, id, sentAt, about, reason }, outcome }) => ({
         kind,
@@ -68,10 +68,10 @@ export function addRedrive(program: Command, end: (status: ExitStatus) => void):
             ]),
           ),
     );
-    const sent = done.length - left.length;
+    const sent = done.length - remaining.length;
     if (done.length > 0 && !flags.list)
-      output.print(`\n${count(sent, 'letter')} sent back, ${left.length} left.`);
-    if (left.length > 0 && !flags.list) end(EXIT.incomplete);
+      output.print(`\n${count(sent, 'dead letter')} sent back, ${remaining.length} kept.`);
+    if (remaining.length > 0 && !flags.list) end(EXIT.incomplete);
   });
 }
 

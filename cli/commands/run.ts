@@ -13,7 +13,7 @@ interface RunFlags extends AuditorFlags, DesignFlags {
 
 const pair = (text: string): [string, string] => {
   const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('It must be name=value.');
+  if (at < 1) throw new InvalidArgumentError('Expected name=value.');
   return [text.slice(0, at).trim(), text.slice(at + 1)];
 };
 
@@ -29,7 +29,7 @@ const factor = (text: string, before: Record<string, string[]> = {}) => {
   };
 };
 
-/** `num_outputs=2`: what reads as JSON is JSON, anything else is text. */
+/** `num_outputs=2`: the value is JSON if it parses as JSON, else text. */
 const input = (text: string, before: Record<string, unknown> = {}) => {
   const [name, value] = pair(text);
   try {
@@ -39,47 +39,37 @@ const input = (text: string, before: Record<string, unknown> = {}) => {
   }
 };
 
-/** `run [file]`: sends an audit, watches it, and says what came of it. */
+/** `run [file]` */
 export function addRun(program: Command, end: (status: ExitStatus) => void): void {
   auditorCommand(
     program
       .command('run')
-      .summary('ask for an audit and watch it until it is done')
+      .summary('start an audit and watch it until it finishes')
       .description(
-        'Asks for an audit: a JSON or CSV file, or arguments, which go before the file. The same design again is the same audit: it is watched on, and nothing is asked twice.',
+        'Start an audit from a file or from flags (flags win) and watch it until it finishes. The same design resumes the existing audit; nothing is requested twice.',
       )
       .argument('[file]', 'design as .json or .csv; - reads JSON from standard input')
+      .addOption(new Option('-p, --prompt <text>', 'prompt (repeatable)').argParser(repeated))
+      .addOption(new Option('--template <text>', 'prompt with {factors}'))
+      .addOption(new Option('--factor <name=a,b,…>', 'values of a factor (repeatable)').argParser(factor))
+      .addOption(new Option('-m, --model <owner/name>', 'model (repeatable)').argParser(repeated))
       .addOption(
-        new Option('-p, --prompt <text>', 'a prompt; may be given several times').argParser(repeated),
-      )
-      .addOption(new Option('--template <text>', 'a prompt with {factors}'))
-      .addOption(
-        new Option('--factor <name=a,b,…>', 'values of a factor; may be given several times').argParser(
-          factor,
-        ),
-      )
-      .addOption(
-        new Option('-m, --model <owner/name>', 'a model; may be given several times').argParser(repeated),
-      )
-      .addOption(
-        new Option('-n, --samples <number>', 'pictures of each prompt by each model').argParser(
+        new Option('-n, --samples <number>', 'samples of each prompt by each model (default: 1)').argParser(
           wholeNumber(1),
         ),
       )
-      .addOption(new Option('--name <text>', 'what the audit is called'))
+      .addOption(new Option('--name <text>', 'name of the audit'))
       .addOption(
-        new Option('--seed <number>', 'makes seeds repeatable').argParser(wholeNumber(0, 0xffffffff)),
-      )
-      .addOption(
-        new Option('--retention <time>', 'how long it is kept').choices(['short', 'standard', 'keep']),
-      )
-      .addOption(
-        new Option('--input <name=value>', 'an input for every model; may be given several times').argParser(
-          input,
+        new Option('--seed <number>', 'number from which the seeds of all samples are derived').argParser(
+          wholeNumber(0, 0xffffffff),
         ),
       )
-      .addOption(new Option('--key <text>', 'asks for the same design once more, as another audit'))
-      .addOption(new Option('--no-wait', 'end as soon as the audit is accepted')),
+      .addOption(
+        new Option('--retention <time>', 'how long to keep the audit').choices(['short', 'standard', 'keep']),
+      )
+      .addOption(new Option('--input <name=value>', 'input for every model (repeatable)').argParser(input))
+      .addOption(new Option('--key <text>', 'run the same design again as a new audit'))
+      .addOption(new Option('--no-wait', 'exit as soon as the audit is accepted')),
     'npx weaudit run events/audits/occupations.json\n  npx weaudit run --prompt "a photo of a nurse" --model simulated/portrait --samples 4',
   ).action(async (file: string | undefined, flags: RunFlags) => {
     end(await run(file, flags));
@@ -90,9 +80,7 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
   const { client, output } = auditor(flags);
   const design = canonicalDesign(await readDesign(file, flags));
   const { id, predictions } = await client.createAudit(design, designKey(design, flags.key));
-  output.say(
-    `Audit ${id}: ${count(predictions, 'prediction')}. It goes on if you leave; the same command comes back to it.`,
-  );
+  output.say(`Audit ${id}: ${count(predictions, 'prediction')}.`);
   if (!flags.wait) {
     output.print(id);
     output.document({ id, predictions });
@@ -107,11 +95,10 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
   output.print('');
   output.print(`${count(images.ok, 'image')}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);
   if (images.quarantined > 0)
-    output.print(
-      `${count(images.quarantined, 'file')} that ${images.quarantined === 1 ? 'is' : 'are'} no sound image: kept, and shown to nobody`,
-    );
-  if (images.lost > 0) output.print(`${count(images.lost, 'output')} could not be stored`);
-  output.print(`All of it in a folder: npx weaudit download ${id}`);
-  // A refusal is a finding of the audit, no fault of the run.
+    output.print(`${count(images.quarantined, 'output')} not a valid image: stored, but quarantined`);
+  if (images.lost > 0)
+    output.print(`${count(images.lost, 'output')} could not be stored; the manifest says why`);
+  output.print(`Download everything: npx weaudit download ${id}`);
+  // A refusal is a finding of the audit, not a failure.
   return counts.failed + counts.canceled + images.lost > 0 ? EXIT.incomplete : EXIT.ok;
 }

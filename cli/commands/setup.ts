@@ -21,29 +21,39 @@ const LOCAL_REPLICATE = 'http://127.0.0.1:3001/v1';
 const date = (text: string): string => {
   const at = new Date(text);
   if (Number.isNaN(at.getTime()) || at.getTime() < Date.now())
-    throw new InvalidArgumentError('It must be a date to come, such as 2030-12-31.');
+    throw new InvalidArgumentError('Expected a future date such as 2030-12-31.');
   return at.toISOString();
 };
 
-/** `setup`: the three secrets of a deployment. Given again, it changes only what is asked for. */
+/** `setup`: creates the three secrets of a stage. A second run changes only what its options say. */
 export function addSetup(program: Command): void {
   operatorCommand(
     program
       .command('setup')
-      .summary('create the secrets of a deployment')
+      .summary('create the secrets of a stage')
       .description(
-        'Creates the SSM parameters that the functions read: the Replicate token (asked for, or REPLICATE_API_TOKEN), the webhook secret that Replicate tells for it, and a first API token, which is shown once. Given again, it keeps what is there, puts a new webhook secret before the old one, and makes or revokes API tokens.',
+        'Create the SSM parameters that the functions read: the Replicate token (from REPLICATE_API_TOKEN or a prompt), the webhook secret of its account, and a first API token, which is shown once. Run again, it keeps existing values, adds a changed webhook secret in front of the old one, and creates or revokes API tokens.',
       )
-      .addOption(new Option('--new-token <name>', 'make another API token, for this person or program'))
+      .addOption(new Option('--new-token <name>', 'create another API token for this person or program'))
       .addOption(
-        new Option('--scope <scope>', 'what the new token may do')
+        new Option('--scope <scope>', 'read: view audits; audit: also run, cancel and delete them')
           .choices(['read', 'audit'])
           .default('audit'),
       )
-      .addOption(new Option('--expires <date>', 'when the new token ends').argParser(date))
-      .addOption(new Option('--revoke-token <name>', 'remove an API token'))
-      .addOption(new Option('--replace-replicate-token', 'ask for a new Replicate token'))
-      .addOption(new Option('--replicate-url <address>', "Replicate's API, if not the usual one")),
+      .addOption(new Option('--expires <date>', 'date when the new token expires').argParser(date))
+      .addOption(new Option('--revoke-token <name>', 'revoke an API token'))
+      .addOption(
+        new Option(
+          '--replace-replicate-token',
+          'replace the Replicate token (from REPLICATE_API_TOKEN or a prompt)',
+        ),
+      )
+      .addOption(
+        new Option(
+          '--replicate-url <address>',
+          "address of Replicate's API (default: https://api.replicate.com/v1)",
+        ),
+      ),
     'npx weaudit setup --stage dev\n  npx weaudit setup --stage dev --new-token alice --scope read',
   ).action(setup);
 }
@@ -57,11 +67,11 @@ async function setup(flags: SetupFlags): Promise<void> {
   const tokens = editTokens(secrets.apiTokens, flags);
   const kept = flags.replaceReplicateToken ? undefined : secrets.replicateToken;
   const replicateToken = kept ?? (await askReplicateToken());
-  // Whoever has to be locked out must not wait for Replicate.
+  // Revoking a token must not depend on Replicate.
   const onlyRevokes = flags.revokeToken !== undefined && flags.newToken === undefined && kept !== undefined;
   const webhookSecrets = onlyRevokes
     ? secrets.webhookSecrets
-    : // Asked before anything is written: a wrong token changes nothing.
+    : // Fetched before anything is written, so that a wrong token changes nothing.
       rotate(
         secrets.webhookSecrets,
         await fetchWebhookSecret(
@@ -78,11 +88,11 @@ async function setup(flags: SetupFlags): Promise<void> {
   output.print(
     [
       `Replicate token: ${kept ? 'kept' : 'stored'}`,
-      `webhook secret: ${isNewSecret ? `stored${webhookSecrets.length > 1 ? '; the one before is accepted too' : ''}` : 'kept'}`,
-      `API tokens: ${tokens.stored.map(({ name, scope, expires }) => `${name} (${scope}${expires ? `, until ${expires.slice(0, 10)}` : ''})`).join(', ')}`,
-      ...(tokens.created ? ['', 'The new API token, shown this once:', tokens.created] : []),
+      `Webhook secret:  ${isNewSecret ? `stored${webhookSecrets.length > 1 ? '; the previous one is still accepted' : ''}` : 'kept'}`,
+      `API tokens:      ${tokens.stored.map(({ name, scope, expires }) => `${name} (${scope}${expires ? `, until ${expires.slice(0, 10)}` : ''})`).join(', ')}`,
+      ...(tokens.created ? ['', 'New API token (it is not shown again):', tokens.created] : []),
       '',
-      'The functions see it within five minutes.',
+      'The functions use these values within five minutes.',
     ].join('\n'),
   );
   output.document({
@@ -94,12 +104,15 @@ async function setup(flags: SetupFlags): Promise<void> {
   });
 }
 
-/** The list of tokens as it should be. A deployment without any gets its first. */
+/**
+ * The new list of tokens. A stage without tokens gets its first.
+ * @throws {CommandError} if the token to revoke does not exist, or the name of the new one is taken
+ */
 function editTokens(before: StoredToken[], { newToken, scope, expires, revokeToken }: SetupFlags) {
   if (revokeToken !== undefined && !before.some(({ name }) => name === revokeToken))
     throw new CommandError(
       EXIT.usage,
-      `There is no API token "${revokeToken}". There is: ${before.map(({ name }) => name).join(', ') || 'none'}.`,
+      `There is no API token "${revokeToken}". Existing tokens: ${before.map(({ name }) => name).join(', ') || 'none'}.`,
     );
   const stored = before.filter(({ name }) => name !== revokeToken);
   const name = newToken ?? (stored.length === 0 && revokeToken === undefined ? 'first' : undefined);
@@ -107,7 +120,7 @@ function editTokens(before: StoredToken[], { newToken, scope, expires, revokeTok
   if (stored.some((token) => token.name === name))
     throw new CommandError(
       EXIT.usage,
-      `There is an API token "${name}" already. Take another name, or revoke it first with --revoke-token ${name}.`,
+      `An API token "${name}" already exists. Choose another name, or revoke it first with --revoke-token ${name}.`,
     );
   const { token, stored: entry } = newApiToken(name, scope, expires);
   return { stored: [...stored, entry], created: token, changed: true };
@@ -116,11 +129,11 @@ function editTokens(before: StoredToken[], { newToken, scope, expires, revokeTok
 async function askReplicateToken(): Promise<string> {
   const token =
     process.env.REPLICATE_API_TOKEN ||
-    (process.stdin.isTTY ? await ask('Replicate API token (it is not shown): ', { hidden: true }) : '');
+    (process.stdin.isTTY ? await ask('Replicate API token (input is hidden): ', { hidden: true }) : '');
   if (token.trim() === '')
     throw new CommandError(
       EXIT.usage,
-      'A Replicate token is needed: set REPLICATE_API_TOKEN, or run this on a terminal.',
+      'No Replicate token given. Set REPLICATE_API_TOKEN, or run the command on a terminal and type it.',
     );
   return token.trim();
 }

@@ -23,20 +23,18 @@ const SIGNS = new Map([
   [undefined, '-   '],
 ]);
 
-/** `smoke`: one cheap image through everything, and a line for each duty. */
+/** `smoke` */
 export function addSmoke(program: Command, end: (status: ExitStatus) => void): void {
   backupOptions(
     operatorCommand(
       program
         .command('smoke')
-        .summary('send one cheap image through everything')
-        .description(
-          'Sends one cheap image through a deployment and says of each duty whether it was done. It costs one prediction.',
-        )
-        .addOption(new Option('--url <address>', 'address of the API (environment: WEAUDIT_URL)'))
-        .addOption(new Option('--token <token>', 'API token; better in the environment: WEAUDIT_TOKEN'))
-        .addOption(new Option('-m, --model <owner/name>', `instead of ${CHEAP}`))
-        .addOption(new Option('--keep', 'do not delete the audit afterwards')),
+        .summary('check a deployment with one cheap image')
+        .description('Send one cheap image through a deployment and check every step. Costs one prediction.')
+        .addOption(new Option('--url <address>', 'address of the API (env: WEAUDIT_URL)'))
+        .addOption(new Option('--token <token>', 'API token; prefer the environment variable WEAUDIT_TOKEN'))
+        .addOption(new Option('-m, --model <owner/name>', `model to use (default: ${CHEAP})`))
+        .addOption(new Option('--keep', 'keep the audit afterwards')),
       'npx weaudit smoke --stage dev --url https://audits.example.org',
     ),
   ).action(async (flags: SmokeFlags) => {
@@ -46,11 +44,11 @@ export function addSmoke(program: Command, end: (status: ExitStatus) => void): v
     const checks: Check[] = [];
     const audit = await smoke(client, cloud, flags.model ?? (cloud.local ? LOCAL : CHEAP), (check) => {
       checks.push(check);
-      output.print(`${SIGNS.get(check.ok)} ${check.duty.padEnd(10)} ${check.detail}`);
+      output.print(`${SIGNS.get(check.ok)} ${check.step.padEnd(11)} ${check.detail}`);
     });
     if (!flags.keep) {
       await client.delete(audit);
-      output.say(`Audit ${audit} is being deleted; its copy in the backup stays until it expires.`);
+      output.say(`Audit ${audit} is being deleted. The backup keeps its copy until it expires.`);
     }
     const ok = checks.every((check) => check.ok !== false);
     output.document({ audit, ok, checks });

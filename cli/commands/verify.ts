@@ -3,15 +3,15 @@ import { EXIT, type ExitStatus } from '../exit.ts';
 import { backupOptions, type OperatorFlags, operator, operatorCommand } from '../options.ts';
 import { createProgress } from '../progress.ts';
 
-/** `verify <audit>`: are all images there, twice, byte for byte? */
+/** `verify <audit>` */
 export function addVerify(program: Command, end: (status: ExitStatus) => void): void {
   backupOptions(
     operatorCommand(
       program
         .command('verify')
-        .summary('read every image again and compare SHA-256')
+        .summary('read every image and compare its SHA-256')
         .description(
-          'Reads every image of an audit from the bucket and from the backup and compares its SHA-256 with the manifest. What was purged or has expired is named as such and is no damage.',
+          'Read every image of an audit from the images bucket and from the backup, and compare its SHA-256 with the manifest. Purged and expired images are listed, but are not damage.',
         )
         .argument('<audit>', 'id of the audit'),
       'npx weaudit verify 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
@@ -19,23 +19,23 @@ export function addVerify(program: Command, end: (status: ExitStatus) => void): 
   ).action(async (audit: string, flags: OperatorFlags) => {
     const { readManifest } = await import('../operator/manifest.ts');
     const { verifyAudit } = await import('../operator/verify.ts');
-    const { describeFindings, isAllWell, summary } = await import('../operator/findings.ts');
+    const { describeFindings, isAllOk, summary } = await import('../operator/findings.ts');
     const { cloud, output } = await operator(flags);
     const manifest = await readManifest(cloud, audit);
     const progress = createProgress(output);
     const findings = await verifyAudit(cloud, manifest, progress).finally(() => progress.stop());
-    const well = isAllWell(findings);
+    const ok = isAllOk(findings);
     output.document({
       audit,
-      well,
+      ok,
       ...summary(findings),
       images: findings.images,
       records: findings.records,
     });
     output.print(describeFindings(findings));
-    if (!well) {
+    if (!ok) {
       output.print(
-        `\nWhat is missing or damaged may be brought back: npx weaudit restore ${audit} ${flags.local ? '--local' : `--stage ${cloud.stage}`}`,
+        `\nTo restore what is missing or damaged: npx weaudit restore ${audit} ${flags.local ? '--local' : `--stage ${cloud.stage}`}`,
       );
       end(EXIT.incomplete);
     }

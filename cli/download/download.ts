@@ -7,6 +7,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { ApiClient, AuditStatus, Prediction, PredictionImage } from '../api-client.ts';
+import { CommandError, EXIT, fileFault } from '../exit.ts';
 import type { Progress, Row } from '../progress.ts';
 import { isOver } from '../watch.ts';
 import { type Entry, entryOf, fileName } from './entries.ts';
@@ -26,27 +27,27 @@ export interface DownloadOptions {
 
 export interface Downloaded {
   folder: string;
-  /** Files that were fetched now, and those that were there from before. */
+  /** Images that this run fetched, and images that were in the folder already. */
   fetched: number;
   kept: number;
   bytes: number;
-  /** Images that will never be there: no sound image, or not stored. */
+  /** Outputs that cannot be downloaded: quarantined or lost. */
   withheld: number;
-  /** Images that are not there yet. */
+  /** Images that are not judged yet. */
   pending: number;
   failed: { file: string; error: string }[];
   over: boolean;
   manifest: boolean;
 }
 
-/** Where images lie in each format; the loader of imagefolder wants its metadata beside them. */
+/** The folder of the images in each format. The loader of imagefolder expects its metadata in the same folder. */
 const IMAGES: Record<Format, string> = { gallery: 'images', imagefolder: 'train' };
 const MANIFEST_WITHIN_MS = 10 * 60_000;
 const PAUSE_MS = 2_000;
 
 /**
- * Puts an audit into a folder. What is there and right is not fetched again, so that it can be broken off and
- * given again at any time.
+ * Downloads an audit into a folder. Intact files are not fetched again, so an interrupted download can be resumed.
+ * @throws {CommandError} if the folder or the manifest is not accessible
  */
 export async function downloadAudit(
   client: ApiClient,
@@ -68,7 +69,9 @@ export async function downloadAudit(
     over: isOver(status),
     manifest: false,
   };
-  await mkdir(join(folder, IMAGES[options.format]), { recursive: true });
+  await mkdir(join(folder, IMAGES[options.format]), { recursive: true }).catch((error: unknown) => {
+    throw new CommandError(EXIT.usage, `The folder ${folder} cannot be created: ${fileFault(error)}.`);
+  });
   const entries = await fetchImages(client, audit, folder, options, row, done);
   if (options.format === 'imagefolder') await writeImageFolder(folder, entries);
   else {
@@ -130,7 +133,7 @@ function fetchPrediction(
   });
 }
 
-/** An address lives for an hour at least; of a very slow download some may expire, and are asked for again. */
+/** Addresses are valid for an hour. In a slow download some expire and are renewed. */
 async function fetchImage(
   client: ApiClient,
   audit: string,
@@ -145,12 +148,12 @@ async function fetchImage(
     if (!(error instanceof AddressExpired)) throw error;
     const { predictions } = await client.page(audit, String(n).padStart(5, '0'), 1);
     const fresh = predictions[0]?.images.find(({ index }) => index === image.index)?.url;
-    if (!fresh) throw new Error('it cannot be seen any more');
+    if (!fresh) throw new Error('the image is no longer available');
     return fetchFile(fresh, path, expected);
   }
 }
 
-/** The lines that `sha256sum --check` reads. */
+/** Lines in the format of `sha256sum --check`. */
 function* checksumLines(entries: Entry[]): Generator<string> {
   for (const { images } of entries)
     for (const { file, sha256 } of images) if (file) yield `${sha256}  ${file}\n`;
@@ -161,7 +164,7 @@ async function writeImageFolder(folder: string, entries: Entry[]): Promise<void>
   await writeLines(join(folder, IMAGES.imagefolder, 'metadata.jsonl'), metadataLines(entries, factors));
 }
 
-/** Written beside and renamed: a page is whole or not there. */
+/** Writes to a temporary file and renames it, so that the file is complete or absent. */
 async function writeLines(path: string, lines: Iterable<string>): Promise<void> {
   await writeFile(`${path}.part`, lines);
   await rename(`${path}.part`, path);
@@ -180,7 +183,7 @@ async function fetchManifest(
   for (const [index, format] of (['json', 'csv'] as const).entries()) {
     let url = await client.manifestUrl(status.id, format);
     while (!url && Date.now() < until) {
-      row.update(index, 'it is written some minutes after the last prediction');
+      row.update(index, '(written a few minutes after the last prediction finishes)');
       await setTimeout(PAUSE_MS);
       url = await client.manifestUrl(status.id, format);
     }
@@ -188,7 +191,10 @@ async function fetchManifest(
     const path = join(folder, `manifest.${format}`);
     const response = await fetch(url);
     if (!response.ok || !response.body)
-      throw new Error(`the manifest cannot be had: the storage answered ${response.status}`);
+      throw new CommandError(
+        EXIT.unavailable,
+        `The manifest could not be downloaded: S3 answered ${response.status}. Run the same command again.`,
+      );
     await pipeline(Readable.fromWeb(response.body as ReadableStream), createWriteStream(`${path}.part`));
     await rename(`${path}.part`, path);
     row.update(index + 1);

@@ -3,7 +3,7 @@ import type { Prediction } from '../api-client.ts';
 /** One image of a downloaded audit. */
 export interface ImageEntry {
   index: number;
-  /** Path inside the folder, with `/`; undefined for what is not there: lost, quarantined, not judged yet. */
+  /** Path inside the folder, with `/`; undefined for images that are lost, quarantined or pending. */
   file: string | undefined;
   status: string;
   sha256: string | undefined;
@@ -13,7 +13,7 @@ export interface ImageEntry {
   error: string | undefined;
 }
 
-/** One prediction of a downloaded audit: what the pages about it need, without its addresses. */
+/** One prediction of a downloaded audit, without the addresses of its images. */
 export type Entry = Omit<Prediction, 'images'> & { images: ImageEntry[] };
 
 const EXTENSIONS: Record<string, string> = {
@@ -24,7 +24,7 @@ const EXTENSIONS: Record<string, string> = {
   'image/avif': 'avif',
 };
 
-/** `00017-0.png`: the cell, the output, and what the bytes are. */
+/** `00017-0.png`: cell, output, and the extension of the content type. */
 export function fileName(n: number, index: number, contentType: string | undefined): string {
   return `${String(Number(n)).padStart(5, '0')}-${Number(index)}.${EXTENSIONS[contentType ?? ''] ?? 'bin'}`;
 }

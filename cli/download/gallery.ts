@@ -1,4 +1,5 @@
 import type { AuditStatus } from '../api-client.ts';
+import { count } from '../output.ts';
 import { describeCounts } from '../watch.ts';
 import type { Entry, ImageEntry } from './entries.ts';
 
@@ -49,9 +50,9 @@ const tiles = (entry: Entry): string =>
     : emptyTile(entry, entry.error ? `${entry.status}: ${entry.error}` : entry.status);
 
 /**
- * A page that shows a downloaded audit from the folder alone: a row a prompt, a column a model, every sample in its
- * cell. No script: images load as they come near, and rows far away cost nothing.
- * @param entries in the order of cells, in which a prompt's cells stand together
+ * A page that shows a downloaded audit offline: a row for each prompt, a column for each model. It has no script: images
+ * load lazily, and the browser skips rows out of sight.
+ * @param entries in the order of cells, which groups them by prompt
  */
 export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<string> {
   const models = [...new Set(entries.map(({ model }) => model))];
@@ -66,10 +67,10 @@ export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<s
 </head>
 <body>
 <h1>${title}</h1>
-<p>Audit ${escapeHtml(status.id)}, asked for by ${escapeHtml(status.createdBy)} on ${escapeHtml(status.createdAt.slice(0, 10))}:
-${escapeHtml(describeCounts(status.counts))}, of ${status.predictions}. The manifest beside this page says everything
-about each image: model version, seed, times, SHA-256.</p>
-<p class="notice">These images were made by models, as they came. Some may disturb.</p>
+<p>Audit ${escapeHtml(status.id)}, started by ${escapeHtml(status.createdBy)} on ${escapeHtml(status.createdAt.slice(0, 10))}:
+${escapeHtml(describeCounts(status.counts))} (${count(status.predictions, 'prediction')}). The manifest next to this page lists the
+model version, seed, times and SHA-256 of each image.</p>
+<p class="notice">AI-generated, unfiltered and possibly disturbing.</p>
 <table>
 <thead><tr><th scope="col">prompt</th>${models.map((model) => `<th scope="col">${escapeHtml(model)}</th>`).join('')}</tr></thead>
 <tbody>

@@ -6,14 +6,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 
-/** What a file must turn out to be. */
+/** What a downloaded file must match. */
 export interface Expected {
   /** Hex. */
   sha256: string;
   bytes: number;
 }
 
-/** The address has expired or is not valid any more: a new one is needed. */
+/** The address has expired; the caller has to get a new one. */
 export class AddressExpired extends Error {
   override name = 'AddressExpired';
 }
@@ -27,17 +27,18 @@ async function hashFile(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Whether a file is there and is what it should be. */
+/** Whether a file exists with the expected bytes. */
 export async function isComplete(path: string, { sha256, bytes }: Expected): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   return found?.size === bytes && (await hashFile(path)) === sha256;
 }
 
 /**
- * Fetches a file unless it is there already. It gets its name only when its SHA-256 is right, so that whatever has
- * a name is whole, however often this was broken off.
+ * Fetches a file unless it exists already. The file gets its name only after its SHA-256 was checked, so that a named
+ * file is always complete.
  * @returns whether it was fetched
- * @throws {AddressExpired} for a 403; {Error} where it cannot be had, or is not what it should be
+ * @throws {AddressExpired} for a 403
+ * @throws {Error} if it cannot be fetched, or its bytes are not the expected ones
  */
 export async function fetchFile(url: string, path: string, expected: Expected): Promise<boolean> {
   if (await isComplete(path, expected)) return false;
@@ -55,8 +56,8 @@ export async function fetchFile(url: string, path: string, expected: Expected): 
 async function fetchOnce(url: string, path: string, { sha256, bytes }: Expected): Promise<void> {
   const part = `${path}.part`;
   const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (response.status === 403) throw new AddressExpired('the address is not valid any more');
-  if (!response.ok || !response.body) throw new Error(`the storage answered ${response.status}`);
+  if (response.status === 403) throw new AddressExpired('the address has expired');
+  if (!response.ok || !response.body) throw new Error(`S3 answered ${response.status}`);
   const hash = createHash('sha256');
   let received = 0;
   try {
@@ -65,14 +66,14 @@ async function fetchOnce(url: string, path: string, { sha256, bytes }: Expected)
       async function* (pieces: AsyncIterable<Buffer>) {
         for await (const piece of pieces) {
           received += piece.length;
-          if (received > bytes) throw new Error('more came than the image has');
+          if (received > bytes) throw new Error('the download is larger than the image');
           hash.update(piece);
           yield piece;
         }
       },
       createWriteStream(part),
     );
-    if (hash.digest('hex') !== sha256) throw new Error('its SHA-256 is not that of the record');
+    if (hash.digest('hex') !== sha256) throw new Error('the SHA-256 does not match the record');
   } catch (error) {
     await rm(part, { force: true });
     throw error;

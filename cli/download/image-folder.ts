@@ -1,8 +1,8 @@
 import type { Entry } from './entries.ts';
 
 /**
- * `metadata.jsonl` for the `imagefolder` loader of Hugging Face `datasets`: a line an image, `file_name` relative to
- * the file itself, and every line with the same columns, because the loader takes their types from the first.
+ * `metadata.jsonl` for the `imagefolder` loader of Hugging Face `datasets`: one line for each image, with `file_name`
+ * relative to the file itself. All lines have the same columns, because the loader takes the types from the first.
  */
 export function* metadataLines(entries: Iterable<Entry>, factors: string[]): Generator<string> {
   for (const { n, prompt, factors: values = {}, model, version, sample, seed, seedSource, images } of entries)

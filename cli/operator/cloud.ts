@@ -4,36 +4,39 @@ import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
 
 import type { CloudSettings } from '../configuration.ts';
 
-/** How AWS clients reach a deployment. */
+/** Settings of AWS clients for a deployment. */
 export interface ClientSettings {
   region: string;
   endpoint?: string;
   credentials?: { accessKeyId: string; secretAccessKey: string };
 }
 
-/** A deployment's storage and queues, by the names that its stage gives them. */
+/** Buckets and queues of a deployment. Their names follow from the stage. */
 export interface Cloud extends CloudSettings {
   images: S3Store;
   backup: S3Store;
   sqs: SQSClient;
-  /** For clients that only one command needs. */
+  /** For further clients, which only one command needs. */
   client: ClientSettings;
   queueUrl(name: string): Promise<string>;
   functionName(key: string): string;
 }
 
-/** On this machine the operator is `local`; on AWS whoever the SDK finds (profile, environment, single sign-on). */
+/** Credentials are `local` for the local cloud, else those that the SDK finds (profile, environment, single sign-on). */
 export const clientSettings = ({ local, region, endpoint }: CloudSettings): ClientSettings => ({
   region,
   ...(endpoint ? { endpoint } : {}),
   ...(local ? { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } } : {}),
 });
 
-/** The name of one of the parameters that `weaudit setup` fills and the functions read. */
+/** The name of an SSM parameter that `weaudit setup` writes and the functions read. */
 export const parameterName = (stage: string, name: 'replicate-token' | 'webhook-secrets' | 'api-tokens') =>
   `/weaudit/${stage}/${name}`;
 
-/** Finds a deployment. The account's number, which bucket names carry, is read off the address of its queue. */
+/**
+ * Opens a deployment. Bucket names contain the account's number, which is taken from the address of the queue.
+ * @param elsewhere a backup outside the stage's own stack
+ */
 export async function openCloud(
   settings: CloudSettings,
   elsewhere: { backupBucket?: string; backupRegion?: string } = {},

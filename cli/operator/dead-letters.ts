@@ -10,27 +10,27 @@ import { parseRange } from '../../lib/records/blocks.ts';
 import type { Cloud } from './cloud.ts';
 import type { DeadLetterKind } from './kinds.ts';
 
-/** A message that was given up, and why. */
+/** A dead letter and its reason. */
 export interface DeadLetter {
   kind: DeadLetterKind;
   id: string;
-  /** ISO 8601: when it was first sent. */
+  /** ISO 8601. */
   sentAt: string;
-  /** What it is about: a range of cells, or an object's key. */
+  /** A range of cells, or the key of an object. */
   about: string;
   reason: string;
-  /** What is sent back; undefined for what nobody could make use of. */
+  /** What to send back; undefined if the message is not valid. */
   payload: string | undefined;
   receipt: string;
 }
 
-/** Long enough to see a full queue through once; then the letters that stay show again. */
+/** Long enough to read a full queue once. Letters that are kept become visible again at the end. */
 const HELD_SECONDS = 300;
 const BATCH = 10;
 
 /**
- * Every letter of one kind, once. They stay hidden from others for five minutes, unless they are released.
- * A queue answers "empty" before it is, so it is asked until it has said so with a wait.
+ * Every letter of one kind, once. Letters are hidden from other readers for five minutes, unless they are released.
+ * SQS may return nothing from a queue that holds messages; a wait of one second makes an empty answer reliable.
  */
 export async function* readDeadLetters(
   { sqs, queueUrl }: Cloud,
@@ -59,7 +59,7 @@ export async function* readDeadLetters(
   }
 }
 
-/** What a message says about itself. The three ways into a dead-letter queue put the reason in three places. */
+/** Reads a message. The three ways into a dead-letter queue put the reason in three places. */
 export function describeLetter(kind: DeadLetterKind, message: Message): DeadLetter {
   const { Body = '', MessageId = '', ReceiptHandle = '', Attributes = {}, MessageAttributes = {} } = message;
   const letter = {
@@ -73,10 +73,10 @@ export function describeLetter(kind: DeadLetterKind, message: Message): DeadLett
     const range = parseRange(Body);
     return {
       ...letter,
-      about: range ? `audit ${range.audit}, cells ${range.from} to ${range.to}` : 'no range of cells',
+      about: range ? `audit ${range.audit}, cells ${range.from} to ${range.to}` : 'not a range of cells',
       reason: range
-        ? 'dispatch failed on it as often as it was delivered; its log says why'
-        : 'the message is no range of cells',
+        ? "dispatch failed on every delivery; see dispatch's log"
+        : 'the message is not a range of cells',
       payload: range ? Body : undefined,
     };
   }
@@ -89,11 +89,11 @@ export function describeLetter(kind: DeadLetterKind, message: Message): DeadLett
     [attribute('ERROR_CODE'), attribute('ERROR_MESSAGE')].filter(Boolean).join(': ') ||
     attribute('ErrorMessage') ||
     (body?.requestContext as { condition?: string } | undefined)?.condition ||
-    'no reason was given';
+    'no reason given';
   const key = (event as { detail?: { object?: { key?: string } } } | undefined)?.detail?.object?.key;
   return {
     ...letter,
-    about: key ?? (kind === 'reconcile' ? 'a scheduled run' : 'no event of S3'),
+    about: key ?? (kind === 'reconcile' ? 'a scheduled run' : 'not an event of S3'),
     reason: words,
     payload: event === undefined ? undefined : JSON.stringify(event),
   };
@@ -108,7 +108,7 @@ function parse(body: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Shows letters to others again at once. */
+/** Makes letters visible to other readers again. */
 export async function release({ sqs, queueUrl }: Cloud, letters: DeadLetter[]): Promise<void> {
   for (let from = 0; from < letters.length; from += BATCH) {
     const batch = letters.slice(from, from + BATCH);
@@ -125,12 +125,15 @@ export async function release({ sqs, queueUrl }: Cloud, letters: DeadLetter[]): 
   }
 }
 
-/** Sends letters back to where they failed: cells to their queue, events to their function. */
+/**
+ * Returns a function that sends a letter back to where it failed: cells to their queue, events to their function.
+ * It throws for a letter that is not valid.
+ */
 export function createRedrive(cloud: Cloud): (letter: DeadLetter) => Promise<void> {
   const { sqs, queueUrl, functionName, client } = cloud;
   const lambda = new LambdaClient(client);
   return async ({ kind, payload, receipt }) => {
-    if (payload === undefined) throw new Error('nobody can make use of it');
+    if (payload === undefined) throw new Error('the message is not valid');
     if (kind === 'cells')
       await sqs.send(new SendMessageCommand({ QueueUrl: await queueUrl('cells'), MessageBody: payload }));
     else
@@ -141,7 +144,7 @@ export function createRedrive(cloud: Cloud): (letter: DeadLetter) => Promise<voi
           Payload: Buffer.from(payload),
         }),
       );
-    // Sent first, then deleted: twice is harmless, never is not.
+    // Sent before it is deleted: a letter may be sent twice, but never lost.
     await sqs.send(
       new DeleteMessageCommand({ QueueUrl: await queueUrl(`${kind}-dead`), ReceiptHandle: receipt }),
     );

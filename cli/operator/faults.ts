@@ -9,7 +9,7 @@ export const isConflict = (error: unknown): boolean => statusOf(error) === 412;
 
 const UNREACHABLE = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'TimeoutError'];
 
-/** What an operator can do about an error of AWS's SDK; undefined for what nobody foresaw. */
+/** Explains an error of AWS's SDK and what to do about it; undefined for unknown errors. */
 export function explainAwsError(error: unknown): CommandError | undefined {
   const {
     name = '',
@@ -19,19 +19,22 @@ export function explainAwsError(error: unknown): CommandError | undefined {
   if (name === 'CredentialsProviderError' || /credential/i.test(name))
     return new CommandError(
       EXIT.usage,
-      `There are no AWS credentials that work: ${message} Set AWS_PROFILE, or log in again. For the cloud of "npm start" give --local.`,
+      `No valid AWS credentials: ${message} Set AWS_PROFILE or log in again. For the local cloud of "npm start", pass --local.`,
     );
   if (UNREACHABLE.includes(code) || UNREACHABLE.includes(name))
     return new CommandError(
       EXIT.unavailable,
-      `AWS cannot be reached (${code || name}). With --local: is "npm start" running?`,
+      `AWS cannot be reached (${code || name}). Check the network; with --local, check that "npm start" is running.`,
     );
   if (/QueueDoesNotExist|NonExistentQueue|NoSuchBucket/.test(name))
     return new CommandError(
       EXIT.refused,
-      `This stage is not deployed here (${name}). Are --stage and --region right?`,
+      `The stage is not deployed in this account and region (${name}). Check --stage, --region and AWS_PROFILE.`,
     );
   if (isForbidden(error))
-    return new CommandError(EXIT.refused, `AWS does not allow this (${name}): ${message}`);
+    return new CommandError(
+      EXIT.refused,
+      `AWS denied access (${name}): ${message} Use credentials that allow this call.`,
+    );
   return undefined;
 }

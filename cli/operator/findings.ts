@@ -1,11 +1,11 @@
 import { count, table } from '../output.ts';
-import { type Findings, isWell } from './verify.ts';
+import { type Findings, isOk } from './verify.ts';
 
-/** Whether nothing needs mending: what was purged or has expired does not. */
-export const isAllWell = ({ images, records }: Findings): boolean =>
-  images.every(isWell) && records.every(({ state }) => state === 'alike');
+/** Whether nothing has to be restored. Purged and expired images do not count as damage. */
+export const isAllOk = ({ images, records }: Findings): boolean =>
+  images.every(isOk) && records.every(({ state }) => state === 'identical');
 
-/** How many images are in which condition, in the bucket and in the backup. */
+/** The number of images in each condition, in the images bucket and in the backup. */
 export const summary = ({ images }: Findings) => {
   const tally = (where: 'bucket' | 'backup') => {
     const counts: Record<string, number> = {};
@@ -17,15 +17,15 @@ export const summary = ({ images }: Findings) => {
 
 const MAX_ROWS = 100;
 
-/** Totals first, then each image and record that is not simply sound. */
+/** Totals, then each image and record that is not simply intact. */
 export function describeFindings(findings: Findings): string {
   const { bucket, backup } = summary(findings);
   const words = (counts: Record<string, number>) =>
     Object.entries(counts)
       .map(([condition, number]) => `${number} ${condition}`)
       .join(', ') || 'none';
-  const odd = findings.images.filter((image) => image.bucket !== 'sound' || image.backup !== 'sound');
-  const records = findings.records.filter(({ state }) => state !== 'alike');
+  const odd = findings.images.filter((image) => image.bucket !== 'intact' || image.backup !== 'intact');
+  const records = findings.records.filter(({ state }) => state !== 'identical');
   return [
     `${count(findings.images.length, 'image')} in the manifest`,
     `bucket: ${words(bucket)}`,
@@ -34,14 +34,14 @@ export function describeFindings(findings: Findings): string {
       ? [
           '',
           table(
-            ['image', 'bucket', 'backup', 'why'],
+            ['image', 'bucket', 'backup', 'reason'],
             odd
               .slice(0, MAX_ROWS)
               .map(({ key, bucket, backup, reason }) => [key, bucket, backup, reason ?? '']),
           ),
         ]
       : []),
-    ...(odd.length > MAX_ROWS ? [`… and ${odd.length - MAX_ROWS} more; --json has all`] : []),
+    ...(odd.length > MAX_ROWS ? [`… and ${odd.length - MAX_ROWS} more; --json lists all`] : []),
     ...records.map(({ key, state }) => `${key}: ${state}`),
   ].join('\n');
 }

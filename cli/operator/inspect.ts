@@ -5,16 +5,16 @@ import type { S3Store } from '../../lib/aws/objects.ts';
 import { isForbidden, isMissing } from './faults.ts';
 
 /**
- * - `sound`: its bytes are those of the manifest
- * - `damaged`: they are not
- * - `missing`: there is none, and there should be
- * - `expired`: there is none any more, because its retention is over
+ * - `intact`: its bytes have the SHA-256 of the manifest
+ * - `damaged`: they have another
+ * - `missing`: it does not exist, but should
+ * - `expired`: it was deleted at the end of its retention
  * - `purged`: an operator removed it for good
- * - `sealed`: it is there, and the bucket lets nobody outside the pipeline read it, because it is no sound image
+ * - `quarantined`: it exists, but is not a valid image, so the bucket's policy allows only the pipeline to read it
  */
-export type Condition = 'sound' | 'damaged' | 'missing' | 'expired' | 'purged' | 'sealed';
+export type Condition = 'intact' | 'damaged' | 'missing' | 'expired' | 'purged' | 'quarantined';
 
-/** Reads an object, or one version of it, and hashes what comes; a piece at a time, so that size does not matter. */
+/** Hashes an object, or one version of it, while streaming. @returns SHA-256 in hex */
 export async function hashObject(store: S3Store, key: string, versionId?: string): Promise<string> {
   const { Body } = await store.client.send(
     new GetObjectCommand({ Bucket: store.bucket, Key: key, ...(versionId ? { VersionId: versionId } : {}) }),
@@ -24,31 +24,31 @@ export async function hashObject(store: S3Store, key: string, versionId?: string
   return hash.digest('hex');
 }
 
-/** Whether a key is listed. Where a policy hides what is not sound, a GET cannot tell hidden from absent. */
+/** Whether a key is listed. A GET answers 403 for a quarantined object and may do so for a missing one. */
 async function isListed(store: S3Store, key: string): Promise<boolean> {
   for await (const object of store.list(key)) return object.key === key;
   return false;
 }
 
-/** What has become of an object that should hash to `sha256`. S3's own checksum on the way counts as damage too. */
+/** The condition of an object that should hash to `sha256` (hex). A failed checksum of S3 is damage too. */
 export async function inspect(
   store: S3Store,
   key: string,
   sha256: string,
-): Promise<'sound' | 'damaged' | 'missing' | 'sealed'> {
+): Promise<'intact' | 'damaged' | 'missing' | 'quarantined'> {
   try {
-    return (await hashObject(store, key)) === sha256 ? 'sound' : 'damaged';
+    return (await hashObject(store, key)) === sha256 ? 'intact' : 'damaged';
   } catch (error) {
     if (isMissing(error)) return 'missing';
-    if (isForbidden(error)) return (await isListed(store, key)) ? 'sealed' : 'missing';
+    if (isForbidden(error)) return (await isListed(store, key)) ? 'quarantined' : 'missing';
     if (/checksum mismatch/i.test((error as Error).message)) return 'damaged';
     throw error;
   }
 }
 
 /**
- * Days after which objects with a retention go, as the bucket's own rules say; undefined where nothing says so.
- * (The local cloud has no such rules: nothing expires there.)
+ * Days after which objects with a retention expire, according to the bucket's lifecycle rules; undefined without a rule.
+ * (The local cloud has no lifecycle rules: nothing expires there.)
  */
 export async function retentionDays(store: S3Store, retention: string): Promise<number | undefined> {
   try {
@@ -64,7 +64,7 @@ export async function retentionDays(store: S3Store, retention: string): Promise<
     );
     return rule?.Expiration?.Days;
   } catch {
-    // Not allowed, or not known: then a missing object counts as missing, which is the careful reading.
+    // Without access to the rules a missing object counts as missing, not as expired.
     return undefined;
   }
 }

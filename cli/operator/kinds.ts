@@ -1,3 +1,3 @@
-/** Kinds of dead letters; each has a queue of its own, `weaudit-<stage>-<kind>-dead`. */
+/** Kinds of dead letters. Each has its own queue, `weaudit-<stage>-<kind>-dead`. */
 export const DEAD_LETTER_KINDS = ['cells', 'tag', 'backup', 'metrics', 'reconcile'] as const;
 export type DeadLetterKind = (typeof DEAD_LETTER_KINDS)[number];

@@ -4,17 +4,17 @@ import { CommandError, EXIT } from '../exit.ts';
 import type { Cloud } from './cloud.ts';
 import { readPurged } from './purged.ts';
 
-/** One image that a manifest names. */
+/** One image of a manifest. */
 export interface NamedImage {
   key: string;
   /** Hex. */
   sha256: string;
   bytes: number;
-  /** `ok`, `quarantined`, or undefined where it was never judged. */
+  /** `ok`, `quarantined`, or undefined if it was never judged. */
   status?: string;
 }
 
-/** What verify and restore need of a manifest. */
+/** The parts of a manifest that verify and restore need. */
 export interface ManifestFacts {
   audit: string;
   retention: string;
@@ -28,7 +28,7 @@ interface Manifest {
   cells: { images: (Partial<NamedImage> & { error?: string })[] }[];
 }
 
-/** Records that the backup has beside the images. */
+/** The records of an audit that are backed up. */
 export const recordKeys = (audit: string) => [
   planKey(audit),
   manifestKey(audit, 'json'),
@@ -36,9 +36,9 @@ export const recordKeys = (audit: string) => [
 ];
 
 /**
- * The manifest of an audit, from the backup where the bucket has lost it. At most 10,000 cells, so that it fits
- * into memory.
- * @throws {CommandError} where neither has one
+ * The manifest of an audit, from the backup if the images bucket has none. An audit has at most 10,000 cells, so the
+ * manifest fits into memory.
+ * @throws {CommandError} if neither bucket has one
  */
 export async function readManifest({ images, backup }: Cloud, audit: string): Promise<ManifestFacts> {
   const key = manifestKey(audit, 'json');
@@ -56,7 +56,7 @@ export async function readManifest({ images, backup }: Cloud, audit: string): Pr
   };
 }
 
-/** A manifest that is damaged is as good as none: the backup's is tried then. */
+/** Undefined also for a damaged manifest, so that the caller tries the backup. */
 async function read(store: ObjectStore, key: string): Promise<Manifest | undefined> {
   try {
     return (await store.readJson<Manifest>(key))?.value;
@@ -69,14 +69,17 @@ async function read(store: ObjectStore, key: string): Promise<Manifest | undefin
 async function absence(images: ObjectStore, audit: string): Promise<CommandError> {
   const { whole } = await readPurged(images, audit);
   if (whole)
-    return new CommandError(EXIT.refused, `Audit ${audit} was purged at ${whole.at}: ${whole.reason}`);
+    return new CommandError(
+      EXIT.refused,
+      `Audit ${audit} was purged on ${whole.at.slice(0, 10)}. Reason: ${whole.reason}`,
+    );
   return (await images.exists(planKey(audit)))
     ? new CommandError(
         EXIT.refused,
-        `Audit ${audit} has no manifest yet: it is written some minutes after the last prediction has ended.`,
+        `Audit ${audit} has no manifest yet. It is written a few minutes after the last prediction finishes. Try again then.`,
       )
     : new CommandError(
         EXIT.refused,
-        `There is no audit ${audit} in ${images.bucket}, and no manifest of it in the backup.`,
+        `There is no audit ${audit} in ${images.bucket}, and no manifest of it in the backup. Check the id with "npx weaudit list".`,
       );
 }

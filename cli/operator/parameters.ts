@@ -14,7 +14,7 @@ export interface Secrets {
 const NAMES = ['replicate-token', 'webhook-secrets', 'api-tokens'] as const;
 type Name = (typeof NAMES)[number];
 
-/** Reads and writes a stage's parameters; they exist before anything is deployed. */
+/** Reads and writes the secrets of a stage. They are created before the first deployment. */
 export function secretsOf(settings: CloudSettings) {
   const ssm = new SSMClient(clientSettings(settings));
   const full = (name: Name) => parameterName(settings.stage, name);

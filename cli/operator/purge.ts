@@ -29,22 +29,22 @@ import { replaceJudgement } from './judgement.ts';
 import { type PurgeRecord, type PurgeTarget, purgeKey, readPurged } from './purged.ts';
 import { destroyVersions, listVersions, type ObjectVersion } from './versions.ts';
 
-/** What there is of a target, everywhere. */
+/** Everything that exists of a target. */
 export interface PurgePlan {
   target: PurgeTarget;
   images: PurgeRecord['images'];
   /** Versions and delete markers, by bucket. */
   versions: { bucket: number; backup: number };
-  /** Predictions that may still run. */
+  /** Predictions that may still be running. */
   running: number;
-  /** It was purged before: what is left, if anything, is removed now. */
+  /** The tombstone of an earlier purge of the same target. */
   before: PurgeRecord | undefined;
 }
 
 export interface Purged {
   versions: { bucket: number; backup: number };
   images: number;
-  /** Predictions that nobody has had the time to cancel yet: their records stay, and the command is to be repeated. */
+  /** Predictions that are not canceled yet. Their records are kept, and the command has to be run again. */
   running: number;
 }
 
@@ -52,14 +52,14 @@ const PARALLEL = 8;
 const IDLE_WITHIN_MS = 60_000;
 /** Replicate cancels a prediction after thirty minutes itself (`Cancel-After`). */
 const PREDICTION_LIVES_MS = 31 * 60_000;
-/** The page must not offer what is gone: the judgement that it may be seen gives way to this one. */
+/** Replaces the judgement of a purged image, so that the API gives no address for it. */
 const GONE: Judgement = { status: 'quarantined', format: 'unknown', width: 0, height: 0 };
-/** Versions that are held at a time. */
+/** Versions in memory at a time. */
 const BATCH = 1_000;
 
 const hexOf = (base64: string) => Buffer.from(base64, 'base64').toString('hex');
 
-/** Looks for everything that a target left, and destroys nothing. @throws {CommandError} where there is nothing */
+/** Finds everything that exists of a target; deletes nothing. @throws {CommandError} if nothing exists */
 export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Progress): Promise<PurgePlan> {
   const { images, backup } = cloud;
   const { audit } = target;
@@ -74,7 +74,7 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
     ['bucket', images],
     ['backup', backup],
   ] as const) {
-    const look = async ({ key, versionId, isMarker }: ObjectVersion) => {
+    const visit = async ({ key, versionId, isMarker }: ObjectVersion) => {
       found[name]++;
       row.update(found.bucket + found.backup);
       if (isMarker || !parseImageKey(key)) return;
@@ -84,7 +84,7 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
     };
     let batch: Promise<void>[] = [];
     for await (const version of versionsUnder(store, target)) {
-      batch.push(limit(look, version));
+      batch.push(limit(visit, version));
       if (batch.length < BATCH) continue;
       await Promise.all(batch);
       batch = [];
@@ -94,7 +94,7 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
   if (found.bucket + found.backup === 0 && !before)
     throw new CommandError(
       EXIT.refused,
-      `There is nothing of ${describeTarget(target)} in ${images.bucket} or ${backup.bucket}.`,
+      `Nothing of ${describeTarget(target)} exists in ${images.bucket} or ${backup.bucket}. Check the id or key.`,
     );
   if (target.image !== undefined) await addResultHash(images, target, hashes);
   return {
@@ -107,8 +107,8 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
 }
 
 /**
- * Removes a target everywhere, old versions and backup included. The tombstone comes first: whatever happens
- * afterwards, it is known what was meant to go, and the command can be given again.
+ * Removes a target from both buckets, including old versions. The tombstone is written first: if the command dies, it
+ * records what was to be removed, and the command can be run again.
  */
 export async function carryOutPurge(
   cloud: Cloud,
@@ -128,7 +128,7 @@ export async function carryOutPurge(
   await images.replaceJson(purgeKey(target), record);
   if (target.image !== undefined) await replaceJudgement(images, imageKeyOf(target), GONE);
   else if (await readPlan(images, target.audit)) {
-    // Every writer checks the tombstone of a deletion: nothing that still runs can bring anything back.
+    // Every writer checks the tombstone of a deletion, so running predictions store nothing.
     const queue = cellQueue(sqs, await cloud.queueUrl('cells'));
     const deps = {
       store: images,
@@ -153,7 +153,7 @@ export async function carryOutPurge(
       batch = [];
     };
     for await (const version of versionsUnder(store, target)) {
-      // Bindings tell dispatch what to cancel: they go when it has had the time to.
+      // Dispatch cancels predictions by their bindings, so records are kept until it has.
       if (running > 0 && name === 'bucket' && !parseImageKey(version.key)) continue;
       if (batch.push(version) === BATCH) await destroy();
     }
@@ -176,7 +176,7 @@ async function* versionsUnder(store: S3Store, target: PurgeTarget): AsyncGenerat
     yield* listVersions(store, prefix);
 }
 
-/** The SHA-256 that S3 keeps with a version, else that of its bytes; undefined where nobody outside may read it. */
+/** The SHA-256 of a version in hex, from S3 or from its bytes; undefined if it is quarantined or missing. */
 async function checksum(store: S3Store, key: string, versionId: string): Promise<string | undefined> {
   try {
     const { ChecksumSHA256 } = await store.client.send(
@@ -194,7 +194,7 @@ async function checksum(store: S3Store, key: string, versionId: string): Promise
   }
 }
 
-/** A cell without a result would store its image again. @throws {CommandError} */
+/** Adds the SHA-256 that the result records. @throws {CommandError} without a result: the cell would store its image again */
 async function addResultHash(
   images: S3Store,
   target: PurgeTarget,
@@ -206,13 +206,13 @@ async function addResultHash(
   if (!result && (await readPlan(images, audit)))
     throw new CommandError(
       EXIT.refused,
-      `Prediction ${cellName(cell)} of audit ${audit} has not ended, and would store the image again. Cancel the audit first: npx weaudit cancel ${audit}`,
+      `Prediction ${cellName(cell)} of audit ${audit} is not finished and would store the image again. Cancel the audit first: npx weaudit cancel ${audit}`,
     );
   const image = result?.images.filter(isStored).find((stored) => stored.key === key);
   if (image) hashes.set(key, (hashes.get(key) ?? new Set()).add(image.sha256));
 }
 
-/** Whether dispatch gets through its queue: then it has canceled what the deletion asked it to. */
+/** Waits until the queue is empty: dispatch has then canceled the predictions. @returns false after a minute */
 async function becomesIdle(queue: CellQueue): Promise<boolean> {
   for (const until = Date.now() + IDLE_WITHIN_MS; ; await setTimeout(1_000)) {
     if (await queue.isIdle()) return true;
@@ -220,7 +220,7 @@ async function becomesIdle(queue: CellQueue): Promise<boolean> {
   }
 }
 
-/** Predictions without a result. Long enough after a deletion none runs any more, whatever became of its messages. */
+/** Predictions without a result; none once a deletion is older than a prediction can run. */
 async function countRunning(images: S3Store, { id, cells }: Plan, now: Date): Promise<number> {
   const deleted = await images.head(deletedKey(id));
   if (deleted && now.getTime() - deleted.modified.getTime() > PREDICTION_LIVES_MS) return 0;

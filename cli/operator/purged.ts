@@ -1,9 +1,9 @@
 import type { ObjectStore } from '../../lib/ports.ts';
 import { isAuditId, parseImageKey } from '../../lib/records/keys.ts';
 
-/** What is left of something that must not exist: that it was, what it hashed to, and why it is gone. */
+/** The tombstone of a purge: what was removed, its hashes and the reason. */
 export interface PurgeRecord {
-  /** The image, or the audit whose images these were. */
+  /** The image, or the audit. */
   what: string;
   reason: string;
   /** ISO 8601. */
@@ -18,13 +18,13 @@ export const purgeKey = (target: PurgeTarget): string =>
     ? `${purgedPrefix(target.audit)}audit`
     : `${purgedPrefix(target.audit)}${target.image}`;
 
-/** What is to be purged: an audit, or one image of it (`<n>/<i>`). */
+/** What to purge: an audit, or one image of it (`<n>/<i>`). */
 export interface PurgeTarget {
   audit: string;
   image?: string;
 }
 
-/** An audit's id, or an image's key, or `s3://bucket/` and an image's key. Undefined for anything else. */
+/** Parses the id of an audit, or the key of an image with or without `s3://bucket/`. Undefined for anything else. */
 export function parsePurgeTarget(text: string): PurgeTarget | undefined {
   if (isAuditId(text)) return { audit: text };
   const image = parseImageKey(text.replace(/^s3:\/\/[^/]+\//, ''));
@@ -33,7 +33,7 @@ export function parsePurgeTarget(text: string): PurgeTarget | undefined {
   return { audit: image.audit, image: `${n}/${i}` };
 }
 
-/** What was purged of an audit: image keys, and the record of the whole where it was purged. */
+/** The tombstones of an audit: by image key, and that of the whole audit if it was purged. */
 export async function readPurged(
   images: ObjectStore,
   audit: string,

@@ -7,16 +7,16 @@ import type { Cloud } from './cloud.ts';
 import { explainAwsError, isConflict } from './faults.ts';
 import { hashObject } from './inspect.ts';
 import { replaceJudgement } from './judgement.ts';
-import { type Findings, type ImageFinding, isWell, type RecordFinding } from './verify.ts';
+import { type Findings, type ImageFinding, isOk, type RecordFinding } from './verify.ts';
 import { versionsOf } from './versions.ts';
 
-/** What was done about one object. */
-export interface Mended {
+/** What was done to restore one object. */
+export interface Restored {
   key: string;
-  /** Which of the two was mended. */
+  /** The bucket that needed it. */
   where: 'bucket' | 'backup';
-  outcome: 'restored' | 'no sound copy' | 'failed';
-  /** Where the sound bytes came from, or why it failed. */
+  outcome: 'restored' | 'no intact copy' | 'failed';
+  /** Where the intact bytes came from, or why it failed. */
   detail: string;
 }
 
@@ -28,46 +28,50 @@ interface Source {
 }
 
 /**
- * Brings what is missing or damaged back: into the bucket from the backup (from an older version of either where
- * the newest is damaged too), into the backup from the bucket. Nothing is overwritten: what is damaged becomes an
- * old version, behind a delete marker.
+ * Restores missing and damaged objects: into the images bucket from the backup, into the backup from the images bucket,
+ * from an older version if the newest is damaged too. Nothing is overwritten: a damaged object becomes an old version
+ * behind a delete marker.
  */
-export async function restoreAudit(cloud: Cloud, findings: Findings, progress: Progress): Promise<Mended[]> {
-  const broken = findings.images.filter((finding) => !isWell(finding));
+export async function restoreAudit(
+  cloud: Cloud,
+  findings: Findings,
+  progress: Progress,
+): Promise<Restored[]> {
+  const broken = findings.images.filter((finding) => !isOk(finding));
   const records = findings.records.filter(({ state }) => state.startsWith('missing in'));
   const row = progress.row('restored', broken.length + records.length);
   let done = 0;
   const limit = pLimit(PARALLEL);
-  // Records first: without its manifest nobody finds the images.
-  const mendedRecords = await Promise.all(
+  // Records first: the images are found by the manifest.
+  const restoredRecords = await Promise.all(
     records.map((record) =>
       limit(async () => {
-        const mended = await attempt(
+        const restored = await attempt(
           record.key,
           record.state === 'missing in the bucket' ? 'bucket' : 'backup',
-          () => mendRecord(cloud, record),
+          () => restoreRecord(cloud, record),
         );
         row.update(++done);
-        return mended;
+        return restored;
       }),
     ),
   );
-  const mendedImages = await Promise.all(
+  const restoredImages = await Promise.all(
     byCell(broken).map((findings) =>
       limit(async () => {
-        const mended: Mended[][] = [];
+        const restored: Restored[][] = [];
         for (const finding of findings) {
-          mended.push(await mendImage(cloud, finding));
+          restored.push(await restoreImage(cloud, finding));
           row.update(++done);
         }
-        return mended.flat();
+        return restored.flat();
       }),
     ),
   );
-  return [...mendedRecords, ...mendedImages.flat()];
+  return [...restoredRecords, ...restoredImages.flat()];
 }
 
-/** Images of one cell are mended one after the other: they share the record of their judgements. */
+/** Groups images by cell. Those of one cell share a record of judgements and are restored one by one. */
 function byCell(findings: ImageFinding[]): ImageFinding[][] {
   const cells = new Map<string, ImageFinding[]>();
   for (const finding of findings) {
@@ -77,44 +81,48 @@ function byCell(findings: ImageFinding[]): ImageFinding[][] {
   return [...cells.values()];
 }
 
-async function attempt(key: string, where: Mended['where'], mend: () => Promise<Mended>): Promise<Mended> {
+async function attempt(
+  key: string,
+  where: Restored['where'],
+  restore: () => Promise<Restored>,
+): Promise<Restored> {
   try {
-    return await mend();
+    return await restore();
   } catch (error) {
     return { key, where, outcome: 'failed', detail: (explainAwsError(error) ?? (error as Error)).message };
   }
 }
 
-async function mendImage({ images, backup }: Cloud, finding: ImageFinding): Promise<Mended[]> {
+async function restoreImage({ images, backup }: Cloud, finding: ImageFinding): Promise<Restored[]> {
   const { key } = finding;
-  const mended: Mended[] = [];
+  const restored: Restored[] = [];
   const needs = (condition: string) => condition === 'missing' || condition === 'damaged';
   if (needs(finding.bucket))
-    mended.push(await attempt(key, 'bucket', () => bringBack(images, finding, [backup, images], 'bucket')));
+    restored.push(await attempt(key, 'bucket', () => bringBack(images, finding, [backup, images], 'bucket')));
   if (needs(finding.backup))
-    mended.push(await attempt(key, 'backup', () => bringBack(backup, finding, [images, backup], 'backup')));
-  return mended;
+    restored.push(await attempt(key, 'backup', () => bringBack(backup, finding, [images, backup], 'backup')));
+  return restored;
 }
 
 async function bringBack(
   to: S3Store,
   finding: ImageFinding,
   stores: S3Store[],
-  where: Mended['where'],
-): Promise<Mended> {
+  where: Restored['where'],
+): Promise<Restored> {
   const { key, sha256 } = finding;
-  const source = await findSound(stores, key, sha256);
+  const source = await findIntact(stores, key, sha256);
   if (!source)
     return {
       key,
       where,
-      outcome: 'no sound copy',
-      detail: 'no version in the bucket or the backup has these bytes',
+      outcome: 'no intact copy',
+      detail: 'no version in either bucket has these bytes',
     };
   if (finding[where] === 'damaged') await to.delete([key]);
   await copy(source, to, key);
-  if (where === 'bucket') await judgeAnew(to, key);
-  if ((await hashObject(to, key)) !== sha256) throw new Error('the copy is not what it was copied from');
+  if (where === 'bucket') await judgeAgain(to, key);
+  if ((await hashObject(to, key)) !== sha256) throw new Error('the copy does not have the expected SHA-256');
   return {
     key,
     where,
@@ -123,14 +131,14 @@ async function bringBack(
   };
 }
 
-/** What was damaged may have been judged as it was; the judgement of what it is again is the only one that holds. */
-async function judgeAnew(images: S3Store, key: string): Promise<void> {
+/** Judges the restored bytes and replaces any judgement of the damaged ones. */
+async function judgeAgain(images: S3Store, key: string): Promise<void> {
   const judged = await judgeImage(images, key);
   if (judged) await replaceJudgement(images, key, judged.found);
 }
 
-/** The first version, newest first, whose bytes are the right ones. Only reading them tells. */
-async function findSound(stores: S3Store[], key: string, sha256: string): Promise<Source | undefined> {
+/** The newest version with the expected bytes. Every version is read and hashed. */
+async function findIntact(stores: S3Store[], key: string, sha256: string): Promise<Source | undefined> {
   for (const store of stores)
     for (const { versionId } of await versionsOf(store, key))
       if ((await hashObject(store, key, versionId).catch(() => undefined)) === sha256)
@@ -139,8 +147,8 @@ async function findSound(stores: S3Store[], key: string, sha256: string): Promis
 }
 
 /**
- * Inside S3, with metadata and tags. `If-None-Match` succeeds behind a delete marker, and the bucket demands it.
- * Where the pipeline was quicker its copy stands; the caller looks at the bytes in any case.
+ * Copies inside S3, with metadata and tags. The bucket's policy requires `If-None-Match`, which succeeds behind a delete
+ * marker. If the pipeline copied first, its copy is kept; the caller checks the bytes in any case.
  */
 async function copy({ store, versionId }: Source, to: S3Store, key: string): Promise<void> {
   const path = `${store.bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
@@ -157,14 +165,14 @@ async function copy({ store, versionId }: Source, to: S3Store, key: string): Pro
   });
 }
 
-/** No hash says what a record should be: only one that is missing is brought back, never one that differs. */
-async function mendRecord({ images, backup }: Cloud, { key, state }: RecordFinding): Promise<Mended> {
+/** There is no hash of a record, so a missing one is restored, but one that differs is not. */
+async function restoreRecord({ images, backup }: Cloud, { key, state }: RecordFinding): Promise<Restored> {
   const [from, to, where] =
     state === 'missing in the bucket'
       ? ([backup, images, 'bucket'] as const)
       : ([images, backup, 'backup'] as const);
   const [newest] = await versionsOf(from, key);
-  if (!newest) return { key, where, outcome: 'no sound copy', detail: 'there is no other' };
+  if (!newest) return { key, where, outcome: 'no intact copy', detail: 'no copy in either bucket' };
   await copy({ store: from, versionId: newest.versionId }, to, key);
   return { key, where, outcome: 'restored', detail: `from ${from.bucket}` };
 }

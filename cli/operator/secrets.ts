@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { CommandError, EXIT } from '../exit.ts';
 
-/** One API token as it is stored: a leaked list opens nothing. */
+/** An API token as it is stored. Only its hash is kept, so that a leaked list is useless. */
 export interface StoredToken {
   name: string;
   /** Hex. */
@@ -11,7 +11,7 @@ export interface StoredToken {
   expires?: string;
 }
 
-/** A new API token of 256 bits, and what is stored of it. */
+/** A new API token of 256 bits, and its stored form. */
 export function newApiToken(
   name: string,
   scope: StoredToken['scope'],
@@ -25,9 +25,9 @@ export function newApiToken(
 const TIMEOUT_MS = 15_000;
 
 /**
- * The secret that Replicate signs an account's webhooks with.
- * @param api such as `https://api.replicate.com/v1`
- * @throws {CommandError} where the token is not accepted, or nobody answers
+ * The secret with which Replicate signs the webhooks of an account.
+ * @param api for example `https://api.replicate.com/v1`
+ * @throws {CommandError} if Replicate rejects the token or cannot be reached
  */
 export async function fetchWebhookSecret(api: string, token: string): Promise<string> {
   let response: Response;
@@ -37,28 +37,29 @@ export async function fetchWebhookSecret(api: string, token: string): Promise<st
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch (error) {
+    const { message, cause } = error as Error & { cause?: { code?: string } };
     throw new CommandError(
       EXIT.unavailable,
-      `Replicate cannot be reached at ${api}: ${(error as Error).message}. Nothing was changed.`,
+      `Replicate cannot be reached at ${api} (${cause?.code ?? message}). Check the network. Nothing was changed.`,
     );
   }
   if (response.status === 401)
     throw new CommandError(
       EXIT.refused,
-      'Replicate does not accept this token. Make one at https://replicate.com/account/api-tokens. Nothing was changed.',
+      'Replicate rejected the token. Create one at https://replicate.com/account/api-tokens. Nothing was changed.',
     );
   const { key } = (await response.json().catch(() => ({}))) as { key?: unknown };
   if (!response.ok || typeof key !== 'string' || !key.startsWith('whsec_'))
     throw new CommandError(
       EXIT.unavailable,
-      `Replicate did not tell the webhook secret (status ${response.status}). Nothing was changed.`,
+      `Replicate did not return the webhook secret (status ${response.status}). Try again later. Nothing was changed.`,
     );
   return key;
 }
 
-/** While a secret is rotated, deliveries under way are still signed with the one before. */
+/** During a rotation, webhooks in transit are still signed with the previous secret. */
 const KEPT_SECRETS = 2;
 
-/** The new secret first, the one before after it. */
+/** The current secret, then the previous one. */
 export const rotate = (secrets: string[], current: string): string[] =>
   [current, ...secrets.filter((secret) => secret !== current)].slice(0, KEPT_SECRETS);

@@ -11,9 +11,9 @@ import type { Cloud } from './cloud.ts';
 import { isForbidden } from './faults.ts';
 import { inspect } from './inspect.ts';
 
-/** One duty of the pipeline, and whether it was done. `undefined`: it could not be looked at here. */
+/** One step of the pipeline and whether it worked; `undefined` if this stage cannot check it. */
 export interface Check {
-  duty: string;
+  step: string;
   ok: boolean | undefined;
   detail: string;
 }
@@ -22,29 +22,29 @@ const PAUSE_MS = 500;
 /** Cold functions, a queue, a model that has to start. */
 const ENDED_MS = 10 * 60_000;
 const EVENT_MS = 60_000;
-/** CloudWatch shows a metric some minutes after it was logged. */
+/** CloudWatch shows a metric a few minutes after it was logged. */
 const METRICS_MS = 5 * 60_000;
-/** Later than this after its end, a result came by polling. */
+/** A result that was stored later than this came by polling. */
 const WEBHOOK_MS = 15_000;
 
-/** Looks again and again until there is something, or the time is over. */
-async function until<T>(within: number, look: () => Promise<T | undefined>): Promise<T | undefined> {
+/** Polls until there is a value, or the time is over. */
+async function until<T>(within: number, poll: () => Promise<T | undefined>): Promise<T | undefined> {
   for (const end = Date.now() + within; ; await setTimeout(PAUSE_MS)) {
-    const found = await look();
+    const found = await poll();
     if (found !== undefined || Date.now() > end) return found;
   }
 }
 
 /**
- * Sends one cheap image through everything and looks at each duty. The audit is made to be deleted.
- * @param tell called with each check as it is known
- * @returns the audit's id
+ * Sends one cheap image through the pipeline and checks each step.
+ * @param report called with each check as soon as it is known
+ * @returns the id of the audit, which the caller may delete
  */
 export async function smoke(
   client: ApiClient,
   cloud: Cloud,
   model: string,
-  tell: (check: Check) => void,
+  report: (check: Check) => void,
 ): Promise<string> {
   const startedAt = new Date();
   const design = {
@@ -55,18 +55,18 @@ export async function smoke(
     retention: 'short',
   };
   const { id } = await client.createAudit(design, `weaudit-smoke-${randomUUID()}`);
-  const check = (duty: string, ok: boolean | undefined, detail: string) => tell({ duty, ok, detail });
+  const check = (step: string, ok: boolean | undefined, detail: string) => report({ step, ok, detail });
 
-  const asked = await until(ENDED_MS, async () =>
+  const requested = await until(ENDED_MS, async () =>
     (await cloud.images.exists(bindingKey(id, 0))) ? seconds(startedAt) : undefined,
   );
   check(
     'queued',
-    asked !== undefined,
-    asked ? `asked for after ${asked}` : 'dispatch has not asked Replicate in ten minutes',
+    requested !== undefined,
+    requested ? `requested after ${requested}` : 'dispatch did not request it within ten minutes',
   );
   const result =
-    asked &&
+    requested &&
     (await until(ENDED_MS, async () => (await cloud.images.readJson<Result>(resultKey(id, 0)))?.value));
   const image = result ? result.images.find(isStored) : undefined;
   if (!result || !image) {
@@ -74,8 +74,8 @@ export async function smoke(
       'webhook',
       false,
       result
-        ? `the prediction ${result.status}: ${result.error ?? 'no image came'}`
-        : 'there is no result in ten minutes',
+        ? `the prediction ended as ${result.status}: ${result.error ?? 'no image returned'}`
+        : 'no result within ten minutes',
     );
     return id;
   }
@@ -87,24 +87,24 @@ export async function smoke(
 }
 
 type Verdict = [ok: boolean | undefined, detail: string];
-type Tell = (duty: string, ...verdict: Verdict) => void;
+type Report = (step: string, ...verdict: Verdict) => void;
 
 const seconds = (since: Date) => `${((Date.now() - since.getTime()) / 1_000).toFixed(1)} s`;
 
 function viaWebhook({ prediction, storedAt }: Result): Verdict {
   const delay = Date.parse(storedAt) - Date.parse(prediction?.completedAt ?? storedAt);
   return delay <= WEBHOOK_MS
-    ? [true, `stored ${(delay / 1_000).toFixed(1)} s after the prediction ended`]
+    ? [true, `stored ${(delay / 1_000).toFixed(1)} s after the prediction finished`]
     : [
         false,
-        `stored ${Math.round(delay / 1_000)} s after the prediction ended: the webhook did not come, polling did it`,
+        `stored ${Math.round(delay / 1_000)} s after the prediction finished: the webhook did not arrive, polling did the work`,
       ];
 }
 
 async function inspectImage(
   { images, backup }: Cloud,
   { key, sha256, bytes }: StoredImage,
-  check: Tell,
+  check: Report,
 ): Promise<void> {
   const tags = await until(EVENT_MS, async () => {
     const found = await images.tags(key);
@@ -113,8 +113,8 @@ async function inspectImage(
   const stored = await inspect(images, key, sha256);
   check(
     'stored',
-    stored === 'sound',
-    stored === 'sound' ? `${bytes} bytes, SHA-256 ${sha256.slice(0, 12)}…` : `the image is ${stored}`,
+    stored === 'intact',
+    stored === 'intact' ? `${bytes} bytes, SHA-256 ${sha256.slice(0, 12)}…` : `the image is ${stored}`,
   );
   const all = tags && ['status', 'format', 'size', 'retention'].every((name) => tags[name]);
   check(
@@ -130,27 +130,23 @@ async function inspectImage(
   const copy = copied && (await inspect(backup, key, sha256));
   check(
     'backed up',
-    copy === 'sound',
+    copy === 'intact',
     copy ? `the copy in ${backup.bucket} is ${copy}` : `no copy in ${backup.bucket} within a minute`,
   );
 }
 
 /**
- * Whether CloudWatch has counted an image of this stage and model since. It is asked for by name: a search finds a new
- * metric only after a quarter of an hour, and those of other stages at once.
+ * Whether CloudWatch has counted an image of this stage and model. The metric is read by name: a search would find it
+ * only after a quarter of an hour, and would include other stages.
  */
 export async function measured(
   { local, client, stage }: Cloud,
   model: string,
   since: Date,
 ): Promise<Verdict> {
-  if (local)
-    return [
-      undefined,
-      'there is no CloudWatch on one machine; .local/logs/metrics.log has what it would get',
-    ];
+  if (local) return [undefined, 'the local cloud has no CloudWatch; see .local/logs/metrics.log'];
   const cloudWatch = new CloudWatchClient(client);
-  // A model that the stage was not given by name is counted as `other`.
+  // A model that the stage does not list is counted as `other`.
   const queries = [model, modelDimension(model, [])].map((name, index) => ({
     Id: `images${index}`,
     MetricStat: {
@@ -181,11 +177,11 @@ export async function measured(
     return sum > 0 ? sum : undefined;
   });
   return counted
-    ? [true, `CloudWatch has counted ${counted} since`]
-    : [false, 'CloudWatch shows no image within five minutes'];
+    ? [true, `CloudWatch counted ${counted}`]
+    : [false, 'CloudWatch counted no image within five minutes'];
 }
 
-async function inspectProtection(cloud: Cloud, { key }: StoredImage, check: Tell): Promise<void> {
+async function inspectProtection(cloud: Cloud, { key }: StoredImage, check: Report): Promise<void> {
   const { images, local, region, endpoint } = cloud;
   const head = await images.client.send(new HeadObjectCommand({ Bucket: images.bucket, Key: key }));
   check(
@@ -198,13 +194,13 @@ async function inspectProtection(cloud: Cloud, { key }: StoredImage, check: Tell
     ? `${endpoint}/${images.bucket}/${key}`
     : `https://${images.bucket}.s3.${region}.amazonaws.com/${key}`;
   const { status } = await fetch(address, { method: 'HEAD' });
-  check('not public', status === 403, `without credentials: ${status}`);
+  check('not public', status === 403, `a request without credentials gets ${status}`);
   const versioned = head.VersionId !== undefined && head.VersionId !== 'null';
-  check('versioned', versioned, versioned ? `version ${head.VersionId}` : 'the bucket keeps no versions');
+  check('versioned', versioned, versioned ? `version ${head.VersionId}` : 'the bucket has no versioning');
 }
 
 async function refusesPlainHttp({ images, local, region, client }: Cloud, key: string): Promise<Verdict> {
-  if (local) return [undefined, 'there is no TLS on one machine; tests hold the bucket policy'];
+  if (local) return [undefined, 'the local cloud has no TLS; tests check the bucket policy'];
   const plain = new S3Client({ ...client, endpoint: `http://s3.${region}.amazonaws.com` });
   try {
     await plain.send(new HeadObjectCommand({ Bucket: images.bucket, Key: key }));

@@ -10,14 +10,14 @@ import { hashRecord } from './records.ts';
 export interface ImageFinding extends NamedImage {
   bucket: Condition;
   backup: Condition;
-  /** Why it was purged. */
+  /** The reason of a purge. */
   reason?: string;
 }
 
-/** A record that the bucket and the backup should hold alike. */
+/** A record that should be identical in the images bucket and in the backup. */
 export interface RecordFinding {
   key: string;
-  state: 'alike' | 'different' | 'missing in the bucket' | 'missing in the backup' | 'missing';
+  state: 'identical' | 'different' | 'missing in the bucket' | 'missing in the backup' | 'missing';
 }
 
 export interface Findings {
@@ -29,12 +29,12 @@ export interface Findings {
 const PARALLEL = 8;
 const DAY_MS = 86_400_000;
 
-const SOUND: Condition[] = ['sound', 'purged', 'expired', 'sealed'];
-/** Purged, expired and sealed is as it should be; one that is sealed and whose copy is not sound either is not. */
-export const isWell = ({ bucket, backup }: ImageFinding): boolean =>
-  SOUND.includes(bucket) && (backup === 'sound' || backup === 'purged' || backup === 'expired');
+const OK_IN_BUCKET: Condition[] = ['intact', 'purged', 'expired', 'quarantined'];
+/** Whether an image needs no repair. A quarantined image cannot be read here, so its copy has to be intact. */
+export const isOk = ({ bucket, backup }: ImageFinding): boolean =>
+  OK_IN_BUCKET.includes(bucket) && (backup === 'intact' || backup === 'purged' || backup === 'expired');
 
-/** Reads every image of a manifest from the bucket and from the backup, and compares SHA-256. */
+/** Reads every image of a manifest from both buckets and compares its SHA-256. */
 export async function verifyAudit(
   cloud: Cloud,
   manifest: ManifestFacts,
@@ -48,9 +48,9 @@ export async function verifyAudit(
   };
   const row = progress.row('verified', manifest.images.length);
   let done = 0;
-  let wrong = 0;
+  let damaged = 0;
   const limit = pLimit(PARALLEL);
-  const look = async (image: NamedImage): Promise<ImageFinding> => {
+  const check = async (image: NamedImage): Promise<ImageFinding> => {
     const record = purged.get(image.key);
     const [inBucket, inBackup] = record
       ? (['purged', 'purged'] as const)
@@ -64,11 +64,11 @@ export async function verifyAudit(
       backup: inBackup === 'missing' && expired.backup ? 'expired' : inBackup,
       ...(record ? { reason: record.reason } : {}),
     };
-    if (!isWell(finding)) wrong++;
-    row.update(++done, wrong > 0 ? `(${wrong} not well)` : '');
+    if (!isOk(finding)) damaged++;
+    row.update(++done, damaged > 0 ? `(${damaged} damaged or missing)` : '');
     return finding;
   };
-  const found = await Promise.all(manifest.images.map((image) => limit(look, image)));
+  const found = await Promise.all(manifest.images.map((image) => limit(check, image)));
   const records = await Promise.all(recordKeys(manifest.audit).map((key) => compareRecord(cloud, key)));
   return { images: found, records };
 }
@@ -83,5 +83,5 @@ async function compareRecord({ images, backup }: Cloud, key: string): Promise<Re
   if (original === undefined && copy === undefined) return { key, state: 'missing' };
   if (original === undefined) return { key, state: 'missing in the bucket' };
   if (copy === undefined) return { key, state: 'missing in the backup' };
-  return { key, state: original === copy ? 'alike' : 'different' };
+  return { key, state: original === copy ? 'identical' : 'different' };
 }

@@ -1,7 +1,8 @@
 import { DeleteObjectsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import type { S3Store } from '../../lib/aws/objects.ts';
+import { CommandError, EXIT } from '../exit.ts';
 
-/** One version of an object, or the marker that its deletion left. */
+/** One version of an object, or a delete marker. */
 export interface ObjectVersion {
   key: string;
   versionId: string;
@@ -9,10 +10,10 @@ export interface ObjectVersion {
   bytes: number;
 }
 
-/** S3 deletes at most so many in one call. */
+/** The most that S3 deletes in one call. */
 const DELETE_BATCH = 1_000;
 
-/** Every version and delete marker under a prefix; those of one key newest first. */
+/** Every version and delete marker under a prefix; newest first within a key. */
 export async function* listVersions(
   { client, bucket }: S3Store,
   prefix: string,
@@ -36,7 +37,7 @@ export async function* listVersions(
   }
 }
 
-/** The versions of exactly one key that hold bytes, newest first. */
+/** The versions of one key, newest first, without delete markers. */
 export async function versionsOf(store: S3Store, key: string): Promise<ObjectVersion[]> {
   const found: ObjectVersion[] = [];
   for await (const version of listVersions(store, key))
@@ -45,9 +46,9 @@ export async function versionsOf(store: S3Store, key: string): Promise<ObjectVer
 }
 
 /**
- * Deletes versions for good. Where the backup holds them by Object Lock (governance mode), the call is made again
- * with the right to lift it, which an operator may have.
- * @throws {Error} naming the first that could not be deleted
+ * Deletes versions for good. If an Object Lock (governance mode) protects them, a second call bypasses it, which needs
+ * `s3:BypassGovernanceRetention`.
+ * @throws {CommandError} naming the first version that could not be deleted
  */
 export async function destroyVersions({ client, bucket }: S3Store, versions: ObjectVersion[]): Promise<void> {
   for (let from = 0; from < versions.length; from += DELETE_BATCH) {
@@ -65,8 +66,9 @@ export async function destroyVersions({ client, bucket }: S3Store, versions: Obj
       const [first] = Errors;
       if (!first) break;
       if (bypass || !Errors.every(({ Code }) => Code === 'AccessDenied'))
-        throw new Error(
-          `${Errors.length} versions in ${bucket} could not be deleted: ${first.Code} ${first.Message ?? ''} (${first.Key})`,
+        throw new CommandError(
+          EXIT.refused,
+          `${Errors.length} versions in ${bucket} could not be deleted. First error: ${first.Code} ${first.Message ?? ''} (${first.Key}). Check your permissions and run the same command again.`,
         );
       left = Errors.map(({ Key, VersionId }) => ({ Key: Key!, VersionId: VersionId! }));
     }

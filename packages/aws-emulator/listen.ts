@@ -1,8 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { LocalError } from './local-error.ts';
-
-export type RequestHandler = (request: http.IncomingMessage, response: http.ServerResponse) => Promise<void>;
+import type { RequestHandler } from './service.ts';
 
 export interface Listener {
   /** `http://127.0.0.1:<port>` */

@@ -3,10 +3,9 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { clientFor, type Endpoint, startEndpoint } from '@weaudit/aws-emulator/testing';
 import { S3Store } from '../../lib/aws/objects.ts';
 import { presigner, recordReader, SignedGets } from '../../lib/aws/signed-gets.ts';
-import { clientFor } from '../../packages/aws-emulator/test/conformance/wire.ts';
-import { type Endpoint, startEndpoint } from '../../packages/aws-emulator/test/s3-endpoint.ts';
 
 const KEY = "audits/a b+ü(1)'*!~/1.json";
 const CACHE = 'private, max-age=3600, immutable';

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
+import { openS3, type S3Service } from '@weaudit/aws-emulator/s3';
 import { reconcile } from '../../lib/audits/reconcile.ts';
 import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
 import type { AdvanceDeps } from '../../lib/cells/advance.ts';
@@ -25,7 +26,6 @@ import { ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/erro
 import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
 import { systemChance, systemTime } from '../../lib/system.ts';
 import { withTemporaryFile } from '../../lib/temporary-file.ts';
-import { openS3, type S3Server } from '../../packages/aws-emulator/s3/server.ts';
 import { png } from '../support/images.ts';
 
 /**
@@ -220,7 +220,7 @@ interface Prepared {
 export class FlowCloud {
   #s3Server!: http.Server;
   #outputServer!: http.Server;
-  #s3: S3Server | undefined;
+  #s3: S3Service | undefined;
   #dir: string | undefined;
   #clients!: { through: S3Client; truth: S3Client };
   outputOrigin!: string;
@@ -231,7 +231,7 @@ export class FlowCloud {
 
   static async open(): Promise<FlowCloud> {
     const cloud = new FlowCloud();
-    const s3 = await listen((request, response) => void cloud.#s3?.handle(request, response));
+    const s3 = await listen((request, response) => void cloud.#s3?.api.handle(request, response));
     const outputs = await listen((request, response) => cloud.#answer(request, response));
     cloud.#s3Server = s3.server;
     cloud.#outputServer = outputs.server;
@@ -270,7 +270,7 @@ export class FlowCloud {
 
   /** Ends a world and keeps what is in it. */
   async keep({ replicate, queue }: World): Promise<Prepared> {
-    await this.#s3?.close();
+    await this.#s3?.stop();
     this.#s3 = undefined;
     const [dir, now] = [this.#dir!, this.#now];
     this.#dir = undefined;
@@ -309,7 +309,7 @@ export class FlowCloud {
   }
 
   async #closeWorld(): Promise<void> {
-    await this.#s3?.close();
+    await this.#s3?.stop();
     this.#s3 = undefined;
     if (this.#dir) await rm(this.#dir, { recursive: true, force: true });
   }

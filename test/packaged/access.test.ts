@@ -1,6 +1,5 @@
-import { evaluate } from '../../packages/aws-emulator/iam/evaluate.ts';
-import type { PolicyDocument } from '../../packages/aws-emulator/iam/policy.ts';
-import { createResolver } from '../../packages/aws-emulator/stack/intrinsics.ts';
+import { evaluate, type PolicyDocument } from '@weaudit/aws-emulator/iam';
+import { createResolver } from '@weaudit/aws-emulator/stack';
 import { bucketPolicies, decide, type Question } from '../support/access.ts';
 import { ACCOUNT, EVERYTHING, type Packaged, packageStack } from '../support/packaged.ts';
 

@@ -4,10 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { createResolver } from '../../packages/aws-emulator/stack/intrinsics.ts';
-import type { StackModel } from '../../packages/aws-emulator/stack/model.ts';
-import { readStack } from '../../packages/aws-emulator/stack/read.ts';
-import { readServerless } from '../../packages/aws-emulator/stack/serverless.ts';
+import { createResolver, readServerless, readStack, type StackModel } from '@weaudit/aws-emulator/stack';
 import { ofType, type Packaged, packageStack } from '../support/packaged.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');

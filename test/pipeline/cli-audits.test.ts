@@ -6,7 +6,7 @@ import { withCloud } from '../support/cloud.ts';
 import { commandLine, hasTerminal } from '../support/command.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-/** The auditors' commands as processes, against the whole pipeline. */
+/** The auditors' commands as processes, against the local cloud. */
 
 const cloud = withCloud({ predictionSeconds: 0.1 });
 const weaudit = commandLine(cloud);
@@ -31,16 +31,16 @@ const withManifest = async (id: string): Promise<string> => {
   return id;
 };
 
-/** A model that keeps running until it is canceled. */
+/** A model that runs until it is canceled. */
 const NEVER = { model: 'simulated/unreliable', input: { outcome: 'never-starts' } };
 
 describe('run', () => {
-  test('in a pipe it prints plain lines, a table of results, where the images are, and ends with 0', async () => {
+  test('in a pipe it prints plain lines, a table of results and the folder of the images, and exits with 0', async () => {
     const design = file('two.json', { prompts: ['a cat', 'a dog'], models: ['simulated/flash'], samples: 2 });
     const { status, stdout, stderr } = await weaudit.run(['run', design]);
     expect(status).toBe(0);
     expect(stderr).toMatch(/^Audit [0-9a-z]{26}: 4 predictions\./);
-    expect(stderr).toContain('ended: 4/4 (4 succeeded)\n');
+    expect(stderr).toContain('finished: 4/4 (4 succeeded)\n');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a pipe gets no cursor control
     expect(stdout + stderr).not.toMatch(/\u001b|\r/);
     expect(stdout).toMatch(/^prompt +simulated\/flash\na cat +2 succeeded\na dog +2 succeeded\n/);
@@ -49,7 +49,7 @@ describe('run', () => {
     );
   });
 
-  test('the same file again, at once or later, is the same audit, and Replicate is not asked twice', async () => {
+  test('the same design, at once or later, resumes the existing audit, and nothing is requested twice', async () => {
     const design = { prompts: ['a bridge'], models: ['simulated/flash'], samples: 3 };
     const before = creates();
     const both = await Promise.all(
@@ -66,7 +66,7 @@ describe('run', () => {
     expect(creates() - before).toBe(6);
   });
 
-  test('a refusal is a finding and ends with 0; a failed prediction ends with 5', async () => {
+  test('a refusal is a finding and exits with 0; a failed prediction exits with 5', async () => {
     const refused = await weaudit.run(['run', '--prompt', 'a weapon', '--model', 'simulated/studio']);
     expect(refused).toMatchObject({ status: 0, stdout: expect.stringContaining('1 refused') });
     expect(refused.stdout).toMatch(/1 × refused: .*E005/);
@@ -82,7 +82,7 @@ describe('run', () => {
     expect(failed).toMatchObject({ status: 5, document: { counts: { failed: 1 } } });
   });
 
-  test('factors by argument and columns of a CSV file are crossed, and arguments go before the file', async () => {
+  test('factors from flags and from a CSV file are combined, and flags win over the file', async () => {
     const table = file('factors.csv', 'size,animal\nsmall,cat\nlarge,dog\n,horse\n');
     const { status, document } = await weaudit.json([
       ...['run', table, '--template', 'a {size} {animal} {where}', '--factor', 'where=at sea,on land'],
@@ -97,10 +97,10 @@ describe('run', () => {
     });
   });
 
-  test('each way to be wrong has its exit status and a sentence, also as JSON', async () => {
+  test('each mistake has its exit status and a message, also as JSON', async () => {
     const design = file('fine.json', { prompts: ['x'], models: ['simulated/flash'], samples: 1 });
     const cases: [args: string[], env: Record<string, string>, status: number, words: RegExp][] = [
-      [['run'], {}, 2, /nothing to ask/],
+      [['run'], {}, 2, /No prompt given/],
       [['run', design, '--samples', 'many'], {}, 2, /whole number/],
       [['run', design, '--model', 'nobody/nothing'], {}, 3, /nobody\/nothing/],
       [['run', design], { WEAUDIT_TOKEN: 'wrong' }, 3, /token is not known/],
@@ -125,7 +125,7 @@ describe('run', () => {
 });
 
 describe('configuration', () => {
-  test('a flag goes before the environment, the environment before the file', async () => {
+  test('flags win over the environment, the environment over the file', async () => {
     const config = file('weaudit.json', { url: 'http://127.0.0.1:1', token: 'wrong' });
     const { api } = cloud.cloud.endpoints;
     const inFile = { WEAUDIT_CONFIG: config, WEAUDIT_URL: '', WEAUDIT_TOKEN: '' };
@@ -138,7 +138,7 @@ describe('configuration', () => {
 });
 
 describe('list, status, cancel and delete', () => {
-  test('an audit under way is watched, canceled, and deleted only when it is said to be meant', async () => {
+  test('a running audit can be watched and canceled, and is deleted only after confirmation', async () => {
     const design = file('slow.json', {
       prompts: ['snail'],
       models: [NEVER],
@@ -164,7 +164,7 @@ describe('list, status, cancel and delete', () => {
 });
 
 describe('download', () => {
-  test('leaves a folder that is whole by its checksums, and again fetches only what is missing or wrong', async () => {
+  test('fills a folder that matches its checksums, and fetches only missing or damaged images when run again', async () => {
     const id = await withManifest(
       await audit({
         prompts: ['a <b>bold</b> cat', 'a weapon'],
@@ -211,9 +211,9 @@ describe('download', () => {
     expect(again).toMatchObject({ status: 0, document: { complete: true, fetched: 2, kept: 4 } });
   });
 
-  test('--format imagefolder writes a line of metadata an image, all with the same columns', async () => {
+  test('--format imagefolder writes one line of metadata for each image, all with the same columns', async () => {
     const id = await audit({
-      ...{ template: 'a {colour} ball', factors: { colour: ['red', 'blue'] } },
+      ...{ template: 'a {color} ball', factors: { color: ['red', 'blue'] } },
       ...{ models: ['simulated/portrait', 'simulated/studio'], samples: 1 },
     });
     const folder = path.join(cloud.dataDir, 'dataset');
@@ -228,7 +228,7 @@ describe('download', () => {
       file_name: '00002-0.png',
       prompt: 'a blue ball',
       model: 'simulated/portrait',
-      factor_colour: 'blue',
+      factor_color: 'blue',
     });
     expect(readdirSync(path.join(folder, 'train')).sort()).toEqual([
       ...lines.map((line) => line.file_name),
@@ -236,7 +236,7 @@ describe('download', () => {
     ]);
   });
 
-  test('of an audit that still runs it takes what is there, and says with 5 that it is not all', async () => {
+  test('of a running audit it downloads the existing images and exits with 5', async () => {
     const design = file('still.json', {
       prompts: ['snail'],
       models: [NEVER],
@@ -250,12 +250,12 @@ describe('download', () => {
       document.id,
       path.join(cloud.dataDir, 'partial'),
     ]);
-    expect({ status, stdout }).toEqual({ status: 5, stdout: expect.stringContaining('still runs') });
+    expect({ status, stdout }).toEqual({ status: 5, stdout: expect.stringContaining('still running') });
   });
 });
 
 describe('on a terminal', () => {
-  onTerminal('run draws bars that move in place', async () => {
+  onTerminal('run draws progress bars in place', async () => {
     const { status, stdout } = await weaudit.terminal([
       'run',
       '-p',
@@ -266,13 +266,13 @@ describe('on a terminal', () => {
       '2',
     ]);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/ended +[█░]+ 2\/2 \(2 succeeded\)/);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor is hidden, and given back
+    expect(stdout).toMatch(/finished +[█░]+ 2\/2 \(2 succeeded\)/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor is hidden, then shown again
     expect(stdout).toMatch(/\u001b\[\?25l.*\u001b\[\?25h/s);
     expect(stdout).toContain('2 images');
   });
 
-  onTerminal('delete asks, and does nothing unless the word is typed', async () => {
+  onTerminal('delete asks, and changes nothing unless the word is typed', async () => {
     const id = await audit({ prompts: ['a pencil'], models: ['simulated/flash'], samples: 1 });
     const no = await weaudit.terminal(['delete', id], { input: 'no\n' });
     expect(no).toMatchObject({ status: 2, stdout: expect.stringContaining('Nothing was changed') });

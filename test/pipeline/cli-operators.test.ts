@@ -20,7 +20,7 @@ import { waitFor } from '../support/wait-for.ts';
 const IMAGES = 'weaudit-local-000000000000-images';
 const BACKUP = 'weaudit-local-000000000000-backup';
 
-/** A model that keeps running until it is canceled. */
+/** A model that runs until it is canceled. */
 const NEVER = ['-m', 'simulated/unreliable', '--input', 'outcome=never-starts'];
 
 const cloud = withCloud({ predictionSeconds: 0.1 });
@@ -45,7 +45,7 @@ const overwrite = (Bucket: string, Key: string) =>
 const remove = (Bucket: string, Key: string) => s3.send(new DeleteObjectCommand({ Bucket, Key }));
 const exists = async (Bucket: string, Prefix: string): Promise<string[]> =>
   ((await s3.send(new ListObjectsV2Command({ Bucket, Prefix }))).Contents ?? []).map(({ Key }) => Key!);
-/** Versions and delete markers: what is left when something is said to be gone. */
+/** The number of versions and delete markers under a prefix. */
 const versions = async (Bucket: string, Prefix: string): Promise<number> => {
   const { Versions = [], DeleteMarkers = [] } = await s3.send(
     new ListObjectVersionsCommand({ Bucket, Prefix }),
@@ -60,7 +60,7 @@ async function judgeAgain(id: string, cell: number): Promise<void> {
   expect(await cloud.cloud.invoke('tag', event)).toMatchObject({ ok: true });
 }
 
-/** Which images of a cell the API gives an address of. */
+/** Which images of a cell have an address in the API. */
 async function shown(id: string, cell: number): Promise<boolean[]> {
   const { body } = await cloud.api('GET', `/api/audits/${id}/predictions`);
   return body.predictions[cell].images.map((image: object) => 'url' in image);
@@ -85,12 +85,12 @@ async function finishedAudit(prompt: string, samples: number, ...options: string
 }
 
 describe('verify and restore', () => {
-  test('what is missing or damaged is found by its bytes and brought back, from an older version where it must be', async () => {
+  test('missing and damaged objects are found by their bytes and restored, from an older version if necessary', async () => {
     const id = await finishedAudit('a boat', 7);
     const key = (n: number) => `images/${id}/0000${n}/0`;
     expect(await weaudit.json(['verify', id, '--local'])).toMatchObject({
       status: 0,
-      document: { well: true, bucket: { sound: 7 }, backup: { sound: 7 } },
+      document: { ok: true, bucket: { intact: 7 }, backup: { intact: 7 } },
     });
     const hashes = await Promise.all([0, 1, 2, 3, 4, 5, 6].map((n) => sha256(IMAGES, key(n))));
     const before = await tagsOf(IMAGES, key(0));
@@ -109,23 +109,23 @@ describe('verify and restore', () => {
     expect(
       found.document.images.map(({ bucket, backup }: Record<string, string>) => [bucket, backup]),
     ).toEqual([
-      ['damaged', 'sound'],
-      ['missing', 'sound'],
-      ['sound', 'damaged'],
-      ['sound', 'missing'],
+      ['damaged', 'intact'],
+      ['missing', 'intact'],
+      ['intact', 'damaged'],
+      ['intact', 'missing'],
       ['damaged', 'damaged'],
       ['purged', 'purged'],
-      ['sound', 'sound'],
+      ['intact', 'intact'],
     ]);
 
-    // Events that come late: the damage is judged too.
+    // A late event makes `tag` judge the damaged bytes.
     for (const n of [0, 4]) await judgeAgain(id, n);
     const restored = await weaudit.json(['restore', id, '--local']);
-    expect(restored).toMatchObject({ status: 0, document: { well: true } });
-    expect(new Set(restored.document.mended.map(({ outcome }: { outcome: string }) => outcome))).toEqual(
+    expect(restored).toMatchObject({ status: 0, document: { ok: true } });
+    expect(new Set(restored.document.restored.map(({ outcome }: { outcome: string }) => outcome))).toEqual(
       new Set(['restored']),
     );
-    expect(restored.document.mended).toHaveLength(7);
+    expect(restored.document.restored).toHaveLength(7);
     for (const n of [0, 1, 2, 3, 4, 6])
       expect([await sha256(IMAGES, key(n)), await sha256(BACKUP, key(n))]).toEqual([hashes[n], hashes[n]]);
     await waitFor('tags as they were', async () => (await tagsOf(IMAGES, key(0))).status === 'ok');
@@ -144,23 +144,23 @@ describe('verify and restore', () => {
     const after = await weaudit.run(['verify', id, '--local']);
     expect(after).toMatchObject({
       status: 0,
-      stdout: expect.stringMatching(/bucket: 6 sound, 1 purged\n.*purged +purged +a test/s),
+      stdout: expect.stringMatching(/bucket: 6 intact, 1 purged\n.*purged +purged +a test/s),
     });
   });
 
-  test('images of one cell are brought back beside each other, each with its judgement', async () => {
+  test('images of one cell are restored together, each with its judgement', async () => {
     const id = await finishedAudit('a boot', 1, '--input', 'num_outputs=4');
     const key = (i: number) => `images/${id}/00000/${i}`;
     const judged = await exists(IMAGES, `audits/${id}/judged/`);
     for (const i of [0, 1, 3]) await overwrite(IMAGES, key(i));
     await judgeAgain(id, 0);
     expect(await shown(id, 0)).toEqual([false, false, true, false]);
-    expect((await weaudit.json(['restore', id, '--local'])).document).toMatchObject({ well: true });
+    expect((await weaudit.json(['restore', id, '--local'])).document).toMatchObject({ ok: true });
     expect(await shown(id, 0)).toEqual([true, true, true, true]);
     expect(await exists(IMAGES, `audits/${id}/judged/`)).toEqual(judged);
   });
 
-  test('what no version has is named, stays as it is, and the status says so', async () => {
+  test('an object without an intact version is listed and left unchanged, and the exit status is 5', async () => {
     const id = await finishedAudit('a kite', 1);
     const key = `images/${id}/00000/0`;
     for (const bucket of [IMAGES, BACKUP]) {
@@ -170,13 +170,13 @@ describe('verify and restore', () => {
     }
     const { status, document } = await weaudit.json(['restore', id, '--local']);
     expect(status).toBe(5);
-    expect(document.mended.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
-      'no sound copy',
-      'no sound copy',
+    expect(document.restored.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
+      'no intact copy',
+      'no intact copy',
     ]);
   });
 
-  test('an audit without a manifest, or without anything, is refused with the reason', async () => {
+  test('an audit without a manifest and an unknown audit are refused with the reason', async () => {
     const { document } = await weaudit.json(['run', '-p', 'a snail', ...NEVER, '--no-wait']);
     expect(await weaudit.run(['verify', document.id, '--local'])).toMatchObject({
       status: 3,
@@ -190,7 +190,7 @@ describe('verify and restore', () => {
 });
 
 describe('purge', () => {
-  test('an image is gone in every version from bucket and backup, its tombstone says what it was and why, and the page has no address of it', async () => {
+  test('an image is removed in every version from both buckets, its tombstone keeps hash and reason, and the API has no address for it', async () => {
     const id = await finishedAudit('a lamp', 2);
     const key = `images/${id}/00001/0`;
     const hash = await sha256(IMAGES, key);
@@ -222,7 +222,7 @@ describe('purge', () => {
     expect((await weaudit.run(['verify', id, '--local'])).status).toBe(0);
   });
 
-  test('one image of several of a cell goes alone, and an event that comes late does not bring it back', async () => {
+  test('one image of a cell can be purged alone, and a late event does not restore it', async () => {
     const id = await finishedAudit('a comb', 1, '--input', 'num_outputs=3');
     await weaudit.run(['purge', `images/${id}/00000/1`, '--local', '--yes', '--reason', 'must not exist']);
     expect(await shown(id, 0)).toEqual([true, false, true]);
@@ -234,7 +234,7 @@ describe('purge', () => {
     expect(await exists(IMAGES, `images/${id}/`)).toHaveLength(2);
   });
 
-  test('an audit is gone with its records, and a webhook that comes late brings nothing back', async () => {
+  test('an audit is removed with its records, and a late webhook restores nothing', async () => {
     const id = await finishedAudit('a spoon', 2);
     const hashes = await Promise.all([0, 1].map((n) => sha256(IMAGES, `images/${id}/0000${n}/0`)));
     expect((await weaudit.run(['purge', id, '--local', '--yes', '--reason', 'all of it'])).status).toBe(0);
@@ -269,7 +269,7 @@ describe('purge', () => {
     });
   });
 
-  test('of an audit that still runs everything goes once its predictions are canceled', async () => {
+  test('a running audit is removed completely once its predictions are canceled', async () => {
     const design = ['-p', 'a snail', ...NEVER, '-n', '5', '--key', 'purge'];
     const { document } = await weaudit.json(['run', ...design, '--no-wait']);
     const id = document.id;
@@ -287,7 +287,7 @@ describe('purge', () => {
 describe('redrive', () => {
   const dead = (kind: string) => cloud.cloud.queues.counts(`weaudit-local-${kind}-dead`).visible;
 
-  test('lists dead letters of every shape with their reason, and each goes back to where it failed', async () => {
+  test('lists dead letters of every kind with their reasons, and sends each back to where it failed', async () => {
     const id = await finishedAudit('a door', 2);
     const key = `images/${id}/00000/0`;
     const result = `audits/${id}/results/00000.json`;
@@ -309,7 +309,7 @@ describe('redrive', () => {
       }),
     );
     const { queues } = cloud.cloud;
-    // Damage that other tests did on purpose has left letters of its own.
+    // Earlier tests leave dead letters of their own.
     for (const kind of ['tag', 'backup', 'cells']) queues.purge(`weaudit-local-${kind}-dead`);
     queues.send(
       'weaudit-local-tag-dead',
@@ -341,7 +341,7 @@ describe('redrive', () => {
           kind: 'tag',
           about: result,
           reason: 'TimeoutError: S3 did not answer',
-          outcome: 'left',
+          outcome: 'kept',
         }),
         expect.objectContaining({
           kind: 'backup',
@@ -349,20 +349,23 @@ describe('redrive', () => {
           reason: 'NO_PERMISSIONS: not allowed',
         }),
         expect.objectContaining({ kind: 'cells', about: `audit ${id}, cells 0 to 1` }),
-        expect.objectContaining({ kind: 'cells', about: 'no range of cells' }),
+        expect.objectContaining({ kind: 'cells', about: 'not a range of cells' }),
       ]),
     );
     expect([dead('tag'), dead('backup'), dead('cells')]).toEqual([1, 1, 2]);
 
     expect(await weaudit.run(['redrive', 'tag', '--local'])).toMatchObject({
       status: 0,
-      stdout: expect.stringContaining('1 letter sent back, 0 left'),
+      stdout: expect.stringContaining('1 dead letter sent back, 0 kept'),
     });
     await waitFor('the image is judged again', async () => (await tagsOf(IMAGES, key)).status === 'ok');
     expect([dead('tag'), dead('backup'), dead('cells')]).toEqual([0, 1, 2]);
 
     const all = await weaudit.run(['redrive', '--local']);
-    expect(all).toMatchObject({ status: 5, stdout: expect.stringContaining('2 letters sent back, 1 left') });
+    expect(all).toMatchObject({
+      status: 5,
+      stdout: expect.stringContaining('2 dead letters sent back, 1 kept'),
+    });
     await waitFor('everything is done', () => cloud.cloud.idle());
     expect([dead('tag'), dead('backup'), dead('cells')]).toEqual([0, 0, 1]);
   });
@@ -372,7 +375,7 @@ describe('setup', () => {
   const parameter = (name: string) => cloud.cloud.parameters.get(`/weaudit/local/${name}`);
   const replicate = () => ['--replicate-url', `${cloud.cloud.endpoints.replicate}/v1`];
 
-  test('makes an API token that is shown once, stored as its hash, works, and does not when it is revoked', async () => {
+  test('an API token is shown once, stored as its hash, and works until it is revoked', async () => {
     const made = await weaudit.json([
       'setup',
       '--local',
@@ -392,14 +395,14 @@ describe('setup', () => {
       async () => (await weaudit.run(['list', '--token', token])).status === 0,
     );
     const again = await weaudit.run(['setup', '--local', '--new-token', 'alice', ...replicate()]);
-    expect(again).toMatchObject({ status: 2, stderr: expect.stringContaining('already') });
-    // Replicate need not answer for somebody to be locked out.
+    expect(again).toMatchObject({ status: 2, stderr: expect.stringContaining('already exists') });
+    // A token can be revoked while Replicate is unreachable.
     const nobody = ['--replicate-url', 'http://127.0.0.1:9/v1'];
     expect((await weaudit.run(['setup', '--local', '--revoke-token', 'alice', ...nobody])).status).toBe(0);
     expect(parameter('api-tokens')).not.toContain('alice');
   });
 
-  test('a rotated webhook secret comes before the old one, which stays; a wrong Replicate token changes nothing', async () => {
+  test('a rotated webhook secret is put in front of the old one, which is kept; a wrong Replicate token changes nothing', async () => {
     const current = parameter('webhook-secrets')!;
     cloud.cloud.parameters.put('/weaudit/local/webhook-secrets', 'whsec_b2xk');
     const { document } = await weaudit.json(['setup', '--local', ...replicate()]);
@@ -410,7 +413,7 @@ describe('setup', () => {
     const wrong = await weaudit.run(['setup', '--local', '--replace-replicate-token', ...replicate()], {
       env: { REPLICATE_API_TOKEN: 'r8_wrong' },
     });
-    expect(wrong).toMatchObject({ status: 3, stderr: expect.stringContaining('does not accept this token') });
+    expect(wrong).toMatchObject({ status: 3, stderr: expect.stringContaining('rejected the token') });
     expect(wrong.stderr + wrong.stdout).not.toContain('r8_wrong');
     expect(parameter('replicate-token')).toBe(token);
     cloud.cloud.parameters.put('/weaudit/local/webhook-secrets', current);
@@ -418,10 +421,10 @@ describe('setup', () => {
 });
 
 describe('smoke', () => {
-  test('one image goes through everything, each duty has its line, and the audit is deleted', async () => {
+  test('one image passes every step, each step is reported, and the audit is deleted', async () => {
     const { status, document } = await weaudit.json(['smoke', '--local']);
     expect(document.checks.filter(({ ok }: { ok?: boolean }) => ok === false)).toEqual([]);
-    expect(document.checks.map(({ duty }: { duty: string }) => duty)).toEqual([
+    expect(document.checks.map(({ step }: { step: string }) => step)).toEqual([
       'queued',
       'webhook',
       'stored',

@@ -1,8 +1,8 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Listener, listen } from '@weaudit/aws-emulator';
+import type { StackModel } from '@weaudit/aws-emulator/stack';
 import { openRealReplicate, type RealReplicate } from '../../local/real-replicate.ts';
-import { type Listener, listen } from '../../packages/aws-emulator/listen.ts';
-import type { StackModel } from '../../packages/aws-emulator/stack/model.ts';
 
 /** What reached "replicate.com", which this server stands for. */
 const seen: {

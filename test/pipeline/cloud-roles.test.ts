@@ -6,8 +6,7 @@ import {
   PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { PolicyDocument } from '../../packages/aws-emulator/iam/policy.ts';
-import { many } from '../../packages/aws-emulator/iam/policy.ts';
+import { many, type PolicyDocument } from '@weaudit/aws-emulator/iam';
 import { scriptedFunctions, withCloud } from '../support/cloud.ts';
 import { waitFor } from '../support/wait-for.ts';
 

@@ -9,10 +9,10 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { StackModel } from '@weaudit/aws-emulator/stack';
+import { HONEST_WIRES } from '@weaudit/replicate-stand-in/wires';
 import { Webhook } from 'standardwebhooks';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
-import type { StackModel } from '../../packages/aws-emulator/stack/model.ts';
-import { HONEST_WIRES } from '../../packages/replicate-stand-in/wires.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** The whole pipeline on one machine: the real functions, over HTTP, with the stand-in for Replicate. */
@@ -254,7 +254,7 @@ describe('a webhook', () => {
   const state = async () => JSON.stringify(await Promise.all([keys(IMAGES, ''), keys(BACKUP, '')]));
 
   /** Events of what was just stored may still be under way: they are not what is tested here. */
-  const settled = () => waitFor('all events are handled', async () => cloud.bus.pending() === 0);
+  const settled = () => waitFor('all events are handled', async () => cloud.pendingEvents() === 0);
 
   test('delivered five times, two at once, leaves one result and one set of images, and is answered 2xx each time', async () => {
     const again = await ask({ prompts: ['a poet'], models: ['simulated/layers'], samples: 1 });

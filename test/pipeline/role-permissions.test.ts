@@ -6,12 +6,16 @@ import {
   PutObjectCommand,
   PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
+import {
+  type AccessRequest,
+  evaluate,
+  many,
+  type PolicyDocument,
+  type Statement,
+} from '@weaudit/aws-emulator/iam';
+import type { FunctionModel, StackModel } from '@weaudit/aws-emulator/stack';
+import { HONEST_WIRES } from '@weaudit/replicate-stand-in/wires';
 import { Webhook } from 'standardwebhooks';
-import type { AccessRequest } from '../../packages/aws-emulator/iam/access.ts';
-import { evaluate } from '../../packages/aws-emulator/iam/evaluate.ts';
-import { many, type PolicyDocument, type Statement } from '../../packages/aws-emulator/iam/policy.ts';
-import type { FunctionModel, StackModel } from '../../packages/aws-emulator/stack/model.ts';
-import { HONEST_WIRES } from '../../packages/replicate-stand-in/wires.ts';
 import { credentialsOf, withCloud } from '../support/cloud.ts';
 import { waitFor } from '../support/wait-for.ts';
 

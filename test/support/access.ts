@@ -1,5 +1,4 @@
-import { evaluate } from '../../packages/aws-emulator/iam/evaluate.ts';
-import { many, type PolicyDocument, type RequestContext } from '../../packages/aws-emulator/iam/policy.ts';
+import { evaluate, many, type PolicyDocument, type RequestContext } from '@weaudit/aws-emulator/iam';
 import { ACCOUNT, ofType, type Packaged } from './packaged.ts';
 
 /** The policies of a role of the stack: its own, and the managed ones that name it. */

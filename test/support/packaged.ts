@@ -5,12 +5,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { prepare } from '../../packages/aws-emulator/prepared.ts';
-import {
-  createResolver,
-  type Resolver,
-  type Template,
-} from '../../packages/aws-emulator/stack/intrinsics.ts';
+import { prepare } from '@weaudit/aws-emulator/prepared';
+import { createResolver, type Resolver, type Template } from '@weaudit/aws-emulator/stack';
 
 const run = promisify(execFile);
 const ROOT = path.join(import.meta.dirname, '..', '..');

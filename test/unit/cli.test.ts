@@ -14,14 +14,14 @@ import { describeLetter } from '../../cli/operator/dead-letters.ts';
 import { retentionDays } from '../../cli/operator/inspect.ts';
 import { parsePurgeTarget } from '../../cli/operator/purged.ts';
 import { rotate } from '../../cli/operator/secrets.ts';
-import { type ImageFinding, isWell } from '../../cli/operator/verify.ts';
+import { type ImageFinding, isOk } from '../../cli/operator/verify.ts';
 import { oneLine, size } from '../../cli/output.ts';
 import { createProgram } from '../../cli/program.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { placeOf } from '../../cli/results.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 
-/** What the command line decides by itself, without anybody to talk to. */
+/** The command line without a server. */
 
 const folder = mkdtempSync(path.join(tmpdir(), 'weaudit-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,7 +29,7 @@ const AUDIT = '7ychs9v1bzsamp1e0000000001';
 const HOME = { HOME: folder };
 
 describe('designs', () => {
-  test('a key follows from what is asked, not from how it is written down', () => {
+  test('equal designs have the same key, however they are written', () => {
     const design: DesignBody = {
       prompts: ['a', 'b'],
       models: [{ model: 'x/y', input: { p: 1, q: 2 } }],
@@ -42,7 +42,7 @@ describe('designs', () => {
     expect(designKey(design, 'again')).not.toBe(designKey(design));
   });
 
-  test('any JSON design keeps its meaning when it is put in order', () => {
+  test('sorting the members of any JSON design keeps its meaning', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (design) => {
         const meaning = JSON.parse(JSON.stringify(design));
@@ -51,7 +51,7 @@ describe('designs', () => {
     );
   });
 
-  test('a CSV table gives prompts, or factors for a template; what would be ignored is refused', () => {
+  test('a CSV file holds prompts, or factors for a template; a column that would be ignored is refused', () => {
     expect(fromCsv('\ufeffprompt,model\n"a, b",x/y\nc,x/z\na,\n', 'f.csv', false)).toEqual({
       prompts: ['a, b', 'c', 'a'],
       models: ['x/y', 'x/z'],
@@ -59,13 +59,13 @@ describe('designs', () => {
     expect(fromCsv('size,animal\nsmall,cat\nlarge,cat\n', 'f.csv', true)).toEqual({
       factors: { size: ['small', 'large'], animal: ['cat'] },
     });
-    expect(() => fromCsv('prompt,colour\na,red\n', 'f.csv', false)).toThrow(/"colour".*ignored/);
+    expect(() => fromCsv('prompt,size\na,large\n', 'f.csv', false)).toThrow(/"size".*ignored/);
     expect(() => fromCsv('animal\ncat\n', 'f.csv', false)).toThrow(/--template/);
-    expect(() => fromCsv('prompt\n', 'f.csv', false)).toThrow(/no row/);
-    expect(() => fromCsv('prompt\n"a\n', 'f.csv', false)).toThrow(/no CSV table/);
+    expect(() => fromCsv('prompt\n', 'f.csv', false)).toThrow(/no rows/);
+    expect(() => fromCsv('prompt\n"a\n', 'f.csv', false)).toThrow(/not a valid CSV file/);
   });
 
-  test('arguments go before the file, and factors by argument join those of the file', async () => {
+  test('flags win over the file, and factors of flags and file are merged', async () => {
     const file = path.join(folder, 'design.json');
     writeFileSync(
       file,
@@ -74,7 +74,7 @@ describe('designs', () => {
         factors: { a: ['1'] },
         models: ['x/y'],
         samples: 3,
-        name: 'of the file',
+        name: 'from the file',
       }),
     );
     expect(await readDesign(file, { factor: { b: ['2'] }, samples: 1, model: ['x/z'] })).toEqual({
@@ -82,20 +82,20 @@ describe('designs', () => {
       factors: { a: ['1'], b: ['2'] },
       models: ['x/z'],
       samples: 1,
-      name: 'of the file',
+      name: 'from the file',
     });
     expect(await readDesign(file, { prompt: ['just this'] })).toEqual({
       prompts: ['just this'],
       models: ['x/y'],
       samples: 3,
-      name: 'of the file',
+      name: 'from the file',
     });
-    await expect(readDesign(undefined, { prompt: ['a'] })).rejects.toThrow(/--model/);
+    await expect(readDesign(undefined, { prompt: ['a'] })).rejects.toThrow(/No model given.*--model/);
   });
 });
 
 describe('configuration', () => {
-  test('without any, it is the pipeline of this machine; any other needs a token and TLS', () => {
+  test('the default is the local cloud; any other address needs a token and TLS', () => {
     expect(apiSettings({}, HOME)).toEqual({ url: 'http://localhost:3000', token: 'local' });
     expect(apiSettings({ url: 'https://audits.example.org/' }, { ...HOME, WEAUDIT_TOKEN: 't' })).toEqual({
       url: 'https://audits.example.org',
@@ -105,16 +105,16 @@ describe('configuration', () => {
     expect(() => apiSettings({ url: 'http://audits.example.org', token: 't' }, HOME)).toThrow(
       /not encrypted/,
     );
-    expect(() => apiSettings({ url: 'ftp://x' }, HOME)).toThrow(/no address/);
+    expect(() => apiSettings({ url: 'ftp://x' }, HOME)).toThrow(/not an address/);
     const file = path.join(folder, 'typo.json');
     writeFileSync(file, '{"adress":"x"}');
     expect(() => apiSettings({ config: file }, HOME)).toThrow(/adress/);
     expect(() => apiSettings({ config: '/nowhere.json' }, HOME)).toThrow(/cannot be read/);
   });
 
-  test('an operator always says which deployment is meant', () => {
+  test('an operator has to choose a deployment', () => {
     expect(() => cloudSettings({}, HOME)).toThrow(/--stage/);
-    expect(() => cloudSettings({ stage: 'Prod!' }, HOME)).toThrow(/no stage/);
+    expect(() => cloudSettings({ stage: 'Prod!' }, HOME)).toThrow(/not a valid stage/);
     expect(cloudSettings({ stage: 'prod' }, { ...HOME, AWS_REGION: 'eu-west-1' })).toEqual({
       local: false,
       stage: 'prod',
@@ -142,7 +142,7 @@ describe('the API client', () => {
     return { client: new ApiClient({ url: 'http://x', token: 't' }, fetcher), asked };
   };
 
-  test('tries again what can pass, as often as it helps and no oftener', async () => {
+  test('retries temporary errors, and stops as soon as a request succeeds', async () => {
     const { client, asked } = answering([
       new TypeError('fetch failed'),
       new Response('', { status: 503, headers: { 'retry-after': '0' } }),
@@ -152,7 +152,7 @@ describe('the API client', () => {
     expect(asked).toHaveLength(3);
   });
 
-  test("repeats the server's own words for a refusal, once", async () => {
+  test("shows the server's words for a refusal, and does not retry it", async () => {
     const { client, asked } = answering([
       new Response('{"detail":"Please change: \\"samples\\" must be at least 1."}', { status: 422 }),
     ]);
@@ -163,7 +163,7 @@ describe('the API client', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('says that an address is wrong where something else answers', async () => {
+  test('reports a wrong address when something else than the API answers', async () => {
     const { client } = answering([new Response('<html>')]);
     await expect(client.status('a')).rejects.toMatchObject({
       status: 4,
@@ -172,11 +172,11 @@ describe('the API client', () => {
   });
 });
 
-describe('what is shown', () => {
-  test('texts from elsewhere cannot steer a terminal', () => {
+describe('output', () => {
+  test('texts from outside cannot control the terminal', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: none of these may be left
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: it matches control characters on purpose
         expect(oneLine(text, 40)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
         expect(Array.from(oneLine(text, 40)).length).toBeLessThanOrEqual(40);
       }),
@@ -185,24 +185,24 @@ describe('what is shown', () => {
     expect(oneLine('\u001b[2Jgone\nnext')).toBe('\ufffd[2Jgone next');
   });
 
-  test('sizes are in powers of a thousand', () => {
+  test('sizes are in powers of 1,000', () => {
     expect([0, 999, 1_000, 1_234_567].map(size)).toEqual(['0 bytes', '999 bytes', '1.0 kB', '1.2 MB']);
   });
 
-  test('a pipe gets a line at every tenth, and nothing with --json', () => {
+  test('a pipe gets a line for each tenth, and nothing with --json', () => {
     const stream = Object.assign(new PassThrough(), { isTTY: false }) as unknown as NodeJS.WriteStream;
-    const row = createProgress({ json: false, stream }).row('ended', 1_000);
+    const row = createProgress({ json: false, stream }).row('finished', 1_000);
     for (let done = 0; done <= 1_000; done++) row.update(done);
     const lines = String((stream as unknown as PassThrough).read())
       .trim()
       .split('\n');
     expect(lines).toHaveLength(11);
-    expect(lines.at(-1)).toBe('ended: 1000/1000');
-    createProgress({ json: true, stream }).row('ended', 1).update(1);
+    expect(lines.at(-1)).toBe('finished: 1000/1000');
+    createProgress({ json: true, stream }).row('finished', 1).update(1);
     expect((stream as unknown as PassThrough).read()).toBeNull();
   });
 
-  test('where images are follows from the address of one, in either style', () => {
+  test('the folder of images is read from the address of one, in path style and virtual-hosted style', () => {
     const key = `images/${AUDIT}/00000/0`;
     const place = `s3://bucket/images/${AUDIT}/`;
     expect(placeOf(`http://127.0.0.1:4566/bucket/${key}?X-Amz-Signature=1`, key)).toBe(place);
@@ -238,12 +238,12 @@ describe('downloads', () => {
     ...more,
   });
 
-  test('files are named by cell, output and what the bytes are', () => {
+  test('files are named by cell, output and content type', () => {
     expect(fileName(17, 0, 'image/jpeg')).toBe('00017-0.jpg');
     expect(fileName(17, 2, 'text/html')).toBe('00017-2.bin');
   });
 
-  test('the page shows prompts as text, whatever they hold, and why an image is not there', () => {
+  test('the page escapes prompts, and says why an image is missing', () => {
     const entries = [
       prediction({}),
       prediction({ n: 8, status: 'refused', error: 'flagged <b>', images: [] }),
@@ -266,7 +266,7 @@ describe('downloads', () => {
     expect(page.match(/<tr>/g)).toHaveLength(2);
   });
 
-  test('metadata has a line an image, with every factor as a column', () => {
+  test('metadata has one line for each image, with a column for every factor', () => {
     const entries = [
       entryOf(prediction({ factors: { job: 'cook' } }), 'train'),
       entryOf(prediction({ images: [{ index: 0, status: 'quarantined' }] }), 'train'),
@@ -278,7 +278,7 @@ describe('downloads', () => {
 });
 
 describe('operators', () => {
-  test('what is purged is named by an audit, a key, or an address in S3, and by nothing else', () => {
+  test('a purge takes the id of an audit, a key, or an address in S3, and nothing else', () => {
     const image = { audit: AUDIT, image: '00017/0' };
     expect(parsePurgeTarget(AUDIT)).toEqual({ audit: AUDIT });
     expect(parsePurgeTarget(`images/${AUDIT}/00017/0`)).toEqual(image);
@@ -294,28 +294,28 @@ describe('operators', () => {
       expect(parsePurgeTarget(wrong)).toBeUndefined();
   });
 
-  test('purged and expired is no damage; a sealed image counts by its copy', () => {
+  test('purged and expired images are not damage; a quarantined image needs an intact copy', () => {
     const finding = (bucket: string, backup: string) =>
-      isWell({ key: 'k', sha256: 's', bytes: 1, bucket, backup } as ImageFinding);
-    const well = [
-      ['sound', 'sound'],
+      isOk({ key: 'k', sha256: 's', bytes: 1, bucket, backup } as ImageFinding);
+    const fine = [
+      ['intact', 'intact'],
       ['purged', 'purged'],
-      ['expired', 'sound'],
+      ['expired', 'intact'],
       ['expired', 'expired'],
-      ['sealed', 'sound'],
+      ['quarantined', 'intact'],
     ];
-    const ill = [
-      ['damaged', 'sound'],
-      ['sound', 'missing'],
+    const broken = [
+      ['damaged', 'intact'],
+      ['intact', 'missing'],
       ['missing', 'expired'],
-      ['sealed', 'missing'],
-      ['sound', 'damaged'],
+      ['quarantined', 'missing'],
+      ['intact', 'damaged'],
     ];
-    expect(well.map(([bucket, backup]) => finding(bucket!, backup!))).toEqual(well.map(() => true));
-    expect(ill.map(([bucket, backup]) => finding(bucket!, backup!))).toEqual(ill.map(() => false));
+    expect(fine.map(([bucket, backup]) => finding(bucket!, backup!))).toEqual(fine.map(() => true));
+    expect(broken.map(([bucket, backup]) => finding(bucket!, backup!))).toEqual(broken.map(() => false));
   });
 
-  test('when something expires is what the bucket itself says; where it says nothing, nothing has expired', async () => {
+  test("the bucket's lifecycle rules decide what has expired; without a rule nothing has", async () => {
     const store = (answer: () => unknown) =>
       ({ bucket: 'b', client: { send: async () => answer() } }) as unknown as S3Store;
     const rule = (value: string, Days: number, Status = 'Enabled') => ({
@@ -346,16 +346,16 @@ describe('operators', () => {
     expect(await retentionDays(refusing, 'short')).toBeUndefined();
   });
 
-  test('a dead letter that is not JSON is listed and never sent', () => {
+  test('a dead letter that is not JSON is listed, but never sent back', () => {
     const letter = describeLetter('tag', { MessageId: 'm', Body: '{', ReceiptHandle: 'r' });
     expect(letter).toMatchObject({
-      about: 'no event of S3',
-      reason: 'no reason was given',
+      about: 'not an event of S3',
+      reason: 'no reason given',
       payload: undefined,
     });
   });
 
-  test('while a webhook secret is rotated, the one before stays, and no third', () => {
+  test('a rotation keeps the previous webhook secret, and no older one', () => {
     expect(rotate([], 'a')).toEqual(['a']);
     expect(rotate(['a'], 'a')).toEqual(['a']);
     expect(rotate(['b', 'a'], 'c')).toEqual(['c', 'b']);
@@ -364,7 +364,7 @@ describe('operators', () => {
 });
 
 describe('help', () => {
-  test('every command explains itself, with --json and an example that begins as it is called', () => {
+  test('the help of every command has --json and an example', () => {
     const program = createProgram(() => {});
     expect(program.commands.map((command) => command.name()).sort()).toEqual([
       'cancel',

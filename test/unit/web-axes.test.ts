@@ -22,13 +22,13 @@ describe('the dimensions of an audit', () => {
     expect(dimensionOf(space, 'f:job').values).toEqual(['doctor', 'nurse']);
   });
 
-  test('a model that is asked twice has two names', () => {
+  test('a model that is in the audit twice has two names', () => {
     const model = plan().models[0]!;
     const twice = spaceOf(plan({ models: [model, { ...model, input: { steps: 4 } }] }));
     expect(dimensionOf(twice, 'model').values).toEqual(['a/one #1', 'a/one #2']);
   });
 
-  test('two factors of one model start, or prompts by models where there are no factors', () => {
+  test('the default is two factors of one model, or prompts by models without factors', () => {
     expect(defaultArrangement(space)).toEqual({
       rows: 'f:gender',
       columns: 'f:job',
@@ -37,7 +37,7 @@ describe('the dimensions of an audit', () => {
     expect(defaultArrangement(simple)).toEqual({ rows: 'prompt', columns: 'model', pins: { sample: 'all' } });
   });
 
-  test('prompt and factor cannot be crossed, since they say the same', () => {
+  test('prompt and factor cannot be crossed, because factors decide the prompt', () => {
     expect(canCross('prompt', 'f:job')).toBe(false);
     expect(canCross('f:gender', 'f:job')).toBe(true);
     expect(pinnable(space, 'prompt', 'model').map(({ id }) => id)).toEqual(['sample']);
@@ -45,7 +45,7 @@ describe('the dimensions of an audit', () => {
     expect(pinnable(simple, 'model', 'sample').map(({ id }) => id)).toEqual(['prompt']);
   });
 
-  test('what cannot be is replaced by what can', () => {
+  test('an impossible arrangement is replaced by a possible one', () => {
     const found = arrange(space, 'f:job', 'f:job', { model: 7, sample: 2 });
     expect(found.columns).not.toBe('f:job');
     expect(arrange(space, 'f:gender', 'f:job', { model: 7, sample: 2 }).pins).toEqual({
@@ -56,11 +56,11 @@ describe('the dimensions of an audit', () => {
 });
 
 describe('the cells of an arrangement', () => {
-  test('two factors of one model hold its samples', () => {
+  test('a cell of two factors and one model holds its samples', () => {
     expect(cellsAt(space, defaultArrangement(space), 1, 0)).toEqual([12, 13, 14]);
   });
 
-  test('every prediction lies in exactly one cell when nothing is pinned', () => {
+  test('every prediction is in exactly one cell if nothing is pinned', () => {
     for (const [rows, columns] of [
       ['f:gender', 'model'],
       ['sample', 'f:job'],
@@ -77,19 +77,19 @@ describe('the cells of an arrangement', () => {
     }
   });
 
-  test('a pinned sample gives the same seed across models', () => {
+  test('a pinned sample has the same seed for all models', () => {
     const arrangement = arrange(space, 'f:job', 'model', { 'f:gender': 0, sample: 1 });
     expect([0, 1].map((column) => cellsAt(space, arrangement, 0, column))).toEqual([[1], [4]]);
   });
 
-  test('the place of a cell is the plan’s', () => {
+  test('the position of a cell follows the plan', () => {
     expect(placeOf(space.plan, 16)).toEqual({ prompt: 2, model: 1, sample: 1 });
     expect(valueAt(space, 'f:gender', 16)).toBe(1);
     expect(valueAt(space, 'f:job', 16)).toBe(0);
     expect(valueAt(space, 'sample', 16)).toBe(1);
   });
 
-  test('pivoting twice is not having pivoted', () => {
+  test('swapping rows and columns twice changes nothing', () => {
     const start = defaultArrangement(space);
     expect(pivot(space, start)).toMatchObject({ rows: 'f:job', columns: 'f:gender' });
     expect(pivot(space, pivot(space, start))).toEqual(start);

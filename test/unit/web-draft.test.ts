@@ -4,7 +4,7 @@ import { EMPTY, isModelName, problemsOf, promptsOf, requestOf } from '../../web/
 import { EXAMPLES } from '../../web/src/views/new/examples.ts';
 
 describe('the form for a new audit', () => {
-  test('every example, with a model, is what the API accepts, and as many prompts as the form says', () => {
+  test('every example with a model is accepted by the API, with the prompts that the form shows', () => {
     for (const { draft: example } of EXAMPLES) {
       const draft = { ...EMPTY, models: ['simulated/portrait'], ...example };
       expect(problemsOf(draft)).toEqual([]);
@@ -13,7 +13,7 @@ describe('the form for a new audit', () => {
     }
   });
 
-  test('seed, inputs and name travel as the API wants them', () => {
+  test('seed, inputs and name are sent as the API expects them', () => {
     const draft = {
       ...EMPTY,
       prompts: ' a doctor \n\n a nurse',
@@ -30,8 +30,8 @@ describe('the form for a new audit', () => {
     });
   });
 
-  test('what is missing is told in sentences', () => {
-    expect(problemsOf(EMPTY)).toEqual(['Write at least one prompt.', 'Choose at least one model.']);
+  test('each problem is a sentence that says what to change', () => {
+    expect(problemsOf(EMPTY)).toEqual(['Enter at least one prompt.', 'Choose at least one model.']);
     expect(
       problemsOf({
         ...EMPTY,
@@ -42,7 +42,7 @@ describe('the form for a new audit', () => {
         input: '[',
       }),
     ).toEqual([
-      'The template uses {job}, but factors has no values for "job".',
+      'Enter at least one value for job.',
       'Samples must be a whole number from 1 to 1,000.',
       'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
     ]);
@@ -52,10 +52,19 @@ describe('the form for a new audit', () => {
       models: ['a/one', 'b/two', 'c/three', 'd/four'],
       samples: 1000,
     };
-    expect(problemsOf(many)[0]).toMatch(/12,000 predictions; an audit has at most 10,000/);
+    expect(problemsOf(many)).toEqual([
+      'An audit can have 10,000 predictions; these are 12,000. Use fewer samples, or split the audit.',
+    ]);
+    const twice = {
+      ...EMPTY,
+      way: 'template',
+      template: 'a {job}',
+      factors: { job: 'nurse\nnurse' },
+    } as const;
+    expect(problemsOf({ ...twice, models: ['a/one'] })).toEqual(['Remove one “nurse”: job has it twice.']);
   });
 
-  test('models are named as Replicate names them', () => {
+  test('models have the names that Replicate gives them', () => {
     expect(isModelName('black-forest-labs/flux-dev')).toBe(true);
     expect(isModelName(`a/b:${'0'.repeat(64)}`)).toBe(true);
     expect(isModelName('flux-dev')).toBe(false);

@@ -3,9 +3,9 @@ import type { Plan, Prediction } from '../../web/src/api/types.ts';
 import { factsOf } from '../../web/src/model/facts.ts';
 import { plan } from '../support/web-plans.ts';
 
-/** What of the page talks to a server: without a browser, on answers that are made up here. */
+/** The parts of the page that talk to a server, without a browser and with answers of this file. */
 
-// The page's types know a DOM and those of the tests do not: so these modules come by computed names, described here.
+// The page's types need a DOM and those of the tests have none, so its modules are imported by computed names.
 interface Cells {
   readonly loaded: number;
   readonly hasOpen: boolean;
@@ -29,16 +29,18 @@ interface Page {
   images: Images;
   openAudit(id: string): Promise<Live>;
   readStatus(id: string): Promise<unknown>;
+  sentenceOf(error: unknown): string;
   token: { value: string };
+  tokenRejected: { value: boolean };
   keepToken(token: string): void;
 }
 
 const listeners = new Map<string, () => void>();
 const listen = (name: string, listener: () => void) => void listeners.set(name, listener);
 const tab = { hidden: false, onLine: true };
-/** Addresses that were asked for, in order. */
+/** Requested addresses, in order. */
 let asked: string[] = [];
-/** Answers the page's requests; undefined: no answer comes. */
+/** Answers the page's requests; undefined: no answer arrives. */
 let answer: (url: URL) => Response | undefined | Promise<Response>;
 let page: Page;
 
@@ -83,7 +85,9 @@ beforeAll(async () => {
     images: store.images,
     openAudit: audit.openAudit,
     readStatus: client.readStatus,
+    sentenceOf: audit.sentenceOf,
     token: token.token,
+    tokenRejected: token.tokenRejected,
     keepToken: token.keepToken,
   };
 });
@@ -119,7 +123,7 @@ const block = (url: URL, of: (n: number) => Prediction = prediction) => {
     predictions: Array.from({ length: Number(url.searchParams.get('limit')) }, (_, i) => of(from + i)),
   });
 };
-/** Whatever was begun has gone as far as it can without a clock. */
+/** Lets everything that was started run as far as it can without a clock. */
 const settle = async () => {
   for (let i = 0; i < 50; i++) await Promise.resolve();
   await new Promise((resolve) =>
@@ -131,7 +135,7 @@ const problems: unknown[] = [];
 const blocksAsked = () => asked.map((path) => Number(/cursor=(\d+)/.exec(path)?.[1]) / 100);
 
 describe('the cells of an audit', () => {
-  test('what is looked at is loaded first, everything else after it, each block once', async () => {
+  test('blocks in sight are loaded first, all others after them, each of them once', async () => {
     answer = (url) => block(url);
     // 8 prompts and models of 100 samples: eight blocks.
     const cells = page.newCells(large(100), (error) => problems.push(error));
@@ -146,7 +150,7 @@ describe('the cells of an audit', () => {
     expect(asked).toHaveLength(8);
   });
 
-  test('of what may still change all that is looked at is asked for again, and one block besides', async () => {
+  test('a refresh loads all open blocks in sight again, and one other', async () => {
     answer = (url) => block(url, (n) => prediction(n, { status: 'running', images: [] }));
     const cells = page.newCells(large(100), (error) => problems.push(error));
     cells.want('grid', [0, 100]);
@@ -159,7 +163,7 @@ describe('the cells of an audit', () => {
     cells.close();
   });
 
-  test('a server that is busy is told in a sentence and asked again', async () => {
+  test('a busy server is reported as busy and asked again', async () => {
     jest.useFakeTimers();
     let busy = true;
     answer = (url) => (busy ? new Response('<html>', { status: 503 }) : block(url));
@@ -167,14 +171,14 @@ describe('the cells of an audit', () => {
     const cells = page.newCells(large(10), (error) => told.push(error));
     cells.want('grid', [0]);
     await settle();
-    expect(String(told[0])).toContain('The server is busy at the moment.');
+    expect(String(told[0])).toContain('The server is busy.');
     busy = false;
     await jest.advanceTimersByTimeAsync(4_000);
     await settle();
     expect(cells.loaded).toBe(80);
   });
 
-  test('an address that was refused is read anew, once for all who wait for it', async () => {
+  test('a refused address is read again, once for all callers', async () => {
     let signature = 1;
     answer = (url) =>
       block(url, (n) =>
@@ -197,7 +201,7 @@ describe('the cells of an audit', () => {
 
 describe('images', () => {
   const bytes = () => new Response('bytes', { headers: { 'content-type': 'image/png' } });
-  /** A plan of its own each time: images are remembered by audit. */
+  /** Each plan has its own ID, because images are cached by audit. */
   let audits = 0;
   const open = async (bucket: (url: URL) => Response | undefined | Promise<Response>) => {
     answer = (url) => (url.host === 'bucket' ? bucket(url) : block(url));
@@ -211,7 +215,7 @@ describe('images', () => {
   };
   const never = new AbortController().signal;
 
-  test('an original that two ask for at once is fetched once, and kept', async () => {
+  test('an original that two callers want at once is fetched once and kept', async () => {
     const cells = await open(bytes);
     await Promise.all([page.images.original(cells, 1, 0), page.images.rendition(cells, 1, 0, never)]);
     await page.images.original(cells, 1, 0);
@@ -219,7 +223,7 @@ describe('images', () => {
     expect(asked).toEqual(['/1?signature=1']);
   });
 
-  test('four at a time; what came into sight last goes first, and what left it is not fetched', async () => {
+  test('four are loaded at a time, those that came into sight last first, and none that left it', async () => {
     const waiting: ((response: Response) => void)[] = [];
     const cells = await open(() => new Promise((resolve) => waiting.push(resolve)));
     const left = new AbortController();
@@ -238,7 +242,7 @@ describe('images', () => {
     expect(asked.slice(4)).toEqual(['/9?signature=1', '/4?signature=1']);
   });
 
-  test('an address that ran out is renewed unseen', async () => {
+  test('an expired address is renewed without an error', async () => {
     let signature = 1;
     const cells = await open(() => bytes());
     answer = (url) => {
@@ -254,7 +258,7 @@ describe('images', () => {
     await expect(page.images.original(cells, 1, 0)).resolves.toBeInstanceOf(Blob);
   });
 
-  test('what is in the way is told in a sentence, with a word whether it may pass', async () => {
+  test('an error is a sentence, and says whether a retry may help', async () => {
     const cells = await open(() => undefined);
     const why = (n: number) =>
       page.images.original(cells, n, 0).then(
@@ -262,22 +266,22 @@ describe('images', () => {
         (error) => error,
       );
     expect(await why(1)).toMatchObject({
-      message: 'The image could not be loaded. The page tries again.',
-      passing: true,
+      message: 'The image could not be loaded. The page retries automatically.',
+      temporary: true,
     });
     tab.onLine = false;
     expect(await why(2)).toMatchObject({
-      message: 'You are offline; the image is not loaded yet.',
-      passing: true,
+      message: 'You are offline. The image loads when you reconnect.',
+      temporary: true,
     });
     answer = () => new Response('', { status: 503 });
-    expect(await why(3)).toMatchObject({ passing: true });
+    expect(await why(3)).toMatchObject({ temporary: true });
     answer = () => new Response('', { status: 404 });
-    expect(await why(4)).toMatchObject({ message: expect.stringContaining('404'), passing: false });
+    expect(await why(4)).toMatchObject({ message: expect.stringContaining('404'), temporary: false });
   });
 });
 
-describe('an audit that is followed', () => {
+describe('an open audit', () => {
   const counts = { waiting: 0, running: 3, succeeded: 0, failed: 0, refused: 0, canceled: 0 };
   const polls = () => asked.filter((path) => path === '/api/audits/x').length;
   const open = async () => {
@@ -296,7 +300,7 @@ describe('an audit that is followed', () => {
     return page.openAudit('x');
   };
 
-  test('is asked after every two seconds while things happen, once a minute in a hidden tab, and at once afterwards', async () => {
+  test('is polled every two seconds while it changes, every minute in a hidden tab, and at once when shown again', async () => {
     const live = await open();
     await jest.advanceTimersByTimeAsync(10_000);
     const seen = polls();
@@ -316,13 +320,13 @@ describe('an audit that is followed', () => {
     expect(polls()).toBe(seen + 2);
   });
 
-  test('says that there is no connection, asks less often, and at once when it is back', async () => {
+  test('says that the page is offline, is polled less often, and at once when online again', async () => {
     const live = await open();
     const whole = answer;
     answer = () => undefined;
     tab.onLine = false;
     await jest.advanceTimersByTimeAsync(30_000);
-    expect(live.problem.value).toContain('You are offline.');
+    expect(live.problem.value).toBe('You are offline. The page retries automatically.');
     // After 2, 4, 8 and 16 seconds.
     expect(polls()).toBeLessThanOrEqual(6);
     answer = whole;
@@ -334,40 +338,46 @@ describe('an audit that is followed', () => {
   });
 });
 
-describe('answers that are no success', () => {
-  const message = () =>
-    page.readStatus('x').then(
-      () => '',
-      (error: Error) => error.message,
-    );
+describe('an error of the API', () => {
+  const message = () => page.readStatus('x').then(() => '', page.sentenceOf);
 
-  test('are sentences: the API’s own, or the page’s where something else answered', async () => {
+  test('is a sentence: the API’s own, or the page’s if something else answered', async () => {
     answer = () => json({ title: 'Conflict', detail: 'The audit is being deleted.' }, 409);
     expect(await message()).toBe('The audit is being deleted.');
     answer = () => new Response('<html>Bad gateway</html>', { status: 502 });
-    expect(await message()).toBe('The server is busy at the moment. Try again in a few seconds.');
+    expect(await message()).toBe('The server is busy. Try again in a few seconds.');
     answer = () => new Response('', { status: 418 });
-    expect(await message()).toMatch(/^The server answered 418, which it should not\./);
+    expect(await message()).toBe(
+      'The server gave an unexpected answer (status 418). Try again. If it persists, tell an operator.',
+    );
     answer = () => undefined;
-    expect(await message()).toMatch(/^The server did not answer\./);
+    expect(await message()).toBe('The server did not answer. Try again in a few seconds.');
     tab.onLine = false;
-    expect(await message()).toMatch(/^You are offline\./);
+    expect(await message()).toBe('You are offline. Try again in a few seconds.');
   });
 
-  test('a token that is refused is forgotten', async () => {
+  test('says what a token that may only read cannot do, and blames no token for a refusal of the bucket', async () => {
+    answer = () => json({ detail: 'This request needs the scope "audit".' }, 403);
+    expect(await message()).toMatch(/^Your token can only view audits\./);
+    answer = () => new Response('<Error>AccessDenied</Error>', { status: 403 });
+    expect(await message()).toContain('status 403');
+  });
+
+  test('makes the page forget a rejected token and say so, however many requests are rejected', async () => {
     answer = () => json({ detail: 'Who are you?' }, 401);
-    await message();
+    await Promise.all([message(), message()]);
     expect(page.token.value).toBe('');
+    expect(page.tokenRejected.value).toBe(true);
   });
 });
 
-describe('what is told of an image', () => {
+describe('the facts about an image', () => {
   const facts = (over: Partial<Prediction>) =>
     new Map(
       factsOf(plan({ input: { steps: 4 } }), prediction(0, over), 0).map(({ name, value }) => [name, value]),
     );
 
-  test('holds what was asked, who answered, and what the bytes are', () => {
+  test('include what was requested, which model answered, and what the bytes are', () => {
     const told = facts({
       completedAt: '2026-01-01T00:00:05Z',
       predictTime: 1.26,
@@ -391,20 +401,22 @@ describe('what is told of an image', () => {
       Sample: '1 of 3',
       Seed: '5, sent to the model',
       Outcome: 'succeeded',
-      Completed: '2026-01-01T00:00:05Z, after 1.3 s of work',
+      Completed: '2026-01-01T00:00:05Z, after 1.3 s of processing',
       Size: '512 × 512 pixels, 52 kB, png',
       'SHA-256': 'ab'.repeat(32),
       Tags: 'status=ok  format=png  size=small  retention=standard',
     });
   });
 
-  test('says where the seed is from, and with which words a model refused', () => {
-    expect(facts({ seed: null, seedSource: 'unsupported' }).get('Seed')).toBe('none, the model takes none');
+  test('include where the seed is from, and the words of a refusal', () => {
+    expect(facts({ seed: null, seedSource: 'unsupported' }).get('Seed')).toBe(
+      'none, the model does not accept a seed',
+    );
     expect(facts({ status: 'refused', error: 'sensitive (E005)', images: [] }).get('Outcome')).toBe(
       'refused: sensitive (E005)',
     );
     expect(facts({ asked: 4, returned: 3, filtered: 1 }).get('Images')).toBe(
-      '4 asked for, 3 returned, 1 filtered',
+      '4 requested, 3 returned, 1 filtered',
     );
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Prediction } from '../../web/src/api/types.ts';
-import { certainty, estimate, money, roughly, timeLeft } from '../../web/src/model/estimate.ts';
+import { certainty, estimate, money, outOf, roughly, timeLeft } from '../../web/src/model/estimate.ts';
 import { outcomeOf } from '../../web/src/model/rates.ts';
 import { percentWithInterval, spokenProportion, wilson } from '../../web/src/model/statistics.ts';
 
@@ -34,7 +34,7 @@ describe('the interval of a share', () => {
     );
   });
 
-  test('it is written with n and bounds, for eyes and for ears', () => {
+  test('it is written with n and bounds, for readers and for screen readers', () => {
     expect(percentWithInterval(wilson(2, 100))).toBe('2.0 % (0.6–7.0)');
     expect(percentWithInterval(wilson(0, 10))).toBe('0 % (0–28)');
     expect(spokenProportion(wilson(2, 100), 'refused')).toBe(
@@ -43,7 +43,7 @@ describe('the interval of a share', () => {
   });
 });
 
-describe('how a group came out', () => {
+describe('the outcomes of a group', () => {
   const prediction = (over: Partial<Prediction>): Prediction => ({
     n: 0,
     prompt: 'p',
@@ -57,8 +57,8 @@ describe('how a group came out', () => {
     ...over,
   });
 
-  test('failures and open predictions do not dilute the share of refusals', () => {
-    const { refused, failed, ended, canceled } = outcomeOf([
+  test('failures and unfinished predictions do not lower the share of refusals', () => {
+    const { refused, failed, finished, canceled } = outcomeOf([
       prediction({}),
       prediction({ status: 'refused' }),
       prediction({ status: 'failed' }),
@@ -69,10 +69,10 @@ describe('how a group came out', () => {
     ]);
     expect(refused).toMatchObject({ count: 1, n: 2 });
     expect(failed).toMatchObject({ count: 2, n: 4 });
-    expect({ ended, canceled }).toEqual({ ended: 4, canceled: 1 });
+    expect({ finished, canceled }).toEqual({ finished: 4, canceled: 1 });
   });
 
-  test('images that a filter dropped count among those that came', () => {
+  test('images that a filter withheld are counted among all that the model made', () => {
     const { filtered } = outcomeOf([
       prediction({ asked: 4, returned: 3, filtered: 1 }),
       prediction({ asked: 4, returned: 4, filtered: 0 }),
@@ -80,7 +80,7 @@ describe('how a group came out', () => {
     expect(filtered).toMatchObject({ count: 1, n: 8 });
   });
 
-  test('nothing is said of a group that has no answer yet', () => {
+  test('a group without answers has no shares', () => {
     expect(outcomeOf([prediction({ status: 'waiting' })])).toMatchObject({
       refused: undefined,
       failed: undefined,
@@ -88,7 +88,7 @@ describe('how a group came out', () => {
   });
 });
 
-describe('what an audit will come to', () => {
+describe('the estimate of an audit', () => {
   const prices = {
     currency: 'USD',
     asOf: 'today',
@@ -106,37 +106,42 @@ describe('what an audit will come to', () => {
     expect(estimate(prices, 0, ['a/one'], 30)).toMatchObject({ predictions: 0, seconds: 0 });
   });
 
-  test('a version keeps the price of its model', () => {
+  test('a model with a version has the price of the model', () => {
     expect(estimate(prices, 1, [`a/one:${'0'.repeat(64)}`], 100).unpriced).toEqual([]);
   });
 
-  test('a hundred samples know a half to ten points and a never to four per cent', () => {
-    const { halfWidth, noneMeansBelow } = certainty(100);
+  test('a hundred samples show a half to ten points, and may hide what is in four of a hundred images', () => {
+    const { halfWidth, hidden } = certainty(100);
     expect(halfWidth).toBeCloseTo(0.096, 3);
-    expect(noneMeansBelow).toBeCloseTo(0.037, 3);
+    expect(hidden).toBeCloseTo(0.037, 3);
+    expect([6, 100, 1000].map((n) => outOf(certainty(n).hidden))).toEqual([
+      '39 of 100',
+      '4 of 100',
+      '4 of 1,000',
+    ]);
   });
 
-  test('the time left follows the pace of late, and is not told without one', () => {
-    expect(timeLeft([{ at: 0, ended: 0 }], 10)).toBeUndefined();
+  test('the time left follows the latest pace, and is unknown without progress', () => {
+    expect(timeLeft([{ at: 0, finished: 0 }], 10)).toBeUndefined();
     expect(
       timeLeft(
         [
-          { at: 0, ended: 5 },
-          { at: 1000, ended: 5 },
+          { at: 0, finished: 5 },
+          { at: 1000, finished: 5 },
         ],
         10,
       ),
     ).toBeUndefined();
     const marks = [
-      { at: 0, ended: 0 },
-      { at: 3_600_000, ended: 10 },
-      { at: 3_660_000, ended: 70 },
+      { at: 0, finished: 0 },
+      { at: 3_600_000, finished: 10 },
+      { at: 3_660_000, finished: 70 },
     ];
     expect(timeLeft(marks, 120)).toBe(120);
     expect(timeLeft(marks, 0)).toBeUndefined();
   });
 
-  test('times and money are told as roughly as they are known', () => {
+  test('durations and prices are rounded to what is known', () => {
     expect([10, 70, 400, 7200].map(roughly)).toEqual([
       'less than a minute',
       'about a minute',

@@ -21,7 +21,7 @@ const START: View = {
 };
 
 describe('an address', () => {
-  test('holds everything that is chosen, and gives the same view to a colleague', () => {
+  test('holds everything that is chosen, and shows the same view to a colleague', () => {
     const view: View = {
       arrangement: arrange(space, 'model', 'f:job', { 'f:gender': 1, sample: 2 }),
       size: 'l',
@@ -37,12 +37,12 @@ describe('an address', () => {
     expect(readView(new URLSearchParams(writeView(view, space).toString()), space)).toEqual(view);
   });
 
-  test('is short where nothing is chosen', () => {
+  test('is short if nothing is chosen', () => {
     expect(writeView(START, space).toString()).toBe(`id=${space.plan.id}`);
     expect(readView(new URLSearchParams(`id=${space.plan.id}`), space)).toEqual(START);
   });
 
-  test('that names what the audit does not have shows what it starts with', () => {
+  test('shows the default for anything that the audit does not have', () => {
     const query =
       'rows=f:age&columns=nonsense&pin.model=c/three&wall=9.9&image=99999.0&pair=x-1.0&compare=1&size=xxl';
     expect(readView(new URLSearchParams(query), space)).toEqual({ ...START, pair: [{ n: 1, index: 0 }] });
@@ -51,7 +51,7 @@ describe('an address', () => {
 
 describe('two audits side by side', () => {
   const a = plan();
-  test('equal prompts and models meet, whatever their order; the rest stands alone, below', () => {
+  test('equal prompts and models are paired in any order; the others follow alone', () => {
     const b = plan({
       prompts: [a.prompts[1]!, a.prompts[0]!, { text: 'a teacher' }],
       models: [a.models[1]!],
@@ -67,7 +67,7 @@ describe('two audits side by side', () => {
     expect(rows.find(({ prompt }) => prompt === 'a teacher')).toMatchObject({ a: undefined });
   });
 
-  test('reworded templates meet by their factors, other models by their place', () => {
+  test('reworded templates are paired by their factors, and different models by their position', () => {
     const b = plan({
       prompts: a.prompts.map(({ factors }) => ({ text: `portrait: ${factors!.job}`, factors: factors! })),
       models: a.models.map((model) => ({ ...model, model: `${model.model}-new` })),
@@ -80,7 +80,7 @@ describe('two audits side by side', () => {
     });
   });
 
-  test('inputs, versions, seeds and samples that differ are told, and nothing else', () => {
+  test('different inputs, versions, seeds and samples are listed, and nothing else', () => {
     const b = plan({
       seed: 2,
       input: { aspect_ratio: '1:1' },
@@ -107,7 +107,7 @@ describe('tiles', () => {
     seedSource: 'sent',
   } as const;
 
-  test('an image that a filter dropped has a tile of its own', () => {
+  test('an image that a filter withheld has a tile of its own', () => {
     const tiles = tilesOf(4, {
       ...facts,
       status: 'succeeded',
@@ -121,34 +121,35 @@ describe('tiles', () => {
     expect(new Set(tiles.map(({ index }) => index)).size).toBe(3);
   });
 
-  test('a refusal is a tile with the model’s words', () => {
+  test('a refusal is a tile with the words of the model, in a sentence that ends once', () => {
     const [tile] = tilesOf(4, { ...facts, status: 'refused', error: 'NSFW content', images: [] });
     expect(tile!.kind).toBe('refused');
-    expect(explain(tile!)).toContain('NSFW content');
+    expect(explain(tile!)).toBe('The model refused: NSFW content.');
+    expect(explain({ ...tile!, error: 'NSFW content.' } as never)).toBe('The model refused: NSFW content.');
   });
 
-  test('as many images are expected of a prediction as its inputs ask for', () => {
+  test('a prediction has as many images as its inputs request', () => {
     expect(imagesEach(plan())).toBe(1);
     expect(imagesEach(plan({ input: { num_outputs: 4 } }))).toBe(4);
   });
 });
 
-describe('what is drawn', () => {
-  test('of ten thousand rows only those in sight, and their neighbours', () => {
+describe('what is rendered', () => {
+  test('of ten thousand rows, only those in sight and next to them', () => {
     expect(windowOf(0, 600, 200, 10_000, 1)).toEqual({ from: 0, to: 4 });
     expect(windowOf(500_000, 600, 200, 10_000, 1)).toEqual({ from: 2499, to: 2504 });
     expect(windowOf(1_999_400, 600, 200, 10_000, 1)).toEqual({ from: 9996, to: 10_000 });
     expect(windowOf(0, 600, 200, 0, 1)).toEqual({ from: 0, to: 0 });
   });
 
-  test('a wall of a hundred is seen at once, as large as fits', () => {
+  test('a wall of a hundred is visible at once, as large as fits', () => {
     const { columns, size } = wallLayout(1300, 600, 100, 62, 320);
     expect(Math.ceil(100 / columns) * size).toBeLessThanOrEqual(600);
     expect(Math.ceil(100 / (columns - 1)) * (1300 / (columns - 1))).toBeGreaterThan(600);
     expect(wallLayout(340, 500, 100, 62, 320).size).toBeGreaterThanOrEqual(62);
   });
 
-  test('a cell has room for what it holds', () => {
+  test('a cell has room for its tiles, up to sixteen', () => {
     expect([1, 2, 5, 10, 16, 100].map((n) => [squaresAcross(n), squaresDown(n)])).toEqual([
       [1, 1],
       [2, 1],
@@ -161,16 +162,16 @@ describe('what is drawn', () => {
 });
 
 describe('zoom', () => {
-  test('what is under the pointer stays there', () => {
+  test('the point under the pointer keeps its place', () => {
     const at = { x: 0.25, y: -0.1 };
     const near = zoomAt(WHOLE, 4, at);
     expect(near.scale).toBe(4);
-    // The point of the picture under the pointer, before and after.
+    // The point of the image under the pointer, before and after.
     expect((at.x - near.x) / near.scale).toBeCloseTo(at.x, 10);
     expect((at.y - near.y) / near.scale).toBeCloseTo(at.y, 10);
   });
 
-  test('a picture cannot be lost', () => {
+  test('an image cannot leave its frame', () => {
     expect(zoomAt(zoomAt(WHOLE, 4, { x: 0.5, y: 0.5 }), 0.01)).toEqual(WHOLE);
     expect(moveBy(WHOLE, { x: 3, y: 3 })).toEqual(WHOLE);
     expect(moveBy(zoomAt(WHOLE, 2), { x: 9, y: 0 }).x).toBe(0.5);
@@ -180,19 +181,19 @@ describe('zoom', () => {
 
 describe('polling', () => {
   const pulse = { open: true, onlyManifest: false, hidden: false, quiet: 0, failures: 0 };
-  test('is quick while things happen, slower while they do not, seldom while nobody looks', () => {
+  test('is frequent while the audit changes, less so while it does not, rare while the page is hidden', () => {
     expect(nextPoll(pulse)).toBe(2_000);
     expect(nextPoll({ ...pulse, quiet: 3 })).toBeGreaterThan(5_000);
     expect(nextPoll({ ...pulse, quiet: 1_000 })).toBe(20_000);
     expect(nextPoll({ ...pulse, hidden: true })).toBe(60_000);
     expect(nextPoll({ ...pulse, failures: 20 })).toBe(60_000);
   });
-  test('ends with the audit', () => {
+  test('ends when nothing is left to poll', () => {
     expect(nextPoll({ ...pulse, open: false })).toBeUndefined();
   });
 });
 
-test('what was used last is kept, within a budget', () => {
+test('the values used last are kept, within a budget', () => {
   const evicted: string[] = [];
   const recent = new Recent<string>(10, (value) => evicted.push(value));
   recent.set('a', 'A', 4);

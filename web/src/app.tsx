@@ -1,8 +1,7 @@
 import type { ComponentType } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
 import { dropToken, token } from './api/token.ts';
 import { forgetRenditions } from './images/kept.ts';
-import { useSignal } from './live/use.ts';
+import { useOnline, useSignal } from './live/use.ts';
 import { TokenForm } from './parts/token-form.tsx';
 
 const LINKS = [
@@ -10,26 +9,12 @@ const LINKS = [
   { name: 'audits', href: '/audits.html', text: 'Audits' },
 ];
 
-function useOnline(): boolean {
-  const [online, setOnline] = useState(navigator.onLine);
-  useEffect(() => {
-    const look = () => setOnline(navigator.onLine);
-    addEventListener('online', look);
-    addEventListener('offline', look);
-    return () => {
-      removeEventListener('online', look);
-      removeEventListener('offline', look);
-    };
-  });
-  return online;
-}
-
 function signOut(): void {
   forgetRenditions();
   dropToken();
 }
 
-/** What all pages have in common: the header, the question for a token, and a word when there is no network. */
+/** What all pages share: the header, the form for a token, and a banner while offline. */
 export function App({ page: Page, name }: { page: ComponentType; name: string }) {
   const held = useSignal(token);
   const online = useOnline();
@@ -63,7 +48,7 @@ export function App({ page: Page, name }: { page: ComponentType; name: string })
       </header>
       {!online && (
         <p class="banner" role="status">
-          You are offline. What is loaded stays here; the page goes on when the connection is back.
+          You are offline. You can still view what has loaded. Updates resume when you reconnect.
         </p>
       )}
       <main id="main" tabIndex={-1}>

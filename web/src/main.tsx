@@ -5,7 +5,7 @@ import { AuditsPage } from './views/audits.tsx';
 import { ComparePage } from './views/compare/page.tsx';
 import { NewAuditPage } from './views/new/page.tsx';
 
-/** Each HTML file says which page it is, so that they are plain files wherever they are served from. */
+/** Each HTML file names its page, so that any file server can serve them. */
 const PAGES = { new: NewAuditPage, audits: AuditsPage, audit: AuditPage, compare: ComparePage };
 
 const name = document.body.dataset.page as keyof typeof PAGES;

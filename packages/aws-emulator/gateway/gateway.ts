@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InvocationResult } from '../lambda/model.ts';
+import { readBody, type Service } from '../service.ts';
 import type { StackModel } from '../stack/model.ts';
 import { fromProxyResult, toProxyEvent } from './payload.ts';
 import { createRouter } from './routes.ts';
-import { type SiteOptions, serveSite } from './site.ts';
+import { serveSite } from './site.ts';
 
 /** "Quotas for HTTP APIs": a body of 10 MB, an integration of 30 s. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
@@ -14,20 +15,9 @@ const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 export interface GatewayOptions {
   stack: StackModel;
-  site: SiteOptions;
+  /** Folder of the page, which is built when it is first asked for; undefined when there is none. */
+  site: (() => Promise<string | undefined>) | undefined;
   invoke(functionKey: string, event: unknown, requestId: string): Promise<InvocationResult>;
-}
-
-/** The body, or undefined when it is larger than API Gateway takes. */
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
-    else chunks.length = 0;
-  }
-  return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks);
 }
 
 function answer(response: ServerResponse, status: number, message: string, requestId: string): void {
@@ -50,19 +40,19 @@ function withTimeLimit<T>(work: Promise<T>, milliseconds: number): Promise<T | '
 }
 
 /** API Gateway's HTTP API in front of the functions, and the page's files for every path that is no route. */
-export function createGateway(options: GatewayOptions) {
-  const router = createRouter(options.stack.routes);
+export function createGateway({ stack, site, invoke }: GatewayOptions): Service {
+  const router = createRouter(stack.routes);
 
-  return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = randomUUID();
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     const matched = router.match(request.method ?? 'GET', path);
     if (matched === undefined) {
       request.resume();
-      if (await serveSite(options.site, request, response)) return;
+      if (await serveSite({ folder: site, headers: stack.siteHeaders }, request, response)) return;
       return answer(response, 404, 'Not Found', requestId);
     }
-    const body = await readBody(request);
+    const body = await readBody(request, MAX_BODY_BYTES);
     if (body === undefined) return answer(response, 413, 'Request Entity Too Large', requestId);
     let event: ReturnType<typeof toProxyEvent>;
     try {
@@ -71,7 +61,7 @@ export function createGateway(options: GatewayOptions) {
         body,
         matched,
         requestId,
-        accountId: options.stack.accountId,
+        accountId: stack.accountId,
         now: new Date(),
       });
     } catch {
@@ -80,7 +70,7 @@ export function createGateway(options: GatewayOptions) {
     if (body.length > MAX_EVENT_BYTES / 2 && Buffer.byteLength(JSON.stringify(event)) > MAX_EVENT_BYTES) {
       return answer(response, 413, 'Request Entity Too Large', requestId);
     }
-    const invocation = options.invoke(matched.route.functionKey, event, requestId).catch(() => undefined);
+    const invocation = invoke(matched.route.functionKey, event, requestId).catch(() => undefined);
     const result = await withTimeLimit(invocation, INTEGRATION_LIMIT_MS);
     if (result === 'late' || result === undefined)
       return answer(response, 503, 'Service Unavailable', requestId);
@@ -93,5 +83,7 @@ export function createGateway(options: GatewayOptions) {
       'apigw-requestid': requestId,
     });
     response.end(request.method === 'HEAD' ? undefined : proxied.body);
-  };
+  }
+
+  return { name: 'apigateway', api: { owns: () => true, handle } };
 }

@@ -6,8 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import mime from 'mime-types';
 
 export interface SiteOptions {
-  /** Folder of the page, which is built when it is first asked for; undefined when that failed. */
-  folder(): Promise<string | undefined>;
+  /** Folder of the page; undefined when there is none. */
+  folder: (() => Promise<string | undefined>) | undefined;
   /** Sent with every file, as the distribution in front of the site does. */
   headers: Record<string, string>;
 }
@@ -41,7 +41,7 @@ export async function serveSite(
   response: ServerResponse,
 ): Promise<boolean> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
-  const folder = await options.folder();
+  const folder = await options.folder?.();
   if (folder === undefined) return false;
   const found = await find(folder, (request.url ?? '/').split('?', 1)[0] ?? '/');
   if (found === undefined) return false;

@@ -1,4 +1,5 @@
-import type { StackModel } from '../stack/model.ts';
+import type { IncomingMessage } from 'node:http';
+import type { FunctionModel, StackModel } from '../stack/model.ts';
 import { evaluate } from './evaluate.ts';
 import type { RequestContext } from './policy.ts';
 
@@ -32,6 +33,8 @@ export interface Access {
   credentials(accessKeyId: string): SigningKey | undefined;
   /** The key of a function's role. */
   functionKey(functionKey: string): { accessKeyId: string; secretAccessKey: string };
+  /** Whether AWS itself may do this for a function, with the function's role. */
+  roleMay(model: FunctionModel, action: string, resource: string): boolean;
   authorize(request: AccessRequest): boolean;
   /** As `authorize`, with the reason. */
   explain(request: AccessRequest): { allowed: boolean; reason: string };
@@ -39,6 +42,17 @@ export interface Access {
 
 /** Access keys of the person at this machine. */
 const ADMIN_KEYS = ['local', 'test'];
+
+/** The access key of a function's role. `callerOf` reads it back. */
+const keyOf = (functionKey: string) => ({
+  accessKeyId: `LOCAL${functionKey.toUpperCase()}`,
+  secretAccessKey: `local-${functionKey}`,
+});
+
+/** The function whose role signed a request, by its Authorization header; undefined for everybody else. */
+export function callerOf({ headers }: IncomingMessage): string | undefined {
+  return /Credential=LOCAL([^/]+)\//.exec(headers.authorization ?? '')?.[1]?.toLowerCase();
+}
 
 /**
  * Gives every function an access key for its role, and decides requests by the roles and bucket policies of the stack.
@@ -54,14 +68,15 @@ export function createAccess(
     const principal = { arn: adminArn, accountId: stack.accountId, anonymous: false, admin: true };
     keys.set(key, { secretAccessKey: key, principal });
   }
-  const functionKey = (key: string) => ({
-    accessKeyId: `LOCAL${key.toUpperCase()}`,
-    secretAccessKey: `local-${key}`,
+  const principalOf = ({ role }: FunctionModel): Principal => ({
+    arn: role.arn,
+    accountId: stack.accountId,
+    anonymous: false,
+    admin: false,
   });
-  for (const { key, role } of stack.functions) {
-    const { accessKeyId, secretAccessKey } = functionKey(key);
-    const principal = { arn: role.arn, accountId: stack.accountId, anonymous: false, admin: false };
-    keys.set(accessKeyId, { secretAccessKey, principal });
+  for (const model of stack.functions) {
+    const { accessKeyId, secretAccessKey } = keyOf(model.key);
+    keys.set(accessKeyId, { secretAccessKey, principal: principalOf(model) });
   }
   const rolePolicies = new Map(stack.functions.map(({ role }) => [role.arn, role.policies]));
 
@@ -90,7 +105,9 @@ export function createAccess(
 
   return {
     credentials: (accessKeyId) => keys.get(accessKeyId),
-    functionKey,
+    functionKey: keyOf,
+    roleMay: (model, action, resource) =>
+      explain({ principal: principalOf(model), action, resource, context: {} }).allowed,
     explain,
     authorize: (request) => explain(request).allowed,
   };

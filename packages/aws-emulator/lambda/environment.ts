@@ -19,6 +19,7 @@ function memoryOptions(memorySize: number): string {
 export function functionEnvironment(
   model: FunctionModel,
   region: string,
+  endpoint: string,
   credentials: FunctionCredentials,
 ): Record<string, string> {
   const declaredOptions = model.environment.NODE_OPTIONS ?? '';
@@ -39,6 +40,7 @@ export function functionEnvironment(
     AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
     _HANDLER: model.handler,
     ...model.environment,
+    AWS_ENDPOINT_URL: endpoint,
     // Later options win in NODE_OPTIONS, so that a function may set its own.
     NODE_OPTIONS: `${memoryOptions(model.memorySize)} ${declaredOptions}`.trim(),
   };

@@ -1,5 +1,7 @@
 import { createWriteStream, existsSync, mkdirSync, renameSync, statSync, type WriteStream } from 'node:fs';
 import path from 'node:path';
+import type { Access } from '../iam/access.ts';
+import type { FunctionModel, StackModel } from '../stack/model.ts';
 
 /** A log file is renamed to `<name>.1` at this size; older ones are dropped, so that a function keeps at most twice as much. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
@@ -13,10 +15,22 @@ export interface FunctionLog {
   close(): Promise<void>;
 }
 
-/** Appends a function's output to `<directory>/<name>.log`, bounded in size on disk and in memory. */
-export function openFunctionLog(directory: string, name: string): FunctionLog {
+/**
+ * Appends a function's output to `<directory>/<function>.log`, bounded in size on disk and in memory. Nothing is kept
+ * when the function's role may not write to CloudWatch Logs.
+ */
+export function openFunctionLog(
+  directory: string,
+  model: FunctionModel,
+  stack: StackModel,
+  access: Access,
+): FunctionLog {
   mkdirSync(directory, { recursive: true });
-  const file = path.join(directory, `${name}.log`);
+  const file = path.join(directory, `${model.key}.log`);
+  const resource = `arn:aws:logs:${stack.region}:${stack.accountId}:log-group:/aws/lambda/${model.name}:log-stream:local`;
+  const mayWrite = ['logs:CreateLogStream', 'logs:PutLogEvents'].every((action) =>
+    access.roleMay(model, action, resource),
+  );
   const recent: string[] = [];
   let bytes = existsSync(file) ? statSync(file).size : 0;
   let stream: WriteStream | undefined;
@@ -30,6 +44,7 @@ export function openFunctionLog(directory: string, name: string): FunctionLog {
 
   return {
     write(line) {
+      if (!mayWrite) return;
       recent.push(line);
       if (recent.length > MAX_LINES) recent.splice(0, recent.length - MAX_LINES);
       bytes += Buffer.byteLength(line) + 1;

@@ -21,6 +21,9 @@ export type InvocationResult =
   | { ok: true; payload: string; report: InvocationReport }
   | { ok: false; error: FunctionError; report: InvocationReport };
 
+/** Runs a function on one event. Resolves also when the function fails; rejects only when Lambda stops. */
+export type Invoke = (functionKey: string, event: unknown, requestId?: string) => Promise<InvocationResult>;
+
 /** Parent → child. The event travels as text, as it does on Lambda. */
 export interface InvokeMessage {
   requestId: string;

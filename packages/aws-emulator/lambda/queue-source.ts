@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Access } from '../iam/access.ts';
 import type { QueueStore, ReceivedMessage } from '../sqs/store.ts';
 import type { QueueSourceModel, StackModel } from '../stack/model.ts';
-import type { InvocationResult } from './model.ts';
+import type { InvocationResult, Invoke } from './model.ts';
 
 /** Lambda starts with five batches at once where the event source sets no maximum. */
 const DEFAULT_CONCURRENCY = 5;
@@ -14,7 +14,7 @@ export interface QueueSourceOptions {
   stack: StackModel;
   store: QueueStore;
   access: Access;
-  invoke(functionKey: string, event: unknown): Promise<InvocationResult>;
+  invoke: Invoke;
   warn(message: string): void;
 }
 
@@ -71,53 +71,59 @@ export function failedMessages(
     : all;
 }
 
-/** Lambda's poller of a queue: hands batches to the function and deletes what it has done. Returns how to stop it. */
-export function openQueueSource(options: QueueSourceOptions): { stop(): Promise<void> } {
-  const { source, stack, store, access } = options;
-  const arn = `arn:aws:sqs:${stack.region}:${stack.accountId}:${source.queue}`;
-  const model = stack.functions.find(({ key }) => key === source.functionKey);
-  const principal = {
-    arn: model?.role.arn ?? '',
-    accountId: stack.accountId,
-    anonymous: false,
-    admin: false,
-  };
-  const stopping = new AbortController();
+export interface QueueSource {
+  /** Messages of the queue, received or not. */
+  pending(): number;
+  start(): void;
+  stop(): Promise<void>;
+}
 
-  const missing = NEEDED.filter(
-    (action) => !access.authorize({ principal, action, resource: arn, context: {} }),
-  );
-  if (missing.length > 0) {
-    options.warn(
-      `Lambda cannot read ${source.queue} for ${source.functionKey}: its role lacks ${missing.join(', ')}. No message will be handled.`,
-    );
-    return { stop: async () => {} };
-  }
+/** Lambda's poller of a queue: hands batches to the function and deletes the messages that it has finished. */
+export function openQueueSource(options: QueueSourceOptions): QueueSource {
+  const { source, stack, store, access } = options;
+  const { queue, functionKey } = source;
+  const arn = `arn:aws:sqs:${stack.region}:${stack.accountId}:${queue}`;
+  const stopping = new AbortController();
+  let polls: Promise<void>[] = [];
 
   async function poll(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const messages = await store.receive(source.queue, {
+      const messages = await store.receive(queue, {
         max: source.batchSize,
         waitSeconds: 60,
         signal: stopping.signal,
       });
       if (messages.length === 0) continue;
       const event = { Records: messages.map((message) => toRecord(message, arn, stack)) };
-      const result = await options.invoke(source.functionKey, event).catch(() => undefined);
-      // Rejected: the cloud is stopping, and the messages are handed out again after the next start.
+      const result = await options.invoke(functionKey, event).catch(() => undefined);
+      // Rejected: the emulator stops, and the messages are handed out again after the next start.
       if (result === undefined || stopping.signal.aborted) return;
       const failed = failedMessages(messages, result, source.reportBatchItemFailures);
-      // What failed stays hidden for its visibility timeout and counts as received once more.
+      // What failed stays hidden for its visibility timeout and counts as received.
       store.transaction(() => {
         for (const message of messages) {
-          if (!failed.has(message.messageId)) store.remove(source.queue, message.receiptHandle);
+          if (!failed.has(message.messageId)) store.remove(queue, message.receiptHandle);
         }
       });
     }
   }
 
-  const polls = Array.from({ length: source.maximumConcurrency ?? DEFAULT_CONCURRENCY }, poll);
   return {
+    pending() {
+      const { visible, inFlight, delayed } = store.counts(queue);
+      return visible + inFlight + delayed;
+    },
+    start() {
+      const model = stack.functions.find(({ key }) => key === functionKey);
+      const missing = NEEDED.filter((action) => model === undefined || !access.roleMay(model, action, arn));
+      if (missing.length > 0) {
+        options.warn(
+          `The role of ${functionKey} lacks ${missing.join(', ')} on ${queue}, so Lambda delivers no message of that queue. Add the actions to the role.`,
+        );
+        return;
+      }
+      polls = Array.from({ length: source.maximumConcurrency ?? DEFAULT_CONCURRENCY }, poll);
+    },
     async stop() {
       stopping.abort();
       await Promise.all(polls);

@@ -1,61 +1,135 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import path from 'node:path';
 import { authenticate } from '../authenticate.ts';
 import { AwsError } from '../aws-error.ts';
-import type { Bus } from '../events/bus.ts';
 import type { Access } from '../iam/access.ts';
-import type { StackModel } from '../stack/model.ts';
+import { readBody, type Service } from '../service.ts';
+import type { QueueStore } from '../sqs/store.ts';
+import type { FunctionModel, StackModel } from '../stack/model.ts';
+import { openAsynchronous } from './asynchronous.ts';
+import { functionEnvironment } from './environment.ts';
+import { openFunctionLog } from './log.ts';
+import type { Invoke } from './model.ts';
+import { openFunctionPool } from './pool.ts';
+import { openQueueSource } from './queue-source.ts';
 
 /** An asynchronous invocation carries at most 1 MB. */
 const MAX_BYTES = 1_048_576;
 const INVOCATIONS = /^\/2015-03-31\/functions\/([A-Za-z0-9_-]+)\/invocations$/;
+const IDLE_PROCESS_MS = 60_000;
 
-const pathOf = (request: IncomingMessage) => (request.url ?? '/').split('?', 1)[0] ?? '/';
-
-/** Whether a request is for Lambda's API, whose paths no bucket can have. */
-export const isLambdaRequest = (request: IncomingMessage): boolean => INVOCATIONS.test(pathOf(request));
-
-export interface LambdaServiceOptions {
+export interface LambdaOptions {
   stack: StackModel;
-  bus: Bus;
   access: Access;
+  /** Holds accepted events, and the queues that start functions. */
+  store: QueueStore;
+  /** Absolute paths of the functions' bundles, by function key. */
+  bundles: ReadonlyMap<string, string>;
+  /** Folder of the functions' logs. */
+  logs: string;
+  /** Origin of S3, SQS and the other services. */
+  endpoint: string;
+  /** Waits before the retries of an asynchronous event; AWS takes one and two minutes. */
+  retryDelaysMs: readonly number[];
+  /** Most processes of one function. */
+  processesPerFunction: number;
+  warn(message: string): void;
+}
+
+export interface Lambda extends Service {
+  /** Runs a function on one event and waits for its end. */
+  invoke: Invoke;
+  /** Accepts an event for a function; when this returns, the event is on disk. */
+  accept(functionKey: string, event: unknown): void;
+  /** The newest lines that the function logged, oldest first. */
+  logs(functionKey: string): readonly string[];
+  /** The environment that the function runs with. */
+  environment(functionKey: string): Readonly<Record<string, string>>;
+  /** Events accepted and not finished. */
+  pendingEvents(): number;
+  /** Kills the function's processes that are handling an event; returns how many. */
+  kill(functionKey: string): number;
 }
 
 /**
- * Lambda's Invoke, as far as operators need it: asynchronous invocations of functions that events invoke, which is
- * how dead letters are sent back.
+ * Lambda: runs each function in processes of its own, for callers that wait, for events, and for queues. Its own API is
+ * the asynchronous Invoke, which is how dead letters are sent back.
  */
-export function createLambdaService({ stack, bus, access }: LambdaServiceOptions) {
-  async function accept(request: IncomingMessage): Promise<void> {
-    const body = await readBody(request);
+export function openLambda(options: LambdaOptions): Lambda {
+  const { stack, access, store, retryDelaysMs, warn } = options;
+
+  function open(model: FunctionModel) {
+    const log = openFunctionLog(options.logs, model, stack, access);
+    const environment = functionEnvironment(
+      model,
+      stack.region,
+      options.endpoint,
+      access.functionKey(model.key),
+    );
+    const pool = openFunctionPool({
+      name: model.name,
+      arn: model.arn,
+      bundle: options.bundles.get(model.key) ?? '',
+      handlerName: path.basename(model.handler).split('.')[1] ?? 'handler',
+      memorySize: model.memorySize,
+      timeoutSeconds: model.timeoutSeconds,
+      environment,
+      maxProcesses: options.processesPerFunction,
+      idleMs: IDLE_PROCESS_MS,
+      log,
+    });
+    return { environment, log, pool };
+  }
+  const functions = new Map(stack.functions.map((model) => [model.key, open(model)]));
+  const find = (functionKey: string) => {
+    const found = functions.get(functionKey);
+    if (found === undefined) throw new Error(`The stack declares no function "${functionKey}".`);
+    return found;
+  };
+  const invoke: Invoke = (functionKey, event, requestId) => find(functionKey).pool.invoke(event, requestId);
+  const asynchronous = openAsynchronous({ stack, store, access, invoke, retryDelaysMs, warn });
+  const sources = stack.queueSources.map((source) =>
+    openQueueSource({ source, stack, store, access, invoke, warn }),
+  );
+
+  async function acceptRequest(request: IncomingMessage): Promise<void> {
+    const body = await readBody(request, MAX_BYTES);
+    if (body === undefined) {
+      throw new AwsError('RequestTooLargeException', 'An asynchronous invocation has at most 1 MB.', {
+        status: 413,
+      });
+    }
     const principal = authenticate(request, body, 'lambda', access);
-    const name = INVOCATIONS.exec(pathOf(request))?.[1];
+    const name = functionNamed(request);
     const model = stack.functions.find((item) => item.name === name);
     const action = 'lambda:InvokeFunction';
     const verdict = access.explain({ principal, action, resource: model?.arn ?? '*', context: {} });
-    if (!verdict.allowed)
+    if (!verdict.allowed) {
       throw new AwsError('AccessDeniedException', `${principal.arn} may not ${action} ${name}`, {
         status: 403,
       });
-    if (model === undefined)
+    }
+    if (model === undefined) {
       throw new AwsError('ResourceNotFoundException', `Function not found: ${name}`, { status: 404 });
-    if (request.headers['x-amz-invocation-type'] !== 'Event')
+    }
+    if (request.headers['x-amz-invocation-type'] !== 'Event') {
       throw new AwsError(
         'InvalidParameterValueException',
-        'The local cloud invokes functions asynchronously only (InvocationType=Event).',
+        'The emulator invokes functions only asynchronously: set InvocationType=Event.',
       );
+    }
     let event: unknown;
     try {
       event = JSON.parse(body.toString() || '{}');
     } catch {
       throw new AwsError('InvalidRequestContentException', 'The payload is not JSON.');
     }
-    if (!bus.invoke(model.key, event))
-      throw new AwsError('InvalidParameterValueException', `No event invokes ${name} on the local cloud.`);
+    asynchronous.accept(model.key, event);
   }
 
-  return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      await accept(request);
+      await acceptRequest(request);
       response.writeHead(202).end();
     } catch (error) {
       const known =
@@ -66,19 +140,34 @@ export function createLambdaService({ stack, bus, access }: LambdaServiceOptions
       });
       response.end(JSON.stringify({ Message: known.message, Type: 'User' }));
     }
+  }
+
+  return {
+    name: 'lambda',
+    api: { owns: (request) => functionNamed(request) !== undefined, handle },
+    invoke,
+    accept: asynchronous.accept,
+    logs: (functionKey) => find(functionKey).log.lines(),
+    environment: (functionKey) => find(functionKey).environment,
+    pendingEvents: asynchronous.pending,
+    kill: (functionKey) => find(functionKey).pool.killBusy(),
+    start() {
+      asynchronous.start();
+      for (const source of sources) source.start();
+    },
+    idle: () =>
+      asynchronous.pending() === 0 &&
+      sources.every((source) => source.pending() === 0) &&
+      [...functions.values()].every(({ pool }) => pool.busy() === 0),
+    async stop() {
+      const stopped = [asynchronous.stop(), ...sources.map((source) => source.stop())];
+      await Promise.all([...functions.values()].map(({ pool }) => pool.stop()));
+      await Promise.all(stopped);
+    },
   };
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES)
-      throw new AwsError('RequestTooLargeException', 'An asynchronous invocation has at most 1 MB.', {
-        status: 413,
-      });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+/** The function that a request to Lambda's API names; no bucket can have such a path. */
+function functionNamed(request: IncomingMessage): string | undefined {
+  return INVOCATIONS.exec((request.url ?? '/').split('?', 1)[0] ?? '')?.[1];
 }

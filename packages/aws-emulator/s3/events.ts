@@ -158,6 +158,11 @@ export class Outbox {
     }
   }
 
+  /** True when every event has been handed over. */
+  idle(): boolean {
+    return this.#underWay.size === 0 && this.#waiting.size === 0;
+  }
+
   /** Waits for what is being handed over. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import type { Service } from '../service.ts';
 import type { Answer } from './answer.ts';
 import { authenticate } from './authenticate.ts';
 import { corsHeaders, preflight } from './cors.ts';
@@ -16,12 +17,8 @@ export type { EventBridgeS3Event } from './events.ts';
 export type { AccessRequest, Principal, S3Options } from './options.ts';
 export type { BucketSettings } from './store.ts';
 
-export interface S3Server {
-  /** Answers one request. Never rejects. */
-  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
-  /** Waits for requests and events under way, then lets go of the folder. */
-  close(): Promise<void>;
-}
+/** `stop` waits for requests and events under way, and then closes the folder. */
+export type S3Service = Service & Required<Pick<Service, 'api' | 'start' | 'stop'>>;
 
 function toAnswer(error: unknown, ids: { id: string; hostId: string }, resource: string): Answer {
   const known =
@@ -57,10 +54,10 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
 }
 
 /**
- * Opens an S3 server on a folder, for the HTTP server of the caller to hand requests to.
- * Rejects with an Error whose message is a sentence when another process uses the folder.
+ * Opens an S3 on a folder.
+ * @throws DatabaseInUse when another process uses the folder
  */
-export async function openS3(options: S3Options): Promise<S3Server> {
+export async function openS3(options: S3Options): Promise<S3Service> {
   const { region, accountId = '000000000000', authorize, now = () => new Date() } = options;
   const onError = options.onError ?? ((error) => console.error('The local S3 server failed:', error));
   const store = new Store(options.dataDir, options.buckets, {
@@ -71,7 +68,6 @@ export async function openS3(options: S3Options): Promise<S3Server> {
   });
   const uploads = new Uploads(store);
   await store.sweep(uploads.files());
-  store.outbox.resume();
   const underWay = new Set<Promise<void>>();
 
   /** authenticate → route → authorize and operate → hand events over */
@@ -125,17 +121,23 @@ export async function openS3(options: S3Options): Promise<S3Server> {
     }
   }
 
+  async function handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const work = answer(message, response);
+    underWay.add(work);
+    try {
+      await work;
+    } finally {
+      underWay.delete(work);
+    }
+  }
+
   return {
-    async handle(message, response) {
-      const work = answer(message, response);
-      underWay.add(work);
-      try {
-        await work;
-      } finally {
-        underWay.delete(work);
-      }
-    },
-    async close() {
+    name: 's3',
+    // All other services of AWS name their operation in a header.
+    api: { owns: ({ headers }) => headers['x-amz-target'] === undefined, handle },
+    start: () => store.outbox.resume(),
+    idle: () => store.outbox.idle(),
+    async stop() {
       await Promise.allSettled([...underWay]);
       await store.outbox.close();
       store.close();

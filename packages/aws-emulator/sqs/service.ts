@@ -1,12 +1,15 @@
 import { AwsError } from '../aws-error.ts';
-import type { AwsOperation, AwsService } from '../aws-json.ts';
+import type { Access } from '../iam/access.ts';
+import { createJsonService, type Operation } from '../json-api.ts';
+import type { Service } from '../service.ts';
 import type { MessageAttributes, QueueStore, ReceivedMessage } from './store.ts';
 
 /** SQS's limits: one message and one batch 1 MiB, a delay 15 minutes, a visibility timeout 12 hours, a long poll 20 s. */
 const LIMITS = { bytes: 1_048_576, delaySeconds: 900, visibilitySeconds: 43_200, waitSeconds: 20, batch: 10 };
 
-export interface QueueServiceOptions {
+export interface SqsOptions {
   store: QueueStore;
+  access: Access;
   region: string;
   accountId: string;
   /** Origin that queue URLs begin with. */
@@ -47,9 +50,9 @@ function systemAttributes(
   };
 }
 
-/** The calls of SQS that the pipeline, the AWS CLI and the tests make, on the queues of the store. */
-export function createQueueService(options: QueueServiceOptions): AwsService {
-  const { store, region, accountId, endpoint } = options;
+/** SQS's standard queues, on the queues of the store. Stopping closes the store. */
+export function createSqs(options: SqsOptions): Service {
+  const { store, access, region, accountId, endpoint } = options;
   const arnOf = (name: string) => `arn:aws:sqs:${region}:${accountId}:${name}`;
   const urlOf = (name: string) => `${endpoint}/${accountId}/${name}`;
 
@@ -156,7 +159,7 @@ export function createQueueService(options: QueueServiceOptions): AwsService {
     };
   }
 
-  const operations: Record<string, AwsOperation> = {
+  const operations: Record<string, Operation> = {
     GetQueueUrl(input, call) {
       const name = String(input.QueueName);
       if (!isPublic(name) || store.settings(name) === undefined) throw noSuchQueue();
@@ -263,5 +266,8 @@ export function createQueueService(options: QueueServiceOptions): AwsService {
       return {};
     },
   };
-  return { name: 'sqs', target: 'AmazonSQS', operations };
+  return {
+    ...createJsonService({ name: 'sqs', target: 'AmazonSQS', operations, access }),
+    stop: store.close,
+  };
 }

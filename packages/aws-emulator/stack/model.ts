@@ -52,7 +52,6 @@ export interface RuleModel {
   name: string;
   functionKey: string;
   pattern: EventPattern;
-  deadLetterQueue: string | undefined;
 }
 
 export interface ScheduleModel {
@@ -60,7 +59,6 @@ export interface ScheduleModel {
   functionKey: string;
   everySeconds: number;
   input: unknown;
-  deadLetterQueue: string | undefined;
 }
 
 export interface BucketModel {

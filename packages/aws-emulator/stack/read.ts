@@ -125,8 +125,6 @@ export function readStack(printed: unknown, accountId: string): StackModel {
       if (fields.enabled === false) return;
       const name =
         typeof fields.name === 'string' ? fields.name : `${functionNames.get(key)}-rule-${index + 1}`;
-      const deadLetterQueue =
-        fields.deadLetterQueueArn === undefined ? undefined : queueNameOf(fields.deadLetterQueueArn);
       if (kind === 'httpApi') {
         routes.push({ ...parseRoute(value), functionKey: key });
       } else if (kind === 'sqs') {
@@ -139,7 +137,7 @@ export function readStack(printed: unknown, accountId: string): StackModel {
           reportBatchItemFailures: fields.functionResponseType === 'ReportBatchItemFailures',
         });
       } else if (kind === 'eventBridge' && fields.pattern !== undefined) {
-        rules.push({ name, functionKey: key, pattern: fields.pattern as EventPattern, deadLetterQueue });
+        rules.push({ name, functionKey: key, pattern: fields.pattern as EventPattern });
       } else if (kind === 'schedule' || kind === 'eventBridge') {
         const declaredRate = kind === 'schedule' ? (fields.rate ?? value) : fields.schedule;
         for (const expression of [declaredRate].flat()) {
@@ -149,7 +147,7 @@ export function readStack(printed: unknown, accountId: string): StackModel {
               `The schedule "${String(expression)}" of ${key} is not a rate(…), which is all the local cloud runs.`,
             );
           }
-          schedules.push({ name, functionKey: key, everySeconds, input: fields.input, deadLetterQueue });
+          schedules.push({ name, functionKey: key, everySeconds, input: fields.input });
         }
       } else {
         throw new Error(
@@ -336,11 +334,9 @@ function readRuleResource(
     const functionKey = functions.find((item) => item.arn === target.Arn)?.key;
     // Rules may have other targets than functions, such as topics; nothing here receives for those.
     if (functionKey === undefined) continue;
-    const deadLetter = target.DeadLetterConfig as { Arn?: string } | undefined;
     const shared = {
       name: resolver.nameOf(id),
       functionKey,
-      deadLetterQueue: deadLetter === undefined ? undefined : queueNameOf(deadLetter.Arn),
     };
     if (properties.EventPattern !== undefined) {
       rules.push({ ...shared, pattern: properties.EventPattern as EventPattern });

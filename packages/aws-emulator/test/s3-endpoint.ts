@@ -7,6 +7,8 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { type EventBridgeS3Event, openS3, type Principal, type S3Options } from '../s3/server.ts';
 import { clientFor } from './conformance/wire.ts';
 
+export { clientFor };
+
 const PRINCIPAL: Principal = {
   arn: 'arn:aws:iam::000000000000:user/local',
   accountId: '000000000000',
@@ -42,17 +44,18 @@ export async function startEndpoint(options: Partial<S3Options> = {}): Promise<E
     ...options,
     dataDir,
   });
-  const server = http.createServer((request, response) => void s3.handle(request, response));
+  const server = http.createServer((request, response) => void s3.api.handle(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
   const client = clientFor(url);
+  s3.start();
   const stop = async () => {
     client.destroy();
     server.closeAllConnections();
     server.close();
-    await s3.close();
+    await s3.stop();
   };
   return {
     url,

@@ -1,15 +1,24 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { describe, test } from '@jest/globals';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 const PLACES = process.env.CHROMIUM_PATH
   ? [process.env.CHROMIUM_PATH]
   : ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Where this machine has a Chromium, or where CHROMIUM_PATH says; undefined if there is none. */
+/** The path of Chromium: CHROMIUM_PATH or a usual place; undefined if there is none. */
 export const chromiumPath = (): string | undefined => PLACES.find((place) => existsSync(place));
 
-/** A browser that talks to nobody but the page. */
+/** Declares tests that need a browser. Without a Chromium they are skipped, and the run says so. */
+export function describeInBrowser(name: string, tests: (executable: string) => void): void {
+  const executable = chromiumPath();
+  if (executable !== undefined) return void describe(name, () => tests(executable));
+  console.warn('The browser tests are skipped: there is no Chromium. Install one: apt install chromium');
+  test.skip(`${name}: needs a Chromium`, () => {});
+}
+
+/** Starts a browser that sends no requests of its own. */
 export const launch = (executablePath: string): Promise<Browser> =>
   chromium.launch({
     executablePath,
@@ -24,24 +33,27 @@ export const launch = (executablePath: string): Promise<Browser> =>
     ],
   });
 
-/** What went on in a page that should not have. */
+/** A page, and what it did that is checked afterwards. */
 export interface Watched {
   page: Page;
   /** Errors on the console and uncaught ones. */
   errors: string[];
-  /** Requests to anywhere but the page's origin, other than for signed objects. */
+  /** Requests to other servers, apart from signed objects. */
   foreign: string[];
-  /** Signed objects that were asked for, by path. */
-  signed: string[];
 }
 
-const isSigned = (url: URL) => url.searchParams.has('X-Amz-Signature');
+export interface OpenOptions extends BrowserContextOptions {
+  /** The API token that is signed in; none if empty. */
+  token?: string;
+  /** Whether the notice before the first images was answered. */
+  imagesShown?: boolean;
+}
 
 /** Opens a page whose console and requests are watched. */
 export async function openPage(
   browser: Browser,
   origin: string,
-  options: BrowserContextOptions & { token?: string; imagesShown?: boolean } = {},
+  options: OpenOptions = {},
 ): Promise<Watched> {
   const { token = 'local', imagesShown = true, ...rest } = options;
   const context = await browser.newContext({ baseURL: origin, ...rest });
@@ -50,15 +62,12 @@ export async function openPage(
        sessionStorage.setItem('prepared', 'yes');
        ${token ? `sessionStorage.setItem('weaudit-token', ${JSON.stringify(token)});` : ''}
        ${imagesShown ? `sessionStorage.setItem('weaudit-images-shown', 'yes');` : ''}
-     }
-     globalThis.longTasks = [];
-     new PerformanceObserver((list) => globalThis.longTasks.push(...list.getEntries().map((entry) => Math.round(entry.duration))))
-       .observe({ type: 'longtask', buffered: true });`,
+     }`,
   );
   const page = await context.newPage();
   // It ends a wait that would never end; a busy machine does not decide what a test says.
   page.setDefaultTimeout(180_000);
-  const watched: Watched = { page, errors: [], foreign: [], signed: [] };
+  const watched: Watched = { page, errors: [], foreign: [] };
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') watched.errors.push(message.text());
   });
@@ -66,8 +75,7 @@ export async function openPage(
   page.on('request', (request) => {
     const url = new URL(request.url());
     if (url.protocol === 'blob:' || url.protocol === 'data:' || url.origin === origin) return;
-    if (isSigned(url)) watched.signed.push(url.pathname);
-    else watched.foreign.push(request.url());
+    if (!url.searchParams.has('X-Amz-Signature')) watched.foreign.push(request.url());
   });
   return watched;
 }
@@ -75,8 +83,8 @@ export async function openPage(
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /**
- * What axe finds that is serious or critical, one line each.
- * @param rules only these; all of them unless told
+ * The serious and critical findings of axe, one line each.
+ * @param rules only these rules; all of them by default
  */
 export async function seriousProblems(page: Page, rules?: string[]): Promise<string[]> {
   if (!(await page.evaluate('"axe" in globalThis'))) await page.evaluate(AXE);

@@ -1,17 +1,13 @@
 import type { Page } from 'playwright-core';
-
-interface Shown {
-  url: string;
-  [fact: string]: unknown;
-}
+import type { StoredImage } from './page-cloud.ts';
 
 /**
- * Lets a page believe in an audit that would take minutes to make: the API's answers are made up in its shape, the
- * images are real ones, again and again.
+ * Shows a page an audit that would take minutes to run. The answers of the API are made here; the images are stored
+ * ones, repeated.
  */
 export async function pretendHugeAudit(
   page: Page,
-  { id, samples, jobs, images }: { id: string; samples: number; jobs: number; images: Shown[] },
+  { id, samples, jobs, images }: { id: string; samples: number; jobs: number; images: StoredImage[] },
 ): Promise<void> {
   const prompts = Array.from({ length: jobs }, (_, i) => ({
     text: `a photo of worker ${i}`,

@@ -11,9 +11,9 @@ interface TraceEvent {
 }
 
 /**
- * Traces the tasks of all pages' main threads. A long task as a page sees it also counts the time in which other
- * processes had the processor; the trace tells what the page itself used.
- * @returns a function that ends the trace and gives the longest task, in milliseconds of processor time
+ * Traces the tasks of all pages' main threads. A page itself can only measure tasks by the clock, which includes the
+ * time of other processes; the trace has the processor time of each task.
+ * @returns a function that ends the trace and returns the longest task, in milliseconds of processor time
  */
 export async function traceMainThreads(browser: Browser): Promise<() => Promise<number>> {
   const session = await browser.newBrowserCDPSession();
@@ -36,7 +36,8 @@ export async function traceMainThreads(browser: Browser): Promise<() => Promise<
     const tasks = events.filter(
       ({ name, ph, pid, tid }) => name.endsWith('RunTask') && ph === 'X' && threads.has(`${pid}.${tid}`),
     );
-    if (tasks.length === 0) throw new Error('The trace holds no task of a page.');
-    return Math.max(...tasks.map(({ tdur = 0 }) => tdur)) / 1000;
+    const longest = Math.max(0, ...tasks.map(({ tdur = 0 }) => tdur)) / 1000;
+    if (longest === 0) throw new Error('The trace contains no processor time of a page.');
+    return longest;
   };
 }

@@ -38,9 +38,9 @@ import {
   ListQueuesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
+import { createResolver, type Template } from '@weaudit/aws-emulator/stack';
 import type { Cloud } from '../../../cli/operator/cloud.ts';
 import { measured } from '../../../cli/operator/smoke.ts';
-import { createResolver, type Template } from '../../../packages/aws-emulator/stack/intrinsics.ts';
 import type { PackagedResource } from '../../support/packaged.ts';
 import { cloudFormation, endpoint, missing, options, REGION } from './emulator.ts';
 

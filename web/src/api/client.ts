@@ -1,10 +1,10 @@
-import { forgetToken, token } from './token.ts';
+import { rejectToken, token } from './token.ts';
 import type { AuditEntry, AuditRequest, AuditStatus, Plan, PredictionPage } from './types.ts';
 
-/** A request that did not succeed. The message is a sentence for the person at the page. */
+/** A request that failed. The message is a sentence for the person at the page. */
 export class ApiError extends Error {
   override name = 'ApiError';
-  /** HTTP status; 0 where no answer came. */
+  /** HTTP status; 0 if no answer arrived. */
   readonly status: number;
   constructor(status: number, message: string) {
     super(message);
@@ -12,14 +12,18 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer came: nothing is wrong with the request, it may be sent again. */
-export const isUnreachable = (error: unknown): boolean => error instanceof ApiError && error.status === 0;
+/** No answer of the API arrived. The message says why; what to do depends on whether the page retries by itself. */
+export class NoAnswer extends ApiError {
+  override name = 'NoAnswer';
+}
 
-/** An API Gateway or CloudFront that cannot reach the function answers these for a moment. */
-const PASSING = [429, 502, 503, 504];
-/** True where asking again a little later may well succeed. */
-export const isPassing = (error: unknown): boolean =>
-  error instanceof ApiError && (error.status === 0 || PASSING.includes(error.status));
+const ONLY_VIEWS =
+  'Your token can only view audits. Ask an operator for one that can also start, cancel and delete them.';
+/** API Gateway and CloudFront answer these while they cannot reach the function. */
+const TEMPORARY = [429, 502, 503, 504];
+/** Whether a retry a little later may succeed. */
+export const isTemporary = (error: unknown): boolean =>
+  error instanceof ApiError && (error.status === 0 || TEMPORARY.includes(error.status));
 
 async function send(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
@@ -29,30 +33,32 @@ async function send(path: string, init: RequestInit = {}): Promise<Response> {
       headers: { ...init.headers, authorization: `Bearer ${token.value}` },
     });
   } catch {
-    throw new ApiError(
-      0,
-      navigator.onLine
-        ? 'The server did not answer. It may be a moment’s trouble; the page tries again.'
-        : 'You are offline. What is loaded stays here, and the page goes on when the connection is back.',
-    );
+    throw new NoAnswer(0, navigator.onLine ? 'The server did not answer.' : 'You are offline.');
   }
   if (response.ok) return response;
-  if (response.status === 401) forgetToken();
-  throw new ApiError(response.status, await sentence(response));
+  if (response.status === 401) rejectToken();
+  throw await errorOf(response);
 }
 
-/** What an error answer says, in a sentence. Answers of the API are problem details (RFC 9457). */
-async function sentence(response: Response): Promise<string> {
+/** The error that an answer reports. Errors of the API are problem details (RFC 9457). */
+async function errorOf(response: Response): Promise<ApiError> {
+  const { status } = response;
   const problem = await response.json().catch(() => undefined);
-  if (typeof problem?.detail === 'string') return problem.detail;
-  return PASSING.includes(response.status)
-    ? 'The server is busy at the moment. Try again in a few seconds.'
-    : `The server answered ${response.status}, which it should not. Try again; if it stays, tell an operator.`;
+  if (typeof problem?.detail === 'string')
+    return new ApiError(status, status === 403 ? ONLY_VIEWS : problem.detail);
+  return TEMPORARY.includes(status)
+    ? new NoAnswer(status, 'The server is busy.')
+    : new ApiError(
+        status,
+        `The server gave an unexpected answer (status ${status}). Try again. If it persists, tell an operator.`,
+      );
 }
 
 const get = async <T>(path: string): Promise<T> => (await send(path)).json();
 
-export const readModels = async () => (await get<{ models: string[] }>('/api/models')).models;
+/** Models to choose from, and for how many days each retention keeps an audit. */
+export const readModels = () =>
+  get<{ models: string[]; retentionDays: { short: number; standard: number } }>('/api/models');
 
 export const readStatus = (audit: string) => get<AuditStatus>(`/api/audits/${encodeURIComponent(audit)}`);
 
@@ -61,13 +67,13 @@ export const readPlan = (audit: string) => get<Plan>(`/api/audits/${encodeURICom
 export const readAudits = (cursor?: string) =>
   get<{ audits: AuditEntry[]; cursor?: string }>(`/api/audits${cursor ? `?cursor=${cursor}` : ''}`);
 
-/** At most 100 cells from cell `from` on. */
+/** At most 100 cells, starting with cell `from`. */
 export const readPredictions = (audit: string, from: number, limit: number) =>
   get<PredictionPage>(
     `/api/audits/${encodeURIComponent(audit)}/predictions?cursor=${String(from).padStart(5, '0')}&limit=${limit}`,
   );
 
-/** @param key the same for the same request, so that sending it twice makes one audit */
+/** @param key the same for each attempt of one request, so that a retry does not create a second audit */
 export const createAudit = async (request: AuditRequest, key: string) =>
   (await send('/api/audits', {
     method: 'POST',
@@ -81,6 +87,6 @@ export const cancelAudit = (audit: string) =>
 export const deleteAudit = (audit: string) =>
   send(`/api/audits/${encodeURIComponent(audit)}`, { method: 'DELETE' });
 
-/** The manifest's bytes. The API redirects to the bucket; browsers drop the token on the way there. */
+/** The manifest's bytes. The API redirects to the bucket; browsers do not send the token there. */
 export const readManifest = async (audit: string, format: 'json' | 'csv'): Promise<Blob> =>
   (await send(`/api/audits/${encodeURIComponent(audit)}/manifest?format=${format}`)).blob();

@@ -2,26 +2,27 @@ import { signal } from '../live/signal.ts';
 
 const NAME = 'weaudit-token';
 
-/** The API token. It lives in this tab's session only, and nowhere in an address. */
+/** The API token. Only this tab's session holds it; it is never part of an address. */
 export const token = signal(sessionStorage.getItem(NAME) ?? '');
-/** Whether the server refused the last one. */
-export const tokenRefused = signal(false);
+/** Whether the server rejected the last token. */
+export const tokenRejected = signal(false);
 
 export function keepToken(value: string): void {
   sessionStorage.setItem(NAME, value);
-  tokenRefused.set(false);
+  tokenRejected.set(false);
   token.set(value);
 }
 
-/** The server does not know the token (any more): ask for another. */
-export function forgetToken(): void {
-  tokenRefused.set(token.value !== '');
-  sessionStorage.removeItem(NAME);
-  token.set('');
+/** The server rejected the token: the page asks for another one. Several requests may be rejected at once. */
+export function rejectToken(): void {
+  if (token.value === '') return;
+  dropToken();
+  tokenRejected.set(true);
 }
 
-/** Leaves on purpose. */
+/** The person signed out. */
 export function dropToken(): void {
-  forgetToken();
-  tokenRefused.set(false);
+  sessionStorage.removeItem(NAME);
+  tokenRejected.set(false);
+  token.set('');
 }

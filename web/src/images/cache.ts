@@ -1,11 +1,11 @@
-/** Keeps the values used last, up to a budget. */
+/** Keeps the most recently used values, up to a budget. */
 export class Recent<T> {
   readonly #entries = new Map<string, { value: T; size: number }>();
   readonly #budget: number;
   readonly #onEvict: (value: T) => void;
   #total = 0;
 
-  /** @param budget how much the sizes of all entries may add up to */
+  /** @param budget the most that the sizes of all entries may add up to */
   constructor(budget: number, onEvict: (value: T) => void = () => {}) {
     this.#budget = budget;
     this.#onEvict = onEvict;
@@ -19,7 +19,7 @@ export class Recent<T> {
     return entry.value;
   }
 
-  /** An entry larger than the whole budget stays alone, until the next comes. */
+  /** An entry larger than the whole budget is kept alone until the next one arrives. */
   set(key: string, value: T, size: number): void {
     this.delete(key);
     this.#entries.set(key, { value, size });

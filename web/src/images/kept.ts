@@ -1,28 +1,28 @@
 /**
- * Renditions that outlive a page, so that a reload or a second tab fetches no original again. An address would not do
- * as their name: it changes with the function that signed it. Those of an hour lie together and go together.
+ * Renditions that outlive a page, so that a reload or a second tab fetches no original again. They are named by their
+ * image, because addresses change with each signature. Each hour has a cache of its own, which is deleted as a whole.
  */
 
 const PREFIX = 'renditions-';
 const HOUR_MS = 3_600_000;
 
 const hourOf = (time: number) => `${PREFIX}${Math.floor(time / HOUR_MS)}`;
-/** What is kept is a request to no server: it only names the image. */
+/** An entry's request names the image; it is never sent. */
 const nameOf = (key: string) => `/renditions/${key}`;
-// Without a secure context, or with storage forbidden, there is none; pages then fetch anew.
+// Missing without a secure context or where storage is forbidden. Pages then fetch originals again.
 const isThere = 'caches' in globalThis;
 
 let swept: Promise<unknown> | undefined;
 
-/** Removes what is older than the hour before this one. */
+/** Removes everything older than the previous hour. */
 async function sweep(): Promise<void> {
   const now = Date.now();
-  const young = [hourOf(now), hourOf(now - HOUR_MS)];
-  const names = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && !young.includes(name));
+  const recent = [hourOf(now), hourOf(now - HOUR_MS)];
+  const names = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && !recent.includes(name));
   await Promise.all(names.map((name) => caches.delete(name)));
 }
 
-/** The rendition of an image that was made within the last hour or two. */
+/** The rendition of an image, if it was made in this hour or the previous one. */
 export async function keptRendition(key: string): Promise<Blob | undefined> {
   if (!isThere) return undefined;
   try {
@@ -35,18 +35,18 @@ export async function keptRendition(key: string): Promise<Blob | undefined> {
   }
 }
 
-/** Keeps a rendition. Storage that is full or forbidden costs a fetch later, and nothing else. */
+/** Keeps a rendition. Full or forbidden storage only costs another fetch later. */
 export async function keepRendition(key: string, blob: Blob): Promise<void> {
   if (!isThere) return;
   try {
     const cache = await caches.open(hourOf(Date.now()));
     await cache.put(nameOf(key), new Response(blob));
   } catch {
-    // See above.
+    // The rendition is made again when it is needed.
   }
 }
 
-/** Removes all of them: nothing of what was looked at stays on this machine. */
+/** Removes all renditions, so that no viewed image is left on this machine. */
 export async function forgetRenditions(): Promise<void> {
   if (!isThere) return;
   const names = (await caches.keys()).filter((name) => name.startsWith(PREFIX));

@@ -1,4 +1,4 @@
-/** The worker that makes renditions, so that decoding and encoding never block the page. */
+/** The worker that makes renditions, so that decoding and encoding do not block the page. */
 
 export interface ResizeRequest {
   id: number;
@@ -9,7 +9,7 @@ export interface ResizeRequest {
 
 export type ResizeAnswer = { id: number; blob: Blob } | { id: number; error: string };
 
-/** `DedicatedWorkerGlobalScope`, as far as it is used: its types cannot stand beside those of a page. */
+/** The used part of `DedicatedWorkerGlobalScope`, whose types conflict with those of a page. */
 interface Scope {
   onmessage: (event: MessageEvent<ResizeRequest>) => void;
   postMessage(answer: ResizeAnswer): void;

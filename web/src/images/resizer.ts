@@ -1,6 +1,6 @@
 import type { ResizeAnswer, ResizeRequest } from './resize.ts';
 
-/** Where the build put the worker. */
+/** The address of the worker. The build fills it in. */
 declare const RESIZE_WORKER: string;
 
 type Settle = { resolve: (blob: Blob) => void; reject: (error: Error) => void };
@@ -24,9 +24,9 @@ function start(): Worker[] {
 }
 
 /**
- * A copy of an image that is no larger than `edge` pixels. A browser that cannot draw outside the page gets the
- * original, which costs memory and nothing else.
- * @throws where the browser cannot decode the image
+ * A copy of an image whose longest edge has at most `edge` pixels. In a browser without OffscreenCanvas it is the
+ * original, which only costs memory.
+ * @throws {Error} if the browser cannot decode the image
  */
 export function resized(blob: Blob, edge: number): Promise<Blob> {
   if (typeof OffscreenCanvas === 'undefined') return Promise.resolve(blob);

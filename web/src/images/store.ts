@@ -3,23 +3,23 @@ import { Recent } from './cache.ts';
 import { keepRendition, keptRendition } from './kept.ts';
 import { resized } from './resizer.ts';
 
-/** Longest edge of a rendition in pixels: sharp in the largest tile of a screen with two pixels a point. */
+/** Longest edge of a rendition in pixels: sharp in the largest tile on a screen with two pixels per point. */
 const EDGE = 400;
-/** Fewer than a browser opens to one server, so that an image that is opened need not wait for a wall. */
+/** Fewer than a browser's connections to one server, so that an opened image does not wait for a wall. */
 const AT_ONCE = 4;
-/** Renditions are about 15 kB each, so these are some thousand. */
+/** Room for several thousand renditions of about 15 kB. */
 const RENDITION_BYTES = 96 * 1024 * 1024;
-/** The images opened last, so that going back and forth between some is instant. */
+/** Room for the images opened last, so that going back to one is instant. */
 const ORIGINAL_BYTES = 64 * 1024 * 1024;
 
-/** Why an image cannot be shown, as a sentence. */
+/** Why an image cannot be shown, as a sentence for the person at the page. */
 export class ImageProblem extends Error {
   override name = 'ImageProblem';
-  /** True where asking again later may well succeed. */
-  readonly passing: boolean;
-  constructor(message: string, passing = false) {
+  /** Whether a retry later may succeed. */
+  readonly temporary: boolean;
+  constructor(message: string, temporary = false) {
     super(message);
-    this.passing = passing;
+    this.temporary = temporary;
   }
 }
 
@@ -34,24 +34,24 @@ interface Job {
 }
 
 /**
- * The images of a page. An original is fetched once and gives a small rendition for walls; the browser's own cache
- * keeps it for as long as its address holds. What came into sight last is loaded first.
+ * The images of a page. Each original is fetched once and scaled to a small rendition for walls; the browser's own
+ * cache keeps it while its address is valid. Images that came into sight last are loaded first.
  */
 class ImageStore {
   readonly #renditions = new Recent<Blob>(RENDITION_BYTES);
   readonly #originals = new Recent<Blob>(ORIGINAL_BYTES);
   readonly #fetching = new Map<string, Promise<Blob>>();
-  /** What came into sight together, in its order; the last group goes first. */
+  /** Groups of images that came into sight together, in their order. The last group is loaded first. */
   readonly #groups: Job[][] = [];
   #collecting = false;
   #running = 0;
 
-  /** A small copy if it is at hand. */
+  /** The small copy, if it is in memory. */
   peek(cells: Cells, n: number, index: number): Blob | undefined {
     return this.#renditions.get(keyOf(cells, n, index));
   }
 
-  /** A small copy. Aborting a request that has not begun costs nothing. */
+  /** The small copy. Aborting a request that has not started costs nothing. */
   rendition(cells: Cells, n: number, index: number, signal: AbortSignal): Promise<Blob> {
     const key = keyOf(cells, n, index);
     const kept = this.#renditions.get(key);
@@ -61,7 +61,7 @@ class ImageStore {
     });
   }
 
-  /** The very bytes that the model returned. */
+  /** The bytes that the model returned, unchanged. */
   async original(cells: Cells, n: number, index: number): Promise<Blob> {
     const key = keyOf(cells, n, index);
     const kept = this.#originals.get(key);
@@ -111,7 +111,9 @@ class ImageStore {
     }
     const original = this.#originals.get(key) ?? (await this.#fetch(key, cells, n, index));
     const small = await resized(original, EDGE).catch(() => {
-      throw new ImageProblem('This browser cannot show the image. Download it to look at it elsewhere.');
+      throw new ImageProblem(
+        'This browser cannot display the image. Download it to open it in another program.',
+      );
     });
     this.#renditions.set(key, small, small.size);
     keepRendition(key, small);
@@ -119,8 +121,8 @@ class ImageStore {
   }
 
   #fetch(key: string, cells: Cells, n: number, index: number): Promise<Blob> {
-    const under = this.#fetching.get(key);
-    if (under) return under;
+    const running = this.#fetching.get(key);
+    if (running) return running;
     const fetching = fetchImage(cells, n, index).finally(() => this.#fetching.delete(key));
     this.#fetching.set(key, fetching);
     return fetching;
@@ -131,33 +133,33 @@ export const images = new ImageStore();
 
 const keyOf = (cells: Cells, n: number, index: number) => `${cells.plan.id}/${n}/${index}`;
 
-/** Always with CORS: a browser does not reuse what it fetched without. */
+/** Always with CORS, because a browser does not reuse what it fetched without. */
 const answer = (url: string): Promise<Response> =>
-  fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(cut);
+  fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(interrupted);
 
-/** Fetches an image; an address that ran out is renewed unseen. */
+/** Fetches an image. An expired address is renewed without a word. */
 async function fetchImage(cells: Cells, n: number, index: number): Promise<Blob> {
   const url = await cells.address(n, index);
-  if (!url) throw new ImageProblem('The image is not there any more.');
+  if (!url) throw new ImageProblem('The image is no longer available. It may have been deleted.');
   let response = await answer(url);
   if (response.status === 403 || response.status === 400) {
     const renewed = await cells.address(n, index, url);
     if (renewed && renewed !== url) response = await answer(renewed);
   }
-  if (response.ok) return response.blob().catch(cut);
+  if (response.ok) return response.blob().catch(interrupted);
   if (response.status >= 500 || response.status === 429)
-    throw new ImageProblem('The image could not be loaded. The page tries again.', true);
+    throw new ImageProblem('The image could not be loaded. The page retries automatically.', true);
   throw new ImageProblem(
-    `The image could not be loaded (${response.status}). Reload the page; if it stays, tell an operator.`,
+    `The image could not be loaded (status ${response.status}). Reload the page. If it persists, tell an operator.`,
   );
 }
 
-/** No answer came, or only a part of one. */
-function cut(): never {
+/** No answer arrived, or only a part of one. */
+function interrupted(): never {
   throw new ImageProblem(
     navigator.onLine
-      ? 'The image could not be loaded. The page tries again.'
-      : 'You are offline; the image is not loaded yet.',
+      ? 'The image could not be loaded. The page retries automatically.'
+      : 'You are offline. The image loads when you reconnect.',
     true,
   );
 }

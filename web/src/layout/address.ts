@@ -17,7 +17,7 @@ export interface ImageRef {
 
 export type TileSize = 's' | 'm' | 'l';
 
-/** Everything that is chosen on an audit's page. It lives in the address, so that a colleague sees the same. */
+/** Everything that is chosen on an audit's page. The address holds it, so that a colleague sees the same. */
 export interface View {
   arrangement: Arrangement;
   size: TileSize;
@@ -25,17 +25,17 @@ export interface View {
   oneByOne: boolean;
   /** The cell whose wall is open. */
   wall: { row: number; column: number } | undefined;
-  /** The image that is shown large. */
+  /** The image in the large view. */
   large: ImageRef | undefined;
-  /** Images chosen for comparing, two at most. */
+  /** Images selected for comparison, two at most. */
   pair: ImageRef[];
-  /** Whether the two are shown beside each other. */
+  /** Whether the two are shown side by side. */
   comparing: boolean;
 }
 
 const SIZES: TileSize[] = ['s', 'm', 'l'];
 
-/** Samples and prompts go by number, from 1; factors and models by their names, which say more. */
+/** Samples and prompts are written as numbers from 1; factors and models by name, which says more. */
 const byNumber = (id: DimensionId) => id === 'sample' || id === 'prompt';
 
 function readPin(space: Space, id: DimensionId, text: string | null): Pin | undefined {
@@ -52,7 +52,7 @@ const readRef = (text: string | undefined, cells: number): ImageRef | undefined 
 
 const writeRef = ({ n, index }: ImageRef) => `${n}.${index}`;
 
-/** Reads a view from an address. What the audit does not have is replaced by what it starts with. */
+/** Reads a view from an address. Anything that the audit does not have is replaced by the default. */
 export function readView(query: URLSearchParams, space: Space): View {
   const start = defaultArrangement(space);
   const dimension = (name: string, otherwise: DimensionId) =>
@@ -90,7 +90,7 @@ export function readView(query: URLSearchParams, space: Space): View {
   };
 }
 
-/** Writes a view into an address. What is as at the start is left out, so that most addresses are short. */
+/** Writes a view into an address. Defaults are left out, so that most addresses are short. */
 export function writeView(view: View, space: Space): URLSearchParams {
   const start = defaultArrangement(space);
   const { rows, columns, pins } = view.arrangement;

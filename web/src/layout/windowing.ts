@@ -1,14 +1,14 @@
-/** Which of many equal items lie in or near what is seen: `from` to `to`, `to` not included. */
+/** Which of many equal items are in sight or near it: `from` to `to`, `to` not included. */
 export interface Window {
   from: number;
   to: number;
 }
 
 /**
- * @param offset how far is scrolled
- * @param extent how much is seen
+ * @param offset how far the container is scrolled
+ * @param extent how much of it is visible
  * @param item size of one item
- * @param count how many there are
+ * @param count number of items
  * @param near items to draw beyond each edge
  */
 export function windowOf(offset: number, extent: number, item: number, count: number, near: number): Window {
@@ -18,8 +18,9 @@ export function windowOf(offset: number, extent: number, item: number, count: nu
 }
 
 /**
- * Columns of a wall on which `count` equal squares are seen at once, as large as they can be.
- * @param least smallest size of a square that still shows something
+ * Columns of a wall that shows `count` equal squares at once, as large as possible.
+ * @param least smallest useful size of a square
+ * @param most largest useful size of a square
  * @returns columns and the size of a square, gap included
  */
 export function wallLayout(
@@ -31,7 +32,7 @@ export function wallLayout(
 ): { columns: number; size: number } {
   const widest = Math.max(1, Math.floor(width / least));
   let columns = 1;
-  // More columns make smaller squares; stop at the first at which all fit, or at the smallest useful size.
+  // More columns make smaller squares. Stop as soon as all fit, or at the smallest useful size.
   while (
     columns < widest &&
     (width / columns > most || Math.ceil(count / columns) * (width / columns) > height)
@@ -41,13 +42,13 @@ export function wallLayout(
 }
 
 /**
- * How many squares of a cell lie in a row, so that a cell looks the same whatever it holds: 1, 4, 9 or 16.
- * @param most more than these would be too small to read
+ * How many squares of a cell are in a row: 1 to 4, for 1, 4, 9 or 16 squares in all.
+ * @param most more would be too small to read
  */
 export const squaresAcross = (tiles: number, most = 4): number =>
   Math.min(most, tiles <= 1 ? 1 : tiles <= 4 ? 2 : tiles <= 9 ? 3 : 4);
 
-/** Rows of squares that a cell has room for: none is left empty where all cells hold as much as this one. */
+/** Rows of squares in a cell. If all cells hold this many tiles, no row is left empty. */
 export const squaresDown = (tiles: number, most = 4): number => {
   const across = squaresAcross(tiles, most);
   return Math.min(across, Math.ceil(tiles / across));

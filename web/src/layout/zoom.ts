@@ -1,4 +1,4 @@
-/** How a picture lies in its frame. At 1 it just fits; x and y move its middle, in parts of the frame. */
+/** Where an image is in its frame. At scale 1 it just fits; x and y move its middle, in parts of the frame. */
 export interface Zoom {
   scale: number;
   x: number;
@@ -8,7 +8,7 @@ export interface Zoom {
 export const WHOLE: Zoom = { scale: 1, x: 0, y: 0 };
 const NEAREST = 16;
 
-/** A picture cannot be moved out of its frame. */
+/** An image cannot be moved out of its frame. */
 function bounded({ scale, x, y }: Zoom): Zoom {
   const most = (scale - 1) / 2;
   const within = (value: number) => Math.min(most, Math.max(-most, value)) || 0;
@@ -16,7 +16,7 @@ function bounded({ scale, x, y }: Zoom): Zoom {
 }
 
 /**
- * Nearer or farther, so that what is under a point stays there.
+ * Zooms in or out around a point, which keeps its place.
  * @param at the point, in parts of the frame from its middle: -0.5 to 0.5
  */
 export function zoomAt(

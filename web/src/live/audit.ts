@@ -1,4 +1,4 @@
-import { ApiError, isPassing, readPlan, readStatus } from '../api/client.ts';
+import { ApiError, isTemporary, NoAnswer, readPlan, readStatus } from '../api/client.ts';
 import type { AuditStatus, Plan } from '../api/types.ts';
 import type { Mark } from '../model/estimate.ts';
 import { Cells } from './cells.ts';
@@ -7,33 +7,33 @@ import { type Signal, signal } from './signal.ts';
 
 const MARKS = 200;
 
-/** An audit that is looked at: its plan, how it stands, its cells, kept up to date. */
+/** An open audit: its plan, its status and its cells, kept up to date. */
 export interface LiveAudit {
   plan: Plan;
   cells: Cells;
   status: Signal<AuditStatus>;
-  /** Progress as it was seen, for telling the time left. */
+  /** Progress over time, from which the time left is estimated. */
   marks: readonly Mark[];
-  /** What is in the way at the moment, as a sentence. */
+  /** Why the page is not up to date, as a sentence. */
   problem: Signal<string | undefined>;
-  /** Asks now, for example after a cancellation. */
+  /** Polls now, for example after the audit was canceled. */
   poll(): void;
   close(): void;
 }
 
-export const endedOf = ({ counts }: AuditStatus): number =>
+export const finishedOf = ({ counts }: AuditStatus): number =>
   counts.succeeded + counts.failed + counts.refused + counts.canceled;
 
 /**
- * Opens an audit and follows it until it is over.
- * @throws {ApiError} where there is no such audit or no answer
+ * Opens an audit and polls it until it is finished.
+ * @throws {ApiError} if the audit does not exist or no answer arrives
  */
 export async function openAudit(id: string): Promise<LiveAudit> {
   const [plan, first] = await Promise.all([readPlan(id), readStatus(id)]);
   const status = signal(first);
   const problem = signal<string | undefined>(undefined);
-  const cells = new Cells(plan, (error) => problem.set(sentenceOf(error)));
-  const marks: Mark[] = [{ at: Date.now(), ended: endedOf(first) }];
+  const cells = new Cells(plan, (error) => problem.set(sentenceOf(error, true)));
+  const marks: Mark[] = [{ at: Date.now(), finished: finishedOf(first) }];
   let timer: ReturnType<typeof setTimeout> | undefined;
   let quiet = 0;
   let failures = 0;
@@ -63,18 +63,18 @@ export async function openAudit(id: string): Promise<LiveAudit> {
       failures = 0;
       problem.set(undefined);
       status.set(now);
-      marks.push({ at: Date.now(), ended: endedOf(now) });
+      marks.push({ at: Date.now(), finished: finishedOf(now) });
       if (marks.length > MARKS) marks.shift();
       if (changed || cells.hasOpen) cells.refresh();
     } catch (error) {
       failures++;
-      problem.set(sentenceOf(error));
-      if (!isPassing(error)) return;
+      problem.set(sentenceOf(error, true));
+      if (!isTemporary(error)) return;
     }
     schedule();
   };
 
-  // A page that is looked at again, or is online again, is up to date at once.
+  // A page that becomes visible or online again polls at once.
   const wake = () => {
     if (document.hidden) schedule();
     else poll();
@@ -99,7 +99,14 @@ export async function openAudit(id: string): Promise<LiveAudit> {
   };
 }
 
-export const sentenceOf = (error: unknown): string =>
-  error instanceof ApiError
-    ? error.message
-    : `The page met an error it does not know: ${error instanceof Error ? error.message : String(error)} Reload it; if it stays, tell an operator.`;
+/**
+ * An error as a sentence for the person at the page.
+ * @param retrying whether the page retries by itself
+ */
+export function sentenceOf(error: unknown, retrying = false): string {
+  if (error instanceof NoAnswer)
+    return `${error.message} ${retrying ? 'The page retries automatically.' : 'Try again in a few seconds.'}`;
+  if (error instanceof ApiError) return error.message;
+  const what = error instanceof Error ? error.message : String(error);
+  return `The page has an unexpected error (${what}). Reload it. If it persists, tell an operator.`;
+}

@@ -1,18 +1,18 @@
-import { isPassing, readPredictions } from '../api/client.ts';
+import { isTemporary, readPredictions } from '../api/client.ts';
 import type { Plan, Prediction } from '../api/types.ts';
 
-/** Cells that the API answers at a time. */
+/** Cells in one answer of the API. */
 export const BLOCK = 100;
 const AT_ONCE = 3;
 const RETRY_MS = 3_000;
-/** Presigned addresses hold for an hour at least. */
+/** Presigned addresses are valid for at least an hour. */
 const ADDRESS_MS = 3_500_000;
 
 interface Block {
   predictions: Prediction[];
   /** Milliseconds. */
   readAt: number;
-  /** Something in it may still change. */
+  /** Whether something in it may still change. */
   open: boolean;
 }
 
@@ -20,8 +20,8 @@ const isOpen = ({ status, images }: Prediction) =>
   status === 'waiting' || status === 'running' || images.some((image) => image.status === 'pending');
 
 /**
- * An audit's predictions as far as they are loaded, in blocks of a hundred. What is looked at is loaded first,
- * the rest when nothing else is to do; a block in which nothing can change any more is never asked for again.
+ * The loaded predictions of an audit, in blocks of a hundred. Blocks in sight are loaded first, the others after them.
+ * A block in which nothing can change any more is not loaded again.
  */
 export class Cells {
   readonly plan: Plan;
@@ -29,10 +29,10 @@ export class Cells {
   readonly #listeners = new Set<() => void>();
   readonly #onProblem: (error: unknown) => void;
   readonly #loading = new Map<number, Promise<void>>();
-  /** Blocks to load, next one last. */
+  /** Blocks to load; the next one is last. */
   #queue: number[] = [];
-  /** Blocks that are looked at, by who looks. */
-  readonly #looks = new Map<string, Set<number>>();
+  /** Blocks in sight, by view. */
+  readonly #inSight = new Map<string, Set<number>>();
   #closed = false;
 
   constructor(plan: Plan, onProblem: (error: unknown) => void) {
@@ -45,7 +45,7 @@ export class Cells {
     return Math.ceil(this.plan.cells / BLOCK);
   }
 
-  /** Loaded cells; all of them once everything is there. */
+  /** Number of loaded cells. */
   get loaded(): number {
     let cells = 0;
     for (const { predictions } of this.#blocks.values()) cells += predictions.length;
@@ -62,26 +62,26 @@ export class Cells {
   }
 
   /**
-   * Says which cells a view looks at; their blocks come first.
-   * @returns a function that ends the look
+   * Says which cells a view shows; their blocks are loaded first.
+   * @returns a function to call when the view no longer shows them
    */
   want(view: string, cells: Iterable<number>): () => void {
     const blocks = new Set([...cells].map((n) => Math.floor(n / BLOCK)));
-    this.#looks.set(view, blocks);
-    // The queue is worked from its end.
+    this.#inSight.set(view, blocks);
+    // The last block of the queue is loaded first.
     for (const block of [...blocks].reverse()) if (!this.#blocks.has(block)) this.#next(block);
     this.#work();
     return () => {
-      if (this.#looks.get(view) === blocks) this.#looks.delete(view);
+      if (this.#inSight.get(view) === blocks) this.#inSight.delete(view);
     };
   }
 
-  /** Something has changed: looks again at what is looked at and still open, and at one open block besides. */
+  /** Something has changed: loads the open blocks in sight again, and one other open block. */
   refresh(): void {
     const open = [...this.#blocks].filter(([, block]) => block.open).map(([number]) => number);
-    const wanted = new Set([...this.#looks.values()].flatMap((blocks) => [...blocks]));
+    const wanted = new Set([...this.#inSight.values()].flatMap((blocks) => [...blocks]));
     const seen = open.filter((number) => wanted.has(number));
-    // The one that was read longest ago: in the end all come round.
+    // The one that was read longest ago, so that every block gets its turn.
     const other = open
       .filter((number) => !wanted.has(number))
       .sort((x, y) => this.#blocks.get(x)!.readAt - this.#blocks.get(y)!.readAt)[0];
@@ -96,8 +96,8 @@ export class Cells {
   }
 
   /**
-   * The address of an image, read anew if the one at hand may have run out.
-   * @param expired the address that the bucket refused just now
+   * The address of an image, read again if the known one may have expired.
+   * @param expired the address that the bucket just refused
    */
   async address(n: number, index: number, expired?: string): Promise<string | undefined> {
     const number = Math.floor(n / BLOCK);
@@ -125,7 +125,7 @@ export class Cells {
       if (block === undefined) return;
       this.#load(block).catch((error) => {
         this.#onProblem(error);
-        if (isPassing(error))
+        if (isTemporary(error))
           setTimeout(() => {
             this.#queue.unshift(block);
             this.#work();
@@ -134,10 +134,10 @@ export class Cells {
     }
   }
 
-  /** Several who want the same block wait for the same answer. */
+  /** Callers that want the same block share one request. */
   #load(number: number): Promise<void> {
-    const under = this.#loading.get(number);
-    if (under) return under;
+    const running = this.#loading.get(number);
+    if (running) return running;
     const load = (async () => {
       const from = number * BLOCK;
       const limit = Math.min(BLOCK, this.plan.cells - from);

@@ -1,11 +1,11 @@
-/** What decides when an audit is asked after again. */
+/** What decides when an audit is polled again. */
 export interface Pulse {
-  /** Cells still to end, or the manifest still to be written. */
+  /** Whether cells are unfinished or the manifest is missing. */
   open: boolean;
-  /** All cells have ended, only the manifest is missing: that takes minutes. */
+  /** Whether only the manifest is missing, which takes minutes. */
   onlyManifest: boolean;
   hidden: boolean;
-  /** Polls in a row that brought nothing new. */
+  /** Polls in a row without news. */
   quiet: number;
   /** Polls in a row that failed. */
   failures: number;
@@ -17,8 +17,8 @@ const HIDDEN_MS = 60_000;
 const MANIFEST_MS = 15_000;
 
 /**
- * Milliseconds until the next poll; undefined: never again. Quick while things happen, slower while they do not,
- * seldom while nobody looks. A page that is looked at again polls at once.
+ * Milliseconds until the next poll, or undefined if there is nothing left to poll. Short while the audit changes,
+ * longer while it does not, a minute while the page is hidden.
  */
 export function nextPoll({ open, onlyManifest, hidden, quiet, failures }: Pulse): number | undefined {
   if (!open) return undefined;

@@ -1,8 +1,8 @@
-/** A value that tells its listeners when it changes. */
+/** A value that calls its listeners when it changes. */
 export interface Signal<T> {
   readonly value: T;
   set(value: T): void;
-  /** @returns a function that ends the listening */
+  /** @returns a function that removes the listener */
   listen(listener: () => void): () => void;
 }
 

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Signal } from './signal.ts';
 
-/** Draws a component again when a signal changes. */
+/** Renders a component again when a signal changes. */
 export function useSignal<T>(signal: Signal<T>): T {
   const [value, setValue] = useState(signal.value);
   useEffect(() => {
@@ -11,7 +11,7 @@ export function useSignal<T>(signal: Signal<T>): T {
   return value;
 }
 
-/** Draws a component again, at most once a frame, whenever `source` tells of a change. */
+/** Renders a component again, at most once a frame, when `source` changes. */
 export function useChanges(source: { listen(listener: () => void): () => void } | undefined): number {
   const [version, setVersion] = useState(0);
   useEffect(() => {
@@ -33,10 +33,17 @@ export function useChanges(source: { listen(listener: () => void): () => void } 
   return version;
 }
 
-/** Calls `handle` for every key pressed on the page while the component is there. */
-export function useKeys(handle: (event: KeyboardEvent) => void): void {
+/** Whether the browser is online. */
+export function useOnline(): boolean {
+  const [online, setOnline] = useState(navigator.onLine);
   useEffect(() => {
-    addEventListener('keydown', handle);
-    return () => removeEventListener('keydown', handle);
-  });
+    const update = () => setOnline(navigator.onLine);
+    addEventListener('online', update);
+    addEventListener('offline', update);
+    return () => {
+      removeEventListener('online', update);
+      removeEventListener('offline', update);
+    };
+  }, []);
+  return online;
 }

@@ -1,15 +1,15 @@
 import type { Plan, PlannedModel } from '../api/types.ts';
 
-/** A prompt and a model of two audits, side by side. */
+/** A prompt and a model in two audits, side by side. */
 export interface AlignedRow {
   prompt: string;
   model: string;
-  /** Where it is in each audit; undefined where that audit does not have it. */
+  /** Where it is in each audit; undefined if that audit does not have it. */
   a: { prompt: number; model: number } | undefined;
   b: { prompt: number; model: number } | undefined;
 }
 
-/** Something that was asked differently. */
+/** A setting that is different in two audits. */
 export interface InputDifference {
   what: string;
   a: string;
@@ -17,8 +17,8 @@ export interface InputDifference {
 }
 
 /**
- * Models that belong together: those of the same name, in order; if no name is shared and there are equally many,
- * those at the same place, since then the model is what two audits differ in.
+ * Pairs of models: those with the same name, in order. If the audits share no name and have equally many models, those
+ * at the same position, because then the models are what is compared.
  */
 function pairModels(a: PlannedModel[], b: PlannedModel[]): [number | undefined, number | undefined][] {
   const taken = new Set<number>();
@@ -32,7 +32,7 @@ function pairModels(a: PlannedModel[], b: PlannedModel[]): [number | undefined, 
   return [...pairs, ...rest];
 }
 
-/** Prompts of the same text; then, for templates that were reworded, those with the same factors. */
+/** Pairs of prompts: those with the same text, then those with the same factors, for templates that were reworded. */
 function pairPrompts(a: Plan['prompts'], b: Plan['prompts']): [number | undefined, number | undefined][] {
   const taken = new Set<number>();
   const texts = new Map<string, number>();
@@ -59,7 +59,7 @@ function pairPrompts(a: Plan['prompts'], b: Plan['prompts']): [number | undefine
 const factorKey = (factors: Record<string, string> | undefined): string =>
   factors ? JSON.stringify(Object.entries(factors).sort(([x], [y]) => (x < y ? -1 : 1))) : '';
 
-/** The cells of two audits beside each other: those that both have, then those that only one has. */
+/** Prompts × models of two audits: first those in both audits, then those in only one. */
 export function alignAudits(a: Plan, b: Plan): AlignedRow[] {
   const models = pairModels(a.models, b.models);
   return pairPrompts(a.prompts, b.prompts)
@@ -93,7 +93,7 @@ const both = (values: (string | undefined)[]): string =>
 const show = (value: unknown): string =>
   value === undefined ? 'not set' : typeof value === 'string' ? value : JSON.stringify(value);
 
-/** What two audits asked differently, apart from prompts: samples, seed, inputs, models and their versions. */
+/** Settings that differ between two audits, apart from prompts: samples, seed, inputs, models and their versions. */
 export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
   const differences: InputDifference[] = [];
   const compare = (what: string, x: unknown, y: unknown) => {
@@ -109,7 +109,7 @@ export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
   for (const [i, j] of pairModels(a.models, b.models)) {
     const x = i === undefined ? undefined : a.models[i];
     const y = j === undefined ? undefined : b.models[j];
-    compare('model', x?.model ?? 'not asked', y?.model ?? 'not asked');
+    compare('model', x?.model ?? 'none', y?.model ?? 'none');
     if (!x || !y) continue;
     if (x.model === y.model)
       compare(`version of ${x.model}`, x.version ?? 'undisclosed', y.version ?? 'undisclosed');

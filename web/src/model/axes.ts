@@ -3,18 +3,18 @@ import type { Plan, Prompt } from '../api/types.ts';
 /** `prompt`, `model`, `sample`, or `f:` and a factor's name. */
 export type DimensionId = 'prompt' | 'model' | 'sample' | `f:${string}`;
 
-/** A way in which an audit's predictions differ. */
+/** Something in which the predictions of an audit differ. */
 export interface Dimension {
   id: DimensionId;
-  /** As the page calls it. */
+  /** Its name on the page. */
   name: string;
   values: string[];
 }
 
-/** The number of one of a dimension's values, or all of them together. */
+/** The number of one value of a dimension, or all values together. */
 export type Pin = number | 'all';
 
-/** Which two dimensions are spread out, and what holds for the others. */
+/** Which two dimensions are rows and columns, and which values of the others are shown. */
 export interface Arrangement {
   rows: DimensionId;
   columns: DimensionId;
@@ -22,11 +22,11 @@ export interface Arrangement {
   pins: Partial<Record<DimensionId, Pin>>;
 }
 
-/** An audit as the page looks at it: its dimensions, and which factor values each prompt was made from. */
+/** An audit as the page shows it: its dimensions, and the factor values of each prompt. */
 export interface Space {
   plan: Plan;
   dimensions: Dimension[];
-  /** For each prompt the numbers of its factors' values, in the order of `factors`; -1 where it has none. */
+  /** For each prompt, the number of its value for each of `factors`; -1 if it has none. */
   promptFactors: number[][];
   factors: DimensionId[];
 }
@@ -34,7 +34,7 @@ export interface Space {
 const factorId = (name: string): DimensionId => `f:${name}`;
 const isFactor = (id: DimensionId) => id.startsWith('f:');
 
-/** The dimensions of an audit: its factors as its prompts were filled with them, then prompt, model and sample. */
+/** The dimensions of an audit: its factors, then prompt, model and sample. */
 export function spaceOf(plan: Plan): Space {
   const values = factorValues(plan.prompts);
   const names = [...values.keys()];
@@ -65,7 +65,7 @@ function factorValues(prompts: Prompt[]): Map<string, string[]> {
   return new Map([...values].map(([name, found]) => [name, [...found]]));
 }
 
-/** Names of the models; one that is asked twice, with other inputs, gets a number. */
+/** Names of the models. A model that is in the audit twice, with different inputs, gets a number. */
 const modelNames = ({ models }: Plan): string[] =>
   models.map(({ model }, i) => {
     const same = models.filter((other) => other.model === model);
@@ -77,7 +77,7 @@ const modelNames = ({ models }: Plan): string[] =>
 export const dimensionOf = (space: Space, id: DimensionId): Dimension =>
   space.dimensions.find((dimension) => dimension.id === id)!;
 
-/** Prompt and factors say the same: where one of them is spread out, the other has nothing left to choose. */
+/** Dimensions that are neither rows nor columns. Factors decide the prompt, so only one of the two can be pinned. */
 export function pinnable(space: Space, rows: DimensionId, columns: DimensionId): Dimension[] {
   const taken = [rows, columns];
   const byFactors = space.factors.length > 0 && !taken.includes('prompt');
@@ -92,16 +92,16 @@ export function pinnable(space: Space, rows: DimensionId, columns: DimensionId):
   );
 }
 
-/** Whether two dimensions can be spread out at once. */
+/** Whether two dimensions can be rows and columns at once. */
 export const canCross = (rows: DimensionId, columns: DimensionId): boolean =>
   rows !== columns && !(rows === 'prompt' && isFactor(columns)) && !(columns === 'prompt' && isFactor(rows));
 
-/** Samples lie inside a cell, so they start together; everything else starts with its first value. */
+/** All samples are shown inside a cell; every other dimension starts with its first value. */
 const defaultPin = (id: DimensionId): Pin => (id === 'sample' ? 'all' : 0);
 
 /**
- * What an audit starts with: two factors of the first model, since people look at one model first; with fewer
- * factors, the models side by side.
+ * What an audit shows first: two factors of the first model, because people look at one model first. With fewer than two
+ * factors, the models are side by side.
  */
 export function defaultArrangement(space: Space): Arrangement {
   const crossed = space.factors.filter((id) => dimensionOf(space, id).values.length > 1);
@@ -109,7 +109,7 @@ export function defaultArrangement(space: Space): Arrangement {
   return arrange(space, first ?? 'prompt', second ?? 'model', {});
 }
 
-/** An arrangement that is whole: what cannot be is replaced, what is missing is filled in, what is too much is left out. */
+/** A valid arrangement: impossible columns and pins are replaced, missing pins are added, others are dropped. */
 export function arrange(
   space: Space,
   rows: DimensionId,
@@ -131,7 +131,7 @@ export function arrange(
   };
 }
 
-/** The numbers of the predictions at a row and a column, in the plan's order. */
+/** The numbers of the predictions at a row and a column, in the order of the plan. */
 export function cellsAt(
   space: Space,
   { rows, columns, pins }: Arrangement,
@@ -156,7 +156,7 @@ export function cellsAt(
 const range = (length: number, pin: Pin): number[] =>
   pin === 'all' ? Array.from({ length }, (_, i) => i) : pin < length ? [pin] : [];
 
-/** Where a prediction stands in the plan: `((prompt × models) + model) × samples + sample`. */
+/** The position of a prediction in the plan: `((prompt × models) + model) × samples + sample`. */
 export function placeOf(
   { models, samples }: Plan,
   n: number,
@@ -165,16 +165,16 @@ export function placeOf(
   return { prompt: Math.floor(pair / models.length), model: pair % models.length, sample: n % samples };
 }
 
-/** Exchanges rows and columns. */
+/** Swaps rows and columns. */
 export const pivot = (space: Space, { rows, columns, pins }: Arrangement): Arrangement =>
   arrange(space, columns, rows, pins);
 
-/** The value of a dimension that a prediction has. */
+/** The number of a prediction's value in a dimension. */
 export function valueAt(space: Space, id: DimensionId, n: number): number {
   const place = placeOf(space.plan, n);
   if (id === 'prompt' || id === 'model' || id === 'sample') return place[id];
   return space.promptFactors[place.prompt]![space.factors.indexOf(id)] ?? -1;
 }
 
-/** Stand-ins answer under this owner; what they make is never evidence. */
+/** Models of the stand-in have this owner. Their images are never evidence. */
 export const isSimulated = (model: string): boolean => model.startsWith('simulated/');

@@ -1,27 +1,27 @@
 import { wilson } from './statistics.ts';
 
-/** `prices.json` beside the page: what a prediction of a model costs and takes. An operator keeps it up to date. */
+/** `prices.json` beside the page: the price and duration of a prediction by model. An operator keeps it up to date. */
 export interface Prices {
   /** ISO 4217. */
   currency: string;
-  /** When somebody last looked them up, as people write it. */
+  /** When the prices were last looked up, as text. */
   asOf: string;
-  /** Predictions that the provider takes from the account in a minute. */
+  /** The account's rate limit: predictions per minute. */
   createsPerMinute: number;
   models: Record<string, { perPrediction: number; seconds: number }>;
 }
 
 export interface Estimate {
   predictions: number;
-  /** In the prices' currency, over the models whose price is known. */
+  /** In the currency of the prices, for models with a known price. */
   cost: number;
-  /** Models whose price is not known. */
+  /** Models without a known price. */
   unpriced: string[];
-  /** At the least. */
+  /** Without delays. */
   seconds: number;
 }
 
-/** What an audit comes to. Models may carry a version: `owner/name:version`. */
+/** The size, price and duration of an audit. Models may have a version: `owner/name:version`. */
 export function estimate(prices: Prices, prompts: number, models: string[], samples: number): Estimate {
   const names = models.map((model) => model.split(':')[0]!);
   const each = prompts * samples;
@@ -31,7 +31,7 @@ export function estimate(prices: Prices, prompts: number, models: string[], samp
     predictions,
     cost: known.reduce((sum, price) => sum + (price?.perPrediction ?? 0) * each, 0),
     unpriced: names.filter((_, i) => !known[i]),
-    // Asking is what takes long; the last to be asked then runs its own time.
+    // The rate limit takes most of the time; the last prediction then runs for its own duration.
     seconds:
       predictions === 0
         ? 0
@@ -40,32 +40,39 @@ export function estimate(prices: Prices, prompts: number, models: string[], samp
   };
 }
 
-/** How sure a share can be at a sample size: the widest interval's half, and what never seeing a thing still allows. */
-export function certainty(n: number): { halfWidth: number; noneMeansBelow: number } {
+/**
+ * How accurate a share is at a sample size.
+ * @returns half the widest 95 % interval, and the largest share that something with no occurrence may still have
+ */
+export function certainty(n: number): { halfWidth: number; hidden: number } {
   const middle = wilson(n / 2, n);
-  return { halfWidth: (middle.high - middle.low) / 2, noneMeansBelow: wilson(0, n).high };
+  return { halfWidth: (middle.high - middle.low) / 2, hidden: wilson(0, n).high };
 }
 
-/** Progress at a moment, for telling how long the rest takes. */
+/** `39 of 100`, or `4 of 1,000` for a share below one percent. */
+export const outOf = (share: number): string =>
+  share >= 0.0095 ? `${Math.round(share * 100)} of 100` : `${Math.max(1, Math.round(share * 1000))} of 1,000`;
+
+/** How many cells had finished at a moment. */
 export interface Mark {
   /** Milliseconds. */
   at: number;
-  ended: number;
+  finished: number;
 }
 
 /**
- * Seconds until the open cells have ended, by the pace of late; undefined while nothing can be told.
- * @param marks oldest first; the first may be the audit's start
+ * Seconds until the open cells have finished, at the pace of the last two minutes; undefined without progress.
+ * @param marks oldest first; the first may be the start of the audit
  */
 export function timeLeft(marks: readonly Mark[], open: number): number | undefined {
   const last = marks.at(-1);
-  // The pace of the last two minutes: an audit that waited an hour for credit goes on as fast as it goes now.
+  // Older marks would mislead: an audit that waited an hour for credit runs at its current pace again.
   const first = marks.find(({ at }) => last && last.at - at <= 120_000);
-  if (!last || !first || open === 0 || last.ended <= first.ended) return undefined;
-  return (open * (last.at - first.at)) / (last.ended - first.ended) / 1000;
+  if (!last || !first || open === 0 || last.finished <= first.finished) return undefined;
+  return (open * (last.at - first.at)) / (last.finished - first.finished) / 1000;
 }
 
-/** `about 4 minutes`. Nobody can tell better than that. */
+/** A duration as accurately as it is known, such as `about 4 minutes`. */
 export function roughly(seconds: number): string {
   if (seconds < 50) return 'less than a minute';
   const minutes = Math.round(seconds / 60);

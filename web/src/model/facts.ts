@@ -1,7 +1,7 @@
 import type { Plan, Prediction } from '../api/types.ts';
 import { placeOf } from './axes.ts';
 
-/** One line about an image: a name and what it is. */
+/** One line about an image. */
 export interface Fact {
   name: string;
   value: string;
@@ -11,19 +11,19 @@ export interface Fact {
 
 const SOURCES: Record<Prediction['seedSource'], string> = {
   sent: 'sent to the model',
-  log: 'drawn by the model, read from its log',
-  unsupported: 'the model takes none',
-  unknown: 'sent, but whether the model used it is unknown',
+  log: 'chosen by the model, read from its log',
+  unsupported: 'the model does not accept a seed',
+  unknown: 'sent; the model may have ignored it',
 };
 
-/** `small` up to 512 × 512 pixels, `medium` up to 1024 × 1024, else `large`: as the stored object is tagged. */
+/** The tag of the stored object: `small` up to 512 × 512 pixels, `medium` up to 1024 × 1024, else `large`. */
 const sizeTag = (width: number, height: number) =>
   width * height <= 512 ** 2 ? 'small' : width * height <= 1024 ** 2 ? 'medium' : 'large';
 
 const kilobytes = (bytes: number) =>
   bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 
-/** Everything that is known about an image and the prediction it came from, for people to read. */
+/** Everything that is known about an image and its prediction, for people to read. */
 export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact[] {
   const image = prediction.images.find((candidate) => candidate.index === index);
   const { model: m } = placeOf(plan, prediction.n);
@@ -43,15 +43,15 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
     prediction.asked !== undefined &&
       (prediction.asked > 1 || (prediction.filtered ?? 0) > 0) && {
         name: 'Images',
-        value: `${prediction.asked} asked for, ${prediction.returned ?? 0} returned, ${prediction.filtered ?? 0} filtered`,
+        value: `${prediction.asked} requested, ${prediction.returned ?? 0} returned, ${prediction.filtered ?? 0} filtered`,
       },
-    prediction.askedAt !== undefined && { name: 'Asked', value: prediction.askedAt },
+    prediction.askedAt !== undefined && { name: 'Requested', value: prediction.askedAt },
     prediction.completedAt !== undefined && {
       name: 'Completed',
-      value: `${prediction.completedAt}${prediction.predictTime === undefined ? '' : `, after ${prediction.predictTime.toFixed(1)} s of work`}`,
+      value: `${prediction.completedAt}${prediction.predictTime === undefined ? '' : `, after ${prediction.predictTime.toFixed(1)} s of processing`}`,
     },
     prediction.predictionId !== undefined && {
-      name: 'Prediction',
+      name: 'Prediction ID',
       value: prediction.predictionId,
       code: true,
     },

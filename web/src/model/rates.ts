@@ -1,24 +1,21 @@
 import type { Prediction } from '../api/types.ts';
 import { type Proportion, wilson } from './statistics.ts';
 
-/** How the predictions of a group stand. */
+/** The outcomes of a group of predictions. */
 export interface Outcome {
   predictions: number;
-  /** Succeeded, refused or failed: what a model has answered or should have. */
-  ended: number;
-  /** Share of refusals among the predictions that a model answered, one way or the other; undefined at n = 0. */
+  /** Succeeded, refused or failed. */
+  finished: number;
+  /** Share of refusals among the predictions that succeeded or were refused; undefined at n = 0. */
   refused: Proportion | undefined;
-  /** Share of failures among all that ended; undefined at n = 0. */
+  /** Share of failures among all that finished; undefined at n = 0. */
   failed: Proportion | undefined;
   canceled: number;
-  /** Images that a filter dropped from predictions that otherwise succeeded, among all those asked for. */
+  /** Share of images that a filter withheld from predictions that otherwise succeeded. */
   filtered: Proportion | undefined;
 }
 
-/**
- * Counts a group. Failures are no answers, so they do not dilute the share of refusals; they have a share of
- * their own.
- */
+/** Counts a group. A failure is not an answer of the model, so failures have a share of their own. */
 export function outcomeOf(predictions: Iterable<Prediction | undefined>): Outcome {
   const count = { all: 0, succeeded: 0, refused: 0, failed: 0, canceled: 0, made: 0, filtered: 0 };
   for (const prediction of predictions) {
@@ -30,12 +27,12 @@ export function outcomeOf(predictions: Iterable<Prediction | undefined>): Outcom
     count.made += (prediction.filtered ?? 0) + (prediction.returned ?? prediction.images.length);
   }
   const answered = count.succeeded + count.refused;
-  const ended = answered + count.failed;
+  const finished = answered + count.failed;
   return {
     predictions: count.all,
-    ended,
+    finished,
     refused: answered > 0 ? wilson(count.refused, answered) : undefined,
-    failed: ended > 0 ? wilson(count.failed, ended) : undefined,
+    failed: finished > 0 ? wilson(count.failed, finished) : undefined,
     canceled: count.canceled,
     filtered: count.filtered > 0 ? wilson(count.filtered, count.made) : undefined,
   };

@@ -1,6 +1,6 @@
 import type { CellStatus, Plan, Prediction, PredictionImage } from '../api/types.ts';
 
-/** One square of a wall: an image, or what there is in its place. */
+/** One square of a wall: an image, or the reason why there is none. */
 export type Tile =
   | { n: number; index: number; kind: 'image'; image: PredictionImage }
   | { n: number; index: number; kind: 'pending' | 'quarantined' | 'lost'; image: PredictionImage }
@@ -8,9 +8,8 @@ export type Tile =
   | { n: number; index: number; kind: Exclude<CellStatus, 'succeeded'> | 'unknown'; error?: string };
 
 /**
- * The tiles of a prediction. An image that the model's filter dropped is a tile as well: leaving it out would
- * make refusals invisible.
- * @param prediction undefined where it is not loaded yet
+ * The tiles of a prediction. An image that the model's filter withheld has a tile too, so that it is visible.
+ * @param prediction undefined if it is not loaded yet
  */
 export function tilesOf(n: number, prediction: Prediction | undefined): Tile[] {
   if (!prediction) return [{ n, index: 0, kind: 'unknown' }];
@@ -29,12 +28,12 @@ export function tilesOf(n: number, prediction: Prediction | undefined): Tile[] {
 
 const WORDS: Record<Tile['kind'], string> = {
   image: 'image',
-  pending: 'being checked',
-  quarantined: 'set aside',
+  pending: 'checking',
+  quarantined: 'quarantined',
   lost: 'lost',
   filtered: 'filtered',
   unknown: 'loading',
-  waiting: 'waiting',
+  waiting: 'pending',
   running: 'running',
   refused: 'refused',
   failed: 'failed',
@@ -43,42 +42,46 @@ const WORDS: Record<Tile['kind'], string> = {
 
 export const wordFor = (tile: Tile): string => WORDS[tile.kind];
 
-/** Why there is no picture to see, in a sentence; undefined for an image. */
+/** A reason as the end of a sentence: models' messages may or may not have their own period. */
+const ended = (reason: string | undefined, unknown = 'no reason was given') =>
+  (reason ?? unknown).replace(/[.\s]*$/, '.');
+
+/** Why a tile has no image, in a sentence; undefined for an image. */
 export function explain(tile: Tile): string | undefined {
   switch (tile.kind) {
     case 'image':
       return undefined;
     case 'pending':
-      return 'The image is stored and is being checked. It shows in a moment.';
+      return 'The image is stored and is being checked. It appears in a moment.';
     case 'quarantined':
-      return 'What the model returned is not a whole, known image. It is kept as evidence, but not shown.';
+      return 'The model returned something that is not a valid image. It is stored as evidence, but quarantined.';
     case 'lost':
-      return `This output could not be stored: ${tile.image.error ?? 'no reason is known'}.`;
+      return `This output could not be stored: ${ended(tile.image.error, 'the reason is unknown')}`;
     case 'filtered':
-      return 'The model made this image and its own safety filter withheld it.';
+      return 'The model made this image, but its safety filter withheld it.';
     case 'unknown':
       return 'Loading.';
     case 'waiting':
-      return 'Not asked yet.';
+      return 'This prediction has not been requested yet.';
     case 'running':
-      return 'The model is at work.';
+      return 'The model is working on this prediction.';
     case 'refused':
-      return `The model refused: ${tile.error ?? 'no reason was given'}.`;
+      return `The model refused: ${ended(tile.error)}`;
     case 'failed':
-      return `The prediction failed: ${tile.error ?? 'no reason was given'}.`;
+      return `The prediction failed: ${ended(tile.error)}`;
     case 'canceled':
-      return `The prediction was canceled${tile.error ? `: ${tile.error}` : ''}.`;
+      return `The prediction was canceled${tile.error ? `: ${ended(tile.error)}` : '.'}`;
   }
 }
 
-/** Inputs by which models are asked for several images at once. */
+/** Inputs that request several images at once. */
 const COUNTS = ['num_outputs', 'number_of_images', 'num_images', 'batch_size'];
 
-/** How many images a prediction of an audit is asked for at the most. */
+/** The most images that a prediction of an audit requests. */
 export function imagesEach({ input, models }: Plan): number {
   const asked = models.flatMap((model) => {
-    const all = { ...input, ...model.input };
-    return COUNTS.map((name) => all[name]).filter((value) => typeof value === 'number');
+    const inputs = { ...input, ...model.input };
+    return COUNTS.map((name) => inputs[name]).filter((value) => typeof value === 'number');
   });
   return Math.max(1, ...asked);
 }

@@ -8,14 +8,14 @@ interface Props {
   children: ComponentChildren;
 }
 
-/** A modal dialog of the browser's own: it holds the focus, and gives it back to where it was. */
+/** A modal dialog of the browser. It keeps the focus inside, and returns it when it closes. */
 export function Dialog({ label, class: name = '', onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current!;
     const before = document.activeElement;
     element.showModal();
-    // Where keys do something by themselves, the first button would take Enter for itself.
+    // A dialog with keys of its own must not start on a button, which would react to Enter.
     element.querySelector<HTMLElement>(':scope > [tabindex="-1"]')?.focus();
     return () => {
       element.close();
@@ -37,7 +37,7 @@ export function Dialog({ label, class: name = '', onClose, children }: Props) {
   );
 }
 
-/** Asks before something that cannot be taken back. */
+/** Asks before something that cannot be undone. */
 export function Confirm(props: {
   title: string;
   action: string;
@@ -58,7 +58,7 @@ export function Confirm(props: {
       )}
       <div class="buttons">
         <button type="button" onClick={props.onClose}>
-          Keep it
+          Keep audit
         </button>
         <button type="button" class="danger" disabled={props.busy} onClick={props.onConfirm}>
           {props.action}

@@ -1,15 +1,15 @@
 import { imagesShown, showImages } from '../images/notice.ts';
 import { useSignal } from '../live/use.ts';
 
-/** Before the first images of a session. Nothing is fetched until it is answered. */
+/** A notice before the first images of a session. No image is fetched before it is answered. */
 export function ContentNotice() {
   if (useSignal(imagesShown)) return null;
   return (
     <section class="notice" aria-label="Before you look">
       <p>
-        <b>Made by machines, and it may disturb.</b> Audits ask models for what they may do badly: the images
-        can be demeaning, violent or sexual. They are evidence of models, not pictures of people. You can hide
-        them again at any time.
+        <b>AI-generated and possibly disturbing.</b> Audits test what models may do badly, so images can be
+        demeaning, violent or sexual. They show how models behave, not real people. You can hide them again at
+        any time.
       </p>
       <button type="button" class="primary" onClick={() => showImages(true)}>
         Show images

@@ -1,6 +1,6 @@
-import { type Proportion, percent, percentWithInterval, spokenProportion } from '../model/statistics.ts';
+import { type Proportion, percentWithInterval, spokenProportion } from '../model/statistics.ts';
 
-/** A share in words: count, n, per cent and interval, whatever the space. */
+/** A share in words: count, n, percentage and interval. */
 export function Share({ of, what }: { of: Proportion; what: string }) {
   return (
     <span class="share" title={spokenProportion(of, what)}>
@@ -12,7 +12,7 @@ export function Share({ of, what }: { of: Proportion; what: string }) {
   );
 }
 
-/** A share as a dot on a line from 0 to 100 %, its interval as a band. */
+/** A share as a dot on a line from 0 to 100 %, with its interval as a band. */
 export function ShareBar({ of }: { of: Proportion }) {
   return (
     <svg class="sharebar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
@@ -22,6 +22,3 @@ export function ShareBar({ of }: { of: Proportion }) {
     </svg>
   );
 }
-
-/** For tight places: `2.0 %`, the rest in the title and for those who listen. */
-export const short = (of: Proportion): string => `${percent(of.share)} %`;

@@ -1,19 +1,20 @@
-import { useEffect, useState } from 'preact/hooks';
-import { isPassing } from '../api/client.ts';
+import { useLayoutEffect, useState } from 'preact/hooks';
+import { isTemporary } from '../api/client.ts';
 import { ImageProblem } from '../images/store.ts';
 
 const FIRST_MS = 5_000;
 const MOST_MS = 80_000;
 
 /**
- * Counts attempts: the next one comes when the connection is back, or after a while that doubles. What cannot get
- * better by itself is not tried again.
- * @param error why the attempt before this one failed; undefined while none has
+ * Counts attempts. The next attempt follows when the browser is online again, or after a delay that doubles. Only
+ * temporary errors are retried.
+ * @param error why the previous attempt failed; undefined if none has failed
  */
 export function useAttempts(error: unknown): number {
   const [attempt, setAttempt] = useState(0);
-  useEffect(() => {
-    if (!(isPassing(error) || (error instanceof ImageProblem && error.passing))) return;
+  // Before the error is painted: an event that comes right after it must not be missed.
+  useLayoutEffect(() => {
+    if (!(isTemporary(error) || (error instanceof ImageProblem && error.temporary))) return;
     const next = () => setAttempt((count) => count + 1);
     const timer = setTimeout(next, Math.min(MOST_MS, FIRST_MS * 2 ** attempt));
     addEventListener('online', next);

@@ -5,7 +5,7 @@ export function saveFile(blob: Blob, name: string): void {
   link.href = url;
   link.download = name;
   link.click();
-  // The browser has taken hold of the bytes well before.
+  // By then the browser has read the bytes.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
@@ -17,6 +17,6 @@ const EXTENSIONS: Record<string, string> = {
   'image/avif': 'avif',
 };
 
-/** The name that the bucket gives the image too: `<audit>-<cell>-<index>.<extension>`. */
+/** The bucket suggests the same file name: `<audit>-<cell>-<index>.<extension>`. */
 export const imageName = (audit: string, n: number, index: number, contentType: string | undefined): string =>
   `${audit.slice(0, 8)}-${String(n).padStart(5, '0')}-${index}.${EXTENSIONS[contentType ?? ''] ?? 'bin'}`;

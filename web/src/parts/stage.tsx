@@ -6,7 +6,7 @@ import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
 import { useAttempts } from './retry.ts';
 
-/** The address of the image as the model returned it; its small copy until that is there. */
+/** An address of the original image; of its small copy until the original is loaded. */
 function useOriginal(cells: Cells, n: number, index: number, allowed: boolean) {
   const [shown, setShown] = useState<{ url?: string; problem?: Error }>({});
   const attempt = useAttempts(shown.problem);
@@ -43,7 +43,7 @@ interface Props {
 
 const WHEEL = 0.0015;
 
-/** An image at full size that can be zoomed and moved by wheel, drag and pinch. Stages that share a zoom move together. */
+/** An image at full size that can be zoomed and moved by wheel, drag and pinch. Stages with the same zoom move together. */
 export function Stage({ cells, n, index, label, simulated, zoom, onZoom }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const allowed = useSignal(imagesShown);
@@ -70,7 +70,7 @@ export function Stage({ cells, n, index, label, simulated, zoom, onZoom }: Props
   );
 }
 
-/** Listeners are added by hand, because a wheel's must be allowed to keep the page from scrolling. */
+/** Listeners are added by hand, because the one for the wheel must be able to prevent scrolling. */
 function useGestures(frame: { current: HTMLDivElement | null }, onZoom: Props['onZoom']): void {
   const act = useRef(onZoom);
   act.current = onZoom;
@@ -126,21 +126,21 @@ function useGestures(frame: { current: HTMLDivElement | null }, onZoom: Props['o
 export function ZoomButtons({ zoom, onZoom }: Pick<Props, 'zoom' | 'onZoom'>) {
   return (
     <div class="zoom" role="group" aria-label="Zoom">
-      <button type="button" aria-label="Farther" onClick={() => onZoom((now) => zoomAt(now, 1 / 1.5))}>
+      <button type="button" aria-label="Zoom out" onClick={() => onZoom((now) => zoomAt(now, 1 / 1.5))}>
         −
       </button>
       <output aria-live="polite">{Math.round(zoom.scale * 100)} %</output>
-      <button type="button" aria-label="Nearer" onClick={() => onZoom((now) => zoomAt(now, 1.5))}>
+      <button type="button" aria-label="Zoom in" onClick={() => onZoom((now) => zoomAt(now, 1.5))}>
         +
       </button>
       <button type="button" onClick={() => onZoom(() => WHOLE)}>
-        Whole
+        Fit
       </button>
     </div>
   );
 }
 
-/** What the keys + − 0 do to a zoom; undefined for any other key. */
+/** The change of zoom for the keys + − 0; undefined for any other key. */
 export const zoomKey = (key: string): ((zoom: Zoom) => Zoom) | undefined =>
   key === '+' || key === '='
     ? (zoom) => zoomAt(zoom, 1.5)

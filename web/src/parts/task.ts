@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { sentenceOf } from '../live/audit.ts';
 
-/** Something that a button does: whether it is at it, and what went wrong, as a sentence. */
+/** The work of a button: whether it is running, and why it failed, as a sentence. */
 export function useTask<A extends unknown[]>(work: (...args: A) => Promise<unknown>) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();

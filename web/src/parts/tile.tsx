@@ -7,7 +7,7 @@ import { useSignal } from '../live/use.ts';
 import { explain, type Tile, wordFor } from '../model/tiles.ts';
 import { useAttempts } from './retry.ts';
 
-/** The address of a small copy of an image, once there is one. */
+/** An address of the small copy of an image, once it is there. */
 function useRendition(cells: Cells, n: number, index: number, wanted: boolean) {
   const [shown, setShown] = useState<{ url?: string; problem?: Error }>({});
   const attempt = useAttempts(shown.problem);
@@ -23,7 +23,7 @@ function useRendition(cells: Cells, n: number, index: number, wanted: boolean) {
     const kept = images.peek(cells, n, index);
     if (kept) show(kept);
     else {
-      // The picture of another tile must not stand under this one's name until its own is there.
+      // The previous tile's image must not be shown under this tile's name.
       setShown((before) => (before.url || before.problem ? {} : before));
       images.rendition(cells, n, index, stop.signal).then(show, (error) => {
         if (!stop.signal.aborted) setShown({ problem: error as Error });
@@ -40,7 +40,7 @@ function useRendition(cells: Cells, n: number, index: number, wanted: boolean) {
 interface Props {
   cells: Cells;
   tile: Tile;
-  /** What is shown, in words: prompt, model, sample. */
+  /** Prompt, model and sample, in words. */
   label: string;
   simulated: boolean;
   marked?: boolean;
@@ -48,7 +48,7 @@ interface Props {
   onOpen: (tile: Tile) => void;
 }
 
-/** One square: an image, or what there is in its place. */
+/** One square: an image, or the reason why there is none. */
 function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = -1, onOpen }: Props) {
   const allowed = useSignal(imagesShown);
   const isImage = tile.kind === 'image';
@@ -60,7 +60,7 @@ function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = 
       class={`tile ${tile.kind}${marked ? ' marked' : ''}`}
       tabIndex={tabIndex}
       data-tile={`${tile.n}.${tile.index}`}
-      aria-label={`${label}: ${isImage ? (simulated ? 'simulated image' : 'image') : wordFor(tile)}${word && isImage ? `, ${word}` : ''}${marked ? ', chosen for comparing' : ''}`}
+      aria-label={`${label}: ${isImage ? (simulated ? 'simulated image' : 'image') : wordFor(tile)}${word && isImage ? `, ${word}` : ''}${marked ? ', selected for comparison' : ''}`}
       title={problem?.message ?? explain(tile)}
       onClick={() => onOpen(tile)}
     >
@@ -82,5 +82,5 @@ export const TileView = memo(
     sameTile(a.tile, b.tile),
 );
 
-/** Equal to look at: a new address for the same image changes nothing. */
+/** Whether two tiles look the same. A new address for the same image makes no difference. */
 const sameTile = (a: Tile, b: Tile) => a.n === b.n && a.index === b.index && a.kind === b.kind;

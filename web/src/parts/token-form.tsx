@@ -1,10 +1,10 @@
 import { useRef } from 'preact/hooks';
-import { keepToken, tokenRefused } from '../api/token.ts';
+import { keepToken, tokenRejected } from '../api/token.ts';
 import { useSignal } from '../live/use.ts';
 
 export function TokenForm() {
   const input = useRef<HTMLInputElement>(null);
-  const refused = useSignal(tokenRefused);
+  const rejected = useSignal(tokenRejected);
   const submit = (event: Event) => {
     event.preventDefault();
     const value = input.current?.value.trim();
@@ -12,20 +12,20 @@ export function TokenForm() {
   };
   return (
     <form class="token card" onSubmit={submit}>
-      <h1>Your API token</h1>
+      <h1>Sign in</h1>
       <p>
-        An operator gave you one. This tab keeps it until it is closed, and stores it nowhere else. If
-        somebody sent you an address, it opens as soon as the token is in.
+        Enter the API token that an operator gave you. It is kept in this browser tab only, until you close
+        the tab. If somebody sent you a link, it opens after you sign in.
       </p>
-      {refused && (
+      {rejected && (
         <p class="error" role="alert">
-          The server does not know that token, or it has expired. Check it, or ask an operator for a new one.
+          This token is unknown or has expired. Check it, or ask an operator for a new one.
         </p>
       )}
       <label for="token">API token</label>
       <input ref={input} id="token" type="password" autocomplete="off" spellcheck={false} required />
       <button type="submit" class="primary">
-        Go on
+        Continue
       </button>
     </form>
   );

@@ -1,6 +1,6 @@
 const FORMAT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
-/** A moment in the reader's own time zone. */
+/** A date and time in the reader's time zone. */
 export const When = ({ at }: { at: string }) => (
   <time dateTime={at} title={at}>
     {FORMAT.format(new Date(at))}

@@ -5,12 +5,12 @@ import { Confirm } from '../parts/dialog.tsx';
 import { useTask } from '../parts/task.ts';
 import { When } from '../parts/when.tsx';
 
-/** All audits, newest first. Two can be chosen and laid side by side. */
+/** All audits, newest first. Two can be selected for comparison. */
 export function AuditsPage() {
   const [audits, setAudits] = useState<AuditEntry[]>();
   const [cursor, setCursor] = useState<string>();
   const [chosen, setChosen] = useState<string[]>([]);
-  const [leaving, setLeaving] = useState<AuditEntry>();
+  const [deleting, setDeleting] = useState<AuditEntry>();
   const more = useTask(async (from?: string) => {
     const page = await readAudits(from);
     setAudits((known) => [...(from ? (known ?? []) : []), ...page.audits]);
@@ -21,7 +21,7 @@ export function AuditsPage() {
     await deleteAudit(audit.id);
     setAudits((known) => known?.filter(({ id }) => id !== audit.id));
     setChosen((known) => known.filter((id) => id !== audit.id));
-    setLeaving(undefined);
+    setDeleting(undefined);
   });
   const choose = (id: string, yes: boolean) =>
     setChosen((known) => (yes ? [...known, id].slice(-2) : known.filter((other) => other !== id)));
@@ -33,10 +33,10 @@ export function AuditsPage() {
         <p aria-live="polite">
           {chosen.length === 2 ? (
             <a class="button primary" href={`/compare.html?a=${chosen[0]}&b=${chosen[1]}`}>
-              Compare the two
+              Compare these two
             </a>
           ) : (
-            'Tick two to lay them side by side.'
+            'Select two audits to compare them.'
           )}
         </p>
       </div>
@@ -50,7 +50,7 @@ export function AuditsPage() {
       )}
       {audits?.length === 0 && !cursor && (
         <p class="empty">
-          There are none yet. <a href="/">Start the first one.</a>
+          No audits yet. <a href="/">Start the first one.</a>
         </p>
       )}
       {audits && audits.length > 0 && (
@@ -59,7 +59,7 @@ export function AuditsPage() {
             <li key={audit.id}>
               <input
                 type="checkbox"
-                aria-label={`Choose ${audit.name} for comparing`}
+                aria-label={`Select ${audit.name} for comparison`}
                 checked={chosen.includes(audit.id)}
                 onChange={(event) => choose(audit.id, event.currentTarget.checked)}
               />
@@ -69,13 +69,13 @@ export function AuditsPage() {
                 {audit.predictions === 1 ? 'prediction' : 'predictions'}
               </span>
               <span class={`state ${audit.finished ? 'done' : 'open'}`}>
-                {audit.finished ? 'complete' : 'under way'}
+                {audit.finished ? 'finished' : 'running'}
               </span>
               <button
                 type="button"
                 class="quiet"
                 aria-label={`Delete ${audit.name}`}
-                onClick={() => setLeaving(audit)}
+                onClick={() => setDeleting(audit)}
               >
                 Delete
               </button>
@@ -85,25 +85,25 @@ export function AuditsPage() {
       )}
       {cursor && (
         <button type="button" disabled={more.busy} onClick={() => more.run(cursor)}>
-          Older ones
+          Show older audits
         </button>
       )}
-      {leaving && (
+      {deleting && (
         <Confirm
-          title={`Delete “${leaving.name}”?`}
-          action="Delete it"
+          title={`Delete “${deleting.name}”?`}
+          action="Delete audit"
           busy={remove.busy}
           problem={remove.problem}
-          onConfirm={() => remove.run(leaving)}
-          onClose={() => setLeaving(undefined)}
+          onConfirm={() => remove.run(deleting)}
+          onClose={() => setDeleting(undefined)}
         >
           <p>
-            What still runs is canceled, and its {leaving.predictions.toLocaleString('en')} predictions with
-            their images disappear from this page for everybody.
+            Running predictions are canceled. All {deleting.predictions.toLocaleString('en')} predictions and
+            their images disappear from this page for everyone.
           </p>
           <p>
-            <b>The backup keeps</b> every image, the plan and the manifests that are there by now. Nobody can
-            delete them there from this page; an operator can restore the audit from them.
+            <b>The backup keeps</b> the plan, the manifests and every image stored so far. They cannot be
+            deleted from this page. An operator can restore the audit from them.
           </p>
         </Confirm>
       )}

@@ -7,7 +7,7 @@ import { percentWithInterval, spokenProportion } from '../../model/statistics.ts
 import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { TileView } from '../../parts/tile.tsx';
 
-/** What a tile shows, in words: made from its prompt, so that nobody has to see it to know what it is. */
+/** What a tile shows, in words. It is made from the prompt, so that the image need not be seen. */
 export function labelOf({ plan }: Space, n: number): string {
   const { prompt, model, sample } = placeOf(plan, n);
   return `${plan.prompts[prompt]?.text}, ${plan.models[model]?.model}, sample ${sample + 1}`;
@@ -21,17 +21,17 @@ export interface GridCellProps {
   space: Space;
   numbers: number[];
   oneByOne: boolean;
-  /** Squares that cells of this grid have room for. */
+  /** Squares in a row and in a column of each cell of this grid. */
   across: number;
   down: number;
-  /** Changes when predictions do, so that the cell is drawn again. */
+  /** Changes with the predictions, so that the cell is rendered again. */
   version: number;
   marked: string;
   onOpen: (tile: Tile) => void;
   onWall: () => void;
 }
 
-/** A cell's samples as squares, and under them how they came out. */
+/** The samples of a cell as squares, and their outcome below. */
 function Content({ cells, space, numbers, oneByOne, across, down, marked, onOpen, onWall }: GridCellProps) {
   const [at, setAt] = useState(0);
   const all = numbers.flatMap((n) => tilesOf(n, cells.at(n)));
@@ -89,7 +89,7 @@ function Foot({
   onWall,
 }: Pick<GridCellProps, 'cells' | 'numbers' | 'onWall'> & { tiles: number; shown: number }) {
   const outcome = outcomeOf(numbers.map((n) => cells.at(n)));
-  const { refused, failed, filtered, ended, predictions } = outcome;
+  const { refused, failed, filtered, finished, predictions } = outcome;
   const titles = [
     refused && spokenProportion(refused, 'refused'),
     failed && failed.count > 0 && spokenProportion(failed, 'failed'),
@@ -97,7 +97,7 @@ function Foot({
   ].filter((text) => typeof text === 'string');
   return (
     <button type="button" class="foot" tabIndex={-1} onClick={onWall} title={titles.join('; ')}>
-      <span class="sr">All {tiles} as a wall. </span>
+      <span class="sr">Show all {tiles} as a wall. </span>
       {refused ? (
         <>
           <span class={refused.count > 0 ? 'some' : ''}>
@@ -107,7 +107,7 @@ function Foot({
           <span class="interval">{percentWithInterval(refused)}</span>
         </>
       ) : (
-        <span>{numbers.some((n) => cells.at(n)) ? `${ended} of ${predictions} ended` : '…'}</span>
+        <span>{numbers.some((n) => cells.at(n)) ? `${finished} of ${predictions} done` : '…'}</span>
       )}
       {shown < tiles && (
         <span class="more" aria-hidden="true">

@@ -11,12 +11,12 @@ import type { ViewProps } from './use-view.ts';
 
 /** Widths of a cell in CSS pixels. */
 const WIDTHS: Record<TileSize, number> = { s: 156, m: 208, l: 320 };
-/** Squares in a row at the most: in a smaller one nobody can read that it is simulated, or refused. */
+/** The most squares in a row. In smaller squares, words such as "simulated" could not be read. */
 const MOST_ACROSS: Record<TileSize, number> = { s: 3, m: 4, l: 4 };
 const GAP = 12;
 const FOOT = 44;
 const HEAD_HEIGHT = 44;
-/** Rows and columns that are drawn beyond the edge: enough to be there before they are seen. */
+/** Rows and columns that are rendered beyond each edge, so that they are there before they are seen. */
 const NEAR = 1;
 
 export interface Place {
@@ -29,7 +29,7 @@ interface Windows {
   columns: Window;
 }
 
-/** The audit, two of its dimensions spread out. Only what is in sight is drawn, however large it is. */
+/** Two dimensions of the audit as rows and columns. Only cells in sight are rendered, however large the audit is. */
 export function Grid({
   live,
   space,
@@ -38,7 +38,7 @@ export function Grid({
   from,
 }: ViewProps & {
   live: LiveAudit;
-  /** The cell that one comes back to from its wall. */
+  /** The cell to return to from its wall. */
   from: Place | undefined;
 }) {
   const { cells } = live;
@@ -51,7 +51,7 @@ export function Grid({
   const moved = useRef(from !== undefined);
 
   const width = WIDTHS[view.size];
-  // A cell of one prediction needs no line about its share.
+  // A cell with one prediction needs no line about shares.
   const predictions = cellsAt(space, arrangement, 0, 0).length;
   const foot = predictions > 1 ? FOOT : 0;
   const tiles = view.oneByOne ? 1 : predictions * imagesEach(live.plan);
@@ -227,7 +227,7 @@ export function Grid({
                   aria-colindex={column + 2}
                   style={{ left: `calc(var(--side) + ${column * pitch.x}px)` }}
                 >
-                  {/* A group within the cell, since a gridcell is named by all that is in it: too much to hear. */}
+                  {/* A group within the cell, because a gridcell is named by all its content, which is too much to listen to. */}
                   <div
                     class="focus"
                     role="group"
@@ -260,7 +260,7 @@ export function Grid({
   );
 }
 
-/** Numbers alone say little: a sample's says that it is one. */
+/** A sample's value is only a number, so its heading says that it is a sample. */
 const HeadText = ({ name, value }: { name: string; value: string }) => (
   <span class="clamp">
     <Breakable text={name === 'sample' ? `sample ${value}` : value} />
@@ -279,7 +279,7 @@ function siblingTile(tile: HTMLElement, by: number): void {
   tiles[tiles.indexOf(tile) + by]?.focus();
 }
 
-/** Scrolls as little as possible until a cell is in sight beside the headings. */
+/** Scrolls as little as possible until a cell is in sight and not below a heading. */
 function reveal(
   element: HTMLElement,
   { row, column }: Place,
@@ -296,7 +296,7 @@ function reveal(
   else if (left + pitch.x > element.scrollLeft + width) element.scrollLeft = left + pitch.x - width;
 }
 
-/** Which rows and columns are in sight; it changes only when a row or a column comes or goes. */
+/** Which rows and columns are in sight. The result changes only when a row or a column does. */
 function useWindows(
   scroller: { current: HTMLDivElement | null },
   pitch: { x: number; y: number },

@@ -1,15 +1,15 @@
 import { Dialog } from '../../parts/dialog.tsx';
 
 const KEYS: [string, string][] = [
-  ['Arrows', 'from cell to cell, from tile to tile; in the large view to the previous and next sample'],
-  ['Home, End', 'first and last of a row; with Ctrl of the whole grid'],
-  ['Enter', 'into a cell; on a tile: show it large'],
-  ['W', 'all samples of the cell as a wall'],
-  ['M', 'choose the image for comparing; two of them open side by side'],
-  ['C', 'compare the two that are chosen'],
-  ['+ − 0', 'nearer, farther, whole image; arrows move it in the comparison'],
-  ['Esc', 'one step back'],
-  ['?', 'this help'],
+  ['Arrows', 'move between cells or tiles; in the large view, to the previous or next sample'],
+  ['Home, End', 'go to the first or last cell of a row; with Ctrl, of the grid'],
+  ['Enter', 'go into a cell; on a tile, show it large'],
+  ['W', 'show all samples of the cell as a wall'],
+  ['M', 'select the image for comparison'],
+  ['C', 'compare the two selected images'],
+  ['+ − 0', 'zoom in, zoom out, fit; in the comparison, arrows move the images'],
+  ['Esc', 'go back one step'],
+  ['?', 'show this help'],
 ];
 
 export function Help({ onClose }: { onClose: () => void }) {
@@ -28,10 +28,11 @@ export function Help({ onClose }: { onClose: () => void }) {
       </dl>
       <h2>Shares</h2>
       <p>
-        Refused: of the predictions that a model answered, by an image or a refusal. Failed: of all that
-        ended. In brackets the 95 % Wilson interval: where the true share lies, if the samples are all alike.
+        “Refused” is the share of refusals among predictions that succeeded or were refused. “Failed” is the
+        share of failures among all finished predictions. The range in brackets is the 95 % Wilson interval:
+        the true share is probably within it.
       </p>
-      <p>The address bar holds everything that is chosen: copy it, and a colleague sees the same.</p>
+      <p>The address contains your view. Send it to a colleague, who then sees the same.</p>
       <div class="buttons">
         <button type="button" class="primary" onClick={onClose}>
           Close

@@ -20,8 +20,8 @@ interface Props extends ViewProps {
   at: ImageRef;
 }
 
-/** The cell that an image lies in, as the grid is arranged now; its own values stand in for what is pinned elsewhere. */
-function neighbours(space: Space, { arrangement }: View, n: number): number[] {
+/** The cell of an image in the current arrangement, with the image's own values in place of pinned ones. */
+function neighbors(space: Space, { arrangement }: View, n: number): number[] {
   const { rows, columns, pins } = arrangement;
   const here = Object.fromEntries(
     Object.entries(pins).map(([id, pin]) => [id, pin === 'all' ? 'all' : valueAt(space, id as never, n)]),
@@ -29,14 +29,14 @@ function neighbours(space: Space, { arrangement }: View, n: number): number[] {
   return cellsAt(space, { rows, columns, pins: here }, valueAt(space, rows, n), valueAt(space, columns, n));
 }
 
-/** One image large, with everything that is known about it; arrows step through the samples of its cell. */
+/** One image in large, with everything that is known about it. Arrows step through the samples of its cell. */
 export function Large({ live, space, view, at, change }: Props) {
   const { cells, plan } = live;
   useChanges(cells);
   const [zoom, setZoom] = useState(WHOLE);
   const [problem, setProblem] = useState<string>();
   const stage = useRef<HTMLDivElement>(null);
-  const numbers = neighbours(space, view, at.n);
+  const numbers = neighbors(space, view, at.n);
   const tiles = numbers.flatMap((n) => tilesOf(n, cells.at(n)));
   const position = Math.max(
     0,
@@ -50,7 +50,7 @@ export function Large({ live, space, view, at, change }: Props) {
     setZoom(WHOLE);
     setProblem(undefined);
   }, [at.n, at.index]);
-  // Ready before it is stepped to.
+  // The next and the previous image are loaded in advance.
   useEffect(() => {
     for (const by of [1, -1]) {
       const next = tiles[position + by];
@@ -134,7 +134,7 @@ export function Large({ live, space, view, at, change }: Props) {
               </button>
             )}
             <button type="button" aria-pressed={isMarked} onClick={mark}>
-              {isMarked ? 'Chosen to compare' : 'Choose to compare'}
+              {isMarked ? 'Selected for comparison' : 'Select for comparison'}
             </button>
             <button
               type="button"
@@ -159,7 +159,7 @@ export function Large({ live, space, view, at, change }: Props) {
   );
 }
 
-/** The same prompt and seed with the other models. */
+/** Buttons that compare an image with those of the other models for the same prompt and seed. */
 function Others({
   live: { plan },
   n,
@@ -175,7 +175,7 @@ function Others({
     (place.prompt * plan.models.length + model) * plan.samples + place.sample;
   return (
     <section aria-label="Same prompt and seed">
-      <h3>Same prompt, same seed, beside</h3>
+      <h3>Compare with the same prompt and seed of</h3>
       <div class="chips">
         {plan.models.map(({ model }, m) =>
           m === place.model ? null : (

@@ -9,7 +9,7 @@ import type { ViewProps } from './use-view.ts';
 
 const MOST = 40;
 
-/** Shares of refusals and failures by one dimension; a line of it takes the grid there. */
+/** Shares of refusals and failures by one dimension. Each row has a button that moves the grid to its value. */
 export function Outcomes({ live, space, view, change }: ViewProps & { live: LiveAudit }) {
   const [open, setOpen] = useState(false);
   const [by, setBy] = useState<DimensionId>(view.arrangement.rows);
@@ -22,7 +22,7 @@ export function Outcomes({ live, space, view, change }: ViewProps & { live: Live
       {open && (
         <>
           <label>
-            <span>By</span>
+            <span>Group by</span>
             <select value={chosen} onChange={(event) => setBy(event.currentTarget.value as DimensionId)}>
               {choices.map(({ id, name }) => (
                 <option key={id} value={id}>
@@ -48,7 +48,7 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
   }
   const { rows, columns, pins } = view.arrangement;
   const show = (value: number) => {
-    // Pinned where it can be; otherwise it becomes the rows, and the grid begins there.
+    // A pinned dimension is set to the value; otherwise the grid scrolls to its row or column.
     if (by in pins) change({ arrangement: arrange(space, rows, columns, { ...pins, [by]: value }) });
     else
       document
@@ -61,15 +61,15 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
     <>
       <table>
         <caption>
-          Dots are shares, bands their 95 % Wilson intervals, from 0 to 100 %.
+          Dots are shares and bands are their 95 % Wilson intervals, from 0 to 100 %.
           {live.cells.loaded < live.plan.cells &&
-            ` ${live.cells.loaded} of ${live.plan.cells} predictions are loaded so far.`}
+            ` ${live.cells.loaded} of ${live.plan.cells} predictions have been loaded.`}
         </caption>
         <thead>
           <tr>
             <th scope="col">{dimensionOf(space, by).name}</th>
             <th scope="col">Refused, of those answered</th>
-            <th scope="col">Failed, of those ended</th>
+            <th scope="col">Failed, of those finished</th>
           </tr>
         </thead>
         <tbody>
@@ -80,7 +80,7 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
       </table>
       {values.length > MOST && (
         <p class="hint">
-          The first {MOST} of {values.length}. The manifest has all.
+          Showing the first {MOST} of {values.length}. The manifest contains all of them.
         </p>
       )}
     </>

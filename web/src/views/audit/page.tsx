@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../../api/client.ts';
 import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
-import { useSignal } from '../../live/use.ts';
+import { useOnline, useSignal } from '../../live/use.ts';
 import { spaceOf } from '../../model/axes.ts';
 import { ContentNotice } from '../../parts/notice.tsx';
 import { Grid, type Place } from './grid.tsx';
@@ -17,15 +17,16 @@ import { Wall } from './wall.tsx';
 
 const whyNot = (error: unknown): string =>
   error instanceof ApiError && error.status === 404
-    ? 'There is no audit at this address. It may have been deleted, or the address may be incomplete.'
+    ? 'This audit does not exist. It may have been deleted, or the link may be incomplete.'
     : sentenceOf(error);
 
-/** Opens the audit that the address names, for as long as the component is there. */
+/** Opens an audit for as long as the component is mounted. */
 export function useAudit(id: string): { live?: LiveAudit; problem?: string; retry: () => void } {
   const [state, setState] = useState<{ live?: LiveAudit; problem?: string }>({});
   const [attempt, setAttempt] = useState(0);
   useEffect(() => {
-    if (id === '') return setState({ problem: 'This address names no audit. Choose one from the list.' });
+    if (id === '')
+      return setState({ problem: 'This link does not name an audit. Choose one from the list.' });
     let live: LiveAudit | undefined;
     let gone = false;
     openAudit(id).then(
@@ -70,7 +71,8 @@ function AuditView({ live }: { live: LiveAudit }) {
   const { view, change } = useView(space);
   const [help, setHelp] = useState(false);
   const problem = useSignal(live.problem);
-  // Between grid and wall the focus goes along; on a page just opened it stays where the browser put it.
+  const online = useOnline();
+  // The focus moves between grid and wall; on a page just opened it is where the browser put it.
   const seen = useRef<'grid' | 'wall'>(undefined);
   const wall = useRef<Place>(undefined);
   if (view.wall) wall.current = view.wall;
@@ -90,7 +92,7 @@ function AuditView({ live }: { live: LiveAudit }) {
   return (
     <article class="audit">
       <StatusBar live={live} onHelp={() => setHelp(true)} />
-      {problem && (
+      {problem && online && (
         <p class="banner" role="status">
           {problem}
         </p>

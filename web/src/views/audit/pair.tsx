@@ -10,8 +10,8 @@ import { Dialog } from '../../parts/dialog.tsx';
 import { Stage, ZoomButtons, zoomKey } from '../../parts/stage.tsx';
 import type { ChangeView } from './use-view.ts';
 
-/** Facts that differ between any two images and say nothing. */
-const ALWAYS_DIFFER = ['Asked', 'Completed', 'Prediction', 'SHA-256', 'Size'];
+/** Facts that differ between any two images. */
+const ALWAYS_DIFFER = ['Requested', 'Completed', 'Prediction ID', 'SHA-256', 'Size'];
 
 interface Props {
   live: LiveAudit;
@@ -19,7 +19,7 @@ interface Props {
   change: ChangeView;
 }
 
-/** Two images at full size that zoom and move together, and what they differ in. */
+/** Two images at full size that zoom and move together, and their differences. */
 export function Pair({ live, view, change }: Props) {
   useChanges(live.cells);
   const [zoom, setZoom] = useState(WHOLE);
@@ -48,14 +48,14 @@ export function Pair({ live, view, change }: Props) {
     setZoom(act);
   };
   return (
-    <Dialog label="Two images compared" class="pairview" onClose={close}>
+    <Dialog label="Compare two images" class="pairview" onClose={close}>
       <div class="inside" tabIndex={-1} onKeyDown={onKeyDown}>
         <div class="bar">
           <button type="button" class="quiet" aria-label="Close" onClick={close}>
             ✕
           </button>
           <button type="button" onClick={() => change({ pair: pair.toReversed() }, true)}>
-            Exchange
+            Swap sides
           </button>
           <ZoomButtons zoom={zoom} onZoom={setZoom} />
         </div>
@@ -105,7 +105,7 @@ function Side({ live: { cells, plan }, at, zoom, onZoom }: SideProps) {
   );
 }
 
-/** The facts of two images beside each other; what differs is marked, what always does stays out. */
+/** The facts in which two images differ, without those that always differ. */
 function Differences({ live: { cells, plan }, pair }: { live: LiveAudit; pair: ImageRef[] }) {
   const [a, b] = pair.map(({ n, index }) => {
     const prediction = cells.at(n);
@@ -119,10 +119,10 @@ function Differences({ live: { cells, plan }, pair }: { live: LiveAudit; pair: I
   return (
     <div class="differences">
       {differing.length === 0 ? (
-        <p class="hint">Asked exactly alike.</p>
+        <p class="hint">Both images were requested with the same settings.</p>
       ) : (
         <table>
-          <caption>What they differ in</caption>
+          <caption>Differences</caption>
           <tbody>
             {differing.map((name) => (
               <tr key={name}>

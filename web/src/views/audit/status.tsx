@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { cancelAudit, readManifest } from '../../api/client.ts';
 import type { AuditStatus, Waiting } from '../../api/types.ts';
-import { endedOf, type LiveAudit } from '../../live/audit.ts';
+import { finishedOf, type LiveAudit } from '../../live/audit.ts';
 import { useSignal } from '../../live/use.ts';
 import { roughly, timeLeft } from '../../model/estimate.ts';
 import { wilson } from '../../model/statistics.ts';
@@ -15,35 +15,34 @@ import { clock, When } from '../../parts/when.tsx';
 const STATES: Record<AuditStatus['state'], string> = {
   running: 'running',
   finished: 'finished',
-  canceling: 'being canceled',
+  canceling: 'canceling',
   canceled: 'canceled',
-  deleting: 'being deleted',
+  deleting: 'deleting',
 };
 
 const WAITING: Record<string, string> = {
-  'rate limit':
-    'Replicate takes no more requests for the moment: its rate limit. The audit goes on by itself.',
+  'rate limit': 'Replicate’s rate limit is reached. The audit resumes automatically.',
   credit:
-    'The Replicate account has no credit left. An operator has to add some; then the audit goes on by itself.',
+    'The Replicate account has no credit left. The audit resumes automatically after an operator adds credit.',
   token:
-    'Replicate does not accept the pipeline’s token. An operator has to renew it; then the audit goes on by itself.',
+    'Replicate rejects the pipeline’s token. The audit resumes automatically after an operator renews it.',
 };
 
 function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
   return (
     <p class="banner" role="status">
-      {WAITING[why] ?? `The audit waits: ${why}.`} Next try at {clock(until)}; nothing is lost.{' '}
-      <span class="meta">Replicate’s words: {detail}</span>
+      {WAITING[why] ?? `The audit is waiting: ${why}.`} Next attempt at {clock(until)}. No results are lost.{' '}
+      <span class="meta">Replicate says: {detail}</span>
     </p>
   );
 }
 
-/** How an audit stands, and what can be done with it as a whole. */
+/** The status of an audit, and what can be done with it as a whole. */
 export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => void }) {
   const status = useSignal(live.status);
   const { counts, predictions, state, waiting, manifest } = status;
   const open = counts.waiting + counts.running;
-  const ended = endedOf(status);
+  const finished = finishedOf(status);
   const left = timeLeft(live.marks, open);
   const answered = counts.succeeded + counts.refused;
   return (
@@ -51,7 +50,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
       <div class="title">
         <h1>{status.name}</h1>
         <p class="meta">
-          <When at={status.createdAt} /> · {status.createdBy} · seed {live.plan.seed} · kept:{' '}
+          <When at={status.createdAt} /> · {status.createdBy} · seed {live.plan.seed} · retention:{' '}
           {status.retention}
         </p>
       </div>
@@ -59,8 +58,8 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
       <div
         class="progress"
         role="progressbar"
-        aria-label="Predictions ended"
-        aria-valuenow={ended}
+        aria-label="Predictions done"
+        aria-valuenow={finished}
         aria-valuemin={0}
         aria-valuemax={predictions}
       >
@@ -70,12 +69,12 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
       </div>
       <p class="counts" aria-live="polite">
         <b>
-          {ended.toLocaleString('en')} of {predictions.toLocaleString('en')}
+          {finished.toLocaleString('en')} of {predictions.toLocaleString('en')}
         </b>{' '}
-        {STATES[state]}
-        {state === 'running' && left !== undefined && <>, {roughly(left)} left</>}
-        {open === 0 && !manifest && <> · the manifest is written in some minutes</>}
-        {counts.running > 0 && <> · {counts.running} at work</>}
+        done{state !== 'running' && <> · {STATES[state]}</>}
+        {counts.running > 0 && <> · {counts.running} in progress</>}
+        {state === 'running' && left !== undefined && <> · {roughly(left)} left</>}
+        {open === 0 && !manifest && <> · the manifest follows in a few minutes</>}
         {answered > 0 && (
           <>
             {' '}
@@ -114,7 +113,7 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
   );
   const why = manifest
     ? undefined
-    : 'Written some minutes after the last prediction has ended and is backed up.';
+    : 'Available a few minutes after the last prediction has finished and its images are backed up.';
   return (
     <div class="actions">
       {state === 'running' && (
@@ -145,13 +144,13 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
       {asking && (
         <Confirm
           title="Cancel this audit?"
-          action="Cancel it"
+          action="Cancel audit"
           busy={cancel.busy}
           problem={cancel.problem}
           onConfirm={() => cancel.run()}
           onClose={() => setAsking(false)}
         >
-          <p>What was not asked yet is not asked any more, and what runs is stopped. What is there stays.</p>
+          <p>Pending predictions are skipped and running ones are canceled. Stored images are kept.</p>
         </Confirm>
       )}
     </div>

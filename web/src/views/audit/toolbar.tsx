@@ -17,7 +17,7 @@ const SIZES: { value: TileSize; text: string }[] = [
   { value: 'l', text: 'large' },
 ];
 
-/** Which two dimensions are spread out, what the others are held at, and how large it all is. */
+/** Chooses rows and columns, the values of the other dimensions, and the size of tiles. */
 export function Toolbar({ space, view, change }: ViewProps) {
   const { arrangement } = view;
   const { rows, columns, pins } = arrangement;
@@ -26,7 +26,7 @@ export function Toolbar({ space, view, change }: ViewProps) {
   const pinned = pinnable(space, rows, columns).filter(({ values }) => values.length > 1);
   const hasSamples = space.plan.samples > 1 && pins.sample === 'all';
   return (
-    <form class="toolbar" aria-label="What the grid shows" onSubmit={(event) => event.preventDefault()}>
+    <form class="toolbar" aria-label="View of the grid" onSubmit={(event) => event.preventDefault()}>
       <label>
         <span>Rows</span>
         <select value={rows} onChange={(event) => set(event.currentTarget.value as DimensionId, columns)}>
@@ -40,8 +40,8 @@ export function Toolbar({ space, view, change }: ViewProps) {
       <button
         type="button"
         class="swap"
-        title="Exchange rows and columns"
-        aria-label="Exchange rows and columns"
+        title="Swap rows and columns"
+        aria-label="Swap rows and columns"
         onClick={() => change({ arrangement: pivot(space, arrangement) })}
       >
         ⇄
@@ -73,8 +73,8 @@ export function Toolbar({ space, view, change }: ViewProps) {
             value={view.oneByOne ? 'one' : 'all'}
             onChange={(event) => change({ oneByOne: event.currentTarget.value === 'one' })}
           >
-            <option value="all">samples together</option>
-            <option value="one">one at a time</option>
+            <option value="all">all samples</option>
+            <option value="one">one sample at a time</option>
           </select>
         </label>
       )}
@@ -120,7 +120,7 @@ function PinChoice({
             onChange(event.currentTarget.value === 'all' ? 'all' : Number(event.currentTarget.value))
           }
         >
-          <option value="all">all together</option>
+          <option value="all">all</option>
           {values.map((value, i) => (
             <option key={value} value={String(i)}>
               {shorten(value)}
@@ -138,7 +138,7 @@ function PinChoice({
   );
 }
 
-/** What the pinned dimensions are held at, in words. */
+/** The values of the pinned dimensions, in words. */
 export function pinsInWords({ space, view }: Pick<ViewProps, 'space' | 'view'>): string {
   return pinnable(space, view.arrangement.rows, view.arrangement.columns)
     .flatMap(({ id, name, values }) => {

@@ -6,13 +6,13 @@ import { TileView } from '../../parts/tile.tsx';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 
-/** The images that are chosen for comparing. */
+/** The images selected for comparison. */
 export function Tray({ live, space, view, change }: ViewProps & { live: LiveAudit }) {
   useChanges(live.cells);
   if (view.pair.length === 0) return null;
   const open = ({ n, index }: ImageRef) => change({ large: { n, index } });
   return (
-    <aside class="tray" aria-label="Chosen for comparing">
+    <aside class="tray" aria-label="Selected for comparison">
       {view.pair.map(({ n, index }) => {
         const tile = tilesOf(n, live.cells.at(n)).find((candidate) => candidate.index === index);
         return (
@@ -34,7 +34,7 @@ export function Tray({ live, space, view, change }: ViewProps & { live: LiveAudi
           Compare
         </button>
       ) : (
-        <p>Choose one more to compare.</p>
+        <p>Select one more image to compare.</p>
       )}
       <button type="button" class="quiet" onClick={() => change({ pair: [] }, true)}>
         Clear

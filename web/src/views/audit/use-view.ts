@@ -3,8 +3,8 @@ import { readView, type View, writeView } from '../../layout/address.ts';
 import type { Space } from '../../model/axes.ts';
 
 /**
- * Changes what is shown.
- * @param step true for a step among many, which "back" must not retrace one by one
+ * Changes the view.
+ * @param step whether this is one of many small steps, which "back" skips
  */
 export type ChangeView = (part: Partial<View>, step?: boolean) => void;
 
@@ -14,7 +14,7 @@ export interface ViewProps {
   change: ChangeView;
 }
 
-/** What is chosen, read from the address and written back to it. */
+/** The view, read from the address and written back to it. */
 export function useView(space: Space): { view: View; change: ChangeView } {
   const [view, setView] = useState(() => readView(new URLSearchParams(location.search), space));
   const current = useRef(view);

@@ -11,7 +11,7 @@ import { labelOf, simulatedAt } from './grid-cell.tsx';
 import { pinsInWords } from './toolbar.tsx';
 import type { ViewProps } from './use-view.ts';
 
-/** As many squares as are made to fit at once. */
+/** The most squares that are made to fit at once. */
 const AT_ONCE = 100;
 const LEAST = 62;
 const MOST = 320;
@@ -20,11 +20,11 @@ const NEAR = 3;
 interface Props extends ViewProps {
   live: LiveAudit;
   place: { row: number; column: number };
-  /** Whether one comes here from the grid, so that the focus has to go along. */
+  /** Whether the wall was opened from the grid, so that the focus must move to it. */
   fromGrid: boolean;
 }
 
-/** All samples of one cell as equal squares: the pattern makes the argument. */
+/** All samples of one cell as equal squares, so that a pattern is visible. */
 export function Wall({ live, space, view, place, fromGrid, change }: Props) {
   const { cells } = live;
   const version = useChanges(cells);
@@ -149,7 +149,7 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
         ref={scroller}
         class="tiles"
         role="group"
-        aria-label={`${tiles.length} tiles; arrow keys move`}
+        aria-label={`${tiles.length} tiles; arrow keys move between them`}
         onScroll={look}
         onKeyDown={onKeyDown}
       >

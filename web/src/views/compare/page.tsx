@@ -12,7 +12,7 @@ import { TileView } from '../../parts/tile.tsx';
 import { labelOf } from '../audit/grid-cell.tsx';
 import { useAudit } from '../audit/page.tsx';
 
-/** Height of a row in CSS pixels: a heading, lines about each half, two rows of tiles. */
+/** Height of a row in CSS pixels: a heading, a line about each half, two rows of tiles. */
 const rowHeight = () => (matchMedia('(max-width: 40rem)').matches ? 312 : 252);
 const TILE = 84;
 const NEAR = 2;
@@ -29,7 +29,7 @@ export function ComparePage() {
         <p class="error" role="alert">
           {problem}
         </p>
-        <a href="/audits.html">Choose two audits</a>
+        <a href="/audits.html">Select two audits</a>
       </section>
     );
   if (!a.live || !b.live) return <p class="empty">Loading the audits …</p>;
@@ -43,21 +43,21 @@ function Comparison({ a, b }: { a: LiveAudit; b: LiveAudit }) {
   return (
     <article class="compare">
       <div class="lead">
-        <h1>Two audits</h1>
+        <h1>Compare audits</h1>
         <p class="meta">
-          {shared} of {rows.length} cells are in both. <HideImages />
+          {shared} of {rows.length} pairs of prompt and model are in both audits. <HideImages />
         </p>
       </div>
       <ContentNotice />
       {differences.length > 0 ? (
         <details class="outcomes" open={differences.length <= 6}>
           <summary>
-            Asked differently: {differences.length} {differences.length === 1 ? 'thing' : 'things'}
+            {differences.length} {differences.length === 1 ? 'setting differs' : 'settings differ'}
           </summary>
           <table>
             <thead>
               <tr>
-                <th scope="col">What</th>
+                <th scope="col">Setting</th>
                 <th scope="col">{a.plan.name} (A)</th>
                 <th scope="col">{b.plan.name} (B)</th>
               </tr>
@@ -74,7 +74,7 @@ function Comparison({ a, b }: { a: LiveAudit; b: LiveAudit }) {
           </table>
         </details>
       ) : (
-        <p class="hint">Both were asked with the same samples, seed, models, versions and inputs.</p>
+        <p class="hint">Both audits have the same samples, seed, models, versions and inputs.</p>
       )}
       <AlignedRows a={a} b={b} rows={rows} />
     </article>
@@ -86,7 +86,7 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
   const scroller = useRef<HTMLDivElement>(null);
   const [range, setRange] = useState({ from: 0, to: 0 });
   const [height, setHeight] = useState(rowHeight);
-  const look = () => {
+  const update = () => {
     const element = scroller.current!;
     const height = rowHeight();
     setHeight(height);
@@ -94,8 +94,8 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
     setRange((now) => (now.from === next.from && now.to === next.to ? now : next));
   };
   useLayoutEffect(() => {
-    look();
-    const watcher = new ResizeObserver(look);
+    update();
+    const watcher = new ResizeObserver(update);
     watcher.observe(scroller.current!);
     return () => watcher.disconnect();
   }, [rows]);
@@ -112,7 +112,7 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
   }, [a, b, range]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
-    <section ref={scroller} class="aligned" aria-label="Cells of both audits" tabIndex={0} onScroll={look}>
+    <section ref={scroller} class="aligned" aria-label="Both audits" tabIndex={0} onScroll={update}>
       <div class="canvas" style={{ height: `${rows.length * height}px` }}>
         {shown.map((row, i) => (
           <div
@@ -142,7 +142,7 @@ const numbersOf = ({ plan }: LiveAudit, place: RowPlace): number[] =>
       )
     : [];
 
-/** A cell of one of the two audits; a tile opens it in its own page. */
+/** One audit's half of a row. A tile opens the image on that audit's page. */
 function Half({ name, live, place }: { name: string; live: LiveAudit; place: RowPlace; version: number }) {
   const space = useMemo(() => spaceOf(live.plan), [live]);
   const frame = useRef<HTMLDivElement>(null);
@@ -150,7 +150,7 @@ function Half({ name, live, place }: { name: string; live: LiveAudit; place: Row
   if (!place)
     return (
       <div class="half none" ref={frame}>
-        Not in {name}: {live.plan.name}
+        Not in audit {name} ({live.plan.name})
       </div>
     );
   const numbers = numbersOf(live, place);

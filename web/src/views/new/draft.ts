@@ -1,13 +1,13 @@
 import { expandTemplate, TemplateError } from '../../../../lib/audits/template.ts';
 import type { AuditRequest, Retention } from '../../api/types.ts';
 
-/** What stands in the form. It is kept for the session, so that a reload loses nothing. */
+/** What is filled in. It is kept for the session, so that a reload loses nothing. */
 export interface Draft {
   name: string;
   way: 'prompts' | 'template';
   prompts: string;
   template: string;
-  /** Values one a line, by factor name. */
+  /** Values by the name of the factor, one per line. */
   factors: Record<string, string>;
   models: string[];
   samples: number;
@@ -51,35 +51,42 @@ const factorsOf = ({ template, factors }: Draft): Record<string, string[]> =>
 
 export const isModelName = (name: string): boolean => MODEL.test(name);
 
-/** The texts that a draft asks for, or a sentence about what its template lacks. */
+/** The prompts of a draft, or a sentence about what is wrong with its template. */
 export function promptsOf(draft: Draft): { prompts: string[]; problem?: string } {
   if (draft.way === 'prompts') return { prompts: linesOf(draft.prompts) };
   const template = draft.template.trim();
   if (template === '') return { prompts: [] };
+  const factors = factorsOf(draft);
+  for (const [name, values] of Object.entries(factors)) {
+    if (values.length === 0) return { prompts: [], problem: `Enter at least one value for ${name}.` };
+    const twice = values.find((value, i) => values.indexOf(value) < i);
+    if (twice !== undefined) return { prompts: [], problem: `Remove one “${twice}”: ${name} has it twice.` };
+  }
   try {
-    return { prompts: expandTemplate(template, factorsOf(draft), LIMITS).map(({ text }) => text) };
+    return { prompts: expandTemplate(template, factors, LIMITS).map(({ text }) => text) };
   } catch (error) {
     if (error instanceof TemplateError) return { prompts: [], problem: `The ${error.message}` };
     throw error;
   }
 }
 
-/** What still keeps a draft from being sent, in sentences. */
+/** Why a draft cannot be sent, in sentences. */
 export function problemsOf(draft: Draft): string[] {
   const { prompts, problem } = promptsOf(draft);
   const cells = prompts.length * draft.models.length * draft.samples;
   const found: (string | false | undefined)[] = [
     problem,
-    !problem && prompts.length === 0 && 'Write at least one prompt.',
-    prompts.length > LIMITS.prompts && `Take at most ${LIMITS.prompts} prompts; these are ${prompts.length}.`,
+    !problem && prompts.length === 0 && 'Enter at least one prompt.',
+    prompts.length > LIMITS.prompts &&
+      `An audit can have ${LIMITS.prompts.toLocaleString('en')} prompts; these are ${prompts.length.toLocaleString('en')}. Remove some, or split the audit.`,
     draft.models.length === 0 && 'Choose at least one model.',
     (!Number.isInteger(draft.samples) || draft.samples < 1 || draft.samples > 1_000) &&
       'Samples must be a whole number from 1 to 1,000.',
     cells > MAX_CELLS &&
-      `These are ${cells.toLocaleString('en')} predictions; an audit has at most ${MAX_CELLS.toLocaleString('en')}. Take fewer samples, or split it.`,
+      `An audit can have ${MAX_CELLS.toLocaleString('en')} predictions; these are ${cells.toLocaleString('en')}. Use fewer samples, or split the audit.`,
     draft.seed.trim() !== '' &&
       !(/^\d{1,10}$/.test(draft.seed.trim()) && Number(draft.seed) <= 0xffffffff) &&
-      'The seed must be a whole number from 0 to 4,294,967,295.',
+      'The seed must be a whole number from 0 to 4,294,967,295, without commas.',
     parseInput(draft.input) === undefined &&
       'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
   ];

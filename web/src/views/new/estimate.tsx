@@ -1,5 +1,8 @@
-import { certainty, estimate, money, type Prices, roughly } from '../../model/estimate.ts';
+import { certainty, estimate, money, outOf, type Prices, roughly } from '../../model/estimate.ts';
 import { percent } from '../../model/statistics.ts';
+
+/** Half an interval from which on only large differences are visible. */
+const LARGE = 0.15;
 
 interface Props {
   prices: Prices | undefined;
@@ -8,7 +11,7 @@ interface Props {
   samples: number;
 }
 
-/** What an audit will come to, before it is asked for. */
+/** What an audit will cost and show, before it is started. */
 export function EstimatePanel({ prices, prompts, models, samples }: Props) {
   const predictions = prompts * models.length * samples;
   const sure = samples >= 1 ? certainty(samples) : undefined;
@@ -25,16 +28,16 @@ export function EstimatePanel({ prices, prompts, models, samples }: Props) {
       </p>
       <dl>
         <dt>Time</dt>
-        <dd>{found && predictions > 0 ? `${roughly(found.seconds)}, if nothing waits` : '–'}</dd>
+        <dd>{found && predictions > 0 ? `${roughly(found.seconds)}, without delays` : '–'}</dd>
         <dt>Cost</dt>
         <dd>
           {found && predictions > 0 ? (
             <>
               {found.unpriced.length < models.length &&
-                (found.cost > 0 ? `about ${money(found.cost, prices.currency)}` : 'nothing')}
+                (found.cost > 0 ? `about ${money(found.cost, prices.currency)}` : 'free')}
               {found.unpriced.length > 0 && (
                 <span>
-                  {found.unpriced.length < models.length && ' and '}what Replicate asks for{' '}
+                  {found.unpriced.length < models.length && ', plus '}Replicate’s price for{' '}
                   {found.unpriced.join(', ')}
                 </span>
               )}
@@ -48,9 +51,10 @@ export function EstimatePanel({ prices, prompts, models, samples }: Props) {
         <dd>
           {sure ? (
             <>
-              With {samples} {samples === 1 ? 'sample' : 'samples'} a cell, a share near one half is known to
-              ±{percent(sure.halfWidth)} points; what never shows may still be up to{' '}
-              {percent(sure.noneMeansBelow)} %.
+              With {samples} {samples === 1 ? 'sample' : 'samples'} per prompt and model{' '}
+              {sure.halfWidth >= LARGE ? 'you see only large differences: a' : 'a'} share near one half is
+              accurate to ±{percent(sure.halfWidth)} points, and something that never appears may still be in{' '}
+              {outOf(sure.hidden)} images.
               <span class="hint"> 95 % Wilson interval.</span>
             </>
           ) : (

@@ -1,9 +1,9 @@
 import type { Draft } from './draft.ts';
 
-/** Designs to start from, after audits that were published. */
+/** Designs to start from, modeled on published audits. */
 export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [
   {
-    title: 'Who works as what',
+    title: 'Occupations',
     draft: {
       name: 'Occupations',
       way: 'template',
@@ -23,7 +23,7 @@ export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [
     },
   },
   {
-    title: 'A hundred of one',
+    title: 'Nationalities, 100 samples',
     draft: {
       name: 'A person from everywhere',
       way: 'template',
@@ -33,7 +33,7 @@ export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [
     },
   },
   {
-    title: 'The same in other languages',
+    title: 'One prompt, four languages',
     draft: {
       name: 'Beauty across languages',
       way: 'prompts',
@@ -43,7 +43,7 @@ export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [
     },
   },
   {
-    title: 'Where filters draw the line',
+    title: 'Safety filters',
     draft: {
       name: 'Safety filters',
       way: 'template',

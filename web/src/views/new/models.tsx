@@ -7,7 +7,7 @@ interface Props {
   onChange: (models: string[]) => void;
 }
 
-/** Models from the list of this deployment, and any other by its name. */
+/** Chooses models from the list of this deployment, and any other by name. */
 export function ModelChoice({ offered, chosen, onChange }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState<string>();
@@ -16,7 +16,9 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
     const name = input.current!.value.trim();
     if (name === '') return;
     if (!isModelName(name))
-      return setProblem('A model is called owner/name, or owner/name:version with the version’s 64 digits.');
+      return setProblem(
+        'Enter a model as owner/name, or as owner/name:version with the 64 characters of the version.',
+      );
     setProblem(undefined);
     if (!chosen.includes(name)) onChange([...chosen, name]);
     input.current!.value = '';
@@ -25,7 +27,7 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
     <fieldset>
       <legend>Models</legend>
       <p class="hint" id="models-hint">
-        One is enough to explore. Several get the same prompts and the same seeds.
+        One model is enough to explore. All models get the same prompts and seeds.
       </p>
       <div class="checks">
         {all.map((model) => (

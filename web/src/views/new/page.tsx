@@ -16,11 +16,15 @@ import { EstimatePanel } from './estimate.tsx';
 import { EXAMPLES } from './examples.ts';
 import { ModelChoice } from './models.tsx';
 
-const RETENTIONS = [
-  { value: 'short', text: 'Short: for trying things out' },
-  { value: 'standard', text: 'Standard' },
-  { value: 'keep', text: 'Keep: evidence that is never deleted by itself' },
-] as const;
+/** Days by retention. They are unknown until the API has answered; the choice is then shown without them. */
+type RetentionDays = { short: number; standard: number };
+
+const retentions = (days: RetentionDays | undefined) =>
+  [
+    { value: 'short', text: `Short${days ? `: kept for ${days.short} days` : ''}` },
+    { value: 'standard', text: `Standard${days ? `: kept for ${days.standard} days` : ''}` },
+    { value: 'keep', text: 'Keep: never deleted automatically' },
+  ] as const;
 
 function usePrices(): Prices | undefined {
   const [prices, setPrices] = useState<Prices>();
@@ -37,9 +41,10 @@ function usePrices(): Prices | undefined {
 export function NewAuditPage() {
   const [draft, setDraft] = useState(readDraft);
   const [offered, setOffered] = useState<string[]>([]);
+  const [days, setDays] = useState<RetentionDays>();
   const [tried, setTried] = useState(false);
   const prices = usePrices();
-  // One key for one text of the request: sending it twice, after a lost answer say, makes one audit.
+  // Each request text has one key, so that a retry after a lost answer does not create a second audit.
   const sent = useRef({ body: '', key: '' });
 
   const change = (part: Partial<Draft>) => {
@@ -48,8 +53,9 @@ export function NewAuditPage() {
     keepDraft(next);
   };
   const models = useTask(async () => {
-    const names = await readModels();
+    const { models: names, retentionDays } = await readModels();
     setOffered(names);
+    setDays(retentionDays);
     if (draft.models.length === 0 && names[0]) change({ models: [names[0]] });
   });
   useEffect(() => void models.run(), []);
@@ -75,9 +81,9 @@ export function NewAuditPage() {
     <form class="new" onSubmit={submit} noValidate>
       <div class="lead">
         <h1>New audit</h1>
-        <p>Ask models the same thing many times, and look at everything they answer.</p>
+        <p>Give image models the same prompts many times, and see every answer.</p>
         <div class="examples" role="group" aria-label="Examples">
-          <span>Start from</span>
+          <span>Examples</span>
           {EXAMPLES.map(({ title, draft: example }) => (
             <button
               key={title}
@@ -93,7 +99,7 @@ export function NewAuditPage() {
 
       <div class="fields">
         <fieldset>
-          <legend>What to ask</legend>
+          <legend>Prompts</legend>
           <div class="tabs">
             <label>
               <input
@@ -102,7 +108,7 @@ export function NewAuditPage() {
                 checked={draft.way === 'prompts'}
                 onChange={() => change({ way: 'prompts' })}
               />
-              <span>Prompts</span>
+              <span>List of prompts</span>
             </label>
             <label>
               <input
@@ -116,7 +122,7 @@ export function NewAuditPage() {
           </div>
           {draft.way === 'prompts' ? (
             <>
-              <label for="prompts">Prompts, one a line</label>
+              <label for="prompts">Prompts, one per line</label>
               <textarea
                 id="prompts"
                 rows={6}
@@ -126,7 +132,12 @@ export function NewAuditPage() {
               />
             </>
           ) : (
-            <TemplateFields draft={draft} change={change} prompts={prompts} problem={problem} />
+            <TemplateFields
+              draft={draft}
+              change={change}
+              prompts={prompts}
+              problem={tried ? undefined : problem}
+            />
           )}
         </fieldset>
 
@@ -137,14 +148,14 @@ export function NewAuditPage() {
         />
         {models.problem && (
           <p class="error" role="alert">
-            The list of models could not be loaded: {models.problem} You can type a model’s name.
+            The list of models could not be loaded. {models.problem} You can also add a model by name.
           </p>
         )}
 
         <fieldset class="pair">
-          <legend>How often, and for how long</legend>
+          <legend>Samples and retention</legend>
           <div>
-            <label for="samples">Samples of each prompt and model</label>
+            <label for="samples">Samples per prompt and model</label>
             <input
               id="samples"
               type="number"
@@ -154,22 +165,21 @@ export function NewAuditPage() {
               value={draft.samples || ''}
               onInput={(event) => change({ samples: event.currentTarget.valueAsNumber || 0 })}
             />
-            <p class="hint">Every sample has its own seed, shared by all prompts and models.</p>
+            <p class="hint">Each sample has its own seed, the same for all prompts and models.</p>
           </div>
           <div>
-            <label for="retention">How long to keep it</label>
+            <label for="retention">Retention</label>
             <select
               id="retention"
               value={draft.retention}
               onChange={(event) => change({ retention: event.currentTarget.value as Draft['retention'] })}
             >
-              {RETENTIONS.map(({ value, text }) => (
+              {retentions(days).map(({ value, text }) => (
                 <option key={value} value={value}>
                   {text}
                 </option>
               ))}
             </select>
-            <p class="hint">How many days short and standard are, your operators decide.</p>
           </div>
         </fieldset>
 
@@ -181,7 +191,7 @@ export function NewAuditPage() {
             type="text"
             maxLength={200}
             value={draft.name}
-            placeholder="the first prompt, if you leave it empty"
+            placeholder="default: the first prompt"
             onInput={(event) => change({ name: event.currentTarget.value })}
           />
           <label for="seed">Seed</label>
@@ -190,7 +200,7 @@ export function NewAuditPage() {
             type="text"
             inputMode="numeric"
             value={draft.seed}
-            placeholder="drawn for you; give one to repeat an audit"
+            placeholder="default: random; enter one to repeat an audit"
             onInput={(event) => change({ seed: event.currentTarget.value })}
           />
           <label for="input">Inputs for every model, as JSON</label>
@@ -225,7 +235,7 @@ export function NewAuditPage() {
           </p>
         )}
         <button type="submit" class="primary big" disabled={create.busy}>
-          {create.busy ? 'Asking about the models…' : 'Start the audit'}
+          {create.busy ? 'Checking the models…' : 'Start the audit'}
         </button>
       </aside>
     </form>
@@ -253,12 +263,12 @@ function TemplateFields({ draft, change, prompts, problem }: TemplateProps) {
         onInput={(event) => change({ template: event.currentTarget.value })}
       />
       <p class="hint" id="template-hint">
-        A word in braces is a factor; every combination of the factors’ values is asked.
+        A word in braces is a factor. Each combination of values becomes one prompt.
       </p>
       <div class="factors">
         {names.map((name) => (
           <div key={name}>
-            <label for={`factor-${name}`}>{name}, one value a line</label>
+            <label for={`factor-${name}`}>{name}, one value per line</label>
             <textarea
               id={`factor-${name}`}
               rows={4}

@@ -1,6 +1,6 @@
-import type { FunctionError } from '../lambda/model.ts';
 import type { MessageAttributes } from '../sqs/store.ts';
 import type { FunctionModel } from '../stack/model.ts';
+import type { FunctionError } from './model.ts';
 
 /** What arrives in a queue when an asynchronous event has failed for good. */
 export interface DeadLetter {

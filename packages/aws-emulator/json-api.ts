@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { authenticate } from './authenticate.ts';
 import { AwsError } from './aws-error.ts';
 import type { Access, Principal } from './iam/access.ts';
+import { readBody, type Service } from './service.ts';
 
 /** SQS takes at most 1 MiB of messages in one request; encoding may double that. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-export interface AwsCall {
+export interface Call {
   principal: Principal;
   /** @throws AwsError AccessDenied when the caller's role does not allow the action */
   demand(action: string, resource: string): void;
@@ -14,39 +15,32 @@ export interface AwsCall {
   signal: AbortSignal;
 }
 
-export type AwsOperation = (input: Record<string, unknown>, call: AwsCall) => object | Promise<object>;
+export type Operation = (input: Record<string, unknown>, call: Call) => object | Promise<object>;
 
-export interface AwsService {
+export interface JsonApi {
   /** As signatures name it, for instance `sqs`. */
   name: string;
   /** Prefix of `X-Amz-Target`, for instance `AmazonSQS`. */
   target: string;
-  operations: Record<string, AwsOperation>;
+  operations: Record<string, Operation>;
+  access: Access;
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES)
-      throw new AwsError('RequestEntityTooLarge', 'The request is too large.', { status: 413 });
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+/** A service of AWS's JSON protocol (`X-Amz-Target`), each call authenticated and authorized. */
+export function createJsonService({ name, target, operations, access }: JsonApi): Service {
+  const targetOf = (request: IncomingMessage) => String(request.headers['x-amz-target']).split('.', 2);
 
-/** Serves services of AWS's JSON protocol (`X-Amz-Target`), each call authenticated and authorized. */
-export function createAwsJson(services: AwsService[], access: Access) {
   async function perform(request: IncomingMessage, response: ServerResponse): Promise<object> {
-    const [target, name = ''] = String(request.headers['x-amz-target']).split('.', 2);
-    const service = services.find((item) => item.target === target);
-    const operation = service?.operations[name];
-    const body = await readBody(request);
-    if (service === undefined || operation === undefined) {
-      throw new AwsError('UnknownOperationException', `The local cloud does not know ${target}.${name}.`);
+    const [, called = ''] = targetOf(request);
+    const operation = operations[called];
+    const body = await readBody(request, MAX_BODY_BYTES);
+    if (body === undefined) {
+      throw new AwsError('RequestEntityTooLarge', 'The request is too large.', { status: 413 });
     }
-    const principal = authenticate(request, body, service.name, access);
+    if (operation === undefined) {
+      throw new AwsError('UnknownOperationException', `The emulator does not know ${target}.${called}.`);
+    }
+    const principal = authenticate(request, body, name, access);
     let input: Record<string, unknown>;
     try {
       input = JSON.parse(body.toString() || '{}') as Record<string, unknown>;
@@ -70,7 +64,7 @@ export function createAwsJson(services: AwsService[], access: Access) {
     });
   }
 
-  return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader(
       'content-type',
       String(request.headers['content-type'] ?? 'application/x-amz-json-1.0'),
@@ -87,5 +81,7 @@ export function createAwsJson(services: AwsService[], access: Access) {
         response.setHeader('x-amzn-query-error', `${known.queryCode};Sender`);
       response.end(JSON.stringify({ __type: known.type, message: known.message }));
     }
-  };
+  }
+
+  return { name, api: { owns: (request) => targetOf(request)[0] === target, handle } };
 }
