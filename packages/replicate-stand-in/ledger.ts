@@ -1,4 +1,4 @@
-import type { Status, WebhookEvent } from './store.ts';
+import type { Status, WebhookEvent } from './prediction.ts';
 
 /** An output as the ledger knows it when the prediction ends. */
 export interface LedgerOutput {

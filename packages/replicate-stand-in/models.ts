@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Draw } from './draw.ts';
-import type { Format, Motif, Picture } from './picture.ts';
+import type { Motif } from './motifs.ts';
+import type { Format, Picture } from './picture.ts';
 
 /** One file that a prediction has made. */
 export interface OutputFile {

@@ -1,6 +1,7 @@
 import type { SKRSContext2D } from '@napi-rs/canvas';
 import type { Draw } from './draw.ts';
-import type { Motif, Picture } from './picture.ts';
+
+export type Motif = 'orbs' | 'figure' | 'hills' | 'lines' | 'tiles' | 'rings' | 'waves';
 
 /** Colours that go together: a base hue, one near it and one across from it. */
 interface Palette {
@@ -195,7 +196,11 @@ const waves: Painter = (context, width, height, { base, near, across }, draw) =>
 const PAINTERS: Record<Motif, Painter> = { orbs, figure, hills, lines, tiles, rings, waves };
 
 /** Fills the whole picture: the motif is the model's, colours and places are the draw's. */
-export const paintMotif = (context: SKRSContext2D, { motif, width, height }: Picture, draw: Draw): void => {
+export const paintMotif = (
+  context: SKRSContext2D,
+  { motif, width, height }: { motif: Motif; width: number; height: number },
+  draw: Draw,
+): void => {
   const base = draw.between(0, 360);
   const palette = { base, near: base + draw.between(25, 50), across: base + draw.between(150, 210) };
   PAINTERS[motif](context, width, height, palette, draw);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { findModel, type OutputFile, type Run } from './models.ts';
 import { renderPicture } from './picture.ts';
-import type { Prediction } from './store.ts';
+import type { Prediction } from './prediction.ts';
 
 /** What this prediction comes to; the same each time it is asked. */
 export const runOf = (prediction: Pick<Prediction, 'model' | 'input' | 'drawn'>): Run => {

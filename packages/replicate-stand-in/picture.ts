@@ -1,10 +1,9 @@
 import { createRequire } from 'node:module';
 import { type Canvas, createCanvas, GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas';
 import { Draw } from './draw.ts';
-import { paintMotif } from './motifs.ts';
+import { type Motif, paintMotif } from './motifs.ts';
 
 export type Format = 'png' | 'jpeg' | 'webp';
-export type Motif = 'orbs' | 'figure' | 'hills' | 'lines' | 'tiles' | 'rings' | 'waves';
 
 /** Everything that a picture follows from: equal descriptions give equal bytes. */
 export interface Picture {

@@ -1,6 +1,6 @@
 import { findModel, findVersion, type InputSchema, type Model } from './models.ts';
+import type { WebhookEvent } from './prediction.ts';
 import { type InvalidField, invalidInput, invalidVersion, notFound } from './problems.ts';
-import type { WebhookEvent } from './store.ts';
 
 /** A create request that was found right. */
 export interface CreateRequest {

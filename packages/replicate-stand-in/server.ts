@@ -3,9 +3,9 @@ import type http from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { StandInEvent } from './ledger.ts';
+import { Life } from './life.ts';
 import { findModel, MODELS } from './models.ts';
 import { fileBytes, runOf } from './outputs.ts';
-import { Life } from './predictions.ts';
 import { insufficientCredit, notFound, Problem, unauthenticated } from './problems.ts';
 import { RateLimits } from './rates.ts';
 import {

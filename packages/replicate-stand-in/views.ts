@@ -1,6 +1,6 @@
 import { Draw } from './draw.ts';
 import type { Model } from './models.ts';
-import type { Prediction, Status } from './store.ts';
+import type { Prediction, Status } from './prediction.ts';
 
 const TERMINAL: readonly Status[] = ['succeeded', 'failed', 'canceled', 'aborted'];
 

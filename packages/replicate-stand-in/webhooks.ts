@@ -1,6 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { Draw } from './draw.ts';
-import type { Delivery, Prediction, Store, WebhookEvent } from './store.ts';
+import type { Delivery, Prediction, WebhookEvent } from './prediction.ts';
+import type { Store } from './store.ts';
 import { webhookView } from './views.ts';
 import type { Wires } from './wires.ts';
 

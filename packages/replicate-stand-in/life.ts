@@ -2,8 +2,9 @@ import { Draw } from './draw.ts';
 import type { LedgerOutput } from './ledger.ts';
 import type { Run } from './models.ts';
 import { outputPath, pictureBytes, runOf, sha256 } from './outputs.ts';
+import type { Prediction, Status } from './prediction.ts';
 import type { CreateRequest } from './requests.ts';
-import type { Prediction, Status, Store } from './store.ts';
+import type { Store } from './store.ts';
 import { isTerminal } from './views.ts';
 import type { Deliverer } from './webhooks.ts';
 
