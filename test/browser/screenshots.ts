@@ -8,13 +8,13 @@ import { waitFor } from '../support/wait-for.ts';
 import { chromiumPath, launch, openPage } from './support/browser.ts';
 
 /**
- * `npm run screenshots`: real audits through a local cloud of its own, and pictures of the main views in docs/images/.
- * Run it again after the page has changed, and look at every picture before it is committed.
+ * `npm run screenshots`: runs audits in a local cloud of its own and writes pictures of the main views to docs/images/.
+ * Run it after the page has changed, and look at every picture before you commit it.
  */
 
 const FOLDER = path.resolve(import.meta.dirname, '../../docs/images');
 const DESKTOP = { width: 1280, height: 800 };
-/** What a repository can bear, and a page on a slow line. */
+/** Small enough for a repository and for a slow connection. */
 const MOST_BYTES = 250_000;
 
 const CROSSED = {
@@ -25,7 +25,7 @@ const CROSSED = {
   },
 };
 
-/** WebP shows text as sharply as PNG at a quarter of the size. */
+/** Writes WebP, which shows text as sharply as PNG at a quarter of the size. */
 async function shoot(page: Page, name: string): Promise<void> {
   const session = await page.context().newCDPSession(page);
   for (const quality of [90, 80, 70, 60]) {
@@ -39,7 +39,7 @@ async function shoot(page: Page, name: string): Promise<void> {
   throw new Error(`${name} is larger than ${MOST_BYTES} bytes.`);
 }
 
-/** Nothing is on its way any more: every tile in sight has its picture. */
+/** Waits until every tile in sight has its image. */
 async function settled(page: Page, least = 1): Promise<void> {
   await waitFor('pictures in all tiles', () =>
     page.evaluate<boolean>(`document.querySelectorAll('.tile img, .stage img').length >= ${least} &&
@@ -49,7 +49,7 @@ async function settled(page: Page, least = 1): Promise<void> {
 }
 
 async function takeAll(cloud: Cloud, browser: Browser): Promise<void> {
-  // The page's origin as the bucket's CORS rules know it.
+  // The origin of the page, as the bucket's CORS rules know it.
   const origin = cloud.endpoints.api.replace('127.0.0.1', 'localhost');
   const call = async (method: string, target: string, body?: unknown) => {
     const response = await fetch(`${cloud.endpoints.api}${target}`, {
@@ -66,7 +66,7 @@ async function takeAll(cloud: Cloud, browser: Browser): Promise<void> {
       if (cloud.idle()) for (const schedule of cloud.stack.schedules) cloud.bus.fire(schedule);
       return (await call('GET', `/api/audits/${id}`)).manifest;
     });
-  /** Opens a page, lets a view come to rest, and takes its picture. */
+  /** Opens a page, waits for a view, and takes its picture. */
   const take = async (
     name: string,
     address: string,
@@ -122,7 +122,7 @@ async function takeAll(cloud: Cloud, browser: Browser): Promise<void> {
   await take('dark', `/audit.html?id=${crossed}`, settled, { colorScheme: 'dark' });
   await take('wall', `/audit.html?id=${wall}&wall=0.0`, (page) => settled(page, 100));
   await take('large', `/audit.html?id=${crossed}&image=4.0`);
-  // The same prompt and seed, asked of two models.
+  // The same prompt and seed with two models.
   await take('zoom', `/audit.html?id=${crossed}&pair=0.0-9.0&compare=1`, async (page) => {
     await settled(page, 2);
     for (const key of ['+', 'ArrowUp', 'ArrowUp']) await page.keyboard.press(key);

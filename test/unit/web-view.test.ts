@@ -125,7 +125,8 @@ describe('tiles', () => {
     const [tile] = tilesOf(4, { ...facts, status: 'refused', error: 'NSFW content', images: [] });
     expect(tile!.kind).toBe('refused');
     expect(explain(tile!)).toBe('The model refused: NSFW content.');
-    expect(explain({ ...tile!, error: 'NSFW content.' } as never)).toBe('The model refused: NSFW content.');
+    for (const error of ['NSFW content.', 'Flagged. (E005)'])
+      expect(explain({ ...tile!, error } as never)).toBe(`The model refused: ${error}`);
   });
 
   test('a prediction has as many images as its inputs request', () => {

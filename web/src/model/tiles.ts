@@ -44,7 +44,7 @@ export const wordFor = (tile: Tile): string => WORDS[tile.kind];
 
 /** A reason as the end of a sentence: models' messages may or may not have their own period. */
 const ended = (reason: string | undefined, unknown = 'no reason was given') =>
-  (reason ?? unknown).replace(/[.\s]*$/, '.');
+  (reason ?? unknown).trim().replace(/(?<![.!?](\s*\([^()]*\))?)$/, '.');
 
 /** Why a tile has no image, in a sentence; undefined for an image. */
 export function explain(tile: Tile): string | undefined {

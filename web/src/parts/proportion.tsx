@@ -7,7 +7,7 @@ export function Share({ of, what }: { of: Proportion; what: string }) {
       <b>
         {of.count}/{of.n}
       </b>{' '}
-      {what} · {percentWithInterval(of)}
+      {what} · <span class="range">{percentWithInterval(of)}</span>
     </span>
   );
 }

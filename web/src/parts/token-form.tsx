@@ -14,8 +14,8 @@ export function TokenForm() {
     <form class="token card" onSubmit={submit}>
       <h1>Sign in</h1>
       <p>
-        Enter the API token that an operator gave you. It is kept in this browser tab only, until you close
-        the tab. If somebody sent you a link, it opens after you sign in.
+        Enter the API token that an operator gave you. Only this browser tab keeps it, until you close it. A
+        link that somebody sent you opens after you sign in.
       </p>
       {rejected && (
         <p class="error" role="alert">

@@ -98,8 +98,7 @@ export function AuditsPage() {
           onClose={() => setDeleting(undefined)}
         >
           <p>
-            Running predictions are canceled. All {deleting.predictions.toLocaleString('en')} predictions and
-            their images disappear from this page for everyone.
+            The audit and its images disappear from this page for everyone. Running predictions are canceled.
           </p>
           <p>
             <b>The backup keeps</b> the plan, the manifests and every image stored so far. They cannot be

@@ -175,7 +175,7 @@ function Others({
     (place.prompt * plan.models.length + model) * plan.samples + place.sample;
   return (
     <section aria-label="Same prompt and seed">
-      <h3>Compare with the same prompt and seed of</h3>
+      <h3>Same prompt and seed, other models</h3>
       <div class="chips">
         {plan.models.map(({ model }, m) =>
           m === place.model ? null : (

@@ -12,12 +12,13 @@ import { saveFile } from '../../parts/save.ts';
 import { useTask } from '../../parts/task.ts';
 import { clock, When } from '../../parts/when.tsx';
 
+/** Words after `24 of 36`. */
 const STATES: Record<AuditStatus['state'], string> = {
-  running: 'running',
+  running: 'done',
   finished: 'finished',
-  canceling: 'canceling',
-  canceled: 'canceled',
-  deleting: 'deleting',
+  canceling: 'done · canceling',
+  canceled: 'done · canceled',
+  deleting: 'done · deleting',
 };
 
 const WAITING: Record<string, string> = {
@@ -71,7 +72,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
         <b>
           {finished.toLocaleString('en')} of {predictions.toLocaleString('en')}
         </b>{' '}
-        done{state !== 'running' && <> · {STATES[state]}</>}
+        {STATES[state]}
         {counts.running > 0 && <> · {counts.running} in progress</>}
         {state === 'running' && left !== undefined && <> · {roughly(left)} left</>}
         {open === 0 && !manifest && <> · the manifest follows in a few minutes</>}

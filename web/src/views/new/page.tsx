@@ -108,7 +108,7 @@ export function NewAuditPage() {
                 checked={draft.way === 'prompts'}
                 onChange={() => change({ way: 'prompts' })}
               />
-              <span>List of prompts</span>
+              <span>List</span>
             </label>
             <label>
               <input
@@ -194,13 +194,13 @@ export function NewAuditPage() {
             placeholder="default: the first prompt"
             onInput={(event) => change({ name: event.currentTarget.value })}
           />
-          <label for="seed">Seed</label>
+          <label for="seed">Seed, to repeat an audit</label>
           <input
             id="seed"
             type="text"
             inputMode="numeric"
             value={draft.seed}
-            placeholder="default: random; enter one to repeat an audit"
+            placeholder="default: random"
             onInput={(event) => change({ seed: event.currentTarget.value })}
           />
           <label for="input">Inputs for every model, as JSON</label>
