@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
+import { EXIT } from '../../cli/exit.ts';
+import { createProgram } from '../../cli/program.ts';
 
 const readAll = async (folder: string) => {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.test.ts'));
@@ -29,6 +31,24 @@ test('docs/reliability.md names a test that exists for every hostile input', asy
     const tests = await readFile(file, 'utf8');
     expect([file, title, tests.includes(`'${title}'`)]).toEqual([file, title, true]);
   }
+});
+
+test('docs/command-line.md has every command, flag and exit status, and names no flag that does not exist', async () => {
+  const text = await readFile('docs/command-line.md', 'utf8');
+  const { commands } = createProgram(() => {});
+  const usages = commands.map((command) => {
+    const args = command.registeredArguments.map((one) =>
+      one.required ? ` <${one.name()}>` : ` [${one.name()}]`,
+    );
+    return `| \`${command.name()}${args.join('')}\` |`;
+  });
+  expect(usages.filter((usage) => !text.includes(usage))).toEqual([]);
+  const flags = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long)));
+  const named = new Set([...text.matchAll(/--[a-z][a-z-]*/g)].map(([flag]) => flag));
+  expect([...flags].filter((flag) => !named.has(flag!))).toEqual([]);
+  expect([...named].filter((flag) => !flags.has(flag))).toEqual(['--help', '--check']);
+  const statuses = [...text.matchAll(/^\| (\d+) \|/gm)].map(([, status]) => Number(status));
+  expect(statuses).toEqual(Object.values(EXIT));
 });
 
 test('docs/operations.md explains every parameter of the stack', async () => {
