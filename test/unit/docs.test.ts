@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
@@ -8,6 +9,29 @@ const readAll = async (folder: string) => {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.test.ts'));
   return (await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')))).join('\n');
 };
+
+test('every path and link in a document exists', async () => {
+  const listed = await readdir('docs', { recursive: true });
+  const documents = [
+    ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'],
+    ...listed.filter((file) => file.endsWith('.md')).map((file) => path.join('docs', file)),
+  ];
+  const missing: string[] = [];
+  let checked = 0;
+  for (const document of documents) {
+    const text = await readFile(document, 'utf8');
+    const paths = [...text.matchAll(/`((?:[a-z-]+\/)+[\w.-]+\.[a-z]+)`/g)].map(([, file = '']) => file);
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, file = '']) =>
+      path.join(path.dirname(document), file),
+    );
+    for (const file of [...paths.filter((one) => existsSync(one.split('/')[0]!)), ...links]) {
+      checked++;
+      if (!existsSync(file)) missing.push(`${document}: ${file}`);
+    }
+  }
+  expect(missing).toEqual([]);
+  expect(checked).toBeGreaterThan(100);
+});
 
 test('docs/security.md names tests that exist, and one for everything that is met', async () => {
   const [text, tests] = await Promise.all([readFile('docs/security.md', 'utf8'), readAll('test/packaged')]);
