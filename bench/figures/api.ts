@@ -100,7 +100,7 @@ export const api: Benchmark = {
       const status = await timed(10, () => counted.api(`/api/audits/${large}`));
       const rows: [string, Measured][] = [
         ['POST /api/audits, 10,000 cells', posted],
-        ['a page of 100 cells that have ended', ended],
+        ['a page of 100 finished cells', ended],
         ['a page of 100 of 10,000 cells', running],
         ['the state of 10,000 cells', status],
       ];

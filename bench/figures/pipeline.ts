@@ -68,7 +68,7 @@ export const pipeline: Benchmark = {
                 round(perImage, 2),
                 round(memoryMb),
               ]),
-              ['asking alone', slowest, 1, '', ''],
+              ['requesting alone', slowest, 1, '', ''],
             ],
           },
         ],
