@@ -147,7 +147,7 @@ describe('a webhook', () => {
     expect(await deliver(body({ webhook: null }))).toBe('stored');
   });
 
-  it('is believed by a new secret that the cached list lacks: it is read anew before a refusal', async () => {
+  it('with a new secret that is not in the cached list is accepted: the list is read again before a refusal', async () => {
     let reads = 0;
     const rotating = async ({ refresh = false } = {}) => {
       reads++;

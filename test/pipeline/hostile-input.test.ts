@@ -186,7 +186,7 @@ describe('bytes that are no sound image', () => {
     await expect(head).rejects.toMatchObject({ name: 'NotFound' });
   });
 
-  it('without a length are a sound image like any other', async () => {
+  it('without a length are stored like any other output', async () => {
     const { cell } = await deliver([`${ORIGIN}/no-length.png`]);
     const found = await waitFor('it is judged', async () => {
       const [image] = (await resultOf(cell)).images;
@@ -197,7 +197,7 @@ describe('bytes that are no sound image', () => {
 });
 
 describe('addresses of outputs', () => {
-  it('that lead elsewhere are not fetched, each named with its reason, and the sound one beside them is kept', async () => {
+  it('to other hosts are not fetched, the result names each with its reason, and the valid one next to them is stored', async () => {
     const { result } = await deliver([
       'http://replicate.delivery/a.png',
       'https://replicate.delivery.evil.example/a.png',
