@@ -1,64 +1,15 @@
 import { setTimeout } from 'node:timers/promises';
-import type { CellStatus } from '../lib/records/result.ts';
+import type {
+  AcceptedAudit,
+  AuditEntry,
+  AuditPage,
+  AuditStatus,
+  Prediction,
+  PredictionPage,
+} from '../lib/contract/answers.ts';
+import { PAGE } from '../lib/limits.ts';
 import type { ApiSettings } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
-
-export interface AuditEntry {
-  id: string;
-  name: string;
-  createdAt: string;
-  createdBy: string;
-  predictions: number;
-  finished: boolean;
-}
-
-export type PredictionStatus = CellStatus | 'waiting' | 'running';
-
-/** `GET /api/audits/{a}`. */
-export interface AuditStatus {
-  id: string;
-  name: string;
-  createdAt: string;
-  createdBy: string;
-  retention: string;
-  predictions: number;
-  state: 'running' | 'finished' | 'canceling' | 'canceled' | 'deleting';
-  counts: Record<PredictionStatus, number>;
-  waiting?: { why: string; detail: string; until?: string };
-  manifest: boolean;
-}
-
-export interface PredictionImage {
-  index: number;
-  status: string;
-  key?: string;
-  url?: string;
-  sha256?: string;
-  bytes?: number;
-  contentType?: string;
-  width?: number;
-  height?: number;
-  error?: string;
-}
-
-/** One cell of `GET /api/audits/{a}/predictions`. */
-export interface Prediction {
-  n: number;
-  prompt: string;
-  factors?: Record<string, string>;
-  model: string;
-  version: string;
-  sample: number;
-  seed: number | null;
-  seedSource: string;
-  status: PredictionStatus;
-  error?: string;
-  predictionId?: string;
-  askedAt?: string;
-  completedAt?: string;
-  predictTime?: number;
-  images: PredictionImage[];
-}
 
 const TRIES = 4;
 const TIMEOUT_MS = 60_000;
@@ -88,8 +39,11 @@ export class ApiClient {
     this.#fetch = fetcher;
   }
 
-  /** @param key Idempotency-Key: the same key and design always return the same audit */
-  async createAudit(design: unknown, key: string): Promise<{ id: string; predictions: number }> {
+  /**
+   * @param design the body of the request, which the API checks
+   * @param key Idempotency-Key: the same key and design always return the same audit
+   */
+  async createAudit(design: unknown, key: string): Promise<AcceptedAudit> {
     return this.#json('POST', '/api/audits', {
       body: JSON.stringify(design),
       headers: { 'idempotency-key': key },
@@ -100,8 +54,8 @@ export class ApiClient {
   async *audits(): AsyncGenerator<AuditEntry> {
     let cursor: string | undefined;
     do {
-      const query = new URLSearchParams({ limit: '100', ...(cursor ? { cursor } : {}) });
-      const page = await this.#json<{ audits: AuditEntry[]; cursor?: string }>('GET', `/api/audits?${query}`);
+      const query = new URLSearchParams({ limit: String(PAGE.most), ...(cursor ? { cursor } : {}) });
+      const page = await this.#json<AuditPage>('GET', `/api/audits?${query}`);
       yield* page.audits;
       cursor = page.cursor;
     } while (cursor);
@@ -111,7 +65,7 @@ export class ApiClient {
     return this.#json('GET', path(audit));
   }
 
-  /** All predictions in order. Pages of 100 are read as they are needed, so that image addresses are fresh. */
+  /** All predictions in order. Pages are read as they are needed, so that image addresses are fresh. */
   async *predictions(audit: string): AsyncGenerator<Prediction> {
     let cursor: string | undefined;
     do {
@@ -121,7 +75,7 @@ export class ApiClient {
     } while (cursor);
   }
 
-  page(audit: string, cursor?: string, limit = 100): Promise<{ predictions: Prediction[]; cursor?: string }> {
+  page(audit: string, cursor?: string, limit: number = PAGE.most): Promise<PredictionPage> {
     const query = new URLSearchParams({ limit: String(limit), ...(cursor ? { cursor } : {}) });
     return this.#json('GET', path(audit, `/predictions?${query}`));
   }

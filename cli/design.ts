@@ -3,20 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parse } from 'csv-parse/sync';
+import type { AuditRequest } from '../lib/contract/request.ts';
+import type { Retention } from '../lib/limits.ts';
 import { CommandError, EXIT, fileFault } from './exit.ts';
 
 /** The body of `POST /api/audits`. The server validates it. */
-export interface DesignBody {
-  name?: string;
-  prompts?: string[];
-  template?: string;
-  factors?: Record<string, string[]>;
-  models?: (string | { model: string; input?: Record<string, unknown> })[];
-  samples?: number;
-  input?: Record<string, unknown>;
-  seed?: number;
-  retention?: string;
-}
+export type DesignBody = Partial<AuditRequest>;
 
 /** The parts of a design that flags set. Flags win over the file. */
 export interface DesignFlags {
@@ -27,7 +19,7 @@ export interface DesignFlags {
   samples?: number;
   name?: string;
   seed?: number;
-  retention?: string;
+  retention?: Retention;
   input?: Record<string, unknown>;
 }
 

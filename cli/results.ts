@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import type { ApiClient, Prediction, PredictionStatus } from './api-client.ts';
+import type { CellStatus, Prediction } from '../lib/contract/answers.ts';
+import type { ApiClient } from './api-client.ts';
 import { oneLine, table } from './output.ts';
 import { statusWord } from './watch.ts';
 
@@ -10,7 +11,7 @@ const MAX_ROWS = 50;
 const MAX_REASONS = 10;
 
 /** How many predictions of one prompt and one model have which status. */
-type Outcomes = Partial<Record<PredictionStatus, number>>;
+type Outcomes = Partial<Record<CellStatus, number>>;
 
 /** A summary of an audit. It grows with the number of prompts, not of cells. */
 export interface Results {
@@ -54,8 +55,7 @@ export async function sumUp(predictions: AsyncIterable<Prediction>): Promise<Res
       results.reasons.set(reason, (results.reasons.get(reason) ?? 0) + 1);
     }
     for (const image of images) {
-      const kind = image.status as 'ok' | 'quarantined' | 'lost' | 'pending';
-      if (kind in results.images) results.images[kind]++;
+      results.images[image.status]++;
       results.images.bytes += image.bytes ?? 0;
       if (image.url && image.key) results.place ??= placeOf(image.url, image.key);
     }
@@ -82,7 +82,7 @@ export function placeOf(address: string, key: string): string | undefined {
 
 const describe = (outcomes: Outcomes | undefined): string =>
   Object.entries(outcomes ?? {})
-    .map(([status, number]) => `${number} ${statusWord(status as PredictionStatus)}`)
+    .map(([status, number]) => `${number} ${statusWord(status as CellStatus)}`)
     .join(', ');
 
 /** A table with a row for each prompt and a column for each model, and the errors below it. */

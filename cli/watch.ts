@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import type { ApiClient, AuditStatus, PredictionStatus } from './api-client.ts';
+import type { AuditStatus, CellStatus } from '../lib/contract/answers.ts';
+import type { ApiClient } from './api-client.ts';
 import type { Output } from './output.ts';
 import { oneLine } from './output.ts';
 import { createProgress } from './progress.ts';
@@ -19,7 +20,7 @@ export const describeCounts = (counts: AuditStatus['counts']): string =>
     .join(', ') || 'none finished';
 
 /** The API calls a pending prediction `waiting`. */
-export const statusWord = (status: PredictionStatus): string => (status === 'waiting' ? 'pending' : status);
+export const statusWord = (status: CellStatus): string => (status === 'waiting' ? 'pending' : status);
 
 /** Why an audit waits, in one line, with Replicate's own words. */
 export const describeWaiting = ({ why, detail }: NonNullable<AuditStatus['waiting']>): string => {

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import type { AuditEntry } from '../api-client.ts';
+import type { AuditEntry } from '../../lib/contract/answers.ts';
+import { PAGE } from '../../lib/limits.ts';
 import { type AuditorFlags, auditor, auditorCommand, wholeNumber } from '../options.ts';
 import { oneLine, table } from '../output.ts';
 
@@ -15,7 +16,9 @@ export function addList(program: Command): void {
       .command('list')
       .summary('list audits, newest first')
       .description('List audits, newest first.')
-      .addOption(new Option('--limit <number>', 'number of audits').argParser(wholeNumber(1)).default(20))
+      .addOption(
+        new Option('--limit <number>', 'number of audits').argParser(wholeNumber(1)).default(PAGE.audits),
+      )
       .addOption(new Option('--all', 'list all audits').conflicts('limit')),
     'npx weaudit list --limit 5',
   ).action(async (flags: ListFlags) => {

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DESIGN, RETENTIONS } from '../../lib/limits.ts';
 import { canonicalDesign, type DesignFlags, designKey, readDesign } from '../design.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand, repeated, wholeNumber } from '../options.ts';
@@ -55,18 +56,16 @@ export function addRun(program: Command, end: (status: ExitStatus) => void): voi
       .addOption(new Option('-m, --model <owner/name>', 'model (repeatable)').argParser(repeated))
       .addOption(
         new Option('-n, --samples <number>', 'samples of each prompt by each model (default: 1)').argParser(
-          wholeNumber(1),
+          wholeNumber(1, DESIGN.samples),
         ),
       )
       .addOption(new Option('--name <text>', 'name of the audit'))
       .addOption(
         new Option('--seed <number>', 'number from which the seeds of all samples are derived').argParser(
-          wholeNumber(0, 0xffffffff),
+          wholeNumber(0, DESIGN.seed),
         ),
       )
-      .addOption(
-        new Option('--retention <time>', 'how long to keep the audit').choices(['short', 'standard', 'keep']),
-      )
+      .addOption(new Option('--retention <time>', 'how long to keep the audit').choices(RETENTIONS))
       .addOption(new Option('--input <name=value>', 'input for every model (repeatable)').argParser(input))
       .addOption(new Option('--key <text>', 'run the same design again as a new audit'))
       .addOption(new Option('--no-wait', 'exit as soon as the audit is accepted')),

@@ -1,4 +1,4 @@
-import type { Prediction } from '../api-client.ts';
+import type { Prediction } from '../../lib/contract/answers.ts';
 
 /** One image of a downloaded audit. */
 export interface ImageEntry {

@@ -1,4 +1,4 @@
-import type { AuditStatus } from '../api-client.ts';
+import type { AuditStatus } from '../../lib/contract/answers.ts';
 import { count } from '../output.ts';
 import { describeCounts } from '../watch.ts';
 import type { Entry, ImageEntry } from './entries.ts';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { TIME_MAX, ulid } from 'ulid';
 import { Refusal } from '../errors.ts';
-import type { CellQueue, Chance, ObjectStore, ReplicateClient, Time } from '../ports.ts';
+import { DESIGN } from '../limits.ts';
+import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { blocksOf } from '../records/blocks.ts';
 import { idempotencyKey, openKey, planKey } from '../records/keys.ts';
 import { countCells, type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
@@ -15,8 +16,7 @@ export interface AcceptDeps {
   replicate: ReplicateClient;
   time: Time;
   chance: Chance;
-  /** Told that the messages of an accepted audit could not be sent now. */
-  onUnsent: (audit: string, error: Error) => void;
+  log: Pick<Log, 'error'>;
 }
 
 /** Who asks for an audit, and in which request. */
@@ -40,7 +40,6 @@ interface IdempotencyRecord {
   body: string;
 }
 
-const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 /** Whole characters: half an emoji cannot be encoded. */
 const firstCharacters = (text: string, count: number) => Array.from(text).slice(0, count).join('');
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -60,7 +59,7 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   const id = repeated?.audit ?? (await claimId(deps, origin));
   const plan: Plan = {
     id,
-    name: design.name ?? firstCharacters(design.prompts[0]?.text ?? '', 200),
+    name: design.name ?? firstCharacters(design.prompts[0]?.text ?? '', DESIGN.nameLength),
     createdAt: time.now().toISOString(),
     createdBy: origin.caller,
     request: origin.request,
@@ -83,18 +82,22 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   // Reconcile may have closed what the first of the requests left, between its look for a plan and this one.
   if (repeated) await store.create(openKey(id), '');
   const existing = isOurs ? plan : await readPlan(store, id);
-  if (!existing) throw new Refusal(410, `Audit ${id} was deleted while it was being accepted.`);
+  if (!existing)
+    throw new Refusal(
+      410,
+      `Audit ${id} was deleted while it was being accepted. Send the request again with a new Idempotency-Key.`,
+    );
   // Of equal requests at once only the one that wrote the plan asks for cells: twice would be paid twice.
   if (existing.request === origin.request) await sendAll(deps, existing);
   return accepted(existing);
 }
 
 /** The plan is durable, so that the audit runs whether its messages go out now or by reconcile. */
-async function sendAll({ queue, onUnsent }: AcceptDeps, plan: Plan): Promise<void> {
+async function sendAll({ queue, log }: AcceptDeps, plan: Plan): Promise<void> {
   try {
     await queue.send(blocksOf(plan));
   } catch (error) {
-    onUnsent(plan.id, error as Error);
+    log.error('an audit was accepted; reconcile sends its messages', { audit: plan.id, error });
   }
 }
 
@@ -108,13 +111,13 @@ async function findRepeated(store: ObjectStore, origin: Origin) {
   if (record.body !== sha256(origin.body))
     throw new Refusal(
       422,
-      'This Idempotency-Key was used for another audit. Send a new key for a new audit, or the same body for the same one.',
+      'This Idempotency-Key was used with another body. For a new audit send a new key; to repeat a request send the same body.',
     );
   const [plan, stop] = await Promise.all([readPlan(store, record.audit), readStop(store, record.audit)]);
   if (stop === 'deleted')
     throw new Refusal(
       410,
-      `The audit of this Idempotency-Key, ${record.audit}, was deleted. Send a new key to run it again.`,
+      `The audit of this Idempotency-Key, ${record.audit}, was deleted. Send a new key to run the design again.`,
     );
   return { audit: record.audit, plan };
 }
@@ -122,8 +125,6 @@ async function findRepeated(store: ObjectStore, origin: Origin) {
 /** Callers cannot meet each other's keys. */
 function recordKey({ idempotencyKey: key, caller }: Origin): string | undefined {
   if (key === undefined) return undefined;
-  if (!IDEMPOTENCY_KEY.test(key))
-    throw new Refusal(400, 'The header Idempotency-Key must have 1 to 255 printable ASCII characters.');
   return idempotencyKey(sha256(`${caller}\n${key}`));
 }
 
@@ -144,12 +145,15 @@ async function pinModels(replicate: ReplicateClient, { models }: Design): Promis
     models.map(async ({ model, input }) => {
       const { version, inputs, official } = await modelFacts(replicate, model);
       if (!version && !official)
-        throw new Refusal(422, `The model "${model}" has no version that could be run.`);
+        throw new Refusal(
+          422,
+          `The model "${model}" has no version to run. Choose another model, or name a version: owner/name:version.`,
+        );
       const unknown = Object.keys(input).find((name) => inputs && !inputs.includes(name));
       if (inputs && unknown)
         throw new Refusal(
           422,
-          `The model "${model}" has no input "${unknown}" and would ignore it silently. Its inputs: ${inputs.join(', ')}.`,
+          `The model "${model}" has no input "${unknown}" and would ignore it. Its inputs: ${inputs.join(', ')}.`,
         );
       return {
         model: model.split(':')[0] ?? model,
@@ -174,14 +178,12 @@ async function modelFacts(replicate: ReplicateClient, model: string) {
     if (error instanceof ReplicateRefusal && error.status < 500 && error.status !== 429)
       throw new Refusal(
         502,
-        `Replicate would not tell about the model "${model}": ${error.message} An operator should look at the Replicate token.`,
+        `Replicate refused to describe the model "${model}": ${error.message} Ask an operator to check the Replicate token.`,
       );
     throw new Refusal(
       503,
-      `Replicate could not be asked about the model "${model}". Nothing was written; try again.`,
-      {
-        headers: { 'retry-after': '10' },
-      },
+      `Replicate gave no answer about the model "${model}". Nothing was written. Try again in some seconds.`,
+      { headers: { 'retry-after': '10' } },
     );
   }
 }

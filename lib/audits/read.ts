@@ -1,20 +1,21 @@
 import { decodeTime, TIME_MAX } from 'ulid';
+import type { AuditEntry, AuditPage, AuditStatus, Exact } from '../contract/answers.ts';
 import { Refusal } from '../errors.ts';
+import { PAGE } from '../limits.ts';
 import type { ObjectStore, Presign, RecordReader, Time } from '../ports.ts';
-import { type Judgements, listJudgements } from '../records/judgement.ts';
+import { type Judgement, listJudgements } from '../records/judgement.ts';
 import {
   AUDITS_PREFIX,
   cellName,
   deletedKey,
   isAuditId,
   manifestKey,
-  parseCellName,
   planKey,
   resultKey,
 } from '../records/keys.ts';
 import { type Cell, cellAt, type Plan } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
-import { isStored, type Result } from '../records/result.ts';
+import { isStored, type Result, type ResultImage } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
 import { readWaiting } from '../records/waiting.ts';
 import { countProgress } from './progress.ts';
@@ -26,10 +27,6 @@ export interface ReadDeps {
   readRecord: RecordReader;
   time: Time;
 }
-
-/** Entries of one page, at most. */
-export const MAX_PAGE = 100;
-const DEFAULT_AUDITS = 20;
 
 const notFound = (audit: string) =>
   new Refusal(404, `There is no audit "${audit.slice(0, 40)}". GET /api/audits lists those there are.`);
@@ -48,15 +45,6 @@ export async function requirePlan(
   return plan;
 }
 
-/** @throws {Refusal} 400 */
-function parseLimit(limit: string | undefined, most: number, fallback: number): number {
-  if (limit === undefined) return fallback;
-  const value = Number(limit);
-  if (!/^\d{1,6}$/.test(limit) || value < 1 || value > most)
-    throw new Refusal(400, `"limit" must be a whole number from 1 to ${most}.`);
-  return value;
-}
-
 /** An audit whose last cells ended before the cancellation reached them is a finished one. */
 const state = (stop: Stop | undefined, open: number, canceled: number) => {
   if (open > 0) return stop === 'canceled' ? 'canceling' : 'running';
@@ -64,7 +52,7 @@ const state = (stop: Stop | undefined, open: number, canceled: number) => {
 };
 
 /** How an audit stands: `GET /api/audits/{a}`. */
-export async function auditStatus(deps: ReadDeps, audit: string) {
+export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditStatus> {
   const { store, time } = deps;
   const plan = await requirePlan(deps, audit);
   const [counts, stop, manifest] = await Promise.all([
@@ -76,35 +64,29 @@ export async function auditStatus(deps: ReadDeps, audit: string) {
   const waiting = open > 0 ? await readWaiting(store, audit, time.now()) : undefined;
   const { id, name, createdAt, createdBy, retention, cells } = plan;
   return {
-    ...{
-      id,
-      name,
-      createdAt,
-      createdBy,
-      retention,
-      predictions: cells,
-      state: state(stop, open, counts.canceled),
-      counts,
-      manifest,
-    },
+    ...{ id, name, createdAt, createdBy, retention, predictions: cells },
+    state: state(stop, open, counts.canceled),
+    counts,
+    manifest,
     ...(waiting ? { waiting } : {}),
   };
 }
 
 /** Audits, newest first: `GET /api/audits`. The cursor is the id of the last one seen. */
-export async function listAudits({ store }: ReadDeps, query: { cursor?: string; limit?: string }) {
-  const limit = parseLimit(query.limit, MAX_PAGE, DEFAULT_AUDITS);
-  if (query.cursor !== undefined && !isAuditId(query.cursor))
-    throw new Refusal(400, '"cursor" must be what an earlier answer gave as "cursor".');
-  const ids = await store.folders(AUDITS_PREFIX, limit, query.cursor);
+export async function listAudits(
+  { store }: ReadDeps,
+  { cursor, limit = PAGE.audits }: { cursor?: string; limit?: number },
+): Promise<AuditPage> {
+  const ids = await store.folders(AUDITS_PREFIX, limit, cursor);
   const audits = await Promise.all(ids.map((id) => auditEntry(store, id)));
+  const last = ids.at(-1);
   return {
     audits: audits.filter((entry) => entry !== undefined),
-    ...(ids.length === limit ? { cursor: ids.at(-1) } : {}),
+    ...(last !== undefined && ids.length === limit ? { cursor: last } : {}),
   };
 }
 
-async function auditEntry(store: ObjectStore, id: string) {
+async function auditEntry(store: ObjectStore, id: string): Promise<AuditEntry | undefined> {
   const [plan, manifest, deleted] = await Promise.all([
     store.head(planKey(id)),
     store.head(manifestKey(id, 'json')),
@@ -125,16 +107,15 @@ async function auditEntry(store: ObjectStore, id: string) {
 export async function listPredictions(
   deps: ReadDeps,
   audit: string,
-  query: { cursor?: string; limit?: string },
-) {
+  { cursor = cellName(0), limit = PAGE.most }: { cursor?: string; limit?: number },
+): Promise<Exact<'PredictionPage'>> {
   const { store, presign } = deps;
-  const limit = parseLimit(query.limit, MAX_PAGE, MAX_PAGE);
-  const from = query.cursor === undefined ? 0 : parseCellName(query.cursor);
+  const from = Number(cursor);
   const plan = await requirePlan(deps, audit);
-  if (from === undefined || from >= plan.cells)
+  if (from >= plan.cells)
     throw new Refusal(
       400,
-      `"cursor" must be the five-digit number of a cell, 00000 to ${cellName(plan.cells - 1)}.`,
+      `The query parameter "cursor" must be the number of a cell of this audit: 00000 to ${cellName(plan.cells - 1)}.`,
     );
   const to = Math.min(plan.cells, from + limit) - 1;
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -146,12 +127,13 @@ export async function listPredictions(
     numbers.map((n) => (progress.get(n)?.ended ? deps.readRecord<Result>(resultKey(audit, n)) : undefined)),
   );
   const predictions = await Promise.all(
-    numbers.map(async (n, i) => {
+    numbers.map(async (n, i): Promise<Exact<'Prediction'>> => {
       const result = results[i];
-      const cell = cellAt(plan, n);
-      return result
-        ? await endedCell(cell, result, judgements.get(n), presign)
-        : { ...plannedCell(cell), status: progress.get(n)?.boundAt ? 'running' : 'waiting', images: [] };
+      const cell = plannedCell(cellAt(plan, n));
+      if (!result) return { ...cell, status: progress.get(n)?.boundAt ? 'running' : 'waiting', images: [] };
+      const found = judgements.get(n);
+      const images = result.images.map((image) => imageOf(image, found?.get(image.index), presign));
+      return { ...cell, ...resultFacts(result), images: await Promise.all(images) };
     }),
   );
   return { predictions, ...(to + 1 < plan.cells ? { cursor: cellName(to + 1) } : {}) };
@@ -165,29 +147,20 @@ const plannedCell = ({ n, prompt, model, sample, seed }: Cell) => ({
   version: model.version ?? 'undisclosed',
   sample,
   seed: model.seed === 'unsupported' ? null : seed,
-  seedSource: model.seed === 'supported' ? 'sent' : model.seed,
+  seedSource: model.seed === 'supported' ? ('sent' as const) : model.seed,
 });
 
-async function endedCell(cell: Cell, result: Result, judgements: Judgements | undefined, presign: Presign) {
-  return {
-    ...plannedCell(cell),
-    ...resultFacts(result),
-    images: await Promise.all(
-      result.images.map(async (image) => {
-        if (!isStored(image)) return { ...image, status: 'lost' };
-        const found = judgements?.get(image.index);
-        if (!found) return { ...image, status: 'pending' };
-        const { status, width, height } = found;
-        return {
-          ...image,
-          status,
-          width,
-          height,
-          ...(status === 'ok' ? { url: await presign(image.key) } : {}),
-        };
-      }),
-    ),
-  };
+async function imageOf(
+  image: ResultImage,
+  judgement: Judgement | undefined,
+  presign: Presign,
+): Promise<Exact<'PredictionImage'>> {
+  if (!isStored(image)) return { ...image, status: 'lost' };
+  if (!judgement) return { ...image, status: 'pending' };
+  const { status, width, height } = judgement;
+  return status === 'ok'
+    ? { ...image, status, width, height, url: await presign(image.key) }
+    : { ...image, status, width, height };
 }
 
 /** What a result tells beyond the plan. Empty facts are left out. */

@@ -1,96 +1,100 @@
-import { toJsonSchema } from '@valibot/to-json-schema';
-import { AuditRequest } from '../audits/request.ts';
-import type { ApiRoute } from './route.ts';
+import { STATUS_CODES } from 'node:http';
+import { toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
+import { SCHEMAS, type SchemaName } from '../contract/answers.ts';
+import { type Route, refusalsOf } from './route.ts';
 
-const SUMMARIES: Record<string, string> = {
-  'POST /api/audits':
-    'Ask for an audit: prompts × models × samples. Send an Idempotency-Key to be able to repeat the request.',
-  'GET /api/audits': 'Audits, newest first.',
-  'GET /api/audits/{audit}': 'How an audit stands: counts by status, and why it waits.',
-  'GET /api/audits/{audit}/plan':
-    'What was accepted: prompts, models with their versions, samples, inputs, seed. It never changes.',
-  'GET /api/audits/{audit}/predictions':
-    'A page of cells with their images. The cursor is the number of the first cell.',
-  'GET /api/audits/{audit}/manifest': 'Redirects to the manifest as JSON or CSV, once it is written.',
-  'POST /api/audits/{audit}/cancel': 'Stop asking, cancel what runs, keep what is there.',
-  'DELETE /api/audits/{audit}': 'Delete an audit. The backup keeps its copies.',
-  'GET /api/models': 'Models that the page offers, and for how many days each retention keeps an audit.',
-  'GET /api/openapi.json': 'This description.',
+// OpenAPI 3.1 speaks this dialect. What JSON Schema cannot say (no control characters, say) is left out.
+const DIALECT = { target: 'draft-2020-12', errorMode: 'ignore' } as const;
+
+const named = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
+const json = (schema: object) => ({ 'application/json': { schema } });
+
+/** What API Gateway itself refuses, in its own form, before or after the API has been asked. */
+const GATEWAY: Record<number, string> = {
+  413: 'The request is larger than 6 MB.',
+  429: 'Too many requests. Try again in some seconds.',
+  500: 'The API failed without an answer.',
+  503: 'The API gave no answer within 30 seconds. Try again in some seconds.',
 };
 
-const problem = {
-  description: 'Refused; detail says what to change (RFC 9457).',
-  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-};
+/** A refusal of the API, of API Gateway, or of either, told apart by the content type. */
+const refusal = (ours: string | undefined, gateways: string | undefined) => ({
+  description: [ours, gateways && `From API Gateway: ${gateways}`].filter(Boolean).join(' '),
+  content: {
+    ...(ours ? { 'application/problem+json': { schema: named('Problem') } } : {}),
+    ...(gateways ? json(named('GatewayRefusal')) : {}),
+  },
+});
 
-function operation({ method, path, scope, query }: ApiRoute) {
-  const name = `${method} ${path}`;
-  const parameters = [
-    ...(path.includes('{audit}')
-      ? [{ name: 'audit', in: 'path', required: true, schema: { type: 'string' } }]
-      : []),
-    ...query.map((parameter) => ({ name: parameter, in: 'query', schema: { type: 'string' } })),
-    ...(name === 'POST /api/audits'
-      ? [{ name: 'Idempotency-Key', in: 'header', schema: { type: 'string', maxLength: 255 } }]
-      : []),
-  ];
+/** Query parameters and headers: their schemas read texts, the description has what they mean. */
+const parameters = (place: 'query' | 'header', fields: Route['query']) =>
+  Object.entries(fields).map(([name, field]) => {
+    const {
+      $schema: _dialect,
+      description,
+      ...schema
+    } = toJsonSchema(field, { ...DIALECT, typeMode: 'output' });
+    return { name, in: place, ...(description ? { description } : {}), schema };
+  });
+
+function operation(name: string, route: Route) {
+  const { summary, scope, query, headers, body, status, answer, location } = route;
+  const refusals = refusalsOf(name, route);
+  const statuses = new Set([...Object.keys(refusals), ...Object.keys(GATEWAY)].map(Number));
   return {
-    summary: SUMMARIES[name],
-    ...(scope ? { security: [{ bearer: [scope] }] } : { security: [] }),
-    ...(parameters.length > 0 ? { parameters } : {}),
-    ...(name === 'POST /api/audits'
-      ? {
-          requestBody: {
-            required: true,
-            content: { 'application/json': { schema: { $ref: '#/components/schemas/AuditRequest' } } },
-          },
-        }
-      : {}),
-    responses: { default: problem, ...success(name) },
+    summary,
+    security: scope ? [{ bearer: [scope] }] : [],
+    parameters: [
+      ...(name.includes('{audit}')
+        ? [{ name: 'audit', in: 'path', required: true, schema: named('AuditId') }]
+        : []),
+      ...parameters('query', query),
+      ...parameters('header', headers),
+    ],
+    ...(body ? { requestBody: { required: true, content: json(named(body)) } } : {}),
+    responses: {
+      [status]: {
+        description: STATUS_CODES[status],
+        ...(location
+          ? { headers: { Location: { description: location, required: true, schema: { type: 'string' } } } }
+          : {}),
+        ...(answer ? { content: json(named(answer)) } : {}),
+      },
+      ...Object.fromEntries([...statuses].map((code) => [code, refusal(refusals[code], GATEWAY[code])])),
+    },
   };
 }
 
-const success = (name: string) =>
-  name.endsWith('/manifest')
-    ? { '303': { description: 'Where the manifest is.' } }
-    : {
-        [/^(POST|DELETE)/.test(name) ? '202' : '200']: {
-          description: 'Done.',
-          content: { 'application/json': {} },
-        },
-      };
-
-/** The OpenAPI description of the API, made from its routes and from the schema that checks requests. */
-export function openApi(routes: ApiRoute[]) {
+/** The OpenAPI description of the API, made from its routes and from the schemas of what they take and answer. */
+export function openApi(routes: Record<string, Route>) {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const route of routes) {
-    paths[route.path] ??= {};
-    paths[route.path]![route.method.toLowerCase()] = operation(route);
+  for (const [name, route] of Object.entries(routes)) {
+    const [method = '', path = ''] = name.split(' ');
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operation(name, route) };
   }
   return {
-    openapi: '3.1.0',
+    openapi: '3.1.0' as const,
     info: {
       title: 'WeAudit image pipeline',
       version: '1',
-      description: 'Ask many image models the same things, and keep every answer.',
+      description:
+        'Request the same images from many models, and keep every answer. A refusal of this API is `application/problem+json` (RFC 9457). API Gateway stands before it and refuses by itself what is too large, too often or too slow, and paths that are not listed here (404): its refusals are `application/json` with one member, `message`. Answers may have more members in later versions.',
     },
+    servers: [{ url: '/' }],
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
-      schemas: {
-        // Checks that JSON Schema cannot express (no control characters, no planned inputs) are left out.
-        AuditRequest: toJsonSchema(AuditRequest, { errorMode: 'ignore' }),
-        Problem: {
-          type: 'object',
-          required: ['type', 'title', 'status', 'detail'],
-          properties: {
-            type: { type: 'string' },
-            title: { type: 'string' },
-            status: { type: 'integer' },
-            detail: { type: 'string' },
-          },
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'An API token. Its scope is `read`, or `audit`, which also starts, cancels and deletes audits.',
         },
       },
+      schemas: toJsonSchemaDefs(SCHEMAS, {
+        ...DIALECT,
+        overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
+      }),
     },
   };
 }

@@ -1,33 +1,71 @@
+import type * as v from 'valibot';
 import type { AcceptDeps } from '../audits/accept.ts';
 import type { EndDeps } from '../audits/end.ts';
 import type { ReadDeps } from '../audits/read.ts';
-import type { HttpResponse } from './problem.ts';
+import type { Exact, Models, SchemaName } from '../contract/answers.ts';
 import type { Caller, Scope } from './tokens.ts';
 
-export interface ApiDeps extends AcceptDeps, EndDeps, ReadDeps {
-  /** Models that the page offers. */
-  models: string[];
-  /** For how many days an audit of each retention is kept. `keep` never expires. */
-  retentionDays: { short: number; standard: number };
-}
+export interface RouteDeps extends AcceptDeps, EndDeps, ReadDeps, Models {}
 
-export interface ApiRequest {
-  /** Who asks; undefined on routes that are open to all. */
-  caller: Caller | undefined;
+/** Schemas of texts, by the names of what they check; each may be absent. */
+type Fields = Record<string, v.GenericSchema<string, string | number>>;
+type Values<Of extends Fields> = { [Name in keyof Of]?: v.InferOutput<Of[Name]> };
+
+/** What a handler is given of a request. */
+export interface RouteRequest<Query extends Fields = Fields, Headers extends Fields = Fields> {
+  caller: Caller;
   /** Unique to this invocation. */
   id: string;
+  /** The audit in the path, as it came; empty on routes without one. */
   audit: string;
-  query: Record<string, string | undefined>;
-  headers: Record<string, string | undefined>;
+  query: Values<Query>;
+  headers: Values<Headers>;
   body: string;
 }
 
-export interface ApiRoute {
-  method: 'GET' | 'POST' | 'DELETE';
-  path: string;
+/** What a handler answers; the route has the status. */
+export interface RouteAnswer<Answer extends SchemaName | undefined> {
+  body: Answer extends SchemaName ? Exact<Answer> : undefined;
+  headers?: Record<string, string>;
+}
+
+export interface Route<
+  Query extends Fields = Fields,
+  Headers extends Fields = Fields,
+  Answer extends SchemaName | undefined = SchemaName | undefined,
+> {
+  summary: string;
   /** What a token must allow; undefined: no token is needed. */
   scope: Scope | undefined;
-  /** Query parameters it knows; any other is an error. */
-  query: string[];
-  handle: (deps: ApiDeps, request: ApiRequest) => Promise<HttpResponse>;
+  /** Query parameters. Any other is refused. */
+  query: Query;
+  /** Request headers that mean something, in lower case. */
+  headers: Headers;
+  /** The schema of the request's body, if it has one. */
+  body?: SchemaName;
+  status: 200 | 202 | 303;
+  /** The schema of the answer's body; undefined: it has none. */
+  answer: Answer;
+  /** What the answer's header `Location` names, if it has one. */
+  location?: string;
+  /** What only this route refuses, by status; `refusalsOf` has everything. */
+  refusals: Record<number, string>;
+  handle(deps: RouteDeps, request: RouteRequest<Query, Headers>): Promise<RouteAnswer<Answer>>;
 }
+
+/** Lets the compiler hold a handler to what its route declares. */
+export const route = <Query extends Fields, Headers extends Fields, Answer extends SchemaName | undefined>(
+  declared: Omit<Route<Query, Headers, Answer>, 'query' | 'headers' | 'refusals'> &
+    Partial<Pick<Route<Query, Headers, Answer>, 'query' | 'headers' | 'refusals'>>,
+): Route<Query, Headers, Answer> =>
+  ({ query: {}, headers: {}, refusals: {}, ...declared }) as Route<Query, Headers, Answer>;
+
+/** Every refusal of a route, by status: what it means. */
+export const refusalsOf = (name: string, { scope, refusals }: Route): Record<number, string> => ({
+  400: 'A query parameter, a header or the form of the body is not right.',
+  ...(scope ? { 401: 'The API token is missing, unknown or expired.' } : {}),
+  ...(scope === 'audit' ? { 403: 'The API token may only read.' } : {}),
+  ...(name.includes('{audit}') ? { 404: 'There is no such audit.' } : {}),
+  ...refusals,
+  ...(scope ? { 500: 'The request failed on our side. The detail names its request ID.' } : {}),
+});

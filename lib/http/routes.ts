@@ -1,119 +1,185 @@
+import * as v from 'valibot';
 import { acceptAudit } from '../audits/accept.ts';
 import { cancelAudit, deleteAudit } from '../audits/end.ts';
 import { auditStatus, listAudits, listPredictions, requirePlan } from '../audits/read.ts';
 import { parseDesign } from '../audits/request.ts';
 import { Refusal } from '../errors.ts';
-import { manifestKey } from '../records/keys.ts';
-import { openApi } from './openapi.ts';
-import { jsonResponse } from './problem.ts';
-import type { ApiRoute } from './route.ts';
+import { DESIGN, IDEMPOTENCY_KEY_LENGTH, PAGE } from '../limits.ts';
+import { AUDIT_ID, CELL_NAME, manifestKey } from '../records/keys.ts';
+import { type Route, route } from './route.ts';
+
+const RANGE = `must be a whole number from 1 to ${PAGE.most}`;
+const limit = (ordinary: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,6}$/, RANGE),
+    v.transform(Number),
+    v.number(),
+    v.integer(),
+    v.minValue(1, RANGE),
+    v.maxValue(PAGE.most, RANGE),
+    v.metadata({ default: ordinary, description: 'Entries in the page.' }),
+  );
 
 /** A plan never changes; a browser may keep it. */
 const IMMUTABLE = { 'cache-control': 'private, max-age=3600, immutable' };
 
-/** Every route of the HTTP API. serverless.yml declares the same ones, which a test holds against this list. */
-export const ROUTES: ApiRoute[] = [
-  {
-    method: 'POST',
-    path: '/api/audits',
+/**
+ * Every route of the HTTP API by its route key, as API Gateway names it. serverless.yml declares the same ones, which a
+ * test holds against this table.
+ */
+export const ROUTES: Record<string, Route> = {
+  'POST /api/audits': route({
+    summary:
+      'Start an audit: prompts × models × samples. Send an Idempotency-Key to be able to repeat the request.',
     scope: 'audit',
-    query: [],
+    headers: {
+      'idempotency-key': v.pipe(
+        v.string(),
+        v.regex(
+          new RegExp(`^[ -~]{1,${IDEMPOTENCY_KEY_LENGTH}}$`),
+          `must have 1 to ${IDEMPOTENCY_KEY_LENGTH} printable ASCII characters`,
+        ),
+        v.description('The same key with the same body starts no second audit.'),
+      ),
+    },
+    body: 'AuditRequest',
+    status: 202,
+    answer: 'AcceptedAudit',
+    location: 'The audit.',
+    refusals: {
+      410: 'The audit of this Idempotency-Key was deleted.',
+      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
+      422: 'The design is not right, Replicate does not know a model, or the Idempotency-Key was used for another body.',
+      502: 'Replicate refused to describe a model.',
+      503: 'Replicate could not be reached, and nothing was written. Try again after `Retry-After` seconds.',
+    },
     handle: async (deps, { caller, id, body, headers }) => {
       const accepted = await acceptAudit(deps, parseDesign(body), {
-        caller: caller?.name ?? '',
+        caller: caller.name,
         request: id,
         idempotencyKey: headers['idempotency-key'],
         body,
       });
       const url = `/api/audits/${accepted.id}`;
-      return jsonResponse(202, { ...accepted, url }, { location: url, 'cache-control': 'no-store' });
+      return { body: { ...accepted, url }, headers: { location: url } };
     },
-  },
-  {
-    method: 'GET',
-    path: '/api/audits',
+  }),
+
+  'GET /api/audits': route({
+    summary: 'Audits, newest first.',
     scope: 'read',
-    query: ['cursor', 'limit'],
-    handle: async (deps, { query }) => jsonResponse(200, await listAudits(deps, query)),
-  },
-  {
-    method: 'GET',
-    path: '/api/audits/{audit}',
+    query: {
+      cursor: v.pipe(v.string(), v.regex(AUDIT_ID, 'must be what an earlier answer gave as "cursor"')),
+      limit: limit(PAGE.audits),
+    },
+    status: 200,
+    answer: 'AuditPage',
+    handle: async (deps, { query }) => ({ body: await listAudits(deps, query) }),
+  }),
+
+  'GET /api/audits/{audit}': route({
+    summary: 'The status of an audit: counts of its predictions, and why it waits.',
     scope: 'read',
-    query: [],
-    handle: async (deps, { audit }) => jsonResponse(200, await auditStatus(deps, audit)),
-  },
-  {
-    method: 'GET',
-    path: '/api/audits/{audit}/plan',
+    status: 200,
+    answer: 'AuditStatus',
+    handle: async (deps, { audit }) => ({ body: await auditStatus(deps, audit) }),
+  }),
+
+  'GET /api/audits/{audit}/plan': route({
+    summary:
+      'What was accepted: prompts, models with their versions, samples, inputs, seed. It never changes.',
     scope: 'read',
-    query: [],
+    status: 200,
+    answer: 'Plan',
     handle: async (deps, { audit }) => {
       const { request: _request, ...plan } = await requirePlan(deps, audit);
-      return jsonResponse(200, plan, IMMUTABLE);
+      return { body: plan, headers: IMMUTABLE };
     },
-  },
-  {
-    method: 'GET',
-    path: '/api/audits/{audit}/predictions',
+  }),
+
+  'GET /api/audits/{audit}/predictions': route({
+    summary: 'A page of predictions with their images, in the order of cells.',
     scope: 'read',
-    query: ['cursor', 'limit'],
-    handle: async (deps, { audit, query }) => jsonResponse(200, await listPredictions(deps, audit, query)),
-  },
-  {
-    method: 'GET',
-    path: '/api/audits/{audit}/manifest',
+    query: {
+      cursor: v.pipe(
+        v.string(),
+        v.regex(CELL_NAME, 'must be the five-digit number of a cell'),
+        v.metadata({ default: '00000', description: 'The five-digit number of the first cell.' }),
+      ),
+      limit: limit(PAGE.most),
+    },
+    status: 200,
+    answer: 'PredictionPage',
+    handle: async (deps, { audit, query }) => ({ body: await listPredictions(deps, audit, query) }),
+  }),
+
+  'GET /api/audits/{audit}/manifest': route({
+    summary: 'Redirects to the manifest when it is written.',
     scope: 'read',
-    query: ['format'],
+    query: {
+      format: v.pipe(
+        v.picklist(['json', 'csv'], 'must be json or csv'),
+        v.metadata({ default: 'json', description: 'JSON has all cells, CSV has one row an image.' }),
+      ),
+    },
+    status: 303,
+    answer: undefined,
+    location: 'The presigned address of the manifest.',
+    refusals: { 409: 'The manifest is not written yet. Try again after `Retry-After` seconds.' },
     handle: async (deps, { audit, query: { format = 'json' } }) => {
-      if (format !== 'json' && format !== 'csv') throw new Refusal(400, '"format" must be json or csv.');
       await requirePlan(deps, audit);
       const key = manifestKey(audit, format);
       if (!(await deps.store.exists(key)))
         throw new Refusal(
           409,
-          'The manifest is written some minutes after the last prediction has ended and its images are backed up. Ask again later.',
+          'The manifest is not written yet: that takes some minutes after the last prediction has finished and its images are backed up. Try again later.',
           { headers: { 'retry-after': '60' } },
         );
-      return {
-        statusCode: 303,
-        headers: { location: await deps.presign(key), 'cache-control': 'no-store' },
-        body: '',
-      };
+      return { body: undefined, headers: { location: await deps.presign(key) } };
     },
-  },
-  {
-    method: 'POST',
-    path: '/api/audits/{audit}/cancel',
+  }),
+
+  'POST /api/audits/{audit}/cancel': route({
+    summary: 'Skip pending predictions, cancel running ones, keep stored images.',
     scope: 'audit',
-    query: [],
+    status: 202,
+    answer: 'Canceling',
+    refusals: { 409: 'The audit is finished.' },
     handle: async (deps, { audit, caller }) => {
-      await cancelAudit(deps, audit, caller?.name ?? '');
-      return jsonResponse(202, { id: audit, state: 'canceling' });
+      await cancelAudit(deps, audit, caller.name);
+      return { body: { id: audit, state: 'canceling' as const } };
     },
-  },
-  {
-    method: 'DELETE',
-    path: '/api/audits/{audit}',
+  }),
+
+  'DELETE /api/audits/{audit}': route({
+    summary: 'Delete an audit. The backup keeps its copies.',
     scope: 'audit',
-    query: [],
+    status: 202,
+    answer: 'Deleting',
     handle: async (deps, { audit, caller }) => {
-      await deleteAudit(deps, audit, caller?.name ?? '');
-      return jsonResponse(202, { id: audit, state: 'deleting' });
+      await deleteAudit(deps, audit, caller.name);
+      return { body: { id: audit, state: 'deleting' as const } };
     },
-  },
-  {
-    method: 'GET',
-    path: '/api/models',
+  }),
+
+  'GET /api/models': route({
+    summary: 'Models that the page offers, and for how many days each retention keeps an audit.',
     scope: 'read',
-    query: [],
-    handle: async ({ models, retentionDays }) => jsonResponse(200, { models, retentionDays }),
-  },
-  {
-    method: 'GET',
-    path: '/api/openapi.json',
+    status: 200,
+    answer: 'Models',
+    handle: async ({ models, retentionDays }) => ({ body: { models, retentionDays } }),
+  }),
+
+  'GET /api/openapi.json': route({
+    summary: 'This description.',
     scope: undefined,
-    query: [],
-    handle: async () => jsonResponse(200, openApi(ROUTES), { 'cache-control': 'public, max-age=300' }),
-  },
-];
+    status: 200,
+    answer: 'Description',
+    handle: async () => {
+      // The only route that needs it: a start of the function is quicker without.
+      const { openApi } = await import('./openapi.ts');
+      return { body: openApi(ROUTES), headers: { 'cache-control': 'public, max-age=300' } };
+    },
+  }),
+};

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Refusal } from '../errors.ts';
 
+/** What a token allows: to read, or also to start, cancel and delete audits. */
 export type Scope = 'read' | 'audit';
 
 /** Who asks, as the API's tokens name them. */

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { sizeClass } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
 import { type Judgement, type Judgements, judgementKeys } from '../records/judgement.ts';
 import { imageKey } from '../records/keys.ts';
@@ -29,12 +30,6 @@ export function judge(head: Buffer, tail: Buffer, total: number): Judgement {
     size.width * size.height <= MAX_PIXELS &&
     isWhole(format, head, tail, total);
   return { status: sound ? 'ok' : 'quarantined', format, width: size?.width ?? 0, height: size?.height ?? 0 };
-}
-
-/** `small` up to 512 × 512 pixels, `medium` up to 1024 × 1024, else `large`. */
-export function sizeClass({ width, height }: Judgement): 'small' | 'medium' | 'large' {
-  const pixels = width * height;
-  return pixels <= 512 ** 2 ? 'small' : pixels <= 1024 ** 2 ? 'medium' : 'large';
 }
 
 /** What was found of a stored image, and the tags that it has now. */

@@ -4,8 +4,8 @@
  */
 
 /** An audit's id: a ULID over the time that is left until ULIDs end, so that newer audits sort first. */
-const AUDIT_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
-const CELL = /^\d{5}$/;
+export const AUDIT_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
+export const CELL_NAME = /^\d{5}$/;
 
 export const isAuditId = (text: string): boolean => AUDIT_ID.test(text);
 
@@ -14,7 +14,7 @@ export const cellName = (cell: number): string => String(cell).padStart(5, '0');
 
 /** `00007` → 7; anything that is not five digits → undefined. */
 export const parseCellName = (text: string): number | undefined =>
-  CELL.test(text) ? Number(text) : undefined;
+  CELL_NAME.test(text) ? Number(text) : undefined;
 
 export const idempotencyKey = (sha256: string) => `idempotency/${sha256}`;
 export const OPEN_PREFIX = 'open/';

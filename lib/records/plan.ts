@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { Retention } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
 import { planKey } from './keys.ts';
 
-export type Retention = 'short' | 'standard' | 'keep';
+export type { Retention };
 export type Input = Record<string, unknown>;
 
 /** One text that every model is asked for; factors are the values its template was filled with. */

@@ -271,7 +271,7 @@ describe('functions', () => {
     const routes = ofType(plain.resources, 'AWS::ApiGatewayV2::Route').map(
       ([, { Properties }]) => Properties.RouteKey,
     );
-    const known = ROUTES.map(({ method, path }) => `${method} ${path}`);
+    const known = Object.keys(ROUTES);
     expect(routes.sort()).toEqual([...known, 'POST /webhooks/replicate/{audit}/{cell}'].sort());
   });
 

@@ -13,6 +13,7 @@ import type { StackModel } from '@weaudit/aws-emulator/stack';
 import { HONEST_WIRES } from '@weaudit/replicate-stand-in/wires';
 import { Webhook } from 'standardwebhooks';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
+import { callApi } from '../support/cloud.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** The whole pipeline on one machine: the real functions, over HTTP, with the stand-in for Replicate. */
@@ -76,21 +77,8 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-async function api(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
-  const response = await fetch(`${cloud.endpoints.api}${path}`, {
-    method,
-    redirect: 'manual',
-    headers: { authorization: 'Bearer local', 'content-type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return {
-    status: response.status,
-    headers: response.headers,
-    // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not relied on
-    body: (text === '' ? undefined : JSON.parse(text)) as any,
-  };
-}
+const api = (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+  callApi(cloud, method, path, body, headers);
 
 async function keys(bucket: string, prefix: string): Promise<string[]> {
   const found: string[] = [];
@@ -235,7 +223,7 @@ describe('the audit of twenty occupations', () => {
       { 'idempotency-key': 'ten at once' },
     );
     expect(other.status).toBe(422);
-    expect(other.body.detail).toMatch(/Idempotency-Key was used for another audit/);
+    expect(other.body.detail).toMatch(/Idempotency-Key was used with another body/);
   });
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { type Cloud, type CloudOptions, startCloud } from '../../local/cloud.ts';
+import { expectContract } from './contract.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '..', 'fixtures', 'functions');
 
@@ -36,13 +37,35 @@ export interface TestCloud {
   readonly warnings: string[];
   /** An S3 client of the administrator, or of a function's role. */
   s3(functionKey?: string): S3Client;
-  /** Calls the API with the token of scope audit; a body is sent as JSON. */
+  /** Calls the API with the token of scope audit; a body is sent as JSON. The answer is held to the contract. */
   api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<ApiAnswer>;
   /** JSON lines that the function logged. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into lines freely
   logged(functionKey: string): any[];
   /** Stops the cloud and starts it again on the same data folder. */
   restart(): Promise<void>;
+}
+
+/** Calls the API of a cloud with the token of scope audit, and holds the answer to the contract. */
+export async function callApi(
+  { endpoints }: Cloud,
+  method: string,
+  target: string,
+  body?: unknown,
+  more: Record<string, string> = {},
+): Promise<ApiAnswer> {
+  const response = await fetch(`${endpoints.api}${target}`, {
+    method,
+    redirect: 'manual',
+    headers: { authorization: 'Bearer local', 'content-type': 'application/json', ...more },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const { status, headers } = response;
+  const text = await response.text();
+  if (target.startsWith('/api/'))
+    expectContract(method, target, { status, headers: Object.fromEntries(headers), body: text });
+  const json = headers.get('content-type')?.includes('json') === true;
+  return { status, headers, body: json ? JSON.parse(text) : text };
 }
 
 /** Credentials for an AWS client: the administrator's, or those of a function's role. */
@@ -98,17 +121,7 @@ export function withCloud(options: Partial<CloudOptions> = {}): TestCloud {
       clients.push(client);
       return client;
     },
-    async api(method, target, body, headers = {}) {
-      const response = await fetch(`${running().endpoints.api}${target}`, {
-        method,
-        redirect: 'manual',
-        headers: { authorization: 'Bearer local', 'content-type': 'application/json', ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      const json = response.headers.get('content-type')?.includes('json') === true;
-      return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
-    },
+    api: (method, target, body, headers) => callApi(running(), method, target, body, headers),
     logged(functionKey) {
       return running()
         .logs(functionKey)

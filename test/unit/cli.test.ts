@@ -4,7 +4,7 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ApiClient, type Prediction } from '../../cli/api-client.ts';
+import { ApiClient } from '../../cli/api-client.ts';
 import { apiSettings, cloudSettings } from '../../cli/configuration.ts';
 import { canonicalDesign, type DesignBody, designKey, fromCsv, readDesign } from '../../cli/design.ts';
 import { entryOf, fileName } from '../../cli/download/entries.ts';
@@ -20,6 +20,7 @@ import { createProgram } from '../../cli/program.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { placeOf } from '../../cli/results.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
+import type { Prediction } from '../../lib/contract/answers.ts';
 
 /** The command line without a server. */
 
@@ -254,7 +255,7 @@ describe('downloads', () => {
         name: '</title><script>',
         createdAt: '2026-01-05T09:00:00Z',
         createdBy: 'me',
-        retention: 'short',
+        retention: 'short' as const,
         predictions: 2,
       },
       ...{ state: 'finished' as const, manifest: true },

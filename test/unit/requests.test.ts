@@ -19,7 +19,7 @@ describe('a request for an audit', () => {
   });
 
   test.each([
-    ['an unknown field', { promts: [] }, 422, /"promts" is no known field/],
+    ['an unknown field', { promts: [] }, 422, /"promts" is not a known field/],
     ['no samples', { samples: undefined }, 422, /"samples" is missing/],
     ['half a sample', { samples: 1.5 }, 422, /"samples" must be a whole number/],
     ['a model that is no owner/name', { models: ['portrait'] }, 422, /models/],

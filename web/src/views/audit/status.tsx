@@ -18,7 +18,6 @@ const STATES: Record<AuditStatus['state'], string> = {
   finished: 'finished',
   canceling: 'done · canceling',
   canceled: 'done · canceled',
-  deleting: 'done · deleting',
 };
 
 const WAITING: Record<string, string> = {

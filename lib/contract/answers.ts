@@ -1,0 +1,226 @@
+/**
+ * What the HTTP API answers; `request.ts` has what it takes, `lib/http/routes.ts` which route answers what. From these
+ * schemas come the OpenAPI description and the types of the functions that answer, of the command line and of the
+ * page. Tests hold every answer to them. In production answers are not checked, and this file is only loaded for the
+ * description: import its types.
+ */
+import * as v from 'valibot';
+import { RETENTIONS } from '../limits.ts';
+import { AUDIT_ID, CELL_NAME } from '../records/keys.ts';
+import { AuditRequest } from './request.ts';
+
+const AuditId = v.pipe(v.string(), v.regex(AUDIT_ID));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+/** When something was, by this pipeline's clock. */
+const instant = v.pipe(v.string(), v.isoTimestamp());
+const inputs = v.record(v.string(), v.unknown());
+const retention = v.picklist(RETENTIONS);
+const factors = v.record(v.string(), v.string());
+
+const Counts = v.object({
+  waiting: v.pipe(count, v.description('Not requested from Replicate yet.')),
+  running: count,
+  succeeded: count,
+  failed: count,
+  refused: v.pipe(count, v.description('Refused by a safety filter: a finding, not a failure.')),
+  canceled: count,
+});
+export type Counts = v.InferOutput<typeof Counts>;
+
+const Waiting = v.object({
+  why: v.picklist(['rate limit', 'credit', 'token']),
+  detail: v.pipe(v.string(), v.description("Replicate's words.")),
+  at: instant,
+  until: v.pipe(instant, v.description('The next attempt.')),
+});
+export type Waiting = v.InferOutput<typeof Waiting>;
+
+const identity = {
+  id: AuditId,
+  name: v.string(),
+  createdAt: instant,
+  createdBy: v.pipe(v.string(), v.description('Name of the API token.')),
+};
+
+const AcceptedAudit = v.object({ id: AuditId, predictions: count, url: v.string() });
+export type AcceptedAudit = v.InferOutput<typeof AcceptedAudit>;
+
+const AuditEntry = v.object({
+  ...identity,
+  name: v.pipe(v.string(), v.description('At most 80 characters; the audit itself has all of it.')),
+  predictions: count,
+  finished: v.pipe(v.boolean(), v.description('The manifest is written.')),
+});
+export type AuditEntry = v.InferOutput<typeof AuditEntry>;
+
+const AuditPage = v.object({
+  audits: v.array(AuditEntry),
+  cursor: v.exactOptional(v.pipe(AuditId, v.description('Where the next page begins. Absent on the last.'))),
+});
+export type AuditPage = v.InferOutput<typeof AuditPage>;
+
+const AuditStatus = v.object({
+  ...identity,
+  retention,
+  predictions: count,
+  state: v.picklist(['running', 'finished', 'canceling', 'canceled']),
+  counts: Counts,
+  waiting: v.exactOptional(Waiting),
+  manifest: v.pipe(v.boolean(), v.description('The manifest is written.')),
+});
+export type AuditStatus = v.InferOutput<typeof AuditStatus>;
+
+const PlannedModel = v.object({
+  model: v.string(),
+  version: v.pipe(v.nullable(v.string()), v.description('Null for official models, which have no versions.')),
+  input: inputs,
+  inputs: v.pipe(
+    v.nullable(v.array(v.string())),
+    v.description('Names of the inputs that the version knows; null where Replicate does not say.'),
+  ),
+  seed: v.picklist(['supported', 'unsupported', 'unknown']),
+});
+export type PlannedModel = v.InferOutput<typeof PlannedModel>;
+
+const Prompt = v.object({ text: v.string(), factors: v.exactOptional(factors) });
+export type Prompt = v.InferOutput<typeof Prompt>;
+
+const Plan = v.object({
+  ...identity,
+  retention,
+  seed: count,
+  samples: count,
+  prompts: v.array(Prompt),
+  models: v.array(PlannedModel),
+  input: inputs,
+  cells: v.pipe(count, v.description('Prompts × models × samples, numbered in this order.')),
+});
+export type Plan = v.InferOutput<typeof Plan>;
+
+/** An image in the bucket. */
+const stored = {
+  index: count,
+  key: v.string(),
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  bytes: count,
+  contentType: v.string(),
+};
+const PredictionImage = v.variant('status', [
+  v.object({ ...stored, status: v.literal('pending') }),
+  v.object({
+    ...stored,
+    status: v.literal('ok'),
+    width: count,
+    height: count,
+    url: v.pipe(v.string(), v.url(), v.description('Presigned. The same for an hour, valid for more.')),
+  }),
+  v.object({ ...stored, status: v.literal('quarantined'), width: count, height: count }),
+  v.object({
+    index: count,
+    status: v.literal('lost'),
+    error: v.pipe(v.string(), v.description('Why the output could not be stored.')),
+  }),
+]);
+
+const planned = {
+  n: v.pipe(count, v.description("The cell's number.")),
+  prompt: v.string(),
+  factors: v.exactOptional(factors),
+  model: v.string(),
+  version: v.pipe(v.string(), v.description('`undisclosed` where Replicate hides it.')),
+  sample: count,
+  seed: v.nullable(count),
+  seedSource: v.pipe(
+    v.picklist(['sent', 'log', 'unsupported', 'unknown']),
+    v.description('Where the seed is from; `log`: the model drew another, and its log names it.'),
+  ),
+};
+const Prediction = v.variant('status', [
+  v.object({ ...planned, status: v.picklist(['waiting', 'running']), images: v.array(PredictionImage) }),
+  v.object({
+    ...planned,
+    status: v.picklist(['succeeded', 'failed', 'refused', 'canceled']),
+    error: v.exactOptional(v.string()),
+    asked: v.pipe(count, v.description('Images that were requested.')),
+    returned: v.pipe(count, v.description('Outputs that came back.')),
+    filtered: v.pipe(count, v.description("Images that the model's own safety filter dropped.")),
+    askedAt: v.exactOptional(v.string()),
+    predictionId: v.exactOptional(v.string()),
+    completedAt: v.exactOptional(v.pipe(v.string(), v.description("By Replicate's clock."))),
+    predictTime: v.exactOptional(v.pipe(v.number(), v.description('Seconds.'))),
+    images: v.array(PredictionImage),
+  }),
+]);
+const PredictionPage = v.object({
+  predictions: v.array(Prediction),
+  cursor: v.exactOptional(
+    v.pipe(v.string(), v.regex(CELL_NAME), v.description('Where the next page begins. Absent on the last.')),
+  ),
+});
+const days = v.pipe(v.number(), v.integer(), v.minValue(1));
+const Models = v.object({
+  models: v.array(v.string()),
+  retentionDays: v.pipe(
+    v.object({ short: days, standard: days }),
+    v.description('For how many days an audit is kept. `keep` never expires.'),
+  ),
+});
+export type Models = v.InferOutput<typeof Models>;
+
+const Canceling = v.object({ id: AuditId, state: v.literal('canceling') });
+const Deleting = v.object({ id: AuditId, state: v.literal('deleting') });
+
+const Description = v.looseObject({ openapi: v.literal('3.1.0') });
+
+/** A refusal of this API: problem details (RFC 9457), `application/problem+json`. */
+const Problem = v.object({
+  type: v.literal('about:blank'),
+  title: v.string(),
+  status: v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)),
+  detail: v.pipe(v.string(), v.minLength(1), v.description('What is wrong and what to change.')),
+  errors: v.exactOptional(v.pipe(v.array(v.string()), v.description('What to change, one by one.'))),
+});
+export type Problem = v.InferOutput<typeof Problem>;
+
+/** A refusal of API Gateway, which stands before the API and has a form of its own: `application/json`. */
+const GatewayRefusal = v.object({ message: v.string() });
+export type GatewayRefusal = v.InferOutput<typeof GatewayRefusal>;
+
+/** Schemas by the names that the description gives them. */
+export const SCHEMAS = {
+  AuditId,
+  AuditRequest,
+  AcceptedAudit,
+  AuditEntry,
+  AuditPage,
+  AuditStatus,
+  Counts,
+  Waiting,
+  Plan,
+  PlannedModel,
+  Prompt,
+  Prediction,
+  PredictionImage,
+  PredictionPage,
+  Models,
+  Canceling,
+  Deleting,
+  Description,
+  Problem,
+  GatewayRefusal,
+};
+
+export type SchemaName = keyof typeof SCHEMAS;
+/** A schema's type to the letter: what a function that answers must return. */
+export type Exact<Name extends SchemaName> = v.InferOutput<(typeof SCHEMAS)[Name]>;
+
+type Keys<Union> = Union extends unknown ? keyof Union : never;
+type MemberOf<Union, Key> = Union extends unknown ? (Key extends keyof Union ? Union[Key] : never) : never;
+/** A union as clients read it: what all of its members have, and the rest as optional. */
+type Flat<Union> = Pick<Union, keyof Union> & {
+  [Key in Exclude<Keys<Union>, keyof Union>]?: MemberOf<Union, Key>;
+};
+export type PredictionImage = Flat<Exact<'PredictionImage'>>;
+export type Prediction = Omit<Flat<Exact<'Prediction'>>, 'images'> & { images: PredictionImage[] };
+export type PredictionPage = Omit<Exact<'PredictionPage'>, 'predictions'> & { predictions: Prediction[] };
+export type CellStatus = Prediction['status'];

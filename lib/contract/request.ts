@@ -1,0 +1,130 @@
+import * as v from 'valibot';
+import { jsonOf } from '../json.ts';
+import { DESIGN, MODEL_NAME, RETENTIONS } from '../limits.ts';
+
+// Control characters other than tab and line break show nowhere and break logs and CSV.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
+const text = (most: number) =>
+  v.pipe(
+    v.string(),
+    v.trim(),
+    v.minLength(1, 'must not be empty'),
+    v.maxLength(most, `must have at most ${most} characters`),
+    v.check((value) => !CONTROL.test(value), 'must not hold control characters'),
+    v.check((value) => value.isWellFormed(), 'must be well-formed Unicode'),
+  );
+
+/** Counted before anything in it is checked: a body of some MB can hold a million wrong things, each with an issue. */
+const list = <const Item extends v.GenericSchema>(item: Item, most: number, of: string) =>
+  v.pipe(v.array(v.unknown()), v.maxLength(most, `must have at most ${most} ${of}`), v.array(item));
+
+const wholeNumber = (least: number, most: number) =>
+  v.pipe(
+    v.number(),
+    v.integer('must be a whole number'),
+    v.minValue(least, `must be at least ${least}`),
+    v.maxValue(most, `must be at most ${most}`),
+  );
+
+const model = v.pipe(
+  v.string(),
+  v.regex(MODEL_NAME, 'must be owner/name, or owner/name:version with a version of 64 hexadecimal digits'),
+);
+
+/** To valibot a list is a record, too. */
+const object = (message: string) =>
+  v.custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    message,
+  );
+
+const INPUT_NAME = /^[A-Za-z0-9_]{1,64}$/;
+/** Inputs that every cell gets from its place in the audit. */
+const PLANNED_INPUTS = ['prompt', 'seed'];
+const input = v.pipe(
+  object('must be an object, such as {"aspect_ratio": "1:1"}'),
+  v.record(v.string(), v.unknown()),
+  v.check(
+    (value) => (jsonOf(value)?.length ?? Number.POSITIVE_INFINITY) <= DESIGN.inputLength,
+    `must have at most ${DESIGN.inputLength} characters as JSON`,
+  ),
+  v.check(
+    (value) => Object.keys(value).every((name) => INPUT_NAME.test(name)),
+    'must have names of 1 to 64 letters, digits or _',
+  ),
+  v.check(
+    (value) => PLANNED_INPUTS.every((name) => !Object.hasOwn(value, name)),
+    'must not hold prompt or seed: they come from prompts and seed',
+  ),
+  v.metadata({
+    description: `Inputs of models other than prompt and seed; at most ${DESIGN.inputLength} characters as JSON.`,
+    propertyNames: { pattern: INPUT_NAME.source, not: { enum: PLANNED_INPUTS } },
+  }),
+);
+
+/** The body of `POST /api/audits`. */
+export const AuditRequest = v.strictObject({
+  name: v.exactOptional(text(DESIGN.nameLength)),
+  prompts: v.exactOptional(
+    v.pipe(
+      list(text(DESIGN.promptLength), DESIGN.prompts, 'prompts'),
+      v.minLength(1, 'must have at least one prompt'),
+    ),
+  ),
+  template: v.exactOptional(text(DESIGN.promptLength)),
+  factors: v.exactOptional(
+    v.pipe(
+      object('must be an object of lists, such as {"job": ["doctor", "nurse"]}'),
+      v.maxEntries(DESIGN.factors, `must have at most ${DESIGN.factors} factors`),
+      v.record(v.string(), list(text(DESIGN.valueLength), DESIGN.valuesPerFactor, 'values')),
+    ),
+  ),
+  models: v.pipe(
+    list(
+      v.union(
+        [model, v.strictObject({ model, input: v.exactOptional(input) })],
+        'must be owner/name, owner/name:version, or {"model": …, "input": {…}}',
+      ),
+      DESIGN.models,
+      'models',
+    ),
+    v.minLength(1, 'must have at least one model'),
+  ),
+  samples: wholeNumber(1, DESIGN.samples),
+  input: v.exactOptional(input),
+  seed: v.exactOptional(wholeNumber(0, DESIGN.seed)),
+  retention: v.exactOptional(v.picklist(RETENTIONS, 'must be short, standard or keep')),
+});
+export type AuditRequest = v.InferOutput<typeof AuditRequest>;
+
+/** Characters of a name that somebody sent, as far as a refusal repeats it. */
+const SHOWN = 40;
+
+/** `models[2].input` */
+const pathOf = ({ path }: v.BaseIssue<unknown>): string =>
+  (path ?? [])
+    .map(({ key }) => (typeof key === 'number' ? `[${key}]` : `.${String(key).slice(0, SHOWN)}`))
+    .join('')
+    .replace(/^\./, '');
+
+/** What valibot expects, in words. */
+const KINDS: Record<string, string> = {
+  Array: 'a list',
+  Object: 'an object',
+  string: 'a text',
+  number: 'a number',
+};
+
+/** Where an issue is and what to change, in one line: `"models[2].input" must …`. */
+export function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const name = pathOf(issue);
+  const what = name ? `"${name}"` : 'the body';
+  if (issue.expected === 'never')
+    return `${what} is not a known field (known: ${Object.keys(AuditRequest.entries).join(', ')})`;
+  if (issue.received === 'undefined') return `${what} is missing`;
+  if (issue.message.startsWith('must')) return `${what} ${issue.message}`;
+  const expected = KINDS[issue.expected ?? ''] ?? issue.expected ?? 'valid';
+  return `${what} must be ${expected}, not ${issue.received.slice(0, SHOWN)}`;
+}

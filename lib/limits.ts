@@ -1,0 +1,46 @@
+/**
+ * Limits and classes that several sides must agree on: the API, its description, the command line, the page, the
+ * deployment. This file imports nothing, so that each of them can import it.
+ */
+
+/** Limits of a design: the body of `POST /api/audits`. Lengths are in characters. */
+export const DESIGN = {
+  nameLength: 200,
+  prompts: 1_000,
+  promptLength: 2_000,
+  factors: 20,
+  valuesPerFactor: 1_000,
+  valueLength: 200,
+  models: 20,
+  samples: 1_000,
+  /** Prompts × models × samples. */
+  predictions: 10_000,
+  /** The largest seed: 32 bits. */
+  seed: 0xffffffff,
+  /** Inputs of all models or of one, as JSON. */
+  inputLength: 10_000,
+  /** The whole body, in bytes. Lambda takes 6 MB with everything around it. */
+  bodyBytes: 5_000_000,
+} as const;
+
+/** Entries in one page of a list: the most that can be requested, and how many audits come without a request. */
+export const PAGE = { most: 100, audits: 20 } as const;
+
+/** Characters of the header `Idempotency-Key`. */
+export const IDEMPOTENCY_KEY_LENGTH = 255;
+
+/** `owner/name`, or `owner/name:version` with a version of 64 hexadecimal digits. */
+export const MODEL_NAME =
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\/[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?::[0-9A-Fa-f]{64})?$/;
+
+/** How long an audit is kept. The stack has the days of the first two; the third never expires. */
+export const RETENTIONS = ['short', 'standard', 'keep'] as const;
+export type Retention = (typeof RETENTIONS)[number];
+
+export type SizeClass = 'small' | 'medium' | 'large';
+
+/** `small` up to 512 × 512 pixels, `medium` up to 1024 × 1024, else `large`. */
+export function sizeClass({ width, height }: { width: number; height: number }): SizeClass {
+  const pixels = width * height;
+  return pixels <= 512 ** 2 ? 'small' : pixels <= 1024 ** 2 ? 'medium' : 'large';
+}

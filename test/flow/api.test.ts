@@ -1,0 +1,365 @@
+import { createHash } from 'node:crypto';
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { createApi } from '../../lib/handlers/api.ts';
+import type { HttpResponse } from '../../lib/http/problem.ts';
+import { refusalsOf } from '../../lib/http/route.ts';
+import { ROUTES } from '../../lib/http/routes.ts';
+import { manifestKey } from '../../lib/records/keys.ts';
+import { writeWaiting } from '../../lib/records/waiting.ts';
+import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
+import { systemChance } from '../../lib/system.ts';
+import { expectContract, routeKeyOf } from '../support/contract.ts';
+import { FlowCloud, type World } from './world.ts';
+
+/** The handler of the API on its ports: every route, every status, every shape that its answers can have. */
+
+const MINUTE = 60_000;
+const ENV = { METRICS_MODELS: 'a/b', SHORT_DAYS: '30', STANDARD_DAYS: '365' };
+const UNKNOWN = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const TOKENS = JSON.stringify([
+  { name: 'ann', sha256: sha256('t-audit'), scope: 'audit' },
+  { name: 'eve', sha256: sha256('t-read'), scope: 'read' },
+]);
+
+let cloud: FlowCloud;
+let world: World;
+let logged: { message: string; about: Record<string, unknown> | undefined }[];
+let tokens: { known: string; fresh: string; fail?: Error };
+let handle: (event: APIGatewayProxyEventV2, context: { awsRequestId: string }) => Promise<HttpResponse>;
+/** Every answer of this file, as `GET /api/audits 200`. */
+const seen = new Set<string>();
+let requests = 0;
+
+beforeAll(async () => {
+  cloud = await FlowCloud.open();
+});
+beforeEach(async () => {
+  world = await cloud.world();
+  logged = [];
+  tokens = { known: TOKENS, fresh: TOKENS };
+  handle = createApi(
+    {
+      store: world.images,
+      queue: world.queue,
+      replicate: world.replicate,
+      presign: async (key) => `https://images.example/${key}?X-Amz-Signature=1`,
+      readRecord: world.readRecord,
+      tokens: async ({ refresh = false } = {}) => {
+        if (tokens.fail) throw tokens.fail;
+        return refresh ? tokens.fresh : tokens.known;
+      },
+      time: world.time,
+      chance: systemChance,
+      log: {
+        info: () => {},
+        warn: () => {},
+        error: (message, about) => void logged.push({ message, about }),
+        appendKeys: () => {},
+        resetKeys: () => {},
+      },
+    },
+    ENV,
+  );
+});
+afterAll(() => cloud.close());
+
+/** Sends a request as API Gateway hands it on, and holds the answer to the contract. */
+async function api(
+  method: string,
+  target: string,
+  { body, headers = {}, token = 't-audit' }: { body?: unknown; headers?: object; token?: string } = {},
+) {
+  const routeKey = routeKeyOf(method, target) ?? `${method} ${target}`;
+  const [path = '', query = ''] = target.split('?');
+  const audit = path.split('/')[3];
+  const { statusCode, ...rest } = await handle(
+    {
+      routeKey,
+      headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
+      ...(query ? { queryStringParameters: Object.fromEntries(new URLSearchParams(query)) } : {}),
+      ...(audit ? { pathParameters: { audit: decodeURIComponent(audit) } } : {}),
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      isBase64Encoded: false,
+    } as unknown as APIGatewayProxyEventV2,
+    { awsRequestId: `request-${++requests}` },
+  );
+  expectContract(method, target, { status: statusCode, ...rest });
+  seen.add(`${routeKey} ${statusCode}`);
+  return {
+    status: statusCode,
+    headers: rest.headers,
+    body: rest.body === '' ? undefined : JSON.parse(rest.body),
+  };
+}
+
+const DESIGN = { prompts: ['a nurse'], models: ['a/b'], samples: 1 };
+/** An audit of so many cells, requested by way of the API. */
+const start = async (samples: number): Promise<string> =>
+  (await api('POST', '/api/audits', { body: { ...DESIGN, samples } })).body.id;
+
+describe('what the API answers', () => {
+  it('names an audit and where it is, and the same for its Idempotency-Key', async () => {
+    const headers = { 'idempotency-key': 'once' };
+    const first = await api('POST', '/api/audits', { body: DESIGN, headers });
+    expect(first.headers.location).toBe(`/api/audits/${first.body.id}`);
+    expect((await api('POST', '/api/audits', { body: DESIGN, headers })).body).toEqual(first.body);
+    expect(
+      (await api('POST', '/api/audits', { body: { ...DESIGN, samples: 2 }, headers })).body.detail,
+    ).toContain('used with another body');
+    await api('DELETE', `/api/audits/${first.body.id}`);
+    expect((await api('POST', '/api/audits', { body: DESIGN, headers })).status).toBe(410);
+  });
+
+  it.each(['', 'ü', 'a'.repeat(256), 'a\nb', 'a\n'])('refuses the Idempotency-Key %j', async (key) => {
+    const answer = await api('POST', '/api/audits', { body: DESIGN, headers: { 'idempotency-key': key } });
+    expect(answer.body).toMatchObject({
+      status: 400,
+      detail: 'The header "idempotency-key" must have 1 to 255 printable ASCII characters.',
+    });
+    expect(await world.keys('')).toEqual([]);
+  });
+
+  it('lists audits page by page, each once', async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      ids.unshift(await start(1));
+      world.pass(1_000);
+    }
+    const first = await api('GET', '/api/audits?limit=2');
+    const second = await api('GET', `/api/audits?limit=2&cursor=${first.body.cursor}`);
+    expect([...first.body.audits, ...second.body.audits].map(({ id }) => id)).toEqual(ids);
+    expect(second.body.cursor).toBeUndefined();
+  });
+
+  it('says of predictions what they are, from pending to judged, lost, refused and canceled', async () => {
+    const audit = await start(8);
+    const plan = (await world.endDeps.readPlan(audit))!;
+    const end = async (cell: number, outputs: string[], more = {}) => {
+      const { id } = await world.succeeded(audit, cell, 0);
+      const known = world.replicate.asked.get(id)!;
+      known.prediction = { ...known.prediction, output: outputs, ...more };
+      return world.finish(plan, cell, known.prediction as never);
+    };
+    const [sound = '', broken = ''] = world.outputs('x', 2);
+    cloud.serve.set(new URL(broken).pathname, (_request, response) =>
+      response.writeHead(200, { 'content-length': 4 }).end('text'),
+    );
+    await end(0, [sound, broken, 'https://elsewhere.example/a.png'], {
+      version: 'hidden',
+      completed_at: '2026-01-05T09:00:00.123456Z',
+      metrics: { predict_time: 1.5 },
+      logs: 'Using seed: 12345\nNSFW content detected',
+    });
+    await end(1, [], { status: 'failed', error: 'flagged as sensitive (E005)' });
+    await end(2, [], { status: 'failed', error: 'out of memory' });
+    await end(3, [], { status: 'canceled' });
+    await world.judgeAndBackUp(audit);
+    await end(4, [world.outputs('y', 1)[0]!]);
+    await world.truth.images.createJson(`audits/${audit}/dispatched/00005.json`, {
+      predictionId: 'p5',
+      askedAt: world.now().toISOString(),
+      attempt: 1,
+    });
+
+    const first = await api('GET', `/api/audits/${audit}/predictions?limit=7`);
+    expect(first.body.predictions.map(({ status }: { status: string }) => status)).toEqual([
+      'succeeded',
+      'refused',
+      'failed',
+      'canceled',
+      'succeeded',
+      'running',
+      'waiting',
+    ]);
+    const [all, , , , pending] = first.body.predictions;
+    expect(all).toMatchObject({
+      version: 'undisclosed',
+      seed: 12345,
+      seedSource: 'log',
+      filtered: 1,
+      predictTime: 1.5,
+    });
+    expect(all.images.map(({ status }: { status: string }) => status)).toEqual(['ok', 'quarantined', 'lost']);
+    expect(pending.images).toMatchObject([{ status: 'pending' }]);
+    const rest = await api('GET', `/api/audits/${audit}/predictions?cursor=${first.body.cursor}`);
+    expect(rest.body).toMatchObject({ predictions: [{ n: 7 }] });
+    expect(rest.body.cursor).toBeUndefined();
+    expect((await api('GET', `/api/audits/${audit}`)).body.counts).toEqual({
+      ...{ waiting: 2, running: 1, succeeded: 2, failed: 1, refused: 1, canceled: 1 },
+    });
+  });
+
+  it.each([
+    { inputs: null, seedSource: 'unknown' },
+    { inputs: ['prompt'], seedSource: 'unsupported' },
+    { inputs: ['prompt', 'seed'], seedSource: 'sent' },
+  ])('says where the seed is from: $seedSource', async ({ inputs, seedSource }) => {
+    world.replicate.facts = { official: false, version: 'f'.repeat(64), inputs };
+    const template = { template: 'a {job}', factors: { job: ['nurse'] }, name: 'jobs' };
+    const { id } = (await api('POST', '/api/audits', { body: { ...template, models: ['a/b'], samples: 1 } }))
+      .body;
+    const { predictions } = (await api('GET', `/api/audits/${id}/predictions`)).body;
+    expect(predictions).toMatchObject([{ seedSource, factors: { job: 'nurse' }, prompt: 'a nurse' }]);
+    const plan = await api('GET', `/api/audits/${id}/plan`);
+    expect(plan.body).toMatchObject({ models: [{ inputs, version: 'f'.repeat(64) }], name: 'jobs' });
+    expect(plan.headers['cache-control']).toContain('immutable');
+  });
+
+  it('says why an audit waits, and that it is being canceled', async () => {
+    const audit = await start(2);
+    const until = new Date(world.now().getTime() + MINUTE).toISOString();
+    const waiting = { why: 'credit', detail: 'No credit.', at: world.now().toISOString(), until } as const;
+    await writeWaiting(world.truth.images, { id: audit, retention: 'standard' }, waiting);
+    expect((await api('GET', `/api/audits/${audit}`)).body).toMatchObject({ state: 'running', waiting });
+    expect((await api('POST', `/api/audits/${audit}/cancel`)).body).toEqual({
+      id: audit,
+      state: 'canceling',
+    });
+    expect((await api('GET', `/api/audits/${audit}`)).body.state).toBe('canceling');
+  });
+
+  it('sends to the manifest when it is written, and to nobody before; a finished audit cannot be canceled', async () => {
+    const audit = await start(1);
+    const early = await api('GET', `/api/audits/${audit}/manifest?format=csv`);
+    expect([early.status, early.headers['retry-after']]).toEqual([409, '60']);
+    await world.truth.images.create(manifestKey(audit, 'json'), '{}', { metadata: { succeeded: '1' } });
+    const { status, headers } = await api('GET', `/api/audits/${audit}/manifest`);
+    expect([status, headers.location]).toEqual([
+      303,
+      `https://images.example/${manifestKey(audit, 'json')}?X-Amz-Signature=1`,
+    ]);
+    expect((await api('POST', `/api/audits/${audit}/cancel`)).status).toBe(409);
+    expect((await api('GET', `/api/audits/${audit}`)).body).toMatchObject({
+      state: 'finished',
+      manifest: true,
+    });
+    expect((await api('GET', '/api/audits')).body.audits).toMatchObject([{ id: audit, finished: true }]);
+  });
+
+  it('offers models and days, and describes itself to anybody', async () => {
+    expect((await api('GET', '/api/models')).body).toEqual({
+      models: ['a/b'],
+      retentionDays: { short: 30, standard: 365 },
+    });
+    expect((await api('GET', '/api/openapi.json', { token: '' })).body.openapi).toBe('3.1.0');
+  });
+});
+
+describe('what the API refuses', () => {
+  it.each([
+    ['?limt=5', 'Unknown query parameter `limt` for GET /api/audits. Known: cursor, limit.'],
+    ['?limit=0', 'The query parameter "limit" must be a whole number from 1 to 100.'],
+    ['?limit=101', 'The query parameter "limit" must be a whole number from 1 to 100.'],
+    ['?limit=1e1', 'The query parameter "limit" must be a whole number from 1 to 100.'],
+    ['?cursor=../..', 'The query parameter "cursor" must be what an earlier answer gave as "cursor".'],
+    [
+      `/${UNKNOWN}?__proto__=1`,
+      'Unknown query parameter `__proto__` for GET /api/audits/{audit}. It takes none.',
+    ],
+    [`/${UNKNOWN}/manifest?format=xml`, 'The query parameter "format" must be json or csv.'],
+    [
+      `/${UNKNOWN}/predictions?cursor=1`,
+      'The query parameter "cursor" must be the five-digit number of a cell.',
+    ],
+  ])('%s is answered 400 in words that say what to change', async (query, detail) => {
+    expect((await api('GET', `/api/audits${query}`)).body).toMatchObject({ status: 400, detail });
+  });
+
+  it('an unknown query parameter on every route', async () => {
+    for (const name of Object.keys(ROUTES)) {
+      const [method = '', path = ''] = name.split(' ');
+      const { status, body } = await api(method, `${path.replace('{audit}', UNKNOWN)}?${'x'.repeat(100)}=1`);
+      expect(status).toBe(400);
+      expect(body.detail).toContain(`Unknown query parameter \`${'x'.repeat(40)}\` for ${name}.`);
+    }
+  });
+
+  it('a cursor behind the last cell', async () => {
+    const audit = await start(3);
+    expect((await api('GET', `/api/audits/${audit}/predictions?cursor=00003`)).body).toMatchObject({
+      status: 400,
+      detail: 'The query parameter "cursor" must be the number of a cell of this audit: 00000 to 00002.',
+    });
+  });
+
+  it('a token that is missing or unknown on every route but the description, and one that may only read', async () => {
+    for (const [name, { scope }] of Object.entries(ROUTES)) {
+      const [method = '', path = ''] = name.split(' ');
+      const target = path.replace('{audit}', UNKNOWN);
+      const status = scope ? 401 : 200;
+      expect((await api(method, target, { token: '' })).status).toBe(status);
+      expect((await api(method, target, { token: 'nobody' })).status).toBe(status);
+      if (scope === 'audit') expect((await api(method, target, { token: 't-read' })).status).toBe(403);
+    }
+    expect(await world.keys('')).toEqual([]);
+  });
+
+  it('no token that was made a moment ago', async () => {
+    tokens.known = '[]';
+    expect((await api('GET', '/api/audits')).status).toBe(200);
+  });
+
+  it('an audit that is not there, on every route that names one', async () => {
+    for (const name of Object.keys(ROUTES).filter((known) => known.includes('{audit}'))) {
+      const [method = '', path = ''] = name.split(' ');
+      for (const audit of [UNKNOWN, '..%2Fdeleted'])
+        expect((await api(method, path.replace('{audit}', audit))).status).toBe(404);
+    }
+  });
+
+  it('a body that is no JSON, too large, or no design, and a model that Replicate does not describe', async () => {
+    expect((await api('POST', '/api/audits', { body: '{' })).status).toBe(400);
+    expect((await api('POST', '/api/audits', { body: ' '.repeat(5_000_001) })).status).toBe(413);
+    expect(
+      (await api('POST', '/api/audits', { body: { ...DESIGN, samples: 0, seed: -1 } })).body,
+    ).toMatchObject({
+      status: 422,
+      errors: ['"samples" must be at least 1', '"seed" must be at least 0'],
+    });
+    for (const [refused, status] of [
+      [404, 422],
+      [401, 502],
+      [429, 503],
+    ] as const) {
+      world.replicate.model = async () => {
+        throw new ReplicateRefusal(refused, 'No.', undefined);
+      };
+      expect((await api('POST', '/api/audits', { body: DESIGN })).status).toBe(status);
+    }
+    expect(await world.keys('')).toEqual([]);
+  });
+
+  it('every request while the tokens cannot be read, with nothing but the request ID: the log has the error', async () => {
+    const error = new Error('the parameter store is down');
+    tokens.fail = error;
+    const failing = Object.keys(ROUTES).filter((name) => ROUTES[name]?.scope);
+    for (const name of failing) {
+      const [method = '', path = ''] = name.split(' ');
+      expect((await api(method, path.replace('{audit}', UNKNOWN))).body).toMatchObject({
+        status: 500,
+        detail: `The request failed on our side. Try again. If it persists, give an operator this request ID: request-${requests}`,
+      });
+    }
+    expect(logged).toEqual(failing.map((name) => ({ message: `${name} failed`, about: { error } })));
+  });
+
+  it('a route that there is not', async () => {
+    const { statusCode, body } = await handle({ routeKey: 'GET /api/nothing', headers: {} } as never, {
+      awsRequestId: 'r',
+    });
+    expect([statusCode, JSON.parse(body).detail]).toEqual([
+      404,
+      'There is no GET /api/nothing. GET /api/openapi.json lists the routes that there are.',
+    ]);
+  });
+});
+
+/** Last: it looks at all answers of this file. */
+it('the contract promises no status that was not seen here', () => {
+  const promised = Object.entries(ROUTES).flatMap(([name, route]) =>
+    [route.status, ...Object.keys(refusalsOf(name, route))].map((status) => `${name} ${status}`),
+  );
+  expect(promised.filter((answer) => !seen.has(answer)).sort()).toEqual([]);
+});
