@@ -30,7 +30,7 @@ export interface CountedCloud {
   apiCalls: { begin: number; end: number }[];
   reset(): void;
   api(target: string, init?: RequestInit): Promise<Response>;
-  /** Posts an audit and waits until every cell has ended, every image is judged and has its copy. */
+  /** Posts an audit and waits until every cell is finished and every image is judged and copied. */
   runAudit(
     body: object,
     images: number,
@@ -42,7 +42,7 @@ export interface CountedCloud {
   close(): Promise<void>;
 }
 
-/** So many prompts, no two alike. */
+/** Distinct prompts. */
 export const portraits = (count: number): string[] =>
   Array.from({ length: count }, (_, n) => `a portrait of person number ${n} at work`);
 
@@ -72,12 +72,12 @@ const LOOK_MS = 300;
 export interface CountedOptions {
   createsPerMinute: number;
   predictionSeconds: number;
-  /** Extra time of every answer of S3 to a function. */
+  /** Added to every answer of S3 to a function. */
   s3DelayMs?: number;
   amend?(stack: StackModel): StackModel;
 }
 
-/** The local cloud with a count of every request that its functions make. Reconcile runs when it is told to. */
+/** The local cloud with a count of every request of its functions. Reconcile runs on demand only. */
 export async function countedCloud(options: CountedOptions): Promise<CountedCloud> {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'bench-cloud-'));
   const usage = new Map<string, Usage>();
@@ -132,7 +132,7 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
       for (const line of lines.slice(seen.get(key) ?? 0)) {
         const found = of(key);
         const processor = /\tProcessor Time: ([\d.]+) ms/.exec(line);
-        // Lambda's own line does not tell it.
+        // Lambda's own line does not contain it.
         found.logBytes += Buffer.byteLength(line) + 1 - (processor?.[0].length ?? 0);
         const [, duration, init] =
           /^REPORT .*\tDuration: ([\d.]+) ms(?:.*Init Duration: ([\d.]+) ms)?/.exec(line) ?? [];

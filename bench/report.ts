@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import Table from 'cli-table3';
 
-/** A value that is held against its limit. */
+/** A value with its limit. */
 export interface Budget {
   what: string;
   value: number;
@@ -19,11 +19,11 @@ export interface Section {
   rows: (string | number)[][];
 }
 
-/** What a benchmark found. */
+/** The result of a benchmark. */
 export interface Report {
   sections: Section[];
   budgets: Budget[];
-  /** What a reader must know to read the numbers rightly. */
+  /** What a reader must know to interpret the numbers. */
   notes?: string[];
 }
 
@@ -32,7 +32,7 @@ export interface Benchmark {
   /** Number of the figure in docs/performance.md. */
   figure: number;
   title: string;
-  /** @param progress told what is being done, for people who wait */
+  /** @param progress called with each step, for people who wait */
   run(progress: (text: string) => void): Promise<Report>;
 }
 
@@ -80,5 +80,5 @@ export async function publish(benchmark: Benchmark, report: Report, seconds: num
   return report.budgets.every(isMet);
 }
 
-/** A number with so many decimals, as a number. */
+/** A number rounded to a number of decimals. */
 export const round = (value: number, decimals = 0): number => Number(value.toFixed(decimals));

@@ -20,8 +20,8 @@ export interface ChildResult {
 const CHILD = path.join(import.meta.dirname, 'child.cjs');
 
 /**
- * Runs a handler in a process of its own. Node sometimes hangs while it exits, and a stalled server would hold
- * it for ever: a child that has said nothing in time is killed and its run fails.
+ * Runs a handler in its own process. Node sometimes hangs while it exits, and a stalled server would block it forever, so a
+ * child that does not answer in time is killed, and its run fails.
  * @throws {Error} with what the child wrote to stderr
  */
 export function runChild(
@@ -39,7 +39,7 @@ export function runChild(
     const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
     child.stdio[3]!.on('data', (chunk) => {
       answer += chunk;
-      // Everything is said: what exiting would take is nobody's time.
+      // The answer is complete; do not wait for the exit.
       if (answer.endsWith('\n')) child.kill('SIGKILL');
     });
     child.stdout!.on('data', () => {});

@@ -13,8 +13,8 @@ export function percentile(values: readonly number[], p: number): number {
 }
 
 /**
- * Runs every way once a round, so that whatever else the machine does meets all of them alike. The order is
- * turned round by one each time, because the first of a round finds the machine cooler than the last.
+ * Runs every way once in each round, so that other load on the machine affects all of them equally. The order rotates by one
+ * in each round, because the first run of a round finds a cooler machine than the last.
  * @returns what each way returned, round by round
  */
 export async function interleave<T>(

@@ -33,16 +33,16 @@ const PLAN: Plan = {
   cells: 1_000,
 };
 
-/** A webhook's surroundings: S3, the Parameter Store and Replicate's file server behind TLS, and its event. */
+/** The environment of a webhook: S3, the Parameter Store and Replicate's file server behind TLS, and its event. */
 export interface WebhookScene {
   aws: ObjectServer;
   /** The function's environment, as serverless.yml and Lambda set it, towards these servers. */
   environment: Record<string, string>;
-  /** A signed delivery of a prediction with outputs of so many bytes each. */
+  /** A signed delivery of a prediction whose outputs have these sizes. */
   event(sizes: readonly number[]): unknown;
-  /** Address of an output of so many bytes. */
+  /** Address of an output of this size. */
   outputUrl(bytes: number, index: number): string;
-  /** @throws {Error} if the outputs do not all stand in S3, whole and with their SHA-256, and with them a result */
+  /** @throws {Error} unless S3 has all outputs, complete and with their SHA-256, and a result */
   requireStored(sizes: readonly number[], way: string): void;
   close(): Promise<void>;
 }

@@ -18,8 +18,6 @@ const FOREIGN = ['package-lock.json', 'packages/aws-emulator/test/conformance/re
 const UNSWEPT = [
   'CONTRIBUTING.md',
   'README.md',
-  'bench/',
-  'build/replacements/',
   'chaos/',
   'functions/',
   'lib/',

@@ -3,7 +3,7 @@ import { type CountedCloud, countedCloud, IMAGES, portraits, type S3Call } from 
 import { type Benchmark, round } from '../report.ts';
 import { percentile } from '../statistics.ts';
 
-/** Every answer of S3 takes so long more. */
+/** Added to every answer of S3. */
 const S3_DELAY_MS = 20;
 const PROMPTS = 1_000;
 const SAMPLES = 10;
@@ -12,7 +12,7 @@ const PAGES = 30;
 const POST_MS = 3_000;
 const PAGE_MS = 300;
 
-/** The most calls that followed one another: the longest chain of calls that do not overlap. */
+/** The depth: the length of the longest chain of calls that do not overlap. */
 function depthOf(calls: CountedCloud['apiCalls']): number {
   let depth = 0;
   let free = 0;
@@ -28,16 +28,16 @@ interface Measured {
   ms: number[];
   calls: string;
   depth: number;
-  /** Of the processor's time, each invocation's. */
+  /** Processor time of each invocation, in ms. */
   processorMs: number[];
   memoryMb: number;
 }
 
-/** How the API answers where an audit has ten thousand cells. */
+/** Answers of the API for an audit of ten thousand cells. */
 export const api: Benchmark = {
   name: 'api',
   figure: 7,
-  title: `The API at 10,000 cells, where each call of S3 takes ${S3_DELAY_MS} ms more`,
+  title: `The API at 10,000 cells, with ${S3_DELAY_MS} ms added to each call to S3`,
   async run(progress) {
     const counted = await countedCloud({
       createsPerMinute: 600,
@@ -108,7 +108,7 @@ export const api: Benchmark = {
       return {
         sections: [
           {
-            heading: 'Through the gateway of the local cloud, with dispatch at work beside it',
+            heading: 'Through the gateway of the local cloud, while dispatch is running',
             columns: [
               'request',
               'calls of S3 by the function',
@@ -133,7 +133,7 @@ export const api: Benchmark = {
         ],
         budgets: [
           { what: 'POST /api/audits, p50, ms', value: p50(posted), most: POST_MS },
-          { what: 'page of ended cells, p50, ms', value: p50(ended), most: PAGE_MS },
+          { what: 'page of finished cells, p50, ms', value: p50(ended), most: PAGE_MS },
           { what: 'page of a large audit, p50, ms', value: p50(running), most: PAGE_MS },
         ],
         notes: [

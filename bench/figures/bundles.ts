@@ -5,14 +5,14 @@ import { type Benchmark, round } from '../report.ts';
 import { BUNDLES, bundleForBench } from '../ways/bundle.ts';
 
 const kB = (bytes: number) => round(bytes / 1_000, 1);
-/** Packages that are shown by name; the rest is summed up. */
+/** Number of packages shown by name; the others are summed up. */
 const SHOWN = 14;
 
-/** What is deployed, and of what it is made. The same everywhere, so test/unit/bundles.test.ts holds it too. */
+/** Size and contents of the deployed bundles. They are deterministic, so test/packaged/bundles.test.ts checks them too. */
 export const bundles: Benchmark = {
   name: 'bundles',
   figure: 2,
-  title: 'Size of the bundles, and what is in them',
+  title: 'Size and contents of the bundles',
   async run(progress) {
     progress('bundling');
     const metafiles = await bundleForBench(await functionNames());
@@ -32,7 +32,7 @@ export const bundles: Benchmark = {
           rows: sizes.map(({ name, bytes, zipped }) => [name, kB(bytes), kB(zipped), kB(limitOf(name))]),
         },
         {
-          heading: 'What is in them, minified, in kB',
+          heading: 'Contents, minified, in kB',
           columns: ['package', ...sizes.map(({ name }) => name)],
           rows: [
             ...names.slice(0, SHOWN).map((name) => [name, ...inFunction(name).map(kB)]),

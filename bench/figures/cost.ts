@@ -2,7 +2,7 @@ import { type CountedCloud, countedCloud, type S3Call, type Usage } from '../cou
 import { type Benchmark, round, type Section } from '../report.ts';
 import { median } from '../statistics.ts';
 
-/** List prices of us-east-1 in US dollars, as published in November 2026; free tiers are left out. */
+/** List prices of us-east-1 in US dollars, as published in November 2026, without free tiers. */
 const PRICES = {
   region: 'us-east-1',
   /** S3 Standard: PUT, COPY, POST, LIST; tags are written at the price of a PUT and read at that of a GET. */
@@ -27,7 +27,7 @@ const S3_PRICE: Record<S3Call, number> = {
 };
 /** Sent, received and deleted once; Lambda's poller waits at no charge per message. */
 const SQS_CALLS_PER_MESSAGE = 3;
-/** Time of one call to S3 within its region, which the local S3 does not take; all of them one after another. */
+/** Time of one call to S3 within its region, which the local S3 does not need; added for all calls in sequence. */
 const S3_CALL_MS = 15;
 /** Memory for which Lambda gives a function one whole processor, in MB ("Configure Lambda function memory"). */
 const MB_A_PROCESSOR = 1_769;
@@ -44,7 +44,7 @@ interface Line {
   dollars: number;
 }
 
-/** What an audit's calls cost, line by line: counted, and so the same in every run but for a few. */
+/** What the calls of an audit cost, line by line. They are counted, so almost all are the same in every run. */
 function callsOf(usage: Map<string, Usage>, cells: number): Line[] {
   const lines: Line[] = [];
   const of = (name: string, add: (usage: Usage) => number) =>
@@ -68,8 +68,8 @@ function callsOf(usage: Map<string, Usage>, cells: number): Line[] {
 }
 
 /**
- * What the functions' time costs, line by line. A measurement of this machine: processor time is stretched to the share
- * of a processor that a function's memory brings, waiting is taken as it was.
+ * What the time of the functions costs, line by line. It is measured on this machine: processor time is scaled by the vCPU
+ * share of a function's memory, waiting time is used unchanged.
  */
 function timesOf(usage: Map<string, Usage>, memory: Map<string, number>): Line[] {
   return [...usage].map(([name, { s3, durationMs, processorMs }]) => {
@@ -78,7 +78,7 @@ function timesOf(usage: Map<string, Usage>, memory: Map<string, number>): Line[]
     const calls = Object.values(s3).reduce((sum, count) => sum + count, 0);
     const took = durationMs.reduce((sum, duration) => sum + duration, 0);
     const waited = Math.max(0, took - processorMs);
-    // Dispatch paces itself: its time is that of the rate, whatever its calls and its processor take.
+    // Dispatch follows the rate limit, so its time depends on the rate, not on its calls and processor time.
     const ms = name === 'dispatch' ? took : waited + processorMs / share + calls * S3_CALL_MS;
     const gbSeconds = (ms / 1_000) * (megabytes / 1_024);
     return {
@@ -89,11 +89,11 @@ function timesOf(usage: Map<string, Usage>, memory: Map<string, number>): Line[]
   });
 }
 
-/** Calls of S3 by function: where savings are to be had. */
+/** Calls to S3 by function: where savings are possible. */
 function byFunction(usage: Map<string, Usage>, images: number): Section {
   const calls = Object.keys(S3_PRICE) as S3Call[];
   return {
-    heading: 'Calls of S3 per image, by function',
+    heading: 'Calls to S3 per image, by function',
     columns: ['function', ...calls, 'invocations', 'warm, ms', 'of the processor, ms'],
     rows: [...usage].map(([name, { s3, invocations, durationMs, processorMs }]) => [
       name,
@@ -121,7 +121,7 @@ async function measure(
       count * outputs,
       progress,
     );
-  // Warm first: what is counted is the steady state, with its secrets read and its processes up.
+  // Warm up first: only the steady state is counted, with cached secrets and running processes.
   await run(4);
   counted.reset();
   const { id } = await run(cells);
@@ -129,7 +129,7 @@ async function measure(
   return { runs, usage: new Map(counted.usage), events: counted.events.published };
 }
 
-/** What the pipeline costs on AWS, from the calls that it makes here. */
+/** The cost of the pipeline on AWS, calculated from the calls that it makes here. */
 export const cost: Benchmark = {
   name: 'cost',
   figure: 6,
@@ -185,8 +185,8 @@ export const cost: Benchmark = {
         sections,
         budgets,
         notes: [
-          `Lambda time: as measured here, processor time by the share that the memory brings, and ${S3_CALL_MS} ms more for each call of S3, one after another.`,
-          'Not in it: storage by the month, transfer, the trail where it is on, and whoever looks at the page.',
+          `Lambda time: as measured here, with processor time scaled by the vCPU share of the memory, and ${S3_CALL_MS} ms added for each call to S3, in sequence.`,
+          'Not included: monthly storage, transfer, the trail if it is on, and views of the page.',
         ],
       };
     } finally {

@@ -9,12 +9,12 @@ const ROUNDS = 5;
 const MB = 1_000_000;
 const IMAGES = 10;
 const LOADS = { '10 × 20 MB': 20 * MB, '10 × 40 MB': 40 * MB };
-/** Growth of the peak by bytes stored, and growth at twice the bytes by growth at the bytes. */
+/** Growth of the peak ÷ bytes stored, and growth at twice the bytes ÷ growth at the bytes. */
 const GROWTH = 0.25;
 const FLATNESS = 1.2;
 const LIMIT_MS = 60_000;
 
-/** Whether a webhook's memory is bounded by a constant, whatever it stores. */
+/** Whether the memory of webhook is limited by a constant, however much it stores. */
 export const memory: Benchmark = {
   name: 'memory',
   figure: 3,

@@ -4,11 +4,11 @@ import { type Benchmark, round } from '../report.ts';
 
 /** Replicate's limit, and that of the deployed stage. */
 const PER_MINUTE = 600;
-/** Cells of the audits that are run. BENCH_CELLS=10000 adds ten thousand, which take 17 minutes at this rate. */
+/** Cells of the audits. BENCH_CELLS=10000 adds one of ten thousand, which takes 17 minutes at this rate. */
 const CELLS = [200, 1_000, ...(process.env.BENCH_CELLS ? [Number(process.env.BENCH_CELLS)] : [])];
 const SAMPLES = 200;
 const SHARE = 0.8;
-/** Calls per image may differ by so much: a few are by the audit, not by the image. */
+/** Tolerance of the calls per image: a few calls are per audit, not per image. */
 const GROWTH = 1.05;
 
 const residentMb = () =>
@@ -17,7 +17,7 @@ const residentMb = () =>
 const callsOf = (usage: Map<string, Usage>) =>
   [...usage.values()].flatMap(({ s3 }) => Object.values(s3)).reduce((sum, count) => sum + count, 0);
 
-/** From the request to the last verified copy, against the stage that nobody can hasten. */
+/** From the request to the last verified copy, compared with the stage that Replicate limits. */
 export const pipeline: Benchmark = {
   name: 'pipeline',
   figure: 5,
@@ -46,7 +46,7 @@ export const pipeline: Benchmark = {
           memoryMb,
         });
       }
-      // Asking is the slowest stage: Replicate permits so many creates a second.
+      // Requesting is the slowest stage: Replicate's rate limit bounds it.
       const slowest = PER_MINUTE / 60;
       const large = measured.at(-1)!;
       return {
@@ -85,7 +85,7 @@ export const pipeline: Benchmark = {
           },
         ],
         notes: [
-          'Asking is the slowest stage: what Replicate permits an account. The local cloud runs on this machine, every function in processes of its own.',
+          'Requesting is the slowest stage, bounded by the rate limit of Replicate. The local cloud runs on this machine, each function in its own processes.',
         ],
       };
     } finally {

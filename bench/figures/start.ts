@@ -7,10 +7,10 @@ import { webhookScene } from '../webhook-scene.ts';
 
 const ROUNDS = 25;
 const SIZES = [100_000];
-/** The webhook may take so many times as long as the floor. */
+/** The most that webhook may take, as a multiple of the floor. */
 const BUDGET = 2.5;
 
-/** How long a webhook takes that meets a cold start. */
+/** How long a webhook takes at a cold start. */
 export const start: Benchmark = {
   name: 'start',
   figure: 1,

@@ -6,14 +6,14 @@ import { BUNDLES, bundleForBench, bundleWay } from '../ways/bundle.ts';
 import { webhookScene } from '../webhook-scene.ts';
 
 const ROUNDS = 5;
-/** Events of each process: V8 takes some to compile what is hot; what follows them is measured. */
+/** Events of each process: V8 needs some to compile hot code; the following ones are measured. */
 const WARM_UP = 6;
 const MEASURED = 8;
 const MB = 1_000_000;
 const LOADS: Record<string, number[]> = { '1 × 20 MB': [20 * MB], '8 × 5 MB': Array(8).fill(5 * MB) };
 const SHARE = 0.6;
 
-/** How fast a warm webhook moves images, with SHA-256, signature and all, against a pipe that does nothing but that. */
+/** How fast a warm webhook moves images, with SHA-256 and signatures, compared with a plain pipe. */
 export const throughput: Benchmark = {
   name: 'throughput',
   figure: 4,
@@ -64,7 +64,7 @@ export const throughput: Benchmark = {
         budgets: [
           { what: 'webhook ÷ pipe, the worse of both', value: round(Math.min(...shares), 2), least: SHARE },
         ],
-        notes: ['pipe: node:https into node:https; nothing is hashed, signed or looked at.'],
+        notes: ['pipe: node:https into node:https; no hashes, signatures or checks.'],
       };
     } finally {
       await scene.close();

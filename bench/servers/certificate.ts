@@ -11,7 +11,7 @@ export interface Certificate {
   remove(): Promise<void>;
 }
 
-/** A certificate for this machine's own addresses, made anew for every run; elliptic curve, as S3 uses too. */
+/** A certificate for this machine's own addresses, created for every run; with an elliptic curve, as S3's. */
 export async function makeCertificate(): Promise<Certificate> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',

@@ -76,7 +76,7 @@ class Upload {
   }
 }
 
-/** As much of S3 and of the Parameter Store as a webhook meets, with nothing on disk. */
+/** The parts of S3 and of the Parameter Store that webhook uses, in memory. */
 export function objectServer(): ObjectServer {
   const server: ObjectServer = {
     objects: new Map(),

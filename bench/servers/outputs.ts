@@ -5,7 +5,7 @@ const HEAD = Buffer.from('89504e470d0a1a0a0000000d494844520000040000000400080200
 const TRAILER = Buffer.from('0000000049454e44ae426082', 'hex');
 const CHUNK = Buffer.alloc(64 * 1024, 0x5a);
 
-/** Yields a file of so many bytes that begins and ends as a PNG does. It is made while it is sent, not held. */
+/** Yields a file of `bytes` bytes that starts and ends like a PNG. It is generated while it is sent. */
 export function* pngBytes(bytes: number): Generator<Buffer> {
   yield HEAD;
   let left = bytes - HEAD.length - TRAILER.length;

@@ -5,7 +5,7 @@ import { bundleFunctions } from '../../build/bundle.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
-/** Where bundles for measurements are put; made anew each time. */
+/** The folder of bundles for measurements; they are built for every run. */
 export const BUNDLES = path.join(ROOT, '.build', 'bench');
 
 /** The functions as they are deployed. */

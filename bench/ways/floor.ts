@@ -1,6 +1,6 @@
 import { call, objectUrl, storeImages, storeResult, verified } from './by-hand.ts';
 
-/** The floor: every request that the webhook makes, by hand, in the order and beside each other as it makes them. */
+/** The floor: every request of webhook, made by hand, in the same order and with the same concurrency. */
 export async function handler(event: Parameters<typeof verified>[0]) {
   const { audit, cell } = event.pathParameters;
   const parameter = await call(

@@ -6,7 +6,7 @@ import middy from '@middy/core';
 import { validateWebhook } from 'replicate';
 import { z } from 'zod';
 
-/** How it is usually written: the same packages, ES modules, zod, the global fetch, buffers. */
+/** The usual way to write it: the same packages, ES modules, zod, the global fetch, buffers. */
 const Prediction = z.object({ id: z.string(), status: z.string(), output: z.array(z.url()) });
 
 const logger = new Logger();

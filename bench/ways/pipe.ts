@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 
-/** The floor of moving bytes: from TLS into TLS, with nothing hashed, signed or looked at. */
+/** The floor of moving bytes: from TLS into TLS, without hashes, signatures or checks. */
 const agent = new Agent({ keepAlive: true, maxSockets: 16 });
 
 async function open(url: string): Promise<IncomingMessage> {

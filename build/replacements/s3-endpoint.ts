@@ -16,9 +16,9 @@ const RESERVED = /(--x-s3|--xa-s3|--ol-s3|-s3alias|\.mrap|--table-s3)$/;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 
 /**
- * Stands in for S3's endpoint rules, of which 18 kB are about buckets and access points that this pipeline does not
- * have: a general purpose bucket in a region, or behind an endpoint of one's own. A test holds it to the SDK's rules.
- * @throws {Error} for a bucket or an option that it does not know how to reach
+ * Replaces S3's endpoint rules, which have 18 kB for buckets and access points that this pipeline does not have. It supports
+ * a general purpose bucket in a region or behind a custom endpoint. A test compares it with the SDK's rules.
+ * @throws {Error} for a bucket or an option that it does not support
  */
 export function defaultEndpointResolver(parameters: EndpointParameters) {
   const { Bucket, Region, Endpoint, ForcePathStyle, UseFIPS, UseDualStack, Accelerate } = parameters;
