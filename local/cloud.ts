@@ -31,8 +31,7 @@ export interface Ports {
   replicate: number;
 }
 
-export interface CloudOptions
-  extends Pick<RunOptions, 'dataDir' | 'retryDelaysMs' | 'processesPerFunction' | 'decided' | 'warn'> {
+export interface CloudOptions extends Pick<RunOptions, 'dataDir' | 'retryDelaysMs' | 'decided' | 'warn'> {
   /** 0: any free port. */
   ports?: Partial<Ports>;
   /** The stand-in's typical time of a prediction, in seconds. */
@@ -42,8 +41,6 @@ export interface CloudOptions
   replicate?: (stack: StackModel, secrets: LocalSecrets) => Promise<Replacement>;
   /** Changes the stack before it runs. */
   amend?(stack: StackModel): StackModel;
-  /** Absolute path of a function's bundle, for tests that bring their own. */
-  bundleOf?(model: FunctionModel): string;
 }
 
 /** Where tests let requests, events and webhooks be lost, delayed, doubled or cut. */
@@ -132,7 +129,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 }
 
 async function start(options: CloudOptions): Promise<Cloud> {
-  const { dataDir, ports, amend, bundleOf, warn = console.warn } = options;
+  const { dataDir, ports, amend, warn = console.warn } = options;
   // What is opened last closes first.
   await using opened = new AsyncDisposableStack();
   const open = async (port: number | undefined, purpose: string, option: string): Promise<Listener> => {
@@ -148,8 +145,8 @@ async function start(options: CloudOptions): Promise<Cloud> {
   mkdirSync(dataDir, { recursive: true });
 
   // Functions are bundled while the stack is read. An error is thrown where the bundles are needed.
-  const bundling = bundleOf === undefined ? prepareBundles(ROOT) : undefined;
-  bundling?.catch(() => {});
+  const bundling = prepareBundles(ROOT);
+  bundling.catch(() => {});
   const declared = readStack(await readServerless(ROOT, STAGE), ACCOUNT);
   const stack = localStack(amend?.(declared) ?? declared, endpoints);
   const parameters = openParameterStore(path.join(dataDir, 'parameters.json'));
@@ -171,10 +168,7 @@ async function start(options: CloudOptions): Promise<Cloud> {
     stack,
     parameters,
     listeners: { aws, api },
-    bundles:
-      bundling === undefined
-        ? new Map(stack.functions.map((model) => [model.key, bundleOf?.(model) ?? '']))
-        : await bundlesOf(stack, bundling),
+    bundles: await bundlesOf(stack, bundling),
     site() {
       site ??= prepareSite(ROOT).catch((error: unknown) => {
         warn(`The page cannot be built, so only the API answers: ${String(error)}`);

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { matchesPattern } from '@weaudit/aws-emulator/events';
 import { createResolver, readServerless, readStack, type StackModel } from '@weaudit/aws-emulator/stack';
 import { ofType, type Packaged, packageStack } from '../support/packaged.ts';
 
@@ -33,6 +34,24 @@ beforeAll(async () => {
 
 test('the local cloud runs the stack that `serverless print` resolves', async () => {
   expect(stack).toEqual(readStack(await serverlessPrint('local'), ACCOUNT));
+});
+
+describe('events of the images bucket start', () => {
+  const started = (type: string, key: string) => {
+    const bucket = { name: 'weaudit-local-000000000000-images' };
+    const event = { source: 'aws.s3', 'detail-type': type, detail: { bucket, object: { key } } };
+    const rules = stack.rules.filter(({ pattern }) => matchesPattern(pattern, event));
+    return rules.map(({ functionKey }) => functionKey).sort();
+  };
+  test.each([
+    ['tag and metrics for a result', 'Object Created', 'audits/a/results/00001.json', ['metrics', 'tag']],
+    ['nothing for an image that is not judged', 'Object Created', 'images/a/00001/0', []],
+    ['backup for an image that was judged', 'Object Tags Added', 'images/a/00001/0', ['backup']],
+    ['backup for a plan', 'Object Created', 'audits/a/audit.json', ['backup']],
+    ['nothing for a judgement', 'Object Created', 'audits/a/judged/00001/0.ok.png.1x1', []],
+  ])('%s', (_, type, key, functions) => {
+    expect(started(type, key)).toEqual(functions);
+  });
 });
 
 describe('the local cloud runs what `serverless package` would deploy', () => {

@@ -5,10 +5,10 @@ import {
   PutObjectCommand,
   PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
+import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { many, type PolicyDocument } from '@weaudit/aws-emulator/iam';
-import { scriptedFunctions, withCloud } from '../support/cloud.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { credentialsOf, withCloud } from '../support/cloud.ts';
 
 const Bucket = 'weaudit-local-000000000000-images';
 const Backup = 'weaudit-local-000000000000-backup';
@@ -24,16 +24,7 @@ const without = (policies: PolicyDocument[], action: string): PolicyDocument[] =
     })),
   }));
 
-const local = withCloud({
-  ...scriptedFunctions,
-  amend(stack) {
-    const metrics = stack.functions.find(({ key }) => key === 'metrics');
-    if (metrics) metrics.role.policies = without(metrics.role.policies, 'sqs:SendMessage');
-    const tag = stack.functions.find(({ key }) => key === 'tag');
-    if (tag) tag.role.policies = without(tag.role.policies, 'logs:PutLogEvents');
-    return stack;
-  },
-});
+const local = withCloud();
 
 const tag = (status: string) =>
   local.s3().send(
@@ -87,7 +78,7 @@ describe('the local S3 enforces the roles and bucket policies that are deployed'
     await expect(attempt()).rejects.toEqual(forbidden);
   });
 
-  test('a presigned URL opens a sound image and no other, and nothing opens without one', async () => {
+  test('a presigned URL opens a valid image and no other, and nothing opens without one', async () => {
     const address = await getSignedUrl(local.s3('api'), new GetObjectCommand({ Bucket, Key: IMAGE }), {
       expiresIn: 60,
     });
@@ -103,25 +94,31 @@ describe('the local S3 enforces the roles and bucket policies that are deployed'
     const head = (functionKey: string) =>
       local.s3(functionKey).send(new HeadObjectCommand({ Bucket, Key: 'audits/none/results/00000.json' }));
     await expect(head('webhook')).rejects.toMatchObject({ $metadata: { httpStatusCode: 404 } });
-    const { access, stack } = local.cloud;
-    const role = stack.functions.find(({ key }) => key === 'metrics')?.role;
+    const role = local.cloud.stack.functions.find(({ key }) => key === 'metrics')?.role;
     if (role) role.policies.splice(0, role.policies.length, ...without(role.policies, 's3:ListBucket'));
-    expect(access.credentials('LOCALMETRICS')).toBeDefined();
     await expect(head('metrics')).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
   });
 });
 
-describe('what AWS does with a function’s role needs that role too', () => {
-  test('a role that may not send to its dead-letter queue loses the event, loudly', async () => {
-    await local.s3().send(new PutObjectCommand({ Bucket, Key: 'audits/a/results/fail.json', Body: '{}' }));
-    await waitFor('the loss is told', () =>
-      local.warnings.some((warning) => warning.includes('may not send to weaudit-local-metrics-dead')),
-    );
-    expect(local.cloud.queues.peek('weaudit-local-metrics-dead')).toEqual([]);
-  });
-
-  test('a role that may not write logs has none', async () => {
-    expect((await local.cloud.invoke('tag', { script: 'quiet' })).ok).toBe(true);
-    expect(local.cloud.logs('tag')).toEqual([]);
-  });
+test('the API token "local" is known by its hash, and only the api may read it', async () => {
+  const read = async (functionKey: string) => {
+    const client = new SSMClient({
+      endpoint: local.cloud.endpoints.aws,
+      region: local.cloud.stack.region,
+      credentials: credentialsOf(local.cloud, functionKey),
+      maxAttempts: 1,
+    });
+    const command = new GetParameterCommand({ Name: '/weaudit/local/api-tokens', WithDecryption: true });
+    return client.send(command).finally(() => client.destroy());
+  };
+  const { Parameter } = await read('api');
+  expect(JSON.parse(Parameter?.Value ?? '')).toMatchObject([
+    {
+      name: 'local',
+      scope: 'audit',
+      sha256: '25bf8e1a2393f1108d37029b3df5593236c755742ec93465bbafa9b290bddcf6',
+    },
+    { name: 'local-read', scope: 'read' },
+  ]);
+  await expect(read('webhook')).rejects.toMatchObject({ name: 'AccessDenied' });
 });

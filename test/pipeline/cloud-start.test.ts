@@ -31,21 +31,18 @@ function start(args: string[], environment: Record<string, string> = {}) {
   return { child, output, exited: once(child, 'exit') as Promise<[number | null]> };
 }
 
-test('it starts, says where and what to try, finishes the demo audit, and ends cleanly', async () => {
-  const { child, output, exited } = start([
-    ...ANY_PORTS,
-    '--data',
-    path.join(folder, 'data'),
-    '--demo',
-    '--seconds',
-    '0.1',
-  ]);
+test('it starts, says where and what to try, finishes the demo audit, refuses a second on its folder, and ends cleanly', async () => {
+  const data = ['--data', path.join(folder, 'data')];
+  const { child, output, exited } = start([...ANY_PORTS, ...data, '--demo', '--seconds', '0.1']);
   await waitFor('it is ready', () => /ready after [\d.]+ s/.test(output.text));
   expect(output.text).toMatch(/API and page +http:\/\/localhost:\d+ +\(token: local;/);
   expect(output.text).toContain('npm run audit -- events/audits/occupations.json');
   await waitFor('the demo audit is finished', () =>
     /The demo audit \w{26} is finished: 4 pictures/.test(output.text),
   );
+  const second = start([...ANY_PORTS, ...data]);
+  expect(await second.exited).toEqual([1, null]);
+  expect(second.output.text).toMatch(/^The data folder .* is in use by another local cloud\..*--data/);
   child.kill('SIGINT');
   expect(await exited).toEqual([0, null]);
 });

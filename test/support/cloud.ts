@@ -5,24 +5,6 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { type Cloud, type CloudOptions, startCloud } from '../../local/cloud.ts';
 import { expectContract } from './contract.ts';
 
-const FIXTURES = path.join(import.meta.dirname, '..', 'fixtures', 'functions');
-
-/** Runs this small function in place of every real one, for tests of the cloud itself. */
-export const scriptedFunctions: Pick<CloudOptions, 'bundleOf'> = {
-  bundleOf: () => path.join(FIXTURES, 'scripted.cjs'),
-};
-
-/** As `scriptedFunctions`; what they handled stands in `<folder>/<function name>`, one script a line. */
-export function recordingFunctions(folder: string): Pick<CloudOptions, 'bundleOf' | 'amend'> {
-  return {
-    ...scriptedFunctions,
-    amend(stack) {
-      for (const { environment } of stack.functions) environment.RECORD_FOLDER = folder;
-      return stack;
-    },
-  };
-}
-
 export interface ApiAnswer {
   status: number;
   headers: Headers;

@@ -1,22 +1,26 @@
-import { scriptedFunctions, withCloud } from '../support/cloud.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { withEmulator } from './emulator.ts';
 
-const local = withCloud({
-  ...scriptedFunctions,
-  amend(stack) {
-    return {
-      ...stack,
-      siteHeaders: {
-        'content-security-policy':
-          'img-src https://weaudit-local-000000000000-images.s3.eu-central-1.amazonaws.com',
-      },
-    };
-  },
+const site = mkdtempSync(path.join(tmpdir(), 'site-'));
+for (const file of ['index.html', 'script.js', '.hidden']) writeFileSync(path.join(site, file), file);
+writeFileSync(`${site}.txt`, 'outside');
+afterAll(() => {
+  for (const name of [site, `${site}.txt`]) rmSync(name, { recursive: true });
 });
-const call = (path: string, init: RequestInit = {}) => fetch(`${local.cloud.endpoints.api}${path}`, init);
+
+const local = withEmulator(
+  (stack) => {
+    stack.siteHeaders = { 'content-security-policy': "default-src 'self'" };
+  },
+  { site: async () => site },
+);
+const call = (target: string, init: RequestInit = {}) => fetch(`${local.running.web}${target}`, init);
 
 describe('the HTTP API in front of the functions', () => {
   test('a request arrives in payload format 2.0, and the response comes back as returned', async () => {
-    const response = await call('/api/audits/some%20id?b=2&a=1&b=3', {
+    const response = await call('/items/some%20id?b=2&a=1&b=3', {
       headers: { 'X-Custom': 'Yes', cookie: 'one=1; two=2', authorization: 'Bearer local' },
     });
     expect(response.status).toBe(201);
@@ -24,11 +28,11 @@ describe('the HTTP API in front of the functions', () => {
     expect(response.headers.getSetCookie()).toEqual(['a=b']);
     expect(await response.json()).toMatchObject({
       version: '2.0',
-      routeKey: 'GET /api/audits/{audit}',
-      rawPath: '/api/audits/some id',
+      routeKey: 'GET /items/{item}',
+      rawPath: '/items/some id',
       rawQueryString: 'b=2&a=1&b=3',
       queryStringParameters: { a: '1', b: '2,3' },
-      pathParameters: { audit: 'some id' },
+      pathParameters: { item: 'some id' },
       cookies: ['one=1', 'two=2'],
       headers: { 'x-custom': 'Yes', authorization: 'Bearer local' },
       requestContext: { stage: '$default', http: { method: 'GET', sourceIp: '127.0.0.1' } },
@@ -38,11 +42,11 @@ describe('the HTTP API in front of the functions', () => {
 
   test.each<[string, string, Uint8Array | string, boolean]>([
     ['JSON travels as text', 'application/json', '{"a":"ä"}', false],
-    ['bytes that are no UTF-8 travel as base64', 'application/json', new Uint8Array([0xff, 0xfe]), true],
+    ['bytes that are not UTF-8 travel as base64', 'application/json', new Uint8Array([0xff, 0xfe]), true],
     ['an image travels as base64', 'image/png', new Uint8Array([0x89, 0x50]), true],
   ])('%s', async (_, type, body, encoded) => {
     const sent = Buffer.from(body);
-    const response = await call('/api/audits', {
+    const response = await call('/items', {
       method: 'POST',
       headers: { 'content-type': type },
       body: new Uint8Array(sent),
@@ -53,13 +57,13 @@ describe('the HTTP API in front of the functions', () => {
   });
 
   test('no route: 404 with API Gateway’s words', async () => {
-    const response = await call('/api/nothing');
+    const response = await call('/nothing');
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({ message: 'Not Found' });
   });
 
   test('a function that fails: 500 without its words', async () => {
-    const response = await call('/api/audits/fail');
+    const response = await call('/items/fail');
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({ message: 'Internal Server Error' });
   });
@@ -68,32 +72,34 @@ describe('the HTTP API in front of the functions', () => {
     ['above the 10 MB of the HTTP API', 10 * 1024 * 1024 + 1],
     ['above the 6 MB of Lambda', 6 * 1024 * 1024],
   ])('a body %s: 413, and the function is not started', async (_, bytes) => {
-    const before = local.cloud.logs('api').length;
-    const response = await call('/api/audits', { method: 'POST', body: 'x'.repeat(bytes) });
+    const before = local.running.logs('web').length;
+    const response = await call('/items', { method: 'POST', body: 'x'.repeat(bytes) });
     expect(response.status).toBe(413);
-    expect(local.cloud.logs('api').length).toBe(before);
+    expect(local.running.logs('web').length).toBe(before);
   });
 });
 
 describe('the page beside the API', () => {
-  test('its files come with their types and the deployed headers, with local addresses in them', async () => {
+  test('its files come with their types and the deployed headers', async () => {
     const page = await call('/');
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
-    expect(page.headers.get('content-security-policy')).toBe(`img-src ${local.cloud.endpoints.aws}`);
-    const script = /src="?(\/assets\/[^" >]+)/.exec(await page.text())?.[1] ?? '';
-    const answer = await call(script);
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+    expect(page.headers.get('content-security-policy')).toBe("default-src 'self'");
+    expect(await page.text()).toBe('index.html');
+    const script = await call('/script.js');
+    expect([script.status, script.headers.get('content-type')]).toEqual([
       200,
       'text/javascript; charset=utf-8',
     ]);
+    const since = { 'if-modified-since': script.headers.get('last-modified')! };
+    expect((await call('/script.js', { headers: since })).status).toBe(304);
   });
 
-  test.each(['/../package.json', '/%2e%2e/package.json', '/%2e%2e%2fpackage.json', '/.git/config', '/%00'])(
-    'nothing outside its folder is served (%s)',
-    async (path) => {
-      const response = await call(path);
-      expect(response.status).toBe(404);
+  const outside = `${path.basename(site)}.txt`;
+  test.each([`/../${outside}`, `/%2e%2e/${outside}`, `/%2e%2e%2f${outside}`, '/.hidden', '/%00', '/%'])(
+    'nothing outside its folder and no hidden file is served (%s)',
+    async (target) => {
+      expect((await call(target)).status).toBe(404);
     },
   );
 });
