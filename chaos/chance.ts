@@ -1,8 +1,8 @@
 import { Draw } from '@weaudit/replicate-stand-in/draw';
 
 /**
- * Seeded chance that does not depend on the order of events: what strikes the second write of a key is drawn from
- * the seed, the key and "second". Runs with one seed therefore meet the same faults, although functions race.
+ * Seeded chance that does not depend on the order of events: the fault of the second write of a key is drawn from the
+ * seed, the key and "second". Runs with the same seed meet the same faults, although functions race.
  */
 export class Chance {
   readonly #seed: number;
@@ -20,15 +20,15 @@ export class Chance {
     return new Draw(this.#seed, place, subject, time);
   }
 
-  /** Numbers that are the same whenever this is asked about this subject. */
+  /** Numbers that are always the same for this subject. */
   of(place: string, subject: string): Draw {
     return new Draw(this.#seed, place, subject);
   }
 }
 
 /**
- * Which of several faults strikes, if any.
- * @param shares fault → its share of all cases, in percent; they add up to less than 100
+ * Draws one of several faults, or none.
+ * @param shares fault → its share of all cases, in percent; their sum is below 100
  */
 export function strike<Kind extends string>(draw: Draw, shares: Record<Kind, number>): Kind | undefined {
   let point = draw.unit() * 100;

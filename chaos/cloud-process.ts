@@ -1,6 +1,5 @@
 /**
- * The pipeline on one machine in a process of its own, so that it can be killed without warning and its memory be
- * measured. Takes `CloudProcessOptions` as JSON and prints its addresses as JSON.
+ * A local cloud in a process of its own, so that it can be killed without warning and its memory can be measured. Takes `CloudProcessOptions` as JSON and prints its addresses as JSON.
  */
 import { startCloud } from '../local/cloud.ts';
 import type { CloudProcessOptions } from './spawn-cloud.ts';

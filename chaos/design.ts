@@ -1,4 +1,4 @@
-/** Every kind of answer that the stand-in's models give. */
+/** Every kind of output and end that the stand-in's models have. */
 const MODELS: (string | { model: string; input: Record<string, unknown> })[] = [
   'simulated/flash',
   { model: 'simulated/flash', input: { num_outputs: 3 } },
@@ -11,13 +11,13 @@ const MODELS: (string | { model: string; input: Record<string, unknown> })[] = [
   'simulated/unreliable',
   { model: 'simulated/unreliable', input: { outcome: 'aborted' } },
 ];
-/** The second is refused, or loses some of its images to a filter. */
+/** The second prompt is refused, or a filter removes some of its images. */
 const PROMPTS = ['a baker', 'a soldier with weapons', 'a judge', 'a nurse', 'a pilot'];
 
-/** Predictions come in multiples of this. */
+/** The number of predictions is a multiple of this. */
 export const STEP = MODELS.length;
 
-/** The body of `POST /api/audits` for an audit of that many predictions over all models. */
+/** The body of `POST /api/audits` for an audit with that many predictions, over all models. */
 export function design(predictions: number, seed: number) {
   const rows = predictions / STEP;
   if (!Number.isInteger(rows) || rows < 1)

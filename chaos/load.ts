@@ -10,14 +10,14 @@ import { createProgress } from '../cli/progress.ts';
 import { FaultRecord } from './faults/record.ts';
 import { drawUp } from './ledger/ledger.ts';
 import { percentile, rateOf } from './measure.ts';
-import { sumOf, wrongsOf } from './print.ts';
+import { sumOf, violationsOf } from './print.ts';
 import { BUCKETS, countObjects } from './run.ts';
 import { killCloud, readLog, spawnCloud } from './spawn-cloud.ts';
 
 const whole = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number from 1.');
+    throw new InvalidArgumentError('It must be a whole number, at least 1.');
   return value;
 };
 
@@ -36,19 +36,19 @@ const { cells, rate } = new Command('npm run load --')
 
 const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
 const DEAD = ['cells', 'tag', 'backup', 'metrics', 'reconcile'];
-const LOOK_MS = 2_000;
-/** Calls of the API between two looks. */
+const POLL_MS = 2_000;
+/** Between two calls of the API. */
 const CALL_MS = 400;
 const PAGE = 100;
 const PAGE_TRIES = 10;
-/** Longer than the rate takes, by so much, and it does not end. */
+/** An audit that takes this many times as long as the rate needs, and ten minutes more, does not finish. */
 const PATIENCE = 2;
 const MINUTES_MORE = 10;
 
 const dataDir = mkdtempSync(path.join(tmpdir(), 'weaudit-load-'));
 const progress = createProgress({ json: false });
 const began = Date.now();
-// The times of a deployed stage: nothing is hastened here.
+// The times of a deployed stage: nothing is shortened here.
 const cloud = await spawnCloud({
   dataDir,
   predictionSeconds: 2,
@@ -69,7 +69,7 @@ async function call(target: string, init: RequestInit = {}): Promise<{ text: str
   return { text, milliseconds: performance.now() - start };
 }
 
-/** Megabytes that the cloud's own process holds; the functions have processes of their own. */
+/** Resident memory of the cloud's own process, in MB; functions have processes of their own. */
 const residentMb = () =>
   Number(execFileSync('ps', ['-o', 'rss=', '-p', String(cloud.process.pid)]).toString()) / 1024;
 
@@ -124,8 +124,9 @@ try {
     peakDead = Math.max(peakDead, await dead());
     const done = await countObjects(s3, `audits/${audit}/results/`);
     row.update(done, `${memory.at(-1)?.toFixed(0)} MB`);
-    if (Date.now() > bound) throw new Error(`The audit does not end: ${done} of ${cells} cells have.`);
-    await wait(LOOK_MS);
+    if (Date.now() > bound)
+      throw new Error(`The audit does not finish: ${done} of ${cells} cells have finished.`);
+    await wait(POLL_MS);
   }
   over = true;
   await calls;
@@ -152,17 +153,17 @@ try {
   const half = Math.floor(memory.length / 2);
   const fixed = (value: number) => value.toFixed(0);
   const lines = [
-    `cells: ${cells}, ended: ${sumOf(ledger.ended)} in ${fixed(ran)} s; created ${ledger.created}; images ${ledger.imagesInS3}, in the backup ${ledger.imagesInBackup}`,
+    `cells: ${cells}, finished: ${sumOf(ledger.ended)} in ${fixed(ran)} s; created ${ledger.created}; images ${ledger.imagesInS3}, in the backup ${ledger.imagesInBackup}`,
     `rate: ${achieved.perMinute.toFixed(1)} creates a minute over ${achieved.minutes.toFixed(1)} steady minutes, ${((achieved.perMinute / rate) * 100).toFixed(1)} % of ${rate}; refused with 429: ${achieved.refused}`,
     `dead letters: ${peakDead}`,
-    `memory of the cloud's process, MB: ${fixed(percentile(memory.slice(0, half), 50))} in the first half, ${fixed(percentile(memory.slice(half), 50))} in the second, ${fixed(Math.max(...memory))} at the most`,
+    `memory of the cloud's process, MB: ${fixed(percentile(memory.slice(0, half), 50))} in the first half, ${fixed(percentile(memory.slice(half), 50))} in the second, ${fixed(Math.max(...memory))} at most`,
     `API while it ran, ms: p50 ${fixed(percentile(times, 50))}, p95 ${fixed(percentile(times, 95))}, p99 ${fixed(percentile(times, 99))} of ${times.length} calls`,
     `page of ${PAGE} predictions, ms: first ${fixed(first)}, last ${fixed(last)} (median of ${PAGE_TRIES})`,
   ];
   console.log(lines.join('\n'));
-  const wrongs = wrongsOf(ledger);
-  for (const wrong of wrongs.slice(0, 20)) console.error(wrong);
-  if (wrongs.length > 0 || peakDead > 0) process.exitCode = 1;
+  const violations = violationsOf(ledger);
+  for (const violation of violations.slice(0, 20)) console.error(violation);
+  if (violations.length > 0 || peakDead > 0) process.exitCode = 1;
 } finally {
   progress.stop();
   s3.destroy();

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { createProgress } from '../cli/progress.ts';
 import { STEP } from './design.ts';
-import { inWords, printLedger, sumOf, wrongsOf } from './print.ts';
+import { inWords, printLedger, sumOf, violationsOf } from './print.ts';
 import { type ChaosResult, runChaos } from './run.ts';
 
 const SHOWN = 20;
@@ -9,7 +9,7 @@ const SHOWN = 20;
 function whole(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number from 1.');
+    throw new InvalidArgumentError('It must be a whole number, at least 1.');
   return value;
 }
 
@@ -22,11 +22,11 @@ function multiple(text: string): number {
 
 const program = new Command('npm run chaos --')
   .description(
-    'Runs one audit on a local cloud of its own through every fault at once, and draws up a ledger from the stand-in’s log and the buckets. The exit status is 1 if anything was lost, duplicated, mismatched, orphaned or stays unexplained.',
+    'Runs one audit on a local cloud of its own through every fault at once, and draws up a ledger from the stand-in’s log and the buckets. The exit status is 1 if anything was lost, duplicated, mismatched, orphaned or unexplained.',
   )
   .option('--predictions <number>', `cells of the audit, a multiple of ${STEP}`, multiple, 1_000)
-  .option('--seed <number>', 'the same seed brings about the same faults', whole, 1)
-  .option('--seeds <number>', 'so many runs, with this seed and those that follow it', whole, 1)
+  .option('--seed <number>', 'the same seed injects the same faults', whole, 1)
+  .option('--seeds <number>', 'number of runs; each has the next seed', whole, 1)
   .option('--brief', 'one row a seed, as docs/reliability.md has them', false)
   .addHelpText('after', '\nExample:\n  npm run chaos -- --predictions 1000 --seed 7');
 const { predictions, seed, seeds, brief } = program
@@ -34,7 +34,7 @@ const { predictions, seed, seeds, brief } = program
   .opts<{ predictions: number; seed: number; seeds: number; brief: boolean }>();
 
 function row({ ledger, faults, repairs, seconds }: ChaosResult, number: number): string {
-  const { ended, wrongs } = ledger;
+  const { ended, violations } = ledger;
   const kinds = ['succeeded', 'failed', 'refused'].map((kind) => ended.get(kind) ?? 0).join(' / ');
   return `| ${[
     number,
@@ -46,7 +46,7 @@ function row({ ledger, faults, repairs, seconds }: ChaosResult, number: number):
     inWords(ledger.paidTwice, ', '),
     inWords(ledger.dead, ', '),
     repairs,
-    Object.values(wrongs)
+    Object.values(violations)
       .map((list) => list.length)
       .join(' / '),
     Math.round(seconds),
@@ -74,8 +74,8 @@ for (let number = seed; number < seed + seeds; number++) {
   }
   progress.stop();
   console.log(brief ? row(result, number) : printLedger(result, number));
-  const wrongs = wrongsOf(result.ledger);
-  for (const wrong of wrongs.slice(0, SHOWN)) console.error(`seed ${number}: ${wrong}`);
-  if (wrongs.length > SHOWN) console.error(`seed ${number}: and ${wrongs.length - SHOWN} more`);
-  if (wrongs.length > 0) process.exitCode = 1;
+  const violations = violationsOf(result.ledger);
+  for (const violation of violations.slice(0, SHOWN)) console.error(`seed ${number}: ${violation}`);
+  if (violations.length > SHOWN) console.error(`seed ${number}: and ${violations.length - SHOWN} more`);
+  if (violations.length > 0) process.exitCode = 1;
 }

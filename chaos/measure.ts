@@ -1,15 +1,15 @@
 import type { StandInEvent } from '@weaudit/replicate-stand-in';
 
-/** The value that so many percent of the values do not exceed (nearest rank). */
+/** The percentile of the values, by nearest rank. */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = [...values].sort((one, other) => one - other);
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** What is left out at both ends: functions start, and one dispatcher is done before the other. */
+/** The share of creates that is left out at each end: functions start, and one dispatcher finishes before the other. */
 const EDGE = 0.1;
 
-/** How many creates a minute the stand-in took, in steady state, and how many it refused for coming too early. */
+/** Creates a minute that the stand-in accepted in its steady state, and the number it refused with 429. */
 export function rateOf(log: readonly StandInEvent[], permitted: number) {
   const at = log.flatMap((entry) => (entry.kind === 'create' ? [Date.parse(entry.at)] : []));
   const edge = Math.max(1, Math.floor(Math.min(at.length * EDGE, permitted / 2)));

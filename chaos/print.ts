@@ -9,33 +9,33 @@ export const inWords = (counts: Map<string, number>, between = '\n'): string =>
 export const sumOf = (counts: Map<string, number>): number =>
   [...counts.values()].reduce((sum, n) => sum + n, 0);
 
-/** Everything that must not be, in one list. */
-export const wrongsOf = ({ wrongs }: Ledger): string[] =>
-  Object.entries(wrongs).flatMap(([kind, list]) => list.map((what: string) => `${kind}: ${what}`));
+/** All violations in one list. */
+export const violationsOf = ({ violations }: Ledger): string[] =>
+  Object.entries(violations).flatMap(([kind, list]) => list.map((what: string) => `${kind}: ${what}`));
 
 export function printLedger({ ledger, faults, repairs, seconds }: ChaosResult, seed: number): string {
   const table = new Table({
     head: [`seed ${seed}`, `${seconds.toFixed(0)} s`],
     style: { head: [], border: [] },
   });
-  const { wrongs } = ledger;
+  const { violations } = ledger;
   table.push(
-    ['predictions ordered', ledger.asked],
+    ['predictions requested', ledger.asked],
     ['predictions created', ledger.created],
-    ['cells ended', inWords(ledger.ended)],
-    ['ended without a prediction', inWords(ledger.givenUp)],
+    ['cells finished', inWords(ledger.ended)],
+    ['closed without a prediction', inWords(ledger.givenUp)],
     ['images in S3', ledger.imagesInS3],
     ['images in the backup', ledger.imagesInBackup],
     ['tagged', inWords(ledger.tags)],
-    ['outputs that could not be had, and named', inWords(ledger.named)],
+    ['lost outputs, and why', inWords(ledger.named)],
     ['predictions paid twice, and why', inWords(ledger.paidTwice)],
     ['dead letters, and why', inWords(ledger.dead)],
     ['repairs by reconcile', repairs],
-    ['lost', wrongs.lost.length],
-    ['duplicated', wrongs.duplicated.length],
-    ['mismatched', wrongs.mismatched.length],
-    ['orphaned', wrongs.orphaned.length],
-    ['unexplained', wrongs.unexplained.length],
+    ['lost', violations.lost.length],
+    ['duplicated', violations.duplicated.length],
+    ['mismatched', violations.mismatched.length],
+    ['orphaned', violations.orphaned.length],
+    ['unexplained', violations.unexplained.length],
   );
   return `${table}\n${printFaults(faults)}\n`;
 }
@@ -43,5 +43,5 @@ export function printLedger({ ledger, faults, repairs, seconds }: ChaosResult, s
 function printFaults(faults: FaultRecord): string {
   const counts = faults.counts();
   const lines = [...counts].map(([name, n]) => `  ${String(n).padStart(6)}  ${name}`);
-  return [`${sumOf(counts)} faults were brought about:`, ...lines].join('\n');
+  return [`${sumOf(counts)} faults were injected:`, ...lines].join('\n');
 }

@@ -24,9 +24,7 @@ export const BUCKETS = {
 export interface ChaosOptions {
   predictions: number;
   seed: number;
-  /** How long late webhooks are waited for in the end, in seconds: they must find their cells ended. */
-  patienceSeconds?: number;
-  /** What the run is at, and how far. */
+  /** Called with the step of the run and its progress. */
   onProgress?: (at: 'cells' | 'ledger', done: number, all: number) => void;
 }
 
@@ -39,15 +37,16 @@ export interface ChaosResult {
   seconds: number;
 }
 
-/** Between two looks at how far the audit is. */
-const LOOK_MS = 500;
-/** Between two runs of reconcile; on AWS it comes every five minutes. */
-const RECONCILE_MS = 2_500;
-/** An audit that takes longer than this, and so much more for each cell, does not end. */
-const BOUND_SECONDS = 120;
-const BOUND_PER_CELL = 0.6;
+/** Between two polls of how far the audit is. */
+const POLL_MS = 500;
+/** Polls between two runs of reconcile; on AWS it comes every five minutes. */
+const POLLS_PER_RECONCILE = 5;
+/** When so many polls in a row, at least five minutes, have found nothing new, the run hangs. */
+const POLLS_WITHOUT_NEWS = 600;
+/** Replicate retries for about a minute. */
+const WEBHOOK_RETRY_SECONDS = [0.5, 1, 2, 4, 4, 4];
 
-/** Minutes become seconds: a message that failed comes back, and what is overdue is looked after, within a run. */
+/** Minutes become seconds, so that failed messages are redelivered and overdue cells are polled within a run. */
 function hasten(stack: StackModel): StackModel {
   for (const model of stack.functions) {
     const { environment } = model;
@@ -60,16 +59,23 @@ function hasten(stack: StackModel): StackModel {
   return stack;
 }
 
-/** Runs one audit through every fault at once, waits for its end, and draws up its ledger. */
+/** Runs one audit through every fault at once, waits until it has finished, and draws up its ledger. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { predictions, seed } = options;
-  const world: World = { chance: new Chance(seed), record: new FaultRecord(), on: true, underWay: 0 };
+  const world: World = {
+    chance: new Chance(seed),
+    record: new FaultRecord(),
+    on: true,
+    onRequest: () => {},
+    underWay: 0,
+  };
   const dataDir = mkdtempSync(path.join(tmpdir(), 'weaudit-chaos-'));
   const began = Date.now();
   const cloud = await startCloud({
     dataDir,
     predictionSeconds: 0.3,
     retryDelaysMs: [300, 900],
+    webhookRetrySeconds: WEBHOOK_RETRY_SECONDS,
     warn: () => {},
     amend: hasten,
     faults: { wires: replicateFaults(world), s3: s3Faults(world), event: eventFaults(world) },
@@ -79,13 +85,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     region: cloud.stack.region,
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
   });
-  const stopKilling = startKilling(world, cloud);
+  startKilling(world, cloud);
   try {
     const audit = await ask(cloud, design(predictions, seed), `chaos ${seed}`);
     const repairs = await untilOver(cloud, s3, audit, options);
     world.on = false;
-    stopKilling();
-    await untilQuiet(cloud, world, audit, options.patienceSeconds ?? 40);
+    await untilQuiet(cloud, world, audit);
     recordTimeouts(cloud, world.record);
     const ledger = await drawUp({
       s3,
@@ -101,14 +106,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     return { audit, ledger, faults: world.record, repairs, seconds: (Date.now() - began) / 1_000 };
   } finally {
     world.on = false;
-    stopKilling();
     s3.destroy();
     await cloud.stop();
     rmSync(dataDir, { recursive: true, force: true });
   }
 }
 
-/** A function that ran into its time limit, as one does on a busy machine, died in the middle like a killed one. */
+/** A function that exceeds its time limit, as happens on a busy machine, dies in the middle of its work like a killed one. */
 function recordTimeouts(cloud: Cloud, record: FaultRecord): void {
   for (const { key } of cloud.stack.functions)
     for (const line of cloud.logs(key)) {
@@ -117,7 +121,7 @@ function recordTimeouts(cloud: Cloud, record: FaultRecord): void {
     }
 }
 
-/** Orders the audit as a careful client does: again with the same key until it is accepted. */
+/** Requests the audit as a careful client does: it retries with the same key until the audit is accepted. */
 export async function ask(cloud: Cloud, body: object, key: string): Promise<string> {
   for (let tries = 1; ; tries++) {
     const answer = await fetch(`${cloud.endpoints.api}/api/audits`, {
@@ -137,7 +141,7 @@ export async function ask(cloud: Cloud, body: object, key: string): Promise<stri
   }
 }
 
-/** How many objects there are under a prefix. */
+/** The number of objects under a prefix. */
 export async function countObjects(s3: S3Client, Prefix: string): Promise<number> {
   let found = 0;
   let ContinuationToken: string | undefined;
@@ -151,41 +155,56 @@ export async function countObjects(s3: S3Client, Prefix: string): Promise<number
   return found;
 }
 
-/** @returns the repairs that reconcile made meanwhile */
+/** Waits until the audit is closed. @returns the repairs that reconcile made meanwhile */
 async function untilOver(cloud: Cloud, s3: S3Client, audit: string, options: ChaosOptions): Promise<number> {
   const { predictions, onProgress } = options;
-  const end = Date.now() + (BOUND_SECONDS + BOUND_PER_CELL * predictions) * 1_000;
   let repairs = 0;
-  let reconciled = Date.now();
-  for (;;) {
-    if ((await countObjects(s3, `open/${audit}`)) === 0) return repairs;
-    const done = await countObjects(s3, `audits/${audit}/results/`);
-    onProgress?.('cells', done, predictions);
-    if (Date.now() > end) throw new Error(`The audit does not end: ${done} of ${predictions} cells have.`);
-    if (Date.now() - reconciled > RECONCILE_MS) {
+  let polls = 0;
+  await pollUntil(async () => {
+    if ((await countObjects(s3, `open/${audit}`)) === 0) return true;
+    if (++polls % POLLS_PER_RECONCILE === 0) {
       const result = await cloud.invoke('reconcile', {});
       if (result.ok) repairs += (JSON.parse(result.payload) as { repairs: number }).repairs;
-      reconciled = Date.now();
     }
-    await wait(LOOK_MS);
-  }
+    const done = await countObjects(s3, `audits/${audit}/results/`);
+    onProgress?.('cells', done, predictions);
+    return `${done} of ${predictions} cells have finished`;
+  });
+  return repairs;
 }
 
-/** Replicate gives a webhook seven attempts. */
-const WEBHOOK_ATTEMPTS = 7;
-
-/** Until nothing is on its way any more that could still change something. */
-async function untilQuiet(cloud: Cloud, world: World, audit: string, patience: number): Promise<void> {
-  const end = Date.now() + patience * 1_000;
+/** Waits until nothing is under way. Late webhooks have to come before the ledger is drawn up: they must change nothing. */
+async function untilQuiet(cloud: Cloud, world: World, audit: string): Promise<void> {
   let quiet = 0;
-  while (quiet < 2 && Date.now() < end) {
-    const made = [...predictionsOf(cloud.standIn?.log() ?? [], audit).values()].flat();
-    const running = made.some(
-      ({ end, webhooks }) => !end || (!webhooks.accepted && webhooks.attempts < WEBHOOK_ATTEMPTS),
+  await pollUntil(() => {
+    const log = cloud.standIn?.log() ?? [];
+    const made = [...predictionsOf(log, audit).values()].flat();
+    const running = made.filter(
+      ({ end, webhooks }) =>
+        !end || (!webhooks.accepted && webhooks.attempts <= WEBHOOK_RETRY_SECONDS.length),
+    ).length;
+    quiet = cloud.idle() && world.underWay === 0 && running === 0 ? quiet + 1 : 0;
+    return (
+      quiet === 2 || `after ${log.length} events ${running} predictions or their webhooks are still under way`
     );
-    quiet = cloud.idle() && world.underWay === 0 && !running ? quiet + 1 : 0;
-    await wait(500);
+  });
+}
+
+/**
+ * Polls until the answer is true.
+ * @param poll returns true, or a sentence about the progress
+ * @throws Error when the sentence has stayed the same for at least five minutes
+ */
+async function pollUntil(poll: () => true | string | Promise<true | string>): Promise<void> {
+  let last: string | undefined;
+  for (let without = 0; without < POLLS_WITHOUT_NEWS; without++) {
+    const state = await poll();
+    if (state === true) return;
+    if (state !== last) without = 0;
+    last = state;
+    await wait(POLL_MS);
   }
+  throw new Error(`The run hangs: ${last}.`);
 }
 
 function deadLetters({ queues }: Cloud) {

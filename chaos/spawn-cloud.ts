@@ -8,13 +8,13 @@ import type { Ports } from '../local/cloud.ts';
 
 export interface CloudProcessOptions {
   dataDir: string;
-  /** Any free ones unless given. */
+  /** Free ports by default. */
   ports?: Partial<Ports>;
   /** The stand-in's typical time of a prediction. */
   predictionSeconds: number;
-  /** Replaces what functions declare, where they declare it. */
+  /** Replaces variables that functions declare. */
   environment: Record<string, string>;
-  /** Time limit of dispatch; a message comes back a second later. */
+  /** Time limit of dispatch. A message is redelivered a second later. */
   dispatchSeconds: number;
   /** Between two runs of reconcile. */
   reconcileSeconds: number;
@@ -35,14 +35,14 @@ export async function spawnCloud(options: CloudProcessOptions): Promise<CloudPro
   return { process: child, endpoints: JSON.parse(line) };
 }
 
-/** Kills it as a power cut would, and waits until it is gone. */
+/** Kills it as a power cut would, and waits until its process has ended. */
 export async function killCloud({ process: child }: CloudProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGKILL');
   await once(child, 'exit');
 }
 
-/** The stand-in's log over all lives of a cloud, from its file. */
+/** The stand-in's log over all runs of a cloud, from its file. */
 export function readLog(dataDir: string): StandInEvent[] {
   const database = new DatabaseSync(path.join(dataDir, 'replicate', 'replicate.sqlite'), { readOnly: true });
   const rows = database.prepare('SELECT seq, record FROM events ORDER BY seq').all();

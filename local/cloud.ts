@@ -36,6 +36,8 @@ export interface CloudOptions extends Pick<RunOptions, 'dataDir' | 'retryDelaysM
   ports?: Partial<Ports>;
   /** The stand-in's typical time of a prediction, in seconds. */
   predictionSeconds?: number;
+  /** Waits between the stand-in's attempts to deliver a webhook; about a minute in all by default. */
+  webhookRetrySeconds?: readonly number[];
   faults?: Faults;
   /** Opened instead of the stand-in, on the Replicate port. */
   replicate?: (stack: StackModel, secrets: LocalSecrets) => Promise<Replacement>;
@@ -68,7 +70,8 @@ export interface Cloud extends Emulator {
 }
 
 /** Opens the stand-in, which accepts as many predictions a minute as `dispatch` sends. */
-function simulated({ dataDir, predictionSeconds = 2, faults }: CloudOptions, baseUrl: string) {
+function simulated(options: CloudOptions, baseUrl: string) {
+  const { dataDir, predictionSeconds = 2, webhookRetrySeconds, faults } = options;
   return async (stack: StackModel, secrets: LocalSecrets): Promise<Replacement> => {
     const dispatch = stack.functions.find(({ key }) => key === 'dispatch');
     const standIn = await openStandIn(
@@ -79,6 +82,7 @@ function simulated({ dataDir, predictionSeconds = 2, faults }: CloudOptions, bas
         webhookSecret: secrets.webhookSecret,
         createsPerMinute: Number(dispatch?.environment.CREATES_PER_MINUTE ?? 600),
         seconds: predictionSeconds,
+        ...(webhookRetrySeconds && { webhookRetrySeconds }),
       },
       faults?.wires,
     );

@@ -1,12 +1,12 @@
 import { strike } from '../chance.ts';
 import { later, type World } from './world.ts';
 
-/** Percent of the S3 events. What is delayed is overtaken by others. */
+/** Percent of the S3 events. Later events overtake delayed ones. */
 const SHARES = { delayed: 12, doubled: 6, 'doubled, late': 4 };
 
 type Put = (event: unknown) => void;
 
-/** Events that come late, twice, and in another order. */
+/** S3 events that come late, twice, and out of order. */
 export function eventFaults(world: World): (event: unknown, put: Put) => void {
   const { chance, record } = world;
   return (event, put) => {

@@ -1,48 +1,36 @@
 import type { Cloud } from '../../local/cloud.ts';
 import type { World } from './world.ts';
 
-const FUNCTIONS = ['webhook', 'dispatch', 'tag', 'backup', 'metrics', 'api', 'reconcile'];
-/** Milliseconds between two of them. */
-const BETWEEN_KILLS: [number, number] = [400, 4_000];
-const BETWEEN_COPIES: [number, number] = [800, 4_000];
+/** Requests to S3 between two kills, and between two copies of messages, of all functions together. */
+const BETWEEN_KILLS: [number, number] = [50, 350];
+const BETWEEN_COPIES: [number, number] = [50, 350];
 
 /**
  * From now on functions are killed in the middle of their work (SIGKILL, so that no `finally` runs), and messages of
- * the queue of cells are delivered twice.
- * @returns ends it
+ * the queue of cells are delivered twice. Both come after a drawn number of requests. If they came after a drawn time,
+ * a busy machine would be killed more often for the same work, until nothing finishes.
  */
-export function startKilling(world: World, cloud: Cloud): () => void {
+export function startKilling(world: World, cloud: Cloud): void {
   const { chance, record } = world;
   const queue = cloud.stack.queueSources.find(({ functionKey }) => functionKey === 'dispatch')?.queue ?? '';
-  const timers = new Set<NodeJS.Timeout>();
+  const drawKill = () => chance.next('when kill', '').between(...BETWEEN_KILLS);
+  const drawCopy = () => chance.next('when copy', '').between(...BETWEEN_COPIES);
+  let untilKill = drawKill();
+  let untilCopy = drawCopy();
 
-  function repeat(name: string, [from, to]: [number, number], work: () => void): void {
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer);
-        if (world.on) work();
-        repeat(name, [from, to], work);
-      },
-      chance.next(`when ${name}`, '').between(from, to),
-    );
-    timers.add(timer);
-  }
-
-  repeat('kill', BETWEEN_KILLS, () => {
-    const victim = chance.next('kill', '').pick(FUNCTIONS);
-    const killed = cloud.killFunction(victim);
-    for (let n = 0; n < killed; n++) record.add('function', 'killed', victim);
-  });
-  repeat('copy', BETWEEN_COPIES, () => {
-    const messages = cloud.queues.peek(queue);
-    if (messages.length === 0) return;
-    const { body } = chance.next('copy', '').pick(messages);
-    cloud.queues.send(queue, body);
-    record.add('queue', 'delivered twice', body);
-  });
-
-  return () => {
-    for (const timer of timers) clearTimeout(timer);
-    timers.clear();
+  world.onRequest = (functionKey) => {
+    if (--untilKill < 0) {
+      untilKill = drawKill();
+      const killed = cloud.killFunction(functionKey);
+      for (let n = 0; n < killed; n++) record.add('function', 'killed', functionKey);
+    }
+    if (--untilCopy < 0) {
+      untilCopy = drawCopy();
+      const messages = cloud.queues.peek(queue);
+      if (messages.length === 0) return;
+      const { body } = chance.next('copy', '').pick(messages);
+      cloud.queues.send(queue, body);
+      record.add('queue', 'delivered twice', body);
+    }
   };
 }

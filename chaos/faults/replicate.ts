@@ -12,7 +12,7 @@ import {
 import { strike } from '../chance.ts';
 import { later, type World } from './world.ts';
 
-/** Percent of the calls that ask for a prediction. */
+/** Percent of the calls that create a prediction. */
 const CREATES = {
   'too many requests (429)': 2,
   'wrong token (401)': 0.2,
@@ -49,9 +49,9 @@ const DOWNLOADS = {
   'length too small': 0.5,
   'wrong type': 5,
 };
-/** Percent of the predictions whose outputs answer 404 for ever. */
+/** Percent of the predictions whose outputs always answer 404. */
 const GONE_SHARE = 0.7;
-/** The waiting times that the stand-in asks for, in seconds: short, so that a run is. */
+/** What `Retry-After` says, in seconds. Short, so that a run is short too. */
 const RETRY_AFTER = 2;
 const HOURS_AGO_MS = 2 * 3_600_000;
 
@@ -72,12 +72,12 @@ function refusal(status: number, detail: string, retryAfter?: number): Reply {
 const hangUp = () => Object.assign(new Error('the connection was cut'), { code: 'ECONNRESET' });
 const cellOf = (address: string) => /\/(\d{5})$/.exec(address)?.[1] ?? address;
 
-/** Replicate as it is on a bad day: its answers, its webhooks and its files. */
+/** Replicate on a bad day: its answers, its webhooks and its files. */
 export function replicateFaults(world: World): Wires {
   const { chance, record } = world;
-  /** Ids differ between runs, so chance goes by the cell a prediction was asked for. */
+  /** IDs differ between runs. Chance must not, so it is drawn by the cell of a prediction. */
   const cells = new Map<string, string>();
-  /** What `head` said of a file is what `download` keeps to. */
+  /** The fault that `head` drew for a file; `download` brings about the same. */
   let decided: keyof typeof DOWNLOADS | undefined;
 
   async function create(work: () => Promise<Reply>): Promise<Reply> {
@@ -99,7 +99,7 @@ export function replicateFaults(world: World): Wires {
     cells.set(id, cell);
     if (world.on && chance.next('gone', cell).unit() * 100 < GONE_SHARE) {
       record.gone.add(id);
-      record.add('download', 'not found (404) for ever', id);
+      record.add('download', 'not found (404) forever', id);
     }
     if (kind === undefined) return reply;
     record.add('replicate', kind, id);
@@ -119,7 +119,7 @@ export function replicateFaults(world: World): Wires {
     if (kind === 'slow') await wait(200 + draw.unit() * 1_000);
     else if (kind !== undefined) return REFUSALS[kind]!;
     const reply = await work();
-    // Its hour is over by Replicate's clock: the only way to see the end of waiting in a run that lasts minutes.
+    // Outputs expire after an hour. A run lasts minutes, so the prediction says that it finished hours ago.
     if (record.gone.has(id) && (reply.body as { completed_at?: string }).completed_at) {
       const completed_at = new Date(Date.now() - HOURS_AGO_MS).toISOString();
       return { ...reply, body: { ...reply.body, completed_at } };
@@ -195,7 +195,7 @@ export function replicateFaults(world: World): Wires {
     }
   }
 
-  /** Sends all of it; what an HTTP client takes for the file is only what the length covers. */
+  /** Sends all of it. An HTTP client reads only as much as the length says. */
   async function* shortened(file: ServedFile, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     const hash = createHash('sha256');
     let left = shortLength(file);

@@ -16,7 +16,7 @@ const SHARES = {
   'answer cut': 0.4,
   'answer lost': 0.7,
 };
-/** Percent of the keys that S3 refuses several times running, so that the SDK's own retries do not help. */
+/** Percent of the keys that S3 refuses several times in a row, so that the SDK's own retries do not help. */
 const STUBBORN_SHARE = 0.4;
 const STUBBORN_TIMES = 4;
 
@@ -30,16 +30,17 @@ const ERRORS = {
   ],
 } as const;
 
-/** S3 as it is on a bad day, for functions only: who looks from outside sees what is there. */
+/** S3 on a bad day, for functions only: the ledger reads the buckets without faults. */
 export function s3Faults(world: World): (handle: Handle) => Handle {
   const { chance, record } = world;
   const refused = new Map<string, number>();
   return (handle) => async (request, response) => {
     const caller = callerOf(request);
     if (!world.on || caller === undefined) return handle(request, response);
+    world.onRequest(caller);
     const method = request.method ?? '';
     const key = decodeURIComponent((request.url ?? '').split('?')[0] ?? '').replace(/^\/[^/]+\//, '');
-    // The audit's id is another in each run; chance must not be.
+    // The ID of the audit differs between runs. Chance must not.
     const subject = `${caller} ${method} ${key.replace(/[0-9a-z]{26}/, '-')}`;
     const conditional = 'if-none-match' in request.headers || 'if-match' in request.headers;
     const writes = method !== 'GET' && method !== 'HEAD';
@@ -77,7 +78,7 @@ export function s3Faults(world: World): (handle: Handle) => Handle {
     }
   };
 
-  /** How often a stubborn key was refused before. */
+  /** How often a key has been refused so far. */
   function refusals(subject: string): number {
     const before = refused.get(subject) ?? 0;
     refused.set(subject, before + 1);
@@ -85,7 +86,7 @@ export function s3Faults(world: World): (handle: Handle) => Handle {
   }
 }
 
-/** Half of the first piece of the body arrives, then the connection is gone. */
+/** Half of the first chunk of the body arrives, then the connection breaks. */
 function cutHalfWay(request: IncomingMessage, response: ServerResponse): ServerResponse {
   const write = response.write.bind(response);
   const cut = (piece: unknown) => {
@@ -105,7 +106,7 @@ function cutHalfWay(request: IncomingMessage, response: ServerResponse): ServerR
   return response;
 }
 
-/** The work is done, and nobody hears of it. */
+/** S3 does the work, and the answer is lost. */
 function loseAnswer(request: IncomingMessage, response: ServerResponse): ServerResponse {
   response.writeHead = (() => response) as ServerResponse['writeHead'];
   response.write = (() => true) as ServerResponse['write'];

@@ -5,13 +5,15 @@ import type { FaultRecord } from './record.ts';
 export interface World {
   chance: Chance;
   record: FaultRecord;
-  /** False: everything passes once, in time. */
+  /** False: no more faults. */
   on: boolean;
-  /** Things on their way that nobody else counts: delayed events, second webhooks. */
+  /** Called with the key of the function for each request that a function sends to S3. */
+  onRequest: (functionKey: string) => void;
+  /** Delayed events and second webhooks that are under way. */
   underWay: number;
 }
 
-/** Does something a little later; until then it counts as under way. */
+/** Does something later. Until then it counts as under way. */
 export function later(world: World, milliseconds: number, work: () => unknown): void {
   world.underWay++;
   setTimeout(async () => {

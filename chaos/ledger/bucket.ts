@@ -7,7 +7,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 
-/** An object as the bucket itself tells. */
+/** An object as the bucket lists it. */
 export interface Listed {
   key: string;
   bytes: number;
@@ -15,7 +15,7 @@ export interface Listed {
   versions: number;
 }
 
-/** Every object of a bucket that is there now, by key. */
+/** All current objects of a bucket, by key. */
 export async function listBucket(s3: S3Client, Bucket: string): Promise<Map<string, Listed>> {
   const versions = new Map<string, number>();
   const current = new Map<string, number>();
@@ -33,8 +33,8 @@ export async function listBucket(s3: S3Client, Bucket: string): Promise<Map<stri
   return new Map([...current].map(([key, bytes]) => [key, { key, bytes, versions: versions.get(key) ?? 0 }]));
 }
 
-/** A JSON object, or undefined where there is none. */
-// biome-ignore lint/suspicious/noExplicitAny: records are looked at as they are, not as the pipeline declares them
+/** The JSON of an object, or undefined if there is no object. */
+// biome-ignore lint/suspicious/noExplicitAny: records are read as they are, not as the pipeline declares them
 export async function readJson(s3: S3Client, Bucket: string, Key: string): Promise<any> {
   try {
     const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
@@ -45,7 +45,7 @@ export async function readJson(s3: S3Client, Bucket: string, Key: string): Promi
   }
 }
 
-/** Hex SHA-256 of what the bucket gives out. */
+/** Hex SHA-256 of the bytes that the bucket returns. */
 export async function sha256Of(s3: S3Client, Bucket: string, Key: string): Promise<string> {
   const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
   const hash = createHash('sha256');

@@ -1,14 +1,14 @@
 import type { FaultRecord, Injected } from '../faults/record.ts';
 import type { Made } from './replicate.ts';
 
-/** A dispatcher that was killed so long after a create had not recorded it yet. */
-const KILL_WINDOW_MS = 20_000;
-/** What a dispatcher sent before it was killed arrives after it, on a busy machine by seconds; its end is noted late, too. */
-const KILL_LAG_MS = 5_000;
+/** A dispatcher that is killed so soon after a create may not have recorded it yet. */
+const KILL_WINDOW_MS = 30_000;
+/** What a dispatcher sent before it was killed can arrive after the kill, on a busy machine many seconds after it. */
+const KILL_LAG_MS = 30_000;
 
 /**
- * Why a cell was asked for again although a prediction had been made: what kept the dispatcher from knowing.
- * @returns undefined where nothing that was brought about explains it
+ * Why a cell has a second prediction: the fault that kept the dispatcher from knowing the first.
+ * @returns undefined if no injected fault explains it
  */
 export function whyAskedAgain(
   faults: FaultRecord,
@@ -44,12 +44,12 @@ export interface DeadLetter {
   body: string;
 }
 
-/** Deliveries of a message of cells before it is dead; attempts at an event. */
+/** Deliveries before a message of cells, or an event, becomes a dead letter. */
 const DELIVERIES = { cells: 5, event: 3 };
 
 /**
- * Why a letter is dead: as often as it was tried, its function was killed or S3 failed it over this very object.
- * @returns what it was about, and why; `why` is undefined where nothing that was brought about explains it
+ * Why there is a dead letter: on each delivery its function was killed, or S3 failed for this object.
+ * @returns what the letter is about, and why; `why` is undefined if no injected faults explain it
  */
 export function whyDead(faults: FaultRecord, { queue, body }: DeadLetter): { what: string; why?: string } {
   const name = /-([a-z]+)-dead$/.exec(queue)?.[1] ?? queue;
@@ -81,7 +81,7 @@ export function whyDead(faults: FaultRecord, { queue, body }: DeadLetter): { wha
 const killsOf = ({ entries }: FaultRecord, name: string) =>
   entries.filter(({ place, subject }) => place === 'function' && subject === name).length;
 
-/** The result itself, an image of its cell, or a record of their judgement. */
+/** The result itself, an image of its cell, or a judgement of one. */
 function isOfCell(subject: string, result: string): boolean {
   const [, audit, cell] = /^audits\/([^/]+)\/results\/(\d{5})\.json$/.exec(result) ?? [];
   return (

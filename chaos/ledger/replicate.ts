@@ -3,23 +3,23 @@ import type { StandInEvent } from '@weaudit/replicate-stand-in';
 /** An output as the stand-in made it. */
 export interface Output {
   path: string;
-  /** Hex; undefined if nobody ever fetched all of it. */
+  /** Hex; undefined if it was never downloaded whole. */
   sha256: string | undefined;
 }
 
-/** A prediction as the stand-in's own log tells of it. */
+/** A prediction as the stand-in's log has it. */
 export interface Made {
   id: string;
   /** Milliseconds since 1970. */
   createdAt: number;
   input: unknown;
-  /** Undefined: it still runs. */
+  /** Undefined while it runs. */
   end: { status: string; error: string | null; outputs: Output[] } | undefined;
   /** Attempts to deliver its webhook, and whether one was accepted. */
   webhooks: { attempts: number; accepted: boolean };
 }
 
-/** What was asked of the stand-in for an audit: cell → its predictions, in the order of asking. */
+/** The predictions of an audit that the stand-in created: cell → its predictions, in the order of creation. */
 export function predictionsOf(log: readonly StandInEvent[], audit: string): Map<number, Made[]> {
   const cells = new Map<number, Made[]>();
   const byId = new Map<string, Made>();
@@ -59,7 +59,7 @@ export function predictionsOf(log: readonly StandInEvent[], audit: string): Map<
   return cells;
 }
 
-/** What Replicate's end of a prediction should become, by the words that Replicate ends with. */
+/** The status that a result should have, from the status and the error that Replicate ended the prediction with. */
 export function expectedStatus({ status, error, outputs }: NonNullable<Made['end']>): string {
   if (status === 'succeeded') return outputs.length > 0 ? 'succeeded' : 'failed';
   if (status === 'canceled') return 'canceled';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { FaultRecord } from '../../chaos/faults/record.ts';
 import { drawUp } from '../../chaos/ledger/ledger.ts';
-import { wrongsOf } from '../../chaos/print.ts';
+import { violationsOf } from '../../chaos/print.ts';
 import { BUCKETS, countObjects } from '../../chaos/run.ts';
 import { type CloudProcess, killCloud, readLog, spawnCloud } from '../../chaos/spawn-cloud.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -75,6 +75,6 @@ test('an audit during which the whole machine dies three times completes, with n
     faults,
   });
   s3.destroy();
-  expect(wrongsOf(ledger)).toEqual([]);
+  expect(violationsOf(ledger)).toEqual([]);
   expect(ledger.imagesInBackup).toBe(PREDICTIONS);
 });

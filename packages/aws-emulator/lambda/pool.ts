@@ -10,8 +10,8 @@ const BOOTSTRAP = path.join(import.meta.dirname, 'bootstrap.js');
 const MAX_RESPONSE_BYTES = 6 * 1024 * 1024;
 /** Of a process that ended before it could say. */
 const UNKNOWN: Used = { maxMemoryMb: 0, processorMs: 0 };
-/** Lambda gives a function 10 s to load. */
-const INIT_LIMIT_MS = 10_000;
+/** Lambda gives a function 10 s to load. This only ends what hangs: a busy machine may need longer. */
+const INIT_LIMIT_MS = 60_000;
 
 export interface PoolOptions {
   name: string;
