@@ -113,6 +113,28 @@ describeInBrowser('the page', (executable) => {
     );
   });
 
+  test('a design that is filled in before the list of models arrives is kept', async () => {
+    const page = await open();
+    let answer = () => {};
+    const asked = new Promise<void>((resolve) => {
+      page.route('**/api/models', async (route) => {
+        resolve();
+        await new Promise<void>((release) => {
+          answer = release;
+        });
+        await route.continue();
+      });
+    });
+    await page.goto('/');
+    await asked;
+    await page.getByRole('button', { name: 'Gender × occupation' }).click();
+    answer();
+    await page.getByRole('checkbox', { name: 'simulated/portrait', checked: true }).waitFor();
+    expect(await page.getByLabel('Template', { exact: true }).inputValue()).toBe(
+      'a photo of a {gender} {job}',
+    );
+  });
+
   test('rows, columns and pins are in the address, and refusals have tiles and a share', async () => {
     const page = await open();
     await page.goto(`/audit.html?id=${audit}`);

@@ -47,16 +47,19 @@ export function NewAuditPage() {
   // Each request text has one key, so that a retry after a lost answer does not create a second audit.
   const sent = useRef({ body: '', key: '' });
 
-  const change = (part: Partial<Draft>) => {
-    const next = { ...draft, ...part };
-    setDraft(next);
-    keepDraft(next);
-  };
+  /** Changes the draft as it is now: a form that waited for an answer must not bring back an older one. */
+  const changeFrom = (part: (now: Draft) => Partial<Draft>) =>
+    setDraft((now) => {
+      const next = { ...now, ...part(now) };
+      keepDraft(next);
+      return next;
+    });
+  const change = (part: Partial<Draft>) => changeFrom(() => part);
   const models = useTask(async () => {
     const { models: names, retentionDays } = await readModels();
     setOffered(names);
     setDays(retentionDays);
-    if (draft.models.length === 0 && names[0]) change({ models: [names[0]] });
+    changeFrom(({ models }) => (models.length === 0 && names[0] ? { models: [names[0]] } : {}));
   });
   useEffect(() => void models.run(), []);
 
