@@ -23,11 +23,21 @@ export const DESIGN = {
   bodyBytes: 5_000_000,
 } as const;
 
-/** Entries in one page of a list: the most that can be requested, and how many audits come without a request. */
-export const PAGE = { most: 100, audits: 20 } as const;
+/** One page of a list. */
+export const PAGE = {
+  /** Most entries that can be requested. */
+  most: 100,
+  /** Audits that come if no number is requested. */
+  audits: 20,
+  /** Characters of an audit's name in a list: metadata of an object holds 2 kB in all. */
+  nameLength: 80,
+} as const;
 
 /** Characters of the header `Idempotency-Key`. */
 export const IDEMPOTENCY_KEY_LENGTH = 255;
+
+/** Name of a factor, `{job}` in a template; a pattern in the syntax of regular expressions with the flag `u`. */
+export const FACTOR_NAME = '[\\p{L}\\p{N}_-]{1,40}';
 
 /** `owner/name`, or `owner/name:version` with a version of 64 hexadecimal digits. */
 export const MODEL_NAME =

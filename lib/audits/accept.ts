@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { TIME_MAX, ulid } from 'ulid';
 import { Refusal } from '../errors.ts';
-import { DESIGN } from '../limits.ts';
+import { DESIGN, PAGE } from '../limits.ts';
 import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { blocksOf } from '../records/blocks.ts';
 import { idempotencyKey, openKey, planKey } from '../records/keys.ts';
@@ -73,8 +73,8 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   };
   await store.create(openKey(id), '');
   const metadata = {
-    // Metadata is ASCII and holds 2 kB in all.
-    name: encodeURIComponent(firstCharacters(plan.name, 80)),
+    // Metadata is ASCII.
+    name: encodeURIComponent(firstCharacters(plan.name, PAGE.nameLength)),
     predictions: String(plan.cells),
     'created-by': encodeURIComponent(plan.createdBy),
   };

@@ -1,3 +1,4 @@
+import { FACTOR_NAME } from '../limits.ts';
 import type { Prompt } from '../records/plan.ts';
 
 /** A template or its factors are not right; the message says what to change. */
@@ -5,7 +6,7 @@ export class TemplateError extends Error {
   override name = 'TemplateError';
 }
 
-const FACTOR_NAME = /^[\p{L}\p{N}_-]{1,40}$/u;
+const IS_FACTOR_NAME = new RegExp(`^${FACTOR_NAME}$`, 'u');
 
 type Part = { text: string } | { factor: string };
 
@@ -25,7 +26,7 @@ function parse(template: string): Part[] {
     if (close === -1) throw new TemplateError(`template has a { that is never closed: {${name}`);
     if (name.includes('{'))
       throw new TemplateError(`template has a { inside another: {${name}}. Factors cannot be nested.`);
-    if (!FACTOR_NAME.test(name))
+    if (!IS_FACTOR_NAME.test(name))
       throw new TemplateError(
         `template names a factor {${name}}; a factor's name has 1 to 40 letters, digits, _ or -.`,
       );

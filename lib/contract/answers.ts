@@ -5,7 +5,7 @@
  * description: import its types.
  */
 import * as v from 'valibot';
-import { RETENTIONS } from '../limits.ts';
+import { PAGE, RETENTIONS } from '../limits.ts';
 import { AUDIT_ID, CELL_NAME } from '../records/keys.ts';
 import { AuditRequest } from './request.ts';
 
@@ -47,7 +47,10 @@ export type AcceptedAudit = v.InferOutput<typeof AcceptedAudit>;
 
 const AuditEntry = v.object({
   ...identity,
-  name: v.pipe(v.string(), v.description('At most 80 characters; the audit itself has all of it.')),
+  name: v.pipe(
+    v.string(),
+    v.description(`At most ${PAGE.nameLength} characters; the audit itself has all of them.`),
+  ),
   predictions: count,
   finished: v.pipe(v.boolean(), v.description('The manifest is written.')),
 });

@@ -1,5 +1,13 @@
 import { rejectToken, token } from './token.ts';
-import type { AuditEntry, AuditRequest, AuditStatus, Plan, PredictionPage } from './types.ts';
+import type {
+  AcceptedAudit,
+  AuditPage,
+  AuditRequest,
+  AuditStatus,
+  Models,
+  Plan,
+  PredictionPage,
+} from './types.ts';
 
 /** A request that failed. The message is a sentence for the person at the page. */
 export class ApiError extends Error {
@@ -57,15 +65,14 @@ async function errorOf(response: Response): Promise<ApiError> {
 const get = async <T>(path: string): Promise<T> => (await send(path)).json();
 
 /** Models to choose from, and for how many days each retention keeps an audit. */
-export const readModels = () =>
-  get<{ models: string[]; retentionDays: { short: number; standard: number } }>('/api/models');
+export const readModels = () => get<Models>('/api/models');
 
 export const readStatus = (audit: string) => get<AuditStatus>(`/api/audits/${encodeURIComponent(audit)}`);
 
 export const readPlan = (audit: string) => get<Plan>(`/api/audits/${encodeURIComponent(audit)}/plan`);
 
 export const readAudits = (cursor?: string) =>
-  get<{ audits: AuditEntry[]; cursor?: string }>(`/api/audits${cursor ? `?cursor=${cursor}` : ''}`);
+  get<AuditPage>(`/api/audits${cursor ? `?cursor=${cursor}` : ''}`);
 
 /** At most 100 cells, starting with cell `from`. */
 export const readPredictions = (audit: string, from: number, limit: number) =>
@@ -79,7 +86,7 @@ export const createAudit = async (request: AuditRequest, key: string) =>
     method: 'POST',
     body: JSON.stringify(request),
     headers: { 'content-type': 'application/json', 'idempotency-key': key },
-  }).then((response) => response.json())) as { id: string; predictions: number };
+  }).then((response) => response.json())) as AcceptedAudit;
 
 export const cancelAudit = (audit: string) =>
   send(`/api/audits/${encodeURIComponent(audit)}/cancel`, { method: 'POST' });

@@ -1,8 +1,9 @@
+import { PAGE } from '../../../lib/limits.ts';
 import { isTemporary, readPredictions } from '../api/client.ts';
 import type { Plan, Prediction } from '../api/types.ts';
 
 /** Cells in one answer of the API. */
-export const BLOCK = 100;
+export const BLOCK = PAGE.most;
 const AT_ONCE = 3;
 const RETRY_MS = 3_000;
 /** Presigned addresses are valid for at least an hour. */

@@ -1,3 +1,4 @@
+import { sizeClass } from '../../../lib/limits.ts';
 import type { Plan, Prediction } from '../api/types.ts';
 import { placeOf } from './axes.ts';
 
@@ -15,10 +16,6 @@ const SOURCES: Record<Prediction['seedSource'], string> = {
   unsupported: 'the model does not accept a seed',
   unknown: 'sent; the model may have ignored it',
 };
-
-/** The tag of the stored object: `small` up to 512 × 512 pixels, `medium` up to 1024 × 1024, else `large`. */
-const sizeTag = (width: number, height: number) =>
-  width * height <= 512 ** 2 ? 'small' : width * height <= 1024 ** 2 ? 'medium' : 'large';
 
 const kilobytes = (bytes: number) =>
   bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
@@ -62,7 +59,7 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
     const tags = [
       `status=${image.status}`,
       format && image.status === 'ok' && `format=${format}`,
-      width > 0 && `size=${sizeTag(width, height)}`,
+      width > 0 && `size=${sizeClass({ width, height })}`,
       `retention=${plan.retention}`,
     ].filter((tag) => typeof tag === 'string' && tag !== '');
     facts.push(

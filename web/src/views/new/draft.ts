@@ -1,4 +1,5 @@
 import { expandTemplate, TemplateError } from '../../../../lib/audits/template.ts';
+import { DESIGN, FACTOR_NAME, MODEL_NAME } from '../../../../lib/limits.ts';
 import type { AuditRequest, Retention } from '../../api/types.ts';
 
 /** What is filled in. It is kept for the session, so that a reload loses nothing. */
@@ -30,11 +31,6 @@ export const EMPTY: Draft = {
   input: '',
 };
 
-/** Limits of the API (its description at /api/openapi.json has them too). */
-const LIMITS = { prompts: 1_000, promptLength: 2_000 };
-const MAX_CELLS = 10_000;
-const MODEL = /^[a-z0-9][a-z0-9._-]{0,63}\/[a-z0-9][a-z0-9._-]{0,127}(?::[0-9a-f]{64})?$/i;
-
 export const linesOf = (text: string): string[] =>
   text
     .split('\n')
@@ -43,13 +39,13 @@ export const linesOf = (text: string): string[] =>
 
 /** The names in braces, in order. */
 export const namesIn = (template: string): string[] => [
-  ...new Set([...template.matchAll(/\{([\p{L}\p{N}_-]{1,40})\}/gu)].map((match) => match[1]!)),
+  ...new Set([...template.matchAll(new RegExp(`\\{(${FACTOR_NAME})\\}`, 'gu'))].map((match) => match[1]!)),
 ];
 
 const factorsOf = ({ template, factors }: Draft): Record<string, string[]> =>
   Object.fromEntries(namesIn(template).map((name) => [name, linesOf(factors[name] ?? '')]));
 
-export const isModelName = (name: string): boolean => MODEL.test(name);
+export const isModelName = (name: string): boolean => MODEL_NAME.test(name);
 
 /** The prompts of a draft, or a sentence about what is wrong with its template. */
 export function promptsOf(draft: Draft): { prompts: string[]; problem?: string } {
@@ -63,7 +59,7 @@ export function promptsOf(draft: Draft): { prompts: string[]; problem?: string }
     if (twice !== undefined) return { prompts: [], problem: `Remove one “${twice}”: ${name} has it twice.` };
   }
   try {
-    return { prompts: expandTemplate(template, factors, LIMITS).map(({ text }) => text) };
+    return { prompts: expandTemplate(template, factors, DESIGN).map(({ text }) => text) };
   } catch (error) {
     if (error instanceof TemplateError) return { prompts: [], problem: `The ${error.message}` };
     throw error;
@@ -77,16 +73,16 @@ export function problemsOf(draft: Draft): string[] {
   const found: (string | false | undefined)[] = [
     problem,
     !problem && prompts.length === 0 && 'Enter at least one prompt.',
-    prompts.length > LIMITS.prompts &&
-      `An audit can have ${LIMITS.prompts.toLocaleString('en')} prompts; these are ${prompts.length.toLocaleString('en')}. Remove some, or split the audit.`,
+    prompts.length > DESIGN.prompts &&
+      `An audit can have ${DESIGN.prompts.toLocaleString('en')} prompts; these are ${prompts.length.toLocaleString('en')}. Remove some, or split the audit.`,
     draft.models.length === 0 && 'Choose at least one model.',
-    (!Number.isInteger(draft.samples) || draft.samples < 1 || draft.samples > 1_000) &&
-      'Samples must be a whole number from 1 to 1,000.',
-    cells > MAX_CELLS &&
-      `An audit can have ${MAX_CELLS.toLocaleString('en')} predictions; these are ${cells.toLocaleString('en')}. Use fewer samples, or split the audit.`,
+    (!Number.isInteger(draft.samples) || draft.samples < 1 || draft.samples > DESIGN.samples) &&
+      `Samples must be a whole number from 1 to ${DESIGN.samples.toLocaleString('en')}.`,
+    cells > DESIGN.predictions &&
+      `An audit can have ${DESIGN.predictions.toLocaleString('en')} predictions; these are ${cells.toLocaleString('en')}. Use fewer samples, or split the audit.`,
     draft.seed.trim() !== '' &&
-      !(/^\d{1,10}$/.test(draft.seed.trim()) && Number(draft.seed) <= 0xffffffff) &&
-      'The seed must be a whole number from 0 to 4,294,967,295, without commas.',
+      !(/^\d{1,10}$/.test(draft.seed.trim()) && Number(draft.seed) <= DESIGN.seed) &&
+      `The seed must be a whole number from 0 to ${DESIGN.seed.toLocaleString('en')}, without commas.`,
     parseInput(draft.input) === undefined &&
       'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
   ];

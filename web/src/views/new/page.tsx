@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { DESIGN } from '../../../../lib/limits.ts';
 import { createAudit, readModels } from '../../api/client.ts';
 import type { Prices } from '../../model/estimate.ts';
 import { useTask } from '../../parts/task.ts';
@@ -163,7 +164,7 @@ export function NewAuditPage() {
               id="samples"
               type="number"
               min={1}
-              max={1000}
+              max={DESIGN.samples}
               inputMode="numeric"
               value={draft.samples || ''}
               onInput={(event) => change({ samples: event.currentTarget.valueAsNumber || 0 })}
@@ -192,7 +193,7 @@ export function NewAuditPage() {
           <input
             id="name"
             type="text"
-            maxLength={200}
+            maxLength={DESIGN.nameLength}
             value={draft.name}
             placeholder="default: the first prompt"
             onInput={(event) => change({ name: event.currentTarget.value })}
