@@ -4,8 +4,10 @@ import type {
   AuditEntry,
   AuditPage,
   AuditStatus,
+  GatewayRefusal,
   Prediction,
   PredictionPage,
+  Problem,
 } from '../lib/contract/answers.ts';
 import { PAGE } from '../lib/limits.ts';
 import type { ApiSettings } from './configuration.ts';
@@ -154,8 +156,9 @@ const path = (audit: string, rest = '') => `/api/audits/${encodeURIComponent(aud
 
 function detailOf({ status, text }: Answer): string {
   try {
-    const { detail } = JSON.parse(text) as { detail?: unknown };
+    const { detail, message } = JSON.parse(text) as Partial<Problem & GatewayRefusal>;
     if (typeof detail === 'string' && detail !== '') return detail;
+    if (typeof message === 'string') return `API Gateway answered ${status}: ${message}.`;
   } catch {
     // Not a problem document, for example a proxy's page.
   }

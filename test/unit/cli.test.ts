@@ -164,6 +164,14 @@ describe('the API client', () => {
     expect(asked).toHaveLength(1);
   });
 
+  test("shows API Gateway's words where it refuses before the API is asked", async () => {
+    const { client } = answering([Response.json({ message: 'Request Entity Too Large' }, { status: 413 })]);
+    await expect(client.createAudit({}, 'key')).rejects.toMatchObject({
+      status: 3,
+      message: 'API Gateway answered 413: Request Entity Too Large.',
+    });
+  });
+
   test('reports a wrong address when something else than the API answers', async () => {
     const { client } = answering([new Response('<html>')]);
     await expect(client.status('a')).rejects.toMatchObject({
