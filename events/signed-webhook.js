@@ -2,10 +2,10 @@ const { createHmac, randomUUID } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 
-/** Written by `npm run seed`: the local webhook secret, and a prediction that the stand-in has ended. */
+/** Written by `npm run seed`: the local webhook secret, and a finished prediction of the stand-in. */
 const SAMPLES = process.env.WEAUDIT_SAMPLES ?? path.join(__dirname, '..', '.local', 'samples.json');
 
-/** The audit whose cells the sample events are about. */
+/** The audit of the sample events. */
 const AUDIT = '7ychs9v1bzsamp1e0000000001';
 
 function samples() {
@@ -19,10 +19,10 @@ function samples() {
 }
 
 /**
- * A delivery of Replicate's as API Gateway hands it over, signed now: the check allows five minutes, and nothing
- * about it is weakened for samples. Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`.
+ * A webhook of Replicate as API Gateway passes it on. It is signed now, because signatures are accepted for five minutes and
+ * samples are no exception. Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`.
  * @param {string} cell five digits
- * @param {object} prediction the body, to which the address is added that it is signed for
+ * @param {object} prediction the body; the signed address is added to it
  */
 function signedWebhook(cell, prediction) {
   const { webhookSecret } = samples();

@@ -1,6 +1,6 @@
 const { signedWebhook } = require('./signed-webhook.js');
 
-/** A picture that travels inside the delivery: a PNG of one pixel. */
+/** An output inside the webhook: a PNG of one pixel. */
 const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 

@@ -1,4 +1,4 @@
 const { samples, signedWebhook } = require('./signed-webhook.js');
 
-/** A prediction that succeeded; its picture is at the stand-in for Replicate, for an hour. */
+/** A prediction that succeeded. The stand-in keeps its output for an hour. */
 module.exports = signedWebhook('00001', samples().prediction);

@@ -1,6 +1,6 @@
 const { signedWebhook } = require('./signed-webhook.js');
 
-/** The model's safety filter said no: a finding of the audit, which no retry would change. */
+/** A refusal of the model's safety filter: a finding of the audit, which no retry would change. */
 module.exports = signedWebhook('00003', {
   id: 'samp1erefused0000000000001',
   model: 'simulated/studio',

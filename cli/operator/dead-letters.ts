@@ -80,7 +80,7 @@ export function describeLetter(kind: DeadLetterKind, message: Message): DeadLett
       payload: range ? Body : undefined,
     };
   }
-  // A Lambda destination wraps the event; EventBridge sends it as it is, with the reason beside it.
+  // A Lambda destination wraps the event; EventBridge sends it unchanged, with the reason in attributes.
   const event = body?.requestPayload ?? body;
   const error = body?.responsePayload as { errorType?: string; errorMessage?: string } | undefined;
   const attribute = (name: string) => MessageAttributes[name]?.StringValue;
