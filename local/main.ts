@@ -194,10 +194,7 @@ export async function main(args: readonly string[]): Promise<void> {
   try {
     await run(parseStartOptions(args));
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.code === 'excess') console.error(error.message);
-      process.exit(error.exitCode);
-    }
+    if (error instanceof CommanderError) process.exit(error.exitCode);
     if (error instanceof LocalError) console.error(error.message);
     else console.error('The local cloud could not start. This is a bug in it:', error);
     process.exit(1);

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 
 export interface StartOptions {
   portApi: number;
@@ -88,16 +88,10 @@ export function parseStartOptions(args: readonly string[]): StartOptions {
     .option('--demo', 'run a small demo audit (default: on the first start in a terminal)')
     .option('--no-demo', 'do not run it')
     .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('"npm start -- --help" lists the options.')
     .exitOverride()
     .parse(args, { from: 'user' });
   const options = command.opts<Omit<StartOptions, 'data'> & { data?: string }>();
-  if (command.args.length > 0) {
-    throw new CommanderError(
-      1,
-      'excess',
-      `Unknown argument "${command.args[0]}". "npm start -- --help" lists the options.`,
-    );
-  }
   const standard = options.replicate === 'real' ? path.join('.local', 'real') : '.local';
   return {
     ...options,

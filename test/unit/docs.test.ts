@@ -33,6 +33,20 @@ test('every path and link in a document exists', async () => {
   expect(checked).toBeGreaterThan(100);
 });
 
+test('CONTRIBUTING.md says what is in every folder of the top level', async () => {
+  const [text, entries, ignored] = await Promise.all([
+    readFile('CONTRIBUTING.md', 'utf8'),
+    readdir('.', { withFileTypes: true }),
+    readFile('.gitignore', 'utf8'),
+  ]);
+  const folders = entries
+    .filter((entry) => entry.isDirectory() && entry.name !== '.git')
+    .map(({ name }) => `${name}/`)
+    .filter((name) => !ignored.split('\n').includes(name));
+  expect(folders.length).toBeGreaterThan(10);
+  expect(folders.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+});
+
 test('docs/security.md names tests that exist, and one for everything that is met', async () => {
   const [text, tests] = await Promise.all([readFile('docs/security.md', 'utf8'), readAll('test/packaged')]);
   const rows = text.split('\n').filter((line) => /^\| (S3|Lambda|SQS|CloudFront|APIGateway)\./.test(line));
