@@ -12,7 +12,7 @@ import {
   runStack,
 } from '@weaudit/aws-emulator';
 import { LocalError } from '@weaudit/aws-emulator/local-error';
-import { type FunctionModel, readServerless, readStack, type StackModel } from '@weaudit/aws-emulator/stack';
+import { readServerless, readStack, type StackModel } from '@weaudit/aws-emulator/stack';
 import { openStandIn, type StandIn } from '@weaudit/replicate-stand-in';
 import type { Wires } from '@weaudit/replicate-stand-in/wires';
 import { DatabaseInUse } from '@weaudit/sqlite';
@@ -90,33 +90,19 @@ function simulated(options: CloudOptions, baseUrl: string) {
   };
 }
 
-/** Absolute paths of the functions' bundles, by function key. */
-async function bundlesOf(stack: StackModel, folder: Promise<string>): Promise<Map<string, string>> {
-  const file = ({ handler }: FunctionModel) => `${path.basename(handler).split('.', 1)[0]}.cjs`;
-  const directory = await folder;
-  return new Map(stack.functions.map((model) => [model.key, path.join(directory, file(model))]));
-}
-
 /** Errors about the data folder in words for the person who chose it. */
 function explained(error: unknown, dataDir: string): unknown {
   const { code, syscall, message } = error as NodeJS.ErrnoException;
-  const other = 'or choose another folder with --data <folder>.';
-  if (error instanceof DatabaseInUse) {
-    return new LocalError(
-      `The data folder ${dataDir} is in use by another local cloud. Stop that one, ${other}`,
-    );
-  }
-  if (syscall === 'mkdir') {
-    return new LocalError(
-      `The data folder ${dataDir} cannot be created (${code}). Change its permissions, ${other}`,
-    );
-  }
-  if (code === 'ERR_SQLITE_ERROR') {
-    return new LocalError(
-      `The data folder ${dataDir} cannot be written (${message}). Change its permissions, ${other}`,
-    );
-  }
-  return error;
+  const problem =
+    error instanceof DatabaseInUse
+      ? 'is in use by another local cloud. Stop that one,'
+      : syscall === 'mkdir'
+        ? `cannot be created (${code}). Change its permissions,`
+        : code === 'ERR_SQLITE_ERROR'
+          ? `cannot be written (${message}). Change its permissions,`
+          : undefined;
+  if (problem === undefined) return error;
+  return new LocalError(`The data folder ${dataDir} ${problem} or choose another with --data <folder>.`);
 }
 
 /**
@@ -172,7 +158,7 @@ async function start(options: CloudOptions): Promise<Cloud> {
     stack,
     parameters,
     listeners: { aws, api },
-    bundles: await bundlesOf(stack, bundling),
+    bundleFolder: await bundling,
     site() {
       site ??= prepareSite(ROOT).catch((error: unknown) => {
         warn(`The page cannot be built, so only the API answers: ${String(error)}`);

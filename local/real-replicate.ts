@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LocalError } from '@weaudit/aws-emulator/local-error';
+import { readBody } from '@weaudit/aws-emulator/service';
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 import type { Replacement } from './cloud.ts';
 
@@ -38,17 +39,6 @@ export interface RealReplicate extends Replacement {
   created(): number;
   /** The account's signing secret of webhooks. */
   fetchWebhookSecret(): Promise<string>;
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new Error('The request to Replicate is larger than 8 MiB.');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function refuse(response: ServerResponse, status: number, title: string, detail: string): void {
@@ -110,7 +100,10 @@ export function openRealReplicate(options: RealReplicateOptions): RealReplicate 
     if (request.method !== 'GET' && !creates && !(request.method === 'POST' && CANCEL.test(path))) {
       return refuse(response, 403, 'Forbidden', 'The local guard lets only predictions through.');
     }
-    let body = await readBody(request);
+    let body = await readBody(request, MAX_BODY_BYTES);
+    if (body === undefined) {
+      return refuse(response, 413, 'Request too large', 'The local guard passes at most 8 MiB to Replicate.');
+    }
     if (!creates) {
       await forward(request, response, body);
       return;

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+
 /** An error of a service of AWS, except S3; SDKs make `type` the error's name. */
 export class AwsError extends Error {
   readonly type: string;
@@ -12,4 +14,19 @@ export class AwsError extends Error {
     this.status = options.status ?? 400;
     this.queryCode = options.queryCode;
   }
+}
+
+/** Answers with an error in the form of a service; anything but an AwsError is a fault of the emulator. */
+export function answerError(
+  response: ServerResponse,
+  error: unknown,
+  body: (type: string, message: string) => object,
+): void {
+  const known =
+    error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), { status: 500 });
+  response.writeHead(known.status, {
+    'x-amzn-errortype': known.type,
+    ...(known.queryCode !== undefined && { 'x-amzn-query-error': `${known.queryCode};Sender` }),
+  });
+  response.end(JSON.stringify(body(known.type, known.message)));
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { authenticate } from './authenticate.ts';
-import { AwsError } from './aws-error.ts';
+import { AwsError, answerError } from './aws-error.ts';
 import type { Access, Principal } from './iam/access.ts';
 import { readBody, type Service } from './service.ts';
 
@@ -15,7 +15,8 @@ export interface Call {
   signal: AbortSignal;
 }
 
-export type Operation = (input: Record<string, unknown>, call: Call) => object | Promise<object>;
+/** @returns the answer, or nothing for an empty one */
+export type Operation = (input: Record<string, unknown>, call: Call) => unknown;
 
 export interface JsonApi {
   /** As signatures name it, for instance `sqs`. */
@@ -30,7 +31,7 @@ export interface JsonApi {
 export function createJsonService({ name, target, operations, access }: JsonApi): Service {
   const targetOf = (request: IncomingMessage) => String(request.headers['x-amz-target']).split('.', 2);
 
-  async function perform(request: IncomingMessage, response: ServerResponse): Promise<object> {
+  async function perform(request: IncomingMessage, response: ServerResponse): Promise<unknown> {
     const [, called = ''] = targetOf(request);
     const operation = operations[called];
     const body = await readBody(request, MAX_BODY_BYTES);
@@ -71,15 +72,9 @@ export function createJsonService({ name, target, operations, access }: JsonApi)
     );
     try {
       const output = await perform(request, response);
-      response.end(JSON.stringify(output));
+      response.end(JSON.stringify(output ?? {}));
     } catch (error) {
-      const known =
-        error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), { status: 500 });
-      response.statusCode = known.status;
-      response.setHeader('x-amzn-errortype', known.type);
-      if (known.queryCode !== undefined)
-        response.setHeader('x-amzn-query-error', `${known.queryCode};Sender`);
-      response.end(JSON.stringify({ __type: known.type, message: known.message }));
+      answerError(response, error, (__type, message) => ({ __type, message }));
     }
   }
 

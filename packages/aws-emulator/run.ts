@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Bus, createBus } from './events/bus.ts';
-import { createGateway } from './gateway/gateway.ts';
+import { createGateway, type GatewayOptions } from './gateway/gateway.ts';
 import { type Access, type AccessRequest, createAccess } from './iam/access.ts';
-import type { Invoke } from './lambda/model.ts';
-import { openLambda } from './lambda/service.ts';
+import { type Lambda, type LambdaOptions, openLambda } from './lambda/service.ts';
 import type { Listener } from './listen.ts';
 import { openS3 } from './s3/server.ts';
 import { dispatch, type RequestHandler, type Service } from './service.ts';
@@ -22,46 +21,31 @@ export interface EmulatorFaults {
   event?(event: unknown, put: (event: unknown) => void): void;
 }
 
-export interface RunOptions {
+export interface RunOptions
+  extends Pick<LambdaOptions, 'bundleFolder' | 'retryDelaysMs' | 'processesPerFunction'> {
   /** With the addresses of this machine in environments, CORS origins and site headers. */
   stack: StackModel;
-  /** Holds everything that must survive a restart. It must exist. */
+  /** An existing folder. It holds everything that must survive a restart. */
   dataDir: string;
   /** SSM's parameters; the caller may set some before functions read them. */
   parameters: ParameterStore;
   /** `aws` for S3, SQS, SSM and Lambda, `api` for the HTTP API with the page. Stopping closes both. */
   listeners: Record<'aws' | 'api', Listener>;
-  /** Absolute paths of the functions' bundles, by function key. */
-  bundles: ReadonlyMap<string, string>;
-  /** Folder of the page, which is built when it is first requested; undefined when there is none. */
-  site?(): Promise<string | undefined>;
+  site?: GatewayOptions['site'];
   faults?: EmulatorFaults;
-  /** Waits before the retries of an asynchronous event; AWS takes one and two minutes. */
-  retryDelaysMs?: readonly number[];
-  /** Most processes of one function. */
-  processesPerFunction?: number;
-  /** Hears of each request that a role made, and whether its policies allowed it. */
+  /** Is told of each request that a role made, and whether its policies allowed it. */
   decided?(request: AccessRequest, allowed: boolean): void;
   /** Says what a person should know; the console unless given. */
   warn?(message: string): void;
 }
 
-export interface Emulator {
+export interface Emulator
+  extends Pick<Lambda, 'invoke' | 'logs' | 'environment' | 'killFunction' | 'pendingEvents'> {
   /** True when the data folder held nothing yet. */
   firstStart: boolean;
   queues: QueueStore;
   access: Access;
   bus: Bus;
-  /** Runs a function on an event and waits for its end, as `aws lambda invoke` does. */
-  invoke: Invoke;
-  /** The newest lines that the function logged, oldest first. */
-  logs(functionKey: string): readonly string[];
-  /** The environment that the function runs with. */
-  environment(functionKey: string): Readonly<Record<string, string>>;
-  /** Kills the function's processes that are handling an event; returns how many. */
-  killFunction(functionKey: string): number;
-  /** Events accepted for functions and not finished. */
-  pendingEvents(): number;
   /** True when no function runs, no event waits, and no message is left in a queue with a consumer. */
   idle(): boolean;
   stop(): Promise<void>;
@@ -107,14 +91,11 @@ export async function runStack(options: RunOptions): Promise<Emulator> {
   for (const listener of Object.values(listeners)) opened.defer(listener.close);
   const lambda = open(
     openLambda({
-      stack,
+      ...options,
       access,
       store,
-      bundles: options.bundles,
       logs: path.join(dataDir, 'logs'),
       endpoint,
-      retryDelaysMs: options.retryDelaysMs ?? [1_000, 4_000],
-      processesPerFunction: options.processesPerFunction ?? 4,
       warn,
     }),
   );
@@ -128,15 +109,11 @@ export async function runStack(options: RunOptions): Promise<Emulator> {
   for (const service of services) service.start?.();
   const running = opened.move();
   return {
+    ...lambda,
     firstStart,
     queues: store,
     access,
     bus,
-    invoke: lambda.invoke,
-    logs: lambda.logs,
-    environment: lambda.environment,
-    killFunction: lambda.kill,
-    pendingEvents: lambda.pendingEvents,
     idle: () => services.every((service) => service.idle?.() ?? true),
     stop: () => running.disposeAsync(),
   };

@@ -15,8 +15,8 @@ const MAX_EVENT_BYTES = 6 * 1024 * 1024;
 
 export interface GatewayOptions {
   stack: StackModel;
-  /** Folder of the page, which is built when it is first asked for; undefined when there is none. */
-  site: (() => Promise<string | undefined>) | undefined;
+  /** Folder of the page, requested with each file; undefined when there is none. */
+  site?: (() => Promise<string | undefined>) | undefined;
   invoke(functionKey: string, event: unknown, requestId: string): Promise<InvocationResult>;
 }
 

@@ -6,10 +6,6 @@ export interface MatchedRoute {
   parameters: Record<string, string>;
 }
 
-export interface Router {
-  match(method: string, path: string): MatchedRoute | undefined;
-}
-
 const PARAMETER = /^\{([^}+]+)(\+?)\}$/;
 
 function decode(segment: string): string {
@@ -56,10 +52,10 @@ function specificity({ method, path }: RouteModel): number {
 }
 
 /** Finds the most specific route, as API Gateway's HTTP APIs do ("Working with routes"). */
-export function createRouter(routes: readonly RouteModel[]): Router {
+export function createRouter(routes: readonly RouteModel[]) {
   const sorted = [...routes].sort((a, b) => specificity(b) - specificity(a));
   return {
-    match(method, path) {
+    match(method: string, path: string): MatchedRoute | undefined {
       for (const route of sorted) {
         if (route.method !== '*' && route.method !== method) continue;
         const parameters = matchPath(route.path, path);

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FunctionModel, StackModel } from '../stack/model.ts';
-import { evaluate } from './evaluate.ts';
+import { evaluate, type Verdict } from './evaluate.ts';
 import type { RequestContext } from './policy.ts';
 
 /** Who signs a request, as far as the decision needs it. */
@@ -28,18 +28,6 @@ export interface SigningKey {
   principal: Principal;
 }
 
-export interface Access {
-  /** Undefined for an access key that nobody was given. */
-  credentials(accessKeyId: string): SigningKey | undefined;
-  /** The key of a function's role. */
-  functionKey(functionKey: string): { accessKeyId: string; secretAccessKey: string };
-  /** Whether AWS itself may do this for a function, with the function's role. */
-  roleMay(model: FunctionModel, action: string, resource: string): boolean;
-  authorize(request: AccessRequest): boolean;
-  /** As `authorize`, with the reason. */
-  explain(request: AccessRequest): { allowed: boolean; reason: string };
-}
-
 /** Access keys of the person at this machine. */
 const ADMIN_KEYS = ['local', 'test'];
 
@@ -61,7 +49,7 @@ export function callerOf({ headers }: IncomingMessage): string | undefined {
 export function createAccess(
   stack: StackModel,
   decided: (request: AccessRequest, allowed: boolean) => void = () => {},
-): Access {
+) {
   const keys = new Map<string, SigningKey>();
   const adminArn = `arn:aws:iam::${stack.accountId}:user/local`;
   for (const key of ADMIN_KEYS) {
@@ -85,7 +73,7 @@ export function createAccess(
     return bucket?.policies ?? [];
   }
 
-  function explain(request: AccessRequest) {
+  function explain(request: AccessRequest): Verdict {
     const { principal, action, resource } = request;
     if (principal.admin) return { allowed: true, reason: 'the administrator of the local account' };
     // Loopback takes the place of TLS here: what a policy demands of the transport is tested on the packaged template.
@@ -104,11 +92,17 @@ export function createAccess(
   }
 
   return {
-    credentials: (accessKeyId) => keys.get(accessKeyId),
+    /** Undefined for an access key that nobody was given. */
+    credentials: (accessKeyId: string): SigningKey | undefined => keys.get(accessKeyId),
+    /** The key of a function's role. */
     functionKey: keyOf,
-    roleMay: (model, action, resource) =>
+    /** Whether AWS itself may do this for a function, with the function's role. */
+    roleMay: (model: FunctionModel, action: string, resource: string): boolean =>
       explain({ principal: principalOf(model), action, resource, context: {} }).allowed,
+    authorize: (request: AccessRequest): boolean => explain(request).allowed,
+    /** As `authorize`, with the reason. */
     explain,
-    authorize: (request) => explain(request).allowed,
   };
 }
+
+export type Access = ReturnType<typeof createAccess>;

@@ -14,19 +14,8 @@ export interface AsynchronousOptions {
   store: QueueStore;
   access: Access;
   invoke: Invoke;
-  /** Waits before the retries. */
-  retryDelaysMs: readonly number[];
-  /** Says what a person should know, for instance that an event was lost. */
+  retryDelaysMs?: readonly number[] | undefined;
   warn(message: string): void;
-}
-
-export interface Asynchronous {
-  /** Accepts an event for a function; when this returns, the event is on disk. */
-  accept(functionKey: string, event: unknown): void;
-  /** Events accepted and not finished. */
-  pending(): number;
-  start(): void;
-  stop(): Promise<void>;
 }
 
 const queueOf = (functionKey: string) => `events/${functionKey}`;
@@ -35,8 +24,8 @@ const queueOf = (functionKey: string) => `events/${functionKey}`;
  * Lambda's asynchronous invocation: an accepted event waits in a queue of its function, is delivered at least once,
  * retried when the function fails, and in the end sent to the function's failure destination or dead-letter queue.
  */
-export function openAsynchronous(options: AsynchronousOptions): Asynchronous {
-  const { stack, store, access, invoke, retryDelaysMs, warn } = options;
+export function openAsynchronous(options: AsynchronousOptions) {
+  const { stack, store, access, invoke, retryDelaysMs = [1_000, 4_000], warn } = options;
   const stopping = new AbortController();
   let deliveries: Promise<void>[] = [];
   for (const { key } of stack.functions) {
@@ -89,20 +78,20 @@ export function openAsynchronous(options: AsynchronousOptions): Asynchronous {
   }
 
   return {
-    accept(functionKey, event) {
+    accept(functionKey: string, event: unknown): void {
       store.send(queueOf(functionKey), JSON.stringify(event));
     },
-    pending: () =>
+    pending: (): number =>
       stack.functions.reduce((sum, { key }) => {
         const { visible, inFlight, delayed } = store.counts(queueOf(key));
         return sum + visible + inFlight + delayed;
       }, 0),
-    start() {
+    start(): void {
       deliveries = stack.functions.flatMap((model) =>
         Array.from({ length: CONCURRENCY }, () => deliver(model)),
       );
     },
-    async stop() {
+    async stop(): Promise<void> {
       stopping.abort();
       await Promise.all(deliveries);
     },

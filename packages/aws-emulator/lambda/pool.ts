@@ -29,16 +29,6 @@ export interface PoolOptions {
   log: FunctionLog;
 }
 
-export interface FunctionPool {
-  /** Runs the function on one event. Resolves also when the function fails; rejects only after `stop()`. */
-  invoke(event: unknown, requestId?: string): Promise<InvocationResult>;
-  /** Kills every process that is handling an event, as a crash would; returns how many. */
-  killBusy(): number;
-  /** Events being handled right now. */
-  busy(): number;
-  stop(): Promise<void>;
-}
-
 interface Job {
   requestId: string;
   event: string;
@@ -67,7 +57,7 @@ interface Worker {
  * Runs one function in processes of its own, one event at a time in each, as Lambda does: a process is reused while it
  * is warm, killed when the time limit has passed, and replaced after a crash.
  */
-export function openFunctionPool(options: PoolOptions): FunctionPool {
+export function openFunctionPool(options: PoolOptions) {
   const { log } = options;
   const waiting: Job[] = [];
   const workers = new Set<Worker>();
@@ -240,7 +230,8 @@ export function openFunctionPool(options: PoolOptions): FunctionPool {
   }
 
   return {
-    invoke(event, requestId = randomUUID()) {
+    /** Runs the function on an event. Resolves also when the function fails; rejects only after `stop`. */
+    invoke(event: unknown, requestId: string = randomUUID()): Promise<InvocationResult> {
       if (stopped) return Promise.reject(new Error(`The function ${options.name} has been stopped.`));
       return new Promise((settle, abandon) => {
         waiting.push({ requestId, event: JSON.stringify(event), settle, abandon });
@@ -251,13 +242,15 @@ export function openFunctionPool(options: PoolOptions): FunctionPool {
         else rest(idle);
       });
     },
-    killBusy() {
+    /** Kills every process that is handling an event, as a crash would; returns how many. */
+    killBusy(): number {
       const busy = [...workers].filter((worker) => worker.current !== undefined);
       for (const worker of busy) end(worker);
       return busy.length;
     },
+    /** Events being handled right now. */
     busy: () => [...workers].filter((worker) => worker.current !== undefined).length,
-    async stop() {
+    async stop(): Promise<void> {
       stopped = true;
       const abandoned = waiting.splice(0);
       const running = [...workers];

@@ -71,15 +71,8 @@ export function failedMessages(
     : all;
 }
 
-export interface QueueSource {
-  /** Messages of the queue, received or not. */
-  pending(): number;
-  start(): void;
-  stop(): Promise<void>;
-}
-
 /** Lambda's poller of a queue: hands batches to the function and deletes the messages that it has finished. */
-export function openQueueSource(options: QueueSourceOptions): QueueSource {
+export function openQueueSource(options: QueueSourceOptions) {
   const { source, stack, store, access } = options;
   const { queue, functionKey } = source;
   const arn = `arn:aws:sqs:${stack.region}:${stack.accountId}:${queue}`;
@@ -109,11 +102,12 @@ export function openQueueSource(options: QueueSourceOptions): QueueSource {
   }
 
   return {
-    pending() {
+    /** Messages of the queue, received or not. */
+    pending(): number {
       const { visible, inFlight, delayed } = store.counts(queue);
       return visible + inFlight + delayed;
     },
-    start() {
+    start(): void {
       const model = stack.functions.find(({ key }) => key === functionKey);
       const missing = NEEDED.filter((action) => model === undefined || !access.roleMay(model, action, arn));
       if (missing.length > 0) {
@@ -124,7 +118,7 @@ export function openQueueSource(options: QueueSourceOptions): QueueSource {
       }
       polls = Array.from({ length: source.maximumConcurrency ?? DEFAULT_CONCURRENCY }, poll);
     },
-    async stop() {
+    async stop(): Promise<void> {
       stopping.abort();
       await Promise.all(polls);
     },

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import { authenticate } from '../authenticate.ts';
-import { AwsError } from '../aws-error.ts';
+import { AwsError, answerError } from '../aws-error.ts';
 import type { Access } from '../iam/access.ts';
 import { readBody, type Service } from '../service.ts';
 import type { QueueStore } from '../sqs/store.ts';
@@ -23,32 +23,34 @@ export interface LambdaOptions {
   access: Access;
   /** Holds accepted events, and the queues that start functions. */
   store: QueueStore;
-  /** Absolute paths of the functions' bundles, by function key. */
-  bundles: ReadonlyMap<string, string>;
+  /** Absolute path of the functions' bundles: `<folder>/tag.cjs` for the handler `functions/tag.handler`. */
+  bundleFolder: string;
   /** Folder of the functions' logs. */
   logs: string;
   /** Origin of S3, SQS and the other services. */
   endpoint: string;
   /** Waits before the retries of an asynchronous event; AWS takes one and two minutes. */
-  retryDelaysMs: readonly number[];
+  retryDelaysMs?: readonly number[] | undefined;
   /** Most processes of one function. */
-  processesPerFunction: number;
+  processesPerFunction?: number | undefined;
+  /** Says what a person should know, for instance that an event was lost. */
   warn(message: string): void;
 }
 
 export interface Lambda extends Service {
-  /** Runs a function on one event and waits for its end. */
+  /** Runs a function on an event and waits for its end. */
   invoke: Invoke;
   /** Accepts an event for a function; when this returns, the event is on disk. */
   accept(functionKey: string, event: unknown): void;
+  /** Events accepted and not finished. */
+  pendingEvents(): number;
   /** The newest lines that the function logged, oldest first. */
   logs(functionKey: string): readonly string[];
   /** The environment that the function runs with. */
   environment(functionKey: string): Readonly<Record<string, string>>;
-  /** Events accepted and not finished. */
-  pendingEvents(): number;
   /** Kills the function's processes that are handling an event; returns how many. */
-  kill(functionKey: string): number;
+  killFunction(functionKey: string): number;
+  stop(): Promise<void>;
 }
 
 /**
@@ -56,9 +58,10 @@ export interface Lambda extends Service {
  * the asynchronous Invoke, which is how dead letters are sent back.
  */
 export function openLambda(options: LambdaOptions): Lambda {
-  const { stack, access, store, retryDelaysMs, warn } = options;
+  const { stack, access, store, warn } = options;
 
   function open(model: FunctionModel) {
+    const [file, handlerName = 'handler'] = path.basename(model.handler).split('.');
     const log = openFunctionLog(options.logs, model, stack, access);
     const environment = functionEnvironment(
       model,
@@ -69,12 +72,12 @@ export function openLambda(options: LambdaOptions): Lambda {
     const pool = openFunctionPool({
       name: model.name,
       arn: model.arn,
-      bundle: options.bundles.get(model.key) ?? '',
-      handlerName: path.basename(model.handler).split('.')[1] ?? 'handler',
+      bundle: path.join(options.bundleFolder, `${file}.cjs`),
+      handlerName,
       memorySize: model.memorySize,
       timeoutSeconds: model.timeoutSeconds,
       environment,
-      maxProcesses: options.processesPerFunction,
+      maxProcesses: options.processesPerFunction ?? 4,
       idleMs: IDLE_PROCESS_MS,
       log,
     });
@@ -87,7 +90,7 @@ export function openLambda(options: LambdaOptions): Lambda {
     return found;
   };
   const invoke: Invoke = (functionKey, event, requestId) => find(functionKey).pool.invoke(event, requestId);
-  const asynchronous = openAsynchronous({ stack, store, access, invoke, retryDelaysMs, warn });
+  const asynchronous = openAsynchronous({ ...options, invoke });
   const sources = stack.queueSources.map((source) =>
     openQueueSource({ source, stack, store, access, invoke, warn }),
   );
@@ -132,13 +135,8 @@ export function openLambda(options: LambdaOptions): Lambda {
       await acceptRequest(request);
       response.writeHead(202).end();
     } catch (error) {
-      const known =
-        error instanceof AwsError ? error : new AwsError('ServiceException', String(error), { status: 500 });
-      response.writeHead(known.status, {
-        'content-type': 'application/json',
-        'x-amzn-errortype': known.type,
-      });
-      response.end(JSON.stringify({ Message: known.message, Type: 'User' }));
+      response.setHeader('content-type', 'application/json');
+      answerError(response, error, (_, Message) => ({ Message, Type: 'User' }));
     }
   }
 
@@ -150,7 +148,7 @@ export function openLambda(options: LambdaOptions): Lambda {
     logs: (functionKey) => find(functionKey).log.lines(),
     environment: (functionKey) => find(functionKey).environment,
     pendingEvents: asynchronous.pending,
-    kill: (functionKey) => find(functionKey).pool.killBusy(),
+    killFunction: (functionKey) => find(functionKey).pool.killBusy(),
     start() {
       asynchronous.start();
       for (const source of sources) source.start();

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Payload } from './authenticate.ts';
 import {
+  ALGORITHMS,
   type Algorithm,
   algorithmNamed,
   algorithmOfHeader,
@@ -89,6 +90,17 @@ export function checksumClaim(request: S3Request): Claim | undefined {
   const value = names[0] === undefined ? undefined : request.header(header);
   if (value !== undefined && !isChecksum(algorithm, value)) throw invalidChecksum(header);
   return { algorithm, value };
+}
+
+/** The algorithm that a copy or an upload in parts asks for. Throws InvalidRequest. */
+export function chosenAlgorithm(request: S3Request): Algorithm | undefined {
+  const name = request.header('x-amz-checksum-algorithm');
+  const algorithm = algorithmNamed(name ?? '');
+  if (name === undefined || algorithm !== undefined) return algorithm;
+  throw new S3Error(
+    'InvalidRequest',
+    `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${ALGORITHMS.join(', ')}]`,
+  );
 }
 
 function contentMd5(request: S3Request): Buffer | undefined {

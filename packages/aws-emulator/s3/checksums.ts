@@ -14,8 +14,11 @@ export interface Checksum {
   value: string;
 }
 
-export interface Digest {
+interface State {
   update(chunk: Uint8Array): void;
+  digest(): Promise<Uint8Array>;
+}
+export interface Digest extends State {
   digest(): Promise<Buffer>;
 }
 
@@ -40,46 +43,33 @@ export function isChecksum(algorithm: Algorithm, value: string): boolean {
   return Buffer.from(value, 'base64').length === SIZES[algorithm] && /^[A-Za-z0-9+/]+=*$/.test(value);
 }
 
-function hash(name: 'md5' | 'sha1' | 'sha256'): Digest {
+const hash = (name: string) => (): State => {
   const state = createHash(name);
   return { update: (chunk) => void state.update(chunk), digest: async () => state.digest() };
-}
+};
 
-function nativeCrc32(): Digest {
-  let value = 0;
-  return {
-    update: (chunk) => {
-      value = crc32(chunk, value);
-    },
-    digest: async () => {
-      const bytes = Buffer.alloc(4);
-      bytes.writeUInt32BE(value);
-      return bytes;
-    },
-  };
-}
-
-function fromSdk(state: { update(chunk: Uint8Array): void; digest(): Promise<Uint8Array> }): Digest {
-  return { update: (chunk) => state.update(chunk), digest: async () => Buffer.from(await state.digest()) };
-}
+const DIGESTS: Record<Algorithm | 'MD5', () => State> = {
+  MD5: hash('md5'),
+  SHA1: hash('sha1'),
+  SHA256: hash('sha256'),
+  CRC32() {
+    let value = 0;
+    return {
+      update: (chunk) => {
+        value = crc32(chunk, value);
+      },
+      digest: async () => Buffer.from(value.toString(16).padStart(8, '0'), 'hex'),
+    };
+  },
+  CRC32C: () => new Crc32cJs(),
+  CRC64NVME: () => new Crc64NvmeJs(),
+};
 
 /** A fresh computation over bytes that come in pieces. */
-export function startDigest(algorithm: Algorithm | 'MD5'): Digest {
-  switch (algorithm) {
-    case 'MD5':
-      return hash('md5');
-    case 'SHA1':
-      return hash('sha1');
-    case 'SHA256':
-      return hash('sha256');
-    case 'CRC32':
-      return nativeCrc32();
-    case 'CRC32C':
-      return fromSdk(new Crc32cJs());
-    case 'CRC64NVME':
-      return fromSdk(new Crc64NvmeJs());
-  }
-}
+export const startDigest = (algorithm: Algorithm | 'MD5'): Digest => {
+  const state = DIGESTS[algorithm]();
+  return { update: (chunk) => state.update(chunk), digest: async () => Buffer.from(await state.digest()) };
+};
 
 /** The composite checksum of a multipart object: the algorithm over the parts' raw checksums. */
 export async function compositeOf(algorithm: Algorithm, parts: readonly string[]): Promise<Checksum> {

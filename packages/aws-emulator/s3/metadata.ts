@@ -5,17 +5,17 @@ import type { S3Request } from './request.ts';
 const MAX_METADATA_BYTES = 2048;
 const PREFIX = 'x-amz-meta-';
 
-/** Headers that are kept with an object and given back with it. */
-const KEPT = [
+/** HTTP's headers about an object, which a signed GET may replace. */
+export const OWN_HEADERS = [
   'cache-control',
   'content-disposition',
   'content-encoding',
   'content-language',
   'content-type',
   'expires',
-  'x-amz-storage-class',
-  'x-amz-website-redirect-location',
-] as const;
+];
+/** Headers that are kept with an object and given back with it. */
+const KEPT = [...OWN_HEADERS, 'x-amz-storage-class', 'x-amz-website-redirect-location'];
 
 /** What an object's own headers are when it is read. */
 export interface Description {

@@ -259,6 +259,15 @@ export class Store {
     );
   }
 
+  #announceDeleted(
+    version: ObjectVersion,
+    occasion: Occasion,
+    seq: number,
+    deletionType: EventBridgeS3Event['detail']['deletion-type'],
+  ): void {
+    this.#announce('Object Deleted', version, occasion, { seq, reason: 'DeleteObject', deletionType });
+  }
+
   /** Removes one row and tells which file is then nobody's. */
   #drop(version: ObjectVersion): string | undefined {
     this.prepare('DELETE FROM versions WHERE seq = ?').run(version.seq);
@@ -362,11 +371,7 @@ export class Store {
         if (version === undefined) return { versionId, deleteMarker: false };
         orphan = this.#drop(version);
         if (version.latest) this.#promote(bucket, key);
-        this.#announce('Object Deleted', version, occasion, {
-          seq,
-          reason: 'DeleteObject',
-          deletionType: 'Permanently Deleted',
-        });
+        this.#announceDeleted(version, occasion, seq, 'Permanently Deleted');
         return { versionId, deleteMarker: version.deleteMarker };
       }
 
@@ -380,13 +385,7 @@ export class Store {
           key,
         );
         if (older === undefined) {
-          if (version !== undefined) {
-            this.#announce('Object Deleted', version, occasion, {
-              seq,
-              reason: 'DeleteObject',
-              deletionType: 'Permanently Deleted',
-            });
-          }
+          if (version !== undefined) this.#announceDeleted(version, occasion, seq, 'Permanently Deleted');
           return { versionId: undefined, deleteMarker: false };
         }
       }
@@ -406,11 +405,7 @@ export class Store {
         file: undefined,
       };
       this.#insert(marker, undefined);
-      this.#announce('Object Deleted', marker, occasion, {
-        seq,
-        reason: 'DeleteObject',
-        deletionType: 'Delete Marker Created',
-      });
+      this.#announceDeleted(marker, occasion, seq, 'Delete Marker Created');
       return { versionId: marker.versionId, deleteMarker: true };
     });
     await this.bodies.remove(orphan);

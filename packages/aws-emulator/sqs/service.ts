@@ -1,6 +1,6 @@
 import { AwsError } from '../aws-error.ts';
 import type { Access } from '../iam/access.ts';
-import { createJsonService, type Operation } from '../json-api.ts';
+import { type Call, createJsonService, type Operation } from '../json-api.ts';
 import type { Service } from '../service.ts';
 import type { MessageAttributes, QueueStore, ReceivedMessage } from './store.ts';
 
@@ -21,14 +21,21 @@ type Input = Record<string, unknown>;
 /** Names with a slash are the event bus's own queues, which AWS does not show either. */
 const isPublic = (name: string) => !name.includes('/');
 
+/** An error with the code of the old query protocol, which SDKs still show. */
+function queueError(type: string, message: string): AwsError {
+  const own = type === 'InvalidParameterValue' || type === 'MissingParameter';
+  if (own) return new AwsError(type, message, { queryCode: type });
+  const code = type === 'QueueDoesNotExist' ? 'NonExistentQueue' : type;
+  return new AwsError(`com.amazonaws.sqs#${type}`, message, { queryCode: `AWS.SimpleQueueService.${code}` });
+}
+
 function integer(input: Input, field: string, highest: number, lowest = 0): number | undefined {
   const value = input[field];
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'number' || !Number.isInteger(value) || value < lowest || value > highest) {
-    throw new AwsError(
+    throw queueError(
       'InvalidParameterValue',
       `Value ${String(value)} for parameter ${field} is invalid. Reason: Must be between ${lowest} and ${highest}.`,
-      { queryCode: 'InvalidParameterValue' },
     );
   }
   return value;
@@ -56,33 +63,22 @@ export function createSqs(options: SqsOptions): Service {
   const arnOf = (name: string) => `arn:aws:sqs:${region}:${accountId}:${name}`;
   const urlOf = (name: string) => `${endpoint}/${accountId}/${name}`;
 
-  function queueOf(input: Input): string {
-    const name =
-      String(input.QueueUrl ?? '')
-        .split('/')
-        .at(-1) ?? '';
-    if (!isPublic(name) || store.settings(name) === undefined) throw noSuchQueue();
-    return name;
-  }
-
-  function noSuchQueue(): AwsError {
-    return new AwsError('com.amazonaws.sqs#QueueDoesNotExist', 'The specified queue does not exist.', {
-      queryCode: 'AWS.SimpleQueueService.NonExistentQueue',
-    });
+  /** A queue by its URL or name. */
+  function queueOf(url: unknown): string {
+    const name = String(url).split('/').at(-1) ?? '';
+    if (store.settings(name) !== undefined) return name;
+    throw queueError('QueueDoesNotExist', 'The specified queue does not exist.');
   }
 
   function send(queue: string, entry: Input) {
     const body = entry.MessageBody;
     if (typeof body !== 'string' || body === '') {
-      throw new AwsError('MissingParameter', 'The request must contain the parameter MessageBody.', {
-        queryCode: 'MissingParameter',
-      });
+      throw queueError('MissingParameter', 'The request must contain the parameter MessageBody.');
     }
     if (Buffer.byteLength(body) > LIMITS.bytes) {
-      throw new AwsError(
+      throw queueError(
         'InvalidParameterValue',
         `One or more parameters are invalid. Reason: Message must be shorter than ${LIMITS.bytes} bytes.`,
-        { queryCode: 'InvalidParameterValue' },
       );
     }
     const delaySeconds = integer(entry, 'DelaySeconds', LIMITS.delaySeconds);
@@ -93,37 +89,36 @@ export function createSqs(options: SqsOptions): Service {
 
   function receiptOf(input: Input): string {
     if (typeof input.ReceiptHandle !== 'string') {
-      throw new AwsError('MissingParameter', 'The request must contain the parameter ReceiptHandle.', {
-        queryCode: 'MissingParameter',
-      });
+      throw queueError('MissingParameter', 'The request must contain the parameter ReceiptHandle.');
     }
     return input.ReceiptHandle;
+  }
+
+  function remove(queue: string, entry: Input): void {
+    store.remove(queue, receiptOf(entry));
   }
 
   function changeVisibility(queue: string, entry: Input): void {
     const seconds = integer(entry, 'VisibilityTimeout', LIMITS.visibilitySeconds) ?? 0;
     if (store.changeVisibility(queue, receiptOf(entry), seconds)) return;
-    throw new AwsError(
-      'com.amazonaws.sqs#MessageNotInflight',
+    throw queueError(
+      'MessageNotInflight',
       'The message is not in flight: it was deleted, or its visibility timeout has passed.',
-      { queryCode: 'AWS.SimpleQueueService.MessageNotInflight' },
     );
   }
 
   /** Each entry succeeds or fails by itself, as in every batch call of SQS. */
-  function batch(input: Input, perform: (entry: Input) => object): object {
+  function batch(input: Input, perform: (entry: Input) => unknown): object {
     const entries = (input.Entries ?? []) as Input[];
     if (entries.length === 0 || entries.length > LIMITS.batch) {
       const reason = entries.length === 0 ? 'EmptyBatchRequest' : 'TooManyEntriesInBatchRequest';
-      throw new AwsError(`com.amazonaws.sqs#${reason}`, `A batch has 1 to ${LIMITS.batch} entries.`, {
-        queryCode: `AWS.SimpleQueueService.${reason}`,
-      });
+      throw queueError(reason, `A batch has 1 to ${LIMITS.batch} entries.`);
     }
     const Successful: object[] = [];
     const Failed: object[] = [];
     for (const entry of entries) {
       try {
-        Successful.push({ Id: entry.Id, ...perform(entry) });
+        Successful.push(Object.assign({ Id: entry.Id }, perform(entry)));
       } catch (error) {
         if (!(error instanceof AwsError)) throw error;
         Failed.push({
@@ -159,10 +154,18 @@ export function createSqs(options: SqsOptions): Service {
     };
   }
 
+  /** An operation on a queue that the input names, for callers that may do `action`. */
+  const onQueue =
+    (action: string, perform: (queue: string, input: Input, call: Call) => unknown): Operation =>
+    (input, call) => {
+      const queue = queueOf(input.QueueUrl);
+      call.demand(`sqs:${action}`, arnOf(queue));
+      return perform(queue, input, call);
+    };
+
   const operations: Record<string, Operation> = {
     GetQueueUrl(input, call) {
-      const name = String(input.QueueName);
-      if (!isPublic(name) || store.settings(name) === undefined) throw noSuchQueue();
+      const name = queueOf(input.QueueName);
       call.demand('sqs:GetQueueUrl', arnOf(name));
       return { QueueUrl: urlOf(name) };
     },
@@ -176,9 +179,7 @@ export function createSqs(options: SqsOptions): Service {
           .map(urlOf),
       };
     },
-    GetQueueAttributes(input, call) {
-      const queue = queueOf(input);
-      call.demand('sqs:GetQueueAttributes', arnOf(queue));
+    GetQueueAttributes: onQueue('GetQueueAttributes', (queue, input) => {
       const wanted = (input.AttributeNames ?? []) as string[];
       const all = Object.entries(attributesOf(queue));
       return {
@@ -186,30 +187,16 @@ export function createSqs(options: SqsOptions): Service {
           all.filter(([name]) => wanted.includes('All') || wanted.includes(name)),
         ),
       };
-    },
-    SendMessage(input, call) {
-      const queue = queueOf(input);
-      call.demand('sqs:SendMessage', arnOf(queue));
-      return send(queue, input);
-    },
-    SendMessageBatch(input, call) {
-      const queue = queueOf(input);
-      call.demand('sqs:SendMessage', arnOf(queue));
+    }),
+    SendMessage: onQueue('SendMessage', send),
+    SendMessageBatch: onQueue('SendMessage', (queue, input) => {
       const bodies = ((input.Entries ?? []) as Input[]).map((entry) => String(entry.MessageBody ?? ''));
       if (bodies.reduce((sum, body) => sum + Buffer.byteLength(body), 0) > LIMITS.bytes) {
-        throw new AwsError(
-          'com.amazonaws.sqs#BatchRequestTooLong',
-          `A batch may hold ${LIMITS.bytes} bytes at most.`,
-          {
-            queryCode: 'AWS.SimpleQueueService.BatchRequestTooLong',
-          },
-        );
+        throw queueError('BatchRequestTooLong', `A batch may hold ${LIMITS.bytes} bytes at most.`);
       }
       return store.transaction(() => batch(input, (entry) => send(queue, entry)));
-    },
-    async ReceiveMessage(input, call) {
-      const queue = queueOf(input);
-      call.demand('sqs:ReceiveMessage', arnOf(queue));
+    }),
+    ReceiveMessage: onQueue('ReceiveMessage', async (queue, input, call) => {
       const messages = await store.receive(queue, {
         max: integer(input, 'MaxNumberOfMessages', LIMITS.batch, 1),
         visibilitySeconds: integer(input, 'VisibilityTimeout', LIMITS.visibilitySeconds),
@@ -230,41 +217,16 @@ export function createSqs(options: SqsOptions): Service {
         };
       });
       return Messages.length === 0 ? {} : { Messages };
-    },
-    DeleteMessage(input, call) {
-      const queue = queueOf(input);
-      call.demand('sqs:DeleteMessage', arnOf(queue));
-      store.remove(queue, receiptOf(input));
-      return {};
-    },
-    DeleteMessageBatch(input, call) {
-      const queue = queueOf(input);
-      call.demand('sqs:DeleteMessage', arnOf(queue));
-      return batch(input, (entry) => {
-        store.remove(queue, receiptOf(entry));
-        return {};
-      });
-    },
-    ChangeMessageVisibility(input, call) {
-      const queue = queueOf(input);
-      call.demand('sqs:ChangeMessageVisibility', arnOf(queue));
-      changeVisibility(queue, input);
-      return {};
-    },
-    ChangeMessageVisibilityBatch(input, call) {
-      const queue = queueOf(input);
-      call.demand('sqs:ChangeMessageVisibility', arnOf(queue));
-      return batch(input, (entry) => {
-        changeVisibility(queue, entry);
-        return {};
-      });
-    },
-    PurgeQueue(input, call) {
-      const queue = queueOf(input);
-      call.demand('sqs:PurgeQueue', arnOf(queue));
-      store.purge(queue);
-      return {};
-    },
+    }),
+    DeleteMessage: onQueue('DeleteMessage', remove),
+    DeleteMessageBatch: onQueue('DeleteMessage', (queue, input) =>
+      batch(input, (entry) => remove(queue, entry)),
+    ),
+    ChangeMessageVisibility: onQueue('ChangeMessageVisibility', changeVisibility),
+    ChangeMessageVisibilityBatch: onQueue('ChangeMessageVisibility', (queue, input) =>
+      batch(input, (entry) => changeVisibility(queue, entry)),
+    ),
+    PurgeQueue: onQueue('PurgeQueue', (queue) => store.purge(queue)),
   };
   return {
     ...createJsonService({ name: 'sqs', target: 'AmazonSQS', operations, access }),

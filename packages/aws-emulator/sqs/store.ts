@@ -36,7 +36,6 @@ export interface ReceivedMessage {
   movedFrom: string | undefined;
 }
 
-/** The three numbers SQS calls approximate; here they are exact. */
 export interface QueueCounts {
   visible: number;
   inFlight: number;
@@ -50,30 +49,6 @@ export interface ReceiveOptions {
   waitSeconds?: number | undefined;
   /** Ends the wait early. */
   signal?: AbortSignal | undefined;
-}
-
-export interface QueueStore {
-  /** Creates the queue or changes its settings; its messages stay. */
-  configure(settings: QueueSettings): void;
-  settings(queue: string): QueueSettings | undefined;
-  names(): string[];
-  send(queue: string, body: string, options?: SendOptions): { messageId: string; bodyMd5: string };
-  receive(queue: string, options?: ReceiveOptions): Promise<ReceivedMessage[]>;
-  /** False if the handle is unknown, which SQS answers like a success. */
-  remove(queue: string, receiptHandle: string): boolean;
-  /** False if the message is not in flight. */
-  changeVisibility(queue: string, receiptHandle: string, seconds: number): boolean;
-  counts(queue: string): QueueCounts;
-  /** Every message of a queue without receiving it, oldest first. */
-  peek(
-    queue: string,
-  ): { messageId: string; body: string; attributes: MessageAttributes; receiveCount: number }[];
-  /** Age of the oldest message in seconds; 0 when empty. */
-  oldestAgeSeconds(queue: string): number;
-  purge(queue: string): void;
-  /** Runs several changes as one: after a kill either all or none are there. */
-  transaction<T>(work: () => T): T;
-  close(): void;
 }
 
 const SCHEMA = `
@@ -115,10 +90,11 @@ const md5 = (text: string) => createHash('md5').update(text).digest('hex');
  * killing the process loses no message and repeats none beyond what a visibility timeout repeats anyway. The clock is
  * passed in (milliseconds since 1970).
  */
-export function openQueueStore(file: string, now: () => number = Date.now): QueueStore {
+export function openQueueStore(file: string, now: () => number = Date.now) {
   // Exclusive: two clouds on one folder would share messages. The lock ends with the process.
   const database = new Database(file, SCHEMA, { exclusive: true });
   const sql = (text: string) => database.sql(text);
+  /** Runs several changes as one: after a kill all of them are there, or none. */
   const transaction = <T>(work: () => T): T => database.transaction(work);
   // Whoever held a message when the last process ended is gone. Ending this machine is no failure of the receiver, so
   // the message is visible at once and that receive does not count towards its dead-letter queue.
@@ -210,12 +186,13 @@ export function openQueueStore(file: string, now: () => number = Date.now): Queu
 
   return {
     transaction,
-    configure(settings) {
+    /** Creates the queue or changes its settings; its messages stay. */
+    configure(settings: QueueSettings): void {
       queues.set(settings.name, settings);
     },
-    settings: (queue) => queues.get(queue),
+    settings: (queue: string) => queues.get(queue),
     names: () => [...queues.keys()].sort(),
-    send(queue, body, options = {}) {
+    send(queue: string, body: string, options: SendOptions = {}) {
       const delaySeconds = options.delaySeconds ?? known(queue).delaySeconds;
       const messageId = randomUUID();
       const time = now();
@@ -233,7 +210,7 @@ export function openQueueStore(file: string, now: () => number = Date.now): Queu
       wake(queue);
       return { messageId, bodyMd5: md5(body) };
     },
-    async receive(queue, options = {}) {
+    async receive(queue: string, options: ReceiveOptions = {}): Promise<ReceivedMessage[]> {
       const settings = known(queue);
       const until = now() + (options.waitSeconds ?? 0) * 1000;
       for (;;) {
@@ -247,12 +224,14 @@ export function openQueueStore(file: string, now: () => number = Date.now): Queu
         await nap(queue, until, options.signal);
       }
     },
-    remove(queue, receiptHandle) {
+    /** False if the handle is unknown, which SQS answers like a success. */
+    remove(queue: string, receiptHandle: string): boolean {
       return (
         sql('DELETE FROM messages WHERE queue = ? AND receipt = ?').run(queue, receiptHandle).changes > 0
       );
     },
-    changeVisibility(queue, receiptHandle, seconds) {
+    /** False if the message is not in flight. */
+    changeVisibility(queue: string, receiptHandle: string, seconds: number): boolean {
       const time = now();
       const { changes } = sql(
         'UPDATE messages SET available_at = ? WHERE queue = ? AND receipt = ? AND available_at > ?',
@@ -260,7 +239,8 @@ export function openQueueStore(file: string, now: () => number = Date.now): Queu
       if (changes > 0) wake(queue);
       return changes > 0;
     },
-    counts(queue) {
+    /** Here they are exact; SQS calls them approximate. */
+    counts(queue: string): QueueCounts {
       known(queue);
       const row = sql(
         `SELECT COALESCE(SUM(available_at <= $now), 0) AS visible,
@@ -270,7 +250,8 @@ export function openQueueStore(file: string, now: () => number = Date.now): Queu
       ).get({ $now: now(), $queue: queue });
       return { ...(row as unknown as QueueCounts) };
     },
-    peek(queue) {
+    /** Every message of a queue without receiving it, oldest first. */
+    peek(queue: string) {
       const rows = sql('SELECT * FROM messages WHERE queue = ? ORDER BY sequence').all(
         queue,
       ) as unknown as Row[];
@@ -281,19 +262,15 @@ export function openQueueStore(file: string, now: () => number = Date.now): Queu
         receiveCount: row.receives,
       }));
     },
-    oldestAgeSeconds(queue) {
-      const row = sql('SELECT MIN(sent_at) AS at FROM messages WHERE queue = ?').get(queue) as {
-        at: number | null;
-      };
-      return row.at === null ? 0 : Math.max(0, (now() - row.at) / 1000);
-    },
-    purge(queue) {
+    purge(queue: string): void {
       sql('DELETE FROM messages WHERE queue = ?').run(queue);
     },
-    close() {
+    close(): void {
       closed = true;
       for (const queue of waiters.keys()) wake(queue);
       database.close();
     },
   };
 }
+
+export type QueueStore = ReturnType<typeof openQueueStore>;

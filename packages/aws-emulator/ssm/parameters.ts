@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 
-export interface Parameter {
+interface Parameter {
   value: string;
   type: string;
   version: number;
@@ -8,16 +8,8 @@ export interface Parameter {
   modifiedAt: number;
 }
 
-export interface ParameterStore {
-  get(name: string): string | undefined;
-  /** With type and version. */
-  find(name: string): Readonly<Parameter> | undefined;
-  /** @returns the new version */
-  put(name: string, value: string, type?: string): number;
-}
-
 /** SSM parameters in one small file, which is replaced as a whole by every write. */
-export function openParameterStore(file: string): ParameterStore {
+export function openParameterStore(file: string) {
   const parameters = new Map<string, Parameter>();
   try {
     const stored = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Parameter>;
@@ -26,6 +18,7 @@ export function openParameterStore(file: string): ParameterStore {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 
+  /** @returns the new version */
   function put(name: string, value: string, type = 'SecureString'): number {
     const version = (parameters.get(name)?.version ?? 0) + 1;
     parameters.set(name, { value, type, version, modifiedAt: Date.now() / 1000 });
@@ -35,8 +28,11 @@ export function openParameterStore(file: string): ParameterStore {
   }
 
   return {
-    get: (name) => parameters.get(name)?.value,
-    find: (name) => parameters.get(name),
+    get: (name: string): string | undefined => parameters.get(name)?.value,
+    /** With type and version. */
+    find: (name: string): Readonly<Parameter> | undefined => parameters.get(name),
     put,
   };
 }
+
+export type ParameterStore = ReturnType<typeof openParameterStore>;

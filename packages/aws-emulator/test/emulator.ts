@@ -7,10 +7,7 @@ import type { StackModel } from '../stack/model.ts';
 import { CREDENTIALS, REGION } from './conformance/wire.ts';
 import { smallStack } from './small-stack.ts';
 
-/** Its events and results are those of the script that a call, key, message or path names. */
-const BUNDLE = path.join(import.meta.dirname, 'scripted.cjs');
-
-/** Runs the small stack in a folder, on free ports. */
+/** Runs the small stack in a folder, on free ports. Its functions do what `scripted.cjs` reads from their events. */
 export async function startEmulator(
   dataDir: string,
   { stack = smallStack(), ...options }: Partial<RunOptions> = {},
@@ -21,7 +18,7 @@ export async function startEmulator(
     stack,
     listeners,
     parameters: openParameterStore(path.join(dataDir, 'parameters.json')),
-    bundles: new Map(stack.functions.map(({ key }) => [key, BUNDLE])),
+    bundleFolder: import.meta.dirname,
     retryDelaysMs: [20, 20],
     ...options,
   });

@@ -1,8 +1,8 @@
 import { demand, objectArn, tagContext } from '../access.ts';
 import { type Answer, isoDate, quoted, versionHeader, xmlAnswer } from '../answer.ts';
 import type { StoredBody } from '../bodies.ts';
-import { MAX_BODY_BYTES } from '../body.ts';
-import { type Algorithm, algorithmNamed, type Checksum, checksumElement, startDigest } from '../checksums.ts';
+import { chosenAlgorithm, MAX_BODY_BYTES } from '../body.ts';
+import { type Algorithm, type Checksum, checksumElement, startDigest } from '../checksums.ts';
 import { checkCopySource, writeCondition } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
@@ -130,19 +130,6 @@ async function digestsOf(
   };
 }
 
-function checkAlgorithm(request: S3Request): Algorithm | undefined {
-  const name = request.header('x-amz-checksum-algorithm');
-  if (name === undefined) return undefined;
-  const algorithm = algorithmNamed(name);
-  if (algorithm === undefined) {
-    throw new S3Error(
-      'InvalidRequest',
-      'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
-    );
-  }
-  return algorithm;
-}
-
 function checkChangesItself(exchange: Exchange, source: ObjectVersion, replacing: boolean): void {
   const { request } = exchange;
   const named = parseCopySource(request.header('x-amz-copy-source') ?? '').versionId !== undefined;
@@ -174,7 +161,7 @@ export async function copyObject(exchange: Exchange, target: Target): Promise<An
       };
   if (!replacing && own.headers['x-amz-storage-class'] === undefined)
     delete description.headers['x-amz-storage-class'];
-  const wanted = checkAlgorithm(request);
+  const wanted = chosenAlgorithm(request);
   store.check(bucket, key, condition);
 
   const digests = await digestsOf(store, source, wanted);

@@ -4,7 +4,7 @@ import { checksumHeader } from '../checksums.ts';
 import { checkRead } from '../conditions.ts';
 import { notImplemented, S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
-import { descriptionHeaders } from '../metadata.ts';
+import { descriptionHeaders, OWN_HEADERS } from '../metadata.ts';
 import { readable } from '../readable.ts';
 import type { S3Request } from '../request.ts';
 import type { ObjectVersion } from '../store.ts';
@@ -35,19 +35,10 @@ function rangeOf(header: string | undefined, size: number): Range | undefined {
   return range;
 }
 
-const OVERRIDES = [
-  'cache-control',
-  'content-disposition',
-  'content-encoding',
-  'content-language',
-  'content-type',
-  'expires',
-];
-
 /** `response-content-type` and its like, which only signed requests may use. */
 function overrides(request: S3Request, anonymous: boolean): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const name of OVERRIDES) {
+  for (const name of OWN_HEADERS) {
     const value = request.query.get(`response-${name}`);
     if (value === undefined) continue;
     if (anonymous) {

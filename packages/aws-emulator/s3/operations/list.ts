@@ -102,44 +102,27 @@ function below(prefix: string): { sql: string; values: string[] } {
   return bound === undefined ? { sql: '', values: [] } : { sql: 'AND key < ?', values: [bound] };
 }
 
-function* walkCurrent(
-  store: Store,
-  bucket: string,
-  prefix: string,
-  from: Position,
-): Generator<ObjectVersion> {
+/** Objects from a position on, by key; with all versions, the newest of each key first. */
+function walker(store: Store, bucket: string, prefix: string, versions: boolean) {
   const { sql, values } = below(prefix);
-  yield* store.select(
-    `SELECT * FROM versions WHERE bucket = ? AND latest = 1 AND delete_marker = 0
-     AND key ${from.inclusive ? '>=' : '>'} ? ${sql} ORDER BY key`,
-    bucket,
-    from.key,
-    ...values,
-  );
-}
-
-/** Newest versions first, key by key. */
-function* walkVersions(
-  store: Store,
-  bucket: string,
-  prefix: string,
-  from: Position,
-): Generator<ObjectVersion> {
-  if (from.beforeSeq !== undefined) {
+  const which = versions ? '' : 'AND latest = 1 AND delete_marker = 0';
+  return function* walk(from: Position): Generator<ObjectVersion> {
+    if (from.beforeSeq !== undefined) {
+      yield* store.select(
+        'SELECT * FROM versions WHERE bucket = ? AND key = ? AND seq < ? ORDER BY seq DESC',
+        bucket,
+        from.key,
+        from.beforeSeq,
+      );
+    }
     yield* store.select(
-      'SELECT * FROM versions WHERE bucket = ? AND key = ? AND seq < ? ORDER BY seq DESC',
+      `SELECT * FROM versions WHERE bucket = ? ${which} AND key ${from.inclusive ? '>=' : '>'} ? ${sql}
+       ORDER BY key${versions ? ', seq DESC' : ''}`,
       bucket,
       from.key,
-      from.beforeSeq,
+      ...values,
     );
-  }
-  const { sql, values } = below(prefix);
-  yield* store.select(
-    `SELECT * FROM versions WHERE bucket = ? AND key ${from.inclusive ? '>=' : '>'} ? ${sql} ORDER BY key, seq DESC`,
-    bucket,
-    from.key,
-    ...values,
-  );
+  };
 }
 
 /** `encoding-type=url`: like a form field, but `/` and `*` stay. */
@@ -210,7 +193,7 @@ export async function listObjects(exchange: Exchange, { name: bucket }: BucketSe
     token !== undefined ? readToken(token) : startAfter ? { key: startAfter, inclusive: false } : undefined;
   const finished = token !== undefined && after === undefined;
   const page = collect(
-    (from) => walkCurrent(exchange.store, bucket, question.prefix, from),
+    walker(exchange.store, bucket, question.prefix, false),
     question,
     finished ? undefined : startOf(question, after),
   );
@@ -263,7 +246,7 @@ export async function listObjectVersions(
   const question = readQuestion(query);
   const { encode } = question;
   const page = collect(
-    (from) => walkVersions(store, bucket, question.prefix, from),
+    walker(store, bucket, question.prefix, true),
     question,
     versionStart(store, bucket, question, query),
   );

@@ -1,10 +1,9 @@
 import { bucketArn, demand } from '../access.ts';
 import { type Answer, isoDate, quoted, xmlAnswer } from '../answer.ts';
-import { checksumClaim, openBody, readText } from '../body.ts';
+import { checksumClaim, chosenAlgorithm, openBody, readText } from '../body.ts';
 import {
   ALGORITHMS,
   type Algorithm,
-  algorithmNamed,
   type Checksum,
   checksumElement,
   checksumHeader,
@@ -63,14 +62,8 @@ export async function createMultipartUpload(exchange: Exchange, target: Target):
   const { bucket, key, arn } = target;
   const tags = parseTagHeader(request.header('x-amz-tagging') ?? '');
   demandWrite(exchange, arn, tags, { ifMatch: undefined, ifNoneMatch: undefined }, false);
-  const named = request.header('x-amz-checksum-algorithm');
-  const algorithm = named === undefined ? 'CRC64NVME' : algorithmNamed(named);
-  if (algorithm === undefined) {
-    throw new S3Error(
-      'InvalidRequest',
-      'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
-    );
-  }
+  const chosen = chosenAlgorithm(request);
+  const algorithm = chosen ?? 'CRC64NVME';
   const upload = uploads.start({
     bucket,
     key,
@@ -78,12 +71,12 @@ export async function createMultipartUpload(exchange: Exchange, target: Target):
     description: describe(request),
     algorithm,
     checksumType: checksumType(algorithm, request.header('x-amz-checksum-type')),
-    algorithmChosen: named !== undefined,
+    algorithmChosen: chosen !== undefined,
   });
   return xmlAnswer(
     'InitiateMultipartUploadResult',
     { Bucket: bucket, Key: key, UploadId: upload.id },
-    named === undefined
+    chosen === undefined
       ? {}
       : { 'x-amz-checksum-algorithm': algorithm, 'x-amz-checksum-type': upload.checksumType },
   );
