@@ -33,7 +33,7 @@ export interface Log {
   resetKeys(): void;
 }
 
-/** What a LIST tells of an object. */
+/** What a LIST says about an object. */
 export interface Listed {
   key: string;
   bytes: number;
@@ -183,5 +183,5 @@ export interface TemporaryFile {
 
 export type WithTemporaryFile = <T>(use: (file: TemporaryFile) => Promise<T>) => Promise<T>;
 
-/** Reads a secret; `refresh` asks for it anew unless it was read within the last seconds. */
+/** Reads a secret; `refresh` reads it again unless it was read within the last seconds. */
 export type SecretReader = (options?: { refresh?: boolean }) => Promise<string>;

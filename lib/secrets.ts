@@ -4,7 +4,7 @@ import type { SecretReader, Time } from './ports.ts';
 const MAX_AGE_MS = 5 * 60_000;
 /** A caller that was refused may ask for a fresh secret, but no more often than this. */
 const MIN_AGE_MS = 10_000;
-/** A secret that cannot be read anew is used so long. */
+/** How long a secret is used while it cannot be read again. */
 const MAX_STALE_MS = 60 * 60_000;
 
 /** Where secrets are kept has answered that there is no such secret, or not for this role. */

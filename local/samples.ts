@@ -103,7 +103,7 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
 }
 
 async function clear(store: ObjectStore, audit: string): Promise<void> {
-  // Not open first: what reconcile does not see it does not write anew.
+  // The open marker is removed first: reconcile then writes nothing for this audit again.
   await store.delete([openKey(audit), deletedKey(audit)]);
   for (const prefix of [imagesPrefix(audit), auditPrefix(audit), leasesPrefix(audit)]) {
     const keys: string[] = [];

@@ -9,7 +9,7 @@ export interface EndDeps extends Pick<ReadDeps, 'store' | 'readPlan' | 'time'> {
 }
 
 /**
- * Cancels an audit: cells that were not asked are not, running predictions are canceled, what is stored stays.
+ * Cancels an audit: skips pending cells, cancels running predictions, keeps stored images.
  * The fact first, then the messages that act on it; reconcile sends them if this dies in between.
  * @throws {Refusal} 404 where there is no such audit, 409 where it has ended
  */
@@ -17,7 +17,7 @@ export async function cancelAudit(deps: EndDeps, audit: string, caller: string):
   const { store, queue, time } = deps;
   const plan = await requirePlan(deps, audit);
   if (await store.exists(manifestKey(audit, 'json')))
-    throw new Refusal(409, 'This audit has ended: there is nothing left to cancel. DELETE removes it.');
+    throw new Refusal(409, 'This audit is finished, so there is nothing to cancel. DELETE removes it.');
   await store.createJson(
     cancelKey(audit),
     { at: time.now().toISOString(), by: caller },
@@ -27,9 +27,9 @@ export async function cancelAudit(deps: EndDeps, audit: string, caller: string):
 }
 
 /**
- * Deletes an audit: writes the tombstone that every writer checks and lets reconcile do the work. Reconcile looks
- * at what is in `open/` alone, hence `open/<a>`: before the tombstone, because this may die behind it, and once
- * more after it, because reconcile may just have closed an audit that it found finished.
+ * Deletes an audit: writes the tombstone that every writer checks, and lets reconcile do the work. Reconcile handles only
+ * audits in `open/`, so this creates `open/<a>`: before the tombstone, because this may die after it, and again
+ * afterwards, because reconcile may just have closed a finished audit.
  */
 export async function deleteAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
   const { store, queue, time } = deps;

@@ -29,7 +29,7 @@ export interface ReadDeps {
 }
 
 const notFound = (audit: string) =>
-  new Refusal(404, `There is no audit "${audit.slice(0, 40)}". GET /api/audits lists those there are.`);
+  new Refusal(404, `There is no audit "${audit.slice(0, 40)}". GET /api/audits lists all audits.`);
 
 /**
  * The plan of an audit that is there.
@@ -51,7 +51,7 @@ const state = (stop: Stop | undefined, open: number, canceled: number) => {
   return stop === 'canceled' && canceled > 0 ? 'canceled' : 'finished';
 };
 
-/** How an audit stands: `GET /api/audits/{a}`. */
+/** The status of an audit: `GET /api/audits/{a}`. */
 export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditStatus> {
   const { store, time } = deps;
   const plan = await requirePlan(deps, audit);

@@ -53,7 +53,7 @@ export interface Reconciled {
 
 /** An `open/<a>` whose plan never came belongs to a request that died; the API ends its requests after 30 s. */
 const ORPHAN_MS = 15 * 60_000;
-/** A queue that is never idle must not hide a lost message for ever. */
+/** A queue that is never idle must not hide a lost message forever. */
 const LOST_MS = 6 * 3_600_000;
 const DELETE_BATCH = 1_000;
 
@@ -116,7 +116,7 @@ async function readWorked(images: ObjectStore, audit: string): Promise<Map<strin
 }
 
 /**
- * The blocks of which something should have happened by now. While a block's own message is in the queue, only
+ * The blocks where something should have happened by now. While a block's own message is in the queue, only
  * its overdue cells are to be looked after: a second message that asks would be a second chain of messages.
  */
 async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
@@ -230,7 +230,7 @@ async function settle(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promis
   await close(deps, plan.id, done, () => images.exists(deletedKey(plan.id)));
 }
 
-/** @param isNeeded asked once it is closed: whoever needs it open since then found it so, and did nothing */
+/** @param isNeeded called after closing: a request that needs the audit open may have found it open just before */
 async function close(
   { images }: ReconcileDeps,
   audit: string,
@@ -255,7 +255,7 @@ async function sweep(
 ) {
   const { images, time, resendMs, settleMs } = deps;
   const settled = age(since, time) > settleMs;
-  // Whoever was asking Replicate when the tombstone came has recorded its predictions by then.
+  // A dispatcher that was requesting predictions when the tombstone came has recorded them by then.
   const early = age(since, time) < resendMs;
   let deleted = await deletePrefix(images, imagesPrefix(audit));
   const running = plan && !settled ? await blocksRunning(images, plan) : [];
@@ -274,7 +274,7 @@ async function blocksRunning(images: ObjectStore, plan: Plan): Promise<Range[]> 
   return blocksOf(plan).filter(({ from, to }) => running.some((cell) => cell >= from && cell <= to));
 }
 
-/** Whoever deleted the audit may have died before the messages went out that cancel what runs. */
+/** The caller that deleted the audit may have died before it sent the messages that cancel running predictions. */
 async function resendUnworked(
   deps: ReconcileDeps,
   plan: Plan,

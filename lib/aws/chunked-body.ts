@@ -20,7 +20,7 @@ interface ChunkedOptions {
  * `getAwsChunkedEncodingStream` of an S3 client. The SDK's own hashes in a second stream and passes on whatever the
  * network happened to bring; its remedy for that, `requestStreamBufferSize`, reads the body as fast as it comes,
  * however slowly S3 takes it, and so holds all of a large image in memory.
- * An error of the body becomes one of this stream; when this one ends early the body is left to whoever opened it.
+ * An error of the body becomes one of this stream; when this one ends early, the caller still owns the body.
  */
 export const chunkedWithChecksum = (body: Readable, options: ChunkedOptions): Readable =>
   new ChunkedBody(body, options);

@@ -7,16 +7,16 @@ const S3Event = v.object({
 
 /**
  * The object that an event is about.
- * @throws {Error} for anything that is no S3 event of this bucket: the event then ends in the dead-letter queue
+ * @throws {Error} for anything that is not an S3 event of this bucket: the event then ends in the dead-letter queue
  */
 export function keyOf(event: unknown, bucket: string): string {
   const parsed = v.safeParse(S3Event, event);
   if (!parsed.success)
-    throw new Error(
-      'this is no S3 event from EventBridge: detail.bucket.name and detail.object.key are needed',
-    );
+    throw new Error('not an S3 event from EventBridge: detail.bucket.name and detail.object.key are missing');
   const { detail } = parsed.output;
   if (detail.bucket.name !== bucket)
-    throw new Error(`the event is about the bucket ${detail.bucket.name}; this function works on ${bucket}`);
+    throw new Error(
+      `the event is about the bucket ${detail.bucket.name}, but this function works on ${bucket}`,
+    );
   return detail.object.key;
 }

@@ -19,14 +19,14 @@ export interface AdvanceDeps extends FinishDeps, AskDeps {
   readPlan: (audit: string) => Promise<Plan | undefined>;
   pacer: Pacer;
   chance: Chance;
-  /** A bound cell without a result is asked after when it is older than this. */
+  /** A bound cell without a result is polled when it is older than this. */
   overdueMs: number;
 }
 
 export interface Turn {
   /** No cell is started after this. */
   stopAt: Date;
-  /** When Lambda ends the function at the latest. */
+  /** When Lambda ends the function. */
   endsAt: Date;
   /** The queue will not try again: what cannot be asked now ends as failed. */
   last: boolean;
@@ -42,7 +42,7 @@ export interface Advanced {
   asked: number;
   /** What Replicate last wanted it to wait for, if anything. */
   waitedFor?: WaitingReason;
-  /** Faults of single cells; the others went on. Delivering the message again repeats only what is missing. */
+  /** Faults of single cells; the others continued. Redelivering the message repeats only what is missing. */
   faults: { cell: number; error: Error }[];
 }
 
@@ -98,7 +98,7 @@ export async function advanceRange(deps: AdvanceDeps, range: Range, turn: Turn):
   try {
     const work = new RangeTurn(deps, plan, within, turn);
     work.lookForStop();
-    // Whoever held the lease before may have asked since.
+    // The previous holder of the lease may have requested some since.
     return await work.run(await readProgress(deps.store, within));
   } finally {
     // It runs out by itself; what the turn has to say is not lost over it.
@@ -135,7 +135,7 @@ class RangeTurn {
 
   /** Begins to read whether the audit was ended, which every cell wants to know first: nobody has to wait for it then. */
   lookForStop(): void {
-    // Whoever asks next meets the same error.
+    // The next request would meet the same error.
     this.#stopped().catch(() => {});
   }
 
@@ -184,7 +184,12 @@ class RangeTurn {
       if (!boundAt) {
         if (stop === 'deleted') return;
         if (stop === 'canceled')
-          await this.#end(cell, attempt, 'canceled', 'the audit was canceled before it was asked');
+          await this.#end(
+            cell,
+            attempt,
+            'canceled',
+            'the audit was canceled before this prediction was requested',
+          );
         else await this.#ask(cell, attempt);
       } else if (stop || this.#deps.time.now().getTime() - boundAt.getTime() >= this.#deps.overdueMs) {
         await this.#look(cell, stop);
@@ -203,7 +208,7 @@ class RangeTurn {
     }
   }
 
-  /** Whoever ended the audit in the middle of this turn did not see what it has asked for since. */
+  /** A caller that ended the audit during this turn did not see the predictions that the turn has requested since. */
   async #cancelAsked(): Promise<void> {
     const [first] = this.#askedCells;
     if (first === undefined) return;
@@ -232,7 +237,7 @@ class RangeTurn {
             cell,
             attempt,
             'failed',
-            `it could not be asked after many tries: ${messageOf(error)}`,
+            `the prediction could not be requested in many attempts: ${messageOf(error)}`,
           );
         else throw error;
       }
@@ -271,7 +276,7 @@ class RangeTurn {
     });
   }
 
-  /** Asks Replicate how a bound cell stands, or cancels it, and finishes it where it has ended. */
+  /** Polls the prediction of a bound cell, or cancels it, and finishes the cell if it has ended. */
   async #look(cell: number, stop: Stop | undefined): Promise<void> {
     const { store } = this.#deps;
     const binding = await readBinding(store, this.#plan.id, cell);
@@ -293,7 +298,7 @@ class RangeTurn {
     try {
       const prediction = await (stop ? replicate.cancel(id) : replicate.get(id));
       return isOld && !hasEnded(prediction)
-        ? failed(`Replicate still said "${prediction.status}" a day after it was asked`)
+        ? failed(`Replicate still reported "${prediction.status}" a day after the request`)
         : prediction;
     } catch (error) {
       const wait = waitingOf(error);
@@ -305,7 +310,7 @@ class RangeTurn {
       if (error instanceof ReplicateRefusal && error.status === 404)
         return failed('Replicate no longer knows this prediction');
       if (error instanceof AnswerTooLarge) return failed(`too large: ${error.message}`);
-      if (isOld) return failed(`Replicate could not be asked about it for a day: ${messageOf(error)}`);
+      if (isOld) return failed(`Replicate could not be polled for a day: ${messageOf(error)}`);
       throw error;
     }
   }

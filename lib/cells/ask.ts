@@ -25,9 +25,9 @@ export class Unrecorded extends Error {
   override name = 'Unrecorded';
 }
 
-/** No retry mends these: the request itself is wrong, or there is no such model. */
+/** No retry changes these: the request itself is wrong, or there is no such model. */
 const FINAL = [400, 404, 413, 422];
-/** Where Replicate does not say when to come back. Credit and tokens are mended by people. */
+/** Where Replicate does not say when to come back. Credit and tokens need a person. */
 const DEFAULT_WAIT_SECONDS: Record<WaitingReason, number> = { token: 60, credit: 60, 'rate limit': 10 };
 
 /** What an error says about waiting; undefined for any that says nothing. */
@@ -43,7 +43,7 @@ export interface AskDeps {
   /** Public base address of the webhook function. */
   webhookUrl: string;
   time: Time;
-  /** Told of each prediction that was made for a cell that has one already. */
+  /** Called with each prediction that was created for a cell that already has one. */
   onSuperfluous: (cell: number, predictionId: string) => void;
 }
 
@@ -83,7 +83,9 @@ export async function askCell(
       await replicate.cancel(id);
     }
   } catch (error) {
-    throw new Unrecorded(`prediction ${id} was made: ${messageOf(error)}`, { cause: error });
+    throw new Unrecorded(`prediction ${id} was created, but not recorded: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -23,7 +23,7 @@ export interface Ending {
   plan: Plan;
   n: number;
   prediction: EndedPrediction;
-  /** Ends the work when its time is over; what is stored by then stays and is not done again. */
+  /** Ends the work when its time is over. Images that are stored by then are kept and not fetched again. */
   signal: AbortSignal;
 }
 type BoundEnding = Ending & { binding: BoundBinding };
@@ -33,7 +33,7 @@ type BoundEnding = Ending & { binding: BoundBinding };
  * - `already`: it was there before
  * - `deleted`: the audit was deleted; nothing was written
  * - `superfluous`: the cell belongs to another prediction; nothing was written
- * - `aborted`: it never started, and the cell may be asked once more
+ * - `aborted`: it never started, and the cell may be requested a second time
  */
 export type Finished = 'stored' | 'already' | 'deleted' | 'superfluous' | 'aborted';
 
@@ -46,7 +46,7 @@ const FETCH_PAUSE_MS = 250;
 /**
  * Stores what an ended prediction made, and its result. Safe to run twice, at once, late, or half: every write
  * creates an object at most once, and all follow from the one prediction that is bound to the cell.
- * @throws what a retry can mend; nothing else
+ * @throws only errors that a retry can change
  */
 export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Finished> {
   const { store, time } = deps;
@@ -88,7 +88,7 @@ async function storeOutputs(
   if (returned > addresses.length)
     images.push({
       index: addresses.length,
-      error: `${returned - addresses.length} more outputs were not stored: at most ${MAX_OUTPUTS} are`,
+      error: `${returned - addresses.length} more outputs were not stored: at most ${MAX_OUTPUTS} are allowed`,
     });
   return { returned, images };
 }
@@ -117,7 +117,7 @@ async function storedBefore(
 
 /**
  * Stores one output. A fault on the way (a stalled or cut download, a 404 that comes too early, another writer
- * in the very same moment) is met by fetching anew: a stream that was consumed cannot be sent again.
+ * in the very same moment) is handled by fetching again: a consumed stream cannot be resent.
  */
 async function storeOutput(
   deps: FinishDeps,
@@ -131,13 +131,13 @@ async function storeOutput(
     try {
       return await fetchAndStore(deps, ending, index, address);
     } catch (error) {
-      // Perhaps an earlier delivery stored it while it was still to be had.
+      // Perhaps an earlier delivery stored it while it was still available.
       const image = await existingImage(store, imageKey(plan.id, n, index), index);
       if (image) return image;
       if (error instanceof OutputRejected) return { index, error: error.message };
       const ended = Date.parse(prediction.completed_at ?? binding.askedAt);
       if (error instanceof OutputUnavailable && time.now().getTime() - ended > OUTPUTS_LIVE_MS)
-        return { index, error: `expired: the output could not be had within its hour: ${error.message}` };
+        return { index, error: `expired: the output could not be fetched within its hour: ${error.message}` };
       if (attempt === FETCH_TRIES) throw error;
       await time.sleep(FETCH_PAUSE_MS * attempt, signal);
     }

@@ -12,7 +12,7 @@ export interface ReceiveDeps extends FinishDeps {
   secrets: SecretReader;
 }
 
-/** `not ended`: a prediction that still runs, of which nothing is stored. */
+/** `not ended`: the prediction is still running; nothing was stored. */
 export type Received = Finished | 'not ended';
 
 /**
@@ -29,7 +29,8 @@ export async function receiveWebhook(
 ): Promise<Received> {
   const prediction = parsePrediction(await verified(deps, delivery));
   const cell = parseCellName(path.cell);
-  if (!isAuditId(path.audit) || cell === undefined) throw new Refusal(404, 'this address names no cell');
+  if (!isAuditId(path.audit) || cell === undefined)
+    throw new Refusal(404, 'this address does not name a cell');
   const plan = await deps.readPlan(path.audit);
   if (!plan) {
     if (await deps.store.exists(deletedKey(path.audit))) return 'deleted';
@@ -41,7 +42,7 @@ export async function receiveWebhook(
   return finishCell(deps, { plan, n: cell, prediction, signal });
 }
 
-/** While a secret is rotated the cached list may lack the new one: it is read anew before a delivery is refused. */
+/** During a rotation the cached list may lack the new secret, so it is read again before a webhook is refused. */
 async function verified({ secrets, time }: ReceiveDeps, delivery: Delivery): Promise<unknown> {
   // What was never signed is no reason to read anything.
   signatureOf(delivery.headers);
@@ -65,13 +66,10 @@ async function requireSameCell(
   if (prediction.webhook) {
     const [, audit, name] = ADDRESS.exec(prediction.webhook) ?? [];
     if (audit !== path.audit || name !== path.cell)
-      throw new Refusal(403, 'the signed body is about another cell than this address');
+      throw new Refusal(403, 'the signed body names another cell than this address');
     return;
   }
   const binding = await readBinding(store, path.audit, cell);
   if (!binding || isClosed(binding) || binding.predictionId !== prediction.id)
-    throw new Refusal(
-      403,
-      'the signed body does not name its cell, and its prediction is not the recorded one',
-    );
+    throw new Refusal(403, 'the signed body does not name its cell, and its prediction is not the bound one');
 }

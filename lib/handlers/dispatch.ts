@@ -40,7 +40,7 @@ export function createDispatch(ports: DispatchPorts, env: Environment) {
       numberSetting(env, 'DISPATCH_CONCURRENCY'),
     ),
     onSuperfluous: (cell: number, predictionId: string) =>
-      log.warn('a second prediction was made for a cell, and canceled', { cell, predictionId }),
+      log.warn('a second prediction for a cell was canceled', { cell, predictionId }),
   };
 
   async function advance(record: SQSRecord, context: Context): Promise<boolean> {
@@ -48,7 +48,7 @@ export function createDispatch(ports: DispatchPorts, env: Environment) {
     log.resetKeys();
     if (!range) {
       const { messageId } = record;
-      log.error('the message is not a range of cells; it goes to the dead-letter queue', { messageId });
+      log.error('the message is not a range of cells; it becomes a dead letter', { messageId });
       return false;
     }
     log.appendKeys({ audit: range.audit, cell: `${range.from}-${range.to}` });

@@ -29,7 +29,7 @@ export async function backUp(
       `the backup of ${key} has the SHA-256 ${sha256}, the original (${source.bytes} bytes) ${source.sha256}`,
     );
   if (copy.outcome === 'copied') return 'copied';
-  const [wanted, standing] = await Promise.all([images.tags(key), backup.tags(key)]);
-  if (wanted && !isDeepStrictEqual(wanted, standing)) await backup.setTags(key, wanted);
+  const [wanted, existing] = await Promise.all([images.tags(key), backup.tags(key)]);
+  if (wanted && !isDeepStrictEqual(wanted, existing)) await backup.setTags(key, wanted);
   return 'kept';
 }

@@ -128,7 +128,7 @@ export function isWhole(format: Format, head: Buffer, tail: Buffer, total: numbe
     case 'jpeg':
       return tail.lastIndexOf(Buffer.from([0xff, 0xd9])) !== -1;
     case 'webp': {
-      // Chunks are padded to even sizes; some writers leave the last pad byte away.
+      // Chunks are padded to even sizes; some writers omit the last pad byte.
       const announced = head.length >= 8 ? head.readUInt32LE(4) + 8 : -1;
       return announced === total || announced + 1 === total;
     }

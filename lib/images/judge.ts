@@ -10,7 +10,7 @@ const HEAD_BYTES = 128 * 1024;
 const TAIL_BYTES = 64;
 /** Images that are looked at, and held in memory by their heads, at once. */
 const PARALLEL = 4;
-/** An image that claims more is no picture but an attack on whoever decodes it. */
+/** An image that claims more is an attack on programs that decode it. */
 const MAX_PIXELS = 100_000_000;
 
 const UNSOUND: Judgement = { status: 'quarantined', format: 'unknown', width: 0, height: 0 };
@@ -40,15 +40,15 @@ interface Judged {
 
 /**
  * Judges a stored image and merges what was found into its tags. Running it again changes nothing, and tags that
- * say it already are not written again: that would start the backup once more.
+ * say it already are not written again: that would start the backup again.
  * @returns undefined where there is no such image any more
  */
 export async function judgeImage(store: ObjectStore, key: string): Promise<Judged | undefined> {
-  const [start, standing] = await Promise.all([
+  const [start, existing] = await Promise.all([
     store.readRange(key, `bytes=0-${HEAD_BYTES - 1}`),
     store.tags(key),
   ]);
-  if (!start || !standing) return undefined;
+  if (!start || !existing) return undefined;
   const { bytes: head, total } = start;
   const tail =
     total > head.length
@@ -56,14 +56,14 @@ export async function judgeImage(store: ObjectStore, key: string): Promise<Judge
       : head.subarray(-TAIL_BYTES);
   if (!tail) return undefined;
   const found = judge(head, tail, total);
-  const tags = { ...standing, status: found.status, format: found.format, size: sizeClass(found) };
-  if (!isDeepStrictEqual(tags, standing) && !(await store.setTags(key, tags))) return undefined;
+  const tags = { ...existing, status: found.status, format: found.format, size: sizeClass(found) };
+  if (!isDeepStrictEqual(tags, existing) && !(await store.setTags(key, tags))) return undefined;
   return { found, tags };
 }
 
 /**
- * Judges images of one cell and records what was found, once for all of them. The record comes last: whoever dies
- * before it is run again, and whoever fails at one image has tagged those that the other workers came to.
+ * Judges images of one cell and records what was found, once for all of them. The record comes last: a
+ * run that dies before it is repeated, and a run that fails at one image has tagged the others.
  * @param indexes places of the images; one that is gone is left out, and without any there is no record
  */
 export async function judgeCell(

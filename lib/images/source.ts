@@ -1,4 +1,4 @@
-/** An output that cannot be had, and trying again does not change that. The message is in the cell's result. */
+/** An output that cannot be fetched; a retry would not change that. The message is in the result of the cell. */
 export class OutputRejected extends Error {
   override name = 'OutputRejected';
 }

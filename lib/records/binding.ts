@@ -27,7 +27,7 @@ export interface ClosedBinding {
 
 export const isClosed = (binding: Binding): binding is ClosedBinding => 'closed' in binding;
 
-/** Which cell of which audit: as much as its records need to know. */
+/** The cell and the audit: what its records need to know. */
 export interface CellRef {
   plan: Pick<Plan, 'id' | 'retention'>;
   n: number;

@@ -11,7 +11,7 @@ export interface Judgement extends Size {
 /** Judgements of a cell's images, by their index. */
 export type Judgements = Map<number, Judgement>;
 
-/** Images that one record tells of. Eight take at most 385 of the 1,024 bytes that a key may have. */
+/** Images in one record. Eight take at most 385 of the 1,024 bytes that a key may have. */
 const IMAGES_A_RECORD = 8;
 /** In no part of a judgement, and among the characters that S3 calls safe in a key. */
 const SEPARATOR = '_';

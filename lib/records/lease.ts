@@ -26,7 +26,7 @@ export const readLease = (store: ObjectStore, audit: string, block: number): Pro
  * etag, and a dead holder's runs out by itself.
  * @param block of an audit, by its first cell
  * @param existing as it was read a moment ago
- * @param until when the function that holds it is ended by Lambda at the latest
+ * @param until when Lambda ends the function that holds it
  * @returns the lease, or the seconds to wait for the present holder's
  */
 export async function acquireLease(

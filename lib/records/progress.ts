@@ -27,7 +27,7 @@ export async function* listCells(
   }
 }
 
-/** What a LIST tells of how far a cell has come. */
+/** The progress of a cell, as LISTs show it. */
 export interface CellProgress {
   /** When the binding in force was made; undefined while the cell waits to be asked. */
   boundAt?: Date;

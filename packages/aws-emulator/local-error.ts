@@ -1,4 +1,4 @@
-/** Something the person at this machine can mend; the message says what and how, and needs no stack trace. */
+/** An error that the person at this machine can fix; the message says how, without a stack trace. */
 export class LocalError extends Error {
   override name = 'LocalError';
 }

@@ -3,7 +3,7 @@ import type { Draw } from './draw.ts';
 
 export type Motif = 'orbs' | 'figure' | 'hills' | 'lines' | 'tiles' | 'rings' | 'waves';
 
-/** Colours that go together: a base hue, one near it and one across from it. */
+/** Colors that go together: a base hue, one near it and one across from it. */
 interface Palette {
   base: number;
   near: number;
@@ -12,7 +12,7 @@ interface Palette {
 
 type Painter = (context: SKRSContext2D, width: number, height: number, palette: Palette, draw: Draw) => void;
 
-const colour = (hue: number, saturation: number, lightness: number, alpha = 1): string =>
+const color = (hue: number, saturation: number, lightness: number, alpha = 1): string =>
   `hsla(${(Math.round(hue) + 360) % 360}, ${Math.round(saturation)}%, ${Math.round(lightness)}%, ${alpha.toFixed(2)})`;
 
 const wash = (
@@ -37,10 +37,10 @@ const disc = (context: SKRSContext2D, x: number, y: number, radius: number): voi
 };
 
 const orbs: Painter = (context, width, height, { base, near, across }, draw) => {
-  wash(context, width, height, colour(base, 55, 86), colour(near, 60, 62), draw.unit());
+  wash(context, width, height, color(base, 55, 86), color(near, 60, 62), draw.unit());
   for (let i = 0; i < 7; i += 1) {
     const radius = draw.between(0.08, 0.32) * Math.min(width, height);
-    context.fillStyle = colour(
+    context.fillStyle = color(
       draw.pick([base, near, across]),
       65,
       draw.between(45, 78),
@@ -51,28 +51,28 @@ const orbs: Painter = (context, width, height, { base, near, across }, draw) => 
 };
 
 /**
- * A head and shoulders in colours that no skin, hair or dress has: a made-up picture must not look like evidence of
+ * A head and shoulders in colors that no skin, hair or dress has: a made-up picture must not look like evidence of
  * how a model shows people.
  */
 const figure: Painter = (context, width, height, { base, near }, draw) => {
-  wash(context, width, height, colour(base, 40, 88), colour(base, 45, 66), draw.between(0.2, 1));
-  context.fillStyle = colour(near, 50, 74, 0.7);
+  wash(context, width, height, color(base, 40, 88), color(base, 45, 66), draw.between(0.2, 1));
+  context.fillStyle = color(near, 50, 74, 0.7);
   disc(
     context,
     width * draw.between(0.3, 0.7),
     height * draw.between(0.25, 0.4),
     width * draw.between(0.3, 0.42),
   );
-  const centre = width * draw.between(0.4, 0.6);
+  const center = width * draw.between(0.4, 0.6);
   const head = height * draw.between(0.31, 0.37);
   const radius = width * draw.between(0.14, 0.19);
   const shade = draw.between(30, 48);
   // Green by way of blue to violet.
   const hue = draw.between(100, 270);
-  context.fillStyle = colour(hue, 42, shade);
+  context.fillStyle = color(hue, 42, shade);
   context.beginPath();
   context.ellipse(
-    centre,
+    center,
     height * 0.9,
     width * draw.between(0.32, 0.44),
     height * draw.between(0.3, 0.38),
@@ -81,17 +81,17 @@ const figure: Painter = (context, width, height, { base, near }, draw) => {
     7,
   );
   context.fill();
-  context.fillStyle = colour(hue + draw.between(-20, 20), 45, shade + 24);
+  context.fillStyle = color(hue + draw.between(-20, 20), 45, shade + 24);
   context.beginPath();
-  context.ellipse(centre, head, radius, radius * draw.between(1.1, 1.35), 0, 0, Math.PI * 2);
+  context.ellipse(center, head, radius, radius * draw.between(1.1, 1.35), 0, 0, Math.PI * 2);
   context.fill();
-  context.fillStyle = colour(near, 60, 88, 0.35);
-  disc(context, centre - radius * 0.35, head - radius * 0.4, radius * 0.5);
+  context.fillStyle = color(near, 60, 88, 0.35);
+  disc(context, center - radius * 0.35, head - radius * 0.4, radius * 0.5);
 };
 
 const hills: Painter = (context, width, height, { base, near, across }, draw) => {
-  wash(context, width, height, colour(near, 60, 84), colour(across, 65, 78), draw.between(0, 0.4));
-  context.fillStyle = colour(across, 85, 88);
+  wash(context, width, height, color(near, 60, 84), color(across, 65, 78), draw.between(0, 0.4));
+  context.fillStyle = color(across, 85, 88);
   disc(
     context,
     width * draw.between(0.2, 0.8),
@@ -103,7 +103,7 @@ const hills: Painter = (context, width, height, { base, near, across }, draw) =>
     const [one, two] = [draw.between(0, 7), draw.between(0, 7)];
     const swell = height * draw.between(0.03, 0.08);
     const length = draw.between(1.2, 2.6);
-    context.fillStyle = colour(base + layer * 6, 34 + layer * 3, 70 - layer * 11);
+    context.fillStyle = color(base + layer * 6, 34 + layer * 3, 70 - layer * 11);
     context.beginPath();
     context.moveTo(0, height);
     for (let step = 0; step <= 32; step += 1) {
@@ -117,12 +117,12 @@ const hills: Painter = (context, width, height, { base, near, across }, draw) =>
 };
 
 const lines: Painter = (context, width, height, { base, across }, draw) => {
-  wash(context, width, height, colour(base, 25, 95), colour(base, 28, 87), 1);
+  wash(context, width, height, color(base, 25, 95), color(base, 28, 87), 1);
   const [one, two, tall] = [draw.between(0, 7), draw.between(0, 7), draw.between(0.05, 0.13)];
   const peak = draw.between(0.25, 0.75);
   context.lineWidth = Math.max(1, width / 300);
   for (let row = 0; row < 22; row += 1) {
-    context.strokeStyle = colour(base + (across - base) * (row / 22), 45, 36);
+    context.strokeStyle = color(base + (across - base) * (row / 22), 45, 36);
     context.beginPath();
     for (let step = 0; step <= 40; step += 1) {
       const x = step / 40;
@@ -137,14 +137,14 @@ const lines: Painter = (context, width, height, { base, across }, draw) => {
 
 const tiles: Painter = (context, width, height, { base, near, across }, draw) => {
   const side = Math.min(width, height) / draw.pick([4, 5, 6]);
-  context.fillStyle = colour(base, 30, 92);
+  context.fillStyle = color(base, 30, 92);
   context.fillRect(0, 0, width, height);
   for (let y = 0; y < height; y += side) {
     for (let x = 0; x < width; x += side) {
       const hue = draw.pick([base, base, near, near, across]);
-      context.fillStyle = colour(hue, 52, draw.between(50, 82));
+      context.fillStyle = color(hue, 52, draw.between(50, 82));
       context.fillRect(x, y, side + 1, side + 1);
-      context.fillStyle = colour(draw.pick([base, near, across]), 55, draw.between(40, 76));
+      context.fillStyle = color(draw.pick([base, near, across]), 55, draw.between(40, 76));
       const quarter = Math.floor(draw.unit() * 5);
       if (quarter === 4) {
         disc(context, x + side / 2, y + side / 2, side * 0.32);
@@ -161,29 +161,29 @@ const tiles: Painter = (context, width, height, { base, near, across }, draw) =>
 };
 
 const rings: Painter = (context, width, height, { base, near, across }, draw) => {
-  wash(context, width, height, colour(base, 45, 30), colour(near, 50, 20), draw.unit());
+  wash(context, width, height, color(base, 45, 30), color(near, 50, 20), draw.unit());
   const [x, y] = [width * draw.between(0.25, 0.75), height * draw.between(0.2, 0.5)];
   const gap = Math.min(width, height) * draw.between(0.05, 0.08);
   for (let ring = 10; ring > 0; ring -= 1) {
-    context.strokeStyle = colour(ring % 3 === 0 ? across : near + ring * 5, 60, 78 - ring * 3, 0.9);
+    context.strokeStyle = color(ring % 3 === 0 ? across : near + ring * 5, 60, 78 - ring * 3, 0.9);
     context.lineWidth = gap * draw.between(0.25, 0.7);
     context.beginPath();
     const from = draw.between(0, 6.3);
     context.arc(x, y, ring * gap, from, from + draw.between(3, 6.2));
     context.stroke();
   }
-  context.fillStyle = colour(across, 80, 78);
+  context.fillStyle = color(across, 80, 78);
   disc(context, x, y, gap * 0.5);
 };
 
 const waves: Painter = (context, width, height, { base, near, across }, draw) => {
-  wash(context, width, height, colour(across, 60, 90), colour(base, 50, 76), 0);
+  wash(context, width, height, color(across, 60, 90), color(base, 50, 76), 0);
   for (let layer = 0; layer < 6; layer += 1) {
     const level = height * (0.18 + layer * 0.12);
     const swell = height * draw.between(0.02, 0.06);
     const phase = draw.between(0, 7);
     const length = draw.between(5, 10);
-    context.fillStyle = colour(layer % 2 === 0 ? base : near, 55, 72 - layer * 8, 0.75);
+    context.fillStyle = color(layer % 2 === 0 ? base : near, 55, 72 - layer * 8, 0.75);
     context.beginPath();
     context.moveTo(0, height);
     for (let step = 0; step <= 32; step += 1)
@@ -195,7 +195,7 @@ const waves: Painter = (context, width, height, { base, near, across }, draw) =>
 
 const PAINTERS: Record<Motif, Painter> = { orbs, figure, hills, lines, tiles, rings, waves };
 
-/** Fills the whole picture: the motif is the model's, colours and places are the draw's. */
+/** Fills the whole picture: the motif is the model's, colors and places are the draw's. */
 export const paintMotif = (
   context: SKRSContext2D,
   { motif, width, height }: { motif: Motif; width: number; height: number },

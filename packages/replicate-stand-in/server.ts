@@ -23,7 +23,7 @@ import { HONEST_WIRES, type Reply, type Wires } from './wires.ts';
 export type { StandInEvent } from './ledger.ts';
 
 export interface StandInOptions {
-  /** Folder for the state; a stand-in opened on it again goes on where the last one stopped. */
+  /** Folder for the state; a stand-in that is opened on it again continues where the last one stopped. */
   dataDir: string;
   /** Public origin of this server, without a slash at the end, e.g. `http://127.0.0.1:3001`. */
   baseUrl: string;
@@ -56,7 +56,7 @@ export interface StandIn {
   log(after?: number): readonly StandInEvent[];
   /** Sets the account's credit in dollars. */
   setCredit(dollars: number): void;
-  /** Stops; what is under way goes on when it is opened again. */
+  /** Stops. Running predictions continue when it is opened again. */
   close(): Promise<void>;
 }
 

@@ -28,7 +28,7 @@ export interface DelivererOptions {
   onAttempt(): void;
 }
 
-/** JSON as Go writes it: these three are escaped, so that whoever verifies a body parsed and written again fails. */
+/** JSON as Go writes it: these three are escaped, so that a body that is parsed and written again fails verification. */
 const goJson = (value: unknown): string =>
   JSON.stringify(value).replace(
     /[<>&]/gu,

@@ -36,14 +36,14 @@ export interface ServedFile {
 export interface FileHead {
   status: number;
   contentType: string;
-  /** null: no length is told. */
+  /** null: no length is sent. */
   bytes: number | null;
 }
 
 /**
- * The places where the stand-in meets the outside. Whoever wants to see what the pipeline does when the world
- * misbehaves passes other wires: a webhook lost, late, doubled or sent before the create is answered, an answer that
- * never arrives, a download cut short. The stand-in itself knows nothing of it.
+ * The places where the stand-in talks to the outside. Tests pass other wires to inject faults: a webhook that is lost, late,
+ * duplicated or sent before the answer to the create, an answer that never arrives, a download that is cut. The stand-in
+ * itself knows nothing about faults.
  */
 export interface Wires {
   /**

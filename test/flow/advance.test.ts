@@ -307,7 +307,7 @@ describe('two dispatchers', () => {
     expect(world.replicate.asked.size).toBe(0);
   });
 
-  it('never take a range of two blocks: it would be under one lease, beside whoever holds the other', async () => {
+  it('never take a range of two blocks, which would be under the lease of only one of them', async () => {
     world = await cloud.world();
     plan = await world.accept(11);
     await expect(advanceRange(world.advanceDeps, { ...RANGE, from: 4, to: 5 }, world.turn())).rejects.toThrow(
@@ -362,7 +362,7 @@ describe('a cell that cannot be asked', () => {
       expect((await advance(world, true)).faults).toEqual([]);
       expect(await readResult(1)).toMatchObject({
         status: 'failed',
-        error: expect.stringContaining('could not be asked after many tries'),
+        error: expect.stringContaining('could not be requested in many attempts'),
       });
       expect(await world.keys(`audits/${plan.id}/failed/`)).toEqual([
         `audits/${plan.id}/failed/00001.failed`,
@@ -618,7 +618,7 @@ describe('the end of an audit in the middle', () => {
     expect(world.replicate.canceled).toHaveLength(world.replicate.asked.size);
   });
 
-  it('by cancelling: what runs is canceled, what waits is not asked, every cell has a result', async () => {
+  it('by canceling: running predictions are canceled, pending ones are not requested, every cell has a result', async () => {
     await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
     await world.images.createJson(cancelKey(plan.id), {});
     await advance();
@@ -629,7 +629,7 @@ describe('the end of an audit in the middle', () => {
     expect(await world.keys(`audits/${plan.id}/failed/`)).toHaveLength(CELLS);
   });
 
-  it('by cancelling: a prediction that has succeeded by then is stored', async () => {
+  it('by canceling: a prediction that has succeeded by then is stored', async () => {
     await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
     for (const { prediction } of world.replicate.asked.values())
       world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
@@ -649,7 +649,7 @@ describe('the end of an audit in the middle', () => {
     expect(await world.keys('images/')).toEqual([]);
   });
 
-  it.each(FAULTS)('by cancelling ends every cell, once, when, at any call, %s', async (fault) => {
+  it.each(FAULTS)('by canceling ends every cell, once, when, at any call, %s', async (fault) => {
     await atEveryCall(cloud, fault, {
       prepare: async (world) => {
         await world.accept(CELLS);

@@ -319,7 +319,7 @@ describe('reconcile', () => {
     expect(await world.truth.backup.exists(imageKey(AUDIT, 0, 3))).toBe(true);
   });
 
-  it('judges the images of a cell together, so that an event that comes late writes nothing anew', async () => {
+  it('judges the images of a cell together, so that a late event writes nothing again', async () => {
     await withThree(world);
     world.pass(16 * MINUTE);
     expect(await world.reconcile()).toMatchObject({ repairs: 3, manifests: 1 });
@@ -346,7 +346,7 @@ describe('reconcile', () => {
     expect({ repairs, manifests }).toEqual({ repairs: 0, manifests: 0 });
   });
 
-  it('closes an audit of which every event came without repairing anything', async () => {
+  it('closes an audit without repairs when every event arrived', async () => {
     await ended(world);
     await world.judgeAndBackUp(AUDIT);
     expect(await world.reconcile()).toMatchObject({ repairs: 0, manifests: 1, closed: 0 });
@@ -375,7 +375,7 @@ describe('reconcile', () => {
     expect(await world.reconcile()).toMatchObject({ repairs: 1 });
   });
 
-  it('finishes an audit of which every message and every webhook was lost', async () => {
+  it('finishes an audit whose messages and webhooks were all lost', async () => {
     await world.accept(CELLS);
     world.pass(16 * MINUTE);
     await world.reconcile();
@@ -438,7 +438,7 @@ describe('reconcile', () => {
   });
 });
 
-describe('cancelling an audit', () => {
+describe('canceling an audit', () => {
   it.each(FAULTS)('ends every cell and runs nothing when, at any call, %s', async (fault) => {
     await atEveryCall(cloud, fault, {
       prepare: async (world) => {

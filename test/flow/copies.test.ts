@@ -87,7 +87,7 @@ describe('judging the images of a cell', () => {
     expect(await judged()).toEqual([record('0.ok.png.4x4_1.ok.png.4x4_3.ok.png.4x4')]);
   });
 
-  it('records up to eight by their place in one key, of which readers take the union', async () => {
+  it('records up to eight by their index in one key, and readers merge all keys', async () => {
     const indexes = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
     for (const index of indexes) await put(png(1, 1 + index), world, index);
     await judge(indexes);

@@ -75,7 +75,7 @@ describe('a cell is finished', () => {
     });
   });
 
-  it('once by five deliveries of which two come at once', async () => {
+  it('once by five deliveries, two of them at once', async () => {
     const prediction = await world.succeeded(plan.id, 0, 4);
     const outcomes = await Promise.all([finish(prediction), finish(prediction)]);
     for (let i = 0; i < 3; i++) outcomes.push(await finish(prediction));

@@ -5,7 +5,7 @@ import { imageKey } from '../../lib/records/keys.ts';
 import { png } from '../support/images.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
 
-/** What operators do to the judgement of one image, in a record that tells of others too. */
+/** Operators replace the judgement of one image in a record with several. */
 
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const CELL = 7;
@@ -37,7 +37,7 @@ async function judged(in_: World): Promise<void> {
   await judgeCell(in_.truth.images, AUDIT, CELL, INDEXES);
 }
 
-/** How the images stand for whoever reads the records. */
+/** The status of the images as readers of the records see it. */
 async function statuses(in_ = world): Promise<(string | undefined)[]> {
   const found = (await listJudgements(in_.truth.images, AUDIT, CELL, CELL)).get(CELL);
   return INDEXES.map((index) => found?.get(index)?.status);
@@ -87,13 +87,13 @@ describe('a judgement that is replaced', () => {
     expect(await statuses()).toEqual(['ok', 'quarantined', 'ok']);
   });
 
-  it('holds when tag runs once more after the image is gone', async () => {
+  it('holds when tag runs again after the image was removed', async () => {
     await judged(world);
     await replaceJudgement(world.images, imageAt(1), GONE);
     await world.truth.images.delete([imageAt(1)]);
     await tag();
     expect(await statuses()).toEqual(['ok', 'quarantined', 'ok']);
-    // And whatever records there are by then, it can be replaced once more.
+    // With any records that exist by then, it can be replaced again.
     await replaceJudgement(world.images, imageAt(0), GONE);
     expect(await statuses()).toEqual(['quarantined', 'quarantined', 'ok']);
   });

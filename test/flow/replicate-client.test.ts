@@ -184,7 +184,7 @@ describe('a model', () => {
   });
 });
 
-test('looking and cancelling are sent once each, too', async () => {
+test('polling and canceling are sent once each, too', async () => {
   json(503, { detail: 'no' });
   await expect(client.get('p1')).rejects.toMatchObject({ status: 503 });
   await expect(client.cancel('p1')).rejects.toMatchObject({ status: 503 });

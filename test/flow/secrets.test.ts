@@ -69,7 +69,7 @@ describe('a secret', () => {
     expect(await read()).toBe('second');
   });
 
-  test('is read anew for who was refused, but not more often than every ten seconds', async () => {
+  test('is read again after a refusal, but not more often than every ten seconds', async () => {
     await read();
     rotate();
     expect(await read({ refresh: true })).toBe('first');
@@ -97,7 +97,7 @@ describe('a secret', () => {
     expect(await read()).toBe('first');
   });
 
-  test('that was read stays in use for an hour when it cannot be read anew, also for who asked for a refresh', async () => {
+  test('that was read is used for an hour while it cannot be read again, also for a refresh', async () => {
     await read();
     status = 400;
     body = { __type: 'ThrottlingException' };

@@ -33,7 +33,7 @@ const put = (who: string, key: string, context = {}): Question => ({
   context,
 });
 
-describe('whoever asks without TLS', () => {
+describe('a request without TLS', () => {
   test.each(['images', 'backup', 'logs', 'site'] as const)(
     'is refused by the %s bucket, administrators too',
     (bucket) => {
@@ -70,7 +70,7 @@ describe('an image that was not judged sound', () => {
   });
 });
 
-describe('a sound image', () => {
+describe('a valid image', () => {
   test('is read with an address that the api signed', () => {
     expect(may(get('api', IMAGE, status('ok')))).toBe(true);
   });
@@ -87,8 +87,8 @@ describe('a sound image', () => {
   });
 });
 
-describe('the organisation', () => {
-  test('reads sound images, plans and manifests where an orgId is given, and nothing where none is', () => {
+describe('the organization', () => {
+  test('reads valid images, plans and manifests if an orgId is given, and nothing otherwise', () => {
     for (const key of [
       IMAGE,
       `audits/${AUDIT}/audit.json`,

@@ -2,7 +2,7 @@ import { permissionsOf } from '../support/access.ts';
 import { ACCOUNT, EVERYTHING, ofType, type Packaged, packageStack, REGION } from '../support/packaged.ts';
 
 /**
- * All that each function may do, to the letter. Whoever adds or takes away a permission changes this table too, and
+ * All that each function may do, to the letter. Adding or removing a permission means changing this table too, and
  * says why. What each permission is needed for, the integration tests show: there, each function runs with these.
  */
 const ROLES: Record<string, Record<string, string[]>> = {

@@ -53,7 +53,7 @@ const versions = async (Bucket: string, Prefix: string): Promise<number> => {
   return Versions.length + DeleteMarkers.length;
 };
 
-/** The event of a result comes once more. */
+/** The event of a result is delivered again. */
 async function judgeAgain(id: string, cell: number): Promise<void> {
   const key = `audits/${id}/results/0000${cell}.json`;
   const event = { detail: { bucket: { name: IMAGES }, object: { key } } };

@@ -47,7 +47,7 @@ test('it starts, says where and what to try, finishes the demo audit, refuses a 
   expect(await exited).toEqual([0, null]);
 });
 
-describe('what a person can mend is one sentence and status 1', () => {
+describe('a problem that a person can fix is one sentence and status 1', () => {
   const occupied = http.createServer();
   beforeAll(async () => {
     await new Promise<void>((resolve) => occupied.listen(0, '127.0.0.1', resolve));

@@ -220,7 +220,7 @@ describe('by their handlers', () => {
     expect(page.predictions[5].images[0]).not.toHaveProperty('url');
   });
 
-  test('seeded again, everything is as before the events, and they have something to do once more', async () => {
+  test('seeding again restores everything, so that the events can run again', async () => {
     expect((await seed()).status).toBe(0);
     const { Contents = [] } = await s3.send(
       new ListObjectsV2Command({ Bucket: IMAGES, Prefix: `audits/${AUDIT}/results/` }),

@@ -145,7 +145,7 @@ beforeAll(async () => {
   audit = (await local.api('POST', '/api/audits', design)).body.id;
 });
 
-describe('bytes that are no sound image', () => {
+describe('bytes that are not a valid image', () => {
   it.each(['/page.html', '/script.svg', '/truncated.png', '/claims-30000-squared.png', '/limit'])(
     '%s are kept as evidence, quarantined, and opened by nobody outside the pipeline',
     async (path) => {

@@ -357,7 +357,7 @@ describe('what goes wrong on the way', () => {
   });
 });
 
-test('a presigned address opens a sound image for anybody, and an unsound one for nobody', async () => {
+test('a presigned address opens a valid image for anyone, and a quarantined one for no one', async () => {
   const audit = await ask({ prompts: ['a cook'], models: ['simulated/portrait'], samples: 1 });
   await ended(audit);
   const image = await waitFor('the image is judged', async () => {

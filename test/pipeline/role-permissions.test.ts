@@ -33,7 +33,7 @@ const denied: AccessRequest[] = [];
 let deaf = false;
 let poor = false;
 let eventsLost = false;
-/** Keys of which the backup has a copy in the very moment that reconcile makes one. */
+/** Keys whose copy appears in the backup at the moment that reconcile creates one. */
 const raced = new Set<string>();
 
 const local = withCloud({
@@ -347,7 +347,7 @@ describe('the roles of the functions', () => {
   );
 
   test('no function is refused anything on the way', () => {
-    // Whether whoever reads an object may also know how many tags it has, S3 asks by itself.
+    // S3 itself checks whether a reader of an object may also see its number of tags.
     const meant = denied.filter(({ action }) => action !== 's3:GetObjectTagging');
     const refused = meant.map(
       ({ principal, action, resource }) => `${principal.arn.split('-').at(-1)} ${action} ${resource}`,

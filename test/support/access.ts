@@ -23,7 +23,7 @@ const ADMINISTRATOR: PolicyDocument = { Statement: { Effect: 'Allow', Action: '*
 
 /**
  * Who asks: a function by its name, `administrator` (of the stack's account), `stranger` (an administrator of another
- * account), `member` (one of an account of the organisation), `anybody` without credentials, or a service.
+ * account), `member` (one of an account of the organization), `anybody` without credentials, or a service.
  */
 export type Who = string;
 

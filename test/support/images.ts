@@ -9,12 +9,12 @@ const chunk = (type: string, data: Buffer): Buffer => {
   return framed;
 };
 
-/** A PNG that every decoder reads: one colour, with a text in it that makes its bytes differ from others'. */
+/** A PNG that every decoder reads: one color, with a text in it that makes its bytes differ from others'. */
 export function png(width: number, height: number, text = ''): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  // Eight bits of grey.
+  // Eight bits of gray.
   header.set([8, 0, 0, 0, 0], 8);
   return Buffer.concat([
     Buffer.from('89504e470d0a1a0a', 'hex'),

@@ -23,7 +23,7 @@ export async function waitFor<T>(
     const seen = await look();
     if (seen !== false && seen !== null && seen !== undefined)
       return seen as Exclude<T, false | null | undefined>;
-    if (Date.now() > end) throw new Error(`Waited ${BOUND_MS / 1_000} s in vain: ${what}`);
+    if (Date.now() > end) throw new Error(`Waited ${BOUND_MS / 1_000} s without result: ${what}`);
     await sleep(pause);
   }
 }

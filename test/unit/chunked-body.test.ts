@@ -74,7 +74,7 @@ describe('a body with its checksum behind it', () => {
     await expect(framed).rejects.toThrow('cut');
   });
 
-  test('that nobody wants any more is left to whoever opened it', () => {
+  test('that is no longer needed is left to its owner', () => {
     const source = new PassThrough();
     chunkedWithChecksum(source, OPTIONS).destroy();
     expect(source.destroyed).toBe(false);

@@ -142,7 +142,7 @@ test.each([
   },
 );
 
-test('a place that is waited for is taken away by a pause, and given anew after it', async () => {
+test('a pause takes back a place that is waited for, and gives it again afterwards', async () => {
   const pacer = new Pacer(time, 60);
   await pacer.take();
   const waiting = pacer.take();

@@ -40,7 +40,7 @@ describe('upload of the site', () => {
     });
   });
 
-  test('what has its content in its name is kept for ever; everything else is asked for before each use', async () => {
+  test('a file with its hash in its name is cached forever; every other file is validated before each use', async () => {
     const files = await readSite(folder);
     const forEver = files
       .filter(({ cacheControl }) => cacheControl.includes('immutable'))
@@ -75,12 +75,12 @@ describe('upload of the site', () => {
   });
 
   test('only what changed goes, and only that and what went away is forgotten', async () => {
-    const standing = new Map([
+    const existing = new Map([
       ...(await uploaded()),
       ['index.html', '"other"'],
       ['assets/main-OLDOLD01.js', '"old"'],
     ]);
-    const { put, delete: removed, invalidate } = planUpload(await readSite(folder), standing);
+    const { put, delete: removed, invalidate } = planUpload(await readSite(folder), existing);
     expect(put.map(({ key }) => key)).toEqual(['index.html']);
     expect(removed).toEqual(['assets/main-OLDOLD01.js']);
     expect(invalidate).toEqual(['/', '/index.html', '/assets/main-OLDOLD01.js']);

@@ -85,7 +85,7 @@ describe('a delivery', () => {
   });
 
   test.each([[[]], [['"whsec_quoted"']], [[OTHER, 'whsec_äöü']]])(
-    'is not refused for secrets of which one cannot be used (%j): that is a fault, and says what to do',
+    'is not refused if one of the secrets cannot be used (%j): that is a fault, and says what to do',
     (secrets) => {
       at(AT);
       expect(() => verifyDelivery({ headers: HEADERS, body: BODY }, secrets, new Date())).toThrow(

@@ -20,7 +20,7 @@ const Tagging = 'status=pending&retention=short';
 
 let s3: Endpoint;
 let asked: AccessRequest[] = [];
-/** Actions refused, decided anew for each test. */
+/** Actions refused, decided again for each test. */
 let refuse: (request: AccessRequest) => boolean = () => false;
 
 beforeAll(async () => {

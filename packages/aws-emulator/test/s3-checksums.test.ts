@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => s3.end());
 
-/** The check value of "123456789" in the catalogue of CRC algorithms, or its digest, as base64. */
+/** The check value of "123456789" in the catalog of CRC algorithms, or its digest, as base64. */
 const NINE_DIGITS: Record<string, string> = {
   CRC32: Buffer.from('cbf43926', 'hex').toString('base64'),
   CRC32C: Buffer.from('e3069283', 'hex').toString('base64'),

@@ -123,7 +123,7 @@ test('a restart keeps objects, versions, tags, metadata and checksums', async ()
   await second.end();
 });
 
-test('an upload in parts goes on after a restart', async () => {
+test('an upload in parts continues after a restart', async () => {
   const first = await startEndpoint({ dataDir });
   const Key = 'parts';
   const { UploadId } = await first.client.send(new CreateMultipartUploadCommand({ Bucket, Key }));

@@ -167,7 +167,7 @@ test('an object that is deleted while it is read is read to its end', async () =
   expect((await Body!.transformToByteArray()).length).toBe(8_000_000);
 });
 
-test('a refused upload is answered even though its body was not read, and the connection goes on', async () => {
+test('a refused upload is answered even though its body was not read, and the connection stays open', async () => {
   await s3.client.send(new PutObjectCommand({ Bucket, Key: 'taken', Body: 'x' }));
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const Body = Buffer.alloc(3_000_000);

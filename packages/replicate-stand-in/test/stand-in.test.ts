@@ -289,9 +289,9 @@ describe('a prediction', () => {
     expect(Object.keys(ends.layers?.output as object)).toEqual(['wide', 'tall']);
     expect(ends.portrait?.version).toMatch(/^[0-9a-f]{64}$/u);
     expect(ends.studio?.version).toMatch(/^dp-/u);
-    const mislabelled = await fetch((ends.sketch!.output as string[])[0]!);
-    expect(mislabelled.headers.get('content-type')).toBe('image/png');
-    expect(Buffer.from(await mislabelled.arrayBuffer()).toString('latin1', 8, 12)).toBe('WEBP');
+    const mislabeled = await fetch((ends.sketch!.output as string[])[0]!);
+    expect(mislabeled.headers.get('content-type')).toBe('image/png');
+    expect(Buffer.from(await mislabeled.arrayBuffer()).toString('latin1', 8, 12)).toBe('WEBP');
     const [inline] = ends.inline!.output as string[];
     expect(inline).toMatch(/^data:application\/octet-stream;base64,\/9j\//u);
     const bytes = Buffer.from(inline!.split(',')[1]!, 'base64');
@@ -372,7 +372,7 @@ describe('a webhook', () => {
       { webhook: address, webhook_events_filter: ['completed'] },
     );
     await waitFor('all attempts were made', () => events('webhook').length === 4);
-    // A second one that comes after it shows that time went on and the first did not come again.
+    // A second one that comes after it shows that time passed and the first was not sent again.
     await create(
       'simulated/flash',
       { prompt: 'y' },

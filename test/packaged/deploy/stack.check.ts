@@ -265,7 +265,7 @@ async function deleteBuckets(): Promise<void> {
     expect(code.CacheControl).toBe('public, max-age=31536000, immutable');
   });
 
-  test('one function alone can be deployed anew, whatever code it had', async () => {
+  test('one function alone can be deployed again, with any code before', async () => {
     const FunctionName = `${STACK}-tag`;
     const code = async () =>
       (await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }))).CodeSha256;

@@ -81,11 +81,11 @@ export const DEVIATIONS: Readonly<Record<string, Deviation>> = {
     s3: refused('InvalidArgument', 400),
   },
   'copy with If-Match on the source that does not hold': {
-    because: 'x-amz-copy-source-if-match is honoured: 412 ("CopyObject").',
+    because: 'x-amz-copy-source-if-match is honored: 412 ("CopyObject").',
     s3: () => ({ error: 'PreconditionFailed', status: 412, Condition: 'x-amz-copy-source-If-Match' }),
   },
   'copy once, second': {
-    because: 'If-None-Match is honoured on the destination: 412 ("CopyObject").',
+    because: 'If-None-Match is honored on the destination: 412 ("CopyObject").',
     s3: () => ({ error: 'PreconditionFailed', status: 412, Condition: 'If-None-Match' }),
   },
   'list two, second page': {
