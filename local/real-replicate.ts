@@ -113,7 +113,7 @@ export function openRealReplicate(options: RealReplicateOptions): RealReplicate 
         response,
         402,
         'Local maximum reached',
-        `This run may ask Replicate for ${maxPredictions} predictions, and has. Start again with a larger --max-predictions to go on.`,
+        `This run has requested ${maxPredictions} predictions, its maximum. To request more, start again with a larger --max-predictions.`,
       );
     }
     // Counted before it is asked: two requests at once must not both take the last one.
