@@ -19,7 +19,7 @@ export interface AcceptDeps {
   log: Pick<Log, 'error'>;
 }
 
-/** Who asks for an audit, and in which request. */
+/** Who starts an audit, and in which request. */
 export interface Origin {
   caller: string;
   /** Unique to this invocation. */
@@ -40,21 +40,22 @@ interface IdempotencyRecord {
   body: string;
 }
 
-/** Whole characters: half an emoji cannot be encoded. */
+/** The first characters of a text, whole ones: half an emoji cannot be encoded. */
 const firstCharacters = (text: string, count: number) => Array.from(text).slice(0, count).join('');
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /**
- * Accepts an audit. The writes come in this order, and the promise holds whichever of them is the last: the
- * idempotency record (a repetition finds the same id), `open/<a>` (reconcile sees the audit), the plan (from
- * here on it is accepted), the messages (reconcile sends what is missing).
- * @throws {Refusal} 422 for a model that Replicate does not know or a key used for another body
+ * Accepts an audit. The writes come in this order, and the process may die after any of them: the idempotency record
+ * (a repeated request finds the same ID), `open/<a>` (reconcile sees the audit), the plan (now the audit is accepted),
+ * the messages (reconcile sends missing ones).
+ * @throws {Refusal} 410 if the audit of this Idempotency-Key was deleted; 422 for a model that Replicate does not know
+ * or a key used with another body; 502 or 503 if Replicate does not describe a model
  */
 export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
   const { store, time, chance } = deps;
   const repeated = await findRepeated(store, origin);
   if (repeated?.plan) return accepted(repeated.plan);
-  // Asked before anything is written: a refusal leaves no trace.
+  // Before anything is written: a refusal leaves no trace.
   const models = await pinModels(deps.replicate, design);
   const id = repeated?.audit ?? (await claimId(deps, origin));
   const plan: Plan = {
@@ -79,7 +80,7 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     'created-by': encodeURIComponent(plan.createdBy),
   };
   const isOurs = await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
-  // Reconcile may have closed what the first of the requests left, between its look for a plan and this one.
+  // Reconcile may have closed what the first request left, after it looked for the plan and before this write.
   if (repeated) await store.create(openKey(id), '');
   const existing = isOurs ? plan : await readPlan(store, id);
   if (!existing)
@@ -87,12 +88,12 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
       410,
       `Audit ${id} was deleted while it was being accepted. Send the request again with a new Idempotency-Key.`,
     );
-  // Of equal requests at once only the one that wrote the plan asks for cells: twice would be paid twice.
+  // Of simultaneous equal requests only the one that wrote the plan sends its cells: sent twice, they are paid twice.
   if (existing.request === origin.request) await sendAll(deps, existing);
   return accepted(existing);
 }
 
-/** The plan is durable, so that the audit runs whether its messages go out now or by reconcile. */
+/** The plan is durable: if its messages cannot be sent now, reconcile sends them. */
 async function sendAll({ queue, log }: AcceptDeps, plan: Plan): Promise<void> {
   try {
     await queue.send(blocksOf(plan));
@@ -103,7 +104,7 @@ async function sendAll({ queue, log }: AcceptDeps, plan: Plan): Promise<void> {
 
 const accepted = (plan: Plan): Accepted => ({ id: plan.id, predictions: plan.cells });
 
-/** The audit that an earlier request with the same key made, or was making when it died. */
+/** The audit that an earlier request with the same key accepted, or was accepting when its process died. */
 async function findRepeated(store: ObjectStore, origin: Origin) {
   const key = recordKey(origin);
   const record = key && (await store.readJson<IdempotencyRecord>(key))?.value;
@@ -122,13 +123,13 @@ async function findRepeated(store: ObjectStore, origin: Origin) {
   return { audit: record.audit, plan };
 }
 
-/** Callers cannot meet each other's keys. */
+/** Each caller has keys of their own. */
 function recordKey({ idempotencyKey: key, caller }: Origin): string | undefined {
   if (key === undefined) return undefined;
   return idempotencyKey(sha256(`${caller}\n${key}`));
 }
 
-/** An id that is this request's, or that of the equal request which was quicker. */
+/** The ID of this request, or of an equal request that was quicker. */
 async function claimId({ store, time, chance }: AcceptDeps, origin: Origin): Promise<string> {
   const id = ulid(TIME_MAX - time.now().getTime(), chance.fraction).toLowerCase();
   const key = recordKey(origin);
@@ -139,7 +140,7 @@ async function claimId({ store, time, chance }: AcceptDeps, origin: Origin): Pro
   return existing?.audit ?? id;
 }
 
-/** Asks Replicate about each model and pins what it says. */
+/** Asks Replicate about each model and pins its answers. */
 async function pinModels(replicate: ReplicateClient, { models }: Design): Promise<PlannedModel[]> {
   return Promise.all(
     models.map(async ({ model, input }) => {

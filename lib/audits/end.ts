@@ -9,15 +9,15 @@ export interface EndDeps extends Pick<ReadDeps, 'store' | 'readPlan' | 'time'> {
 }
 
 /**
- * Cancels an audit: skips pending cells, cancels running predictions, keeps stored images.
- * The fact first, then the messages that act on it; reconcile sends them if this dies in between.
- * @throws {Refusal} 404 where there is no such audit, 409 where it has ended
+ * Cancels an audit: skips pending predictions, cancels running ones, keeps stored images. The fact is written first,
+ * then the messages that act on it are sent; reconcile sends them if this process dies between the two.
+ * @throws {Refusal} 404 if there is no such audit, 409 if it is finished
  */
 export async function cancelAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
   const { store, queue, time } = deps;
   const plan = await requirePlan(deps, audit);
   if (await store.exists(manifestKey(audit, 'json')))
-    throw new Refusal(409, 'This audit is finished, so there is nothing to cancel. DELETE removes it.');
+    throw new Refusal(409, 'This audit is finished, so nothing is left to cancel. To remove it, use DELETE.');
   await store.createJson(
     cancelKey(audit),
     { at: time.now().toISOString(), by: caller },
@@ -27,9 +27,10 @@ export async function cancelAudit(deps: EndDeps, audit: string, caller: string):
 }
 
 /**
- * Deletes an audit: writes the tombstone that every writer checks, and lets reconcile do the work. Reconcile handles only
- * audits in `open/`, so this creates `open/<a>`: before the tombstone, because this may die after it, and again
- * afterwards, because reconcile may just have closed a finished audit.
+ * Deletes an audit: writes the tombstone that every writer checks. Reconcile does the work, and only for audits in
+ * `open/`. Hence `open/<a>` is written twice: before the tombstone, because this process may die after it, and again
+ * after it, because reconcile may at this moment close an audit that it found finished.
+ * @throws {Refusal} 404 if there is no such audit
  */
 export async function deleteAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
   const { store, queue, time } = deps;
@@ -44,7 +45,7 @@ export async function deleteAudit(deps: EndDeps, audit: string, caller: string):
   await queue.send(blocksOf(plan));
 }
 
-/** Deleting twice is deleting once. */
+/** Whether an earlier request wrote the tombstone: deleting is idempotent. */
 async function isDeleted(store: ObjectStore, audit: string): Promise<boolean> {
   if (!isAuditId(audit)) throw new Refusal(404, `There is no audit "${audit.slice(0, 40)}".`);
   return store.exists(deletedKey(audit));

@@ -3,18 +3,18 @@ import { bindingsPrefix, failuresPrefix, manifestKey, resultsPrefix } from '../r
 import { listCells } from '../records/progress.ts';
 import type { CellStatus } from '../records/result.ts';
 
-/** How many cells are how far. */
+/** Cells by status. */
 export interface Counts extends Record<CellStatus, number> {
-  /** Not asked yet. */
+  /** Not requested from Replicate yet. */
   waiting: number;
-  /** Asked, and not ended. */
+  /** Requested, and not finished. */
   running: number;
 }
 
-/** Cells that one LIST covers, if each has one object: S3 answers 1,000 keys at a time. */
+/** Cells that one LIST covers if each has one object: S3 returns at most 1,000 keys. */
 const CHUNK = 1_000;
 
-/** The numbers of the cells that have an object under a prefix, by parallel LISTs. */
+/** The numbers of all cells that have an object under a prefix, by parallel LISTs. */
 async function cellsUnder(store: ObjectStore, audit: string, prefix: string, cells: number) {
   const found: { cell: number; rest: string }[][] = await Promise.all(
     Array.from({ length: Math.ceil(cells / CHUNK) }, async (_, chunk) => {
@@ -28,8 +28,8 @@ async function cellsUnder(store: ObjectStore, audit: string, prefix: string, cel
 }
 
 /**
- * Counts an audit's cells from LISTs alone. They are not one moment's picture: a cell that ends between two
- * LISTs is counted as what it was or as what it became.
+ * Counts an audit's cells by LISTs alone. The LISTs are not simultaneous: a cell that finishes between two of them is
+ * counted with its old or its new status.
  */
 export async function countProgress(store: ObjectStore, audit: string, cells: number): Promise<Counts> {
   const finished = await finishedCounts(store, audit);
@@ -55,7 +55,7 @@ export async function countProgress(store: ObjectStore, audit: string, cells: nu
   return { ...counts, succeeded: endedCells.size - counts.failed - counts.refused - counts.canceled };
 }
 
-/** The counts of an audit that is over stand in its manifest's metadata: one HEAD instead of many LISTs. */
+/** A finished audit has its counts in the metadata of its manifest: one HEAD instead of many LISTs. */
 async function finishedCounts(store: ObjectStore, audit: string): Promise<Counts | undefined> {
   const manifest = await store.head(manifestKey(audit, 'json'));
   if (!manifest) return undefined;

@@ -32,8 +32,8 @@ const notFound = (audit: string) =>
   new Refusal(404, `There is no audit "${audit.slice(0, 40)}". GET /api/audits lists all audits.`);
 
 /**
- * The plan of an audit that is there.
- * @throws {Refusal} 404, also for one that was deleted
+ * The plan of an audit.
+ * @throws {Refusal} 404 if there is no such audit, or if it was deleted
  */
 export async function requirePlan(
   { store, readPlan }: Pick<ReadDeps, 'store' | 'readPlan'>,
@@ -45,13 +45,16 @@ export async function requirePlan(
   return plan;
 }
 
-/** An audit whose last cells ended before the cancellation reached them is a finished one. */
+/** If all cells finished before the cancellation reached them, the audit is finished, not canceled. */
 const state = (stop: Stop | undefined, open: number, canceled: number) => {
   if (open > 0) return stop === 'canceled' ? 'canceling' : 'running';
   return stop === 'canceled' && canceled > 0 ? 'canceled' : 'finished';
 };
 
-/** The status of an audit: `GET /api/audits/{a}`. */
+/**
+ * The status of an audit: `GET /api/audits/{a}`.
+ * @throws {Refusal} 404
+ */
 export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditStatus> {
   const { store, time } = deps;
   const plan = await requirePlan(deps, audit);
@@ -72,7 +75,10 @@ export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditS
   };
 }
 
-/** Audits, newest first: `GET /api/audits`. The cursor is the id of the last one seen. */
+/**
+ * Audits, newest first: `GET /api/audits`.
+ * @param query cursor: the ID of the last audit of the page before
+ */
 export async function listAudits(
   { store }: ReadDeps,
   { cursor, limit = PAGE.audits }: { cursor?: string; limit?: number },
@@ -103,7 +109,11 @@ async function auditEntry(store: ObjectStore, id: string): Promise<AuditEntry | 
   };
 }
 
-/** A page of cells with their images: `GET /api/audits/{a}/predictions`. The cursor is a cell's number. */
+/**
+ * A page of predictions with their images: `GET /api/audits/{a}/predictions`.
+ * @param query cursor: the name of the first cell, such as `00100`
+ * @throws {Refusal} 404, or 400 for a cursor that the audit does not have
+ */
 export async function listPredictions(
   deps: ReadDeps,
   audit: string,
@@ -163,7 +173,7 @@ async function imageOf(
     : { ...image, status, width, height };
 }
 
-/** What a result tells beyond the plan. Empty facts are left out. */
+/** What a result says beyond the plan. Empty members are omitted. */
 export function resultFacts({
   prediction,
   status,

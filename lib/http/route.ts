@@ -62,9 +62,9 @@ export const route = <Query extends Fields, Headers extends Fields, Answer exten
 
 /** Every refusal of a route, by status: what it means. */
 export const refusalsOf = (name: string, { scope, refusals }: Route): Record<number, string> => ({
-  400: 'A query parameter, a header or the form of the body is not right.',
+  400: 'A query parameter or a header is not right, or the body is not JSON.',
   ...(scope ? { 401: 'The API token is missing, unknown or expired.' } : {}),
-  ...(scope === 'audit' ? { 403: 'The API token may only read.' } : {}),
+  ...(scope === 'audit' ? { 403: 'The API token can only view audits.' } : {}),
   ...(name.includes('{audit}') ? { 404: 'There is no such audit.' } : {}),
   ...refusals,
   ...(scope ? { 500: 'The request failed on our side. The detail names its request ID.' } : {}),

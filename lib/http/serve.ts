@@ -58,7 +58,7 @@ async function answer(deps: ServeDeps, event: APIGatewayProxyEventV2, id: string
   return jsonResponse(route.status, body, headers);
 }
 
-/** A token that was made a moment ago may be missing in the cached list: it is read again before a refusal. */
+/** The cached list may lack a token that was made a moment ago, or be broken and repaired: it is read again. */
 async function authenticate(
   { tokens, time }: ServeDeps,
   header: string | undefined,
@@ -67,7 +67,7 @@ async function authenticate(
   try {
     return authorize(header, await tokens(), scope, time.now());
   } catch (error) {
-    if (!(error instanceof Refusal) || error.status !== 401 || !header) throw error;
+    if (!header || (error instanceof Refusal && error.status !== 401)) throw error;
     return authorize(header, await tokens({ refresh: true }), scope, time.now());
   }
 }

@@ -4,7 +4,7 @@ import { Refusal } from '../errors.ts';
 /** What a token allows: to read, or also to start, cancel and delete audits. */
 export type Scope = 'read' | 'audit';
 
-/** Who asks, as the API's tokens name them. */
+/** Who sends a request, as the API's tokens name them. */
 export interface Caller {
   name: string;
   scope: Scope;
@@ -22,11 +22,23 @@ interface StoredToken {
 const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
 const CHALLENGE = { headers: { 'www-authenticate': 'Bearer' } };
 
+/** The error is logged, so it does not repeat the value: somebody may have put a token there. */
+function parseTokens(value: string): StoredToken[] {
+  try {
+    const tokens: unknown = JSON.parse(value);
+    if (Array.isArray(tokens)) return tokens as StoredToken[];
+  } catch {
+    // The error below says so.
+  }
+  throw new Error('The parameter with the API tokens holds no JSON array. Write it again: npx weaudit setup');
+}
+
 /**
- * Who sent a request. Every stored token is compared, in constant time, so that the time taken tells nothing.
+ * Who sent a request. Every stored token is compared in constant time, so that the duration reveals nothing.
  * @param header the `Authorization` header
  * @param tokens JSON array of {name, sha256, scope, expires?}, as the parameter holds it
- * @throws {Refusal} 401 for a missing, unknown or expired token, 403 where its scope is not enough
+ * @throws {Error} if the parameter does not hold a list of tokens
+ * @throws {Refusal} 401 for a missing, unknown or expired token, 403 if its scope is not enough
  */
 export function authorize(header: string | undefined, tokens: string, needed: Scope, now: Date): Caller {
   const token = BEARER.exec(header ?? '')?.[1];
@@ -34,12 +46,11 @@ export function authorize(header: string | undefined, tokens: string, needed: Sc
     throw new Refusal(401, 'Send an API token in the header "Authorization: Bearer <token>".', CHALLENGE);
   const digest = createHash('sha256').update(token).digest();
   let found: StoredToken | undefined;
-  for (const stored of JSON.parse(tokens) as StoredToken[]) {
+  for (const stored of parseTokens(tokens)) {
     const expected = Buffer.from(stored.sha256, 'hex');
     if (expected.length === digest.length && timingSafeEqual(expected, digest)) found = stored;
   }
-  if (!found)
-    throw new Refusal(401, 'This API token is not known. Ask an operator for a new one.', CHALLENGE);
+  if (!found) throw new Refusal(401, 'This API token is unknown. Ask an operator for a new one.', CHALLENGE);
   if (found.expires && !(new Date(found.expires) > now))
     throw new Refusal(
       401,
@@ -49,7 +60,7 @@ export function authorize(header: string | undefined, tokens: string, needed: Sc
   if (needed === 'audit' && found.scope !== 'audit')
     throw new Refusal(
       403,
-      `The API token "${found.name}" may only read. This request needs the scope "audit".`,
+      `The API token "${found.name}" can only view audits. This request needs a token with the scope "audit".`,
     );
   return { name: found.name, scope: found.scope };
 }

@@ -103,7 +103,7 @@ describe('run', () => {
       [['run'], {}, 2, /No prompt given/],
       [['run', design, '--samples', 'many'], {}, 2, /whole number/],
       [['run', design, '--model', 'nobody/nothing'], {}, 3, /nobody\/nothing/],
-      [['run', design], { WEAUDIT_TOKEN: 'wrong' }, 3, /token is not known/],
+      [['run', design], { WEAUDIT_TOKEN: 'wrong' }, 3, /token is unknown/],
       [['status', '0'.repeat(26)], {}, 3, /no audit/],
       [['list'], { WEAUDIT_URL: 'http://127.0.0.1:1' }, 4, /cannot be reached/],
       [['verify', '0'.repeat(26)], {}, 2, /--stage/],

@@ -378,6 +378,35 @@ describe('a request to the API', () => {
     expect(await everything()).toEqual(before);
   });
 
+  it('that fails on our side is answered with a request ID, and the log has the error under it', async () => {
+    const parameter = '/weaudit/local/api-tokens';
+    const tokens = local.cloud.parameters.get(parameter) ?? '';
+    local.cloud.parameters.put(parameter, '["a token" in the clear]');
+    try {
+      // Tokens are read again for an unknown one, if they were not read a moment ago.
+      const { body } = await waitFor('the list of tokens is read', async () => {
+        const answer = await local.api('GET', '/api/audits', undefined, bearer('unknown'));
+        return answer.status === 500 && answer;
+      });
+      const id = /request ID: (\S+)$/.exec(body.detail)?.[1];
+      expect(local.logged('api')).toContainEqual(
+        expect.objectContaining({
+          level: 'ERROR',
+          message: 'GET /api/audits failed',
+          function_request_id: id,
+          error: expect.objectContaining({ message: expect.stringContaining('weaudit setup') }),
+        }),
+      );
+      expect(local.cloud.logs('api').join()).not.toContain('in the clear');
+    } finally {
+      local.cloud.parameters.put(parameter, tokens);
+    }
+    await waitFor(
+      'the repaired list is read',
+      async () => (await local.api('GET', '/api/audits')).status === 200,
+    );
+  });
+
   it('whose prompts hold right-to-left marks, emoji and 2,000 characters leaves legal metadata and tags, and gives them back to the letter', async () => {
     const prompts = ['\u200f\u202eطبيب', '👩🏽‍⚕️ «médecin» & <b>"x"</b>', 'é'.repeat(2_000)];
     const name = `${'ÄÖ👩🏽‍⚕️ '.repeat(15)}\u202e%0d%0a`.trim();
