@@ -33,7 +33,7 @@ export interface RunOptions
   listeners: Record<'aws' | 'api', Listener>;
   site?: GatewayOptions['site'];
   faults?: EmulatorFaults;
-  /** Is told of each request that a role made, and whether its policies allowed it. */
+  /** Called with each request of a role, and whether its policies allowed it. */
   decided?(request: AccessRequest, allowed: boolean): void;
   /** Says what a person should know; the console unless given. */
   warn?(message: string): void;

@@ -32,7 +32,7 @@ export function describe(request: S3Request): Description {
     const value = request.header(name);
     if (value !== undefined && value !== '') headers[name] = value;
   }
-  // `aws-chunked` only says how the body travelled.
+  // `aws-chunked` only says how the body was sent.
   const encodings = headers['content-encoding']
     ?.split(',')
     .map((item) => item.trim())

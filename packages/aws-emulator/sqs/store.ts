@@ -96,7 +96,7 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
   const sql = (text: string) => database.sql(text);
   /** Runs several changes as one: after a kill all of them are there, or none. */
   const transaction = <T>(work: () => T): T => database.transaction(work);
-  // Whoever held a message when the last process ended is gone. Ending this machine is no failure of the receiver, so
+  // Receivers of the last process are gone. Stopping this machine is not a failure of a receiver, so
   // the message is visible at once and that receive does not count towards its dead-letter queue.
   sql(
     'UPDATE messages SET available_at = ?1, receives = receives - 1, receipt = NULL WHERE receipt IS NOT NULL AND available_at > ?1',

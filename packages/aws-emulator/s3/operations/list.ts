@@ -8,7 +8,7 @@ import type { XmlValue } from '../xml.ts';
 
 const MAX_KEYS = 1000;
 
-/** Where a listing goes on. */
+/** Where a listing continues. */
 interface Position {
   key: string;
   /** False: after this key. */
@@ -83,7 +83,7 @@ function collect(
   return page;
 }
 
-/** The later of where the prefix begins and where the caller wants to go on. */
+/** The later of the start of the prefix and the point where the caller wants to continue. */
 function startOf(question: Question, after: Position | undefined): Position {
   const first: Position = { key: question.prefix, inclusive: true };
   return after === undefined || Buffer.compare(Buffer.from(after.key), Buffer.from(first.key)) < 0
