@@ -29,6 +29,7 @@ export default {
   projects: [
     project('unit', 'test/unit', { testEnvironment: '<rootDir>/test/support/unit-environment.ts' }),
     project('flow', 'test/flow'),
+    project('simulator', 'test/simulator'),
     project('emulator', 'packages/*/test'),
     project('packaged', 'test/packaged', { globalSetup: '<rootDir>/test/support/packaged.ts' }),
     project('pipeline', 'test/pipeline'),

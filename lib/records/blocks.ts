@@ -1,5 +1,4 @@
 import { isAuditId } from './keys.ts';
-import type { Plan } from './plan.ts';
 
 /** Cells `from` to `to`, both included, of an audit. */
 export interface Range {
@@ -19,7 +18,11 @@ export const DISPATCHERS = 2;
 /** Not worth cutting: two leases and some LISTs for a few seconds. */
 const MIN_TO_CUT = 11;
 
-type Cut = Pick<Plan, 'id' | 'cells'>;
+/** An audit, as far as its blocks follow from it. */
+interface Cut {
+  id: string;
+  cells: number;
+}
 
 /** As few as there can be, and as many for one dispatcher as for another. */
 const countOf = ({ cells }: Cut): number =>

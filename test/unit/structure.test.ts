@@ -11,12 +11,13 @@ const MAY_IMPORT: Record<string, string[]> = {
   local: ['build', 'cli', 'lib', 'packages/aws-emulator', 'packages/replicate-stand-in', 'packages/sqlite'],
   bench: ['build', 'lib', 'local', 'packages/aws-emulator'],
   chaos: ['cli', 'local', 'packages/aws-emulator', 'packages/replicate-stand-in'],
+  sim: ['lib', 'packages/aws-emulator'],
   'packages/aws-emulator': ['packages/sqlite'],
   'packages/replicate-stand-in': ['packages/sqlite'],
   'packages/sqlite': [],
 };
 /** Circles that are still to be opened. The list may only become shorter. */
-const CIRCLES = ['lib/ports.ts → lib/records/blocks.ts → lib/records/plan.ts → lib/ports.ts'];
+const CIRCLES: string[] = [];
 
 const IMPORT = /\bfrom\s+'([^']+)'|\bimport\s*\(\s*'([^']+)'|^import\s+'([^']+)'/gm;
 const isTest = (file: string) => /(^|\/)test\//.test(file);

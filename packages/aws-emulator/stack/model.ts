@@ -22,6 +22,8 @@ export interface FunctionModel {
   onFailure?: { queue: string; kind: 'destination' | 'deadLetter' };
   /** Retries of an asynchronous event after the first attempt; Lambda's default is 2. */
   asyncRetries: number;
+  /** Whether Lambda drops a message after 16 passes of its chain through the function. */
+  recursiveLoop: 'Allow' | 'Terminate';
 }
 
 export interface RouteModel {

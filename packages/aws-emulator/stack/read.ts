@@ -42,6 +42,14 @@ const DEFAULTS = {
   asyncRetries: 2,
 };
 
+type Extensions = Record<string, { Properties?: Fields }>;
+
+const extensionsOf = (resources: Template | Template[] | undefined): Extensions =>
+  Object.assign(
+    {},
+    ...[resources ?? []].flat().map((part) => (part as { extensions?: Extensions }).extensions),
+  );
+
 function mergeTemplates(resources: Template | Template[] | undefined): Template {
   const merged: Required<Template> = { Parameters: {}, Conditions: {}, Mappings: {}, Resources: {} };
   for (const part of Array.isArray(resources) ? resources : [resources ?? {}]) {
@@ -109,7 +117,13 @@ export function readStack(printed: unknown, accountId: string): StackModel {
   const queues = ofType('AWS::SQS::Queue').map(([id, resource]) => readQueue(id, resource, resolver));
   const roles = readRoles(existing, resolver);
   const functions = Object.entries(declared).map(([key, item]) =>
-    readFunction(key, item, { provider, resolver, roles, name: functionNames.get(key) ?? key }),
+    readFunction(key, item, {
+      provider,
+      resolver,
+      roles,
+      name: functionNames.get(key) ?? key,
+      extensions: extensionsOf(resources),
+    }),
   );
 
   const routes: RouteModel[] = [];
@@ -257,6 +271,8 @@ interface FunctionScope {
   resolver: Resolver;
   roles: Map<string, RoleModel>;
   name: string;
+  /** What the project adds to resources that the framework makes, by logical id. */
+  extensions: Extensions;
 }
 
 function readFunction(key: string, item: Fields, scope: FunctionScope): FunctionModel {
@@ -293,6 +309,8 @@ function readFunction(key: string, item: Fields, scope: FunctionScope): Function
         ? { onFailure: { queue: queueNameOf(deadLetter), kind: 'deadLetter' as const } }
         : {}),
     asyncRetries: Number(item.maximumRetryAttempts ?? DEFAULTS.asyncRetries),
+    recursiveLoop:
+      scope.extensions[functionLogicalId(key)]?.Properties?.RecursiveLoop === 'Allow' ? 'Allow' : 'Terminate',
   };
 }
 

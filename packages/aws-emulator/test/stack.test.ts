@@ -151,6 +151,7 @@ describe('a printed serverless.yml becomes what the local cloud runs', () => {
         },
         onFailure: { queue: 'dead', kind: 'destination' },
         asyncRetries: 2,
+        recursiveLoop: 'Terminate',
       },
     ]);
   });

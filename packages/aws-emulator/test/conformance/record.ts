@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, PutBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { CALLS, PLAIN, SCRATCH, VERSIONED } from './calls.ts';
 import { run } from './recorder.ts';
+import { FIRST, SECOND, tellAll } from './verbs.ts';
 import { clientFor, REGION } from './wire.ts';
 
 const START_SECONDS = 30;
@@ -50,14 +51,17 @@ async function waitUntilUp(): Promise<void> {
 try {
   await waitUntilUp();
   const client = clientFor(endpoint);
-  for (const Bucket of [VERSIONED, PLAIN, SCRATCH]) {
+  for (const Bucket of [VERSIONED, PLAIN, SCRATCH, FIRST, SECOND]) {
     await client.send(
       new CreateBucketCommand({ Bucket, CreateBucketConfiguration: { LocationConstraint: REGION } }),
     );
   }
-  await client.send(
-    new PutBucketVersioningCommand({ Bucket: VERSIONED, VersioningConfiguration: { Status: 'Enabled' } }),
-  );
+  for (const Bucket of [VERSIONED, FIRST, SECOND])
+    await client.send(
+      new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }),
+    );
+  const verbs = await tellAll(client);
+  await writeFile(new URL('verbs.json', import.meta.url), `${JSON.stringify(verbs, null, 2)}\n`);
   client.destroy();
   const outcomes = await run(CALLS, endpoint);
   await writeFile(new URL('recorded.json', import.meta.url), `${JSON.stringify(outcomes, null, 2)}\n`);

@@ -63,9 +63,9 @@ export class Api {
   readonly #labels = new Map<string, string>();
   readonly #counts = new Map<string, number>();
 
-  constructor(endpoint: string) {
+  constructor(endpoint: string, client = clientFor(endpoint)) {
     this.endpoint = endpoint;
-    this.client = clientFor(endpoint);
+    this.client = client;
   }
 
   /** The same id always gets the same label, numbered by first appearance: who is who stays visible. */

@@ -1,0 +1,40 @@
+import type { Fate } from './weather.ts';
+
+/** The kind of an object, by its key: what `docs/design.md` has a row for. */
+export function kindOf(key: string): string {
+  return key
+    .replace(/^[^:]+:/, '')
+    .replace(/\bp[0-9a-f]{20}\b/, '<prediction>')
+    .replace(/\d+\.png$/, '<i>.png')
+    .replace(/\+\d+$/, '')
+    .replace(/\b[0-9a-hjkmnp-tv-z]{26}\b/g, '<a>')
+    .replace(/\b[0-9a-f]{64}\b/g, '<sha256>')
+    .replace(/\/\d{5}\b/g, '/<n>')
+    .replace(/<n>\/\d+$/, '<n>/<i>')
+    .replace(/<n>\/\d+\..*$/, '<n>/<i>.<verdict>');
+}
+
+/** What the runs have tried: for each function, call and kind of key, the faults that it met. */
+export class Coverage {
+  /** `function · call · kind` → fate → how often. */
+  readonly calls = new Map<string, Map<Fate, number>>();
+
+  call(process: string, action: string, about: string, fate: Fate): void {
+    const name = `${process.split('#')[0]} · ${action} · ${kindOf(about)}`;
+    let fates = this.calls.get(name);
+    if (!fates) {
+      fates = new Map();
+      this.calls.set(name, fates);
+    }
+    fates.set(fate, (fates.get(fate) ?? 0) + 1);
+  }
+
+  /** Adds what another run tried. */
+  merge(other: Coverage): void {
+    for (const [name, fates] of other.calls) {
+      const mine = this.calls.get(name) ?? new Map<Fate, number>();
+      for (const [fate, count] of fates) mine.set(fate, (mine.get(fate) ?? 0) + count);
+      this.calls.set(name, mine);
+    }
+  }
+}

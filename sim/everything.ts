@@ -1,0 +1,84 @@
+import { Chance } from './kernel.ts';
+import type { Order, Scenario } from './run.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/**
+ * Everything at once: a scenario that follows from its seed. Several audits; one may be canceled or deleted in
+ * the middle; a model that is fast or slow; every fault at a rate that differs from seed to seed.
+ */
+export function everythingAtOnce(seed: number, cells = 100): Scenario {
+  const chance = new Chance(seed ^ 0x5eed);
+  const audits = 1 + Math.floor(chance.fraction() ** 2 * 4);
+  const orders = Array.from({ length: audits }, (_, i): Order => {
+    const samples = chance.pick([1, 2, 5]);
+    const prompts = Math.max(1, Math.round(cells / audits / samples));
+    const order: Order = { at: i === 0 ? 0 : chance.between(0, 10 * MINUTE), prompts, samples };
+    const ends = chance.fraction();
+    if (ends < 0.12) order.cancelAt = order.at + chance.between(500, 4 * MINUTE);
+    else if (ends < 0.25) order.deleteAt = order.at + chance.between(500, 20 * MINUTE);
+    return order;
+  });
+  // Some worlds are nearly calm, so that one fault at a time is tried as well.
+  const strength = chance.pick([0.1, 0.5, 1, 1, 2]);
+  const share = (most: number) => chance.fraction() * most * strength;
+  const gust = (service: string) => {
+    const from = chance.between(0, 10 * MINUTE);
+    return { service, from, to: from + chance.between(10_000, 3 * MINUTE), share: chance.between(0.2, 0.9) };
+  };
+  const outage = (likely: number, most: number) => {
+    if (!chance.happens(likely)) return undefined;
+    const from = chance.between(0, 5 * MINUTE);
+    return { from, to: from + chance.between(MINUTE, most) };
+  };
+  // Outputs that cannot be fetched for many minutes, but within their hour.
+  const outputsGone = { service: 'outputs', from: 0, to: chance.between(5, 40) * MINUTE, share: 0.9 };
+  const noCredit = outage(0.1, 30 * MINUTE);
+  const tokenRevoked = outage(0.1, 20 * MINUTE);
+  const gone = outage(0.15, HOUR);
+  const silent = outage(0.1, HOUR);
+  const seconds = chance.pick<[number, number]>([
+    [0.3, 2],
+    [1, 8],
+    [5, 40],
+  ]);
+  // So slow that what waits is aborted.
+  const isSlow = chance.happens(0.08);
+  return {
+    orders,
+    concurrency: chance.pick([1_000, 1_000, 1_000, 10]),
+    endsWithin: 6 * HOUR,
+    storm: {
+      calls: {
+        'dies before': share(0.002),
+        'dies after': share(0.002),
+        unavailable: share(0.02),
+        lost: share(0.02),
+      },
+      gusts: chance.happens(0.3)
+        ? [gust(chance.pick(['s3', 's3', 'sqs', 'replicate', 'ssm']))]
+        : chance.happens(0.2)
+          ? [outputsGone]
+          : [],
+      events: { late: share(0.05), doubled: share(0.1), ...(silent && { silent }) },
+      messagesDoubled: share(0.02),
+      conflicts: share(0.01),
+      endsAt: chance.between(5 * MINUTE, HOUR),
+    },
+    replicate: {
+      createsPerMinute: chance.pick([600, 600, 600, 60]),
+      model: {
+        parallel: isSlow ? 1 : chance.pick([4, 20, 100]),
+        seconds: isSlow ? [60, 120] : seconds,
+        outputs: chance.pick([1, 1, 1, 3]),
+        refuses: chance.pick([0, 0.1, 0.5]),
+        fails: 0.03,
+      },
+      ...(noCredit && { noCredit }),
+      ...(tokenRevoked && { tokenRevoked }),
+      webhooks: { lost: share(0.1), late: share(0.1), doubled: share(0.2), ...(gone && { gone }) },
+      outputsFail: share(0.05),
+    },
+  };
+}

@@ -1,0 +1,286 @@
+import type { PolicyDocument, Statement } from '@weaudit/aws-emulator/iam';
+import type { StackModel } from '@weaudit/aws-emulator/stack';
+import { OutputRejected, OutputUnavailable } from '../lib/images/source.ts';
+import type { Listed, ObjectStore } from '../lib/ports.ts';
+import { ReplicateRefusal, ReplicateUnreachable } from '../lib/replicate/errors.ts';
+import { KnownBody } from './s3.ts';
+import type { Plant, Ports } from './world.ts';
+
+/** The parts of a store that behave differently; the rest is as it was. */
+const changed = <S extends ObjectStore>(store: S, change: Partial<ObjectStore>): S =>
+  new Proxy(store, {
+    get(target, name) {
+      const value = name in change ? change[name as keyof ObjectStore] : target[name as keyof S];
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+
+/** The same change for each bucket that a function has. */
+const inStores = (make: (store: ObjectStore) => Partial<ObjectStore>) => (ports: Ports) => ({
+  store: changed(ports.store, make(ports.store)),
+  images: changed(ports.images, make(ports.images)),
+});
+
+/** Takes an action away from a function's role. */
+const without = (functionKey: string, action: string) => (stack: StackModel) => {
+  const { role } = stack.functions.find(({ key }) => key === functionKey)!;
+  const statements = (policy: PolicyDocument): Statement[] =>
+    Array.isArray(policy.Statement) ? policy.Statement : [policy.Statement];
+  for (const policy of role.policies)
+    policy.Statement = statements(policy).flatMap((statement) => {
+      const actions = [statement.Action ?? []].flat();
+      if (!actions.includes(action)) return [statement];
+      const rest = actions.filter((one) => one !== action);
+      return rest.length > 0 ? [{ ...statement, Action: rest }] : [];
+    });
+};
+
+/** Without its condition a write goes over whatever is there. */
+const unconditional = (keys: RegExp) => (_: string, input: Record<string, unknown>) => {
+  if (!keys.test(String(input.Key))) return input;
+  const { IfNoneMatch: _none, IfMatch: _match, ...rest } = input;
+  return rest;
+};
+
+const WRITERS = ['dispatch', 'webhook'];
+/** When an output was first asked for, by its address, which no two worlds share. */
+const FIRST_TRIES = new Map<string, number>();
+
+/**
+ * Faults that somebody could make, put in from outside: a simulator that does not find them proves nothing. Each is in
+ * the functions that it names.
+ */
+export const MUTANTS: Record<string, Plant> = {
+  'a binding is written without If-None-Match': {
+    functions: WRITERS,
+    request: unconditional(/\/dispatched\//),
+  },
+  'a result is written without If-None-Match': { functions: WRITERS, request: unconditional(/\/results\//) },
+  'an image is written without If-None-Match': { functions: WRITERS, request: unconditional(/^images\//) },
+  'a lease is never checked': {
+    functions: ['dispatch'],
+    request: unconditional(/^leases\//),
+    ports: inStores((store) => ({
+      readJson: async <T>(key: string) => (key.startsWith('leases/') ? undefined : store.readJson<T>(key)),
+    })),
+  },
+  'a dispatcher sees no bindings in a LIST': {
+    functions: ['dispatch'],
+    ports: inStores((store) => ({
+      async *list(prefix, after, page) {
+        if (!prefix.endsWith('/dispatched/')) yield* store.list(prefix, after, page);
+      },
+    })),
+  },
+  'what waits is not read again before it is asked': {
+    functions: ['dispatch'],
+    ports: inStores((store) => {
+      const seen = new Map<string, { at: number; listed: Listed[] }>();
+      let lists = 0;
+      return {
+        async *list(prefix, after, page) {
+          const known = seen.get(prefix);
+          // The second of two LISTs in a turn is answered by the first.
+          if (known && lists - known.at < 4) return yield* known.listed;
+          const listed: Listed[] = [];
+          for await (const one of store.list(prefix, after, page)) listed.push(one);
+          seen.set(prefix, { at: lists++, listed });
+          yield* listed;
+        },
+      };
+    }),
+  },
+  'a result comes before its images': {
+    functions: WRITERS,
+    ports: inStores(() => ({ createFromStream: async () => 'f'.repeat(64) })),
+  },
+  'a download is cut and nobody notices': {
+    functions: WRITERS,
+    ports: ({ fetchOutput }) => ({
+      fetchOutput: (url, limits, use) =>
+        fetchOutput(url, limits, (source) => {
+          const bytes = source.bytes - 1;
+          const body =
+            source.body instanceof KnownBody
+              ? new KnownBody(source.body.bytes.subarray(0, bytes))
+              : source.body;
+          return use({ ...source, bytes, body });
+        }),
+    }),
+  },
+  'an output that does not come at once is given up': {
+    functions: WRITERS,
+    ports: ({ fetchOutput }) => ({
+      fetchOutput: (url, limits, use) =>
+        fetchOutput(url, limits, use).catch((error) => {
+          throw error instanceof OutputUnavailable ? new OutputRejected('given up') : error;
+        }),
+    }),
+  },
+  'an output is given up a minute after the first try': {
+    functions: WRITERS,
+    ports: ({ fetchOutput, time }) => ({
+      fetchOutput: (url, limits, use) =>
+        fetchOutput(url, limits, use).catch((error) => {
+          const first = FIRST_TRIES.get(url.href) ?? time.monotonic();
+          FIRST_TRIES.set(url.href, first);
+          const late = time.monotonic() - first > 60_000;
+          throw error instanceof OutputUnavailable && late ? new OutputRejected('given up') : error;
+        }),
+    }),
+  },
+  'a rate limit ends the cell': {
+    functions: ['dispatch'],
+    ports: ({ replicate }) => ({
+      replicate: {
+        ...replicate,
+        create: (request) =>
+          replicate.create(request).catch((error) => {
+            throw error instanceof ReplicateRefusal && error.status === 429
+              ? new ReplicateRefusal(422, 'no', undefined)
+              : error;
+          }),
+      },
+    }),
+  },
+  'a revoked token ends the cell': {
+    functions: ['dispatch'],
+    ports: ({ replicate }) => ({
+      replicate: {
+        ...replicate,
+        create: (request) =>
+          replicate.create(request).catch((error) => {
+            throw error instanceof ReplicateRefusal && error.status === 401
+              ? new ReplicateRefusal(404, 'no', undefined)
+              : error;
+          }),
+      },
+    }),
+  },
+  'a create without an answer is sent again': {
+    functions: ['dispatch'],
+    ports: ({ replicate }) => ({
+      replicate: {
+        ...replicate,
+        create: (request) =>
+          replicate.create(request).catch((error) => {
+            if (error instanceof ReplicateUnreachable) return replicate.create(request);
+            throw error;
+          }),
+      },
+    }),
+  },
+  'cancel is not looked for': {
+    functions: ['dispatch'],
+    ports: inStores((store) => ({
+      exists: async (key) => (/\/cancel\.json$|^deleted\//.test(key) ? false : store.exists(key)),
+    })),
+  },
+  'a webhook does not look for the tombstone': {
+    functions: ['webhook'],
+    ports: inStores((store) => ({
+      exists: async (key) => (key.startsWith('deleted/') ? false : store.exists(key)),
+    })),
+  },
+  'reconcile takes every audit for a deleted one': {
+    functions: ['reconcile'],
+    ports: inStores((store) => ({
+      head: async (key) =>
+        (await store.head(key)) ??
+        (key.startsWith('deleted/')
+          ? { bytes: 0, etag: '', contentType: '', modified: new Date(0), metadata: {}, sha256: undefined }
+          : undefined),
+    })),
+  },
+  'an aborted prediction is not marked': {
+    functions: WRITERS,
+    ports: inStores((store) => ({
+      create: async (key, ...rest) => (key.endsWith('-aborted') ? true : store.create(key, ...rest)),
+    })),
+  },
+  'a failure marker is left out': {
+    functions: WRITERS,
+    ports: inStores((store) => ({
+      create: async (key, ...rest) => (key.includes('/failed/') ? true : store.create(key, ...rest)),
+    })),
+  },
+  'a result is left out': {
+    functions: WRITERS,
+    ports: inStores((store) => ({
+      createJson: async (key, ...rest) => (key.includes('/results/') ? true : store.createJson(key, ...rest)),
+    })),
+  },
+  'tag records without tagging': {
+    functions: ['tag'],
+    ports: inStores(() => ({ setTags: async () => true })),
+  },
+  'tag replaces the whole set of tags': {
+    functions: ['tag'],
+    ports: inStores((store) => ({
+      setTags: (key, { status = '', format = '', size = '' }) => store.setTags(key, { status, format, size }),
+    })),
+  },
+  'images are stored as ok': {
+    functions: WRITERS,
+    ports: inStores((store) => ({
+      createFromStream: (key, body, bytes, upload, signal) =>
+        store.createFromStream(
+          key,
+          body,
+          bytes,
+          { ...upload, tags: { ...upload.tags, status: 'ok' } },
+          signal,
+        ),
+    })),
+  },
+  'backup copies nothing': {
+    functions: ['backup', 'reconcile'],
+    ports: ({ images, backup }) => ({
+      backup: changed(backup, {
+        createCopy: async () => ({ outcome: 'exists' }),
+        head: (key) => images.head(key),
+        list: (prefix, after, page) => images.list(prefix, after, page),
+        tags: (key) => images.tags(key),
+        setTags: async () => true,
+      }),
+    }),
+  },
+  'reconcile sends nothing again': {
+    functions: ['reconcile'],
+    ports: ({ queue }) => ({ queue: { ...queue, send: async () => {} } }),
+  },
+  'what is left of a block is sent twice': {
+    functions: ['dispatch'],
+    ports: ({ queue }) => ({
+      queue: {
+        ...queue,
+        send: async (ranges, delay) => {
+          await queue.send(ranges, delay);
+          await queue.send(ranges, delay);
+        },
+      },
+    }),
+  },
+  'the manifest reads the record of another cell': {
+    functions: ['reconcile'],
+    ports: ({ readRecord }) => ({
+      readRecord: (key) => readRecord(key.replace(/\d{5}\.json$/, '00000.json')),
+    }),
+  },
+  'dispatch may not write bindings': { functions: [], stack: without('dispatch', 's3:PutObject') },
+  'Lambda takes a waiting block for a loop': {
+    functions: [],
+    stack: ({ functions }) => {
+      for (const model of functions) model.recursiveLoop = 'Terminate';
+    },
+  },
+  'tag may not tag': { functions: [], stack: without('tag', 's3:PutObjectTagging') },
+  'backup may not read tags': { functions: [], stack: without('backup', 's3:GetObjectTagging') },
+  'reconcile may not delete': { functions: [], stack: without('reconcile', 's3:DeleteObject') },
+  'a webhook is answered well although nothing is stored, and polls believe it': {
+    functions: WRITERS,
+    ports: inStores((store) => ({
+      exists: async (key) => (key.includes('/results/') ? true : store.exists(key)),
+    })),
+  },
+};

@@ -1,0 +1,353 @@
+import { createHash, createHmac } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { crc32, deflateSync } from 'node:zlib';
+import { OutputUnavailable } from '../lib/images/source.ts';
+import type { FetchOutput, ModelFacts, ReplicateClient } from '../lib/ports.ts';
+import { ReplicateRefusal, ReplicateUnreachable } from '../lib/replicate/errors.ts';
+import type { Prediction } from '../lib/replicate/prediction.ts';
+import type { Kernel } from './kernel.ts';
+import type { Process } from './process.ts';
+import { KnownBody } from './s3.ts';
+
+/** How one model behaves. */
+export interface ModelBehavior {
+  /** Predictions that it works on at once. */
+  parallel: number;
+  /** Seconds a prediction takes, from and to. */
+  seconds: [from: number, to: number];
+  outputs: number;
+  refuses: number;
+  fails: number;
+}
+
+/** Times in which Replicate takes no requests, in milliseconds since the world began. */
+export interface Outage {
+  from: number;
+  to: number;
+}
+
+export interface ReplicateOptions {
+  createsPerMinute: number;
+  model: ModelBehavior;
+  noCredit?: Outage;
+  tokenRevoked?: Outage;
+  webhooks: { lost: number; late: number; doubled: number; gone?: Outage };
+  outputsFail: number;
+}
+
+/** A prediction as Replicate's own books have it. */
+export interface Made {
+  id: string;
+  audit: string;
+  cell: number;
+  createdAt: number;
+  startedAt: number | undefined;
+  completedAt: number | undefined;
+  status: 'starting' | 'processing' | 'succeeded' | 'failed' | 'canceled' | 'aborted';
+  error: string | null;
+  logs: string;
+  input: Record<string, unknown>;
+  webhook: string;
+  outputs: { url: string; sha256: string; bytes: Buffer }[];
+  /** It is paid for: it ran. */
+  paid: boolean;
+  /** The process that asked for it, and whether the answer reached it. */
+  by: string;
+  answered: boolean;
+  /** The invocation that asked for it. */
+  turn: number;
+}
+
+export const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+const OUTPUT_LIVES_MS = 3_600_000;
+const CANCEL_AFTER_MS = 30 * 60_000;
+/** Replicate tries a webhook for about a minute. */
+const WEBHOOK_RETRIES_MS = [1_000, 3_000, 8_000, 15_000, 30_000];
+
+/** Replicate: a rate, a queue for each model with its own speed, webhooks that come when they come. */
+export class ReplicateModel {
+  readonly #kernel: Kernel;
+  readonly options: ReplicateOptions;
+  readonly #began: number;
+  readonly made = new Map<string, Made>();
+  readonly #queues = new Map<string, { waiting: Made[]; running: number }>();
+  #tokens: number;
+  #filledAt: number;
+  refused = new Map<number, number>();
+  /** Delivers a webhook; answers with the status, 0 for none. */
+  deliver: (
+    request: { path: string; headers: Record<string, string>; body: string },
+    done: (status: number) => void,
+  ) => void = () => {};
+
+  constructor(kernel: Kernel, options: ReplicateOptions) {
+    this.#kernel = kernel;
+    this.options = options;
+    this.#began = kernel.now;
+    this.#tokens = this.#burst;
+    this.#filledAt = kernel.now;
+  }
+
+  /** A second's worth may come at once. */
+  get #burst(): number {
+    return Math.max(1, this.options.createsPerMinute / 60);
+  }
+
+  #isDuring(outage: Outage | undefined): boolean {
+    const at = this.#kernel.now - this.#began;
+    return outage !== undefined && at >= outage.from && at < outage.to;
+  }
+
+  #refuse(status: number, detail: string, retryAfter?: number): never {
+    this.refused.set(status, (this.refused.get(status) ?? 0) + 1);
+    throw new ReplicateRefusal(status, detail, retryAfter);
+  }
+
+  #admit(): void {
+    if (this.#isDuring(this.options.tokenRevoked)) this.#refuse(401, 'Unauthenticated');
+    if (this.#isDuring(this.options.noCredit)) this.#refuse(402, 'Insufficient credit');
+    const { now } = this.#kernel;
+    const perMs = this.options.createsPerMinute / 60_000;
+    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAt) * perMs);
+    this.#filledAt = now;
+    if (this.#tokens < 1) {
+      const seconds = Math.ceil((1 - this.#tokens) / perMs / 1_000);
+      // With a header, in the body's member or in words only: the client reads all three alike.
+      this.#refuse(429, `Your rate limit resets in ~${seconds}s.`, seconds);
+    }
+    this.#tokens--;
+  }
+
+  #create(
+    by: string,
+    turn: number,
+    { version, input, webhook }: Parameters<ReplicateClient['create']>[0],
+  ): string {
+    this.#admit();
+    const [, audit = '', cell = ''] = /\/webhooks\/replicate\/([^/]+)\/(\d{5})$/.exec(webhook) ?? [];
+    const made: Made = {
+      id: `p${this.#kernel.chance.id().slice(0, 20)}`,
+      audit,
+      cell: Number(cell),
+      createdAt: this.#kernel.now,
+      startedAt: undefined,
+      completedAt: undefined,
+      status: 'starting',
+      error: null,
+      logs: '',
+      input,
+      webhook,
+      outputs: [],
+      paid: false,
+      by,
+      answered: false,
+      turn,
+    };
+    this.made.set(made.id, made);
+    const queue = this.#queues.get(version) ?? { waiting: [], running: 0 };
+    this.#queues.set(version, queue);
+    queue.waiting.push(made);
+    this.#kernel.after(50, () => this.#startNext(queue));
+    // Counted from the creation, waiting included.
+    this.#kernel.after(CANCEL_AFTER_MS, () => this.#stop(made));
+    return made.id;
+  }
+
+  #startNext(queue: { waiting: Made[]; running: number }): void {
+    const { model } = this.options;
+    while (queue.running < model.parallel) {
+      const made = queue.waiting.shift();
+      if (!made) return;
+      if (made.status !== 'starting') continue;
+      queue.running++;
+      made.status = 'processing';
+      made.startedAt = this.#kernel.now;
+      made.paid = true;
+      this.#kernel.after(1_000 * this.#kernel.chance.between(...model.seconds), () => {
+        queue.running--;
+        if (made.status === 'processing') this.#complete(made);
+        this.#startNext(queue);
+      });
+    }
+  }
+
+  #complete(made: Made): void {
+    const { chance } = this.#kernel;
+    const { model } = this.options;
+    made.logs = `Using seed: ${made.input.seed}`;
+    if (chance.happens(model.refuses)) {
+      made.error =
+        'The input or output was flagged as sensitive. Please try again with different inputs. (E005)';
+      this.#end(made, 'failed');
+      return;
+    }
+    if (chance.happens(model.fails)) {
+      made.error = 'CUDA out of memory (E1001)';
+      this.#end(made, 'failed');
+      return;
+    }
+    made.outputs = Array.from({ length: model.outputs }, (_, index) => {
+      const bytes = picture(`${made.id}/${index}`);
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      return { url: `https://replicate.delivery/${made.id}/${index}.png`, sha256, bytes };
+    });
+    this.#end(made, 'succeeded');
+  }
+
+  /** The end of `Cancel-After`, or a cancellation: what runs is canceled, what waits is aborted. */
+  #stop(made: Made): void {
+    if (made.status === 'starting') this.#end(made, 'aborted');
+    else if (made.status === 'processing') this.#end(made, 'canceled');
+  }
+
+  #end(made: Made, status: Made['status']): void {
+    const { chance, log } = this.#kernel;
+    made.status = status;
+    made.completedAt = this.#kernel.now;
+    log.add({
+      at: this.#kernel.now,
+      who: 'replicate',
+      what: status,
+      about: `${made.audit}/${made.cell}`,
+      outcome: made.id,
+    });
+    const { webhooks } = this.options;
+    if (chance.happens(webhooks.lost)) return;
+    const delay = chance.happens(webhooks.late) ? chance.between(1, 40) * 60_000 : chance.between(20, 400);
+    this.#sendWebhook(made, delay, 0);
+    if (chance.happens(webhooks.doubled)) this.#sendWebhook(made, chance.between(0, 90_000), 0);
+  }
+
+  #sendWebhook(made: Made, delay: number, attempt: number): void {
+    this.#kernel.after(delay, () => {
+      const retry = () => {
+        const pause = WEBHOOK_RETRIES_MS[attempt];
+        if (pause !== undefined) this.#sendWebhook(made, pause, attempt + 1);
+      };
+      if (this.#isDuring(this.options.webhooks.gone)) return;
+      const body = JSON.stringify(this.view(made));
+      const id = `msg_${made.id}`;
+      const timestamp = String(Math.floor(this.#kernel.now / 1_000));
+      const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64');
+      const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
+      const headers = {
+        'webhook-id': id,
+        'webhook-timestamp': timestamp,
+        'webhook-signature': `v1,${signature}`,
+      };
+      this.deliver({ path: new URL(made.webhook).pathname, headers, body }, (status) => {
+        if (status < 200 || status >= 300) retry();
+      });
+    });
+  }
+
+  /** A prediction as Replicate shows it. */
+  view(made: Made): Prediction {
+    const isGone = made.completedAt !== undefined && this.#kernel.now - made.completedAt > OUTPUT_LIVES_MS;
+    const time = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString());
+    return {
+      id: made.id,
+      status: made.status,
+      model: 'simulated/model',
+      version: 'hidden',
+      input: isGone ? {} : made.input,
+      output: made.status === 'succeeded' && !isGone ? made.outputs.map(({ url }) => url) : null,
+      error: made.error,
+      logs: isGone ? '' : made.logs,
+      metrics: { predict_time: 1 },
+      created_at: time(made.createdAt),
+      started_at: time(made.startedAt),
+      completed_at: time(made.completedAt),
+      data_removed: isGone,
+      webhook: made.webhook,
+    };
+  }
+
+  #known(id: string): Made {
+    const made = this.made.get(id);
+    if (!made) this.#refuse(404, 'Prediction not found');
+    return made;
+  }
+
+  /** The API as one process reaches it. */
+  client(process: Process): ReplicateClient {
+    const call = <T>(action: string, about: string, effect: () => T, lost?: () => void) =>
+      process.call({ service: 'replicate', action, about }, effect, (fate) => {
+        if (fate === 'lost') lost?.();
+        return fate === 'unavailable'
+          ? new ReplicateRefusal(503, 'Service unavailable', undefined)
+          : new ReplicateUnreachable('Replicate gave no answer');
+      });
+    return {
+      model: () =>
+        call('model', '', (): ModelFacts => ({ official: true, version: null, inputs: ['prompt', 'seed'] })),
+      create: async (request) => {
+        const id = await call('create', request.webhook.slice(-32), () =>
+          this.#create(process.name, process.turn, request),
+        );
+        const made = this.made.get(id);
+        if (made) made.answered = true;
+        return id;
+      },
+      get: (id) => call('get', id, () => this.view(this.#known(id))),
+      cancel: (id) =>
+        call('cancel', id, () => {
+          const made = this.#known(id);
+          this.#stop(made);
+          return this.view(made);
+        }),
+    };
+  }
+
+  /** The outputs as one process fetches them. */
+  fetchOutput(process: Process): FetchOutput {
+    return async (url, { signal }, use) => {
+      signal.throwIfAborted();
+      const { chance } = this.#kernel;
+      const bytes = await process.call(
+        { service: 'outputs', action: 'fetch', about: url.pathname },
+        () => {
+          const [, id = '', index] = /^\/([^/]+)\/(\d+)\.png$/.exec(url.pathname) ?? [];
+          const made = this.made.get(id);
+          const isGone =
+            made?.completedAt !== undefined && this.#kernel.now - made.completedAt > OUTPUT_LIVES_MS;
+          const output = made?.outputs[Number(index)];
+          if (!output || isGone) throw new OutputUnavailable('replicate.delivery answered 404');
+          if (chance.happens(this.options.outputsFail))
+            throw new OutputUnavailable('replicate.delivery answered 503');
+          return output.bytes;
+        },
+        () => new OutputUnavailable('replicate.delivery could not be reached'),
+      );
+      const head = bytes.subarray(0, 32);
+      if (!chance.happens(this.options.outputsFail))
+        return use({ head, body: new KnownBody(bytes), bytes: bytes.length });
+      // It breaks on the way, when the upload has begun.
+      const broken = new OutputUnavailable('replicate.delivery did not send all of it');
+      const body = Readable.from(
+        (async function* () {
+          yield bytes.subarray(0, 40);
+          throw broken;
+        })(),
+      );
+      return use({ head, body, bytes: bytes.length });
+    };
+  }
+}
+
+const chunk = (type: string, data: Buffer): Buffer => {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const framed = Buffer.alloc(body.length + 8);
+  framed.writeUInt32BE(data.length);
+  body.copy(framed, 4);
+  framed.writeUInt32BE(crc32(body), body.length + 4);
+  return framed;
+};
+const SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex');
+const HEADER = chunk('IHDR', Buffer.from([0, 0, 0, 8, 0, 0, 0, 8, 8, 0, 0, 0, 0]));
+const PIXELS = chunk('IDAT', deflateSync(Buffer.alloc(9 * 8, 120)));
+const END = chunk('IEND', Buffer.alloc(0));
+
+/** A PNG whose bytes no other has. */
+const picture = (text: string): Buffer =>
+  Buffer.concat([SIGNATURE, HEADER, chunk('tEXt', Buffer.from(`Comment\0${text}`, 'latin1')), PIXELS, END]);

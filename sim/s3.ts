@@ -1,0 +1,443 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type {
+  CopyObjectCommandInput,
+  DeleteObjectsCommandInput,
+  GetObjectCommandInput,
+  HeadObjectCommandInput,
+  ListObjectsV2CommandInput,
+  PutObjectCommandInput,
+  PutObjectTaggingCommandInput,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import type { Kernel } from './kernel.ts';
+import type { Process } from './process.ts';
+import { SortedKeys } from './sorted-keys.ts';
+
+/** One version of an object; a delete marker has no body. */
+export interface Version {
+  body: Buffer | undefined;
+  etag: string;
+  /** Milliseconds since 1970, in whole seconds as S3 says it. */
+  modified: number;
+  tags: Record<string, string>;
+  metadata: Record<string, string>;
+  contentType: string;
+  contentDisposition: string | undefined;
+  /** Base64, as S3 answers it; undefined if the upload asked for none. */
+  sha256: string | undefined;
+  /** Who wrote it. */
+  by: string;
+}
+
+/** Something that was done to an object: what EventBridge hears of, and what the ledger watches. */
+export interface Change {
+  bucket: string;
+  key: string;
+  what: 'Object Created' | 'Object Deleted' | 'Object Tags Added';
+  by: string;
+  /** Before and after. */
+  was: Version | undefined;
+  is: Version;
+}
+
+/** The bytes of an upload that are known as a whole, so that nothing has to be streamed. */
+export class KnownBody extends Readable {
+  readonly bytes: Buffer;
+  constructor(bytes: Buffer) {
+    super();
+    this.bytes = bytes;
+  }
+  override _read(): void {
+    this.push(this.bytes);
+    this.push(null);
+  }
+}
+
+/** An error as the SDK throws it. */
+export function s3Error(name: string, httpStatusCode: number): Error {
+  return Object.assign(new Error(name), { name, $metadata: { httpStatusCode } });
+}
+const NO_SUCH_KEY = () => s3Error('NoSuchKey', 404);
+
+/** What a request is about, for the policies that decide it. */
+export interface Asked {
+  action: string;
+  bucket: string;
+  key: string;
+  /** Condition keys with their values. */
+  context: Record<string, string>;
+}
+
+/** The model is asked for something that it does not know: it must not guess. */
+export class Unmodelled extends Error {
+  override name = 'Unmodelled';
+}
+
+const PUT = [
+  'ContentType',
+  'ContentDisposition',
+  'Metadata',
+  'Tagging',
+  'Body',
+  'ContentLength',
+  'ChecksumAlgorithm',
+];
+/** What the model knows of each command. */
+const MODELLED: Record<string, string[]> = {
+  PutObjectCommand: ['Bucket', 'Key', 'IfNoneMatch', 'IfMatch', ...PUT],
+  GetObjectCommand: ['Bucket', 'Key', 'Range'],
+  HeadObjectCommand: ['Bucket', 'Key', 'ChecksumMode'],
+  ListObjectsV2Command: ['Bucket', 'Prefix', 'MaxKeys', 'StartAfter', 'ContinuationToken', 'Delimiter'],
+  GetObjectTaggingCommand: ['Bucket', 'Key'],
+  PutObjectTaggingCommand: ['Bucket', 'Key', 'Tagging'],
+  CopyObjectCommand: ['Bucket', 'Key', 'CopySource', 'IfNoneMatch'],
+  DeleteObjectsCommand: ['Bucket', 'Delete'],
+};
+
+class Bucket {
+  readonly name: string;
+  readonly keys = new SortedKeys();
+  readonly versions = new Map<string, Version[]>();
+  constructor(name: string) {
+    this.name = name;
+  }
+  current(key: string): Version | undefined {
+    const version = this.versions.get(key)?.at(-1);
+    return version?.body ? version : undefined;
+  }
+}
+
+/**
+ * S3, as far as the pipeline uses it: conditional writes, versions, tags, LIST in pages, events. Rules: the S3 API
+ * reference; test/sim/s3-contract.test.ts holds it to the calls that the local S3 and moto are held to.
+ */
+export class S3Model {
+  readonly #kernel: Kernel;
+  readonly buckets = new Map<string, Bucket>();
+  /** Throws AccessDenied. */
+  authorize: (process: string, asked: Asked) => void = () => {};
+  onChange: (change: Change) => void = () => {};
+  /** Share of LISTs that give fewer keys than they were asked for. */
+  shortPages = 0;
+  /** Share of conditional writes that are answered by 409. */
+  conflicts = 0;
+  /** Requests by kind, as they are paid. */
+  readonly requests = new Map<string, number>();
+
+  constructor(kernel: Kernel, buckets: string[]) {
+    this.#kernel = kernel;
+    for (const name of buckets) this.buckets.set(name, new Bucket(name));
+  }
+
+  bucket(name: string | undefined): Bucket {
+    const bucket = this.buckets.get(name ?? '');
+    if (!bucket) throw s3Error('NoSuchBucket', 404);
+    return bucket;
+  }
+
+  /** Carries out one command. @throws what S3 would answer with */
+  do(by: string, command: string, input: object): object {
+    const unknown = Object.keys(input).find((name) => !MODELLED[command]?.includes(name));
+    if (unknown !== undefined || !MODELLED[command])
+      throw new Unmodelled(`sim/s3.ts has no model of ${command}${unknown ? ` with ${unknown}` : ''}`);
+    this.requests.set(command, (this.requests.get(command) ?? 0) + 1);
+    switch (command) {
+      case 'PutObjectCommand':
+        return this.#put(by, input as PutObjectCommandInput);
+      case 'GetObjectCommand':
+        return this.#get(by, input as GetObjectCommandInput);
+      case 'HeadObjectCommand':
+        return this.#head(by, input as HeadObjectCommandInput);
+      case 'ListObjectsV2Command':
+        return this.#list(by, input as ListObjectsV2CommandInput);
+      case 'GetObjectTaggingCommand':
+        return this.#tags(by, input as GetObjectCommandInput);
+      case 'PutObjectTaggingCommand':
+        return this.#setTags(by, input as PutObjectTaggingCommandInput);
+      case 'CopyObjectCommand':
+        return this.#copy(by, input as CopyObjectCommandInput);
+      case 'DeleteObjectsCommand':
+        return this.#delete(by, input as DeleteObjectsCommandInput);
+      default:
+        throw new Unmodelled(`sim/s3.ts has no model of ${command}`);
+    }
+  }
+
+  #write(by: string, bucket: Bucket, key: string, version: Omit<Version, 'modified' | 'by'>): Version {
+    const was = bucket.current(key);
+    const is = { ...version, modified: Math.floor(this.#kernel.now / 1_000) * 1_000, by };
+    const versions = bucket.versions.get(key);
+    if (versions) versions.push(is);
+    else bucket.versions.set(key, [is]);
+    if (is.body) bucket.keys.add(key);
+    else bucket.keys.delete(key);
+    const what = is.body ? 'Object Created' : 'Object Deleted';
+    this.onChange({ bucket: bucket.name, key, what, by, was, is });
+    return is;
+  }
+
+  #put(by: string, input: PutObjectCommandInput) {
+    const { Bucket: name, Key: key = '', Body, IfNoneMatch, IfMatch, Tagging = '' } = input;
+    const bucket = this.bucket(name);
+    const tags = Object.fromEntries(new URLSearchParams(Tagging));
+    this.authorize(by, {
+      action: 's3:PutObject',
+      bucket: bucket.name,
+      key,
+      context: { ...(IfNoneMatch && { 's3:if-none-match': IfNoneMatch }), ...tagContext('Request', tags) },
+    });
+    if (Tagging !== '')
+      this.authorize(by, {
+        action: 's3:PutObjectTagging',
+        bucket: bucket.name,
+        key,
+        context: tagContext('Request', tags),
+      });
+    const there = bucket.current(key);
+    // S3 may answer so while two conditional writes race.
+    if (IfNoneMatch === '*' && this.#kernel.chance.happens(this.conflicts))
+      throw s3Error('ConditionalRequestConflict', 409);
+    if (IfNoneMatch === '*' && there) throw s3Error('PreconditionFailed', 412);
+    if (IfMatch !== undefined) {
+      if (!there) throw NO_SUCH_KEY();
+      if (there.etag !== IfMatch) throw s3Error('PreconditionFailed', 412);
+    }
+    const body = Buffer.from(Body as Buffer | string);
+    const sha256 =
+      input.ChecksumAlgorithm === 'SHA256' ? createHash('sha256').update(body).digest('base64') : undefined;
+    const is = this.#write(by, bucket, key, {
+      body,
+      etag: etagOf(body),
+      tags,
+      metadata: input.Metadata ?? {},
+      contentType: input.ContentType ?? 'application/octet-stream',
+      contentDisposition: input.ContentDisposition,
+      sha256,
+    });
+    return { ETag: is.etag, ...(sha256 && { ChecksumSHA256: sha256 }) };
+  }
+
+  /** @throws AccessDenied */
+  #mayList(by: string, bucket: Bucket): true {
+    this.authorize(by, { action: 's3:ListBucket', bucket: bucket.name, key: '', context: {} });
+    return true;
+  }
+
+  /** S3 tells nobody who may not list that a key is not there. */
+  #there(by: string, action: string, bucket: Bucket, key: string): Version {
+    const there = bucket.current(key);
+    if (!there) {
+      this.#mayList(by, bucket);
+      throw NO_SUCH_KEY();
+    }
+    this.authorize(by, { action, bucket: bucket.name, key, context: tagContext('Existing', there.tags) });
+    return there;
+  }
+
+  #get(by: string, { Bucket: name, Key: key = '', Range }: GetObjectCommandInput) {
+    const there = this.#there(by, 's3:GetObject', this.bucket(name), key);
+    const whole = there.body!;
+    const [start, end] = rangeOf(Range, whole.length);
+    const body = whole.subarray(start, end + 1);
+    return {
+      Body: {
+        transformToString: async () => body.toString(),
+        transformToByteArray: async () => new Uint8Array(body),
+      },
+      ...about(there),
+      ContentLength: body.length,
+      ...(Range && { ContentRange: `bytes ${start}-${end}/${whole.length}` }),
+    };
+  }
+
+  #head(by: string, { Bucket: name, Key: key = '' }: HeadObjectCommandInput) {
+    const bucket = this.bucket(name);
+    // An answer to HEAD has no body that could name the error.
+    if (!bucket.current(key) && this.#mayList(by, bucket)) throw s3Error('NotFound', 404);
+    const there = this.#there(by, 's3:GetObject', bucket, key);
+    return {
+      ContentLength: there.body!.length,
+      ...about(there),
+      ...(there.sha256 && { ChecksumSHA256: there.sha256 }),
+    };
+  }
+
+  #list(by: string, input: ListObjectsV2CommandInput) {
+    const { Bucket: name, Prefix = '', MaxKeys = 1_000, StartAfter, ContinuationToken, Delimiter } = input;
+    const bucket = this.bucket(name);
+    this.authorize(by, {
+      action: 's3:ListBucket',
+      bucket: bucket.name,
+      key: '',
+      context: { 's3:prefix': Prefix },
+    });
+    // S3 may give fewer than it was asked for.
+    const most = this.#kernel.chance.happens(this.shortPages) ? Math.ceil(MaxKeys / 3) : MaxKeys;
+    const after = ContinuationToken ?? StartAfter;
+    const contents: object[] = [];
+    const folders: string[] = [];
+    let last = '';
+    let more = false;
+    for (const key of bucket.keys.from(after !== undefined && after > Prefix ? after : Prefix)) {
+      if (after !== undefined && key <= after) continue;
+      if (!key.startsWith(Prefix)) break;
+      const folder = Delimiter ? folderOf(key, Prefix, Delimiter) : undefined;
+      if (folder !== undefined && (folder === folders.at(-1) || (after ?? '').startsWith(folder))) continue;
+      if (contents.length + folders.length === most) {
+        more = true;
+        break;
+      }
+      last = folder ?? key;
+      if (folder !== undefined) folders.push(folder);
+      else {
+        const { body, etag, modified } = bucket.current(key)!;
+        contents.push({ Key: key, Size: body!.length, ETag: etag, LastModified: new Date(modified) });
+      }
+    }
+    return {
+      Contents: contents,
+      ...(folders.length > 0 && { CommonPrefixes: folders.map((folder) => ({ Prefix: folder })) }),
+      KeyCount: contents.length + folders.length,
+      ...(more && { NextContinuationToken: last, IsTruncated: true }),
+    };
+  }
+
+  #tags(by: string, { Bucket: name, Key: key = '' }: GetObjectCommandInput) {
+    const { tags } = this.#there(by, 's3:GetObjectTagging', this.bucket(name), key);
+    return { TagSet: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) };
+  }
+
+  #setTags(by: string, { Bucket: name, Key: key = '', Tagging }: PutObjectTaggingCommandInput) {
+    const bucket = this.bucket(name);
+    if ((Tagging?.TagSet?.length ?? 0) > 10) throw s3Error('BadRequest', 400);
+    const tags = Object.fromEntries((Tagging?.TagSet ?? []).map(({ Key = '', Value = '' }) => [Key, Value]));
+    const there = this.#there(by, 's3:PutObjectTagging', bucket, key);
+    const was = { ...there };
+    there.tags = tags;
+    this.onChange({ bucket: bucket.name, key, what: 'Object Tags Added', by, was, is: there });
+    return {};
+  }
+
+  #copy(by: string, { Bucket: name, Key: key = '', CopySource = '', IfNoneMatch }: CopyObjectCommandInput) {
+    const [from = '', ...path] = CopySource.split('/');
+    const source = this.#there(by, 's3:GetObject', this.bucket(from), path.map(decodeURIComponent).join('/'));
+    const bucket = this.bucket(name);
+    this.authorize(by, {
+      action: 's3:PutObject',
+      bucket: bucket.name,
+      key,
+      context: {
+        ...(IfNoneMatch && { 's3:if-none-match': IfNoneMatch }),
+        ...tagContext('Request', source.tags),
+      },
+    });
+    if (IfNoneMatch === '*' && bucket.current(key)) throw s3Error('PreconditionFailed', 412);
+    const is = this.#write(by, bucket, key, { ...source, tags: { ...source.tags } });
+    return { CopyObjectResult: { ETag: is.etag, ...(is.sha256 && { ChecksumSHA256: is.sha256 }) } };
+  }
+
+  #delete(by: string, { Bucket: name, Delete }: DeleteObjectsCommandInput) {
+    const bucket = this.bucket(name);
+    for (const { Key: key = '' } of Delete?.Objects ?? []) {
+      this.authorize(by, { action: 's3:DeleteObject', bucket: bucket.name, key, context: {} });
+      const there = bucket.current(key);
+      if (there) this.#write(by, bucket, key, { ...there, body: undefined, tags: {}, etag: '' });
+    }
+    return {};
+  }
+
+  /** The client of one process, with the SDK's own retries. */
+  client(
+    process: Process,
+    change: (command: string, input: Record<string, unknown>) => Record<string, unknown> = (_, input) =>
+      input,
+  ): S3Client {
+    const send = async (command: object, options: { abortSignal?: AbortSignal } = {}) => {
+      const name = command.constructor.name;
+      const input = change(
+        name.replace('Command', ''),
+        (command as { input: Record<string, unknown> }).input,
+      );
+      const isStream = input.Body instanceof Readable;
+      const ready = isStream ? { ...input, Body: await bytesOf(input.Body as Readable) } : input;
+      const about = `${String(input.Bucket).split('-').at(-1)}:${input.Key ?? input.Prefix ?? keysOf(input)}`;
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await abortable(
+            process.call(
+              { service: 's3', action: name.replace('Command', ''), about },
+              () => ({
+                $metadata: { httpStatusCode: ready.Range ? 206 : 200 },
+                ...this.do(process.name, name, ready),
+              }),
+              (fate) =>
+                fate === 'lost'
+                  ? Object.assign(new Error('socket hang up'), { name: 'TimeoutError' })
+                  : s3Error('SlowDown', 503),
+            ),
+            options.abortSignal,
+          );
+        } catch (error) {
+          const passing = ['TimeoutError', 'SlowDown'].includes((error as Error).name);
+          // A stream was consumed: the SDK does not send it again.
+          if (!passing || isStream || attempt === 3) throw error;
+          await process.time.sleep(100 * 2 ** attempt * process.chance.fraction());
+        }
+      }
+    };
+    return { send } as unknown as S3Client;
+  }
+}
+
+/** What GET and HEAD say of an object alike. */
+const about = ({ etag, modified, contentType, contentDisposition, metadata }: Version) => ({
+  ETag: etag,
+  LastModified: new Date(modified),
+  ContentType: contentType,
+  Metadata: metadata,
+  ...(contentDisposition && { ContentDisposition: contentDisposition }),
+});
+
+const keysOf = ({ Delete }: { Delete?: DeleteObjectsCommandInput['Delete'] }) =>
+  `${Delete?.Objects?.[0]?.Key ?? ''}+${(Delete?.Objects?.length ?? 1) - 1}`;
+
+const etagOf = (body: Buffer) => `"${createHash('md5').update(body).digest('hex')}"`;
+
+const tagContext = (kind: 'Existing' | 'Request', tags: Record<string, string>) =>
+  Object.fromEntries(Object.entries(tags).map(([key, value]) => [`s3:${kind}ObjectTag/${key}`, value]));
+
+function folderOf(key: string, prefix: string, delimiter: string): string | undefined {
+  const end = key.indexOf(delimiter, prefix.length);
+  return end === -1 ? undefined : key.slice(0, end + delimiter.length);
+}
+
+/** First and last byte of a range. @throws InvalidRange */
+function rangeOf(range: string | undefined, bytes: number): [number, number] {
+  if (range === undefined) return [0, bytes - 1];
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(range) ?? [];
+  const start = from === '' ? Math.max(0, bytes - Number(to)) : Number(from);
+  const end = from === '' || to === '' ? bytes - 1 : Math.min(bytes - 1, Number(to));
+  if (start >= bytes) throw s3Error('InvalidRange', 416);
+  return [start, end];
+}
+
+async function bytesOf(body: Readable): Promise<Buffer> {
+  if (body instanceof KnownBody) return body.bytes;
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(Buffer.from(chunk as Buffer));
+  return Buffer.concat(chunks);
+}
+
+/** As the promise, unless the signal aborts before. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(Object.assign(new Error('Request aborted'), { name: 'AbortError' }));
+    // Its own end is of no interest any more.
+    promise.catch(() => {});
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

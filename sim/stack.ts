@@ -1,0 +1,9 @@
+import path from 'node:path';
+import type { StackModel } from '@weaudit/aws-emulator/stack';
+import { readServerless, readStack } from '@weaudit/aws-emulator/stack';
+
+const ROOT = path.resolve(import.meta.dirname, '..');
+
+/** What is deployed: times, limits, roles and rules of the stage `dev`, read from serverless.yml. */
+export const deployedStack = async (): Promise<StackModel> =>
+  readStack(await readServerless(ROOT, 'dev'), '123456789012');

@@ -1,0 +1,368 @@
+import { createHash } from 'node:crypto';
+import { matchesPattern } from '@weaudit/aws-emulator/events';
+import { evaluate } from '@weaudit/aws-emulator/iam';
+import type { StackModel } from '@weaudit/aws-emulator/stack';
+
+type RuleModel = StackModel['rules'][number];
+
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { S3Store } from '../lib/aws/objects.ts';
+import { createApi } from '../lib/handlers/api.ts';
+import { createBackup } from '../lib/handlers/backup.ts';
+import { createDispatch } from '../lib/handlers/dispatch.ts';
+import { createMetrics } from '../lib/handlers/metrics.ts';
+import { createReconcile } from '../lib/handlers/reconcile.ts';
+import { createTag } from '../lib/handlers/tag.ts';
+import { createWebhook } from '../lib/handlers/webhook.ts';
+import type { HttpResponse } from '../lib/http/problem.ts';
+import type { Log, WithTemporaryFile } from '../lib/ports.ts';
+import { secretReader } from '../lib/secrets.ts';
+import { Coverage, kindOf } from './coverage.ts';
+import { EventLog, Kernel } from './kernel.ts';
+import { type Environment, type Handler, LambdaModel } from './lambda.ts';
+import type { Process } from './process.ts';
+import { ReplicateModel, type ReplicateOptions, SECRET } from './replicate.ts';
+import { type Asked, type Change, KnownBody, S3Model, s3Error } from './s3.ts';
+import { QueueModelled, sqsClient } from './sqs.ts';
+import { Storm, type StormOptions } from './storm.ts';
+
+export interface WorldOptions {
+  seed: number;
+  stack: StackModel;
+  storm: StormOptions;
+  replicate: ReplicateOptions;
+  /** Functions that the account runs at once. */
+  concurrency: number;
+  /** A fault that is planted on purpose, to see whether it is found. */
+  plant?: Plant | undefined;
+}
+
+/** A fault in one or more functions, put in from outside so that it survives when the code changes. */
+export interface Plant {
+  /** Functions that have it. */
+  functions: string[];
+  ports?(ports: Ports): Partial<Ports>;
+  /** Changes what S3 is asked for. */
+  request?(command: string, input: Record<string, unknown>): Record<string, unknown>;
+  handler?(handler: Handler): Handler;
+  stack?(stack: StackModel): void;
+}
+
+/** Everything that functions are made of. */
+export type Ports = ReturnType<World['ports']>;
+
+const ACCOUNT_TOKEN = 'simulated-token';
+const TOKENS = JSON.stringify([
+  { name: 'ann', sha256: createHash('sha256').update(ACCOUNT_TOKEN).digest('hex'), scope: 'audit' },
+]);
+const WEBHOOK_URL = 'https://hooks.example';
+const GATEWAY_SECONDS = 29;
+/** Lambda drops a message to the dead-letter queue after so many passes of its chain through one function. */
+const LOOP_LIMIT = 16;
+/** Lambda's pauses before it runs an asynchronous event again. */
+const ASYNC_RETRIES_MS = [60_000, 120_000];
+/** A throttled asynchronous event is tried again for up to six hours. */
+const ASYNC_AGE_MS = 6 * 3_600_000;
+
+const SILENT: Log = { info() {}, warn() {}, error() {}, appendKeys() {}, resetKeys() {} };
+
+/** In memory: the disk's time is not the world's. */
+const withTemporaryFile: WithTemporaryFile = (use) => {
+  const parts: Buffer[] = [];
+  return use({
+    get bytes() {
+      return parts.reduce((sum, { length }) => sum + length, 0);
+    },
+    async append(data) {
+      parts.push(Buffer.from(data as Buffer));
+    },
+    content: () => new KnownBody(Buffer.concat(parts)),
+  });
+};
+
+/** The pipeline as it is deployed, in a world that misbehaves. */
+export class World {
+  readonly kernel: Kernel;
+  readonly coverage = new Coverage();
+  readonly stack: StackModel;
+  readonly storm: Storm;
+  readonly s3: S3Model;
+  readonly cells: QueueModelled;
+  readonly lambda: LambdaModel;
+  readonly replicate: ReplicateModel;
+  readonly images: string;
+  readonly backup: string;
+  /** Changes of objects, for the ledger. */
+  watch: (change: Change) => void = () => {};
+  denied: string[] = [];
+  deadLetters: { queue: string; why: string }[] = [];
+  /** S3 events and asynchronous invocations that are on their way. */
+  underWay = 0;
+  readonly #plant: Plant | undefined;
+  readonly #decisions = new Map<string, boolean>();
+  readonly #polling = new Map<string, number>();
+
+  constructor(options: WorldOptions) {
+    this.stack = options.plant?.stack ? structuredClone(options.stack) : options.stack;
+    options.plant?.stack?.(this.stack);
+    this.kernel = new Kernel(options.seed, new EventLog());
+    this.storm = new Storm(this.kernel, options.storm);
+    this.#plant = options.plant;
+    const bucket = (suffix: string) => this.stack.buckets.find(({ name }) => name.endsWith(suffix))!.name;
+    this.images = bucket('-images');
+    this.backup = bucket('-backup');
+    this.s3 = new S3Model(this.kernel, [this.images, this.backup]);
+    this.s3.authorize = (process, asked) => this.#authorize(process, asked);
+    this.s3.shortPages = 0.02;
+    this.s3.conflicts = options.storm.conflicts;
+    this.s3.onChange = (change) => this.#changed(change);
+    const queue = this.stack.queues.find(({ name }) => name.endsWith('-cells'))!;
+    this.cells = new QueueModelled(this.kernel, queue);
+    this.cells.doubles = () => this.storm.doublesMessage();
+    this.cells.onWaiting = () => this.#poll();
+    this.cells.onDead = ({ body, failures }) =>
+      this.deadLetters.push({ queue: queue.name, why: `${failures.join(', then ')}: ${body}` });
+    this.lambda = new LambdaModel(
+      { kernel: this.kernel, weather: this.storm, coverage: this.coverage, concurrency: options.concurrency },
+      this.stack.functions,
+      (key, environment) => this.#load(key, environment),
+    );
+    this.lambda.onFree = () => this.#poll();
+    this.replicate = new ReplicateModel(this.kernel, options.replicate);
+    this.replicate.deliver = ({ path, headers, body }, done) => {
+      const [, , , audit = '', cell = ''] = path.split('/');
+      this.request('webhook', { pathParameters: { audit, cell }, headers, body }, (answer) =>
+        done(answer?.statusCode ?? 0),
+      );
+    };
+    for (const { functionKey, everySeconds, input } of this.stack.schedules) {
+      const tick = () => {
+        this.invokeAsync(functionKey, input ?? {});
+        this.kernel.after(everySeconds * 1_000, tick);
+      };
+      this.kernel.after(this.kernel.chance.between(0, everySeconds * 1_000), tick);
+    }
+  }
+
+  /** A request that API Gateway takes: a function's answer within its time, or undefined. */
+  request(
+    key: 'api' | 'webhook',
+    event: Partial<APIGatewayProxyEventV2>,
+    answered: (response: HttpResponse | undefined) => void,
+  ): void {
+    let open = true;
+    const answer = (response: HttpResponse | undefined) => {
+      if (!open) return;
+      open = false;
+      answered(response);
+    };
+    this.kernel.after(GATEWAY_SECONDS * 1_000, () => answer(undefined));
+    this.lambda.invoke(key, { headers: {}, isBase64Encoded: false, ...event }, (how) =>
+      answer(how.ok ? (how.value as HttpResponse) : undefined),
+    );
+  }
+
+  /** An auditor's request, with the token. */
+  api(
+    routeKey: string,
+    audit: string | undefined,
+    body: unknown,
+    answered: (response: HttpResponse | undefined) => void,
+    headers: Record<string, string> = {},
+  ): void {
+    const event = {
+      routeKey,
+      pathParameters: audit ? { audit } : {},
+      headers: { authorization: `Bearer ${ACCOUNT_TOKEN}`, ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    };
+    this.request('api', event, answered);
+  }
+
+  /** An event that Lambda keeps and runs again if it fails; then it goes where failures go. */
+  invokeAsync(key: string, event: unknown, attempt = 0, since = this.kernel.now): void {
+    const model = this.lambda.model(key);
+    this.underWay++;
+    this.lambda.invoke(key, event, (how) => {
+      this.underWay--;
+      if (how.ok) return;
+      const again = (ms: number, next: number) => {
+        this.underWay++;
+        this.kernel.after(ms, () => {
+          this.underWay--;
+          this.invokeAsync(key, event, next, since);
+        });
+      };
+      if (how.why === 'throttled') {
+        if (this.kernel.now - since < ASYNC_AGE_MS)
+          return again(this.kernel.chance.between(1_000, 20_000), attempt);
+      } else if (attempt < model.asyncRetries)
+        return again(ASYNC_RETRIES_MS[attempt] ?? 120_000, attempt + 1);
+      // The next run of reconcile does all that a failed one did not.
+      if (key !== 'reconcile') this.deadLetters.push({ queue: model.onFailure?.queue ?? key, why: how.why });
+    });
+  }
+
+  /** Lambda's pollers: as many functions at once as the queue may have, one message each. */
+  #poll(): void {
+    for (const { functionKey, maximumConcurrency = 5 } of this.stack.queueSources) {
+      while ((this.#polling.get(functionKey) ?? 0) < maximumConcurrency && !this.lambda.isFull) {
+        const message = this.cells.receive();
+        if (!message) return;
+        const isLoop = this.lambda.model(functionKey).recursiveLoop === 'Terminate';
+        if (isLoop && message.lineage >= LOOP_LIMIT) {
+          this.cells.delete(message);
+          this.deadLetters.push({ queue: this.cells.model.name, why: `loop: ${message.body}` });
+          continue;
+        }
+        this.#polling.set(functionKey, (this.#polling.get(functionKey) ?? 0) + 1);
+        const messageId = String(message.id);
+        const record = {
+          messageId,
+          body: message.body,
+          attributes: { ApproximateReceiveCount: String(message.receives) },
+        };
+        this.lambda.invoke(
+          functionKey,
+          { Records: [record] },
+          (how) => {
+            this.#polling.set(functionKey, this.#polling.get(functionKey)! - 1);
+            const failed = how.ok
+              ? (how.value as { batchItemFailures: { itemIdentifier: string }[] }).batchItemFailures
+              : [{ itemIdentifier: messageId }];
+            if (failed.length === 0) this.cells.delete(message);
+            else message.failures.push(how.ok ? 'batch failure' : how.why);
+            // A deleted message may come again all the same.
+            if (failed.length === 0 && this.storm.doublesMessage())
+              this.cells.send(message.body, 0, message.lineage);
+            this.#poll();
+          },
+          message.lineage + 1,
+        );
+      }
+    }
+  }
+
+  /** EventBridge hears of every change in a bucket that sends its events there. */
+  #changed(change: Change): void {
+    this.watch(change);
+    const { bucket, key, what } = change;
+    if (!this.stack.buckets.find(({ name }) => name === bucket)?.eventBridge) return;
+    const event = {
+      source: 'aws.s3',
+      'detail-type': what,
+      detail: { bucket: { name: bucket }, object: { key } },
+    };
+    for (const rule of this.#rulesFor(event, key, what)) {
+      for (const delay of this.storm.eventDelays()) {
+        this.underWay++;
+        this.kernel.after(delay, () => {
+          this.underWay--;
+          this.invokeAsync(rule.functionKey, event);
+        });
+      }
+    }
+  }
+
+  readonly #matching = new Map<string, RuleModel[]>();
+  #rulesFor(event: object, key: string, what: string): RuleModel[] {
+    const kind = `${what} ${kindOf(key)}`;
+    let rules = this.#matching.get(kind);
+    if (!rules) {
+      rules = this.stack.rules.filter(({ pattern }) => matchesPattern(pattern, event));
+      this.#matching.set(kind, rules);
+    }
+    return rules;
+  }
+
+  /** Roles and bucket policies as packaged. */
+  #authorize(process: string, { action, bucket, key, context }: Asked): void {
+    const functionKey = process.split('#')[0]!;
+    const resource = `arn:aws:s3:::${bucket}${key === '' ? '' : `/${key}`}`;
+    const question = `${functionKey} ${action} ${bucket}/${kindOf(key)} ${JSON.stringify(context)}`;
+    let allowed = this.#decisions.get(question);
+    if (allowed === undefined) {
+      const { role } = this.lambda.model(functionKey);
+      allowed = evaluate({
+        caller: { arn: role.arn, accountId: this.stack.accountId, anonymous: false },
+        action,
+        resource,
+        ownerAccountId: this.stack.accountId,
+        context: { 'aws:SecureTransport': 'true', ...context },
+        identityPolicies: role.policies,
+        resourcePolicies: this.stack.buckets.find(({ name }) => name === bucket)?.policies ?? [],
+      }).allowed;
+      this.#decisions.set(question, allowed);
+    }
+    if (allowed) return;
+    // A missing key that may not be listed is 403 as well; the functions that meet missing keys may list.
+    this.denied.push(`${functionKey} may not ${action} ${key || bucket}`);
+    throw s3Error('AccessDenied', 403);
+  }
+
+  /** Cold start: the ports of one process, and the handler that is made of them. */
+  #load(key: string, environment: Environment): Handler {
+    const plant = this.#plant?.functions.includes(key) ? this.#plant : undefined;
+    const real = this.ports(environment, plant?.request);
+    const ports = { ...real, ...plant?.ports?.(real) };
+    const env = { ...this.lambda.model(key).environment, WEBHOOK_URL };
+    const handlers: Record<string, () => Handler> = {
+      api: () => createApi(ports, env),
+      backup: () => createBackup(ports),
+      dispatch: () => createDispatch(ports, env),
+      metrics: () => createMetrics(ports, env),
+      reconcile: () => createReconcile(ports, env),
+      tag: () => createTag(ports),
+      webhook: () => createWebhook(ports, env),
+    };
+    const make = handlers[key];
+    if (!make) throw new Error(`sim/world.ts does not know how to make the function "${key}".`);
+    return plant?.handler?.(make()) ?? make();
+  }
+
+  ports(environment: Environment, change?: Plant['request']) {
+    const { process } = environment;
+    const { time, chance } = process;
+    const client = this.s3.client(process, change);
+    const images = new S3Store(client, this.images, time, chance);
+    const secret = (value: string) =>
+      secretReader(
+        () =>
+          process.call(
+            { service: 'ssm', action: 'GetParameter', about: '' },
+            () => value,
+            () => new Error('SSM is busy'),
+          ),
+        time,
+      );
+    return {
+      store: images,
+      images,
+      backup: new S3Store(client, this.backup, time, chance),
+      readRecord: async <T>(key: string) => (await images.readJson<T>(key))?.value,
+      presign: async (key: string) => `https://${this.images}.s3.amazonaws.com/${key}?signed`,
+      queue: cellQueue(
+        sqsClient(process, this.cells, () => environment.lineage),
+        this.cells.model.name,
+      ),
+      replicate: this.replicate.client(process),
+      fetchOutput: this.replicate.fetchOutput(process),
+      tokens: secret(TOKENS),
+      secrets: secret(SECRET),
+      withTemporaryFile,
+      publish: () => {},
+      time,
+      chance,
+      log: SILENT,
+    };
+  }
+
+  /** Nothing runs, waits or is on its way, the schedule aside. */
+  get isQuiet(): boolean {
+    return this.cells.messages.size === 0 && this.underWay === 0 && this.lambda.running === 0;
+  }
+}
+
+/** What a process may be called by in traces. */
+export const functionOf = (process: Process): string => process.name.split('#')[0]!;

@@ -1,0 +1,242 @@
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import type { ModelBehavior } from './replicate.ts';
+import { type Order, play, type Run, type Scenario } from './run.ts';
+import { deployedStack } from './stack.ts';
+import type { StormOptions } from './storm.ts';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+const QUIET: StormOptions = {
+  calls: {},
+  events: { late: 0, doubled: 0 },
+  messagesDoubled: 0,
+  conflicts: 0,
+  endsAt: 0,
+};
+const FAST: ModelBehavior = { parallel: 200, seconds: [2, 6], outputs: 1, refuses: 0.02, fails: 0.01 };
+
+/** A world without faults, in which one thing is different. */
+function world(orders: Order[], change: Partial<Scenario> & { model?: ModelBehavior } = {}): Scenario {
+  const { model = FAST, ...rest } = change;
+  return {
+    orders,
+    concurrency: 1_000,
+    endsWithin: 12 * HOUR,
+    storm: QUIET,
+    ...rest,
+    replicate: {
+      createsPerMinute: 600,
+      model,
+      webhooks: { lost: 0, late: 0, doubled: 0 },
+      outputsFail: 0,
+      ...rest.replicate,
+    },
+  };
+}
+
+const audit = (cells: number, more: Partial<Order> = {}): Order => ({
+  at: 0,
+  prompts: Math.ceil(cells / 10),
+  samples: Math.min(10, cells),
+  ...more,
+});
+
+interface Named {
+  promise: string;
+  scenario: Scenario;
+  /** What else has to hold; says what does not. */
+  holds?(run: Run): string | undefined;
+}
+
+const share = (run: Run) => run.figures.succeeded / run.figures.cells;
+const begins = (run: Run, place: number, seconds: number) => {
+  const { began } = run.figures.audits[place]!;
+  return began !== undefined && began <= seconds ? undefined : `it began after ${began} s, not ${seconds}`;
+};
+
+const replicate = (change: Partial<Scenario['replicate']>) => ({ replicate: change }) as Partial<Scenario>;
+
+/** Worlds with a name, each with its promise. */
+export const WORLDS: Record<string, Named> = {
+  quiet: { promise: 'every promise holds', scenario: world([audit(1_000)]) },
+  'everything at once': {
+    promise: 'every promise holds',
+    scenario: world(
+      [
+        audit(500),
+        audit(200, { at: MINUTE }),
+        audit(100, { at: 2 * MINUTE, deleteAt: 4 * MINUTE }),
+        audit(100, { at: MINUTE, cancelAt: 90 * SECOND }),
+      ],
+      {
+        storm: {
+          calls: { 'dies before': 0.001, 'dies after': 0.001, unavailable: 0.01, lost: 0.01 },
+          gusts: [{ service: 's3', from: MINUTE, to: 2 * MINUTE, share: 0.5 }],
+          events: { late: 0.03, doubled: 0.1 },
+          messagesDoubled: 0.02,
+          conflicts: 0.01,
+          endsAt: HOUR,
+        },
+        ...replicate({
+          createsPerMinute: 600,
+          model: FAST,
+          webhooks: { lost: 0.05, late: 0.05, doubled: 0.1 },
+          outputsFail: 0.03,
+        }),
+      },
+    ),
+  },
+  'a slow model (5 a minute, 600 cells)': {
+    promise: 'all 600 succeed',
+    scenario: world([audit(600)], {
+      model: { parallel: 1, seconds: [12, 12], outputs: 1, refuses: 0, fails: 0 },
+      endsWithin: 30 * HOUR,
+    }),
+    holds: (run) =>
+      share(run) === 1 ? undefined : `${run.figures.succeeded} of ${run.figures.cells} succeeded`,
+  },
+  'no credit for a day': {
+    promise: 'it waits, and every cell ends well',
+    scenario: world([audit(200)], {
+      endsWithin: 48 * HOUR,
+      ...replicate({
+        createsPerMinute: 600,
+        model: FAST,
+        webhooks: { lost: 0, late: 0, doubled: 0 },
+        outputsFail: 0,
+        noCredit: { from: 5 * SECOND, to: 24 * HOUR },
+      }),
+    }),
+  },
+  'token revoked for an hour': {
+    promise: 'it waits, and every cell ends well',
+    scenario: world(
+      [audit(500)],
+      replicate({
+        createsPerMinute: 600,
+        model: FAST,
+        webhooks: { lost: 0, late: 0, doubled: 0 },
+        outputsFail: 0,
+        tokenRevoked: { from: 10 * SECOND, to: HOUR },
+      }),
+    ),
+  },
+  'webhooks gone for six hours under 20,000 cells': {
+    promise: 'polls find every output within its hour',
+    scenario: world(
+      [audit(10_000), audit(10_000)],
+      replicate({
+        createsPerMinute: 600,
+        model: FAST,
+        webhooks: { lost: 0, late: 0, doubled: 0, gone: { from: 0, to: 6 * HOUR } },
+        outputsFail: 0,
+      }),
+    ),
+  },
+  'S3 answers 503 in storms': {
+    promise: 'nothing is lost or paid twice without a reason',
+    scenario: world([audit(500)], {
+      storm: {
+        ...QUIET,
+        gusts: [0, 1, 2, 3].map((n) => ({
+          service: 's3',
+          from: n * 3 * MINUTE,
+          to: (n * 3 + 1) * MINUTE,
+          share: 0.7,
+        })),
+        endsAt: HOUR,
+      },
+    }),
+  },
+  'EventBridge is silent for six hours': {
+    promise: 'reconcile does what events should have done',
+    scenario: world([audit(500)], {
+      storm: {
+        ...QUIET,
+        events: { late: 0, doubled: 0, silent: { from: 0, to: 6 * HOUR } },
+        endsAt: 7 * HOUR,
+      },
+    }),
+  },
+  'a new account (10 functions at once)': {
+    promise: 'every promise holds',
+    scenario: world([audit(500)], { concurrency: 10 }),
+  },
+  '50 open audits of 2,000 cells': {
+    promise: 'every promise holds',
+    scenario: world(
+      Array.from({ length: 50 }, () => audit(2_000)),
+      { endsWithin: 24 * HOUR },
+    ),
+  },
+  '8 cells behind three audits of 10,000': {
+    promise: 'the small audit begins within 15 s',
+    scenario: world([
+      audit(10_000),
+      audit(10_000),
+      audit(10_000),
+      { at: 2 * MINUTE, prompts: 1, samples: 8 },
+    ]),
+    holds: (run) => begins(run, 3, 15),
+  },
+  'deleted in the middle': {
+    promise: 'nothing is left, and few predictions are paid',
+    scenario: world([audit(1_000, { deleteAt: 40 * SECOND })]),
+    holds: ({ figures }) =>
+      figures.predictions <= 500 ? undefined : `${figures.predictions} predictions were made`,
+  },
+  'canceled in the middle': {
+    promise: 'what ran is canceled, what is stored is kept',
+    scenario: world([audit(1_000, { cancelAt: 40 * SECOND })]),
+    holds: ({ figures }) =>
+      figures.predictions <= 500 ? undefined : `${figures.predictions} predictions were made`,
+  },
+};
+
+const sum = (counts: Record<string, number>) => Object.values(counts).reduce((total, one) => total + one, 0);
+
+async function main(): Promise<number> {
+  const { only, seed } = new Command('npm run sim:worlds --')
+    .description('Plays the named worlds, and prints what became of each promise.')
+    .option('--only <text>', 'worlds whose name has this text')
+    .option('--seed <number>', 'the seed of all worlds', Number, 1)
+    .parse()
+    .opts<{ only?: string; seed: number }>();
+  const stack = await deployedStack();
+  const table = new Table({
+    head: ['world', 'promise', 'hours', 'lost', 'paid again', 'S3 calls', 'functions run', '$', 'seconds'],
+    colWidths: [36, 44, 8, 6, 8, 10, 10, 7, 9],
+    wordWrap: true,
+    style: { head: [], border: [] },
+  });
+  let broken = 0;
+  for (const [name, { promise, scenario, holds }] of Object.entries(WORLDS)) {
+    if (!name.includes(only ?? '')) continue;
+    const began = performance.now();
+    const run = await play(scenario, seed, stack);
+    const { figures, violations } = run;
+    const fault = violations[0] ? `${violations[0].promise}: ${violations[0].what}` : holds?.(run);
+    if (fault) broken++;
+    const lost = violations.filter(({ promise: of }) => /lost|stored/.test(of)).length;
+    table.push([
+      name,
+      fault ? `RED: ${fault}`.slice(0, 200) : `green: ${promise}`,
+      figures.hours,
+      lost,
+      sum(figures.paidAgain),
+      sum(figures.s3),
+      sum(figures.invocations),
+      figures.dollars.toFixed(2),
+      ((performance.now() - began) / 1_000).toFixed(1),
+    ]);
+    process.stderr.write(`${name}: ${fault ? 'RED' : 'green'}\n`);
+  }
+  console.log(table.toString());
+  console.log(`${broken === 0 ? 'Every promise holds' : `${broken} worlds break their promise`}.`);
+  return broken === 0 ? 0 : 1;
+}
+
+if (import.meta.main) process.exitCode = await main();

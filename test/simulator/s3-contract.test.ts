@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import type { Outcome } from '../../packages/aws-emulator/test/conformance/recorder.ts';
+import {
+  FIRST,
+  SECOND,
+  tellAll,
+  VERBS,
+  VERBS_ON_S3,
+} from '../../packages/aws-emulator/test/conformance/verbs.ts';
+import { Coverage } from '../../sim/coverage.ts';
+import { EventLog, Kernel } from '../../sim/kernel.ts';
+import { Process } from '../../sim/process.ts';
+import { S3Model, Unmodelled } from '../../sim/s3.ts';
+
+const recorded = JSON.parse(
+  readFileSync(new URL('../../packages/aws-emulator/test/conformance/verbs.json', import.meta.url), 'utf8'),
+) as Record<string, Outcome>;
+
+/** The simulator's S3 in a world in which nothing else happens. */
+function emptyWorld() {
+  const kernel = new Kernel(1, new EventLog());
+  const s3 = new S3Model(kernel, [FIRST, SECOND]);
+  const process = new Process('test', kernel, { fateOf: () => 'answered', latency: () => 1 }, new Coverage());
+  process.thaw();
+  /** Lets time pass until a promise is settled. */
+  const settle = async <T>(promise: Promise<T>): Promise<T> => {
+    let done = false;
+    const end = () => {
+      done = true;
+    };
+    promise.then(end, end);
+    const tick = () => {
+      if (!done) kernel.after(1, tick);
+    };
+    tick();
+    await kernel.run(() => done);
+    return promise;
+  };
+  return { client: s3.client(process), settle };
+}
+
+let modelled: Record<string, Outcome>;
+beforeAll(async () => {
+  const { client, settle } = emptyWorld();
+  modelled = await settle(tellAll(client));
+});
+
+test.each(Object.keys(VERBS))('%s: the simulated S3 answers as recorded', (name) => {
+  expect(modelled[name]).toEqual(VERBS_ON_S3[name]?.(recorded[name]!) ?? recorded[name]);
+});
+
+test('the simulated S3 refuses what it has no model of, instead of guessing', async () => {
+  const { client, settle } = emptyWorld();
+  const { GetObjectCommand } = await import('@aws-sdk/client-s3');
+  const sending = client.send(new GetObjectCommand({ Bucket: FIRST, Key: 'a', VersionId: 'v' }));
+  await expect(settle(sending)).rejects.toThrow(Unmodelled);
+});
