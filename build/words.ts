@@ -13,7 +13,13 @@ const GLOSSARY = 'docs/glossary.md';
 const HEADING = '## Words that must not come back';
 const TEXT = /\.([cm]?[jt]sx?|css|html|json|md|yml)$/;
 /** Text that others wrote. */
-const FOREIGN = ['package-lock.json', 'packages/aws-emulator/test/conformance/recorded.json'];
+const FOREIGN = [
+  'package-lock.json',
+  'packages/aws-emulator/s3/tags.ts',
+  'packages/aws-emulator/test/conformance/recorded.json',
+];
+/** Folders that are still to be rewritten; the list may only become shorter. */
+const UNSWEPT = ['CONTRIBUTING.md', 'README.md', 'lib/', 'test/'];
 
 /** A word or phrase that must not be used, and what to write instead. */
 export interface Rule {

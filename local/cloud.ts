@@ -34,7 +34,7 @@ export interface Ports {
 export interface CloudOptions extends Pick<RunOptions, 'dataDir' | 'retryDelaysMs' | 'decided' | 'warn'> {
   /** 0: any free port. */
   ports?: Partial<Ports>;
-  /** The stand-in's typical time of a prediction, in seconds. */
+  /** How long a simulated prediction typically takes, in seconds. */
   predictionSeconds?: number;
   /** Waits between the stand-in's attempts to deliver a webhook; about a minute in all by default. */
   webhookRetrySeconds?: readonly number[];
@@ -107,7 +107,7 @@ function explained(error: unknown, dataDir: string): unknown {
 
 /**
  * Starts the whole pipeline on this machine: the stack of serverless.yml on the AWS emulator, the page, and the
- * stand-in for Replicate. Everything durable is in `dataDir`; starting again on the same folder continues there.
+ * stand-in for Replicate. Everything durable is in `dataDir`; a later start on the same folder continues there.
  * @throws LocalError for what the person at this machine can fix
  */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
@@ -120,14 +120,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 
 async function start(options: CloudOptions): Promise<Cloud> {
   const { dataDir, ports, amend, warn = console.warn } = options;
-  // What is opened last closes first.
+  // Closes in reverse order.
   await using opened = new AsyncDisposableStack();
   const open = async (port: number | undefined, purpose: string, option: string): Promise<Listener> => {
     const listener = await listen(port ?? 0, purpose, option);
     opened.defer(listener.close);
     return listener;
   };
-  // Listening first: a port in use is known before anything else has been done.
+  // Listens first, so that a port in use is reported before anything else is done.
   const aws = await open(ports?.aws, 'local AWS endpoint', '--port-aws');
   const api = await open(ports?.api, 'API', '--port-api');
   const replicate = await open(ports?.replicate, 'stand-in for Replicate', '--port-replicate');

@@ -10,7 +10,7 @@ export interface DemoOutcome {
 }
 
 /**
- * Sends a small audit through everything and waits until its manifest is written.
+ * Runs a small audit and waits for its manifest.
  * @returns undefined when the cloud stops first
  * @throws Error when it does not finish within two minutes
  */
@@ -51,7 +51,7 @@ export async function runDemo(cloud: Cloud, signal: AbortSignal): Promise<DemoOu
       if (status.manifest === true)
         return { id: String(id), pictures: counts.succeeded ?? Number(predictions) };
       const ended = counts.waiting === 0 && counts.running === 0;
-      // The manifest is the clock's work; here is no need to wait for the full minute.
+      // reconcile writes the manifest. It runs now instead of at the next full minute.
       if (ended && cloud.idle()) for (const schedule of cloud.stack.schedules) cloud.bus.fire(schedule);
       await wait(500, undefined, { signal });
     }

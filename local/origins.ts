@@ -13,8 +13,8 @@ const originOf = (url: string | undefined) =>
   url !== undefined && URL.canParse(url) ? new URL(url).origin : undefined;
 
 /**
- * Puts the actual addresses in place of those that the local stage declares: ports can be chosen, and tests take
- * whatever is free. Whatever text holds a declared origin is changed, so that no list of variables is kept here.
+ * Replaces the addresses that the local stage declares with the actual ones, because ports can be chosen and tests use
+ * free ones. It replaces them in any text, so that no list of variables has to be kept.
  */
 function createOriginMap(stack: StackModel, actual: Endpoints): (text: string) => string {
   const declared = (variable: string) =>
@@ -37,7 +37,7 @@ function createOriginMap(stack: StackModel, actual: Endpoints): (text: string) =
     [...replacements.keys()].map((origin) => `${literally(origin)}(?!\\d)`).join('|'),
     'g',
   );
-  // In one pass: an actual address may equal another's declared one.
+  // In one pass, because an actual address may equal the declared address of another service.
   return (text) => text.replace(pattern, (origin) => replacements.get(origin) ?? origin);
 }
 

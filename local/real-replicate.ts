@@ -20,22 +20,22 @@ const HOP = new Set([
 ]);
 
 export interface RealReplicateOptions {
-  /** The account's own token. It stays in this process: neither a function nor the disk sees it. */
+  /** The account's token. It stays in this process; functions and disk never get it. */
   token: string;
-  /** What functions have to send instead. */
+  /** What functions send instead. */
   localToken: string;
   maxPredictions: number;
-  /** Https origin under which Replicate reaches this machine; without it webhooks are not asked for. */
+  /** Https origin under which Replicate reaches this machine; without it, no webhooks are requested. */
   publicUrl: string | undefined;
   stack: StackModel;
   /** Origin of Replicate's API. */
   upstream?: string;
-  /** Called with each prediction that was asked for. */
+  /** Called after each prediction that was requested. */
   onCreate?(count: number): void;
 }
 
 export interface RealReplicate extends Replacement {
-  /** Predictions asked for so far. */
+  /** Predictions requested so far. */
   created(): number;
   /** The account's signing secret of webhooks. */
   fetchWebhookSecret(): Promise<string>;
@@ -46,7 +46,7 @@ function refuse(response: ServerResponse, status: number, title: string, detail:
   response.end(JSON.stringify({ title, detail, status }));
 }
 
-/** Replicate cannot reach a loopback address, so it is not told one. */
+/** Replicate cannot reach a loopback address, so it does not get one. */
 function withoutWebhook(body: Buffer): Buffer {
   const {
     webhook: _webhook,
@@ -57,9 +57,9 @@ function withoutWebhook(body: Buffer): Buffer {
 }
 
 /**
- * Stands between the functions and the real Replicate: puts the account's token on what passes, lets through only what
- * the pipeline does, and counts the predictions. Beyond the maximum it answers as Replicate does without credit, so
- * that an audit waits and says why, instead of spending.
+ * A guard between the functions and the real Replicate: it adds the account's token, forwards only the calls that the
+ * pipeline makes, and counts predictions. Beyond the maximum it answers as Replicate does without credit, so that an
+ * audit waits and says why.
  */
 export function openRealReplicate(options: RealReplicateOptions): RealReplicate {
   const upstream = options.upstream ?? 'https://api.replicate.com';
@@ -94,15 +94,25 @@ export function openRealReplicate(options: RealReplicateOptions): RealReplicate 
         response,
         401,
         'Unauthenticated',
-        'Only the local functions may ask Replicate through here.',
+        'Only the local functions may use this guard. Start predictions through the API of the local cloud.',
       );
     }
     if (request.method !== 'GET' && !creates && !(request.method === 'POST' && CANCEL.test(path))) {
-      return refuse(response, 403, 'Forbidden', 'The local guard lets only predictions through.');
+      return refuse(
+        response,
+        403,
+        'Forbidden',
+        'The local guard forwards only reads, new predictions and cancellations.',
+      );
     }
     let body = await readBody(request, MAX_BODY_BYTES);
     if (body === undefined) {
-      return refuse(response, 413, 'Request too large', 'The local guard passes at most 8 MiB to Replicate.');
+      return refuse(
+        response,
+        413,
+        'Request too large',
+        'The local guard forwards at most 8 MiB to Replicate.',
+      );
     }
     if (!creates) {
       await forward(request, response, body);
@@ -113,14 +123,14 @@ export function openRealReplicate(options: RealReplicateOptions): RealReplicate 
         response,
         402,
         'Local maximum reached',
-        `This run has requested ${maxPredictions} predictions, its maximum. To request more, start again with a larger --max-predictions.`,
+        `This run has used its ${maxPredictions} predictions. To continue, start again with a larger --max-predictions.`,
       );
     }
-    // Counted before it is asked: two requests at once must not both take the last one.
+    // Counted first, so that two requests at once cannot both take the last one.
     created += 1;
     if (publicUrl === undefined) body = withoutWebhook(body);
     const status = await forward(request, response, body);
-    // Replicate made nothing of it. A server's error may have made one, and stays counted.
+    // Replicate made no prediction. After a server error there may be one, which stays counted.
     if (status >= 400 && status < 500) created -= 1;
     else options.onCreate?.(created);
   }
@@ -138,7 +148,7 @@ export function openRealReplicate(options: RealReplicateOptions): RealReplicate 
       });
       if (!answer.ok) {
         throw new LocalError(
-          `Replicate answered ${answer.status} when asked for the webhooks' signing secret. Check REPLICATE_API_TOKEN.`,
+          `Replicate did not return the signing secret of webhooks (status ${answer.status}). Check REPLICATE_API_TOKEN.`,
         );
       }
       const { key } = (await answer.json()) as { key: string };

@@ -24,9 +24,9 @@ import {
 } from '../lib/replicate/prediction.ts';
 import { systemTime } from '../lib/system.ts';
 
-/** The audit that the sample events are about. Nothing but them works on it: it is not marked as open. */
+/** The audit of the sample events. It is not marked as open, so that reconcile leaves it to them. */
 export const SAMPLE_AUDIT = '7ychs9v1bzsamp1e0000000001';
-/** An audit whose cell has ended, for the sample run of reconcile to write the manifest of. */
+/** An audit whose cell is finished: the sample run of reconcile writes its manifest. */
 export const SAMPLE_ENDED_AUDIT = '7ychs9hwczsamp1e0000000002';
 
 /** What the cells of the sample audit are for. */
@@ -50,13 +50,13 @@ export interface SampleOptions {
   replicateUrl: string;
   replicateToken: string;
   webhookSecret: string;
-  /** Where the webhook's sample event finds what it has to sign, and with what. */
+  /** Tells the webhook's sample event what to sign, and with which secret. */
   file: string;
 }
 
 /**
- * Puts everything in place that the sample events need, in the state from which each of them has something to do.
- * It may be run again at any time: what the events have brought about since is undone.
+ * Creates what the sample events need, in a state in which each of them has something to do. A later run undoes what
+ * the events have changed since.
  */
 export async function seedSamples(options: SampleOptions): Promise<void> {
   const { images, backup, file, webhookSecret } = options;
@@ -97,13 +97,13 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
   await judgeCell(images, SAMPLE_ENDED_AUDIT, 0, [0]);
   for (const done of [imageKey(SAMPLE_ENDED_AUDIT, 0, 0), planKey(SAMPLE_ENDED_AUDIT)])
     await backUp(images, backup, done);
-  // Last: from here on reconcile looks at it, the scheduled one too.
+  // Last, because from here on the scheduled reconcile works on it too.
   await images.create(openKey(SAMPLE_ENDED_AUDIT), '');
   await writeFile(file, JSON.stringify({ webhookSecret, prediction: asked }, null, 2), { mode: 0o600 });
 }
 
 async function clear(store: ObjectStore, audit: string): Promise<void> {
-  // The open marker is removed first: reconcile then writes nothing for this audit again.
+  // First it is no longer open, so that reconcile does not write it again.
   await store.delete([openKey(audit), deletedKey(audit)]);
   for (const prefix of [imagesPrefix(audit), auditPrefix(audit), leasesPrefix(audit)]) {
     const keys: string[] = [];
@@ -149,7 +149,7 @@ async function createPlan(
   return plan;
 }
 
-/** Asks the stand-in for a picture, without a webhook, and waits for it. */
+/** Requests a picture from the stand-in, without a webhook, and waits for it. */
 async function endedPrediction(
   { replicateUrl, replicateToken }: SampleOptions,
   job: string,

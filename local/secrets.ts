@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { ParameterStore } from '@weaudit/aws-emulator';
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 
-/** Bearer tokens of the local API. They open nothing but this machine's loopback. */
+/** Bearer tokens of the local API, which only this machine can reach. */
 export const LOCAL_TOKENS = { audit: 'local', read: 'local-read' } as const;
 
 export interface LocalSecrets {
@@ -11,7 +11,7 @@ export interface LocalSecrets {
   webhookSecret: string;
 }
 
-/** Replaces the secret that webhooks are checked with, when they come from the real Replicate. */
+/** Sets the secret that webhooks are verified with, for those of the real Replicate. */
 export function setWebhookSecret(stack: StackModel, parameters: ParameterStore, secret: string): void {
   parameters.put(parameterName(stack, 'WEBHOOK_SECRETS_PARAMETER'), secret);
 }
@@ -29,7 +29,7 @@ function parameterName(stack: StackModel, variable: string): string {
     .replaceAll('_', '-')}`;
 }
 
-/** Creates the parameters that `weaudit setup` creates for a deployed stage, where they do not exist yet. */
+/** Creates the missing ones of the parameters that `weaudit setup` creates for a deployed stage. */
 export function seedSecrets(stack: StackModel, parameters: ParameterStore): LocalSecrets {
   function ensure(variable: string, create: () => string): string {
     const name = parameterName(stack, variable);

@@ -5,7 +5,7 @@ import type { Access, Principal } from './iam/access.ts';
 import { type Fault, headerClaim, type Terms } from './sigv4/claim.ts';
 import { verify } from './sigv4/verify.ts';
 
-/** AWS accepts a signature for five minutes; S3 for fifteen, by its own check. */
+/** Most services accept a signature for five minutes. S3, with a check of its own, accepts it for fifteen. */
 const MAX_SKEW_MS = 5 * 60 * 1000;
 
 function refuse(fault: Fault, message: string, details: Record<string, string> = {}): AwsError {

@@ -16,7 +16,7 @@ export class AwsError extends Error {
   }
 }
 
-/** Answers with an error in the form of a service; anything but an AwsError is a fault of the emulator. */
+/** Answers with an error in the form of a service; anything but an AwsError is a bug of the emulator. */
 export function answerError(
   response: ServerResponse,
   error: unknown,

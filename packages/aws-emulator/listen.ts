@@ -6,15 +6,16 @@ import type { RequestHandler } from './service.ts';
 export interface Listener {
   /** `http://127.0.0.1:<port>` */
   origin: string;
-  /** Requests that come before this wait. */
+  /** Requests that come earlier wait for this. */
   serve(handler: RequestHandler): void;
   close(): Promise<void>;
 }
 
 /**
- * Listens on loopback only: nobody else on the network may reach what has no password.
- * The address is known before the handler, because the parts need each other's addresses.
- * @param purpose what the port is for, as a person would call it
+ * Listens on loopback only, because nothing here is protected by a real password. The handler comes later than the
+ * address, because services need each other's addresses.
+ * @param purpose what the port is for, in words for a person
+ * @param option the command line option that chooses another port
  * @throws LocalError when the port is in use
  */
 export async function listen(port: number, purpose: string, option: string): Promise<Listener> {
@@ -24,22 +25,22 @@ export async function listen(port: number, purpose: string, option: string): Pro
       .then((handle) => handle(request, response))
       .catch((error: unknown) => {
         console.error(
-          `The local cloud failed on ${request.method} ${request.url}, which is a fault in it:`,
+          `The local cloud failed on ${request.method} ${request.url}. This is a bug in it:`,
           error,
         );
         if (response.headersSent) response.destroy();
         else response.writeHead(500).end();
       });
   });
-  // Uploads and long polls may take their time; Node's limit of five minutes for a request would cut them off.
+  // Node's limit of five minutes for a request would cut off uploads and long polls.
   server.requestTimeout = 0;
-  // Longer than the AWS SDK keeps an unused connection, so that it never sends into one that is just closing.
+  // Longer than the AWS SDK keeps an unused connection, so that it never sends into a closing one.
   server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const reasons: Record<string, string> = {
-        EADDRINUSE: `Port ${port}, which the ${purpose} needs, is in use. Stop what listens there, or choose another with ${option} <number>.`,
-        EACCES: `Port ${port}, which the ${purpose} needs, may not be opened by this user. Choose one above 1023 with ${option} <number>.`,
+        EADDRINUSE: `Port ${port}, which the ${purpose} needs, is in use. Stop the program that uses it, or choose another port with ${option} <number>.`,
+        EACCES: `Port ${port}, which the ${purpose} needs, must not be opened by this user. Choose a port above 1023 with ${option} <number>.`,
       };
       const reason = reasons[error.code ?? ''];
       reject(reason === undefined ? error : new LocalError(reason));

@@ -1,4 +1,4 @@
-/** An error that the person at this machine can fix; the message says how, without a stack trace. */
+/** A problem that the person at this machine can fix. The message says what and how; no stack trace is shown. */
 export class LocalError extends Error {
   override name = 'LocalError';
 }

@@ -33,7 +33,7 @@ export interface RunOptions
   listeners: Record<'aws' | 'api', Listener>;
   site?: GatewayOptions['site'];
   faults?: EmulatorFaults;
-  /** Called with each request of a role, and whether its policies allowed it. */
+  /** Called after each request of a role, with whether its policies allowed it. */
   decided?(request: AccessRequest, allowed: boolean): void;
   /** Says what a person should know; the console unless given. */
   warn?(message: string): void;
@@ -62,7 +62,7 @@ export async function runStack(options: RunOptions): Promise<Emulator> {
   const queueFile = path.join(dataDir, 'queue.sqlite');
   const firstStart = !existsSync(queueFile);
 
-  // What is opened last closes first: functions before the services that they call, queues at the end.
+  // Closes in reverse order: functions before the services that they call, queues last.
   await using opened = new AsyncDisposableStack();
   const open = <T extends Service>(service: T): T => {
     opened.defer(async () => service.stop?.());

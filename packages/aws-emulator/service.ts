@@ -4,7 +4,7 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 
 /**
  * A service of the emulated cloud. Once it is open it answers requests; after `start` it also works unasked.
- * What a service does not need, it leaves out.
+ * A service omits what it does not need.
  */
 export interface Service {
   /** As signatures and messages name it, for instance `s3`. */
@@ -13,7 +13,7 @@ export interface Service {
   readonly api?: {
     /** Whether a request is for this service. */
     owns(request: IncomingMessage): boolean;
-    /** Answers a request; rejects only for a fault of the emulator. */
+    /** Answers a request; rejects only because of a bug. */
     handle: RequestHandler;
   };
   /** Begins work of its own: schedules, deliveries, what the last run left to do. */

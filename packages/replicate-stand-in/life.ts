@@ -8,9 +8,9 @@ import type { Store } from './store.ts';
 import { isTerminal } from './views.ts';
 import type { Deliverer } from './webhooks.ts';
 
-/** Input, output and logs of predictions made through the API go one hour after they ended. */
+/** Input, output and logs of predictions made through the API are removed one hour after they ended. */
 const KEPT_MILLISECONDS = 60 * 60 * 1000;
-/** How long a moved clock can go unnoticed while something is under way. */
+/** How long a moved clock can go unnoticed while a prediction is in progress. */
 const POLL_MILLISECONDS = 100;
 const ID_LETTERS = '0123456789abcdefghjkmnpqrstvwxyz';
 
@@ -27,7 +27,7 @@ export interface LifeOptions {
   now(): number;
 }
 
-/** A step is never due at the very moment that has just been dealt with. */
+/** A step is never due at the moment that was just handled. */
 const atLeastOne = (milliseconds: number): number => Math.max(1, milliseconds);
 
 interface Finished {
@@ -38,7 +38,7 @@ interface Finished {
 /** The life of predictions: starting, processing, and one of four ends. */
 export class Life {
   readonly #options: LifeOptions;
-  /** Those whose outputs are being made for the answer itself. */
+  /** Predictions whose outputs are being made for the answer itself. */
   readonly #finishing = new Set<string>();
   readonly #waiting = new Map<string, Set<() => void>>();
   #timer: NodeJS.Timeout | undefined;

@@ -37,7 +37,7 @@ export interface Model {
   owner: string;
   name: string;
   description: string;
-  /** Official models are asked for by name and do not say which version answered. */
+  /** Official models are requested by name and do not say which version answered. */
   official: boolean;
   /** What predictions give as their version. Community models: one of `versions`. */
   shownVersion: string;

@@ -120,7 +120,7 @@ const paintCaption = (context: SKRSContext2D, picture: Picture): void => {
   );
 };
 
-/** No picture can be mistaken for the answer of a real model. */
+/** No picture may be mistaken for the answer of a real model. */
 const paintMark = (context: SKRSContext2D, { width, height }: Picture): void => {
   const size = Math.max(11, Math.round(Math.min(width, height) / 18));
   const margin = Math.round(width / 24);

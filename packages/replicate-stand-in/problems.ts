@@ -1,4 +1,4 @@
-/** One input that was found wrong. */
+/** One invalid input. */
 export interface InvalidField {
   type: string;
   /** Dotted path, `(root)` for the body itself. */
@@ -51,7 +51,7 @@ export const invalidVersion = (): Problem =>
     status: 422,
   });
 
-/** 422 that lists every fault, in words and as data. */
+/** 422 that lists every invalid field, in words and as data. */
 export const invalidInput = (fields: InvalidField[]): Problem =>
   new Problem({
     title: 'Input validation failed',

@@ -35,7 +35,7 @@ const OTHERS_PER_MINUTE = 3000;
 /** A second's worth may come at once. */
 const burstOf = (perMinute: number): number => Math.max(1, Math.ceil(perMinute / 60));
 
-/** The account's rate limits: one for creating predictions, one for everything else, one for the poor. */
+/** The account's rate limits: one for creating predictions, one for everything else, one for accounts with little credit. */
 export class RateLimits {
   readonly #creates: TokenBucket;
   readonly #poor: TokenBucket;

@@ -2,7 +2,7 @@ import { findModel, findVersion, type InputSchema, type Model } from './models.t
 import type { WebhookEvent } from './prediction.ts';
 import { type InvalidField, invalidInput, invalidVersion, notFound } from './problems.ts';
 
-/** A create request that was found right. */
+/** A valid create request. */
 export interface CreateRequest {
   model: Model;
   /** As the prediction will show it. */
@@ -79,7 +79,7 @@ const checkBody = (body: unknown, keys: string[], required: string[]): Record<st
   return body;
 };
 
-/** What is wrong with an input, by the model's schema. Inputs the model does not know pass, as they do on Replicate. */
+/** What is wrong with an input, by the model's schema. Unknown inputs pass, as on Replicate. */
 const inputFaults = (schema: InputSchema, input: Record<string, unknown>): InvalidField[] => {
   const faults: InvalidField[] = [];
   for (const name of schema.required)

@@ -23,7 +23,7 @@ import { HONEST_WIRES, type Reply, type Wires } from './wires.ts';
 export type { StandInEvent } from './ledger.ts';
 
 export interface StandInOptions {
-  /** Folder for the state; a stand-in that is opened on it again continues where the last one stopped. */
+  /** Folder for the state; a stand-in opened on it again continues where the last one stopped. */
   dataDir: string;
   /** Public origin of this server, without a slash at the end, e.g. `http://127.0.0.1:3001`. */
   baseUrl: string;
@@ -35,17 +35,17 @@ export interface StandInOptions {
   createsPerMinute: number;
   /** Typical time of a prediction, in seconds. */
   seconds: number;
-  /** Gives the same ids, durations and chance each time; without it they differ. */
+  /** The same seed gives the same IDs, durations and chance; without it they differ. */
   seed?: number;
   /** The clock; the stand-in notices within a tenth of a second when it is moved. */
   now?(): Date;
-  /** How many predictions run at once, 100 unless told. */
+  /** How many predictions run at once, 100 unless given. */
   concurrency?: number;
-  /** Dollars at the start: below 5 the account may create 6 a minute, at 0 nothing. 100 unless told. */
+  /** Dollars at the start: below 5 the account may create 6 a minute, at 0 nothing. 100 unless given. */
   credit?: number;
-  /** Waits between the attempts for a terminal webhook; about a minute in all unless told. */
+  /** Waits between the attempts for a terminal webhook; about a minute in all unless given. */
   webhookRetrySeconds?: readonly number[];
-  /** How long a webhook's receiver may take, 15 seconds unless told. */
+  /** How long a webhook's receiver may take, 15 seconds unless given. */
   webhookPatienceSeconds?: number;
 }
 
@@ -56,7 +56,7 @@ export interface StandIn {
   log(after?: number): readonly StandInEvent[];
   /** Sets the account's credit in dollars. */
   setCredit(dollars: number): void;
-  /** Stops. Running predictions continue when it is opened again. */
+  /** Stops. Predictions in progress continue when it is opened again. */
   close(): Promise<void>;
 }
 
@@ -156,7 +156,7 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
     const current = life.find(made.id) ?? made;
     const view = predictionView(current, baseUrl);
     if (!isTerminal(current)) return { status: 202, body: view };
-    // The outputs are there a moment before the prediction has ended, and that is when Replicate answers.
+    // Replicate answers when the outputs exist, a moment before the prediction has ended.
     if (current.status === 'succeeded') {
       delete view.completed_at;
       return { status: 201, body: { ...view, status: 'processing', metrics: {} } };
@@ -281,7 +281,7 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
     },
   ];
 
-  /** Who asks comes first, then how often, then what. */
+  /** Checks the token first, then the rate limit, then the request. */
   const answer = async (req: http.IncomingMessage, url: URL): Promise<Reply> => {
     if (!/^(Bearer|Token) /u.test(req.headers.authorization ?? '')) throw unauthenticated();
     if (req.headers.authorization?.replace(/^\w+ /u, '') !== options.token) throw unauthenticated();
@@ -301,7 +301,7 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
     } catch (error) {
       if (req.destroyed && !req.complete) throw error;
       if (!(error instanceof Problem)) {
-        console.error('The stand-in for Replicate failed, which is a fault in it:', error);
+        console.error('The stand-in for Replicate failed. This is a bug in it:', error);
         return { status: 500, body: { detail: 'Internal server error', status: 500 } };
       }
       store.record({
@@ -315,7 +315,7 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
     }
   };
 
-  /** Outputs need no credentials, and are there for as long as the prediction's data. */
+  /** Outputs need no credentials. They exist as long as the prediction's data. */
   const serveOutput = async (
     req: http.IncomingMessage,
     res: http.ServerResponse,
@@ -391,8 +391,7 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
         });
         res.end(text);
       } catch (error) {
-        if (!isHangUp(error))
-          console.error('The stand-in for Replicate failed, which is a fault in it:', error);
+        if (!isHangUp(error)) console.error('The stand-in for Replicate failed. This is a bug in it:', error);
         res.destroy();
       }
     },

@@ -33,7 +33,7 @@ export class Store {
     return this.#database.sql(text);
   }
 
-  /** All of it is kept, or nothing. */
+  /** All of the writes are kept, or none. */
   atomically<T>(work: () => T): T {
     return this.#database.transaction(work);
   }
@@ -43,7 +43,7 @@ export class Store {
     return Number(this.#sql('SELECT COALESCE(MAX(seq), 0) AS n FROM predictions').get()?.n);
   }
 
-  /** How many predictions have this status and are under way. */
+  /** How many predictions have this status and are in progress. */
   countLive(status: Status): number {
     return Number(
       this.#sql('SELECT COUNT(*) AS n FROM predictions WHERE status = ? AND due IS NOT NULL').get(status)?.n,
@@ -71,7 +71,7 @@ export class Store {
     ).run(
       prediction.status,
       prediction.due,
-      // A deadline that has done its work must not be found again.
+      // The deadline of an ended prediction must not be found again.
       prediction.completedAt === null ? prediction.deadline : null,
       prediction.completedAt,
       Number(prediction.removed),

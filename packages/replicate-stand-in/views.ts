@@ -54,7 +54,7 @@ export const predictionView = (prediction: Prediction, baseUrl: string): Record<
   ...(prediction.webhook === null ? {} : { webhook_events_filter: prediction.events }),
 });
 
-/** When the built-in models were made, as far as anybody who asks is concerned. */
+/** When the built-in models say that they were made. */
 const MADE = Date.UTC(2025, 5, 1);
 const DAY = 86_400_000;
 

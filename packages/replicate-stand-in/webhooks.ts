@@ -24,18 +24,18 @@ export interface DelivererOptions {
   patienceSeconds: number;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Called when an attempt is over, so that whatever is due next gets its turn. */
+  /** Called when an attempt is over, so that the next due attempt starts. */
   onAttempt(): void;
 }
 
-/** JSON as Go writes it: these three are escaped, so that a body that is parsed and written again fails verification. */
+/** JSON as Go writes it: these three are escaped, so that a receiver that verifies a re-serialized body fails. */
 const goJson = (value: unknown): string =>
   JSON.stringify(value).replace(
     /[<>&]/gu,
     (character) => `\\u00${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
 
-/** Sends webhooks that the store holds, and again when they are not taken. */
+/** Sends the webhooks in the store, and resends those that were not accepted. */
 export class Deliverer {
   readonly #options: DelivererOptions;
   readonly #signer: Webhook;
@@ -75,7 +75,7 @@ export class Deliverer {
     }
   }
 
-  /** Breaks off attempts that are under way; nothing is forgotten. */
+  /** Interrupts attempts in progress; the store keeps their webhooks. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#flying.values());
@@ -101,13 +101,13 @@ export class Deliverer {
         signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(patienceSeconds * 1000)]),
       });
     } catch (error) {
-      // It stays on the list, and is delivered when the stand-in is opened again.
+      // It stays in the store and is delivered when the stand-in is opened again.
       if (this.#closing.signal.aborted) return;
       failure = error instanceof Error ? error.message : String(error);
     }
     const attempts = delivery.attempts + 1;
     const wait = retrySeconds[delivery.attempts];
-    // Only the terminal event is sent again. A redirect is neither followed nor repeated.
+    // Only the terminal event is resent. A redirect is neither followed nor repeated.
     const again = delivery.event === 'completed' && (status === null || status >= 400) && wait !== undefined;
     store.atomically(() => {
       store.record({

@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { ProblemBody } from './problems.ts';
 
-/** A call of the API, before it is looked at. */
+/** A call of the API, not yet checked. */
 export interface ApiCall {
   method: string;
   /** Without the query. */
@@ -32,7 +32,7 @@ export interface ServedFile {
   bytes: number;
 }
 
-/** What an output's answer says of it before its bytes. */
+/** What an answer says about an output before its bytes. */
 export interface FileHead {
   status: number;
   contentType: string;
@@ -41,19 +41,18 @@ export interface FileHead {
 }
 
 /**
- * The places where the stand-in talks to the outside. Tests pass other wires to inject faults: a webhook that is lost, late,
- * duplicated or sent before the answer to the create, an answer that never arrives, a download that is cut. The stand-in
- * itself knows nothing about faults.
+ * Where the stand-in meets the outside. Tests pass other wires to see what the pipeline does with faults: a webhook that
+ * is lost, late, doubled or sent before the create is answered, an answer that never arrives, a download that is cut.
  */
 export interface Wires {
   /**
-   * Around every API call: `work` does it, what is returned is sent. An error whose
-   * `code` is ECONNRESET hangs up without an answer.
+   * Around every API call: `work` carries it out, and what is returned is sent. An error with the `code` ECONNRESET
+   * closes the connection without an answer.
    */
   answer(call: ApiCall, work: () => Promise<Reply>): Promise<Reply>;
   /** Sends one attempt. @returns the status of the answer @throws when there is none */
   post(webhook: SignedWebhook): Promise<number>;
-  /** What is said of an output; asked right before `download`. With another status than 200 no bytes follow. */
+  /** What the answer says about an output; called right before `download`. Only after status 200 do bytes follow. */
   head(file: ServedFile): FileHead;
   /** The bytes of an output on their way out. */
   download(file: ServedFile, bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer>;

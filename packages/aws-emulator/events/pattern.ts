@@ -65,7 +65,7 @@ function matchesOperator(matcher: Record<string, unknown>, actual: unknown): boo
       return matchesNumeric(value, actual);
     default:
       throw new Error(
-        `The event pattern uses the matcher "${operator}", which the local bus does not know. Add it to packages/aws-emulator/events/pattern.ts.`,
+        `The event pattern uses the matcher "${operator}", which the emulator does not know. Add it to packages/aws-emulator/events/pattern.ts.`,
       );
   }
 }

@@ -45,14 +45,14 @@ export async function serveSite(
   if (folder === undefined) return false;
   const found = await find(folder, (request.url ?? '/').split('?', 1)[0] ?? '/');
   if (found === undefined) return false;
-  // Pages are also there without `.html`, for their addresses' sake.
+  // Pages also exist without `.html`, for shorter addresses.
   const extension = path.extname(found.file) || '.html';
   const type = mime.contentType(extension) || 'application/octet-stream';
   const headers = {
     ...options.headers,
     'content-type': type,
     'last-modified': found.modified.toUTCString(),
-    // Files change under a developer's hands, so the browser asks each time.
+    // A developer changes files, so the browser must ask each time.
     'cache-control': 'no-cache',
   };
   const since = Date.parse(request.headers['if-modified-since'] ?? '');

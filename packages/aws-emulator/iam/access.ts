@@ -3,13 +3,13 @@ import type { FunctionModel, StackModel } from '../stack/model.ts';
 import { evaluate, type Verdict } from './evaluate.ts';
 import type { RequestContext } from './policy.ts';
 
-/** Who signs a request, as far as the decision needs it. */
+/** Who signed a request, as far as a decision needs it. */
 export interface Principal {
   arn: string;
   accountId: string;
   /** The request carried no credentials. */
   anonymous: boolean;
-  /** The person at this machine: may do everything, like an account's administrator. */
+  /** The person at this machine, who may do everything, like an account's administrator. */
   admin: boolean;
 }
 
@@ -44,7 +44,7 @@ export function callerOf({ headers }: IncomingMessage): string | undefined {
 
 /**
  * Gives every function an access key for its role, and decides requests by the roles and bucket policies of the stack.
- * @param decided hears of each decision about a role
+ * @param decided is called after each decision about a role
  */
 export function createAccess(
   stack: StackModel,
@@ -76,7 +76,7 @@ export function createAccess(
   function explain(request: AccessRequest): Verdict {
     const { principal, action, resource } = request;
     if (principal.admin) return { allowed: true, reason: 'the administrator of the local account' };
-    // Loopback takes the place of TLS here: what a policy demands of the transport is tested on the packaged template.
+    // Loopback needs no TLS. What a policy demands of the transport is tested on the packaged template.
     const context: RequestContext = { ...request.context, 'aws:SecureTransport': 'true' };
     const verdict = evaluate({
       caller: principal,
@@ -92,7 +92,7 @@ export function createAccess(
   }
 
   return {
-    /** Undefined for an access key that nobody was given. */
+    /** Undefined for an unknown access key. */
     credentials: (accessKeyId: string): SigningKey | undefined => keys.get(accessKeyId),
     /** The key of a function's role. */
     functionKey: keyOf,

@@ -17,7 +17,7 @@ const date = (compare: (a: number, b: number) => boolean): Test => {
   };
 };
 
-/** The positive operators. Each has a negated twin below; `Null` and the set operators are handled apart. */
+/** The positive operators. Each has a negated twin below; `Null` and the set operators are handled separately. */
 const OPERATORS: Record<string, Test> = {
   StringEquals: (actual, wanted) => actual === wanted,
   StringEqualsIgnoreCase: (actual, wanted) => actual.toLowerCase() === wanted.toLowerCase(),
@@ -88,7 +88,7 @@ function matchesOperator(written: string, key: string, wanted: string[], context
   const test = OPERATORS[positive];
   if (test === undefined) {
     throw new Error(
-      `The policy uses the condition operator ${written}, which the local evaluator does not know. Add it to packages/aws-emulator/iam/condition.ts.`,
+      `The policy uses the condition operator ${written}, which the emulator does not know. Add it to packages/aws-emulator/iam/condition.ts.`,
     );
   }
   const matchesOne = (value: string) => {

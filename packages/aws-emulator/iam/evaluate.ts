@@ -32,7 +32,7 @@ export interface AccessQuestion {
 
 export interface Verdict {
   allowed: boolean;
-  /** One sentence for the log: which statement decided, or that none allowed it. */
+  /** For people: which statement decided, or that none allowed it. */
   reason: string;
 }
 
@@ -69,7 +69,7 @@ function resourceStatementApplies(statement: Statement, caller: Caller): boolean
     return namesPrincipal(statement.NotPrincipal, caller) === undefined;
   if (statement.Principal === undefined) return false;
   const named = namesPrincipal(statement.Principal, caller);
-  // Naming the account only hands the decision to the account's own policies: it allows nobody by itself.
+  // Naming the account leaves the decision to the account's own policies.
   return statement.Effect === 'Deny' ? named !== undefined : named === 'itself';
 }
 

@@ -9,7 +9,7 @@ const started = performance.now();
 const [bundle = '', handlerName = 'handler', functionArn = ''] = process.argv.slice(2);
 
 function send(message) {
-  // The parent may be gone: then nobody waits for this message.
+  // Without the parent, this message has no receiver.
   if (process.connected) process.send(message);
 }
 

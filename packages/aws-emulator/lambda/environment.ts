@@ -12,9 +12,8 @@ function memoryOptions(memorySize: number): string {
 }
 
 /**
- * The whole environment of a function's process: what serverless.yml declares, its role's credentials, and the
- * variables Lambda sets. Nothing of the developer's shell gets in, so neither AWS_PROFILE nor REPLICATE_API_TOKEN can
- * change what a function does.
+ * The whole environment of a function's process: what the stack declares, its role's credentials, and Lambda's variables.
+ * It contains nothing of the developer's shell, so AWS_PROFILE or REPLICATE_API_TOKEN cannot change what a function does.
  */
 export function functionEnvironment(
   model: FunctionModel,

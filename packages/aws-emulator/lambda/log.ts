@@ -37,7 +37,7 @@ export function openFunctionLog(
 
   function open(): WriteStream {
     const opened = createWriteStream(file, { flags: 'a' });
-    // A full disk must not end the cloud: the lines stay readable in memory.
+    // A full disk must not stop the cloud. The lines stay readable in memory.
     opened.on('error', () => {});
     return opened;
   }

@@ -32,7 +32,7 @@ export interface InvokeMessage {
   deadline: number;
 }
 
-/** What a process says that it used for an event. */
+/** What a process reports that it used for an event. */
 export type Used = Pick<InvocationReport, 'maxMemoryMb' | 'processorMs'>;
 
 /** Child → parent. */

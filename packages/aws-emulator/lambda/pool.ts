@@ -8,7 +8,7 @@ import type { ChildMessage, FunctionError, InvocationResult, InvokeMessage, Used
 const BOOTSTRAP = path.join(import.meta.dirname, 'bootstrap.js');
 /** Lambda's limit for the response of a synchronous invocation. */
 const MAX_RESPONSE_BYTES = 6 * 1024 * 1024;
-/** Of a process that ended before it could say. */
+/** Of a process that ended before it could report. */
 const UNKNOWN: Used = { maxMemoryMb: 0, processorMs: 0 };
 /** Lambda gives a function 10 s to load. This only ends what hangs: a busy machine may need longer. */
 const INIT_LIMIT_MS = 60_000;
@@ -66,7 +66,7 @@ export function openFunctionPool(options: PoolOptions) {
   function report(worker: Worker, running: Running, { maxMemoryMb, processorMs }: Used) {
     const durationMs = performance.now() - running.startedAt;
     const initMs = worker.initMs;
-    // As Lambda's, and the processor time, which it does not tell.
+    // As Lambda's line, and the processor time, which Lambda does not report.
     worker.initMs = undefined;
     log.write(
       `REPORT RequestId: ${running.job.requestId}\tDuration: ${durationMs.toFixed(2)} ms\tMemory Size: ${options.memorySize} MB\t` +
@@ -176,7 +176,7 @@ export function openFunctionPool(options: PoolOptions) {
       if (stream) createInterface({ input: stream }).on('line', (line) => log.write(line));
     }
 
-    /** A process that cannot even load fails the event it was started for, as on Lambda. */
+    /** A process that cannot load fails the event it was started for, as on Lambda. */
     function failInit(error: FunctionError): void {
       clearTimeout(initLimit);
       const job = waiting.shift();

@@ -24,7 +24,7 @@ function baseContext({ request, identity, accountId, store }: Exchange): Context
     return value === undefined ? {} : { [key]: value };
   };
   return {
-    // The local endpoint stands for S3's HTTPS endpoint; what never leaves the machine needs no TLS.
+    // This endpoint plays S3's HTTPS endpoint; traffic that stays on the machine needs no TLS.
     'aws:SecureTransport': 'true',
     'aws:SourceIp': request.ip,
     'aws:CurrentTime': store.now().toISOString(),

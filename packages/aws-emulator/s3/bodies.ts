@@ -4,7 +4,7 @@ import { copyFile, type FileHandle, link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
-/** Bodies up to this size stand in the database: most records are far smaller, and a file costs more than a row. */
+/** Bodies up to this size are in the database: most records are far smaller, and a file costs more than a row. */
 export const SMALL_BYTES = 16 * 1024;
 const READ_BYTES = 256 * 1024;
 
@@ -18,7 +18,7 @@ export interface StoredBody {
 
 /**
  * Files with the bytes of objects, never changed once written. A file counts only when a row in the database names it:
- * until then it is an upload under way, and one that a killed process left behind is swept at the next start.
+ * until then it is an upload in progress, and the next start removes those that a killed process left.
  */
 export class Bodies {
   readonly #folder: string;

@@ -24,7 +24,7 @@ const MAX_XML_BYTES = 8 * 1024 ** 2;
 export interface IncomingBody {
   /** Bytes the client announced, without framing. */
   length: number;
-  /** Yields the bytes once; throws S3Error at the end if anything the client said about them does not hold. */
+  /** Yields the bytes once; throws S3Error at the end if a claim of the client about them is wrong. */
   chunks(): AsyncGenerator<Buffer>;
   /** Only after `chunks` has ended: hex MD5, and the checksum to keep. */
   result(): { md5: string; checksum: Checksum };
@@ -112,7 +112,7 @@ function contentMd5(request: S3Request): Buffer | undefined {
   return bytes;
 }
 
-/** The message's bytes. Ends the connection's reading only when the message ends, so that an error can still be answered. */
+/** The message's bytes. An early end does not close the connection, so that an error can still be answered. */
 async function* raw(message: IncomingMessage): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of message.iterator({ destroyOnReturn: false })) yield chunk as Buffer;

@@ -22,7 +22,7 @@ class Pieces {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** Lets go of the source, which otherwise would wait to be read on. */
+  /** Ends the source, which would otherwise wait to be read. */
   async close(): Promise<void> {
     await this.#source.return?.();
   }

@@ -78,7 +78,7 @@ export function checkRead(request: S3Request, object: Comparable): void {
   if (unchanged) throw new S3Error('NotModified', 'Not Modified');
 }
 
-/** The conditions of a copy on its source. Each failed one answers 412. @throws PreconditionFailed */
+/** The conditions of a copy on its source. All of them answer 412. Throws PreconditionFailed. */
 export function checkCopySource(request: S3Request, object: Comparable): void {
   const value = (name: string) => request.header(`x-amz-copy-source-if-${name}`);
   const modified = seconds(object.modified);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { StatementSync } from 'node:sqlite';
 import type { Database } from '@weaudit/sqlite';
 
-/** How long to wait before an event that could not be handed over is tried again, in milliseconds. */
+/** Wait before an event that could not be handed over is retried, in milliseconds. */
 const RETRY_MS = 1000;
 
 export type EventKind = 'Object Created' | 'Object Deleted' | 'Object Tags Added' | 'Object Tags Deleted';
@@ -39,7 +39,7 @@ export interface EventBridgeS3Event {
   };
 }
 
-/** Who caused an event, and the outbox entries that answering waits for. */
+/** Who caused an event, and the outbox entries that the answer waits for. */
 export interface Occasion {
   requestId: string;
   requester: string;
@@ -70,8 +70,8 @@ export interface OutboxOptions {
 }
 
 /**
- * Events on their way out. They are recorded in the transaction of the write they tell about and forgotten once
- * handed over, so that none is lost; one may be handed over twice when the process dies in between.
+ * Events to hand over. Each is recorded in the transaction of its write and removed after it was handed over, so that
+ * none is lost. An event may be handed over twice if the process dies in between.
  */
 export class Outbox {
   readonly #insert: StatementSync;
@@ -121,12 +121,12 @@ export class Outbox {
     occasion.pending.push({ id: Number(lastInsertRowid), event });
   }
 
-  /** Hands events over. One that fails is tried again later: the write it tells about stands. */
+  /** Hands events over. One that fails is retried later; its write stays. */
   async handOver(entries: readonly OutboxEntry[]): Promise<void> {
     await Promise.all(entries.map((entry) => this.#track(this.#attempt(entry))));
   }
 
-  /** Hands over again what an earlier process left behind. */
+  /** Hands over what an earlier process left. */
   resume(): void {
     const rows = this.#left.all();
     void this.handOver(rows.map((row) => ({ id: Number(row.id), event: JSON.parse(String(row.event)) })));
@@ -136,7 +136,7 @@ export class Outbox {
     try {
       await this.#options.onEvent(entry.event);
     } catch {
-      // Not lost: it stays in the outbox, and is tried again by this process or the next one.
+      // It stays in the outbox, and this process or the next one retries it.
       if (this.#closed) return;
       const timer = setTimeout(() => {
         this.#waiting.delete(timer);

@@ -13,13 +13,13 @@ export interface S3Options {
   buckets: readonly BucketSettings[];
   /** Undefined: there is no such access key. */
   credentials(accessKeyId: string): SigningKey | undefined;
-  /** True: allowed. Asked before every operation, for each action it needs. */
+  /** True: allowed. Called before every operation, for each action that it needs. */
   authorize(request: AccessRequest): boolean;
-  /** Takes an event over durably; the client's answer waits for it. Rejecting has the event handed over again later. */
+  /** Accepts an event durably; the client's answer waits for it. After a rejection it is called again later. */
   onEvent(event: EventBridgeS3Event): Promise<void>;
   now?(): Date;
   /** Pages of these origins may read objects; none unless given. */
   corsOrigins?: readonly string[];
-  /** Told about errors that are this server's own fault; standard error unless given. */
+  /** Called with errors that are bugs of this server; standard error unless given. */
   onError?(error: unknown): void;
 }

@@ -7,7 +7,7 @@ import type { Location } from './target.ts';
 
 /**
  * The object a caller wants to read, permission checked with the object's own tags.
- * What is missing is 404 only for callers that may list the bucket, and 403 for others, so that they cannot probe.
+ * A missing object is 404 for callers that may list the bucket, and 403 for others, so that they cannot probe.
  * @param action with a version id, `GetObjectVersion` is demanded instead of `GetObject`, and so on
  * @param more condition keys of the operation
  */

@@ -57,7 +57,7 @@ const OBJECT: Record<string, OnObject> = {
   GET: getObject,
   HEAD: getObject,
   DELETE: deleteObject,
-  // Refused by the operation itself, in words.
+  // The operation refuses it and says why.
   'GET partNumber': getObject,
   'HEAD partNumber': getObject,
   'PUT tagging': putObjectTagging,
@@ -87,7 +87,7 @@ export function route(request: S3Request): Operation {
     const operation = SERVICE[asked];
     if (operation !== undefined) return operation;
   } else if (key === undefined) {
-    // There is no bucket to find yet.
+    // Its bucket does not exist yet.
     if (asked === 'PUT') return createBucket;
     const operation = asked === 'GET' ? listing(request) : BUCKET[asked];
     if (operation !== undefined) return async (exchange) => operation(exchange, bucketOf(exchange));

@@ -17,7 +17,7 @@ export type { EventBridgeS3Event } from './events.ts';
 export type { AccessRequest, Principal, S3Options } from './options.ts';
 export type { BucketSettings } from './store.ts';
 
-/** `stop` waits for requests and events under way, and then closes the folder. */
+/** `stop` waits for requests and events in progress, and then closes the folder. */
 export type S3Service = Service & Required<Pick<Service, 'api' | 'start' | 'stop'>>;
 
 function toAnswer(error: unknown, ids: { id: string; hostId: string }, resource: string): Answer {
@@ -37,19 +37,18 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
   const { status, headers, body } = answer;
   if (typeof body === 'string') headers['content-length'] = String(Buffer.byteLength(body));
   else if (body === undefined && status === 200) headers['content-length'] ??= '0';
-  // A HEAD that failed says nothing of a body.
+  // A failed HEAD has no body.
   if (message.method === 'HEAD' && status >= 300) delete headers['content-length'];
   response.writeHead(status, headers);
   const inOnePiece = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
   if (inOnePiece || message.method === 'HEAD') {
     response.end(inOnePiece && message.method !== 'HEAD' ? body : undefined);
     if (!inOnePiece) body.destroy();
-    // What is left of the request is read and dropped: a client still sending would not read the answer.
+    // The rest of the request is read and dropped, because a client that still sends does not read the answer.
     message.resume();
     return;
   }
-  // A client that goes away in the middle has not asked for anything more.
-  // One that went before the first byte leaves the file to be closed here.
+  // A client may disconnect at any time. Before the first byte, the file has to be closed here.
   await pipeline(body, response).catch(() => body.destroy());
 }
 
@@ -59,7 +58,8 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
  */
 export async function openS3(options: S3Options): Promise<S3Service> {
   const { region, accountId = '000000000000', authorize, now = () => new Date() } = options;
-  const onError = options.onError ?? ((error) => console.error('The local S3 server failed:', error));
+  const onError =
+    options.onError ?? ((error) => console.error('The local S3 failed. This is a bug in it:', error));
   const store = new Store(options.dataDir, options.buckets, {
     region,
     accountId,

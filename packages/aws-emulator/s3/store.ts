@@ -42,7 +42,7 @@ export interface ObjectVersion {
   description: Description;
   checksum: Checksum | undefined;
   tags: Tags;
-  /** Undefined: the body stands in the database. */
+  /** Undefined: the body is in the database. */
   file: string | undefined;
 }
 
@@ -110,8 +110,8 @@ function toVersion(row: Row): ObjectVersion {
 
 /**
  * Objects, their versions and tags: rows in SQLite, larger bodies as files. Each write is one transaction of one
- * process, so that a condition is judged and its object written with nothing in between, and an event is recorded
- * with the write it tells about. The journal (WAL) survives the process being killed at any moment.
+ * process, so that nothing happens between the check of a condition and the write, and an event is recorded together
+ * with its write. The journal (WAL) survives a kill at any moment.
  */
 export class Store {
   readonly database: Database;
@@ -268,7 +268,7 @@ export class Store {
     this.#announce('Object Deleted', version, occasion, { seq, reason: 'DeleteObject', deletionType });
   }
 
-  /** Removes one row and tells which file is then nobody's. */
+  /** Removes one row. Returns the file that no row names any more. */
   #drop(version: ObjectVersion): string | undefined {
     this.prepare('DELETE FROM versions WHERE seq = ?').run(version.seq);
     if (version.file === undefined) this.prepare('DELETE FROM small_bodies WHERE seq = ?').run(version.seq);
@@ -297,14 +297,14 @@ export class Store {
     if (bytes !== undefined) this.prepare('INSERT INTO small_bodies VALUES (?, ?)').run(version.seq, bytes);
   }
 
-  /** Throws what a write under this condition would throw now. */
+  /** Throws what a write with this condition would throw now. */
   check(bucket: string, key: string, condition: WriteCondition): void {
     const current = this.find(bucket, key);
     checkWrite(condition, current?.deleteMarker ? undefined : current, key);
   }
 
   /**
-   * Makes the object, if the condition holds. On any error its body is removed.
+   * Creates the object, if the condition holds. On any error its body is removed.
    * @param also further writes of the same transaction
    */
   async put(
@@ -431,7 +431,7 @@ export class Store {
     });
   }
 
-  /** Removes what a killed process left half-written. `others` are files that belong to uploads under way. */
+  /** Removes what a killed process left half-written. `others` are the files of uploads in progress. */
   async sweep(others: Iterable<string>): Promise<void> {
     const rows = this.prepare('SELECT file FROM versions WHERE file IS NOT NULL').all();
     await this.bodies.sweep(new Set([...rows.map((row) => String(row.file)), ...others]));

@@ -5,7 +5,7 @@ import type { Description } from './metadata.ts';
 import type { Store } from './store.ts';
 import type { Tags } from './tags.ts';
 
-/** A multipart upload under way. */
+/** A multipart upload in progress. */
 export interface Upload {
   id: string;
   bucket: string;
@@ -33,7 +33,7 @@ export interface Part {
   bytes: Buffer | undefined;
 }
 
-/** Uploads under way and their parts, in the store's database and folder. */
+/** Uploads in progress and their parts, in the store's database and folder. */
 export class Uploads {
   readonly #store: Store;
 
@@ -79,7 +79,7 @@ export class Uploads {
       .filter(({ key }) => key.startsWith(prefix));
   }
 
-  /** Keeps the part, replacing an earlier one of its number; false if the upload is gone, the body then too. */
+  /** Keeps the part, replacing an earlier one of its number; false if the upload no longer exists; the body is then removed. */
   async add(
     upload: Upload,
     part: Omit<Part, 'file' | 'bytes' | 'size' | 'modified'>,

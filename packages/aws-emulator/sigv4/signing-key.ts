@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
-/** Keys kept: one a caller and day. Requests name region and day themselves, so that there could be any number. */
+/** Keys kept: one per caller and day. Requests choose region and day, so their number must be bounded. */
 const MOST = 100;
 const kept = new Map<string, KeyObject>();
 
@@ -8,13 +8,13 @@ const kept = new Map<string, KeyObject>();
 export const hmac = (key: KeyObject | string, text: string): Buffer =>
   createHmac('sha256', key).update(text).digest();
 
-/** Compares without telling by its time where two texts differ. */
+/** Compares in constant time. */
 export function sameText(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-/** The key by which a caller signs the requests of a day to a service ("Create a signed AWS API request", step 4). */
+/** The key that signs a caller's requests of a day to a service ("Create a signed AWS API request", step 4). */
 export function signingKey(secretAccessKey: string, scope: readonly string[]): KeyObject {
   const name = [secretAccessKey, ...scope].join('/');
   let key = kept.get(name);

@@ -10,7 +10,7 @@ export interface Verified {
   chunks: ChunkVerifier;
 }
 
-/** RFC 3986 as Signature V4 wants it: everything but unreserved characters is percent-encoded. */
+/** RFC 3986 as Signature V4 requires: everything but unreserved characters is percent-encoded. */
 function uriEncode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,
@@ -18,7 +18,7 @@ function uriEncode(text: string): string {
   );
 }
 
-/** S3 encodes a path once, all other services encode what was encoded already. */
+/** S3 encodes a path once; all other services encode the encoded path again. */
 function canonicalPath(path: string, service: string): string {
   return path
     .split('/')

@@ -18,7 +18,7 @@ export interface SqsOptions {
 
 type Input = Record<string, unknown>;
 
-/** Names with a slash are the event bus's own queues, which AWS does not show either. */
+/** Names with a slash are the queues of asynchronous events, which AWS does not show either. */
 const isPublic = (name: string) => !name.includes('/');
 
 /** An error with the code of the old query protocol, which SDKs still show. */

@@ -80,7 +80,7 @@ interface Row {
   moved_from: string | null;
 }
 
-/** Longest time a waiting receiver sleeps before it looks again, should the clock have been changed. */
+/** A waiting receiver checks again after this time, in case the clock was changed. */
 const LONGEST_NAP_MS = 5_000;
 
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
@@ -96,8 +96,8 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
   const sql = (text: string) => database.sql(text);
   /** Runs several changes as one: after a kill all of them are there, or none. */
   const transaction = <T>(work: () => T): T => database.transaction(work);
-  // Receivers of the last process are gone. Stopping this machine is not a failure of a receiver, so
-  // the message is visible at once and that receive does not count towards its dead-letter queue.
+  // The receivers of the last process are gone. That is not their failure, so their messages are visible at once and
+  // the interrupted receive does not count towards the dead-letter queue.
   sql(
     'UPDATE messages SET available_at = ?1, receives = receives - 1, receipt = NULL WHERE receipt IS NOT NULL AND available_at > ?1',
   ).run(now());
@@ -162,7 +162,7 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
     return taken;
   }
 
-  /** Sleeps until a message is sent, the next one becomes visible, the time is over or the wait is called off. */
+  /** Waits until a message is sent, the next one becomes visible, the time is over or the signal aborts. */
   function nap(queue: string, until: number, signal: AbortSignal | undefined): Promise<void> {
     const next = sql('SELECT MIN(available_at) AS at FROM messages WHERE queue = ?').get(queue) as {
       at: number | null;

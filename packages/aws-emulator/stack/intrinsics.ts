@@ -40,7 +40,7 @@ export interface Resolver {
   resolve(value: unknown): unknown;
   /** Whether a condition of the template holds; true for undefined. */
   holds(condition: string | undefined): boolean;
-  /** Name that the resource has, declared or else its logical id. */
+  /** Name that the resource has, declared or else its logical ID. */
   nameOf(logicalId: string): string;
   arnOf(logicalId: string): string;
 }
@@ -117,7 +117,7 @@ export function createResolver(scope: Scope): Resolver {
     if (name === 'Arn') return arnOf(id);
     if (name === 'QueueName') return nameOf(id);
     resourceOf(id);
-    // Domain names, distribution ids and the like: no local part looks at their value.
+    // Domain names, distribution IDs and the like, whose values nothing here reads.
     return `${id}.${name}`;
   }
 

@@ -73,7 +73,7 @@ export interface BucketModel {
   policies: PolicyDocument[];
 }
 
-/** What serverless.yml and infra/ declare, resolved for one stage and reduced to what running it here takes. */
+/** What serverless.yml and its templates declare, resolved for one stage and reduced to what the emulator runs. */
 export interface StackModel {
   service: string;
   stage: string;

@@ -15,7 +15,7 @@ import type {
 
 type Fields = Record<string, unknown>;
 
-/** The parts of a printed serverless.yml that are read here. */
+/** The parts of the framework's configuration that are read here. */
 interface Printed {
   service: string | { name: string };
   provider: {
@@ -61,7 +61,7 @@ function mergeTemplates(resources: Template | Template[] | undefined): Template 
   return merged;
 }
 
-/** Logical id that the framework gives a function: `tag` → `TagLambdaFunction`. */
+/** Logical ID that the framework gives a function: `tag` → `TagLambdaFunction`. */
 function functionLogicalId(key: string): string {
   const normal = key.charAt(0).toUpperCase() + key.slice(1);
   return `${normal.replaceAll('-', 'Dash').replaceAll('_', 'Underscore')}LambdaFunction`;
@@ -87,8 +87,8 @@ function parseRoute(declared: unknown): { method: string; path: string } {
 }
 
 /**
- * Reduces a printed configuration to the model that the local cloud runs.
- * @throws Error naming the declaration, when it uses something the local cloud cannot run
+ * Reduces a configuration of the framework to the model that the emulator runs.
+ * @throws Error naming the declaration that the emulator cannot run
  */
 export function readStack(printed: unknown, accountId: string): StackModel {
   const { service: declaredService, provider, functions: declared, resources, params } = printed as Printed;
@@ -180,7 +180,7 @@ export function readStack(printed: unknown, accountId: string): StackModel {
       .map(([, policy]) => resolver.resolve(policy.Properties?.PolicyDocument) as PolicyDocument);
     return readBucket(id, resource, resolver, policies);
   });
-  // Whatever its condition: there is no distribution on this machine, but the page is served with its headers.
+  // With any condition: there is no distribution on this machine, but the page is served with its headers.
   const siteHeaders = Object.assign(
     {},
     ...Object.values(template.Resources)

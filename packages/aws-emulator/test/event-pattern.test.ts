@@ -57,7 +57,7 @@ describe('event patterns match as EventBridge matches them', () => {
     expect(matchesPattern(pattern, event)).toBe(expected);
   });
 
-  test('a matcher it does not know is an error, not a silent no', () => {
+  test('a matcher it does not know is an error, not a silent mismatch', () => {
     expect(() => matchesPattern(key({ cidr: '10.0.0.0/8' }), event)).toThrow('cidr');
   });
 });

@@ -308,7 +308,7 @@ describe('the policy evaluator decides as IAM does', () => {
     expect(ask(item)).toBe(item.allowed);
   });
 
-  test('an operator it does not know is an error, not a silent no', () => {
+  test('an operator it does not know is an error, not a silent mismatch', () => {
     expect(() =>
       ask({ title: '', identity: when({ IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } }), allowed: false }),
     ).toThrow('IpAddress');

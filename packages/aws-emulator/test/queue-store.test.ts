@@ -49,7 +49,7 @@ describe('the local queue', () => {
     expect(store.counts('cells')).toEqual({ visible: 0, inFlight: 0, delayed: 0 });
   });
 
-  test('an old receipt cannot delete what somebody else has received since', async () => {
+  test('an old receipt cannot delete a message that was received again since', async () => {
     store.send('cells', 'one');
     const first = await receiveOne();
     now += 30_000;

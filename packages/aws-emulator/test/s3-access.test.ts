@@ -20,7 +20,7 @@ const Tagging = 'status=pending&retention=short';
 
 let s3: Endpoint;
 let asked: AccessRequest[] = [];
-/** Actions refused, decided again for each test. */
+/** Actions refused, chosen by each test. */
 let refuse: (request: AccessRequest) => boolean = () => false;
 
 beforeAll(async () => {
@@ -57,7 +57,7 @@ test('a missing key is 404 for those who may list the bucket and 403 for others'
   await expect(head).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
 });
 
-test('reading is asked with the tags of the object, so that a policy can hold back what is not ok', async () => {
+test('a read is authorized with the tags of the object, so that a policy can refuse what is not ok', async () => {
   refuse = ({ action, context }) =>
     action === 's3:GetObject' && context['s3:ExistingObjectTag/status'] !== 'ok';
   const url = await getSignedUrl(s3.client, new GetObjectCommand({ Bucket, Key }));
@@ -143,7 +143,7 @@ test('a request signed with a clock 16 minutes off is refused', async () => {
   expect(answer.body.toString()).toContain('<Code>RequestTimeTooSkewed</Code>');
 });
 
-test('a request without credentials is asked about as anonymous', async () => {
+test('a request without credentials is authorized as anonymous', async () => {
   refuse = ({ principal }) => principal.anonymous;
   expect((await fetch(`${s3.url}/${Bucket}/images/a%201`)).status).toBe(403);
   expect(asked[0]!.principal.anonymous).toBe(true);
@@ -196,7 +196,7 @@ test('a version is another permission than the newest', async () => {
   expect(asked[0]!.context['s3:VersionId']).toBe(VersionId);
 });
 
-test('a list is asked about with its prefix', async () => {
+test('a list is authorized with its prefix', async () => {
   await s3.client.send(new ListObjectsV2Command({ Bucket, Prefix: 'images/', Delimiter: '/' }));
   expect(asked[0]).toMatchObject({
     action: 's3:ListBucket',
@@ -215,14 +215,14 @@ test('of several deletions each is judged by itself', async () => {
   expect(answer.Errors).toEqual([expect.objectContaining({ Key: 'theirs', Code: 'AccessDenied' })]);
 });
 
-test('how many tags there are is told only to those who may read them', async () => {
+test('only a caller who may read tags is told how many there are', async () => {
   const count = async () => (await s3.client.send(new HeadObjectCommand({ Bucket, Key: 'tagged' }))).TagCount;
   expect(await count()).toBe(2);
   refuseActions('s3:GetObjectTagging');
   expect(await count()).toBeUndefined();
 });
 
-test('pages of a configured origin may read, others may not', async () => {
+test('pages of a configured origin may read objects, others may not', async () => {
   const url = await getSignedUrl(s3.client, new GetObjectCommand({ Bucket, Key }));
   const allowed = async (Origin: string) =>
     (await fetch(url, { headers: { Origin } })).headers.get('access-control-allow-origin');

@@ -176,7 +176,7 @@ test('an event that was not handed over before a kill is handed over at the next
   await third.end();
 });
 
-test('a second server on the same folder is refused in a sentence', async () => {
+test('a second server on the same folder is refused with a sentence', async () => {
   const first = await startEndpoint({ dataDir });
   await expect(startEndpoint({ dataDir })).rejects.toThrow(
     /objects\.sqlite is in use by another process\. Stop that process/,

@@ -28,7 +28,7 @@ beforeEach(() => {
   taken = [];
 });
 
-test('each change of an object is told as S3 tells EventBridge, before the change is answered', async () => {
+test('each change of an object is reported as S3 reports it to EventBridge, before the change is answered', async () => {
   const put = await s3.client.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }));
   expect(taken).toEqual([
     {
@@ -101,7 +101,7 @@ test('the sequencer of a key grows with each write', async () => {
   expect(new Set(sequencers).size).toBe(4);
 });
 
-test('a refused write and a bucket without EventBridge tell nothing', async () => {
+test('a refused write and a bucket without EventBridge report nothing', async () => {
   const refused = s3.client.send(
     new PutObjectCommand({ Bucket, Key: 'grows', Body: '', ContentLength: 0, IfMatch: '"no"' }),
   );

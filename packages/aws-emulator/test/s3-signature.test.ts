@@ -94,7 +94,7 @@ test.each([
   else expect(attempt).toThrow(expect.objectContaining({ code: 'RequestTimeTooSkewed', status: 403 }));
 });
 
-test('an access key that nobody has is named', () => {
+test('an unknown access key is named', () => {
   const headers = {
     ...GET_OBJECT,
     authorization: authorization(GET_SIGNED, GET_SIGNATURE).replace(ACCESS_KEY, 'NOBODY'),

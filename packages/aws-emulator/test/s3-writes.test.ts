@@ -103,7 +103,7 @@ test('creating once succeeds on a deleted key', async () => {
   expect(await textOf(Key)).toBe('2');
 });
 
-test('a stream of many chunks with a checksum behind it arrives byte for byte', async () => {
+test('a stream of many chunks with a trailing checksum arrives byte for byte', async () => {
   const pieces = Array.from({ length: 40 }, (_, index) => Buffer.alloc(65_536, index));
   const put = await s3.client.send(
     new PutObjectCommand({
@@ -147,7 +147,7 @@ test('an upload that is cut leaves no object and no bytes', async () => {
   await expect(statusOf(s3.client.send(new HeadObjectCommand({ Bucket, Key: 'cut' })))).resolves.toBe(404);
 });
 
-test('an upload under way is not seen, and what it replaces is read until it ends', async () => {
+test('an upload in progress is not visible, and what it replaces is read until it ends', async () => {
   await s3.client.send(new PutObjectCommand({ Bucket, Key: 'slow', Body: 'old' }));
   const before = (await files()).length;
   const socket = await sendHalf('slow', 1_000_000, 500_000);
@@ -167,7 +167,7 @@ test('an object that is deleted while it is read is read to its end', async () =
   expect((await Body!.transformToByteArray()).length).toBe(8_000_000);
 });
 
-test('a refused upload is answered even though its body was not read, and the connection stays open', async () => {
+test('a refused upload is answered even though its body was not read, and the connection stays usable', async () => {
   await s3.client.send(new PutObjectCommand({ Bucket, Key: 'taken', Body: 'x' }));
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const Body = Buffer.alloc(3_000_000);

@@ -51,7 +51,7 @@ test.each([
   await expect(reading).rejects.toThrow(name);
 });
 
-test('a file that is no YAML is refused with the place of the mistake', async () => {
+test('a file that is not YAML is refused with the place of the mistake', async () => {
   await writeFile(path.join(folder, 'serverless.yml'), 'service: demo\nprovider: [');
   await expect(readServerless(folder, 'local')).rejects.toThrow(/cannot be read.*serverless\.yml.*\(3:1\)/s);
 });

@@ -44,7 +44,7 @@ describe('CloudFormation’s intrinsic functions resolve for the local account',
     expect(resolver.resolve(value)).toEqual(expected);
   });
 
-  test('a reference to nothing says what is missing', () => {
+  test('a reference to nothing names what is missing', () => {
     expect(() => resolver.resolve({ Ref: 'Nowhere' })).toThrow('"Nowhere"');
   });
 });
@@ -130,7 +130,7 @@ const printed = {
   },
 };
 
-describe('a printed serverless.yml becomes what the local cloud runs', () => {
+describe('the framework’s configuration becomes what the emulator runs', () => {
   const stack = readStack(printed, '000000000000');
 
   test('functions with limits, environment, role and failure destination', () => {

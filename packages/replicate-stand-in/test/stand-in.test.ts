@@ -372,7 +372,7 @@ describe('a webhook', () => {
       { webhook: address, webhook_events_filter: ['completed'] },
     );
     await waitFor('all attempts were made', () => events('webhook').length === 4);
-    // A second one that comes after it shows that time passed and the first was not sent again.
+    // A second one after it shows that time has passed and the first was not repeated.
     await create(
       'simulated/flash',
       { prompt: 'y' },

@@ -53,7 +53,7 @@ export function copySource(exchange: Exchange): ObjectVersion {
         'The source of a copy request may not specifically refer to a delete marker by version id.',
       );
     }
-    // Headers of the source's own answer would speak of the destination here.
+    // Headers about the source would be read as headers of the destination.
     if (error instanceof S3Error) throw new S3Error(error.code, error.message, error.elements);
     throw error;
   }
@@ -168,7 +168,7 @@ export async function copyObject(exchange: Exchange, target: Target): Promise<An
   const body: StoredBody | undefined = await store.duplicate(source);
   if (digests === undefined || body === undefined) {
     await store.bodies.remove(body?.file);
-    // Replaced or removed since it was found: look again.
+    // It was replaced or removed since it was found: start again.
     return copyObject(exchange, target);
   }
   const { etag, checksum } = digests;

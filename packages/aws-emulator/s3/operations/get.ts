@@ -107,7 +107,7 @@ export async function getObject(exchange: Exchange, target: Target): Promise<Ans
   const status = range === undefined ? 200 : 206;
   if (request.method === 'HEAD' || version.size === 0) return { status, headers };
   const body = await store.read(version, start, end);
-  // Replaced or removed since it was found: look again.
+  // It was replaced or removed since it was found: start again.
   if (body === undefined) return getObject(exchange, target);
   return { status, headers, body: Array.isArray(body) ? body[0] : body };
 }

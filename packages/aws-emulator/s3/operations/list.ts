@@ -30,7 +30,7 @@ export function successor(prefix: string): string | undefined {
   while (points.length > 0) {
     const last = points.pop()!;
     if (last === 0x10ffff) continue;
-    // Surrogates are no characters.
+    // Surrogates are not characters.
     points.push(last === 0xd7ff ? 0xe000 : last + 1);
     return String.fromCodePoint(...points);
   }
@@ -83,7 +83,7 @@ function collect(
   return page;
 }
 
-/** The later of the start of the prefix and the point where the caller wants to continue. */
+/** The later of where the prefix begins and where the caller wants to continue. */
 function startOf(question: Question, after: Position | undefined): Position {
   const first: Position = { key: question.prefix, inclusive: true };
   return after === undefined || Buffer.compare(Buffer.from(after.key), Buffer.from(first.key)) < 0

@@ -277,7 +277,7 @@ export async function completeMultipartUpload(exchange: Exchange, target: Target
     occasion,
     'CompleteMultipartUpload',
     () => {
-      // Somebody else completed or aborted it meanwhile.
+      // Another request completed or aborted it meanwhile.
       if (!uploads.forget(upload)) throw noSuchUpload(upload.id);
     },
   );

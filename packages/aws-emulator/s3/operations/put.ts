@@ -45,7 +45,7 @@ export async function putObject(exchange: Exchange, { bucket, key, arn }: Target
   demandWrite(exchange, arn, tags, condition);
   const description = describe(request);
   const body = openBody(request, identity.payload);
-  // Judged again when the object is written; a writer that has lost already need not send its body.
+  // Checked again when the object is written. A writer that has lost already need not send its body.
   store.check(bucket, key, condition);
 
   const stored = await store.bodies.receive(body.chunks());
