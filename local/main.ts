@@ -189,7 +189,7 @@ async function run(options: StartOptions): Promise<void> {
   if (wanted && real === undefined) void demonstrate(cloud, stopping.signal);
 }
 
-/** `npm start`. It ends with status 1 and a sentence if the person can fix it, with a trace if it is a bug. */
+/** `npm start`. It ends with status 1, and with a message if the person can fix the problem, else with a stack trace. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
     await run(parseStartOptions(args));
