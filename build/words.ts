@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Reports the words that docs/glossary.md rules out, in every text file that Git tracks. The table there is the only
- * list. Run as a program, it prints `file:line: word → better` and exits with 1 on any finding.
+ * Reports the words that docs/glossary.md rules out, in every text file that Git does not ignore. The table there is
+ * the only list. Run as a program, it prints `file:line: word → better` and exits with 1 on any finding.
  */
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -77,9 +77,14 @@ export function findWords(text: string, rules: Rule[]): Finding[] {
 function main(): void {
   const glossary = readFileSync(path.join(ROOT, GLOSSARY), 'utf8');
   const rules = readRules(glossary);
-  const files = execFileSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' })
+  const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  })
     .split('\0')
-    .filter((file) => TEXT.test(file) && file !== GLOSSARY && !FOREIGN.includes(file));
+    .filter((file) => TEXT.test(file) && file !== GLOSSARY && !FOREIGN.includes(file))
+    // A deleted file is listed until its deletion is staged.
+    .filter((file) => existsSync(path.join(ROOT, file)));
   let count = 0;
   for (const file of files) {
     const text = readFileSync(path.join(ROOT, file), 'utf8');
