@@ -50,19 +50,6 @@ const replaceUnused: Plugin = {
   },
 };
 
-/** Steps of every call that do nothing here: S3 Express, redirects to another region (off unless asked for), no logger. */
-const UNUSED_STEPS =
-  /^.*\.use\((getS3ExpressPlugin|getS3ExpressHttpSigningPlugin|getRegionRedirectMiddlewarePlugin|getLoggerPlugin)\(.*$/gm;
-
-const fewerSteps: Plugin = {
-  name: 'fewer-steps',
-  setup(builder) {
-    builder.onLoad({ filter: endingIn('/@aws-sdk/client-s3/dist-es/S3Client.js') }, async ({ path }) => ({
-      contents: (await readFile(path, 'utf8')).replace(UNUSED_STEPS, ''),
-    }));
-  },
-};
-
 /**
  * A client's schemas describe every call of its service. Their keys are written as `[_name]`, which could run code,
  * so esbuild keeps all of them. Written as literals, only those of the calls in use stay.
@@ -129,7 +116,7 @@ export async function bundleFunctions(outdir: string, only?: string[]): Promise<
     sourcesContent: false,
     metafile: true,
     logLevel: 'warning',
-    plugins: [replaceUnused, fewerSteps, literalSchemaKeys, versionsOnly],
+    plugins: [replaceUnused, literalSchemaKeys, versionsOnly],
   });
   const { inputs, outputs } = metafile;
   const ofFunction = (name: string) =>

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -51,6 +51,14 @@ describe('bundles', () => {
       inputsOf(name).filter((file) => packages[packageOf(file) ?? '']?.dev),
     );
     expect(foreign).toEqual([]);
+  });
+
+  test('every replacement takes the place of a part of the SDK that is still there', async () => {
+    const replacements = await readdir('build/replacements');
+    // Parsed, even if nothing of it is left: some of them only say that there is nothing.
+    const parsed = new Set(Object.values(metafiles).flatMap(({ inputs }) => Object.keys(inputs)));
+    expect(replacements.length).toBeGreaterThan(5);
+    expect(replacements.filter((file) => !parsed.has(`build/replacements/${file}`))).toEqual([]);
   });
 
   test('the webhook brings no library that it does not run', () => {
