@@ -40,7 +40,8 @@ const parameters = (place: 'query' | 'header', fields: Route['query']) =>
 function operation(name: string, route: Route) {
   const { summary, scope, query, headers, body, status, answer, location } = route;
   const refusals = refusalsOf(name, route);
-  const statuses = new Set([...Object.keys(refusals), ...Object.keys(GATEWAY)].map(Number));
+  const gateways = Object.keys(GATEWAY).filter((code) => body || code !== '413');
+  const statuses = new Set([...Object.keys(refusals), ...gateways].map(Number));
   return {
     summary,
     security: scope ? [{ bearer: [scope] }] : [],

@@ -227,6 +227,11 @@ describe('the audit of twenty occupations', () => {
   });
 });
 
+test('the description of the API is served without a token, by the function as it is deployed', async () => {
+  const { status, body } = await api('GET', '/api/openapi.json', undefined, { authorization: '' });
+  expect([status, Object.keys(body.paths)]).toEqual([200, expect.arrayContaining(['/api/audits'])]);
+});
+
 describe('a webhook', () => {
   let audit: string;
   let body: string;
