@@ -180,7 +180,6 @@ describeInBrowser('the page', (executable) => {
     for (const fact of ['Version', 'Seed', 'SHA-256', 'Tags', 'Completed', 'gender'])
       expect(await dialog.locator('dt', { hasText: new RegExp(`^${fact}$`) }).count()).toBe(1);
     await dialog.getByText('status=ok format=').waitFor();
-    expect(await seriousProblems(page)).toEqual([]);
     const here = query(page).get('image');
     await page.keyboard.press('m');
     await page.keyboard.press('ArrowRight');
@@ -228,7 +227,6 @@ describeInBrowser('the page', (executable) => {
     expect(new Set(sizes).size).toBe(1);
     await page.keyboard.press('ArrowRight');
     expect(await focused(page, 'aria-label')).toContain('sample 2');
-    expect(await seriousProblems(page)).toEqual([]);
     await page.keyboard.press('Escape');
     await page.locator('[data-cell]').last().waitFor();
     expect(await focused(page, 'data-cell')).toBe('1.1');
@@ -347,10 +345,9 @@ describeInBrowser('the page', (executable) => {
     const row = page.locator('.alignedrow').first();
     expect(await row.locator('h2').innerText()).toMatch(/a photo of a female doctor\s+simulated\/portrait/);
     await waitFor('both halves', async () => (await row.locator('.tile img').count()) === 4);
-    expect(await seriousProblems(page)).toEqual([]);
   });
 
-  test('on a phone every page fits, and axe finds nothing serious, light or dark', async () => {
+  test('on a phone every page fits, and axe finds nothing serious on any, light or dark', async () => {
     const page = await open({
       viewport: { width: 390, height: 844 },
       hasTouch: true,
