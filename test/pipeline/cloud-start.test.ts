@@ -18,9 +18,9 @@ afterAll(() => {
 });
 
 /** Starts `npm start` as a script would, without a terminal. */
-function start(args: string[], environment: Record<string, string> = {}) {
+function start(args: string[], environment: Record<string, string> = {}, node: string[] = []) {
   const { REPLICATE_API_TOKEN: _, ...rest } = process.env;
-  const child = spawn(process.execPath, [START, ...args], {
+  const child = spawn(process.execPath, [...node, START, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...rest, ...environment, NODE_OPTIONS: '' },
   });
@@ -80,5 +80,18 @@ describe('a problem that a person can fix is one sentence and status 1', () => {
     expect(await exited).toEqual([1, null]);
     expect(output.text).toMatch(sentence);
     expect(output.text).not.toMatch(/^\s+at /m);
+  });
+
+  test('an older Node', async () => {
+    const older =
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } });";
+    const { output, exited } = start([], {}, [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(older)}`,
+    ]);
+    expect(await exited).toEqual([1, null]);
+    expect(output.text).toMatch(
+      /^The local cloud needs Node 24; this is .*Run "npm ci", then "npm start"[^\n]*\n$/,
+    );
   });
 });
