@@ -76,6 +76,8 @@ export class QueueModelled {
     for (;;) {
       const message = this.#waiting.pop();
       if (!message) return undefined;
+      // Deleted while it could be received again.
+      if (message.state === 'gone') continue;
       const { redrive, visibilitySeconds } = this.model;
       if (redrive && message.receives >= redrive.maxReceiveCount) {
         this.delete(message);

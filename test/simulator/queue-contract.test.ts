@@ -154,6 +154,6 @@ test('the simulated queue and the local one deliver, hide, delay, delete and bur
         real.close();
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 });
