@@ -31,7 +31,8 @@ export interface Ports {
   replicate: number;
 }
 
-export interface CloudOptions extends Pick<RunOptions, 'dataDir' | 'retryDelaysMs' | 'decided' | 'warn'> {
+export interface CloudOptions
+  extends Pick<RunOptions, 'dataDir' | 'retryDelaysMs' | 'processesPerFunction' | 'decided' | 'warn'> {
   /** 0: any free port. */
   ports?: Partial<Ports>;
   /** How long a simulated prediction typically takes, in seconds. */

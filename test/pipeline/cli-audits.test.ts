@@ -1,28 +1,19 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { withCloud } from '../support/cloud.ts';
-import { commandLine, hasTerminal } from '../support/command.ts';
+import { commandLine } from '../support/command.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** The auditors' commands as processes, against the local cloud. */
 
 const cloud = withCloud({ predictionSeconds: 0.1 });
 const weaudit = commandLine(cloud);
-const onTerminal = hasTerminal() ? test : test.skip;
 
 const creates = () => cloud.cloud.standIn!.log().filter(({ kind }) => kind === 'create').length;
-const file = (name: string, content: unknown): string => {
-  const target = path.join(cloud.dataDir, name);
-  writeFileSync(target, typeof content === 'string' ? content : JSON.stringify(content));
-  return target;
-};
-const audit = async (design: object): Promise<string> => {
-  const { status, document } = await weaudit.json(['run', file('design.json', design)]);
-  expect(status).toBe(0);
-  return document.id;
-};
+const requested = async (design: object): Promise<string> =>
+  (await cloud.api('POST', '/api/audits', design)).body.id;
 const withManifest = async (id: string): Promise<string> => {
   await waitFor(`the manifest of ${id}`, async () => {
     await cloud.cloud.invoke('reconcile', {});
@@ -36,7 +27,11 @@ const NEVER = { model: 'simulated/unreliable', input: { outcome: 'never-starts' 
 
 describe('run', () => {
   test('in a pipe it prints plain lines, a table of results and the folder of the images, and exits with 0', async () => {
-    const design = file('two.json', { prompts: ['a cat', 'a dog'], models: ['simulated/flash'], samples: 2 });
+    const design = weaudit.file('two.json', {
+      prompts: ['a cat', 'a dog'],
+      models: ['simulated/flash'],
+      samples: 2,
+    });
     const { status, stdout, stderr } = await weaudit.run(['run', design]);
     expect(status).toBe(0);
     expect(stderr).toMatch(/^Audit [0-9a-z]{26}: 4 predictions\./);
@@ -53,15 +48,16 @@ describe('run', () => {
     const design = { prompts: ['a bridge'], models: ['simulated/flash'], samples: 3 };
     const before = creates();
     const both = await Promise.all(
-      [file('a.json', design), file('b.json', Object.fromEntries(Object.entries(design).reverse()))].map(
-        (name) => weaudit.json(['run', name]),
-      ),
+      [
+        weaudit.file('a.json', design),
+        weaudit.file('b.json', Object.fromEntries(Object.entries(design).reverse())),
+      ].map((name) => weaudit.json(['run', name])),
     );
-    const later = await weaudit.json(['run', file('a.json', design)]);
+    const later = await weaudit.json(['run', weaudit.file('a.json', design)]);
     expect(new Set([...both, later].map(({ document }) => document.id)).size).toBe(1);
     expect(later).toMatchObject({ status: 0, document: { state: 'finished', counts: { succeeded: 3 } } });
     expect(creates() - before).toBe(3);
-    const another = await weaudit.json(['run', file('a.json', design), '--key', 'second time']);
+    const another = await weaudit.json(['run', weaudit.file('a.json', design), '--key', 'second time']);
     expect(another.document.id).not.toBe(later.document.id);
     expect(creates() - before).toBe(6);
   });
@@ -83,7 +79,7 @@ describe('run', () => {
   });
 
   test('factors from flags and from a CSV file are combined, and flags win over the file', async () => {
-    const table = file('factors.csv', 'size,animal\nsmall,cat\nlarge,dog\n,horse\n');
+    const table = weaudit.file('factors.csv', 'size,animal\nsmall,cat\nlarge,dog\n,horse\n');
     const { status, document } = await weaudit.json([
       ...['run', table, '--template', 'a {size} {animal} {where}', '--factor', 'where=at sea,on land'],
       ...['--model', 'simulated/flash', '--name', 'Crossed', '--no-wait'],
@@ -96,50 +92,11 @@ describe('run', () => {
       factors: { size: 'large', animal: 'horse', where: 'on land' },
     });
   });
-
-  test('each mistake has its exit status and a message, also as JSON', async () => {
-    const design = file('fine.json', { prompts: ['x'], models: ['simulated/flash'], samples: 1 });
-    const cases: [args: string[], env: Record<string, string>, status: number, words: RegExp][] = [
-      [['run'], {}, 2, /No prompt given/],
-      [['run', design, '--samples', 'many'], {}, 2, /whole number/],
-      [['run', design, '--model', 'nobody/nothing'], {}, 3, /nobody\/nothing/],
-      [['run', design], { WEAUDIT_TOKEN: 'wrong' }, 3, /token is unknown/],
-      [['status', '0'.repeat(26)], {}, 3, /no audit/],
-      [['list'], { WEAUDIT_URL: 'http://127.0.0.1:1' }, 4, /cannot be reached/],
-      [['verify', '0'.repeat(26)], {}, 2, /--stage/],
-    ];
-    await Promise.all(
-      cases.map(async ([args, env, status, words]) => {
-        const plain = await weaudit.run(args, { env });
-        expect({ args, status: plain.status, stdout: plain.stdout }).toEqual({ args, status, stdout: '' });
-        expect(plain.stderr).toMatch(words);
-        expect(plain.stderr).not.toMatch(/\n +at /);
-      }),
-    );
-    const { status, document } = await weaudit.json(['status', '0'.repeat(26)]);
-    expect({ status, document }).toEqual({
-      status: 3,
-      document: { error: { status: 3, message: expect.any(String) } },
-    });
-  });
-});
-
-describe('configuration', () => {
-  test('flags win over the environment, the environment over the file', async () => {
-    const config = file('weaudit.json', { url: 'http://127.0.0.1:1', token: 'wrong' });
-    const { api } = cloud.cloud.endpoints;
-    const inFile = { WEAUDIT_CONFIG: config, WEAUDIT_URL: '', WEAUDIT_TOKEN: '' };
-    expect((await weaudit.run(['list'], { env: inFile })).status).toBe(4);
-    expect((await weaudit.run(['list'], { env: { ...inFile, WEAUDIT_URL: api } })).status).toBe(3);
-    expect(
-      (await weaudit.run(['list', '--token', 'local'], { env: { ...inFile, WEAUDIT_URL: api } })).status,
-    ).toBe(0);
-  });
 });
 
 describe('list, status, cancel and delete', () => {
   test('a running audit can be watched and canceled, and is deleted only after confirmation', async () => {
-    const design = file('slow.json', {
+    const design = weaudit.file('slow.json', {
       prompts: ['snail'],
       models: [NEVER],
       samples: 4,
@@ -166,7 +123,7 @@ describe('list, status, cancel and delete', () => {
 describe('download', () => {
   test('fills a folder that matches its checksums, and fetches only missing or damaged images when run again', async () => {
     const id = await withManifest(
-      await audit({
+      await requested({
         prompts: ['a <b>bold</b> cat', 'a weapon'],
         models: ['simulated/flash', 'simulated/studio'],
         samples: 2,
@@ -209,75 +166,5 @@ describe('download', () => {
     writeFileSync(path.join(folder, 'images', `${images[2]}.part`), 'left by a broken run');
     const again = await weaudit.json(['download', id, folder]);
     expect(again).toMatchObject({ status: 0, document: { complete: true, fetched: 2, kept: 4 } });
-  });
-
-  test('--format imagefolder writes one line of metadata for each image, all with the same columns', async () => {
-    const id = await audit({
-      ...{ template: 'a {color} ball', factors: { color: ['red', 'blue'] } },
-      ...{ models: ['simulated/portrait', 'simulated/studio'], samples: 1 },
-    });
-    const folder = path.join(cloud.dataDir, 'dataset');
-    expect((await weaudit.run(['download', id, folder, '--format', 'imagefolder'])).status).toBe(0);
-    const lines = readFileSync(path.join(folder, 'train', 'metadata.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(lines).toHaveLength(4);
-    expect(new Set(lines.map((line) => Object.keys(line).join())).size).toBe(1);
-    expect(lines[2]).toMatchObject({
-      file_name: '00002-0.png',
-      prompt: 'a blue ball',
-      model: 'simulated/portrait',
-      factor_color: 'blue',
-    });
-    expect(readdirSync(path.join(folder, 'train')).sort()).toEqual([
-      ...lines.map((line) => line.file_name),
-      'metadata.jsonl',
-    ]);
-  });
-
-  test('of a running audit it downloads the existing images and exits with 5', async () => {
-    const design = file('still.json', {
-      prompts: ['snail'],
-      models: [NEVER],
-      samples: 2,
-      name: 'Still running',
-    });
-    const { document } = await weaudit.json(['run', design, '--no-wait']);
-    mkdirSync(path.join(cloud.dataDir, 'partial'));
-    const { status, stdout } = await weaudit.run([
-      'download',
-      document.id,
-      path.join(cloud.dataDir, 'partial'),
-    ]);
-    expect({ status, stdout }).toEqual({ status: 5, stdout: expect.stringContaining('still running') });
-  });
-});
-
-describe('on a terminal', () => {
-  onTerminal('run draws progress bars in place', async () => {
-    const { status, stdout } = await weaudit.terminal([
-      'run',
-      '-p',
-      'a clock',
-      '-m',
-      'simulated/flash',
-      '-n',
-      '2',
-    ]);
-    expect(status).toBe(0);
-    expect(stdout).toMatch(/finished +[█░]+ 2\/2 \(2 succeeded\)/);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor is hidden, then shown again
-    expect(stdout).toMatch(/\u001b\[\?25l.*\u001b\[\?25h/s);
-    expect(stdout).toContain('2 images');
-  });
-
-  onTerminal('delete asks, and changes nothing unless the word is typed', async () => {
-    const id = await audit({ prompts: ['a pencil'], models: ['simulated/flash'], samples: 1 });
-    const no = await weaudit.terminal(['delete', id], { input: 'no\n' });
-    expect(no).toMatchObject({ status: 2, stdout: expect.stringContaining('Nothing was changed') });
-    expect((await weaudit.run(['status', id])).status).toBe(0);
-    const yes = await weaudit.terminal(['delete', id], { input: 'delete\n' });
-    expect(yes).toMatchObject({ status: 0, stdout: expect.stringContaining('is being deleted') });
   });
 });

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { TestCloud } from './cloud.ts';
@@ -56,6 +57,12 @@ export function commandLine(test: TestCloud) {
     async json(args: string[], options?: RunOptions): Promise<Ended & { document: any }> {
       const result = await run([...args, '--json'], options);
       return { ...result, document: JSON.parse(result.stdout) };
+    },
+    /** Writes a file for a command to read. @returns its path */
+    file(name: string, content: unknown): string {
+      const target = path.join(test.dataDir, name);
+      writeFileSync(target, typeof content === 'string' ? content : JSON.stringify(content));
+      return target;
     },
     /** On a pseudo-terminal, where both streams are one. */
     terminal: (args: string[], { input = '', env }: RunOptions = {}) => {

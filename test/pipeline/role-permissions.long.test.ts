@@ -274,7 +274,9 @@ async function useEverything(): Promise<void> {
     region: local.cloud.stack.region,
     credentials: credentialsOf(local.cloud),
   };
-  await local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${bad}`, Body: '' }));
+  await local
+    .s3()
+    .send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${bad}`, Body: '', ContentLength: 0 }));
   const lambda = new LambdaClient(options);
   for (const name of ['tag', 'backup', 'metrics', 'reconcile'])
     await lambda.send(
