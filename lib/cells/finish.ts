@@ -4,9 +4,10 @@ import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
 import { OutputRejected, OutputUnavailable } from '../images/source.ts';
 import type { FetchOutput, ObjectStore, Time } from '../ports.ts';
 import { adoptPrediction, type BoundBinding, markAborted } from '../records/binding.ts';
+import { imagesAsked } from '../records/images-asked.ts';
 import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../records/keys.ts';
 import { cellAt, inputOf, type Plan } from '../records/plan.ts';
-import { EXPIRED, imagesAsked, predictionResult, type ResultImage, recordResult } from '../records/result.ts';
+import { EXPIRED, predictionResult, type ResultImage, recordResult } from '../records/result.ts';
 import type { EndedPrediction } from '../replicate/prediction.ts';
 
 export interface FinishDeps {

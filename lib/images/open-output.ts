@@ -13,8 +13,11 @@ export interface OutputOptions {
   fetchOutput: FetchOutput;
 }
 
-const DATA_URI = /^data:[^,]{0,200};base64,/i;
-const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+/** Type, parameters and encoding, all of which may be missing (RFC 2397). */
+const DATA_URI = /^data:([^,]{0,200}),/i;
+const IS_BASE64 = /;\s*base64\s*$/i;
+/** With the alphabet for addresses too (RFC 4648, section 5). */
+const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 
 /**
  * Opens an output for reading: a URL of an allowed origin, or a `data:` URI.
@@ -40,11 +43,33 @@ export async function withOutput<T>(
 }
 
 function decodeDataUri(address: string, maxBytes: number): Source {
-  const prefix = DATA_URI.exec(address.slice(0, 256))?.[0];
-  if (!prefix) throw new OutputRejected('the data: URI is not base64');
-  const encoded = address.slice(prefix.length);
-  if (!BASE64.test(encoded)) throw new OutputRejected('the data: URI is damaged');
-  const body = Buffer.from(encoded, 'base64');
+  const header = DATA_URI.exec(address.slice(0, 256));
+  if (!header) throw new OutputRejected('the data: URI has no data, or more than 200 characters before it');
+  const data = address.slice(header[0].length);
+  // Not decoded to find out: three bytes are at most twelve characters, `%41%41%41%41`.
+  if (data.length > maxBytes * 4 + 1_000_000) throw tooLarge(maxBytes);
+  const body = IS_BASE64.test(header[1]!) ? decodeBase64(data) : percentDecoded(data);
   if (body.length > maxBytes) throw tooLarge(maxBytes);
   return { head: body.subarray(0, SNIFF_BYTES), body: Readable.from([body]), bytes: body.length };
+}
+
+/** Of base64 in lines, percent-encoded or not. */
+function decodeBase64(data: string): Buffer {
+  const encoded = (data.includes('%') ? percentDecoded(data).toString('latin1') : data).replace(/\s+/g, '');
+  if (!BASE64.test(encoded)) throw new OutputRejected('the data: URI is damaged');
+  return Buffer.from(encoded, 'base64');
+}
+
+/** A percent sign that encodes nothing, as in `width="100%"`, stays. */
+function percentDecoded(data: string): Buffer {
+  const bytes = Buffer.from(data);
+  if (!data.includes('%')) return bytes;
+  let length = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] === 0x25 ? Number.parseInt(bytes.toString('latin1', i + 1, i + 3), 16) : Number.NaN;
+    const isEncoded = byte >= 0 && /^[\da-f]{2}$/i.test(bytes.toString('latin1', i + 1, i + 3));
+    bytes[length++] = isEncoded ? byte : bytes[i]!;
+    if (isEncoded) i += 2;
+  }
+  return bytes.subarray(0, length);
 }

@@ -2,32 +2,45 @@ import type { Prediction } from '../replicate/prediction.ts';
 
 /** Most outputs of one prediction that are stored; what is beyond them is named in the result. */
 export const MAX_OUTPUTS = 100;
-const MAX_DEPTH = 4;
-/** Anything that starts like an address is one, `file:` and `ftp:` too: the origin check refuses it by name. */
-const ADDRESS = /^[a-z][a-z0-9+.-]*:[^\s]/i;
+const MAX_DEPTH = 10;
+/** Most values of an output that are looked at. */
+const MAX_VALUES = 100_000;
+const MAX_CAPTION = 1_000;
+/** A blank may stand around it. `file:` and `ftp:` are addresses too: the origin check refuses them by name. */
+const ADDRESS = /^\s*(?:[a-z][a-z0-9+.-]*:\/\/\S|data:[^\s,][^,]*,|data:,)/i;
 
 /** The addresses found, at most {@link MAX_OUTPUTS}, and how many there were in all. */
 export interface Outputs {
   addresses: string[];
   returned: number;
+  /** The output with the addresses taken out, if anything is left: captions, a seed. */
+  said?: unknown;
 }
 
 /**
  * Every address in an output, in order: of an array of URLs, one URL, an object whose values hold URLs, or
- * `data:` URIs. Other strings (a caption, say) are no images.
+ * `data:` URIs, nested as they like. Other strings (a caption, say) are no images, whatever they begin with.
  */
 export function outputsOf({ output }: Pick<Prediction, 'output'>): Outputs {
   const addresses: string[] = [];
   let returned = 0;
-  const visit = (value: unknown, depth: number): void => {
+  let values = 0;
+  const visit = (value: unknown, depth: number): unknown => {
+    if (++values > MAX_VALUES) return undefined;
     if (typeof value === 'string') {
-      if (!ADDRESS.test(value)) return;
+      if (!ADDRESS.test(value)) return value.trim() === '' ? undefined : value.slice(0, MAX_CAPTION);
       returned++;
-      if (addresses.length < MAX_OUTPUTS) addresses.push(value);
-    } else if (typeof value === 'object' && value !== null && depth < MAX_DEPTH) {
-      for (const member of Object.values(value)) visit(member, depth + 1);
+      if (addresses.length < MAX_OUTPUTS) addresses.push(value.trim());
+      return undefined;
     }
+    if (typeof value !== 'object' || value === null) return value ?? undefined;
+    if (depth >= MAX_DEPTH) return undefined;
+    const left = Object.entries(value)
+      .map(([name, member]) => [name, visit(member, depth + 1)] as const)
+      .filter(([, member]) => member !== undefined);
+    if (left.length === 0) return undefined;
+    return Array.isArray(value) ? left.map(([, member]) => member) : Object.fromEntries(left);
   };
-  visit(output, 0);
-  return { addresses, returned };
+  const said = visit(output, 0);
+  return { addresses, returned, ...(said === undefined ? {} : { said }) };
 }

@@ -1,7 +1,10 @@
-import { jsonOf } from '../json.ts';
 import type { ObjectStore } from '../ports.ts';
-import { errorOf, filteredInLogs, isRefusal, type Prediction, seedInLogs } from '../replicate/prediction.ts';
+import { type KeptPrediction, keepPrediction } from '../replicate/kept.ts';
+import type { Prediction } from '../replicate/prediction.ts';
+import { type Reading, readAnswer } from '../replicate/reading/read.ts';
+import type { Seed } from '../replicate/reading/seeds.ts';
 import type { BoundBinding, ClosedBinding } from './binding.ts';
+import { imagesAsked } from './images-asked.ts';
 import { failureKey, resultKey } from './keys.ts';
 import { type Cell, cellAt, type Input, inputOf, type Plan } from './plan.ts';
 
@@ -32,19 +35,13 @@ export interface Result {
   error?: string;
   model: string;
   sent: { input: Input };
-  seed: number | null;
+  /** A string for one of more digits than a number holds exactly. Null where the model takes none, or names one that cannot be read. */
+  seed: Seed | null;
   seedSource: SeedSource;
-  prediction?: {
-    id: string;
-    version: string | null;
-    status: string;
-    createdAt: string | null;
-    startedAt: string | null;
-    completedAt: string | null;
-    input: Input | null;
-    logs: string | null;
-    metrics: Record<string, unknown> | null;
-  };
+  /** Absent without a prediction, and in results from before rules had versions. */
+  reading?: Reading;
+  /** What Replicate said: facts, of which status, seed, filtered and reading are derived. */
+  prediction?: KeptPrediction;
   /** Images that were asked for, that came back, and that the model's own filter dropped. */
   asked: number;
   returned: number;
@@ -56,61 +53,63 @@ export interface Result {
 
 export const EXPIRED = 'expired: Replicate had removed the output before it could be stored';
 
-const MAX_LOGS = 8_000;
-/** Characters of a member of the prediction, as JSON, that are kept. */
-const MAX_MEMBER = 20_000;
+/** What follows from a cell's facts by today's rules. */
+export type Derived = Pick<
+  Result,
+  'status' | 'error' | 'seed' | 'seedSource' | 'asked' | 'filtered' | 'reading'
+>;
+type Facts = Pick<Result, 'sent' | 'returned' | 'images'> & { prediction: KeptPrediction };
 
-/** A log's beginning and end: seeds stand at the one, errors at the other. */
-const boundedLogs = (logs: string | null | undefined): string | null =>
-  !logs
-    ? null
-    : logs.length <= MAX_LOGS
-      ? logs
-      : `${logs.slice(0, MAX_LOGS / 2)}\n… ${logs.length - MAX_LOGS} characters left out …\n${logs.slice(-MAX_LOGS / 2)}`;
-
-/** What is larger, or nested too deep, is left out. */
-const bounded = <T>(value: T | null | undefined): T | null =>
-  value && (jsonOf(value)?.length ?? Number.POSITIVE_INFINITY) <= MAX_MEMBER ? value : null;
-
-/** How many images one prediction of a model is asked for; models have several names for it. */
-export function imagesAsked(input: Input): number {
-  for (const name of ['num_outputs', 'number_of_images', 'num_images', 'batch_size']) {
-    const value = input[name];
-    if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
-  }
-  return 1;
+/** Reads the facts of a result with a prediction. Results keep all that it takes, so that it can be done again. */
+export function derive(cell: Cell, { sent, returned, images, prediction }: Facts): Derived {
+  const asked = imagesAsked(sent.input);
+  const reading = readAnswer(
+    { error: prediction.error ?? null, logs: prediction.logs, said: prediction.said },
+    {
+      inputs: [sent.input, prediction.input],
+      asked,
+      imageless: prediction.status === 'failed' || (prediction.status === 'succeeded' && returned === 0),
+    },
+  );
+  const filtered = reading.filtered?.count ?? 0;
+  return {
+    ...outcome(prediction, { returned, images }, reading),
+    ...seedFacts(cell, reading),
+    asked,
+    filtered,
+    reading,
+  };
 }
 
-function seedFacts(cell: Cell, prediction: Prediction | undefined): Pick<Result, 'seed' | 'seedSource'> {
-  const logged = seedInLogs(prediction?.logs);
-  if (logged !== undefined && logged !== cell.seed) return { seed: logged, seedSource: 'log' };
+function seedFacts(cell: Cell, { seed: read }: Reading): Pick<Result, 'seed' | 'seedSource'> {
+  if (read && read.seed === undefined) return { seed: null, seedSource: 'unknown' };
+  if (read?.seed !== undefined && read.seed !== cell.seed) return { seed: read.seed, seedSource: 'log' };
   switch (cell.model.seed) {
     case 'supported':
       return { seed: cell.seed, seedSource: 'sent' };
     case 'unsupported':
       return { seed: null, seedSource: 'unsupported' };
     case 'unknown':
-      return logged === cell.seed
-        ? { seed: cell.seed, seedSource: 'sent' }
-        : { seed: cell.seed, seedSource: 'unknown' };
+      return { seed: cell.seed, seedSource: read ? 'sent' : 'unknown' };
   }
 }
 
-const common = (plan: Plan, cell: Cell, prediction: Prediction | undefined) => ({
+const common = (plan: Plan, cell: Cell) => ({
   audit: plan.id,
   cell: cell.n,
   model: cell.model.model,
   sent: { input: inputOf(plan, cell) },
-  ...seedFacts(cell, prediction),
-  asked: imagesAsked(inputOf(plan, cell)),
 });
 
 /** The result of a cell that was closed without a prediction. It follows from the binding alone. */
 export function closedResult(plan: Plan, n: number, { closed, error, closedAt }: ClosedBinding): Result {
+  const cell = cellAt(plan, n);
   return {
-    ...common(plan, cellAt(plan, n), undefined),
+    ...common(plan, cell),
+    ...seedFacts(cell, { rules: 0 }),
     status: closed,
     error,
+    asked: imagesAsked(inputOf(plan, cell)),
     returned: 0,
     filtered: 0,
     images: [],
@@ -125,53 +124,33 @@ export function predictionResult(
   outputs: { returned: number; images: ResultImage[] },
   now: Date,
 ): Result {
-  const filtered = filteredInLogs(prediction.logs);
-  return {
-    ...common(plan, cellAt(plan, n), prediction),
-    ...outcome(prediction, outputs, filtered),
-    prediction: {
-      id: prediction.id,
-      version: prediction.version ?? null,
-      status: prediction.status,
-      createdAt: prediction.created_at ?? null,
-      startedAt: prediction.started_at ?? null,
-      completedAt: prediction.completed_at ?? null,
-      input: bounded(prediction.input),
-      logs: boundedLogs(prediction.logs),
-      metrics: bounded(prediction.metrics),
-    },
-    returned: outputs.returned,
-    filtered,
-    images: outputs.images,
-    askedAt: binding.askedAt,
-    storedAt: now.toISOString(),
-  };
+  const cell = cellAt(plan, n);
+  const facts = { ...common(plan, cell), ...outputs, prediction: keepPrediction(prediction) };
+  return { ...facts, ...derive(cell, facts), askedAt: binding.askedAt, storedAt: now.toISOString() };
 }
 
 function outcome(
-  prediction: Prediction,
+  { status, error, dataRemoved }: KeptPrediction,
   { returned, images }: { returned: number; images: ResultImage[] },
-  filtered: number,
+  { refusal, filtered }: Reading,
 ): { status: CellStatus; error?: string } {
-  const error = errorOf(prediction);
-  switch (prediction.status) {
+  switch (status) {
     case 'canceled':
       return { status: 'canceled', error: error ?? 'the prediction was canceled' };
     case 'aborted':
       return { status: 'failed', error: error ?? 'Replicate aborted the prediction twice before it started' };
     case 'succeeded':
-      if (returned === 0 && prediction.data_removed) return { status: 'failed', error: EXPIRED };
-      if (returned === 0 && filtered > 0)
+      if (returned === 0 && dataRemoved) return { status: 'failed', error: EXPIRED };
+      if (returned === 0 && filtered && filtered.count > 0)
         return { status: 'refused', error: "the model's safety filter dropped every image" };
+      if (returned === 0 && refusal)
+        return { status: 'refused', error: `the model returned no image and said: ${refusal.words}` };
       if (returned === 0) return { status: 'failed', error: 'the model ended well, but returned no image' };
       if (!images.some(isStored))
         return { status: 'failed', error: `no output could be stored: ${(images[0] as LostImage).error}` };
       return { status: 'succeeded' };
     default:
-      return {
-        status: isRefusal(prediction) ? 'refused' : 'failed',
-        error: error ?? 'the model gave no reason',
-      };
+      return { status: refusal ? 'refused' : 'failed', error: error ?? 'the model gave no reason' };
   }
 }
 

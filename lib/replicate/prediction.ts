@@ -1,6 +1,5 @@
 import * as v from 'valibot';
 import { Refusal } from '../errors.ts';
-import { jsonOf } from '../json.ts';
 
 const TERMINAL = ['succeeded', 'failed', 'canceled', 'aborted'] as const;
 export type TerminalStatus = (typeof TERMINAL)[number];
@@ -55,30 +54,3 @@ export function parseCreated(value: unknown): string {
 
 export const hasEnded = (prediction: Prediction): prediction is EndedPrediction =>
   (TERMINAL as readonly string[]).includes(prediction.status);
-
-/** What Replicate and the models behind it say when a safety filter refused; asking again gives the same answer. */
-const REFUSAL =
-  /\bE005\b|flagged as sensitive|\bNSFW\b|safety (?:filter|checker|system)|content (?:policy|moderation)/i;
-
-/** A prediction's error in one line of bounded length; undefined where it has none. */
-export function errorOf(prediction: Prediction): string | undefined {
-  const { error } = prediction;
-  if (error === null || error === undefined || error === '') return undefined;
-  return (
-    typeof error === 'string' ? error : (jsonOf(error) ?? 'an error nested too deep to be shown')
-  ).slice(0, 2_000);
-}
-
-/** Whether a failed prediction was refused by a safety filter. */
-export const isRefusal = (prediction: Prediction): boolean => REFUSAL.test(errorOf(prediction) ?? '');
-
-/** The seed that a model's log admits to (`Using seed: 12345`), which may differ from the one that was sent. */
-export function seedInLogs(logs: string | null | undefined): number | undefined {
-  const digits = /\busing seed:?\s*(\d{1,10})\b/i.exec(logs ?? '')?.[1];
-  return digits === undefined ? undefined : Number(digits);
-}
-
-/** How many outputs a model's own safety filter dropped, as only its log tells. */
-export const filteredInLogs = (logs: string | null | undefined): number =>
-  (logs ?? '').match(/NSFW content (?:was )?detected|potential NSFW|flagged by (?:the )?safety/gi)?.length ??
-  0;

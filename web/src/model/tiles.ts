@@ -1,3 +1,4 @@
+import { imagesAsked } from '../../../lib/records/images-asked.ts';
 import type { CellStatus, Plan, Prediction, PredictionImage } from '../api/types.ts';
 
 /** One square of a wall: an image, or the reason why there is none. */
@@ -74,14 +75,6 @@ export function explain(tile: Tile): string | undefined {
   }
 }
 
-/** Inputs that request several images at once. */
-const COUNTS = ['num_outputs', 'number_of_images', 'num_images', 'batch_size'];
-
 /** The most images that a prediction of an audit requests. */
-export function imagesEach({ input, models }: Plan): number {
-  const asked = models.flatMap((model) => {
-    const inputs = { ...input, ...model.input };
-    return COUNTS.map((name) => inputs[name]).filter((value) => typeof value === 'number');
-  });
-  return Math.max(1, ...asked);
-}
+export const imagesEach = ({ input, models }: Plan): number =>
+  Math.max(1, ...models.map((model) => imagesAsked({ ...input, ...model.input })));

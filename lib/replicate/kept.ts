@@ -1,0 +1,91 @@
+import { outputsOf } from '../images/outputs.ts';
+import { jsonOf } from '../json.ts';
+import type { Prediction } from './prediction.ts';
+
+/** What a result keeps of an ended prediction, because Replicate deletes it: everything that a reading may need. */
+export interface KeptPrediction {
+  id: string;
+  version: string | null;
+  status: string;
+  createdAt: string | null;
+  startedAt: string | null;
+  completedAt: string | null;
+  input: Record<string, unknown> | null;
+  logs: string | null;
+  metrics: Record<string, unknown> | null;
+  /** The model's own words. Results before rules had versions have them as their `error`. */
+  error?: string | null;
+  /** What the output held beside the addresses of files: a caption, a seed. */
+  said?: unknown;
+  /** Replicate had removed output, logs and input. */
+  dataRemoved?: true;
+}
+
+const MAX_LOGS = 8_000;
+const MAX_ERROR = 2_000;
+/** Characters of a member, as JSON, that are kept. */
+const MAX_MEMBER = 20_000;
+const MAX_SAID = 4_000;
+const MAX_LINE = 300;
+const MAX_LINES = 2_000;
+
+/** Lines that may be read, now or by later rules. */
+const TELLING =
+  /seed|种子|nsfw|safe|filter|flag|moderat|sensitiv|polic|block|reject|refus|prohibit|inappropriate|guideline|violat|censor/i;
+
+/** A prediction's error in bounded length; undefined where it has none. */
+export function errorOf({ error }: Prediction): string | undefined {
+  if (error === null || error === undefined || error === '') return undefined;
+  const text = typeof error === 'string' ? error : (jsonOf(error) ?? 'an error nested too deep to be shown');
+  return text.length <= MAX_ERROR ? text : beginningAndEnd(text, MAX_ERROR, []);
+}
+
+export function keepPrediction(prediction: Prediction): KeptPrediction {
+  const { logs, metrics, input } = prediction;
+  const { said } = outputsOf(prediction);
+  return {
+    id: prediction.id,
+    version: prediction.version ?? null,
+    status: prediction.status,
+    createdAt: prediction.created_at ?? null,
+    startedAt: prediction.started_at ?? null,
+    completedAt: prediction.completed_at ?? null,
+    input: bounded(input, MAX_MEMBER),
+    logs: logs ? boundedLogs(logs) : null,
+    metrics: bounded(metrics, MAX_MEMBER),
+    error: errorOf(prediction) ?? null,
+    ...(said === undefined ? {} : { said: bounded(said, MAX_SAID) }),
+    ...(prediction.data_removed ? { dataRemoved: true } : {}),
+  };
+}
+
+/** What is larger, or nested too deep, is left out. */
+const bounded = <T>(value: T | null | undefined, most: number): T | null =>
+  value && (jsonOf(value)?.length ?? Number.POSITIVE_INFINITY) <= most ? value : null;
+
+/** A log's beginning and end, and from between them the lines that tell of seeds and filters, each once. */
+function boundedLogs(logs: string): string {
+  if (logs.length <= MAX_LOGS) return logs;
+  const telling = new Set<string>();
+  let room = MAX_LINES;
+  for (const line of logs
+    .slice(MAX_LOGS / 2, -MAX_LOGS / 2)
+    .split(/[\r\n]+/)
+    .slice(1, -1)) {
+    if (line.length > MAX_LINE || line.length > room || telling.has(line) || !TELLING.test(line)) continue;
+    telling.add(line);
+    room -= line.length;
+  }
+  return beginningAndEnd(logs, MAX_LOGS, [...telling]);
+}
+
+/**
+ * Cut so that nothing is read into what is left: not within a word or a number, and the end not within a line, whose
+ * beginning may say that a prompt follows.
+ */
+function beginningAndEnd(text: string, most: number, between: string[]): string {
+  const beginning = text.slice(0, most / 2).replace(/[\p{L}\p{N}]*$/u, '');
+  const end = text.slice(-most / 2).replace(/^[^\n]{0,500}\n|^[\p{L}\p{N}]*/u, '');
+  const left = text.length - beginning.length - end.length;
+  return [beginning, `… ${left} characters left out …`, ...between, end].join('\n');
+}

@@ -1,0 +1,118 @@
+import { stripVTControlCharacters } from 'node:util';
+
+/** Stands where the words of a prompt were. It is no letter, no digit and no quote, so that no rule reads across it. */
+export const PROMPT = '\u{fffc}';
+
+/** As many words in a row as say that a text repeats a prompt, and is not merely of the same words. */
+const RUN = 4;
+const MAX_LINES = 50;
+
+/** What is left of a color where the escape itself was lost, or written out. */
+const COLOR = /(?:\\(?:x1b|u001b|033|e))?\[[0-9;]{0,20}m/gi;
+/** Python's frames, with the line of code under each, and those of JavaScript. What was thrown comes after them. */
+const FRAMES =
+  /^[ \t|]*File "[^"\n]*", line \d+[^\n]*\n(?:[ \t|]+[^\n]*(?:\n|$))*|^[ \t]+at [^\n]*$|^[^\n]*(?:Traceback \(most recent call last\)|During handling of the above exception|The above exception was the direct cause)[^\n]*$/gm;
+/** A quoted text of which is said that it is a prompt, and not what was wrong with one. An apostrophe inside is no end. */
+const QUOTED =
+  /((?:prompt|caption|query|["']input|["']text)s?["'`]?(?:(?!reject|block|flag|refus|violat|deni|moderat|filter|declin|fail|reason|because|code|error|message|status|with)[^"'`\n.]){0,60}(?<![\p{L}\p{N}]))(["'`])(?:\\.|[^\\\n]){0,4000}?\2(?![\p{L}\p{N}])/giu;
+/** What follows on the line is a prompt, though perhaps not the one that was sent: `for prompt: …`. */
+const PREPOSED =
+  /(\b(?:for|with|using|encod\w+|process\w*|pars\w+|tokeni\w+)(?: \w+){0,2} prompts?["']?[ \t]*[:=])([^\n]*)$/gim;
+/** A line of a log that begins by saying that a prompt follows, and what CLIP says of the part that it cannot hold. */
+const LABELED =
+  /^([^\p{L}\n]{0,60}(?:(?:info|debug|warn(?:ing)?|error|root|__main__|predict)\b[^\p{L}\n]{0,30}){0,3}(?:(?:the|your|my|with|using|for|input|user|text|image|style|base|system|positive|negative|original|final|full|new|enhanced|expanded|improved|revised|rewritten|refined|upsampled|optimized|processed|translated|magic)[ _-]){0,3}prompts?(?:[ _-]?\d)?[ \t]*(?:\([^)\n]{0,40}\))?["']?[ \t]*(?:[:=]|->)|[^\n]*part of your input was truncated)([^\n]*)$/gimu;
+const WORD = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[\p{L}\p{M}\p{N}]+/gu;
+const wordsOf = (text: string): string[] => text.toLowerCase().match(WORD) ?? [];
+
+/**
+ * A text of a model in its own words alone: without colors, without the frames of tracebacks, and without the
+ * prompt, however it is repeated (whole or cut short, quoted, escaped, in another case, over several lines). A prompt
+ * of less than four words is only taken out where quotes, a label or a line of its own set it apart: "nude" in
+ * "nude content was found" is the model's word.
+ * @param sent every text that the model was sent
+ * @param isLog in a log a line that begins with `Prompt:` is a prompt, though perhaps rewritten; an error may say
+ *   there what is wrong with it
+ */
+export function clean(text: string, sent: string[], isLog: boolean): string {
+  const plain = unescaped(printed(text).replace(COLOR, '').replace(QUOTED, `$1${PROMPT}`)).replace(
+    FRAMES,
+    '',
+  );
+  const own = withoutEchoes(plain, sent);
+  return (isLog ? [PREPOSED, LABELED] : [PREPOSED]).reduce(
+    (text, labels) =>
+      // What follows a whole prompt on its line is the model's again.
+      text.replace(labels, (line, label, rest) =>
+        /^[\s"'`[({]*\ufffc/.test(rest) ? line : `${label}${PROMPT}`,
+      ),
+    own,
+  );
+}
+
+/** What of a text is to be seen, in one way to write each character. */
+const printed = (text: string): string =>
+  stripVTControlCharacters(text)
+    .normalize('NFKC')
+    .replace(/[‘’]/g, "'")
+    .replace(/[“”]/g, '"')
+    .replace(/\r\n?/g, '\n')
+    .replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, '');
+
+/** JSON's, Python's and addresses' ways to write a character; twice, for a text inside a text. */
+function unescaped(text: string): string {
+  let result = text;
+  for (let pass = 0; pass < 2 && result.includes('\\'); pass++)
+    result = result.replace(/\\(?:u([0-9a-f]{4})|x([0-9a-f]{2})|([^\n]))/gi, (_, unicode, byte, one) =>
+      one === undefined
+        ? String.fromCharCode(Number.parseInt(unicode ?? byte, 16))
+        : /[nr]/.test(one)
+          ? '\n'
+          : one === 't'
+            ? ' '
+            : one,
+    );
+  return result.replace(/%([2-7][0-9a-f])/gi, (_, byte) => String.fromCharCode(Number.parseInt(byte, 16)));
+}
+
+function withoutEchoes(text: string, sent: string[]): string {
+  const runs = new Set<string>();
+  const short = new Set<string>();
+  for (const value of sent) {
+    const words = wordsOf(unescaped(printed(value)));
+    for (let i = 0; i + RUN <= words.length; i++) runs.add(words.slice(i, i + RUN).join(' '));
+    for (const line of printed(value).split('\n', MAX_LINES)) {
+      const few = wordsOf(line);
+      if (few.length > 0 && few.length < RUN && /\p{L}/u.test(line))
+        short.add(few.join('[^\\p{L}\\p{N}\\n]{1,8}'));
+    }
+  }
+  let own = text;
+  if (runs.size > 0) own = withoutRuns(own, runs);
+  for (const words of short)
+    own = own.replace(
+      new RegExp(
+        `(^|["'\`]|prompts?["'\`]?[ \\t]*[:=][ \\t]*)([^\\p{L}\\p{N}\\n]{0,8})${words}(?=[^\\p{L}\\p{N}\\n]{0,4}(?:$|["'\`](?!\\s*:)|[,;)\\]}|]))`,
+        'gimu',
+      ),
+      `$1$2${PROMPT}`,
+    );
+  return own;
+}
+
+function withoutRuns(text: string, runs: Set<string>): string {
+  const found = [...text.matchAll(WORD)];
+  const words = found.map(([word]) => word.toLowerCase());
+  const echoed = new Array<boolean>(words.length).fill(false);
+  for (let i = 0; i + RUN <= words.length; i++)
+    if (runs.has(words.slice(i, i + RUN).join(' '))) echoed.fill(true, i, i + RUN);
+  let own = '';
+  let from = 0;
+  for (let i = 0; i < words.length; i++) {
+    if (!echoed[i]) continue;
+    const start = found[i]!.index;
+    while (echoed[i + 1]) i++;
+    own += `${text.slice(from, start)}${PROMPT}`;
+    from = found[i]!.index + found[i]![0].length;
+  }
+  return own + text.slice(from);
+}

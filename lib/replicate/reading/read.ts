@@ -1,0 +1,103 @@
+import { clean, PROMPT } from './clean.ts';
+import { readFiltered } from './filtered.ts';
+import { type RefusalReading, readRefusal } from './refusals.ts';
+import { isSeedName, readSeed, type SeedReading } from './seeds.ts';
+
+/**
+ * Version of the rules in this folder. Raise it with every change of what they read: a result keeps the version that
+ * read it, and `weaudit reread` says what today's would change.
+ */
+export const RULES = 1;
+
+/** What a model said, as a result keeps it. */
+export interface Answer {
+  error: string | null;
+  logs: string | null;
+  /** What its output held beside the addresses of files. */
+  said: unknown;
+}
+
+export interface Question {
+  /** Inputs as they were sent and as Replicate repeats them: what stands in them is no evidence. */
+  inputs: unknown[];
+  /** Images that were requested. */
+  asked: number;
+  /** Whether no image came back, so that there is a reason to look for. */
+  imageless: boolean;
+}
+
+/** What was read of a model's words, with the words. Absent members were not said. */
+export interface Reading {
+  rules: number;
+  refusal?: RefusalReading;
+  /** Never more than were requested. */
+  filtered?: { count: number; words: string };
+  seed?: SeedReading;
+}
+
+/** Errors that give no reason, so that the log is asked. */
+const NO_REASON =
+  /^\W*(?:(?:the )?(?:prediction|model|generation|task)?\s*(?:error|failed|failure|was unsuccessful)|unknown error|none|null|[^\n]{0,40}unknown reason)?\W*$/i;
+const MAX_STRINGS = 200;
+const MAX_STRING = 20_000;
+
+/** Reads what a model said. The same words are read in the same way, so that a reading can be made again. */
+export function readAnswer(answer: Answer, { inputs, asked, imageless }: Question): Reading {
+  const sent = stringsIn(inputs);
+  const error = clean(answer.error ?? '', sent, false);
+  const logs = clean(answer.logs ?? '', sent, true);
+  const facts = namedIn(answer.said).join('\n');
+  const refusal = imageless ? refusalIn(error, logs, stringsIn(answer.said), sent) : undefined;
+  const filtered = readFiltered([logs, facts, ...(refusal ? [error] : [])].join('\n'));
+  const seed = readSeed(`${logs}\n${facts}`, asked);
+  return {
+    rules: RULES,
+    ...(refusal ? { refusal: { ...refusal, words: shown(refusal.words) } } : {}),
+    ...(filtered
+      ? { filtered: { count: Math.min(filtered.count, asked), words: shown(filtered.words) } }
+      : {}),
+    ...(seed ? { seed: { ...seed, words: shown(seed.words) } } : {}),
+  };
+}
+
+const shown = (words: string): string => words.replaceAll(PROMPT, '…');
+
+function refusalIn(error: string, logs: string, said: string[], sent: string[]): RefusalReading | undefined {
+  if (!NO_REASON.test(error)) return readRefusal(error);
+  const lines = logs.split('\n').reverse();
+  for (const text of [...said.map((text) => clean(text, sent, false)), ...lines]) {
+    const refusal = readRefusal(text, false);
+    if (refusal) return refusal;
+  }
+  return undefined;
+}
+
+/** Every text in a value, at any depth. Numbers and addresses are none. */
+function stringsIn(value: unknown): string[] {
+  const strings: string[] = [];
+  const queue: unknown[] = [value];
+  for (let i = 0; i < queue.length && strings.length < MAX_STRINGS; i++) {
+    const next = queue[i];
+    if (typeof next === 'string') {
+      if (/\p{L}/u.test(next) && !/^(?:https?:\/\/|data:)\S*$/i.test(next))
+        strings.push(next.slice(0, MAX_STRING));
+    } else if (typeof next === 'object' && next !== null)
+      queue.push(...Object.values(next).slice(0, MAX_STRINGS));
+  }
+  return strings;
+}
+
+/** Numbers and lists of them that an output names, as lines of a log: `seed: 5`, `has_nsfw_concepts: [true,false]`. */
+function namedIn(value: unknown, depth = 0): string[] {
+  if (typeof value !== 'object' || value === null || depth > 10) return [];
+  return Object.entries(value)
+    .slice(0, MAX_STRINGS)
+    .flatMap(([name, member]) => {
+      const values = Array.isArray(member) ? member : [member];
+      const isPlain = values.every((one) => typeof one === 'number' || typeof one === 'boolean');
+      if (isPlain && values.length > 0) return [`${name.slice(0, 40)}: ${JSON.stringify(member)}`];
+      if (typeof member === 'string')
+        return isSeedName(name) && /^-?\d{1,40}$/.test(member) ? [`${name}: ${member}`] : [];
+      return namedIn(member, depth + 1);
+    });
+}

@@ -1,0 +1,263 @@
+/**
+ * How sure a family is of what it read. A `code` is made by a machine for nothing else; a `sentence` says in plain words
+ * that content was the reason, and gives way to a technical fault; a `hint` gives way to anything that was wrong with
+ * the request besides.
+ */
+type Strength = 'code' | 'sentence' | 'hint';
+
+interface Family {
+  name: string;
+  strength: Strength;
+  pattern: RegExp;
+  /** Where such a text can be seen: a repository with its file, a package, a document. test/fixtures/answers has an example of each. */
+  source: string;
+}
+
+const family = (name: string, strength: Strength, pattern: RegExp, source: string): Family => ({
+  name,
+  strength,
+  pattern,
+  source,
+});
+
+/** What models and the services behind them say when they refuse. The first that matches names the family. */
+export const FAMILIES: readonly Family[] = [
+  family('replicate', 'code', /\bE005\b/, 'github.com/replicate/cog-flux helpers/exceptions/prediction.py'),
+  family(
+    'openai',
+    'code',
+    /\b(?:moderation_blocked|content_policy_violation|content_violation_error|safety_violations?=\[?\w)/,
+    'platform.openai.com/docs/guides/error-codes',
+  ),
+  family(
+    'google',
+    'code',
+    /\b(?:IMAGE_)?PROHIBITED_CONTENT\b|\bIMAGE_(?:SAFETY|RECITATION)\b|(?:finish|block)_?reason[^\w\n]{1,6}(?:\w{1,20}\.)?(?:SAFETY|RECITATION|BLOCKLIST|SPII)\b|\bRAI_?FILTERED/i,
+    'ai.google.dev/api/generate-content FinishReason',
+  ),
+  family(
+    'bytedance',
+    'code',
+    /SensitiveContentDetected|\w{3}RiskDetection\b|PolicyViolation\b/,
+    'docs.byteplus.com/en/docs/ModelArk/1299023',
+  ),
+  family(
+    'alibaba',
+    'code',
+    /\bdata_?inspection_?failed\b|\bIPInfringementSuspect\b/i,
+    'alibabacloud.com/help/en/model-studio/error-code',
+  ),
+  family(
+    'minimax',
+    'code',
+    /\b(?:input|output) new_sensitive\b/i,
+    'platform.minimax.io/docs/api-reference/errorcode',
+  ),
+  family(
+    'tencent',
+    'code',
+    /\b(?:Text|Image)IllegalDetected\b|\bFailedOperation\.ModerationFailed\b/,
+    'cloud.tencent.com/document/product/1668/88066',
+  ),
+  family('runway', 'code', /\bSAFETY\.(?:INPUT|OUTPUT)\b/, 'docs.dev.runwayml.com/errors/task-failures'),
+  family(
+    'stability',
+    'code',
+    /\bCONTENT_FILTERED\b|\bInvalid prompts? detected\b|["']content_moderation["']/i,
+    'github.com/Stability-AI/rest-api-support issues/1',
+  ),
+  family(
+    'content-filter',
+    'sentence',
+    /\bcontent_filter(?:ed)?\b/i,
+    'learn.microsoft.com/azure/ai-services/openai/concepts/content-filter',
+  ),
+  family(
+    'responsible-ai',
+    'sentence',
+    /\bresponsible ai\b|\busage guidelines\b/i,
+    'github.com/firebase/firebase-ios-sdk ImagenGenerationResponse tests',
+  ),
+  family(
+    'nsfw',
+    'sentence',
+    /(?<!\b(?:no|not|without|zero) (?:any )?(?:potential(?:ly)? )?)\bNSFW(?:[ _-](?:content|concepts?|material|images?|words?|prompts?|detected|was|found|flagged|blocked)|[.!]?$|\b[^.\n]{1,40}\b(?:detected|found|blocked|flagged|rejected)\b)|\b(?:as|is|be|contain(?:s|ed|ing)?|detected|potential(?:ly)?|possibl[ey]) NSFW\b(?! (?:checker|detector|filter|model|classifier))/im,
+    'github.com/replicate/cog-sdxl predict.py',
+  ),
+  family(
+    'moderated',
+    'sentence',
+    /\b(?:request|content|prompt|images?|input|output|generation|task)s?(?: (?:was|were|is|has been|been|got))? moderated\b/i,
+    'docs.bfl.ai/api_integration/errors',
+  ),
+  family(
+    'moderation',
+    'sentence',
+    /\b(?:flagged|rejected|blocked|denied|refused|stopped|caught|declined|filtered|violat\w+|disallowed|not (?:allowed|permitted)|did(?:n't| not) (?:pass|respect))\b[^.\n]{0,60}\bmoderat(?:ion|ors?)\b|\bmoderation\b[^.\n]{0,20}\b(?:block|reject|flag|den[iy]|refus|violat)|\b(?:advanced|content|prompt|image|input|output|text) moderation failed\b|\bfail\w* (?:to pass |in |our |the |at )?(?:\w+ )?moderation\b(?! (?:request|service|call|api|model))/i,
+    'github.com/lumalabs/lumaai-python generations',
+  ),
+  family(
+    'safety',
+    'sentence',
+    /\b(?:reject|block|refus|filter|flag|declin|stopp|deni|disallow|prohibit|violat|remov|trigger|withh|censor|prevent|not (?:be )?(?:allowed|permitted|shown|generated))\w*\b[^.\n]{0,60}\b(?:safety|content|nsfw|profanity|risk|guard) ?(?:systems?|filter(?:s|ing)?|polic(?:y|ies)|guidelines?|guardrails?|concerns?|reasons?|check(?:er|ers|s)?|reviews?|standards?|rules?|classifiers?|settings?|restrictions?|control|violations?)\b|\b(?:reject|block|refus|filter|declin|stopp)\w*\b[^.\n]{0,40}\bsafety\b|\b(?:safety|content)[ -](?:systems?|filters?|polic(?:y|ies)|guidelines?|guardrails?|check(?:er|s)?|classifiers?) ?(?:has |have |was |were )?(?:reject|block|trigger|flag|violat|refus|prevent|dropp|remov)\w*|\bfail\w* (?:to pass )?(?:the |our |a )?(?:\w+ )?(?:safety (?:check|filter|review|screen(?:ing)?)|content check|risk control)s?\b(?! (?:to|request|service|model))|\bdid(?:n't| not) pass (?:the |our |a )?(?:\w+ )?(?:safety|content|risk)\b/i,
+    'platform.openai.com/docs/guides/images',
+  ),
+  family(
+    'policy',
+    'sentence',
+    /\b(?:violat\w+|against|conflicts? with|break(?:s|ing)?|breach\w*|contrary to|outside)\b[^.\n]{0,80}\b(?:polic(?:y|ies)|guidelines?|guardrails?|terms of (?:service|use)|AUP|community (?:standards|rules)|content rules|code of conduct)\b/i,
+    'github.com/epam/ai-dial-adapter-vertexai issues/66',
+  ),
+  family(
+    'flagged',
+    'sentence',
+    /\b(?:contents?|prompts?|requests?|inputs?|outputs?|images?|texts?|media|materials?|generations?)\b[^.\n]{0,40}\bflagged\b|\bflagged (?:as|for|by)\b[^.\n]{0,40}\b(?:sensitive|inappropriate|unsafe|explicit|content|safety|violat\w+|sexual|violence|hate|harassment)/i,
+    'github.com/replicate/cog-flux helpers/moderation/client.py',
+  ),
+  family(
+    'sensitive',
+    'sentence',
+    /(?<!case[ -])\bsensitive (?:content|information|words?|materials?|media|topics?|imagery)\b|\b(?:as|is|are|contains?) sensitive\b/i,
+    'docs.byteplus.com/en/docs/ModelArk/1299023',
+  ),
+  family(
+    'inappropriate',
+    'sentence',
+    /\b(?:inappropriate|offensive|harmful|unsafe|disallowed|prohibited|objectionable|explicit|adult|sexual|hateful|restricted) (?:\w+ ){0,2}?(?:contents?|materials?|images?|prompts?|words?|language|terms?|imagery|topics?)\b|\billegal (?:content|material)\b|\b(?:deemed|considered|potentially|detected as|classified as|marked as|is|too) (?:inappropriate|unsafe|harmful|offensive)\b|\bnot safe (?:for work|to (?:generate|show))\b/i,
+    'alibabacloud.com/help/en/model-studio/error-code',
+  ),
+  family(
+    'likeness',
+    'sentence',
+    /\b(?:celebrit(?:y|ies)|public figures?|prominent (?:person|people)|real people|likeness(?:es)?|copyright(?:ed)?|trademark(?:ed|s)?|minors?)\b[^.\n]{0,60}\b(?:not (?:be )?(?:allowed|permitted|supported|generated)|block\w*|detect\w*|prohibit\w*|violat\w*|reject\w*)|\b(?:contain\w*|depict\w*|block\w*|prohibit\w*|infring\w*)\b[^.\n]{0,40}\b(?:celebrit(?:y|ies)|public figures?|copyright(?:ed|s)?|intellectual property|trademarks?|likenesses)\b/i,
+    'cloud.google.com/vertex-ai/generative-ai/docs Veo safety codes',
+  ),
+  family(
+    'banned-words',
+    'sentence',
+    /\b(?:banned|forbidden|prohibited|disallowed|blacklisted|blocked|restricted) (?:words?|terms?|phrases?|keywords?|prompts?)\b/i,
+    'docs.midjourney.com banned prompts; github.com/novicezk/midjourney-proxy',
+  ),
+  family(
+    'declined',
+    'sentence',
+    /\b(?:I|we)(?:'m|'re| am| are)? ?(?:can(?:'|no)t|can not|unable to|not able to|won't|will not|must decline to|refuse to) (?:help|assist|create|generate|make|produce|fulfil\w*|comply|draw|depict|show)\b|\bI(?:'m| am) (?:programmed|designed) to be\b|\bas an AI\b|\b(?:can(?:'|no)t|can not|unable to) (?:help|assist) (?:you )?with (?:that|this|your)\b/i,
+    'github.com/promptfoo/promptfoo is-refusal',
+  ),
+  family(
+    'filtered',
+    'hint',
+    /\b(?:images?|content|outputs?|results?|responses?|generations?|requests?)\b(?: \w+){0,4} (?:filtered|censored|suppressed|withheld)\b/i,
+    'github.com/ai-forever/Kandinsky-2 FusionBrain API: censored',
+  ),
+  family(
+    'rejected',
+    'hint',
+    /\b(?:prompts?|inputs?|contents?|images?|outputs?|texts?|words?|topics?)(?: provided)?(?: (?:has been|have been|was|were|is|are|could not be|couldn't be|cannot be|can't be|been))?(?: (?:automatically|also))? (?:rejected|refused|blocked|denied|disallowed|banned|prohibited|forbidden|declined|censored|submitted|not (?:be )?(?:allowed|permitted|accepted))\b|\bblocked (?:prompt|content|output|image)\b/i,
+    'github.com/Comfy-Org/docs partner nodes; cloud.google.com Veo responsible AI',
+  ),
+  family(
+    'depicted',
+    'sentence',
+    /(?<!\bno )\b(?:nudity|gore|violence|weapons?|csam|sexual \w+|blood|hate speech|self[- ]harm)\b[^.\n]{0,30}\b(?:detected|found|not allowed|blocked)\b|\bdetected (?:nudity|gore|violence|weapons?|sexual \w+)\b/i,
+    'github.com/replicate/cog-flux helpers/moderation/client.py: categories',
+  ),
+  family(
+    'named',
+    'hint',
+    /\bcontent[ _-](?:polic(?:y|ies)|moderation|violations?|not[ _-]allowed)\b|\bunsafe\b|\b(?:is|was)[ _]not safe\b|\bsafe\W{1,3}false\b|_safe\W{1,3}false\b|\b(?:reject|block|refus)\w*\b[^.\n]{0,30}\bpolicy\b|\bsafety[ _-](?:violations?|filters?|systems?|block|refusal|reasons?|concerns?)\b/i,
+    'evolink.ai error codes; docs.aws.amazon.com/bedrock content filters',
+  ),
+  family(
+    'chinese',
+    'sentence',
+    /敏感|违规|违法|不合规|不符合(?:社区|内容)?(?:规范|政策)|审核(?:不|未)通过|未通过[^\n]{0,6}审核/,
+    'cloud.tencent.com/document/product/1668/88066',
+  ),
+];
+
+interface Fault {
+  name: string;
+  /** The strongest family that it overrules. */
+  over: Exclude<Strength, 'code'>;
+  pattern: RegExp;
+}
+const fault = (name: string, over: Fault['over'], pattern: RegExp): Fault => ({ name, over, pattern });
+
+/** What says that something broke, so that words about safety beside it tell where and not why. */
+export const FAULTS: readonly Fault[] = [
+  fault('memory', 'sentence', /out of memory|\bOOM\b|OutOfMemory|\bCUDA\b|\bcuDNN\b|illegal memory access/i),
+  fault('time', 'sentence', /\btime(?:d)?[ -]?out|deadline exceeded|took too long/i),
+  fault(
+    'loading',
+    'sentence',
+    /\b(?:fail\w*|errors?|unable|could not|couldn't|cannot|can't|while|when|during) (?:to )?(?:load|download|import|open|initiali[sz]|connect|fetch|find|start|read|reach|contact|run|call)\w*/i,
+  ),
+  fault(
+    'code',
+    'sentence',
+    /\b(?:Type|Key|Attribute|Index|Import|ModuleNotFound|Name|Assertion|NotImplemented|FileNotFound|Recursion|Unicode\w*|JSONDecode|Permission|Connection|OS)Error\b|No module named|has no attribute|unexpected keyword|is not defined|not callable|missing \d+ required/,
+  ),
+  fault(
+    'service',
+    'sentence',
+    /\b5\d\d (?:Internal|Bad|Service|Gateway|Server|UNAVAILABLE)|(?:status|code|HTTP|error)[^\w\n]{0,6}5\d\d\b|internal (?:server )?error|service (?:is )?(?:temporarily |currently )?unavailable|overloaded|ECONN\w+|connection (?:reset|refused|aborted|error)|offline|crash|\bE00[1-4]\b|\bE\d{4}\b/i,
+  ),
+  fault(
+    'access',
+    'sentence',
+    /\brate[ -]?limit|too many requests|\bquota\b|\b(?:429|401|402)\b|throttl|resource[_ ]exhausted|insufficient|billing|\bAPI[ _]key\b|unauthori[sz]ed|authenticat|\bCORS\b|firewall|\bproxy\b/i,
+  ),
+  fault(
+    'input',
+    'hint',
+    /\b(?:too (?:long|large|short|small|many|big)|must|should be|invalid|unsupported|not supported|exceed\w*|missing|required|at (?:least|most)|validat\w+|format|resolution|dimensions?|pixels?|size|bytes|tokens|characters|corrupt\w*|empty|malformed|expected|parse|decode)\b/i,
+  ),
+];
+
+export interface RefusalReading {
+  family: string;
+  /** The sentence that says it. */
+  words: string;
+}
+
+const OVER: Record<Strength, readonly Strength[]> = {
+  code: [],
+  sentence: ['sentence'],
+  hint: ['sentence', 'hint'],
+};
+const QUOTED = /(?<![\p{L}\p{N}])(["'`])(?:\\.|[^\\\n]){0,4000}?\1(?![\p{L}\p{N}])/gu;
+
+/**
+ * What a text (cleaned of the prompt) refuses with, or undefined where it does not refuse, or where something broke.
+ * @param hints whether vague words count: in an error they do, in a log they do not
+ */
+export function readRefusal(text: string, hints = true): RefusalReading | undefined {
+  for (const { name, strength, pattern } of FAMILIES) {
+    if (strength === 'hint' && !hints) continue;
+    const found = pattern.exec(text);
+    if (!found) continue;
+    if (FAULTS.some(({ over, pattern }) => OVER[strength].includes(over) && pattern.test(text))) continue;
+    if (strength !== 'code' && isQuotedByFault(text)) continue;
+    return { family: name, words: sentenceAt(text, found.index) };
+  }
+  return undefined;
+}
+
+/** Whether something was wrong with the request, and only what it quotes speaks of safety. */
+function isQuotedByFault(text: string): boolean {
+  const own = text.replace(QUOTED, '');
+  return (
+    FAULTS.some(({ pattern }) => pattern.test(own)) && !FAMILIES.some(({ pattern }) => pattern.test(own))
+  );
+}
+
+/** The line around a place, cut to 200 characters. */
+export function sentenceAt(text: string, index: number): string {
+  const start = Math.max(text.lastIndexOf('\n', index) + 1, index - 100);
+  const end = text.indexOf('\n', index);
+  return text
+    .slice(start, end === -1 ? undefined : end)
+    .trim()
+    .slice(0, 200);
+}
