@@ -6,6 +6,8 @@ export const PROMPT = '\u{fffc}';
 /** As many words in a row as say that a text repeats a prompt, and is not merely of the same words. */
 const RUN = 4;
 const MAX_LINES = 50;
+/** Where a text inside a text goes on in another line: a quotation does not end there. */
+const ESCAPED_LINE = '\u{2028}';
 
 /** What is left of a color where the escape itself was lost, or written out. */
 const COLOR = /(?:\\(?:x1b|u001b|033|e))?\[[0-9;]{0,20}m/gi;
@@ -34,11 +36,12 @@ const wordsOf = (text: string): string[] => text.toLowerCase().match(WORD) ?? []
  *   there what is wrong with it
  */
 export function clean(text: string, sent: string[], isLog: boolean): string {
-  const plain = unescaped(printed(text).replace(COLOR, '').replace(QUOTED, `$1${PROMPT}`)).replace(
-    FRAMES,
-    '',
-  );
-  const own = withoutEchoes(plain, sent);
+  const plain = unescaped(printed(text).replace(COLOR, ''));
+  // Echoes first: a prompt may begin with a quotation, which is not all of it.
+  const own = withoutEchoes(plain, sent)
+    .replace(QUOTED, `$1${PROMPT}`)
+    .replaceAll(ESCAPED_LINE, '\n')
+    .replace(FRAMES, '');
   return (isLog ? [PREPOSED, LABELED] : [PREPOSED]).reduce(
     (text, labels) =>
       // What follows a whole prompt on its line is the model's again.
@@ -66,28 +69,33 @@ function unescaped(text: string): string {
       one === undefined
         ? String.fromCharCode(Number.parseInt(unicode ?? byte, 16))
         : /[nr]/.test(one)
-          ? '\n'
+          ? ESCAPED_LINE
           : one === 't'
             ? ' '
             : one,
     );
-  return result.replace(/%([2-7][0-9a-f])/gi, (_, byte) => String.fromCharCode(Number.parseInt(byte, 16)));
+  return result.replace(/(?:%[0-9a-f]{2})+/gi, (encoded) => {
+    try {
+      return decodeURIComponent(encoded);
+    } catch {
+      return encoded;
+    }
+  });
 }
 
 function withoutEchoes(text: string, sent: string[]): string {
-  const runs = new Set<string>();
+  const prompts: string[][] = [];
   const short = new Set<string>();
   for (const value of sent) {
     const words = wordsOf(unescaped(printed(value)));
-    for (let i = 0; i + RUN <= words.length; i++) runs.add(words.slice(i, i + RUN).join(' '));
+    if (words.length >= RUN) prompts.push(words);
     for (const line of printed(value).split('\n', MAX_LINES)) {
       const few = wordsOf(line);
       if (few.length > 0 && few.length < RUN && /\p{L}/u.test(line))
         short.add(few.join('[^\\p{L}\\p{N}\\n]{1,8}'));
     }
   }
-  let own = text;
-  if (runs.size > 0) own = withoutRuns(own, runs);
+  let own = prompts.length > 0 ? withoutLong(text, prompts) : text;
   for (const words of short)
     own = own.replace(
       new RegExp(
@@ -99,20 +107,45 @@ function withoutEchoes(text: string, sent: string[]): string {
   return own;
 }
 
-function withoutRuns(text: string, runs: Set<string>): string {
+/** Without whole prompts, and then without every run of words that stands in one. */
+function withoutLong(text: string, prompts: string[][]): string {
   const found = [...text.matchAll(WORD)];
   const words = found.map(([word]) => word.toLowerCase());
+  /** The first and the last word of each echo. */
+  const echoes: [number, number][] = [];
   const echoed = new Array<boolean>(words.length).fill(false);
-  for (let i = 0; i + RUN <= words.length; i++)
-    if (runs.has(words.slice(i, i + RUN).join(' '))) echoed.fill(true, i, i + RUN);
+  const joined = ` ${words.join(' ')} `;
+  const wordAt = new Map<number, number>();
+  for (let i = 0, at = 0; i < words.length; at += words[i]!.length + 1, i++) wordAt.set(at, i);
+  const runs = new Set<string>();
+  for (const prompt of prompts) {
+    const whole = ` ${prompt.join(' ')} `;
+    for (let at = joined.indexOf(whole); at !== -1; at = joined.indexOf(whole, at + whole.length - 1)) {
+      const first = wordAt.get(at)!;
+      if (echoed.slice(first, first + prompt.length).includes(true)) continue;
+      echoes.push([first, first + prompt.length - 1]);
+      echoed.fill(true, first, first + prompt.length);
+    }
+    for (let i = 0; i + RUN <= prompt.length; i++) runs.add(prompt.slice(i, i + RUN).join(' '));
+  }
+  // Not across a whole echo: where that ends, the model may go on with a word that stands in the prompt as well.
+  for (let i = 0; i + RUN <= words.length; i++) {
+    if (echoed.slice(i, i + RUN).includes(true) || !runs.has(words.slice(i, i + RUN).join(' '))) continue;
+    const first = i;
+    while (
+      !echoed[i + RUN] &&
+      i + 1 + RUN <= words.length &&
+      runs.has(words.slice(i + 1, i + 1 + RUN).join(' '))
+    )
+      i++;
+    echoes.push([first, i + RUN - 1]);
+  }
   let own = '';
   let from = 0;
-  for (let i = 0; i < words.length; i++) {
-    if (!echoed[i]) continue;
-    const start = found[i]!.index;
-    while (echoed[i + 1]) i++;
-    own += `${text.slice(from, start)}${PROMPT}`;
-    from = found[i]!.index + found[i]![0].length;
+  for (const [first, last] of echoes.sort(([a], [b]) => a - b)) {
+    if (found[first]!.index < from) continue;
+    own += `${text.slice(from, found[first]!.index)}${PROMPT}`;
+    from = found[last]!.index + found[last]![0].length;
   }
   return own + text.slice(from);
 }

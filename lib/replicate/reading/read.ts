@@ -37,7 +37,7 @@ export interface Reading {
 
 /** Errors that give no reason, so that the log is asked. */
 const NO_REASON =
-  /^\W*(?:(?:the )?(?:prediction|model|generation|task)?\s*(?:error|failed|failure|was unsuccessful)|unknown error|none|null|[^\n]{0,40}unknown reason)?\W*$/i;
+  /^[^\p{L}]*(?:(?:the )?(?:prediction|model|generation|task)?\s*(?:error|failed|failure|was unsuccessful)|unknown error|none|null|[^\n]{0,40}unknown reason)?[^\p{L}\p{N}]*$/iu;
 const MAX_STRINGS = 200;
 const MAX_STRING = 20_000;
 
