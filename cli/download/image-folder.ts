@@ -16,7 +16,9 @@ export function* metadataLines(entries: Iterable<Entry>, factors: string[]): Gen
         model,
         version,
         sample,
-        seed,
+        // Of one type in every line: a seed of more digits than a number holds is in the text alone.
+        seed: typeof seed === 'number' ? seed : null,
+        seed_text: seed === null ? null : String(seed),
         seed_source: seedSource,
         sha256,
         width: width ?? null,

@@ -82,6 +82,7 @@ async function readCells({ images, readRecord }: ManifestDeps, plan: Plan, from:
         version: model.version ?? 'undisclosed',
         sample,
         ...resultFacts(result),
+        ...(result.reading ? { reading: result.reading } : {}),
         input: result.sent.input,
         images: result.images.map((image) => {
           const found = isStored(image) ? judgements.get(n)?.get(image.index) : undefined;
@@ -103,6 +104,8 @@ const CELL_COLUMNS = [
   'status',
   'error',
 ] as const;
+/** Of each cell, not of each image. `refusal` is the rule that read the error as one. */
+const COUNT_COLUMNS = ['refusal', 'asked', 'returned', 'filtered', 'lost', 'quarantined'] as const;
 const TIME_COLUMNS = ['askedAt', 'completedAt', 'predictTime', 'predictionId'] as const;
 const IMAGE_COLUMNS = [
   'index',
@@ -120,15 +123,22 @@ const factorNames = (plan: Plan) => Object.keys(plan.prompts[0]?.factors ?? {});
 
 const csvHeader = (plan: Plan) => [
   ...CELL_COLUMNS,
+  ...COUNT_COLUMNS,
   ...factorNames(plan).map((name) => `factor:${name}`),
   ...TIME_COLUMNS,
   ...IMAGE_COLUMNS,
 ];
 
 function csvRows(plan: Plan, cell: ManifestCell): unknown[][] {
-  const facts = cell as Partial<Record<string, unknown>>;
+  const facts: Partial<Record<string, unknown>> = {
+    ...cell,
+    refusal: cell.reading?.refusal?.family,
+    lost: cell.images.filter((image) => !('key' in image)).length,
+    quarantined: cell.images.filter((image) => 'status' in image && image.status === 'quarantined').length,
+  };
   const start = [
     ...CELL_COLUMNS.map((name) => facts[name]),
+    ...COUNT_COLUMNS.map((name) => facts[name]),
     ...factorNames(plan).map((name) => cell.factors[name]),
     ...TIME_COLUMNS.map((name) => facts[name]),
   ];

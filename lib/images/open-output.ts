@@ -46,8 +46,8 @@ function decodeDataUri(address: string, maxBytes: number): Source {
   const header = DATA_URI.exec(address.slice(0, 256));
   if (!header) throw new OutputRejected('the data: URI has no data, or more than 200 characters before it');
   const data = address.slice(header[0].length);
-  // Not decoded to find out: three bytes are at most twelve characters, `%41%41%41%41`.
-  if (data.length > maxBytes * 4 + 1_000_000) throw tooLarge(maxBytes);
+  // Three bytes are at most twelve characters, `%41%41%41%41`: what is longer need not be decoded to be refused.
+  if (data.length > maxBytes * 4) throw tooLarge(maxBytes);
   const body = IS_BASE64.test(header[1]!) ? decodeBase64(data) : percentDecoded(data);
   if (body.length > maxBytes) throw tooLarge(maxBytes);
   return { head: body.subarray(0, SNIFF_BYTES), body: Readable.from([body]), bytes: body.length };

@@ -85,7 +85,7 @@ function boundedLogs(logs: string): string {
  */
 function beginningAndEnd(text: string, most: number, between: string[]): string {
   const beginning = text.slice(0, most / 2).replace(/[\p{L}\p{N}]*$/u, '');
-  const end = text.slice(-most / 2).replace(/^[^\n]{0,500}\n|^[\p{L}\p{N}]*/u, '');
+  const end = text.slice(-most / 2).replace(/^[^\n]{0,2000}\n|^[\p{L}\p{N}]*/u, '');
   const left = text.length - beginning.length - end.length;
   return [beginning, `… ${left} characters left out …`, ...between, end].join('\n');
 }

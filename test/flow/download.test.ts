@@ -209,12 +209,42 @@ describe('a data: URI', () => {
     },
   );
 
+  const bytes = Buffer.from([0xfb, 0xff, 0xfe, 0x3e, 0x3f, 0x00, 0x41]);
+  const encoded = bytes.toString('base64');
+  test.each([
+    ['in lines', `data:image/png;base64,${encoded.slice(0, 4)}\r\n ${encoded.slice(4)}\n`],
+    [
+      'in the alphabet for addresses, without padding',
+      `data:image/png;base64,${bytes.toString('base64url')}`,
+    ],
+    ['that is percent-encoded base64', `data:image/png;base64,${encodeURIComponent(encoded)}`],
+    ['without a type', `data:;base64,${encoded}`],
+    ['with a blank and capitals', `DATA:image/png; charset=utf-8; BASE64,${encoded}`],
+    [
+      'that is percent-encoded',
+      `data:,${[...bytes].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')}`,
+    ],
+  ])('%s gives its bytes', async (_how, address) => {
+    expect(await open(address)).toMatchObject({ bytes: bytes.length, sha256: sha256(bytes) });
+  });
+
+  test('that is text gives it as it is, with percent signs that encode nothing', async () => {
+    const text = '<svg width="100%" fill="#fff">é</svg>';
+    expect(await open(`data:image/svg+xml;utf8,${text}`)).toMatchObject({
+      sha256: sha256(Buffer.from(text)),
+    });
+    expect(await open(`data:image/svg+xml,${encodeURIComponent(text)}`)).toMatchObject({
+      sha256: sha256(Buffer.from(text)),
+    });
+  });
+
   test.each([
     ['that is too large', uri(Buffer.alloc(MAX + 1)), /too large/],
+    ['that is much too large', `data:,${'%41'.repeat(MAX * 2)}`, /too large/],
     ['that is empty', 'data:image/png;base64,', /empty/],
-    ['that is not base64', 'data:text/html,<script>', /not base64/],
     ['that is damaged', 'data:image/png;base64,ab%%cd', /damaged/],
-    ['with a type of 10,000 characters', `data:${'a'.repeat(10_000)};base64,AAAA`, /not base64/],
+    ['with words in the place of base64', 'data:image/png;base64,not base64!', /damaged/],
+    ['with a type of 10,000 characters', `data:${'a'.repeat(10_000)};base64,AAAA`, /200 characters/],
   ])('%s is refused for good', async (_what, address, words) => {
     await expect(open(address)).rejects.toMatchObject({
       name: 'OutputRejected',

@@ -35,7 +35,7 @@ export type Kind = (typeof KINDS)[number];
 export const casesOf = (kind: Kind): AnswerCase[] =>
   JSON.parse(readFileSync(new URL(`../fixtures/answers/${kind}.json`, import.meta.url), 'utf8'));
 
-const planOf = ({ prompt, input, model }: AnswerCase): Plan => ({
+export const planOf = ({ prompt, input, model }: AnswerCase): Plan => ({
   ...{ id: 'audit', name: '', createdAt: '', createdBy: '', request: '', retention: 'short' },
   prompts: [{ text: prompt ?? 'a portrait of a surgeon at work' }],
   models: [{ model: 'some/model', version: null, input: {}, inputs: null, seed: model ?? 'supported' }],
@@ -76,7 +76,7 @@ async function imageOf(address: string, index: number): Promise<ResultImage> {
   const options = {
     origins: [],
     maxBytes: 1_000_000,
-    signal: AbortSignal.timeout(60_000),
+    signal: new AbortController().signal,
     fetchOutput: () => Promise.reject(new Error('addresses are not fetched here')),
   };
   return withOutput(address, options, async ({ bytes }) => ({ ...stored, bytes })).catch((error: Error) => ({

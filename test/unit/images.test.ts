@@ -85,6 +85,13 @@ describe('outputs', () => {
     ['a data: URI', 'data:image/png;base64,AAAA', ['data:image/png;base64,AAAA']],
     ['null', null, []],
     ['words', 'a cat on a mat', []],
+    [
+      'captions that look like addresses',
+      ['Prompt:a cat', 'https://a/1', 'Ratio: 16:9', 'data: none'],
+      ['https://a/1'],
+    ],
+    ['an address between blanks', ' https://a/1\n', ['https://a/1']],
+    ['lists in objects in lists', [{ pages: [[{ url: 'https://a/1' }]] }], ['https://a/1']],
   ])('of the shape of %s are found in order', (_name, output, addresses) => {
     expect(outputsOf({ output }).addresses).toEqual(addresses);
   });
@@ -94,6 +101,13 @@ describe('outputs', () => {
       output: Array.from({ length: 10_000 }, (_, i) => `https://a/${i}`),
     });
     expect({ kept: addresses.length, returned }).toEqual({ kept: MAX_OUTPUTS, returned: 10_000 });
+  });
+
+  test('keep what is said beside the addresses, within bounds', () => {
+    const output = { images: ['https://a/1'], seed: 5, caption: 'a cat', safe: [true, null], mask: '' };
+    expect(outputsOf({ output }).said).toEqual({ seed: 5, caption: 'a cat', safe: [true] });
+    expect(outputsOf({ output: ['https://a/1', 'https://a/2'] })).not.toHaveProperty('said');
+    expect(outputsOf({ output: 'a'.repeat(10_000) }).said).toHaveLength(1_000);
   });
 
   test('of any JSON are looked through without an error', () => {

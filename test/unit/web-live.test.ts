@@ -412,6 +412,10 @@ describe('the facts about an image', () => {
     expect(facts({ seed: null, seedSource: 'unsupported' }).get('Seed')).toBe(
       'none, the model does not accept a seed',
     );
+    expect(facts({ seed: null, seedSource: 'unknown' }).get('Seed')).toContain('cannot be read');
+    expect(facts({ seed: '18446744073709551615', seedSource: 'log' }).get('Seed')).toBe(
+      '18446744073709551615, chosen by the model, read from its log',
+    );
     expect(facts({ status: 'refused', error: 'sensitive (E005)', images: [] }).get('Outcome')).toBe(
       'refused: sensitive (E005)',
     );

@@ -17,6 +17,12 @@ const SOURCES: Record<Prediction['seedSource'], string> = {
   unknown: 'sent; the model may have ignored it',
 };
 
+/** The seed is unknown and absent when the log names one in a way that cannot be read. */
+const seedText = ({ seed, seedSource }: Prediction): string =>
+  seed === null && seedSource === 'unknown'
+    ? "unknown: the model's log names one that cannot be read"
+    : `${seed ?? 'none'}, ${SOURCES[seedSource]}`;
+
 const kilobytes = (bytes: number) =>
   bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
 
@@ -32,7 +38,7 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
     { name: 'Version', value: prediction.version, code: true },
     Object.keys(input).length > 0 && { name: 'Inputs', value: JSON.stringify(input), code: true },
     { name: 'Sample', value: `${prediction.sample + 1} of ${plan.samples}` },
-    { name: 'Seed', value: `${prediction.seed ?? 'none'}, ${SOURCES[prediction.seedSource]}` },
+    { name: 'Seed', value: seedText(prediction) },
     {
       name: 'Outcome',
       value: prediction.error ? `${prediction.status}: ${prediction.error}` : prediction.status,
