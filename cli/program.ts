@@ -5,6 +5,7 @@ import { addDownload } from './commands/download.ts';
 import { addList } from './commands/list.ts';
 import { addPurge } from './commands/purge.ts';
 import { addRedrive } from './commands/redrive.ts';
+import { addReread } from './commands/reread.ts';
 import { addRestore } from './commands/restore.ts';
 import { addRun } from './commands/run.ts';
 import { addSetup } from './commands/setup.ts';
@@ -52,6 +53,7 @@ export function createProgram(end: (status: ExitStatus) => void): Command {
   addSmoke(program, end);
   addVerify(program, end);
   addRestore(program, end);
+  addReread(program, end);
   addRedrive(program, end);
   addPurge(program, end);
   return program;

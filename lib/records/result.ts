@@ -51,6 +51,8 @@ export interface Result {
   storedAt: string;
 }
 
+/** The error of a failure for which Replicate and the model gave none. */
+export const NO_REASON = 'the model gave no reason';
 export const EXPIRED = 'expired: Replicate had removed the output before it could be stored';
 
 /** What follows from a cell's facts by today's rules. */
@@ -81,7 +83,7 @@ export function derive(cell: Cell, { sent, returned, images, prediction }: Facts
   };
 }
 
-function seedFacts(cell: Cell, { seed: read }: Reading): Pick<Result, 'seed' | 'seedSource'> {
+function seedFacts(cell: Cell, { seed: read }: Pick<Reading, 'seed'>): Pick<Result, 'seed' | 'seedSource'> {
   if (read && read.seed === undefined) return { seed: null, seedSource: 'unknown' };
   if (read?.seed !== undefined && read.seed !== cell.seed) return { seed: read.seed, seedSource: 'log' };
   switch (cell.model.seed) {
@@ -106,7 +108,7 @@ export function closedResult(plan: Plan, n: number, { closed, error, closedAt }:
   const cell = cellAt(plan, n);
   return {
     ...common(plan, cell),
-    ...seedFacts(cell, { rules: 0 }),
+    ...seedFacts(cell, {}),
     status: closed,
     error,
     asked: imagesAsked(inputOf(plan, cell)),
@@ -150,7 +152,7 @@ function outcome(
         return { status: 'failed', error: `no output could be stored: ${(images[0] as LostImage).error}` };
       return { status: 'succeeded' };
     default:
-      return { status: refusal ? 'refused' : 'failed', error: error ?? 'the model gave no reason' };
+      return { status: refusal ? 'refused' : 'failed', error: error ?? NO_REASON };
   }
 }
 
