@@ -1,5 +1,6 @@
+import { type Derived, derive } from '../cells/derive.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
-import { type Derived, derive, EXPIRED, NO_REASON, type Result } from '../records/result.ts';
+import { EXPIRED, NO_REASON, type Result } from '../records/result.ts';
 import type { KeptPrediction } from '../replicate/kept.ts';
 
 /** What today's rules read otherwise than those that wrote a result. */

@@ -5,13 +5,14 @@ import { blockOf, type Range } from '../records/blocks.ts';
 import { acquireLease, readLease } from '../records/lease.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
 import { type CellProgress, readProgress } from '../records/progress.ts';
-import { closedResult, recordResult } from '../records/result.ts';
+import { recordResult } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
 import { type WaitingReason, writeWaiting } from '../records/waiting.ts';
 import { AnswerTooLarge, ReplicateRefusal } from '../replicate/errors.ts';
 import { hasEnded, type Prediction } from '../replicate/prediction.ts';
 import { shuffled } from '../shuffled.ts';
 import { type AskDeps, askCell, closeCell, closing, MustWait, Unrecorded, waitingOf } from './ask.ts';
+import { closedResult } from './derive.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
 import type { Pacer } from './pacer.ts';
 

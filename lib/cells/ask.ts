@@ -3,9 +3,10 @@ import type { ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { type CellRef, type ClosedBinding, createBinding, isClosed } from '../records/binding.ts';
 import { cellName } from '../records/keys.ts';
 import { type Cell, inputOf, type Plan } from '../records/plan.ts';
-import { closedResult, recordResult } from '../records/result.ts';
+import { recordResult } from '../records/result.ts';
 import type { WaitingReason } from '../records/waiting.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
+import { closedResult } from './derive.ts';
 
 /** Replicate will not take the request now, but later: the rate limit, the account's credit, its token. */
 export class MustWait extends Error {

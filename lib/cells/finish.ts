@@ -7,8 +7,9 @@ import { adoptPrediction, type BoundBinding, markAborted } from '../records/bind
 import { imagesAsked } from '../records/images-asked.ts';
 import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../records/keys.ts';
 import { cellAt, inputOf, type Plan } from '../records/plan.ts';
-import { EXPIRED, predictionResult, type ResultImage, recordResult } from '../records/result.ts';
+import { EXPIRED, type ResultImage, recordResult } from '../records/result.ts';
 import type { EndedPrediction } from '../replicate/prediction.ts';
+import { predictionResult } from './derive.ts';
 
 export interface FinishDeps {
   store: ObjectStore;

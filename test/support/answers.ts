@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { predictionResult } from '../../lib/cells/derive.ts';
 import { withOutput } from '../../lib/images/open-output.ts';
 import { outputsOf } from '../../lib/images/outputs.ts';
 import { cellAt, type Plan } from '../../lib/records/plan.ts';
-import { isStored, predictionResult, type Result, type ResultImage } from '../../lib/records/result.ts';
+import { isStored, type Result, type ResultImage } from '../../lib/records/result.ts';
 import { parsePrediction } from '../../lib/replicate/prediction.ts';
 import type { Seed } from '../../lib/replicate/reading/seeds.ts';
 

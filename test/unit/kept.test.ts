@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { derive } from '../../lib/cells/derive.ts';
 import { cellAt } from '../../lib/records/plan.ts';
-import { derive, type Result } from '../../lib/records/result.ts';
+import type { Result } from '../../lib/records/result.ts';
 import { keepPrediction } from '../../lib/replicate/kept.ts';
 import { casesOf, KINDS, planOf, resultOf } from '../support/answers.ts';
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { describeRereading, rereadAudit } from '../../cli/operator/reread.ts';
 import { rereadResult } from '../../lib/audits/reread.ts';
+import { closedResult } from '../../lib/cells/derive.ts';
 import type { ObjectStore } from '../../lib/ports.ts';
 import { planKey, resultKey } from '../../lib/records/keys.ts';
 import { cellAt } from '../../lib/records/plan.ts';
-import { closedResult, EXPIRED, NO_REASON, type Result } from '../../lib/records/result.ts';
+import { EXPIRED, NO_REASON, type Result } from '../../lib/records/result.ts';
 import { RULES } from '../../lib/replicate/reading/read.ts';
 import { type AnswerCase, planOf, resultOf } from '../support/answers.ts';
 
