@@ -1,6 +1,7 @@
 import { outputsOf } from '../images/outputs.ts';
 import { jsonOf } from '../json.ts';
 import type { Prediction } from './prediction.ts';
+import { TELLING } from './reading/telling.ts';
 
 /** What a result keeps of an ended prediction, because Replicate deletes it: everything that a reading may need. */
 export interface KeptPrediction {
@@ -28,10 +29,6 @@ const MAX_MEMBER = 20_000;
 const MAX_SAID = 4_000;
 const MAX_LINE = 300;
 const MAX_LINES = 2_000;
-
-/** Lines that may be read, now or by later rules. */
-const TELLING =
-  /seed|种子|nsfw|safe|filter|flag|moderat|sensitiv|polic|block|reject|refus|prohibit|inappropriate|guideline|violat|censor/i;
 
 /** A prediction's error in bounded length; undefined where it has none. */
 export function errorOf({ error }: Prediction): string | undefined {

@@ -23,33 +23,39 @@ const PREPOSED =
 /** A line of a log that begins by saying that a prompt follows, and what CLIP says of the part that it cannot hold. */
 const LABELED =
   /^([^\p{L}\n]{0,60}(?:(?:info|debug|warn(?:ing)?|error|root|__main__|predict)\b[^\p{L}\n]{0,30}){0,3}(?:(?:the|your|my|with|using|for|input|user|text|image|style|base|system|positive|negative|original|final|full|new|enhanced|expanded|improved|revised|rewritten|refined|upsampled|optimized|processed|translated|magic)[ _-]){0,3}prompts?(?:[ _-]?\d)?[ \t]*(?:\([^)\n]{0,40}\))?["']?[ \t]*(?:[:=]|->)|[^\n]*part of your input was truncated)([^\n]*)$/gimu;
+/** Most texts have nothing of this kind, and the patterns above take their time. */
+const NAMES_PROMPT = /prompt|caption|query|["'](?:input|text)|was truncated/i;
+const HAS_FRAMES = /Traceback|File "|^[ \t]+at |above exception/m;
+
 const WORD = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[\p{L}\p{M}\p{N}]+/gu;
 const wordsOf = (text: string): string[] => text.toLowerCase().match(WORD) ?? [];
 
 /**
- * A text of a model in its own words alone: without colors, without the frames of tracebacks, and without the
- * prompt, however it is repeated (whole or cut short, quoted, escaped, in another case, over several lines). A prompt
- * of less than four words is only taken out where quotes, a label or a line of its own set it apart: "nude" in
- * "nude content was found" is the model's word.
+ * Makes what brings a text of a model down to its own words: without colors, without the frames of tracebacks, and
+ * without the prompt, however it is repeated (whole or cut short, quoted, escaped, in another case, over several
+ * lines). A prompt of less than four words is only taken out where quotes, a label or a line of its own set it apart:
+ * "nude" in "nude content was found" is the model's word.
  * @param sent every text that the model was sent
- * @param isLog in a log a line that begins with `Prompt:` is a prompt, though perhaps rewritten; an error may say
- *   there what is wrong with it
+ * @returns a function of a text; in a log a line that begins with `Prompt:` is a prompt, though perhaps rewritten,
+ *   while an error may say there what is wrong with it
  */
-export function clean(text: string, sent: string[], isLog: boolean): string {
-  const plain = unescaped(printed(text).replace(COLOR, ''));
-  // Echoes first: a prompt may begin with a quotation, which is not all of it.
-  const own = withoutEchoes(plain, sent)
-    .replace(QUOTED, `$1${PROMPT}`)
-    .replaceAll(ESCAPED_LINE, '\n')
-    .replace(FRAMES, '');
-  return (isLog ? [PREPOSED, LABELED] : [PREPOSED]).reduce(
-    (text, labels) =>
-      // What follows a whole prompt on its line is the model's again.
-      text.replace(labels, (line, label, rest) =>
+export function cleaner(sent: string[]): (text: string, isLog: boolean) => string {
+  const echoes = echoesOf(sent);
+  return (text, isLog) => {
+    if (text === '') return '';
+    // Echoes first: a prompt may begin with a quotation, which is not all of it.
+    let own = withoutEchoes(unescaped(printed(text).replace(COLOR, '')), echoes);
+    if (NAMES_PROMPT.test(own)) own = own.replace(QUOTED, `$1${PROMPT}`);
+    own = own.replaceAll(ESCAPED_LINE, '\n');
+    if (HAS_FRAMES.test(own)) own = own.replace(FRAMES, '');
+    if (!NAMES_PROMPT.test(own)) return own;
+    // What follows a whole prompt on its line is the model's again.
+    for (const labels of isLog ? [PREPOSED, LABELED] : [PREPOSED])
+      own = own.replace(labels, (line, label, rest) =>
         /^[\s"'`[({]*\ufffc/.test(rest) ? line : `${label}${PROMPT}`,
-      ),
-    own,
-  );
+      );
+    return own;
+  };
 }
 
 /** What of a text is to be seen, in one way to write each character. */
@@ -83,7 +89,14 @@ function unescaped(text: string): string {
   });
 }
 
-function withoutEchoes(text: string, sent: string[]): string {
+interface Echoes {
+  /** The words of each prompt that is told by its words alone. */
+  prompts: string[][];
+  /** Each shorter one, where it is set apart. */
+  short: RegExp[];
+}
+
+function echoesOf(sent: string[]): Echoes {
   const prompts: string[][] = [];
   const short = new Set<string>();
   for (const value of sent) {
@@ -95,16 +108,19 @@ function withoutEchoes(text: string, sent: string[]): string {
         short.add(few.join('[^\\p{L}\\p{N}\\n]{1,8}'));
     }
   }
-  let own = prompts.length > 0 ? withoutLong(text, prompts) : text;
-  for (const words of short)
-    own = own.replace(
-      new RegExp(
-        `(^|["'\`]|prompts?["'\`]?[ \\t]*[:=][ \\t]*)([^\\p{L}\\p{N}\\n]{0,8})${words}(?=[^\\p{L}\\p{N}\\n]{0,4}(?:$|["'\`](?!\\s*:)|[,;)\\]}|]))`,
-        'gimu',
-      ),
-      `$1$2${PROMPT}`,
+  const apart = (words: string) =>
+    new RegExp(
+      `(^|["'\`]|prompts?["'\`]?[ \\t]*[:=][ \\t]*)([^\\p{L}\\p{N}\\n]{0,8})${words}(?=[^\\p{L}\\p{N}\\n]{0,4}(?:$|["'\`](?!\\s*:)|[,;)\\]}|]))`,
+      'gimu',
     );
-  return own;
+  return { prompts, short: [...short].map(apart) };
+}
+
+function withoutEchoes(text: string, { prompts, short }: Echoes): string {
+  return short.reduce(
+    (own, apart) => own.replace(apart, `$1$2${PROMPT}`),
+    prompts.length > 0 ? withoutLong(text, prompts) : text,
+  );
 }
 
 /** Without whole prompts, and then without every run of words that stands in one. */

@@ -18,40 +18,42 @@ const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'e
 const ABOUT_SAFETY =
   /nsfw|safe|moderat|sensitiv|polic|filter|inappropriate|explicit|prohibit|\brai|responsible|guideline|block|censor|flagged|violat/i;
 
-/** How many are left, of how many: `Total safe images: 3 out of 4`. Source: github.com/replicate/cog-flux predict.py. */
-const LEFT = [
-  new RegExp(String.raw`\bsafe ${THING}\W{1,3}(\d{1,6}) ?(?:\/|out of|of) ?(\d{1,6})`, 'i'),
-  new RegExp(
-    String.raw`\b(\d{1,6}) ?(?:\/|out of|of)(?: the)? ?(\d{1,6}) ${THING}(?: (?:were|was|are|is|have|has))? ?(?:safe|passed|pass|ok|allowed|kept)\b`,
+/** Made when they are first needed: most logs have no word about safety. */
+const patterns = once(() => ({
+  /** How many are left, of how many: `Total safe images: 3 out of 4`. Source: github.com/replicate/cog-flux predict.py. */
+  left: [
+    new RegExp(String.raw`\bsafe ${THING}\W{1,3}(\d{1,6}) ?(?:\/|out of|of) ?(\d{1,6})`, 'i'),
+    new RegExp(
+      String.raw`\b(\d{1,6}) ?(?:\/|out of|of)(?: the)? ?(\d{1,6}) ${THING}(?: (?:were|was|are|is|have|has))? ?(?:safe|passed|pass|ok|allowed|kept)\b`,
+      'i',
+    ),
+  ],
+  /** How many were dropped, in the order in which they are tried. */
+  counted: [
+    // github.com/replicate/cog-stable-diffusion predict.py
+    new RegExp(
+      String.raw`\b(?:detected|found|flagged) (?:${UNFIT} content )?in ${NUMBER}${OF} (?:\w+ )?${THING}\b`,
+      'i',
+    ),
+    new RegExp(String.raw`\b${NUMBER}${OF} ${UNFIT} (?:\w+ )?${THING}\b`, 'i'),
+    new RegExp(String.raw`\b${NUMBER}${OF} (?:\w+ ){0,2}${THING}\b(?: \w+){0,4} ${DROPPED}\b`, 'i'),
+    new RegExp(String.raw`\b${DROPPED}(?: out)?:? ${NUMBER}${OF} (?:\w+ ){0,2}${THING}\b`, 'i'),
+    new RegExp(String.raw`\b${DROPPED} ${THING}["']?\W{1,3}${NUMBER}\b`, 'i'),
+    // github.com/googleapis/python-genai: raiMediaFilteredCount
+    /\b\w*filtered_?(?:media_?)?count["']?\s*[:=]\s*["']?(\d{1,6})\b/i,
+  ],
+  /** That something was dropped, without a number. */
+  detected: new RegExp(
+    String.raw`\b${UNFIT}[ _](?:content|concepts?|images?|material)? ?(?:was |were |has been )?(?:detected|found|flagged)|\b(?:potential|possible) nsfw|\bcontain(?:s|ed)? nsfw|(?<!\binput (?:or )?)\b${THING}\b(?: \w+){0,4} ${DROPPED}\b`,
     'i',
   ),
-];
-
-/** How many were dropped, in the order in which they are tried. */
-const COUNTED = [
-  // github.com/replicate/cog-stable-diffusion predict.py
-  new RegExp(
-    String.raw`\b(?:detected|found|flagged) (?:${UNFIT} content )?in ${NUMBER}${OF} (?:\w+ )?${THING}\b`,
-    'i',
-  ),
-  new RegExp(String.raw`\b${NUMBER}${OF} ${UNFIT} (?:\w+ )?${THING}\b`, 'i'),
-  new RegExp(String.raw`\b${NUMBER}${OF} (?:\w+ ){0,2}${THING}\b(?: \w+){0,4} ${DROPPED}\b`, 'i'),
-  new RegExp(String.raw`\b${DROPPED}(?: out)?:? ${NUMBER}${OF} (?:\w+ ){0,2}${THING}\b`, 'i'),
-  new RegExp(String.raw`\b${DROPPED} ${THING}["']?\W{1,3}${NUMBER}\b`, 'i'),
-  // github.com/firebase and Vertex AI: raiMediaFilteredCount
-  /\b\w*filtered_?(?:media_?)?count["']?\s*[:=]\s*["']?(\d{1,6})\b/i,
-];
+}));
 
 /** One verdict an image: `nsfw_content_detected=[False, True]`. Source: github.com/huggingface/diffusers pipelines. */
 const VERDICTS = /\b(?:has_)?nsfw\w*["']?\s*[:=]\s*(?:tensor\()?\[([^\]\n]{0,2000})\]/i;
 /** Which image: `NSFW content detected in image 3`. Source: github.com/replicate/cog-sdxl predict.py. */
 const WHICH =
   /\b(?:in|for|of|skipping|dropping|removing|filtering)? ?(?:image|output|sample|picture|generation)s? #?((?:\d{1,4}(?:, ?| and | & )?)+)/i;
-/** That something was dropped, without a number. */
-const DETECTED = new RegExp(
-  String.raw`\b${UNFIT}[ _](?:content|concepts?|images?|material)? ?(?:was |were |has been )?(?:detected|found|flagged)|\b(?:potential|possible) nsfw|\bcontain(?:s|ed)? nsfw|(?<!\binput (?:or )?)\b${THING}\b(?: \w+){0,4} ${DROPPED}\b`,
-  'i',
-);
 const ALL = /\ball (?:of )?(?:the )?(?:\w+ )?(?:images?|outputs?|samples?|results?)\b/i;
 const DENIED =
   /\b(?:no|not|without|never|zero|isn't|wasn't|weren't)\b[^.\n]{0,40}\b(?:nsfw|unsafe|flagged|filtered|blocked|dropped|removed)|\bnsfw\w*(?: \w+){0,2}["']?\s*(?:[:=]|is|->)\s*["']?(?:false|no|none|not|0)\b|\bnsfw (?:check|filter)\w* (?:passed|ok)/i;
@@ -62,6 +64,7 @@ const DENIED =
  * @param text cleaned of the prompt
  */
 export function readFiltered(text: string): FilteredReading | undefined {
+  if (!ABOUT_SAFETY.test(text)) return undefined;
   let most: FilteredReading | undefined;
   const which = new Set<number>();
   const hold = (count: number, at: number) => {
@@ -80,19 +83,20 @@ export function readFiltered(text: string): FilteredReading | undefined {
 
 /** What one sentence says; `which` gathers the images that are named by their place. */
 function countIn(sentence: string, which: Set<number>): number | undefined {
-  for (const pattern of LEFT) {
-    const [, left, total] = pattern.exec(sentence) ?? [];
-    if (left !== undefined) return Math.max(0, Number(total) - Number(left));
+  if (!ABOUT_SAFETY.test(sentence)) return undefined;
+  const { left, counted, detected } = patterns();
+  for (const pattern of left) {
+    const [, safe, total] = pattern.exec(sentence) ?? [];
+    if (safe !== undefined) return Math.max(0, Number(total) - Number(safe));
   }
   const verdicts = VERDICTS.exec(sentence)?.[1];
   if (verdicts !== undefined) return verdicts.match(/\btrue\b|(?<![\d.])1(?![\d.])/gi)?.length ?? 0;
-  if (!ABOUT_SAFETY.test(sentence)) return undefined;
-  for (const pattern of COUNTED) {
+  for (const pattern of counted) {
     const [, number] = pattern.exec(sentence) ?? [];
     if (number !== undefined) return numberOf(number);
   }
   if (DENIED.test(sentence)) return 0;
-  if (!DETECTED.test(sentence)) return undefined;
+  if (!detected.test(sentence)) return undefined;
   const [, places] = WHICH.exec(sentence) ?? [];
   if (places) {
     for (const place of places.match(/\d+/g) ?? []) which.add(Number(place));
@@ -106,4 +110,12 @@ function numberOf(word: string): number {
   if (lower === 'all') return Number.POSITIVE_INFINITY;
   if (/^\d/.test(lower)) return Number(lower);
   return Math.max(0, WORDS.indexOf(lower));
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

@@ -1,7 +1,8 @@
-import { clean, PROMPT } from './clean.ts';
+import { cleaner, PROMPT } from './clean.ts';
 import { readFiltered } from './filtered.ts';
 import { type RefusalReading, readRefusal } from './refusals.ts';
 import { isSeedName, readSeed, type SeedReading } from './seeds.ts';
+import { TELLING } from './telling.ts';
 
 /**
  * Version of the rules in this folder. Raise it with every change of what they read: a result keeps the version that
@@ -43,11 +44,13 @@ const MAX_STRING = 20_000;
 
 /** Reads what a model said. The same words are read in the same way, so that a reading can be made again. */
 export function readAnswer(answer: Answer, { inputs, asked, imageless }: Question): Reading {
-  const sent = stringsIn(inputs);
-  const error = clean(answer.error ?? '', sent, false);
-  const logs = clean(answer.logs ?? '', sent, true);
+  const clean = cleaner(stringsIn(inputs));
+  const error = clean(answer.error ?? '', false);
+  const isTelling = imageless || TELLING.test(answer.logs ?? '');
+  const logs = isTelling ? clean(answer.logs ?? '', true) : '';
   const facts = namedIn(answer.said).join('\n');
-  const refusal = imageless ? refusalIn(error, logs, stringsIn(answer.said), sent) : undefined;
+  const said = () => stringsIn(answer.said).map((text) => clean(text, false));
+  const refusal = imageless ? refusalIn(error, said, logs) : undefined;
   const filtered = readFiltered([logs, facts, ...(refusal ? [error] : [])].join('\n'));
   const seed = readSeed(`${logs}\n${facts}`, asked);
   return {
@@ -62,10 +65,9 @@ export function readAnswer(answer: Answer, { inputs, asked, imageless }: Questio
 
 const shown = (words: string): string => words.replaceAll(PROMPT, '…');
 
-function refusalIn(error: string, logs: string, said: string[], sent: string[]): RefusalReading | undefined {
+function refusalIn(error: string, said: () => string[], logs: string): RefusalReading | undefined {
   if (!NO_REASON.test(error)) return readRefusal(error);
-  const lines = logs.split('\n').reverse();
-  for (const text of [...said.map((text) => clean(text, sent, false)), ...lines]) {
+  for (const text of [...said(), ...logs.split('\n').reverse()]) {
     const refusal = readRefusal(text, false);
     if (refusal) return refusal;
   }
