@@ -153,7 +153,7 @@ export const FAMILIES: readonly Family[] = [
   family(
     'rejected',
     'hint',
-    /\b(?:prompts?|inputs?|contents?|images?|outputs?|texts?|words?|topics?)(?: provided)?(?: (?:has been|have been|was|were|is|are|could not be|couldn't be|cannot be|can't be|been))?(?: (?:automatically|also))? (?:rejected|refused|blocked|denied|disallowed|banned|prohibited|forbidden|declined|censored|submitted|not (?:be )?(?:allowed|permitted|accepted))\b|\bblocked (?:prompt|content|output|image)\b/i,
+    /\b(?:prompts?|inputs?|contents?|images?|outputs?|texts?|words?|topics?)(?: provided)?(?: (?:has been|have been|was|were|is|are|could not be|couldn't be|cannot be|can't be|been))?(?: (?:automatically|also))? (?:rejected|refused|blocked|denied|disallowed|banned|prohibited|forbidden|declined|censored|submitted|not (?:be )?(?:allowed|permitted|accepted))\b|\bblocked (?:prompt|content|output|image)\b|\b(?:prompt|content|input|output|image)_(?:is_)?(?:blocked|rejected|flagged|moderated)\b/i,
     'github.com/Comfy-Org/docs partner nodes; cloud.google.com Veo responsible AI',
   ),
   family(

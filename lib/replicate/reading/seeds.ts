@@ -12,7 +12,7 @@ export interface SeedReading {
 
 /** What may stand in a name beside `seed`, as in `torch.manual_seed` and `noiseSeed`: the rest (`max_seed`, `seedream`) is something else. */
 const QUALIFIERS = new Set(
-  'random rand manual global np torch cuda rng noise generator base initial init image sampler current used using actual set everything all fixed main master latent batch input user original value number int id the'.split(
+  'random rand rnd manual global np torch cuda rng noise generator base initial init image sampler current used using actual set everything all fixed main master latent batch input user original value val number int id the'.split(
     ' ',
   ),
 );

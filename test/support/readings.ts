@@ -1,0 +1,119 @@
+import path from 'node:path';
+import { FAMILIES } from '../../lib/replicate/reading/refusals.ts';
+import { type AnswerCase, casesOf, KINDS, resultOf, valuesOf } from './answers.ts';
+
+interface Row {
+  what: string;
+  cases: number;
+  /** Read as a person reads it. */
+  right: number;
+  /** Of what was read, how much is so; of what is so, how much was read. Undefined where there is nothing to divide by. */
+  precision: number | undefined;
+  recall: number | undefined;
+}
+
+interface Read {
+  given: AnswerCase;
+  expected: AnswerCase['expect'];
+  read: Required<AnswerCase['expect']>;
+  family: string | undefined;
+}
+
+/** A row of those of which `is` says that something should be read, and `found` that it was. */
+function rowOf(
+  what: string,
+  reads: Read[],
+  is: (read: Read) => boolean,
+  found: (read: Read) => boolean,
+  isRight: (read: Read) => boolean,
+): Row {
+  const share = (of: Read[]) => (of.length > 0 ? of.filter(isRight).length / of.length : undefined);
+  const meant = reads.filter(is);
+  return {
+    what,
+    cases: meant.length,
+    right: meant.filter(isRight).length,
+    precision: share(reads.filter(found)),
+    recall: share(meant),
+  };
+}
+
+/** How the rules read the project's own cases, by family, as rows of a table. */
+export async function readings(): Promise<string> {
+  const reads: Read[] = [];
+  for (const given of KINDS.flatMap(casesOf)) {
+    const result = await resultOf(given);
+    const read = valuesOf(given, result);
+    reads.push({ given, expected: given.expect, read, family: result.reading?.refusal?.family });
+  }
+  const isRefusal = ({ expected }: Read) => expected.status === 'refused';
+  const refusals = (what: string, is: (read: Read) => boolean, found: (read: Read) => boolean) =>
+    rowOf(what, reads, is, found, (read) => isRefusal(read) && read.read.status === 'refused');
+  const sameCount = ({ expected, read }: Read) => expected.filtered === read.filtered;
+  const sameSeed = ({ expected, read }: Read) =>
+    expected.seed === read.seed && expected.seedSource === read.seedSource;
+  const seedCases = reads.filter(({ expected }) => expected.seedSource !== undefined);
+  const about = (kind: 'counts' | 'seeds') => [...new Set(casesOf(kind).map(({ family }) => family))];
+  const countCases = reads.filter(({ expected }) => expected.filtered !== undefined);
+  const rows = [
+    refusals('**refusals**', isRefusal, ({ read }) => read.status === 'refused'),
+    rowOf(
+      'of these, found after the rules were written',
+      reads.filter(({ given }) => casesOf('unseen').some(({ error }) => error === given.error)),
+      isRefusal,
+      ({ read }) => read.status === 'refused',
+      (read) => isRefusal(read) && read.read.status === 'refused',
+    ),
+    ...FAMILIES.map(({ name }) =>
+      refusals(
+        name,
+        (read) => isRefusal(read) && read.given.family === name,
+        (read) => read.family === name,
+      ),
+    ),
+    rowOf(
+      '**filter counts**',
+      countCases,
+      ({ expected }) => expected.filtered! > 0,
+      ({ read }) => read.filtered > 0,
+      sameCount,
+    ),
+    ...about('counts').map((family) =>
+      rowOf(
+        family,
+        countCases.filter(({ given }) => given.family === family),
+        () => true,
+        () => true,
+        sameCount,
+      ),
+    ),
+    rowOf(
+      '**seeds in a log**',
+      seedCases,
+      ({ expected }) => expected.seedSource === 'log',
+      ({ read }) => read.seedSource === 'log',
+      sameSeed,
+    ),
+    ...about('seeds').map((family) =>
+      rowOf(
+        family,
+        seedCases.filter(({ given }) => given.family === family),
+        () => true,
+        () => true,
+        sameSeed,
+      ),
+    ),
+  ];
+  const share = (value: number | undefined) => (value === undefined ? '' : value.toFixed(2));
+  return [
+    '| what | cases | right | precision | recall |',
+    '|---|---|---|---|---|',
+    ...rows.map(
+      ({ what, cases, right, precision, recall }) =>
+        `| ${what} | ${cases} | ${right} | ${share(precision)} | ${share(recall)} |`,
+    ),
+  ].join('\n');
+}
+
+if (process.argv[1] && path.resolve(process.argv[1]) === import.meta.filename)
+  process.stdout.write(`${await readings()}\n`);
