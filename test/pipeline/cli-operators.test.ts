@@ -75,6 +75,32 @@ describe('verify and restore', () => {
   });
 });
 
+describe('reread', () => {
+  test('says that results which were just written would not change, and refuses an unknown audit', async () => {
+    const { document } = await weaudit.json([
+      'run',
+      '-p',
+      'a gore scene',
+      '-m',
+      'simulated/sketch',
+      '-n',
+      '2',
+    ]);
+    expect(await weaudit.json(['reread', document.id, '--local'])).toMatchObject({
+      status: 0,
+      document: { audit: document.id, results: 2, changed: [] },
+    });
+    expect(await weaudit.run(['reread', document.id, '--local'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('Nothing would change.'),
+    });
+    expect(await weaudit.run(['reread', '0'.repeat(26), '--local'])).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('no audit'),
+    });
+  });
+});
+
 describe('purge', () => {
   test('an image is removed in every version from both buckets, its tombstone keeps hash and reason, and the API has no address for it', async () => {
     const id = await finishedAudit('a lamp', 2);

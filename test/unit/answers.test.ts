@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { readAnswer } from '../../lib/replicate/reading/read.ts';
 import { FAMILIES } from '../../lib/replicate/reading/refusals.ts';
 import { casesOf, KINDS, type Kind, readingOf, resultOf } from '../support/answers.ts';
+import { readings } from '../support/readings.ts';
 
 const TITLES: Record<Kind, string> = {
   refusals: 'a refusal is read as one',
@@ -22,6 +24,10 @@ describe.each(KINDS)('%s', (kind) => {
     if (given.missed) expect(read).not.toEqual(given.expect);
     else expect(read).toEqual(given.expect);
   });
+});
+
+test('docs/readings.md shows what npm run readings prints', async () => {
+  expect(await readFile('docs/readings.md', 'utf8')).toContain(await readings());
 });
 
 describe('a rule for refusals', () => {
