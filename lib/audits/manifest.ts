@@ -142,7 +142,8 @@ function csvRows(plan: Plan, cell: ManifestCell): unknown[][] {
     ...factorNames(plan).map((name) => cell.factors[name]),
     ...TIME_COLUMNS.map((name) => facts[name]),
   ];
-  if (cell.images.length === 0) return [start];
+  // As many fields as any other row: strict readers of CSV refuse a short one.
+  if (cell.images.length === 0) return [[...start, ...IMAGE_COLUMNS.map(() => undefined)]];
   return cell.images.map((image) => {
     const of = image as Partial<Record<string, unknown>>;
     return [

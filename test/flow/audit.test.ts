@@ -1,3 +1,5 @@
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { parse } from 'csv-parse/sync';
 import { acceptAudit, type Origin } from '../../lib/audits/accept.ts';
 import { cancelAudit, deleteAudit } from '../../lib/audits/end.ts';
 import { auditStatus, listAudits } from '../../lib/audits/read.ts';
@@ -624,5 +626,50 @@ describe('a whole audit', () => {
     expect(byManifest).toEqual({ waiting: 0, running: 0, succeeded: 2, failed: 1, refused: 1, canceled: 0 });
     const result = await world.truth.images.readJson<Result>(`audits/${AUDIT}/results/00001.json`);
     expect(result?.value.status).toBe('refused');
+  });
+
+  it('has in its manifest what was requested, returned and filtered, and which rule read a refusal', async () => {
+    await world.accept(2);
+    await advance(world, { ...RANGE, to: 1 });
+    const plan = (await world.advanceDeps.readPlan(AUDIT))!;
+    const end = async (cell: number, how: object) => {
+      const asked = world.replicate.askedFor(AUDIT, cell) as unknown as [{ prediction: { id: string } }];
+      await world.finish(plan, cell, world.replicate.end(asked[0].prediction.id, how));
+    };
+    const refused = 'Prompt provided failed safety check due to the inclusion of prohibited content.';
+    await end(0, {
+      output: ['ftp://nowhere/1', ...world.outputs('a', 1)],
+      logs: 'Using seed: 18446744073709551615',
+    });
+    await end(1, { status: 'failed', error: refused });
+    await settle(world);
+    const { value } = (await world.truth.images.readJson<{ cells: Partial<Result>[] }>(
+      manifestKey(AUDIT, 'json'),
+    ))!;
+    expect(value.cells).toMatchObject([
+      { seed: '18446744073709551615', seedSource: 'log', returned: 2 },
+      { status: 'refused', reading: { refusal: { family: 'safety', words: refused } } },
+    ]);
+    const { Body } = await world.truth.images.client.send(
+      new GetObjectCommand({ Bucket: world.truth.images.bucket, Key: manifestKey(AUDIT, 'csv') }),
+    );
+    const rows = parse(await Body!.transformToString(), { columns: true }) as Record<string, string>[];
+    const counts = ({
+      n,
+      seed,
+      status,
+      refusal,
+      asked,
+      returned,
+      filtered,
+      lost,
+      quarantined,
+    }: Record<string, string>) =>
+      [n, seed, status, refusal, asked, returned, filtered, lost, quarantined].join(' ');
+    expect(rows.map(counts)).toEqual([
+      '0 18446744073709551615 succeeded  1 2 0 1 0',
+      '0 18446744073709551615 succeeded  1 2 0 1 0',
+      expect.stringMatching(/^1 \d+ refused safety 1 0 0 0 0$/),
+    ]);
   });
 });
