@@ -7,9 +7,9 @@ export function addReread(program: Command, end: (status: ExitStatus) => void): 
   operatorCommand(
     program
       .command('reread')
-      .summary("read the models' words again by today's rules")
+      .summary("read the models' words again with the current rules")
       .description(
-        "Read what the models of an audit said (errors, logs, captions) again by today's rules, and list the results whose status, filter count or seed would change. Nothing is written.",
+        'Read what the models of an audit said (errors, logs, captions) again with the current rules, and list the results whose status, filter count or seed would change. Nothing is written.',
       )
       .argument('<audit>', 'id of the audit'),
     'npx weaudit reread 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',

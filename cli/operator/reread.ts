@@ -10,7 +10,7 @@ import { count, oneLine, table } from '../output.ts';
 
 export interface Rereading {
   audit: string;
-  /** Version of today's rules. */
+  /** Version of the current rules. */
   rules: number;
   results: number;
   /** How many results were read by which version of the rules; `none` for those without a version. */
@@ -22,7 +22,7 @@ const PARALLEL_READS = 16;
 const MAX_ROWS = 100;
 
 /**
- * Reads every result of an audit again by today's rules. Writes nothing.
+ * Reads every result of an audit again with the current rules. Writes nothing.
  * @throws {CommandError} if there is no such audit
  */
 export async function rereadAudit(images: ObjectStore, audit: string): Promise<Rereading> {

@@ -3,25 +3,25 @@ import { cellAt, type Plan } from '../records/plan.ts';
 import { EXPIRED, NO_REASON, type Result } from '../records/result.ts';
 import type { KeptPrediction } from '../replicate/kept.ts';
 
-/** What today's rules read otherwise than those that wrote a result. */
+/** A member of a result that the current rules read differently. */
 export interface Change {
   field: 'status' | 'refusal' | 'filtered' | 'asked' | 'seed' | 'seedSource';
   recorded: unknown;
   read: unknown;
 }
 
-/** A result of which today's rules would change something. */
+/** A result that the current rules would change. */
 export interface Reread {
   cell: number;
   model: string;
   changes: Change[];
-  /** The words of the model that the change is due to, as far as there are any. */
+  /** The model's words behind the changes. */
   words: string[];
 }
 
 /**
- * Reads the facts of a result again, by today's rules.
- * @returns undefined if nothing would change, and for a cell that was closed without a prediction
+ * Reads the facts of a result again with the current rules.
+ * @returns undefined if nothing would change, or if the cell was closed without a prediction
  */
 export function rereadResult(plan: Plan, result: Result): Reread | undefined {
   if (!result.prediction) return undefined;
@@ -56,7 +56,7 @@ const FIELDS = ['status', 'refusal', 'asked', 'filtered', 'seed', 'seedSource'] 
 const memberOf = (derived: Derived, field: Change['field']): unknown =>
   field === 'refusal' ? derived.reading?.refusal?.family : derived[field];
 
-/** A result from before rules had versions has the words of the model as its own error, where it had any. */
+/** In an older result, the model's words are the error of the result, if it has any. */
 function factsOf({ error }: Result, prediction: KeptPrediction): KeptPrediction {
   if (prediction.error !== undefined) return prediction;
   const isTheModels = prediction.status === 'failed' && error !== undefined && error !== NO_REASON;

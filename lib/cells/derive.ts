@@ -14,14 +14,14 @@ import { type KeptPrediction, keepPrediction } from '../replicate/kept.ts';
 import type { Prediction } from '../replicate/prediction.ts';
 import { type Reading, readAnswer } from '../replicate/reading/read.ts';
 
-/** What follows from a cell's facts by today's rules. */
+/** What the current rules derive from the facts of a cell. */
 export type Derived = Pick<
   Result,
   'status' | 'error' | 'seed' | 'seedSource' | 'asked' | 'filtered' | 'reading'
 >;
 type Facts = Pick<Result, 'sent' | 'returned' | 'images'> & { prediction: KeptPrediction };
 
-/** Reads the facts of a result with a prediction. Results keep all that it takes, so that it can be done again. */
+/** Derives a result from its facts alone, so that it can be repeated later. */
 export function derive(cell: Cell, { sent, returned, images, prediction }: Facts): Derived {
   const asked = imagesAsked(sent.input);
   const reading = readAnswer(
@@ -29,6 +29,7 @@ export function derive(cell: Cell, { sent, returned, images, prediction }: Facts
     {
       inputs: [sent.input, prediction.input],
       asked,
+      returned,
       imageless: prediction.status === 'failed' || (prediction.status === 'succeeded' && returned === 0),
     },
   );

@@ -6,14 +6,14 @@ const MAX_DEPTH = 10;
 /** Most values of an output that are looked at. */
 const MAX_VALUES = 100_000;
 const MAX_CAPTION = 1_000;
-/** A blank may stand around it. `file:` and `ftp:` are addresses too: the origin check refuses them by name. */
+/** Blanks around it do not matter. `file:` and `ftp:` are addresses too: the origin check refuses them by name. */
 const ADDRESS = /^\s*(?:[a-z][a-z0-9+.-]*:\/\/\S|data:[^\s,][^,]*,|data:,)/i;
 
 /** The addresses found, at most {@link MAX_OUTPUTS}, and how many there were in all. */
 export interface Outputs {
   addresses: string[];
   returned: number;
-  /** The output with the addresses taken out, if anything is left: captions, a seed. */
+  /** The output without the addresses: captions, a seed. Absent if nothing is left. */
   said?: unknown;
 }
 

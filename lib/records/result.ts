@@ -32,12 +32,12 @@ export interface Result {
   error?: string;
   model: string;
   sent: { input: Input };
-  /** A string for one of more digits than a number holds exactly. Null where the model takes none, or names one that cannot be read. */
+  /** A string of digits if a number would not hold it exactly. Null if the model takes none, or names one that cannot be read. */
   seed: Seed | null;
   seedSource: SeedSource;
-  /** Absent without a prediction, and in results from before rules had versions. */
+  /** Absent without a prediction, and in older results. */
   reading?: Reading;
-  /** What Replicate said: facts, of which status, seed, filtered and reading are derived. */
+  /** What Replicate said: the facts from which status, seed, filtered and reading are derived. */
   prediction?: KeptPrediction;
   /** Images that were asked for, that came back, and that the model's own filter dropped. */
   asked: number;
@@ -48,7 +48,7 @@ export interface Result {
   storedAt: string;
 }
 
-/** The error of a failure for which Replicate and the model gave none. */
+/** The error of a failure without a reason. */
 export const NO_REASON = 'the model gave no reason';
 export const EXPIRED = 'expired: Replicate had removed the output before it could be stored';
 

@@ -3,7 +3,7 @@ import { jsonOf } from '../json.ts';
 import type { Prediction } from './prediction.ts';
 import { TELLING } from './reading/telling.ts';
 
-/** What a result keeps of an ended prediction, because Replicate deletes it: everything that a reading may need. */
+/** What a result keeps of an ended prediction, which Replicate deletes: everything that a reading may need. */
 export interface KeptPrediction {
   id: string;
   version: string | null;
@@ -14,9 +14,9 @@ export interface KeptPrediction {
   input: Record<string, unknown> | null;
   logs: string | null;
   metrics: Record<string, unknown> | null;
-  /** The model's own words. Results before rules had versions have them as their `error`. */
+  /** The model's own words. Absent in older results, which have them as their `error`. */
   error?: string | null;
-  /** What the output held beside the addresses of files: a caption, a seed. */
+  /** The output without the addresses of files: a caption, a seed. */
   said?: unknown;
   /** Replicate had removed output, logs and input. */
   dataRemoved?: true;
@@ -30,7 +30,7 @@ const MAX_SAID = 4_000;
 const MAX_LINE = 300;
 const MAX_LINES = 2_000;
 
-/** A prediction's error in bounded length; undefined where it has none. */
+/** The error of a prediction, of a long one the beginning and end. Undefined if it has none. */
 export function errorOf({ error }: Prediction): string | undefined {
   if (error === null || error === undefined || error === '') return undefined;
   const text = typeof error === 'string' ? error : (jsonOf(error) ?? 'an error nested too deep to be shown');
@@ -56,11 +56,11 @@ export function keepPrediction(prediction: Prediction): KeptPrediction {
   };
 }
 
-/** What is larger, or nested too deep, is left out. */
+/** Null for a value that is too large or nested too deep. */
 const bounded = <T>(value: T | null | undefined, most: number): T | null =>
   value && (jsonOf(value)?.length ?? Number.POSITIVE_INFINITY) <= most ? value : null;
 
-/** A log's beginning and end, and from between them the lines that tell of seeds and filters, each once. */
+/** The beginning and end of a log, and between them the lines about seeds and filters, each once. */
 function boundedLogs(logs: string): string {
   if (logs.length <= MAX_LOGS) return logs;
   const telling = new Set<string>();
@@ -77,8 +77,8 @@ function boundedLogs(logs: string): string {
 }
 
 /**
- * Cut so that nothing is read into what is left: not within a word or a number, and the end not within a line, whose
- * beginning may say that a prompt follows.
+ * Cuts a text so that the rest cannot be misread: not within a word or a number, and at the end not within a line,
+ * because its beginning may be a label for a prompt.
  */
 function beginningAndEnd(text: string, most: number, between: string[]): string {
   const beginning = text.slice(0, most / 2).replace(/[\p{L}\p{N}]*$/u, '');

@@ -52,6 +52,7 @@ describe('a rule for refusals', () => {
 const question = (asked: number, ...prompts: string[]) => ({
   inputs: prompts.map((prompt) => ({ prompt })),
   asked,
+  returned: 0,
   imageless: true,
 });
 

@@ -1,29 +1,29 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** Stands where the words of a prompt were. It is no letter, no digit and no quote, so that no rule reads across it. */
+/** Replaces the words of a prompt. It is not a letter, a digit or a quote, so no rule matches across it. */
 export const PROMPT = '\u{fffc}';
 
-/** As many words in a row as say that a text repeats a prompt, and is not merely of the same words. */
+/** This many words in a row are a repetition of a prompt; fewer may be the model's own. */
 const RUN = 4;
 const MAX_LINES = 50;
-/** Where a text inside a text goes on in another line: a quotation does not end there. */
+/** An escaped line break. A quotation continues after it. */
 const ESCAPED_LINE = '\u{2028}';
 
-/** What is left of a color where the escape itself was lost, or written out. */
+/** A color whose escape character was lost or written out. */
 const COLOR = /(?:\\(?:x1b|u001b|033|e))?\[[0-9;]{0,20}m/gi;
-/** Python's frames, with the line of code under each, and those of JavaScript. What was thrown comes after them. */
+/** Frames of Python, with the line of code under each, and of JavaScript. The error that was thrown is not part of them. */
 const FRAMES =
   /^[ \t|]*File "[^"\n]*", line \d+[^\n]*\n(?:[ \t|]+[^\n]*(?:\n|$))*|^[ \t]+at [^\n]*$|^[^\n]*(?:Traceback \(most recent call last\)|During handling of the above exception|The above exception was the direct cause)[^\n]*$/gm;
-/** A quoted text of which is said that it is a prompt, and not what was wrong with one. An apostrophe inside is no end. */
+/** A quotation after a word for prompt, unless a verb between them says what was wrong. An apostrophe does not end it. */
 const QUOTED =
   /((?:prompt|caption|query|["']input|["']text)s?["'`]?(?:(?!reject|block|flag|refus|violat|deni|moderat|filter|declin|fail|reason|because|code|error|message|status|with)[^"'`\n.]){0,60}(?<![\p{L}\p{N}]))(["'`])(?:\\.|[^\\\n]){0,4000}?\2(?![\p{L}\p{N}])/giu;
-/** What follows on the line is a prompt, though perhaps not the one that was sent: `for prompt: …`. */
+/** `for prompt: …`: the rest of the line is a prompt, perhaps not the one that was sent. */
 const PREPOSED =
   /(\b(?:for|with|using|encod\w+|process\w*|pars\w+|tokeni\w+)(?: \w+){0,2} prompts?["']?[ \t]*[:=])([^\n]*)$/gim;
-/** A line of a log that begins by saying that a prompt follows, and what CLIP says of the part that it cannot hold. */
+/** A line of a log that starts with a label for a prompt, and the warning of CLIP that quotes what it cut off. */
 const LABELED =
   /^([^\p{L}\n]{0,60}(?:(?:info|debug|warn(?:ing)?|error|root|__main__|predict)\b[^\p{L}\n]{0,30}){0,3}(?:(?:the|your|my|with|using|for|input|user|text|image|style|base|system|positive|negative|original|final|full|new|enhanced|expanded|improved|revised|rewritten|refined|upsampled|optimized|processed|translated|magic)[ _-]){0,3}prompts?(?:[ _-]?\d)?[ \t]*(?:\([^)\n]{0,40}\))?["']?[ \t]*(?:[:=]|->)|[^\n]*part of your input was truncated)([^\n]*)$/gimu;
-/** Most texts have nothing of this kind, and the patterns above take their time. */
+/** Quick checks: most texts need none of the slow patterns above. */
 const NAMES_PROMPT = /prompt|caption|query|["'](?:input|text)|was truncated/i;
 const HAS_FRAMES = /Traceback|File "|^[ \t]+at |above exception/m;
 
@@ -31,25 +31,25 @@ const WORD = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[\p{L}\p{M}
 const wordsOf = (text: string): string[] => text.toLowerCase().match(WORD) ?? [];
 
 /**
- * Makes what brings a text of a model down to its own words: without colors, without the frames of tracebacks, and
- * without the prompt, however it is repeated (whole or cut short, quoted, escaped, in another case, over several
- * lines). A prompt of less than four words is only taken out where quotes, a label or a line of its own set it apart:
- * "nude" in "nude content was found" is the model's word.
+ * Returns a function that removes from a text of a model what is not its own: colors, frames of tracebacks, and the
+ * prompt, however it is repeated (whole or cut short, quoted, escaped, in another case, over several lines). A prompt
+ * of one to three words is only removed where quotes, a label or a line of its own set it apart: "nude" in "nude
+ * content was found" is the model's word.
  * @param sent every text that the model was sent
- * @returns a function of a text; in a log a line that begins with `Prompt:` is a prompt, though perhaps rewritten,
- *   while an error may say there what is wrong with it
+ * @returns `isLog`: a line that starts with `Prompt:` is then a prompt, perhaps a rewritten one. In an error, such a
+ *   line may say what is wrong with the prompt.
  */
 export function cleaner(sent: string[]): (text: string, isLog: boolean) => string {
   const echoes = echoesOf(sent);
   return (text, isLog) => {
     if (text === '') return '';
-    // Echoes first: a prompt may begin with a quotation, which is not all of it.
+    // Before quotations: a prompt may start with one, which is only a part of it.
     let own = withoutEchoes(unescaped(printed(text).replace(COLOR, '')), echoes);
     if (NAMES_PROMPT.test(own)) own = own.replace(QUOTED, `$1${PROMPT}`);
     own = own.replaceAll(ESCAPED_LINE, '\n');
     if (HAS_FRAMES.test(own)) own = own.replace(FRAMES, '');
     if (!NAMES_PROMPT.test(own)) return own;
-    // What follows a whole prompt on its line is the model's again.
+    // After a prompt that was recognized, the rest of the line is the model's own.
     for (const labels of isLog ? [PREPOSED, LABELED] : [PREPOSED])
       own = own.replace(labels, (line, label, rest) =>
         /^[\s"'`[({]*\ufffc/.test(rest) ? line : `${label}${PROMPT}`,
@@ -58,7 +58,7 @@ export function cleaner(sent: string[]): (text: string, isLog: boolean) => strin
   };
 }
 
-/** What of a text is to be seen, in one way to write each character. */
+/** The visible characters of a text, each written in one way. */
 const printed = (text: string): string =>
   stripVTControlCharacters(text)
     .normalize('NFKC')
@@ -67,7 +67,7 @@ const printed = (text: string): string =>
     .replace(/\r\n?/g, '\n')
     .replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, '');
 
-/** JSON's, Python's and addresses' ways to write a character; twice, for a text inside a text. */
+/** Resolves escapes of JSON, Python and URLs; twice, for a text inside a text. */
 function unescaped(text: string): string {
   let result = text;
   for (let pass = 0; pass < 2 && result.includes('\\'); pass++)
@@ -123,7 +123,7 @@ function withoutEchoes(text: string, { prompts, short }: Echoes): string {
   );
 }
 
-/** Without whole prompts, and then without every run of words that stands in one. */
+/** Removes whole prompts, and then every run of words that occurs in one. */
 function withoutLong(text: string, prompts: string[][]): string {
   const found = [...text.matchAll(WORD)];
   const words = found.map(([word]) => word.toLowerCase());
@@ -144,7 +144,7 @@ function withoutLong(text: string, prompts: string[][]): string {
     }
     for (let i = 0; i + RUN <= prompt.length; i++) runs.add(prompt.slice(i, i + RUN).join(' '));
   }
-  // Not across a whole echo: where that ends, the model may go on with a word that stands in the prompt as well.
+  // Not across a whole prompt: the model's next word may occur in the prompt too.
   for (let i = 0; i + RUN <= words.length; i++) {
     if (echoed.slice(i, i + RUN).includes(true) || !runs.has(words.slice(i, i + RUN).join(' '))) continue;
     const first = i;

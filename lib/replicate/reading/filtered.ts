@@ -1,7 +1,7 @@
 import { sentenceAt } from './refusals.ts';
 
 export interface FilteredReading {
-  /** As the text says it, not yet held against what was requested. `Infinity` for all. */
+  /** As the text says it, not limited to what was requested. `Infinity` for all. */
   count: number;
   /** The sentence that says it. */
   words: string;
@@ -14,13 +14,13 @@ const NUMBER = String.raw`(\d{1,6}|no|none|zero|one|two|three|four|five|six|seve
 const OF = String.raw`(?: ?(?:\/|out of|of)(?: the)? ?(\d{1,6}))?`;
 const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
 
-/** That a safety filter is what it is about: images are skipped and removed for other reasons too. */
+/** A sentence about a safety filter. Images are skipped and removed for other reasons too. */
 const ABOUT_SAFETY =
   /nsfw|safe|moderat|sensitiv|polic|filter|inappropriate|explicit|prohibit|\brai|responsible|guideline|block|censor|flagged|violat/i;
 
-/** Made when they are first needed: most logs have no word about safety. */
+/** Compiled when first needed: most logs do not mention safety. */
 const patterns = once(() => ({
-  /** How many are left, of how many: `Total safe images: 3 out of 4`. Source: github.com/replicate/cog-flux predict.py. */
+  /** The number of images left, and of all: `Total safe images: 3 out of 4`. Source: github.com/replicate/cog-flux predict.py. */
   left: [
     new RegExp(String.raw`\bsafe ${THING}\W{1,3}(\d{1,6}) ?(?:\/|out of|of) ?(\d{1,6})`, 'i'),
     new RegExp(
@@ -28,7 +28,7 @@ const patterns = once(() => ({
       'i',
     ),
   ],
-  /** How many were dropped, in the order in which they are tried. */
+  /** The number of images dropped. The first pattern that matches counts. */
   counted: [
     // github.com/replicate/cog-stable-diffusion predict.py
     new RegExp(
@@ -42,16 +42,16 @@ const patterns = once(() => ({
     // github.com/googleapis/python-genai: raiMediaFilteredCount
     /\b\w*filtered_?(?:media_?)?count["']?\s*[:=]\s*["']?(\d{1,6})\b/i,
   ],
-  /** That something was dropped, without a number. */
+  /** Images were dropped, without a number. */
   detected: new RegExp(
     String.raw`\b${UNFIT}[ _](?:content|concepts?|images?|material)? ?(?:was |were |has been )?(?:detected|found|flagged)|\b(?:potential|possible) nsfw|\bcontain(?:s|ed)? nsfw|(?<!\binput (?:or )?)\b${THING}\b(?: \w+){0,4} ${DROPPED}\b`,
     'i',
   ),
 }));
 
-/** One verdict an image: `nsfw_content_detected=[False, True]`. Source: github.com/huggingface/diffusers pipelines. */
+/** One verdict for each image: `nsfw_content_detected=[False, True]`. Source: github.com/huggingface/diffusers pipelines. */
 const VERDICTS = /\b(?:has_)?nsfw\w*["']?\s*[:=]\s*(?:tensor\()?\[([^\]\n]{0,2000})\]/i;
-/** Which image: `NSFW content detected in image 3`. Source: github.com/replicate/cog-sdxl predict.py. */
+/** The index of an image: `NSFW content detected in image 3`. Source: github.com/replicate/cog-sdxl predict.py. */
 const WHICH =
   /\b(?:in|for|of|skipping|dropping|removing|filtering)? ?(?:image|output|sample|picture|generation)s? #?((?:\d{1,4}(?:, ?| and | & )?)+)/i;
 const ALL = /\ball (?:of )?(?:the )?(?:\w+ )?(?:images?|outputs?|samples?|results?)\b/i;
@@ -59,9 +59,10 @@ const DENIED =
   /\b(?:no|not|without|never|zero|isn't|wasn't|weren't)\b[^.\n]{0,40}\b(?:nsfw|unsafe|flagged|filtered|blocked|dropped|removed)|\bnsfw\w*(?: \w+){0,2}["']?\s*(?:[:=]|is|->)\s*["']?(?:false|no|none|not|0)\b|\bnsfw (?:check|filter)\w* (?:passed|ok)/i;
 
 /**
- * How many outputs a model says that its filter dropped, read from each sentence; a sentence that is repeated, as by
- * a traceback, counts once. Undefined where nothing is said of it.
- * @param text cleaned of the prompt
+ * Finds how many outputs the model's filter dropped. Each sentence is read by itself and the largest number counts, so a
+ * sentence that a traceback repeats counts once.
+ * @param text without the prompt
+ * @returns undefined if the text does not mention it
  */
 export function readFiltered(text: string): FilteredReading | undefined {
   if (!ABOUT_SAFETY.test(text)) return undefined;
@@ -81,7 +82,7 @@ export function readFiltered(text: string): FilteredReading | undefined {
   return most;
 }
 
-/** What one sentence says; `which` gathers the images that are named by their place. */
+/** The number in one sentence. Images that are named by their index are collected in `which`. */
 function countIn(sentence: string, which: Set<number>): number | undefined {
   if (!ABOUT_SAFETY.test(sentence)) return undefined;
   const { left, counted, detected } = patterns();

@@ -5,29 +5,30 @@ import { isSeedName, readSeed, type SeedReading } from './seeds.ts';
 import { TELLING } from './telling.ts';
 
 /**
- * Version of the rules in this folder. Raise it with every change of what they read: a result keeps the version that
- * read it, and `weaudit reread` says what today's would change.
+ * Version of the rules in this folder. Raise it with every change of a rule: a result keeps the version that read it,
+ * and `weaudit reread` lists what the current version would change.
  */
 export const RULES = 1;
 
-/** What a model said, as a result keeps it. */
+/** What a model said, as the result keeps it. */
 export interface Answer {
   error: string | null;
   logs: string | null;
-  /** What its output held beside the addresses of files. */
+  /** The output without the addresses of files. */
   said: unknown;
 }
 
 export interface Question {
-  /** Inputs as they were sent and as Replicate repeats them: what stands in them is no evidence. */
+  /** Inputs as sent, and as Replicate repeats them. Words from them are not evidence. */
   inputs: unknown[];
-  /** Images that were requested. */
+  /** Images that were requested, and that came back. */
   asked: number;
-  /** Whether no image came back, so that there is a reason to look for. */
+  returned: number;
+  /** Whether to look for a refusal: there is no image, and the prediction was not canceled. */
   imageless: boolean;
 }
 
-/** What was read of a model's words, with the words. Absent members were not said. */
+/** What the rules read from a model's words, with these words. A member is absent if the model did not mention it. */
 export interface Reading {
   rules: number;
   refusal?: RefusalReading;
@@ -36,14 +37,14 @@ export interface Reading {
   seed?: SeedReading;
 }
 
-/** Errors that give no reason, so that the log is asked. */
+/** Errors without a reason. The reason may be in the log. */
 const NO_REASON =
   /^[^\p{L}]*(?:(?:the )?(?:prediction|model|generation|task)?\s*(?:error|failed|failure|was unsuccessful)|unknown error|none|null|[^\n]{0,40}unknown reason)?[^\p{L}\p{N}]*$/iu;
 const MAX_STRINGS = 200;
 const MAX_STRING = 20_000;
 
-/** Reads what a model said. The same words are read in the same way, so that a reading can be made again. */
-export function readAnswer(answer: Answer, { inputs, asked, imageless }: Question): Reading {
+/** Reads what a model said. A pure function, so that a reading can be repeated. */
+export function readAnswer(answer: Answer, { inputs, asked, returned, imageless }: Question): Reading {
   const clean = cleaner(stringsIn(inputs));
   const error = clean(answer.error ?? '', false);
   const isTelling = imageless || TELLING.test(answer.logs ?? '');
@@ -52,7 +53,7 @@ export function readAnswer(answer: Answer, { inputs, asked, imageless }: Questio
   const said = () => stringsIn(answer.said).map((text) => clean(text, false));
   const refusal = imageless ? refusalIn(error, said, logs) : undefined;
   const filtered = readFiltered([logs, facts, ...(refusal ? [error] : [])].join('\n'));
-  const seed = readSeed(`${logs}\n${facts}`, asked);
+  const seed = readSeed(`${logs}\n${facts}`, Math.max(asked, returned));
   return {
     rules: RULES,
     ...(refusal ? { refusal: { ...refusal, words: shown(refusal.words) } } : {}),
@@ -74,7 +75,7 @@ function refusalIn(error: string, said: () => string[], logs: string): RefusalRe
   return undefined;
 }
 
-/** Every text in a value, at any depth. Numbers and addresses are none. */
+/** All texts in a value, at any depth, without numbers and addresses. */
 function stringsIn(value: unknown): string[] {
   const strings: string[] = [];
   const queue: unknown[] = [value];
@@ -89,7 +90,7 @@ function stringsIn(value: unknown): string[] {
   return strings;
 }
 
-/** Numbers and lists of them that an output names, as lines of a log: `seed: 5`, `has_nsfw_concepts: [true,false]`. */
+/** Numbers and flags of an output by name, as lines of a log: `seed: 5`, `has_nsfw_concepts: [true,false]`. */
 function namedIn(value: unknown, depth = 0): string[] {
   if (typeof value !== 'object' || value === null || depth > 10) return [];
   return Object.entries(value)

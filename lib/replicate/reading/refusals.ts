@@ -1,7 +1,7 @@
 /**
- * How sure a family is of what it read. A `code` is made by a machine for nothing else; a `sentence` says in plain words
- * that content was the reason, and gives way to a technical fault; a `hint` gives way to anything that was wrong with
- * the request besides.
+ * How certain a match is. A `code` always counts: machines write it for refusals only. A `sentence` says that content
+ * was the reason, and does not count beside a technical fault. A `hint` does not count beside a complaint about the
+ * request either.
  */
 type Strength = 'code' | 'sentence' | 'hint';
 
@@ -9,7 +9,7 @@ interface Family {
   name: string;
   strength: Strength;
   pattern: RegExp;
-  /** Where such a text can be seen: a repository with its file, a package, a document. test/fixtures/answers has an example of each. */
+  /** A repository, package or document with such a text. test/fixtures/answers has an example of each family. */
   source: string;
 }
 
@@ -20,7 +20,7 @@ const family = (name: string, strength: Strength, pattern: RegExp, source: strin
   source,
 });
 
-/** What models and the services behind them say when they refuse. The first that matches names the family. */
+/** What models and the services behind them say when they refuse. The first family that matches is taken. */
 export const FAMILIES: readonly Family[] = [
   family('replicate', 'code', /\bE005\b/, 'github.com/replicate/cog-flux helpers/exceptions/prediction.py'),
   family(
@@ -178,13 +178,13 @@ export const FAMILIES: readonly Family[] = [
 
 interface Fault {
   name: string;
-  /** The strongest family that it overrules. */
+  /** The strongest kind of family that it overrules. */
   over: Exclude<Strength, 'code'>;
   pattern: RegExp;
 }
 const fault = (name: string, over: Fault['over'], pattern: RegExp): Fault => ({ name, over, pattern });
 
-/** What says that something broke, so that words about safety beside it tell where and not why. */
+/** Signs that something broke. Words about safety then say where it broke, not why. */
 export const FAULTS: readonly Fault[] = [
   fault('memory', 'sentence', /out of memory|\bOOM\b|OutOfMemory|\bCUDA\b|\bcuDNN\b|illegal memory access/i),
   fault('time', 'sentence', /\btime(?:d)?[ -]?out|deadline exceeded|took too long/i),
@@ -217,7 +217,7 @@ export const FAULTS: readonly Fault[] = [
 
 export interface RefusalReading {
   family: string;
-  /** The sentence that says it. */
+  /** The line that says it. */
   words: string;
 }
 
@@ -229,8 +229,10 @@ const OVER: Record<Strength, readonly Strength[]> = {
 const QUOTED = /(?<![\p{L}\p{N}])(["'`])(?:\\.|[^\\\n]){0,4000}?\1(?![\p{L}\p{N}])/gu;
 
 /**
- * What a text (cleaned of the prompt) refuses with, or undefined where it does not refuse, or where something broke.
- * @param hints whether vague words count: in an error they do, in a log they do not
+ * Finds the refusal in a text.
+ * @param text without the prompt
+ * @param hints whether vague words count: yes in an error, no in a log
+ * @returns undefined if the text does not refuse, or if something broke
  */
 export function readRefusal(text: string, hints = true): RefusalReading | undefined {
   for (const { name, strength, pattern } of FAMILIES) {
@@ -244,7 +246,7 @@ export function readRefusal(text: string, hints = true): RefusalReading | undefi
   return undefined;
 }
 
-/** Whether something was wrong with the request, and only what it quotes speaks of safety. */
+/** Whether only a quotation mentions safety, and the rest of the text describes a fault. */
 function isQuotedByFault(text: string): boolean {
   const own = text.replace(QUOTED, '');
   return (
@@ -252,7 +254,7 @@ function isQuotedByFault(text: string): boolean {
   );
 }
 
-/** The line around a place, cut to 200 characters. */
+/** The line at a position, at most 200 characters of it. */
 export function sentenceAt(text: string, index: number): string {
   const start = Math.max(text.lastIndexOf('\n', index) + 1, index - 100);
   const end = text.indexOf('\n', index);

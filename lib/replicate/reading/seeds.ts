@@ -1,16 +1,16 @@
-/** A seed: a number where JavaScript holds it exactly, and its decimal digits where it does not. */
+/** A number, or the decimal digits of a seed that a number would not hold exactly. */
 export type Seed = number | string;
 
 export interface SeedReading {
-  /** The seed of the (first) image. Absent where a log names one that cannot be read, or several and not which was used. */
+  /** The seed of the first image. Absent if the log names a seed that cannot be read, or several without saying which was used. */
   seed?: Seed;
-  /** Every seed that is named, once, in order. */
+  /** All seeds that are named, without repetitions, in order. */
   named: Seed[];
   /** The line that names it. */
   words: string;
 }
 
-/** What may stand in a name beside `seed`, as in `torch.manual_seed` and `noiseSeed`: the rest (`max_seed`, `seedream`) is something else. */
+/** Words that a name may have beside `seed`, as in `torch.manual_seed` and `noiseSeed`. Others (`max_seed`, `seedream`) mean something else. */
 const QUALIFIERS = new Set(
   'random rand rnd manual global np torch cuda rng noise generator base initial init image sampler current used using actual set everything all fixed main master latent batch input user original value val number int id the'.split(
     ' ',
@@ -22,15 +22,15 @@ const DRAWN =
 const IN_USE =
   /\b(?:us(?:e|ed|es|ing)|set(?:ting)?|with|global|manual|generat\w+|random\w*|actual|chosen|picked)\b/i;
 
-/** Which of several seeds it is, as in `seed[1] = 5`. */
+/** The index of one of several seeds, as in `seed[1] = 5`. */
 const INDEX = /[ \t]*[#[(]?\d{1,3}[\])]?[ \t]*(?=[:=])/y;
-/** What stands between the name and the number. */
+/** Everything between the name and the number. */
 const GAP =
   /(?:[ \t"'`*_:=#|()[\]{}<>→←]|-+>|[-–—](?=[ \t])|(?<=[:=][ \t]*)\n(?=[ \t]*\d+[ \t]*$)|\b(?:for (?:image|output|sample|batch|item) #?\d+|for|this|image|output|generation|is|was|has|been|set|to|at|as|of|used|using|value|number|now|int|random|randomly|fixed|generated|chosen|picked|drawn|with|initialized|being|tensor|array|torch\.\w+|np\.\w+|numpy\.\w+)\b)*/imy;
 const NUMBER = /([-−]?)(0x[0-9a-f]+|\d{1,3}(?:,\d{3})+(?!,?\d)|\d[\d_]*)(?:\.0+)?(?![\w%]|[.-]\d)/iy;
 const MORE = /[ \t]*,[ \t]*(\d+)(?![\w%]|[.-]\d)/y;
 const TOKEN = /[^\s,;)}\]"']{1,40}/y;
-/** `No seed given, using 5`: what is used in its place. */
+/** `No seed given, using 5`: the number that is used instead. */
 const INSTEAD =
   /[^\n\d]{0,60}\b(?:using|generat\w+|pick(?:ed|ing)|chose|drew|defaulting to|falling back to|setting (?:it )?to)\b[^\n\w-]{0,4}(?:random[ \t:=]+)?(\d+)(?![\w%]|[.-]\d|[ \t]*(?:steps?|images?|samples?|gpus?|iterations?|outputs?|seconds?)\b)/iy;
 const UNSAID = /\b(?:none|null|nil|undefined|nan|random\w*|auto|unknown|hidden)\b/i;
@@ -43,9 +43,10 @@ interface Statement {
 }
 
 /**
- * The seed that a log (cleaned of the prompt) names, in any spelling; undefined where it names none. A negative one
- * is a request for a random seed and names none.
- * @param images how many images were asked for: of several seeds in order the first is that of the first image
+ * Finds the seed that a log names, in any spelling. A negative number requests a random seed and is not one.
+ * @param log without the prompt
+ * @param images the number of images: several seeds in order are then one for each image
+ * @returns undefined if the log names no seed
  */
 export function readSeed(log: string, images: number): SeedReading | undefined {
   const statements = statementsOf(log);
@@ -53,7 +54,7 @@ export function readSeed(log: string, images: number): SeedReading | undefined {
   const [first] = readable.length > 0 ? readable : statements;
   if (!first) return undefined;
   const named = distinct(readable.flatMap(({ seeds }) => seeds));
-  // An echo of the input beside the seed that was used: the second counts.
+  // If the log repeats the input and names the seed in use, the latter counts.
   const used = readable.filter(({ inUse }) => inUse);
   const candidates = distinct((used.length > 0 ? used : readable).flatMap(({ seeds }) => seeds));
   const inOrder = images > 1 || readable.some(({ seeds }) => seeds.length > 1);
@@ -115,7 +116,7 @@ function statementAt(
     const gap = match(GAP, log, from)?.[0] ?? '';
     const at = from + gap.length;
     const value = match(NUMBER, log, at);
-    // A number that is glued to the name is a part of it.
+    // A number without anything between it and the name is part of the name.
     if (value && (gap !== '' || value[1] !== '')) {
       if (value[1] !== '') return undefined;
       const inUse = IN_USE.test(`${lead} ${name.replaceAll('_', ' ')} ${gap}`);

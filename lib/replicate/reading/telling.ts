@@ -1,3 +1,3 @@
-/** What a line has that is worth reading: a log without any tells of no seed and of no filter. */
+/** Every line about a seed or a filter has one of these words. */
 export const TELLING =
   /seed|种子|nsfw|safe|filter|flag|moderat|sensitiv|polic|block|reject|refus|prohibit|inappropriate|guideline|violat|censor/i;
