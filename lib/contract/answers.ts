@@ -132,10 +132,17 @@ const planned = {
   model: v.string(),
   version: v.pipe(v.string(), v.description('`undisclosed` where Replicate hides it.')),
   sample: count,
-  seed: v.nullable(count),
+  seed: v.pipe(
+    v.nullable(v.union([count, v.pipe(v.string(), v.regex(/^\d{16,40}$/))])),
+    v.description(
+      'A string of digits if a number would not hold it exactly. `null` if the model takes none, or its log names one that cannot be read.',
+    ),
+  ),
   seedSource: v.pipe(
     v.picklist(['sent', 'log', 'unsupported', 'unknown']),
-    v.description('Where the seed is from; `log`: the model drew another, and its log names it.'),
+    v.description(
+      'Where the seed is from. `log`: the model used another, which its log names. `unknown`: the model may have ignored it, or its log names one that cannot be read.',
+    ),
   ),
 };
 const Prediction = v.variant('status', [

@@ -13,7 +13,7 @@ export interface OutputOptions {
   fetchOutput: FetchOutput;
 }
 
-/** Type, parameters and encoding, all of which may be missing (RFC 2397). */
+/** Type, parameters and encoding (RFC 2397). Each may be missing. */
 const DATA_URI = /^data:([^,]{0,200}),/i;
 const IS_BASE64 = /;\s*base64\s*$/i;
 /** With the alphabet for addresses too (RFC 4648, section 5). */

@@ -243,7 +243,7 @@ describe('a data: URI', () => {
     ['that is much too large', `data:,${'%41'.repeat(MAX * 2)}`, /too large/],
     ['that is empty', 'data:image/png;base64,', /empty/],
     ['that is damaged', 'data:image/png;base64,ab%%cd', /damaged/],
-    ['with words in the place of base64', 'data:image/png;base64,not base64!', /damaged/],
+    ['with words instead of base64', 'data:image/png;base64,not base64!', /damaged/],
     ['with a type of 10,000 characters', `data:${'a'.repeat(10_000)};base64,AAAA`, /200 characters/],
   ])('%s is refused for good', async (_what, address, words) => {
     await expect(open(address)).rejects.toMatchObject({

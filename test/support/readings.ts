@@ -19,7 +19,7 @@ interface Read {
   family: string | undefined;
 }
 
-/** A row of those of which `is` says that something should be read, and `found` that it was. */
+/** `is` selects the cases in which something should be read, `found` those in which it was. */
 function rowOf(
   what: string,
   reads: Read[],

@@ -382,6 +382,7 @@ describe('help', () => {
       'list',
       'purge',
       'redrive',
+      'reread',
       'restore',
       'run',
       'setup',

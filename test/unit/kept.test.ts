@@ -54,7 +54,7 @@ describe('a result', () => {
 describe('a log that is too long to be kept', () => {
   const middle = ['Using seed: 5150', 'NSFW content detected in image 3', 'Filtered 1 image due to safety'];
 
-  test('keeps its beginning, its end, and what tells of seeds and filters between them', () => {
+  test('keeps its beginning, its end, and the lines about seeds and filters between them', () => {
     const logs = [
       'Loading\n',
       PROGRESS.repeat(2_000),
