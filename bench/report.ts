@@ -42,8 +42,8 @@ const PLAIN = { style: { head: [], border: [] } };
 const isMet = ({ value, most, least }: Budget) =>
   Number.isFinite(value) && (most === undefined || value <= most) && (least === undefined || value >= least);
 
-/** Prints a report, keeps it under `bench/results/`, and tells whether every budget is met. */
-export async function publish(benchmark: Benchmark, report: Report, seconds: number): Promise<boolean> {
+/** Prints a report and returns whether every budget is met. */
+export function print(benchmark: Benchmark, report: Report): boolean {
   console.log(`\n${benchmark.figure}. ${benchmark.title}`);
   for (const { heading, columns, rows } of report.sections) {
     const table = new Table({
@@ -59,7 +59,12 @@ export async function publish(benchmark: Benchmark, report: Report, seconds: num
     const limit = budget.most === undefined ? `at least ${budget.least}` : `at most ${budget.most}`;
     console.log(`  ${isMet(budget) ? 'met   ' : 'MISSED'} ${budget.what}: ${budget.value} (${limit})`);
   }
-  const record = {
+  return report.budgets.every(isMet);
+}
+
+/** Writes a report to `bench/results/`. Documents quote these files. */
+export async function record(benchmark: Benchmark, report: Report, seconds: number): Promise<void> {
+  const content = {
     name: benchmark.name,
     figure: benchmark.figure,
     title: benchmark.title,
@@ -76,8 +81,7 @@ export async function publish(benchmark: Benchmark, report: Report, seconds: num
     budgets: report.budgets.map((budget) => ({ ...budget, met: isMet(budget) })),
   };
   await mkdir(RESULTS, { recursive: true });
-  await writeFile(path.join(RESULTS, `${benchmark.name}.json`), `${JSON.stringify(record, null, 2)}\n`);
-  return report.budgets.every(isMet);
+  await writeFile(path.join(RESULTS, `${benchmark.name}.json`), `${JSON.stringify(content, null, 2)}\n`);
 }
 
 /** A number rounded to a number of decimals. */
