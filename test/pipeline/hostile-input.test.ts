@@ -198,7 +198,7 @@ describe('bytes that are not a valid image', () => {
 
 describe('addresses of outputs', () => {
   it('to other hosts are not fetched, the result names each with its reason, and the valid one next to them is stored', async () => {
-    const { result } = await deliver([
+    const { cell, result } = await deliver([
       'http://replicate.delivery/a.png',
       'https://replicate.delivery.evil.example/a.png',
       'https://replicate.delivery@evil.example/a.png',
@@ -209,9 +209,15 @@ describe('addresses of outputs', () => {
       `data:image/png;base64,${PNG.toString('base64')}`,
     ]);
     const lost = result.images.filter(({ status }: { status: string }) => status === 'lost');
-    expect(lost.map(({ index }: { index: number }) => index)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(lost.map(({ index }: { index: number }) => index)).toEqual([0, 1, 2, 3, 4, 5]);
     for (const { error } of lost) expect(error.length).toBeLessThan(300);
     expect(result.images[7]).toMatchObject({ index: 7, bytes: PNG.length });
+    // A page in a data: URI is kept as evidence, and shown to no one.
+    await waitFor(
+      'the page is judged',
+      async () => (await resultOf(cell)).images[6].status === 'quarantined',
+    );
+    expect((await resultOf(cell)).images[6]).not.toHaveProperty('url');
   });
 
   it('of a file or a script are no outputs, and ten thousand are bounded and counted', async () => {
