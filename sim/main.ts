@@ -70,6 +70,9 @@ function printCoverage(coverage: Coverage): void {
   );
 }
 
+/** Most errors here are answers of a service. Where they were made says nothing, and costs time. */
+Error.stackTraceLimit = 3;
+
 async function main({ seed, seeds, from, cells, trace, coverage: wanted }: Options): Promise<number> {
   const stack = await deployedStack();
   const began = performance.now();
