@@ -26,6 +26,8 @@ export default {
   // It ends what hangs. No test is judged by it, however busy the machine is.
   testTimeout: 600_000,
   maxWorkers: 2,
+  // A large worker takes so long to end that Jest takes it for one that hangs; `test/support/end-at-once.js` is the rest.
+  workerIdleMemoryLimit: '256MB',
   projects: [
     project('unit', 'test/unit', { testEnvironment: '<rootDir>/test/support/unit-environment.ts' }),
     project('flow', 'test/flow'),

@@ -57,6 +57,7 @@ export class Pacer {
    * Gives no place for so long: the other side refused a request and said so. That request's place, and those that
    * others wait for, are given again: after the pause as if none had been given. A request that took no place (a look)
    * gives one back all the same: at worst one more is refused.
+   * @param seconds what Replicate said, or the default of `ask.ts`, within the bounds of `advance.ts`
    */
   pause(seconds: number): void {
     const now = this.#time.monotonic();

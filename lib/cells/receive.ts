@@ -17,7 +17,7 @@ export type Received = Finished | 'not ended';
 
 /**
  * Takes a webhook's delivery. It is believed by its signature, and it is about the cell that the signed body
- * itself names, which must be the one in the path.
+ * itself names, which must be the one in the path. `finishCell` decides that a late or second one changes nothing.
  * @param path the parts of the request path, as they came
  * @throws {Refusal} where sending it again cannot help; anything else is worth another delivery
  */

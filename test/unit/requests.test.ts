@@ -173,7 +173,9 @@ describe('a template', () => {
         return Reflect.get(target, name);
       },
     });
-    expect(() => expandTemplate('{a}'.repeat(666), { a: counted }, MOST)).toThrow(/more than 2000 characters/);
+    expect(() => expandTemplate('{a}'.repeat(666), { a: counted }, MOST)).toThrow(
+      /more than 2000 characters/,
+    );
     // Each is read once by the search for values given twice, and the first is filled in.
     expect(reads).toBe(values.length + 1);
   });

@@ -9,7 +9,7 @@ export interface Comparable {
   modified: number;
 }
 
-/** Conditions under which an object may be written. */
+/** Conditions under which an object may be written. `Store.put` checks them as it writes: that decides races. */
 export interface WriteCondition {
   ifMatch: string | undefined;
   ifNoneMatch: string | undefined;
