@@ -178,10 +178,10 @@ async function untilQuiet(cloud: Cloud, world: World, audit: string): Promise<vo
   let quiet = 0;
   await pollUntil(() => {
     const log = cloud.standIn?.log() ?? [];
-    const made = [...predictionsOf(log, audit).values()].flat();
-    const running = made.filter(
-      ({ end, webhooks }) =>
-        !end || (!webhooks.accepted && webhooks.attempts <= WEBHOOK_RETRY_SECONDS.length),
+    const running = predictionsOf(log, audit).filter(
+      ({ completedAt, webhooks }) =>
+        completedAt === undefined ||
+        (!webhooks.accepted && webhooks.attempts <= WEBHOOK_RETRY_SECONDS.length),
     ).length;
     quiet = cloud.idle() && world.underWay === 0 && running === 0 ? quiet + 1 : 0;
     return (

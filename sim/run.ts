@@ -1,7 +1,7 @@
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 import type { Coverage } from './coverage.ts';
 import type { Line } from './kernel.ts';
-import { Ledger, type Violation } from './ledger.ts';
+import { type BrokenPromise, Ledger } from './ledger.ts';
 import type { ReplicateOptions } from './replicate.ts';
 import type { StormOptions } from './storm.ts';
 import { type Plant, World } from './world.ts';
@@ -27,7 +27,7 @@ export interface Scenario {
 export interface Run {
   seed: number;
   hash: string;
-  violations: Violation[];
+  violations: BrokenPromise[];
   figures: Figures;
   coverage: Coverage;
   /** The last events of the cell that the first violation is about, or of everything. */

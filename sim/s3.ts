@@ -36,8 +36,7 @@ export interface Change {
   key: string;
   what: 'Object Created' | 'Object Deleted' | 'Object Tags Added';
   by: string;
-  /** Before and after. */
-  was: Version | undefined;
+  /** After it. */
   is: Version;
 }
 
@@ -165,7 +164,6 @@ export class S3Model {
   }
 
   #write(by: string, bucket: Bucket, key: string, version: Omit<Version, 'modified' | 'by'>): Version {
-    const was = bucket.current(key);
     const is = { ...version, modified: Math.floor(this.#kernel.now / 1_000) * 1_000, by };
     const versions = bucket.versions.get(key);
     if (versions) versions.push(is);
@@ -173,7 +171,7 @@ export class S3Model {
     if (is.body) bucket.keys.add(key);
     else bucket.keys.delete(key);
     const what = is.body ? 'Object Created' : 'Object Deleted';
-    this.onChange({ bucket: bucket.name, key, what, by, was, is });
+    this.onChange({ bucket: bucket.name, key, what, by, is });
     return is;
   }
 
@@ -313,9 +311,8 @@ export class S3Model {
     if ((Tagging?.TagSet?.length ?? 0) > 10) throw s3Error('BadRequest', 400);
     const tags = Object.fromEntries((Tagging?.TagSet ?? []).map(({ Key = '', Value = '' }) => [Key, Value]));
     const there = this.#there(by, 's3:PutObjectTagging', bucket, key);
-    const was = { ...there };
     there.tags = tags;
-    this.onChange({ bucket: bucket.name, key, what: 'Object Tags Added', by, was, is: there });
+    this.onChange({ bucket: bucket.name, key, what: 'Object Tags Added', by, is: there });
     return {};
   }
 

@@ -2,62 +2,76 @@ import { createHash } from 'node:crypto';
 import {
   GetObjectCommand,
   GetObjectTaggingCommand,
-  HeadObjectCommand,
   ListObjectVersionsCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import pLimit from 'p-limit';
+import type { Objects } from '../../ledger/facts.ts';
 
-/** An object as the bucket lists it. */
-export interface Listed {
-  key: string;
-  bytes: number;
-  /** How often it was written; facts are written once. */
-  versions: number;
+const PARALLEL = 16;
+/** The same answer for the same request of an auditor. It belongs to no audit. */
+const IDEMPOTENCY = /^idempotency\/[0-9a-f]{64}$/;
+
+/**
+ * Reads everything that a bucket holds.
+ * @param onRead called with the key of each object that was read
+ */
+export async function readBucket(
+  s3: S3Client,
+  Bucket: string,
+  onRead: (key: string) => void = () => {},
+): Promise<Objects> {
+  const limit = pLimit(PARALLEL);
+  const listed = [...(await listBucket(s3, Bucket))].filter(([key]) => !IDEMPOTENCY.test(key));
+  return new Map(
+    await Promise.all(
+      listed.map(([key, about]) =>
+        limit(async () => {
+          const object = await readObject(s3, Bucket, key);
+          onRead(key);
+          return [key, { ...about, ...object }] as const;
+        }),
+      ),
+    ),
+  );
 }
 
-/** All current objects of a bucket, by key. */
-export async function listBucket(s3: S3Client, Bucket: string): Promise<Map<string, Listed>> {
+async function listBucket(s3: S3Client, Bucket: string) {
   const versions = new Map<string, number>();
   const current = new Map<string, number>();
   let KeyMarker: string | undefined;
   let VersionIdMarker: string | undefined;
   do {
     const page = await s3.send(new ListObjectVersionsCommand({ Bucket, KeyMarker, VersionIdMarker }));
-    for (const { Key = '', IsLatest, Size = 0 } of page.Versions ?? []) {
+    for (const { Key = '', IsLatest, LastModified } of page.Versions ?? []) {
       versions.set(Key, (versions.get(Key) ?? 0) + 1);
-      if (IsLatest) current.set(Key, Size);
+      if (IsLatest) current.set(Key, LastModified?.getTime() ?? 0);
     }
     KeyMarker = page.IsTruncated ? page.NextKeyMarker : undefined;
     VersionIdMarker = page.NextVersionIdMarker;
   } while (KeyMarker !== undefined);
-  return new Map([...current].map(([key, bytes]) => [key, { key, bytes, versions: versions.get(key) ?? 0 }]));
+  return new Map(
+    [...current].map(([key, modified]) => [key, { modified, versions: versions.get(key) ?? 0 }]),
+  );
 }
 
-/** The JSON of an object, or undefined if there is no object. */
-// biome-ignore lint/suspicious/noExplicitAny: records are read as they are, not as the pipeline declares them
-export async function readJson(s3: S3Client, Bucket: string, Key: string): Promise<any> {
-  try {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
-    return JSON.parse((await Body?.transformToString()) ?? '');
-  } catch (error) {
-    if ((error as Error).name === 'NoSuchKey') return undefined;
-    throw error;
-  }
-}
-
-/** Hex SHA-256 of the bytes that the bucket returns. */
-export async function sha256Of(s3: S3Client, Bucket: string, Key: string): Promise<string> {
-  const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
+/** The bytes are hashed as they come; only records are kept. */
+async function readObject(s3: S3Client, Bucket: string, Key: string) {
+  const [{ Body, Metadata = {} }, { TagSet = [] }] = await Promise.all([
+    s3.send(new GetObjectCommand({ Bucket, Key })),
+    s3.send(new GetObjectTaggingCommand({ Bucket, Key })),
+  ]);
   const hash = createHash('sha256');
-  for await (const piece of Body as AsyncIterable<Uint8Array>) hash.update(piece);
-  return hash.digest('hex');
-}
-
-export async function tagsOf(s3: S3Client, Bucket: string, Key: string): Promise<Record<string, string>> {
-  const { TagSet } = await s3.send(new GetObjectTaggingCommand({ Bucket, Key }));
-  return Object.fromEntries((TagSet ?? []).map(({ Key: name, Value }) => [name, Value ?? '']));
-}
-
-export async function metadataOf(s3: S3Client, Bucket: string, Key: string): Promise<Record<string, string>> {
-  return (await s3.send(new HeadObjectCommand({ Bucket, Key }))).Metadata ?? {};
+  const isRecord = Key.endsWith('.json');
+  const kept: Uint8Array[] = [];
+  for await (const piece of Body as AsyncIterable<Uint8Array>) {
+    hash.update(piece);
+    if (isRecord) kept.push(piece);
+  }
+  return {
+    sha256: hash.digest('hex'),
+    tags: Object.fromEntries(TagSet.map(({ Key: name, Value }) => [name, Value ?? ''])),
+    metadata: Metadata,
+    ...(isRecord && { json: JSON.parse(Buffer.concat(kept).toString()) }),
+  };
 }

@@ -1,3 +1,4 @@
+import type { DeadLetter } from '../../ledger/facts.ts';
 import type { FaultRecord, Injected } from '../faults/record.ts';
 import type { Made } from './replicate.ts';
 
@@ -13,15 +14,13 @@ const KILL_LAG_MS = 30_000;
 export function whyAskedAgain(
   faults: FaultRecord,
   audit: string,
-  cell: number,
   before: Made,
   after: Made,
 ): string | undefined {
   const during = (entry: Injected) => entry.at >= before.createdAt - 1_000 && entry.at <= after.createdAt;
   const hits = (test: (entry: Injected) => boolean) =>
     faults.entries.find((entry) => during(entry) && test(entry));
-  const binding = `audits/${audit}/dispatched/${String(cell).padStart(5, '0')}`;
-  if (before.end?.status === 'aborted') return 'the first was aborted before it started';
+  const binding = `audits/${audit}/dispatched/${String(before.cell).padStart(5, '0')}`;
   const answer = hits(
     ({ place, kind, subject }) => place === 'replicate' && subject === before.id && kind.includes('after it'),
   );
@@ -39,7 +38,7 @@ export function whyAskedAgain(
 }
 
 /** A message in a dead-letter queue. */
-export interface DeadLetter {
+export interface Letter {
   queue: string;
   body: string;
 }
@@ -49,9 +48,9 @@ const DELIVERIES = { cells: 5, event: 3 };
 
 /**
  * Why there is a dead letter: on each delivery its function was killed, or S3 failed for this object.
- * @returns what the letter is about, and why; `why` is undefined if no injected faults explain it
+ * @returns what the letter is about, and why it is there; undefined if no injected faults explain it
  */
-export function whyDead(faults: FaultRecord, { queue, body }: DeadLetter): { what: string; why?: string } {
+export function whyDead(faults: FaultRecord, { queue, body }: Letter): DeadLetter {
   const name = /-([a-z]+)-dead$/.exec(queue)?.[1] ?? queue;
   const message = JSON.parse(body);
   if (name === 'cells') {
@@ -64,7 +63,7 @@ export function whyDead(faults: FaultRecord, { queue, body }: DeadLetter): { wha
     ).length;
     return kills + met >= DELIVERIES.cells
       ? { what, why: `${DELIVERIES.cells} deliveries met kills of dispatch, S3 or Replicate` }
-      : { what };
+      : { what, why: undefined };
   }
   const key: string = message.requestPayload?.detail?.object?.key ?? name;
   const reason: string = message.responsePayload?.errorMessage ?? 'no reason given';
@@ -74,7 +73,7 @@ export function whyDead(faults: FaultRecord, { queue, body }: DeadLetter): { wha
     ({ place, subject, by }) =>
       place === 's3' && by === name && (name === 'reconcile' || isAbout(subject, key)),
   ).length;
-  if (kills + met < (name === 'reconcile' ? 1 : DELIVERIES.event)) return { what: key };
+  if (kills + met < (name === 'reconcile' ? 1 : DELIVERIES.event)) return { what: key, why: undefined };
   return { what: key, why: /killed/.test(reason) ? 'killed' : `S3: ${reason.slice(0, 60)}` };
 }
 

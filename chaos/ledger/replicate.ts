@@ -1,67 +1,68 @@
+import { createHash } from 'node:crypto';
 import type { StandInEvent } from '@weaudit/replicate-stand-in';
-
-/** An output as the stand-in made it. */
-export interface Output {
-  path: string;
-  /** Hex; undefined if it was never downloaded whole. */
-  sha256: string | undefined;
-}
+import type { Output, Prediction } from '../../ledger/facts.ts';
+import type { FaultRecord } from '../faults/record.ts';
 
 /** A prediction as the stand-in's log has it. */
-export interface Made {
-  id: string;
-  /** Milliseconds since 1970. */
-  createdAt: number;
-  input: unknown;
-  /** Undefined while it runs. */
-  end: { status: string; error: string | null; outputs: Output[] } | undefined;
+export interface Made extends Prediction {
+  outputs: (Output & { path: string })[];
   /** Attempts to deliver its webhook, and whether one was accepted. */
   webhooks: { attempts: number; accepted: boolean };
 }
 
-/** The predictions of an audit that the stand-in created: cell → its predictions, in the order of creation. */
-export function predictionsOf(log: readonly StandInEvent[], audit: string): Map<number, Made[]> {
-  const cells = new Map<number, Made[]>();
+/**
+ * The predictions of an audit that the stand-in created, in the order of creation. An output that was never downloaded
+ * whole has an empty SHA-256.
+ */
+export function predictionsOf(log: readonly StandInEvent[], audit: string, faults?: FaultRecord): Made[] {
   const byId = new Map<string, Made>();
   const downloaded = new Map<string, string>();
   for (const entry of log) {
     if (entry.kind === 'create') {
       const [, of, cell = ''] = /\/webhooks\/replicate\/([^/]+)\/(\d{5})$/.exec(entry.webhook ?? '') ?? [];
       if (of !== audit) continue;
-      const made: Made = {
+      byId.set(entry.prediction, {
         id: entry.prediction,
+        cell: Number(cell),
         createdAt: Date.parse(entry.at),
+        completedAt: undefined,
+        status: 'starting',
+        error: null,
         input: entry.input,
-        end: undefined,
+        outputs: [],
         webhooks: { attempts: 0, accepted: false },
-      };
-      byId.set(made.id, made);
-      cells.set(Number(cell), [...(cells.get(Number(cell)) ?? []), made]);
-    } else if (entry.kind === 'terminal') {
-      const made = byId.get(entry.prediction);
-      if (made)
-        made.end = {
-          status: entry.status,
-          error: entry.error,
-          outputs: entry.outputs.map(({ path, sha256 }) => ({ path, sha256: sha256 ?? undefined })),
-        };
+      });
     } else if (entry.kind === 'download') {
       if (entry.sha256 !== null) downloaded.set(`/outputs/${entry.prediction}/${entry.file}`, entry.sha256);
-    } else if (entry.kind === 'webhook') {
+    } else if (entry.kind === 'terminal' || entry.kind === 'webhook') {
       const made = byId.get(entry.prediction);
       if (!made) continue;
-      made.webhooks.attempts = Math.max(made.webhooks.attempts, entry.attempt);
-      made.webhooks.accepted ||= entry.status !== null && entry.status < 400;
+      if (entry.kind === 'terminal') {
+        made.completedAt = Date.parse(entry.at);
+        made.status = entry.status;
+        made.error = entry.error;
+        made.outputs = entry.outputs.map(({ path, sha256 }) => ({
+          path,
+          sha256: sha256 ?? '',
+          cut: faults?.shortened.get(path.replace(/^\/outputs\//, '')),
+          gone: faults?.gone.has(made.id) === true,
+        }));
+      } else {
+        made.webhooks.attempts = Math.max(made.webhooks.attempts, entry.attempt);
+        made.webhooks.accepted ||= entry.status !== null && entry.status < 400;
+      }
     }
   }
-  for (const { end } of byId.values())
-    for (const output of end?.outputs ?? []) output.sha256 ??= downloaded.get(output.path);
-  return cells;
+  for (const { outputs } of byId.values())
+    for (const output of outputs) output.sha256 ||= downloaded.get(output.path) ?? '';
+  return [...byId.values()];
 }
 
-/** The status that a result should have, from the status and the error that Replicate ended the prediction with. */
-export function expectedStatus({ status, error, outputs }: NonNullable<Made['end']>): string {
-  if (status === 'succeeded') return outputs.length > 0 ? 'succeeded' : 'failed';
-  if (status === 'canceled') return 'canceled';
-  return /E005|NSFW/.test(error ?? '') ? 'refused' : 'failed';
+/** Downloads what nobody has downloaded whole, to know its hash. @param replicate the stand-in's address */
+export async function completeHashes(made: readonly Made[], replicate: string): Promise<void> {
+  for (const output of made.flatMap(({ outputs }) => outputs)) {
+    if (output.sha256 !== '' || output.gone) continue;
+    const bytes = new Uint8Array(await (await fetch(`${replicate}${output.path}`)).arrayBuffer());
+    output.sha256 = createHash('sha256').update(bytes).digest('hex');
+  }
 }

@@ -1,0 +1,320 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { AuditFacts, DeadLetter, Prediction, Reason } from './facts.ts';
+
+/** What has to hold of an audit that is over, and what it is called when it does not. */
+export const PROMISES = {
+  'every accepted audit ends': 'lost',
+  'every cell has a result': 'lost',
+  'every cell has a binding': 'lost',
+  'what waits never fails': 'lost',
+  'every output is stored, or the result says why not': 'lost',
+  'an output that still exists is stored': 'lost',
+  'nothing is lost': 'lost',
+  'everything has its backup': 'lost',
+  'a fact is written once': 'duplicated',
+  'a cell has one binding': 'duplicated',
+  'every prediction is for a cell of its audit': 'duplicated',
+  'a binding names a prediction of its cell': 'mismatched',
+  'only what was aborted is marked so': 'mismatched',
+  'a result is of the bound prediction': 'mismatched',
+  'a result has the input that Replicate received': 'mismatched',
+  'a result says how its prediction ended': 'mismatched',
+  'a result invents no output': 'mismatched',
+  'a cell that did not succeed has its marker': 'mismatched',
+  'an image is stored byte for byte': 'mismatched',
+  'a cell holds the images of one prediction': 'mismatched',
+  'every image is judged once': 'mismatched',
+  'an image keeps its retention': 'mismatched',
+  'a backup is its original': 'mismatched',
+  'a backup has the tags of its original': 'mismatched',
+  'the manifest says what the results say': 'mismatched',
+  'nothing is left over': 'orphaned',
+  'of a deleted audit nothing is left': 'orphaned',
+  'a deleted audit is not paid for any more': 'unexplained',
+  'no cell is paid twice without a reason': 'unexplained',
+  'no message dies without a fault': 'unexplained',
+} as const;
+
+export type Broken = keyof typeof PROMISES;
+
+/** A broken promise: where, and what was found there. */
+export interface Violation {
+  promise: Broken;
+  key: string;
+  what: string;
+}
+
+/** Replicate deletes outputs an hour after the end; S3 gives times in whole seconds. */
+const OUTPUT_LIVES_MS = 3_600_000 - 1_000;
+const ENDED = ['succeeded', 'failed', 'canceled', 'aborted'];
+const iso = (at: number) => new Date(at).toISOString();
+const nameOf = (cell: number) => String(cell).padStart(5, '0');
+const broken = (promise: Broken, key: string, what: string): Violation => ({ promise, key, what });
+
+interface StoredImage {
+  index: number;
+  key?: string;
+  sha256?: string;
+  error?: string;
+}
+
+interface ListedImage extends StoredImage {
+  status?: string | undefined;
+}
+
+interface Judgement {
+  record: string;
+  image: string;
+  verdict: string;
+}
+
+type Facts = Omit<AuditFacts, 'reason'>;
+
+interface Books extends Facts {
+  made: Map<string, Prediction>;
+  /** By the key of the image. */
+  judged: Map<string, Judgement[]>;
+  /** Keys that a rule accounts for. */
+  accounted: Set<string>;
+}
+
+/** Everything that is wrong with an audit that is over. Key names are those of docs/design.md. */
+export function checkAudit<P extends Prediction>(facts: AuditFacts<P>): Violation[] {
+  const { audit, images, predictions, reason } = facts;
+  const over = images.has(`deleted/${audit}`) ? checkDeleted : checkFinished;
+  return [...over(facts), ...checkPayments(audit, predictions, reason)];
+}
+
+/** Predictions that a cell has beyond its first, with the reason for each. */
+export function paidAgain<P extends Prediction>(predictions: readonly P[], reason: Reason<P>) {
+  const last = new Map<number, P>();
+  return predictions.flatMap((after) => {
+    const before = last.get(after.cell);
+    last.set(after.cell, after);
+    if (!before) return [];
+    const isAborted = before.status === 'aborted' && before.completedAt! <= after.createdAt;
+    const why = isAborted ? 'the first was aborted before it started' : reason(before, after);
+    return [{ before, after, why }];
+  });
+}
+
+/** Second predictions of one audit that nothing explains. */
+export const checkPayments = <P extends Prediction>(
+  audit: string,
+  predictions: readonly P[],
+  reason: Reason<P>,
+): Violation[] =>
+  paidAgain(predictions, reason)
+    .filter(({ why }) => why === undefined)
+    .map(({ before, after }) =>
+      broken(
+        'no cell is paid twice without a reason',
+        `images/${audit}/${nameOf(after.cell)}/0`,
+        `${after.id} was asked for at ${iso(after.createdAt)} although there was ${before.id} since ${iso(before.createdAt)}`,
+      ),
+    );
+
+/** Dead letters that no fault explains. */
+export const checkDeadLetters = (letters: readonly DeadLetter[]): Violation[] =>
+  letters
+    .filter(({ why }) => why === undefined)
+    .map(({ what }) => broken('no message dies without a fault', '', what));
+
+function* checkDeleted({ audit, images, predictions }: Facts): Iterable<Violation> {
+  for (const key of images.keys())
+    if (key !== `deleted/${audit}`) yield broken('of a deleted audit nothing is left', key, 'is still there');
+  for (const { id, status } of predictions)
+    if (!ENDED.includes(status))
+      yield broken('a deleted audit is not paid for any more', `open/${audit}`, `${id} still runs`);
+}
+
+function* checkFinished(facts: Facts): Iterable<Violation> {
+  const { audit, cells, images, predictions } = facts;
+  const books = {
+    ...facts,
+    made: new Map(predictions.map((one) => [one.id, one])),
+    judged: Map.groupBy(judgementsOf(facts), ({ image }) => image),
+    accounted: new Set<string>(),
+  };
+  if (images.has(`open/${audit}`))
+    yield broken('every accepted audit ends', `open/${audit}`, 'the audit is still open');
+  for (const { id, cell } of predictions)
+    if (!(cell < cells))
+      yield broken('every prediction is for a cell of its audit', `audits/${audit}`, `${id} is for ${cell}`);
+  for (const name of ['audit.json', 'manifest.csv', 'manifest.json']) {
+    const key = account(books, `audits/${audit}/${name}`);
+    if (images.has(key)) yield* checkCopy(books, key);
+    else yield broken('every accepted audit ends', key, 'is missing');
+  }
+  for (let cell = 0; cell < cells; cell++) yield* checkCell(books, cell);
+  yield* checkManifest(books);
+  yield* checkLeftOver(books);
+}
+
+/** A cell has one result, with the status of its prediction and all of its images. */
+function* checkCell(books: Books, cell: number): Iterable<Violation> {
+  const { audit, images, made, mayGiveUp } = books;
+  const key = account(books, `audits/${audit}/results/${nameOf(cell)}.json`);
+  const result = images.get(key)?.json;
+  if (!result) return yield broken('every cell has a result', key, 'is missing');
+  const marker = account(books, `audits/${audit}/failed/${nameOf(cell)}.${result.status}`);
+  if (images.has(marker) !== (result.status !== 'succeeded'))
+    yield broken('a cell that did not succeed has its marker', key, `is ${result.status}`);
+  const binding = yield* checkBinding(books, cell);
+  const id: string | undefined = binding?.predictionId;
+  if (result.prediction?.id !== id)
+    yield broken('a result is of the bound prediction', key, `is of ${result.prediction?.id}, not of ${id}`);
+  if (id === undefined) {
+    const isCanceled = result.status === 'canceled' && images.has(`audits/${audit}/cancel.json`);
+    if (!isCanceled && !mayGiveUp)
+      yield broken('what waits never fails', key, `${result.status} without a prediction: ${result.error}`);
+    return;
+  }
+  const prediction = made.get(id);
+  if (prediction?.cell !== cell)
+    return yield broken('a binding names a prediction of its cell', key, `${id} is for ${prediction?.cell}`);
+  if (!isDeepStrictEqual(prediction.input, result.sent?.input))
+    yield broken('a result has the input that Replicate received', key, JSON.stringify(result.sent));
+  yield* checkOutputs(books, key, prediction);
+}
+
+/** @returns the record that is in force: the second behind a first prediction that was aborted */
+function* checkBinding(books: Books, cell: number) {
+  const { audit, images, made } = books;
+  const stem = `audits/${audit}/dispatched/${nameOf(cell)}`;
+  const [first, marker, second] = ['.json', '-aborted', '-2.json'].map((end) =>
+    images.get(account(books, stem + end)),
+  );
+  if (!first) yield broken('every cell has a binding', `${stem}.json`, 'is missing');
+  if (second && !marker) yield broken('a cell has one binding', `${stem}-2.json`, 'no marker of the first');
+  const one = made.get(first?.json.predictionId);
+  if (marker && one?.status !== 'aborted')
+    yield broken('only what was aborted is marked so', `${stem}-aborted`, `${one?.id} is ${one?.status}`);
+  return (second ?? first)?.json;
+}
+
+function* checkOutputs(books: Books, key: string, prediction: Prediction): Iterable<Violation> {
+  const { json: result, modified } = books.images.get(key)!;
+  const { outputs, status } = prediction;
+  const named: StoredImage[] = result.images;
+  for (const [index, output] of outputs.entries()) {
+    const image = named.find((one) => one.index === index);
+    if (image?.key) yield* checkImage(books, prediction, image);
+    else if (!image?.error)
+      yield broken('every output is stored, or the result says why not', key, `output ${index} is not named`);
+    else if (!output.gone && modified - prediction.completedAt! < OUTPUT_LIVES_MS)
+      yield broken('an output that still exists is stored', key, `output ${index}: ${image.error}`);
+  }
+  if (named.length > outputs.length)
+    yield broken('a result invents no output', key, `names ${named.length} of ${outputs.length}`);
+  const isStored = named.some((image) => image.key);
+  if (!statusesOf(prediction, isStored).includes(result.status))
+    yield broken(
+      'a result says how its prediction ended',
+      key,
+      `is ${result.status}, Replicate says ${status}`,
+    );
+}
+
+/** The statuses that a result may have. */
+function statusesOf({ status, error }: Prediction, isStored: boolean): string[] {
+  switch (status) {
+    case 'succeeded':
+      return [isStored ? 'succeeded' : 'failed'];
+    case 'failed':
+      return [/E005|NSFW/.test(error ?? '') ? 'refused' : 'failed'];
+    case 'canceled':
+      return ['canceled'];
+    default:
+      return ['failed', 'canceled'];
+  }
+}
+
+/** An image has the bytes that its prediction made, in both buckets, and one judgement that its tags repeat. */
+function* checkImage(books: Books, prediction: Prediction, named: StoredImage): Iterable<Violation> {
+  const output = prediction.outputs[named.index]!;
+  const { audit, images, judged } = books;
+  const key = account(books, `images/${audit}/${nameOf(prediction.cell)}/${named.index}`);
+  const image = images.get(key);
+  if (named.key !== key || !image) return yield broken('nothing is lost', key, `is missing: ${named.key}`);
+  const isCut = output.cut?.has(image.sha256) === true;
+  if ((image.sha256 !== output.sha256 && !isCut) || image.sha256 !== named.sha256)
+    yield broken(
+      'an image is stored byte for byte',
+      key,
+      `is ${image.sha256}, Replicate made ${output.sha256}`,
+    );
+  if (image.metadata.prediction !== prediction.id)
+    yield broken('a cell holds the images of one prediction', key, `is of ${image.metadata.prediction}`);
+  const { status, format, size, retention } = image.tags;
+  const found = judged.get(key) ?? [];
+  const isRepeated = found.length === 1 && found[0]!.verdict.startsWith(`${status}.${format}.`);
+  if (status !== (isCut ? 'quarantined' : 'ok') || !size || !isRepeated)
+    yield broken('every image is judged once', key, `has ${JSON.stringify([image.tags, found])}`);
+  if (!retention || retention !== images.get(`audits/${audit}/audit.json`)?.json.retention)
+    yield broken('an image keeps its retention', key, `has ${JSON.stringify(image.tags)}`);
+  yield* checkCopy(books, key);
+}
+
+function* checkCopy({ images, backup }: Books, key: string): Iterable<Violation> {
+  const [original, copy] = [images.get(key)!, backup.get(key)];
+  if (!copy) return yield broken('everything has its backup', key, 'has none');
+  if (copy.sha256 !== original.sha256) yield broken('a backup is its original', key, 'has other bytes');
+  if (!isDeepStrictEqual(copy.tags, original.tags))
+    yield broken('a backup has the tags of its original', key, JSON.stringify(copy.tags));
+}
+
+function* checkManifest({ audit, cells, images }: Books): Iterable<Violation> {
+  const key = `audits/${audit}/manifest.json`;
+  const listed = images.get(key)?.json.cells;
+  if (!listed) return;
+  const promise = 'the manifest says what the results say';
+  if (listed.length !== cells) yield broken(promise, key, `has ${listed.length} of ${cells} cells`);
+  const facts = ({ index, key, sha256, error, status }: ListedImage) => ({
+    index,
+    key,
+    sha256,
+    error,
+    status,
+  });
+  for (let cell = 0; cell < cells; cell++) {
+    const about = `audits/${audit}/results/${nameOf(cell)}.json`;
+    const result = images.get(about)?.json;
+    const status = ({ key: image = '' }: StoredImage) => images.get(image)?.tags.status;
+    const expected = result?.images.map((image: StoredImage) => facts({ ...image, status: status(image) }));
+    const said = listed[cell]?.images.map(facts);
+    if (result?.status !== listed[cell]?.status || !isDeepStrictEqual(said, expected))
+      yield broken(promise, about, `the manifest says ${JSON.stringify(listed[cell])}`.slice(0, 300));
+  }
+}
+
+/** Nothing is there that no rule accounts for, and nothing but what passes was written twice. */
+function* checkLeftOver(books: Books): Iterable<Violation> {
+  const { audit, images, backup, judged, accounted } = books;
+  const judgements = [...judged.values()].flat();
+  for (const name of ['waiting.json', 'cancel.json']) account(books, `audits/${audit}/${name}`);
+  for (const { record } of judgements) account(books, record);
+  for (const { record, image } of judgements) if (!accounted.has(image)) accounted.delete(record);
+  for (const [bucket, objects] of Object.entries({ images, backup }))
+    for (const [key, { versions }] of objects) {
+      if (!accounted.has(key) || !images.has(key))
+        yield broken('nothing is left over', key, `is in ${bucket}`);
+      if (versions > 1 && !key.endsWith('/waiting.json'))
+        yield broken('a fact is written once', key, `has ${versions} versions in ${bucket}`);
+    }
+}
+
+/** From keys such as `audits/<a>/judged/<n>/<i>.<verdict>_<i>.<verdict>`. */
+const judgementsOf = ({ audit, images }: Facts): Judgement[] =>
+  [...images.keys()].flatMap((record) => {
+    const [, cell, names] = /\/judged\/(\d{5})\/(.+)$/.exec(record) ?? [];
+    return (names?.split('_') ?? []).map((name) => {
+      const [, index, verdict = ''] = /^(\d+)\.(.+)$/.exec(name) ?? [];
+      return { record, image: `images/${audit}/${cell}/${index}`, verdict };
+    });
+  });
+
+function account({ accounted }: Books, key: string): string {
+  accounted.add(key);
+  return key;
+}

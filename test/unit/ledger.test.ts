@@ -1,0 +1,245 @@
+import type { AuditFacts, Output, Prediction, StoredObject } from '../../ledger/facts.ts';
+import { type Broken, checkAudit, checkDeadLetters, PROMISES } from '../../ledger/rules.ts';
+
+const HOUR_MS = 3_600_000;
+const RETENTION = { retention: 'standard' };
+const SHOWN = { ...RETENTION, status: 'ok', format: 'png', size: 'small' };
+
+/** What the services know of an audit `a` of two cells: one succeeded, the other failed at its second prediction. */
+function facts() {
+  const record = (json?: unknown, sha256 = 'r', tags: Record<string, string> = RETENTION): StoredObject => ({
+    versions: 1,
+    modified: 10_000,
+    sha256,
+    tags,
+    metadata: {},
+    json,
+  });
+  const image = () => ({ ...record(undefined, 'bytes', SHOWN), metadata: { prediction: 'p0' } });
+  const stored = { index: 0, key: 'images/a/00000/0', sha256: 'bytes' };
+  const results = [
+    { status: 'succeeded', prediction: { id: 'p0' }, sent: { input: { seed: 1 } }, images: [stored] },
+    { status: 'failed', prediction: { id: 'p2' }, sent: { input: { seed: 2 } }, images: [] },
+  ];
+  const cells = [
+    { status: 'succeeded', images: [{ ...stored, status: 'ok' }] },
+    { status: 'failed', images: [] },
+  ];
+  const copied = () =>
+    Object.entries({
+      'audits/a/audit.json': record({ retention: 'standard' }),
+      'audits/a/manifest.csv': record(),
+      'audits/a/manifest.json': record({ cells }),
+      'images/a/00000/0': image(),
+    });
+  const prediction = (id: string, cell: number, status: string, outputs: Output[]): Prediction => ({
+    id,
+    cell,
+    createdAt: 1_000,
+    completedAt: 2_000,
+    status,
+    error: null,
+    input: { seed: cell + 1 },
+    outputs,
+  });
+  const predictions = [
+    prediction('p0', 0, 'succeeded', [{ sha256: 'bytes' }]),
+    prediction('p1', 1, 'aborted', []),
+    { ...prediction('p2', 1, 'failed', []), createdAt: 3_000 },
+  ];
+  const images = new Map<string, StoredObject>([
+    ...copied(),
+    ['audits/a/dispatched/00000.json', record({ predictionId: 'p0' })],
+    ['audits/a/dispatched/00001.json', record({ predictionId: 'p1' })],
+    ['audits/a/dispatched/00001-aborted', record()],
+    ['audits/a/dispatched/00001-2.json', record({ predictionId: 'p2' })],
+    ['audits/a/failed/00001.failed', record()],
+    ['audits/a/judged/00000/0.ok.png.8x8', record()],
+    ['audits/a/results/00000.json', record(results[0])],
+    ['audits/a/results/00001.json', record(results[1])],
+    ['audits/a/waiting.json', { ...record(), versions: 7 }],
+  ]);
+  const backup = new Map<string, StoredObject>(copied());
+  const of = (key: string) => images.get(key)!;
+  return {
+    audit: 'a',
+    cells: 2,
+    images,
+    backup,
+    predictions,
+    reason: (): string | undefined => undefined,
+    mayGiveUp: false as boolean,
+    record,
+    image: of('images/a/00000/0'),
+    copy: backup.get('images/a/00000/0')!,
+    result: of('audits/a/results/00000.json'),
+    failure: of('audits/a/results/00001.json'),
+  } satisfies AuditFacts & Record<string, unknown>;
+}
+type Facts = ReturnType<typeof facts>;
+
+const unnamed = (error?: string) => [{ index: 0, ...(error && { error }) }];
+const remove = (key: string) => (a: Facts) => a.images.delete(key);
+const add = (key: string) => (a: Facts) => a.images.set(key, a.record());
+/** A cell that was closed without a prediction. */
+const close = ({ images, failure, record }: Facts) => {
+  images.set('audits/a/dispatched/00001.json', record({ closed: 'failed' }));
+  images.delete('audits/a/dispatched/00001-aborted');
+  images.delete('audits/a/dispatched/00001-2.json');
+  failure.json.prediction = undefined;
+};
+
+/** One wrong fact for each promise that an audit can break. */
+const PLANTS: Record<Exclude<Broken, 'no message dies without a fault'>, (a: Facts) => unknown> = {
+  'every accepted audit ends': add('open/a'),
+  'every cell has a result': remove('audits/a/results/00000.json'),
+  'every cell has a binding': remove('audits/a/dispatched/00000.json'),
+  'what waits never fails': close,
+  'every output is stored, or the result says why not': (a) => {
+    a.result.json.images = unnamed();
+  },
+  'an output that still exists is stored': (a) => {
+    a.result.json.images = unnamed('expired: it is gone');
+    a.result.modified = 2_000 + HOUR_MS - 2_000;
+  },
+  'nothing is lost': remove('images/a/00000/0'),
+  'everything has its backup': (a) => a.backup.delete('images/a/00000/0'),
+  'a fact is written once': (a) => {
+    a.image.versions = 2;
+  },
+  'a cell has one binding': remove('audits/a/dispatched/00001-aborted'),
+  'every prediction is for a cell of its audit': (a) => {
+    a.cells = 1;
+  },
+  'a binding names a prediction of its cell': (a) => a.predictions.shift(),
+  'only what was aborted is marked so': (a) => {
+    a.predictions[1]!.status = 'failed';
+  },
+  'a result is of the bound prediction': (a) => {
+    a.result.json.prediction.id = 'p1';
+  },
+  'a result has the input that Replicate received': (a) => {
+    a.result.json.sent.input.seed = 9;
+  },
+  'a result says how its prediction ended': (a) => {
+    a.predictions[2]!.error = 'flagged as sensitive (E005)';
+  },
+  'a result invents no output': (a) => {
+    a.predictions[0]!.outputs = [];
+  },
+  'a cell that did not succeed has its marker': remove('audits/a/failed/00001.failed'),
+  'an image is stored byte for byte': (a) => {
+    a.image.sha256 = 'others';
+  },
+  'a cell holds the images of one prediction': (a) => {
+    a.image.metadata.prediction = 'p1';
+  },
+  'every image is judged once': add('audits/a/judged/00000/0.ok.webp.8x8'),
+  'an image keeps its retention': (a) => {
+    a.image.tags = { ...SHOWN, retention: 'short' };
+  },
+  'a backup is its original': (a) => {
+    a.copy.sha256 = 'others';
+  },
+  'a backup has the tags of its original': (a) => {
+    a.copy.tags = { ...SHOWN, status: 'pending' };
+  },
+  'the manifest says what the results say': (a) => {
+    a.images.get('audits/a/manifest.json')!.json.cells[1].status = 'refused';
+  },
+  'nothing is left over': add('leases/a/00000'),
+  'of a deleted audit nothing is left': add('deleted/a'),
+  'a deleted audit is not paid for any more': (a) => {
+    add('deleted/a')(a);
+    a.predictions[0]!.status = 'processing';
+  },
+  'no cell is paid twice without a reason': (a) => {
+    a.predictions[1]!.completedAt = 4_000;
+  },
+};
+
+const promisesOf = (a: Facts) => checkAudit(a).map(({ promise }) => promise);
+
+test('an audit that ended as it should breaks no promise', () => {
+  expect(checkAudit(facts())).toEqual([]);
+});
+
+test.each(Object.entries(PLANTS))('a wrong fact is found: %s', (promise, plant) => {
+  const wrong = facts();
+  plant(wrong);
+  expect(promisesOf(wrong)).toContain(promise);
+});
+
+test('every promise is tried with a wrong fact', () => {
+  expect([...Object.keys(PLANTS), 'no message dies without a fault'].sort()).toEqual(
+    Object.keys(PROMISES).sort(),
+  );
+});
+
+test('a dead letter breaks a promise unless faults explain it', () => {
+  const letters = [
+    { what: 'cells 0 to 9', why: undefined },
+    { what: 'cells 10 to 19', why: 'killed' },
+  ];
+  expect(checkDeadLetters(letters)).toEqual([
+    { promise: 'no message dies without a fault', key: '', what: 'cells 0 to 9' },
+  ]);
+});
+
+/** Facts beside a plant that make it right. */
+const EXCUSES: [keyof typeof PLANTS, string, (a: Facts) => unknown][] = [
+  [
+    'no cell is paid twice without a reason',
+    'a fault hid the first prediction',
+    (a) => {
+      a.reason = () => 'its dispatcher was killed';
+    },
+  ],
+  [
+    'an output that still exists is stored',
+    'it could never be downloaded',
+    (a) => {
+      a.predictions[0]!.outputs = [{ sha256: '', gone: true }];
+    },
+  ],
+  [
+    'an output that still exists is stored',
+    'its hour was over',
+    (a) => {
+      a.result.modified += 1_000;
+    },
+  ],
+  [
+    'what waits never fails',
+    'Replicate failed while it was asked',
+    (a) => {
+      a.mayGiveUp = true;
+    },
+  ],
+  [
+    'what waits never fails',
+    'the audit was canceled',
+    (a) => {
+      a.failure.json.status = 'canceled';
+      add('audits/a/cancel.json')(a);
+    },
+  ],
+];
+
+test.each(EXCUSES)('%s, unless %s', (promise, _, excuse) => {
+  const right = facts();
+  PLANTS[promise](right);
+  excuse(right);
+  expect(promisesOf(right)).not.toContain(promise);
+});
+
+test('an image that a wrong length cut is right if it is quarantined', () => {
+  const cut = facts();
+  cut.predictions[0]!.outputs = [{ sha256: 'whole', cut: new Set(['bytes']) }];
+  expect(promisesOf(cut)).toContain('every image is judged once');
+  for (const one of [cut.image, cut.copy]) one.tags = { ...SHOWN, status: 'quarantined' };
+  cut.images.delete('audits/a/judged/00000/0.ok.png.8x8');
+  add('audits/a/judged/00000/0.quarantined.png.8x8')(cut);
+  cut.images.get('audits/a/manifest.json')!.json.cells[0].images[0].status = 'quarantined';
+  expect(checkAudit(cut)).toEqual([]);
+});
