@@ -45,6 +45,9 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
   ]);
   // So slow that what waits is aborted.
   const isSlow = chance.happens(0.08);
+  // Predictions so long that they still run when their audit is ended, and when they are polled.
+  const isLong = !isSlow && chance.happens(0.15);
+  for (const order of orders) order.retention = chance.pick(['short', 'standard', 'keep']);
   return {
     orders,
     concurrency: chance.pick([1_000, 1_000, 1_000, 10]),
@@ -70,10 +73,11 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
       createsPerMinute: chance.pick([600, 600, 600, 60]),
       model: {
         parallel: isSlow ? 1 : chance.pick([4, 20, 100]),
-        seconds: isSlow ? [60, 120] : seconds,
+        seconds: isSlow ? [60, 120] : isLong ? [300, 1_500] : seconds,
         outputs: chance.pick([1, 1, 1, 3]),
         refuses: chance.pick([0, 0.1, 0.5]),
         fails: 0.03,
+        broken: 0.05,
       },
       ...(noCredit && { noCredit }),
       ...(tokenRevoked && { tokenRevoked }),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { StoredObject } from '../ledger/facts.ts';
+import type { Objects, StoredObject } from '../ledger/facts.ts';
 import { checkAudit, checkDeadLetters, checkPayments, paidAgain, type Violation } from '../ledger/rules.ts';
 import type { Line } from './kernel.ts';
 import type { Made } from './replicate.ts';
+import type { Order } from './run.ts';
 import type { Change, Version } from './s3.ts';
 import type { World } from './world.ts';
 
@@ -22,6 +23,10 @@ const OVERWRITTEN = /^leases\/|\/waiting\.json$/;
 const LATE_WRITE_MS = 150_000;
 /** A turn looks every three seconds whether its audit was ended; a request may be under way. */
 const STOP_MS = 30_000;
+/** Without a fault, the messages that cancel what runs are done by then, behind those of other audits. */
+const CANCEL_MS = 5 * 60_000;
+/** So long a dispatcher that died holds up the next one. */
+const DEAD_LEASE_MS = 2 * 60_000;
 /** Without delete markers. */
 const writes = (versions: Version[] = []) => versions.filter(({ body }) => body).length;
 
@@ -37,6 +42,12 @@ export class Ledger {
   readonly paidAgain = new Map<string, number>();
   /** Bindings that a process could not write, or did not learn that it had: `process audit cell`. */
   readonly #unrecorded = new Set<string>();
+  /** When a call of those who end audits failed. */
+  readonly #faultsAt: number[] = [];
+  /** Bindings that a process could not read. */
+  readonly #unread = new Set<string>();
+  /** Predictions that somebody asked Replicate to cancel, whatever came of it. */
+  readonly #cancelTried = new Set<string>();
 
   readonly #mostMessages: number;
 
@@ -59,8 +70,12 @@ export class Ledger {
   /** A call that did not go well may be the reason for a second payment. */
   #heard({ who, what, about, outcome }: Line): void {
     const [, audit, cell] = /:audits\/([^/]+)\/dispatched\/(\d{5})(?:-\d+)?\.json$/.exec(about) ?? [];
-    if (audit && what === 'PutObject' && /unavailable|lost|dies/.test(outcome))
-      this.#unrecorded.add(`${who} ${audit} ${Number(cell)}`);
+    if (what === 'cancel') this.#cancelTried.add(about);
+    if (/^(api|dispatch)#/.test(who) && /unavailable|lost|dies|died|threw/.test(outcome))
+      this.#faultsAt.push(this.#world.kernel.now);
+    if (!audit || !/unavailable|lost|dies/.test(outcome)) return;
+    const faulty = what === 'PutObject' ? this.#unrecorded : this.#unread;
+    faulty.add(`${who} ${audit} ${Number(cell)}`);
   }
 
   #changed({ bucket, key, what, by, is }: Change): undefined {
@@ -166,22 +181,114 @@ export class Ledger {
   }
 
   /** What has to hold of an audit that is over. */
-  checkFinished(audit: string | undefined, cells: number): undefined {
+  checkFinished(audit: string | undefined, order: Order): undefined {
+    const cells = order.prompts * order.samples;
     if (audit === undefined)
       return this.#broken('an audit is accepted in the end', `one of ${cells} cells never was`);
     const { images, backup, replicate } = this.#world;
     const predictions = [...replicate.made.values()].filter((made) => made.audit === audit);
+    const objects = this.#objects(images, audit);
+    this.#checkRequests(audit, order);
+    this.#checkCanceled(audit);
+    if (!objects.has(`deleted/${audit}`)) {
+      this.#checkRecords(audit, order.retention ?? 'standard', objects);
+      this.#checkSuperfluous(audit);
+    }
     this.#report(
       checkAudit({
         audit,
         cells,
-        images: this.#objects(images, audit),
+        images: objects,
         backup: this.#objects(backup, audit),
         predictions,
         reason: this.#reason,
         mayGiveUp: false,
       }),
     );
+  }
+
+  /** What Replicate was asked for is what was ordered: the prompt by the cell's number, the seed by its sample. */
+  #checkRequests(audit: string, { samples }: Order): void {
+    const seeds = new Map<number, unknown>();
+    for (const { audit: of, cell, input } of this.#world.replicate.made.values()) {
+      if (of !== audit) continue;
+      const key = `images/${audit}/${String(cell).padStart(5, '0')}/0`;
+      const sample = cell % samples;
+      if (!String(input.prompt).endsWith(` number ${Math.floor(cell / samples)}`))
+        this.#broken(
+          'a cell is asked for its own prompt',
+          `cell ${cell} was asked for "${input.prompt}"`,
+          key,
+        );
+      if (!seeds.has(sample)) seeds.set(sample, input.seed);
+      if (seeds.get(sample) !== input.seed)
+        this.#broken('a sample has one seed', `cell ${cell}, sample ${sample}: ${input.seed}`, key);
+    }
+    if (new Set(seeds.values()).size !== seeds.size)
+      this.#broken('each sample has a seed of its own', [...seeds.values()].join(', '), `open/${audit}`);
+  }
+
+  /** Who ends an audit does not pay for what was running then. Where a fault comes between, reconcile has time. */
+  #checkCanceled(audit: string): void {
+    const stops = [`audits/${audit}/cancel.json`, `deleted/${audit}`];
+    const [stop] = stops.flatMap((key) => this.#current(key) ?? []);
+    if (!stop) return;
+    for (const made of this.#world.replicate.made.values()) {
+      if (made.audit !== audit || this.#cancelTried.has(made.id) || this.#isUnknown(made)) continue;
+      const from = Math.max(stop.modified, made.createdAt);
+      const to = made.completedAt ?? this.#world.kernel.now;
+      const isFaulty = this.#faultsAt.some((at) => at > from - DEAD_LEASE_MS && at < from + CANCEL_MS);
+      if (to - from > CANCEL_MS && !isFaulty)
+        this.#broken(
+          'what runs when an audit ends is canceled',
+          `${made.id} of cell ${made.cell} ran on for ${Math.round((to - from) / 1_000)} s`,
+          `images/${audit}/${String(made.cell).padStart(5, '0')}/0`,
+        );
+    }
+  }
+
+  /** Lists of audits count by the manifest's metadata alone, and lifecycle rules read the retention of every record. */
+  #checkRecords(audit: string, retention: string, objects: Objects): void {
+    for (const [key, { tags }] of objects)
+      if (/^(audits|images)\//.test(key) && tags.retention !== retention)
+        this.#broken('every record and image has the retention of its audit', key, key);
+    const key = `audits/${audit}/manifest.json`;
+    const manifest = objects.get(key);
+    if (!manifest) return;
+    const cells = manifest.json.cells as { status: string; images: { key?: string }[] }[];
+    const counts: Record<string, number> = { succeeded: 0, failed: 0, refused: 0, canceled: 0 };
+    for (const { status } of cells) counts[status]!++;
+    const images = cells.flatMap((cell) => cell.images.filter((image) => image.key)).length;
+    for (const [name, count] of Object.entries({ ...counts, images }))
+      if (manifest.metadata[name] !== String(count))
+        this.#broken('the manifest counts right', `${name}: ${manifest.metadata[name]}, not ${count}`, key);
+  }
+
+  /** Who learns that its prediction is of no use cancels it. */
+  #checkSuperfluous(audit: string): void {
+    for (const made of this.#world.replicate.made.values()) {
+      if (made.audit !== audit || this.#cancelTried.has(made.id) || this.#isUnknown(made)) continue;
+      const stem = `audits/${audit}/dispatched/${String(made.cell).padStart(5, '0')}`;
+      const bindings = [`${stem}.json`, `${stem}-2.json`];
+      if (!bindings.some((key) => this.#bound(key) === made.id))
+        this.#broken(
+          'a superfluous prediction is canceled',
+          `${made.id} of cell ${made.cell}`,
+          `${stem}.json`,
+        );
+    }
+  }
+
+  /** Whether the process that asked for a prediction may not know that it exists, or to whom it is bound. */
+  #isUnknown({ by, audit, cell, answered }: Made): boolean {
+    const place = `${by} ${audit} ${cell}`;
+    const died = this.#world.lambda.deaths.some(({ process }) => process === by);
+    return !answered || died || this.#unrecorded.has(place) || this.#unread.has(place);
+  }
+
+  #bound(key: string): string | undefined {
+    const body = this.#current(key)?.body;
+    return body && (JSON.parse(body.toString()) as { predictionId?: string }).predictionId;
   }
 
   /** Everything of an audit that a bucket holds. */

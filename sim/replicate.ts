@@ -18,6 +18,8 @@ export interface ModelBehavior {
   outputs: number;
   refuses: number;
   fails: number;
+  /** The share of outputs that are no whole image. */
+  broken?: number;
 }
 
 /** Times in which Replicate takes no requests, in milliseconds since the world began. */
@@ -48,7 +50,7 @@ export interface Made {
   logs: string;
   input: Record<string, unknown>;
   webhook: string;
-  outputs: { url: string; sha256: string; bytes: Buffer }[];
+  outputs: { url: string; sha256: string; bytes: Buffer; cut?: Set<string> }[];
   /** It is paid for: it ran. */
   paid: boolean;
   /** The process that asked for it, and whether the answer reached it. */
@@ -187,9 +189,16 @@ export class ReplicateModel {
       return;
     }
     made.outputs = Array.from({ length: model.outputs }, (_, index) => {
-      const bytes = picture(`${made.id}/${index}`);
+      const whole = picture(`${made.id}/${index}`);
+      const isWhole = !chance.happens(model.broken ?? 0);
+      const bytes = isWhole ? whole : whole.subarray(0, -END.length);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
-      return { url: `https://replicate.delivery/${made.id}/${index}.png`, sha256, bytes };
+      return {
+        url: `https://replicate.delivery/${made.id}/${index}.png`,
+        sha256,
+        bytes,
+        ...(!isWhole && { cut: new Set([sha256]) }),
+      };
     });
     this.#end(made, 'succeeded');
   }

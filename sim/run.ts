@@ -11,6 +11,7 @@ export interface Order {
   at: number;
   prompts: number;
   samples: number;
+  retention?: 'short' | 'standard' | 'keep';
   cancelAt?: number;
   deleteAt?: number;
 }
@@ -104,7 +105,7 @@ export async function play(
   await kernel.run(isOver);
   ledger.check();
   if (ledger.violations.length === 0) {
-    for (const { id, prompts, samples } of placed) ledger.checkFinished(id, prompts * samples);
+    for (const order of placed) ledger.checkFinished(order.id, order);
     ledger.checkQuiet();
   }
   const [first] = ledger.violations;
@@ -139,6 +140,7 @@ function place(world: World, order: Order): Placed {
     prompts: Array.from({ length: order.prompts }, (_, i) => `a portrait of person number ${i}`),
     models: ['simulated/model'],
     samples: order.samples,
+    ...(order.retention && { retention: order.retention }),
   };
   const key = kernel.chance.id();
   const insist = (route: string, expected: number[], done: (body: string) => void, sent?: unknown) => {
