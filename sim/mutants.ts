@@ -233,6 +233,38 @@ export const MUTANTS: Record<string, Plant> = {
         ),
     })),
   },
+  'every image is taken for a whole one': {
+    functions: ['tag', 'reconcile'],
+    ports: inStores((store) => ({
+      setTags: (key, tags) => store.setTags(key, { ...tags, status: 'ok' }),
+      create: (key, ...rest) => store.create(key.replaceAll('.quarantined.', '.ok.'), ...rest),
+    })),
+  },
+  'results and failure markers have no retention': {
+    functions: WRITERS,
+    request: (_, { Tagging, ...input }) =>
+      /\/(results|failed)\//.test(String(input.Key)) ? input : { ...input, ...(Tagging ? { Tagging } : {}) },
+  },
+  'each cell has a seed of its own': {
+    functions: ['dispatch'],
+    ports: ({ replicate }) => ({
+      replicate: {
+        ...replicate,
+        create: (request) =>
+          replicate.create({
+            ...request,
+            input: { ...request.input, seed: Number(request.webhook.slice(-5)) },
+          }),
+      },
+    }),
+  },
+  'the manifest counts no successes': {
+    functions: ['reconcile'],
+    request: (_, input) =>
+      /manifest\.json$/.test(String(input.Key)) && input.Metadata
+        ? { ...input, Metadata: { ...input.Metadata, succeeded: '0' } }
+        : input,
+  },
   'backup copies nothing': {
     functions: ['backup', 'reconcile'],
     ports: ({ images, backup }) => ({
