@@ -3,9 +3,15 @@ import type { Objects, StoredObject } from '../ledger/facts.ts';
 import { checkAudit, checkDeadLetters, checkPayments, paidAgain, type Violation } from '../ledger/rules.ts';
 import type { Line } from './kernel.ts';
 import type { Made } from './replicate.ts';
-import type { Order } from './run.ts';
 import type { Change, Version } from './s3.ts';
 import type { World } from './world.ts';
+
+/** What was ordered, as far as requests and records follow from it. */
+interface Order {
+  prompts: number;
+  samples: number;
+  retention?: string;
+}
 
 /** A promise that was broken. */
 export interface BrokenPromise {
