@@ -199,11 +199,13 @@ function* checkOutputs(books: Books, key: string, prediction: Prediction): Itera
   const named: StoredImage[] = result.images;
   for (const [index, output] of outputs.entries()) {
     const image = named.find((one) => one.index === index);
+    // Where nothing could be fetched within the hour, the result itself says so.
+    const reason = image ? image.error : named.length === 0 ? result.error : undefined;
     if (image?.key) yield* checkImage(books, prediction, image);
-    else if (!image?.error)
+    else if (!reason)
       yield broken('every output is stored, or the result says why not', key, `output ${index} is not named`);
     else if (!output.gone && modified - prediction.completedAt! < OUTPUT_LIVES_MS)
-      yield broken('an output that still exists is stored', key, `output ${index}: ${image.error}`);
+      yield broken('an output that still exists is stored', key, `output ${index}: ${reason}`);
   }
   if (named.length > outputs.length)
     yield broken('a result invents no output', key, `names ${named.length} of ${outputs.length}`);
