@@ -5,8 +5,9 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { createProgress } from '../cli/progress.ts';
+import { wholeNumber } from '../cli/whole-number.ts';
 import { FaultRecord } from './faults/record.ts';
 import { drawUp } from './ledger/ledger.ts';
 import { percentile, rateOf } from './measure.ts';
@@ -14,12 +15,7 @@ import { sumOf, violationsOf } from './print.ts';
 import { BUCKETS, countObjects } from './run.ts';
 import { killCloud, readLog, spawnCloud } from './spawn-cloud.ts';
 
-const whole = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number, at least 1.');
-  return value;
-};
+const whole = wholeNumber(1);
 
 const { cells, rate } = new Command('npm run load --')
   .description(

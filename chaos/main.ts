@@ -1,17 +1,13 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { createProgress } from '../cli/progress.ts';
+import { wholeNumber } from '../cli/whole-number.ts';
 import { STEP } from './design.ts';
 import { inWords, printLedger, sumOf, violationsOf } from './print.ts';
 import { type ChaosResult, runChaos } from './run.ts';
 
 const SHOWN = 20;
 
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number, at least 1.');
-  return value;
-}
+const whole = wholeNumber(1);
 
 function multiple(text: string): number {
   const value = whole(text);

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { ApiClient } from './api-client.ts';
 import { type ApiFlags, apiSettings, type CloudFlags, cloudSettings } from './configuration.ts';
 import type { Cloud } from './operator/cloud.ts';
@@ -57,20 +57,6 @@ export const backupOptions = (command: Command): Command =>
   command
     .addOption(new Option('--backup-bucket <name>', "backup bucket, if not the stage's own"))
     .addOption(new Option('--backup-region <region>', 'region of the backup bucket, if another'));
-
-/** Parses a whole number from `least` to `most`. @throws {InvalidArgumentError} for anything else */
-export const wholeNumber =
-  (least: number, most = Number.MAX_SAFE_INTEGER) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < least || value > most)
-      throw new InvalidArgumentError(
-        most === Number.MAX_SAFE_INTEGER
-          ? `Expected a whole number of at least ${least}.`
-          : `Expected a whole number from ${least} to ${most}.`,
-      );
-    return value;
-  };
 
 /** Collects the values of a repeatable option. */
 export const repeated = (value: string, before: string[] = []): string[] => [...before, value];

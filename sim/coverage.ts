@@ -1,4 +1,4 @@
-import type { Fate } from './weather.ts';
+import type { Call, Fate } from './weather.ts';
 
 /** The kind of an object, by its key: what `docs/design.md` has a row for. */
 export function kindOf(key: string): string {
@@ -19,8 +19,8 @@ export class Coverage {
   /** `function · call · kind` → fate → how often. */
   readonly calls = new Map<string, Map<Fate, number>>();
 
-  call(process: string, action: string, about: string, fate: Fate): void {
-    const name = `${process.split('#')[0]} · ${action} · ${kindOf(about)}`;
+  call({ functionKey, service, action, kind }: Call, fate: Fate): void {
+    const name = `${functionKey} · ${service} ${action} · ${kind}`;
     let fates = this.calls.get(name);
     if (!fates) {
       fates = new Map();

@@ -1,16 +1,13 @@
-import cliProgress from 'cli-progress';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { createProgress } from '../cli/progress.ts';
+import { wholeNumber } from '../cli/whole-number.ts';
 import { Coverage } from './coverage.ts';
 import { everythingAtOnce } from './everything.ts';
 import type { Line } from './kernel.ts';
 import { play, type Run } from './run.ts';
 import { deployedStack } from './stack.ts';
 
-const whole = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
-  return value;
-};
+const whole = wholeNumber(0);
 
 const program = new Command('npm run sim --')
   .description('Plays the pipeline as it is deployed in simulated worlds in which everything goes wrong.')
@@ -79,15 +76,8 @@ async function main({ seed, seeds, from, cells, trace, coverage: wanted }: Optio
   const coverage = new Coverage();
   const first = seed ?? from;
   const count = seed === undefined ? (seeds ?? 20) : 1;
-  const bar = new cliProgress.SingleBar(
-    {
-      format: 'seeds {value} of {total} |{bar}| {eta_formatted} left',
-      noTTYOutput: false,
-      clearOnComplete: true,
-    },
-    cliProgress.Presets.shades_classic,
-  );
-  if (count > 1) bar.start(count, 0);
+  const progress = createProgress({ json: count === 1 });
+  const bar = progress.row('seeds', count);
   const name = trace === undefined ? undefined : String(trace).padStart(5, '0');
   const totals = { cells: 0, events: 0, faults: 0, deaths: 0, hours: 0 };
   let hash = '';
@@ -100,11 +90,11 @@ async function main({ seed, seeds, from, cells, trace, coverage: wanted }: Optio
     hash = run.hash;
     bar.update(at - first + 1);
     if (run.violations.length === 0) continue;
-    bar.stop();
+    progress.stop();
     explain(run, cells);
     return 1;
   }
-  bar.stop();
+  progress.stop();
   if (wanted) printCoverage(coverage);
   const seconds = (performance.now() - began) / 1_000;
   console.log(

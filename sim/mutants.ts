@@ -42,6 +42,22 @@ const unconditional = (keys: RegExp) => (_: string, input: Record<string, unknow
   return rest;
 };
 
+/** One refusal of a create is taken for another. */
+const takenFor = (status: number, other: number): Plant => ({
+  functions: ['dispatch'],
+  ports: ({ replicate }) => ({
+    replicate: {
+      ...replicate,
+      create: (request) =>
+        replicate.create(request).catch((error) => {
+          throw error instanceof ReplicateRefusal && error.status === status
+            ? new ReplicateRefusal(other, 'no', undefined)
+            : error;
+        }),
+    },
+  }),
+});
+
 const WRITERS = ['dispatch', 'webhook'];
 /** When an output was first asked for, by its address, which no two worlds share. */
 const FIRST_TRIES = new Map<string, number>();
@@ -129,34 +145,8 @@ export const MUTANTS: Record<string, Plant> = {
         }),
     }),
   },
-  'a rate limit ends the cell': {
-    functions: ['dispatch'],
-    ports: ({ replicate }) => ({
-      replicate: {
-        ...replicate,
-        create: (request) =>
-          replicate.create(request).catch((error) => {
-            throw error instanceof ReplicateRefusal && error.status === 429
-              ? new ReplicateRefusal(422, 'no', undefined)
-              : error;
-          }),
-      },
-    }),
-  },
-  'a revoked token ends the cell': {
-    functions: ['dispatch'],
-    ports: ({ replicate }) => ({
-      replicate: {
-        ...replicate,
-        create: (request) =>
-          replicate.create(request).catch((error) => {
-            throw error instanceof ReplicateRefusal && error.status === 401
-              ? new ReplicateRefusal(404, 'no', undefined)
-              : error;
-          }),
-      },
-    }),
-  },
+  'a rate limit ends the cell': takenFor(429, 422),
+  'a revoked token ends the cell': takenFor(401, 404),
   'a create without an answer is sent again': {
     functions: ['dispatch'],
     ports: ({ replicate }) => ({

@@ -1,17 +1,13 @@
-import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { createProgress } from '../cli/progress.ts';
+import { wholeNumber } from '../cli/whole-number.ts';
 import { everythingAtOnce } from './everything.ts';
 import { MUTANTS } from './mutants.ts';
 import { play } from './run.ts';
 import { deployedStack } from './stack.ts';
 
-const positive = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number above 0.');
-  return value;
-};
+const positive = wholeNumber(1);
 
 const { seeds, rounds, cells, only } = new Command('npm run sim:mutants --')
   .description('Plants each fault of sim/mutants.ts, and counts the seeds that it takes to find it.')
@@ -35,18 +31,15 @@ async function find(name: string, from: number, stack: Awaited<ReturnType<typeof
 
 const stack = await deployedStack();
 const names = Object.keys(MUTANTS).filter((name) => name.includes(only ?? ''));
-const bar = new cliProgress.SingleBar(
-  { format: '{value} of {total} |{bar}| {name}', clearOnComplete: true },
-  cliProgress.Presets.shades_classic,
-);
-bar.start(names.length, 0, { name: '' });
+const progress = createProgress({ json: false });
+const bar = progress.row('faults', names.length);
 const table = new Table({
   head: ['planted fault', 'found by', 'seeds, median', 'seeds, most'],
   style: { head: [] },
 });
 const missed: string[] = [];
-for (const name of names) {
-  bar.update({ name });
+for (const [done, name] of names.entries()) {
+  bar.update(done, name);
   const found: { seeds: number; promise: string }[] = [];
   for (let round = 0; round < rounds; round++) {
     const one = await find(name, 1 + round * 1_000, stack);
@@ -62,9 +55,9 @@ for (const name of names) {
       ? String(counts.at(-1))
       : `not found in ${rounds - found.length} of ${rounds} rounds of ${seeds}`,
   ]);
-  bar.increment();
 }
-bar.stop();
+bar.update(names.length);
+progress.stop();
 console.log(table.toString());
 console.log(
   `${names.length - missed.length} of ${names.length} planted faults found${missed.length > 0 ? `; not found every time: ${missed.join(', ')}` : ''}.`,

@@ -5,9 +5,10 @@ import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Instrumenter, type InstrumentResult } from '@stryker-mutator/instrumenter';
-import cliProgress from 'cli-progress';
 import Table from 'cli-table3';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { createProgress } from '../cli/progress.ts';
+import { wholeNumber } from '../cli/whole-number.ts';
 import { shuffled } from '../lib/shuffled.ts';
 import { Chance } from './kernel.ts';
 
@@ -21,27 +22,15 @@ const LEFT_OUT = ['StringLiteral'];
 /** A mutant that takes so many times as long as the unchanged code hangs. */
 const HANGS = 10;
 
-const positive = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number above 0.');
-  return value;
-};
-
 const { sample, seed, seeds, cells, only } = new Command('npm run sim:mutation --')
   .description(
     'Changes lib/cells and lib/audits by machine, one small change at a time, and plays the simulator on each.\n' +
       'A change that breaks no promise survives; docs/simulation.md explains the survivors of one sample.',
   )
-  .option(
-    '--sample <count>',
-    'mutants to try, drawn by the seed; 0 tries all',
-    (text) => (text === '0' ? 0 : positive(text)),
-    150,
-  )
-  .option('--seed <number>', 'draws the sample', positive, 1)
-  .option('--seeds <count>', 'simulated worlds for each mutant', positive, 20)
-  .option('--cells <count>', 'cells of each world', positive, 30)
+  .option('--sample <count>', 'mutants to try, drawn by the seed; 0 tries all', wholeNumber(0), 150)
+  .option('--seed <number>', 'draws the sample', wholeNumber(1), 1)
+  .option('--seeds <count>', 'simulated worlds for each mutant', wholeNumber(1), 20)
+  .option('--cells <count>', 'cells of each world', wholeNumber(1), 30)
   .option('--only <place...>', 'mutants at these places, as survivors are printed: file:line:column')
   .addHelpText(
     'after',
@@ -183,15 +172,9 @@ async function main(folder: string): Promise<number> {
   );
   const chosen = shuffled(all, new Chance(seed)).slice(0, sample || all.length);
   const verdicts = new Map<Mutant, Verdict>();
-  const bar = new cliProgress.SingleBar(
-    {
-      format: '{value} of {total} mutants |{bar}| {survived} survived, {eta_formatted} left',
-      clearOnComplete: true,
-    },
-    cliProgress.Presets.shades_classic,
-  );
+  const progress = createProgress({ json: false });
+  const bar = progress.row('mutants', chosen.length);
   const survived = () => [...verdicts.values()].filter(({ fate }) => fate !== 'killed').length;
-  bar.start(chosen.length, 0, { survived: 0 });
   const next = chosen.values();
   const work = async () => {
     for (const mutant of next) {
@@ -200,11 +183,11 @@ async function main(folder: string): Promise<number> {
         const by = await simulate(folder, { __STRYKER_ACTIVE_MUTANT__: mutant.id }, limitMs);
         verdicts.set(mutant, by ? { fate: 'killed', by } : { fate: 'survived' });
       }
-      bar.increment({ survived: survived() });
+      bar.update(verdicts.size, `${survived()} survived`);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
-  bar.stop();
+  progress.stop();
 
   print(all, verdicts, new Map(files.map(({ name, content }) => [name, content])));
   console.log(

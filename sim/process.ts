@@ -1,5 +1,5 @@
 import type { Chance as ChancePort, Time } from '../lib/ports.ts';
-import type { Coverage } from './coverage.ts';
+import { type Coverage, kindOf } from './coverage.ts';
 import type { Kernel } from './kernel.ts';
 import type { Weather } from './weather.ts';
 
@@ -65,8 +65,9 @@ export class Process {
     const { kernel } = this;
     return new Promise((resolve, reject) => {
       if (!this.alive) return;
-      const fate = this.#weather.fateOf({ process: this.name, service, action, about });
-      this.#coverage.call(this.name, `${service} ${action}`, about, fate);
+      const call = { functionKey: this.name.split('#')[0]!, service, action, kind: kindOf(about) };
+      const fate = this.#weather.fateOf(call);
+      this.#coverage.call(call, fate);
       const log = (outcome: string) =>
         kernel.log.add({ at: kernel.now, who: this.name, what: action, about, outcome });
       if (fate === 'dies before') {

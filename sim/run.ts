@@ -1,4 +1,5 @@
 import type { StackModel } from '@weaudit/aws-emulator/stack';
+import { PRICES, SQS_CALLS_PER_MESSAGE } from '../bench/prices.ts';
 import type { Coverage } from './coverage.ts';
 import type { Line } from './kernel.ts';
 import { type BrokenPromise, Ledger } from './ledger.ts';
@@ -205,15 +206,6 @@ const isClosed = (world: World, id: string): boolean => {
   );
 };
 
-/** List prices of eu-central-1, in dollars; docs/performance.md has their sources. */
-const PRICES = {
-  put: 0.0054 / 1_000,
-  get: 0.00043 / 1_000,
-  gigabyteSecond: 0.0000133334,
-  invocation: 0.2 / 1_000_000,
-  sqs: 0.4 / 1_000_000,
-};
-
 function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number): Figures {
   const { s3, lambda, kernel, replicate, cells } = world;
   const count = (command: string) => s3.requests.get(`${command}Command`) ?? 0;
@@ -240,11 +232,11 @@ function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number
     invocations: Object.fromEntries(lambda.invocations),
     s3: Object.fromEntries([...s3.requests].map(([name, n]) => [name.replace('Command', ''), n])),
     dollars:
-      puts * PRICES.put +
-      gets * PRICES.get +
-      (lambda.megabyteSeconds / 1_024) * PRICES.gigabyteSecond +
+      puts * PRICES.write +
+      gets * PRICES.read +
+      (lambda.megabyteSeconds / 1_024) * PRICES.gbSecond +
       invocations * PRICES.invocation +
-      cells.sent * 3 * PRICES.sqs,
+      cells.sent * SQS_CALLS_PER_MESSAGE * PRICES.sqs,
     audits: placed.map(({ prompts, samples, acceptedAt, began: first, ended }) => ({
       cells: prompts * samples,
       began: seconds(first, acceptedAt),

@@ -216,18 +216,12 @@ export class S3Model {
     return { ETag: is.etag, ...(sha256 && { ChecksumSHA256: sha256 }) };
   }
 
-  /** @throws AccessDenied */
-  #mayList(by: string, bucket: Bucket): true {
-    this.authorize(by, { action: 's3:ListBucket', bucket: bucket.name, key: '', context: {} });
-    return true;
-  }
-
   /** S3 tells nobody who may not list that a key is not there. */
-  #there(by: string, action: string, bucket: Bucket, key: string): Version {
+  #there(by: string, action: string, bucket: Bucket, key: string, missing = 'NoSuchKey'): Version {
     const there = bucket.current(key);
     if (!there) {
-      this.#mayList(by, bucket);
-      throw NO_SUCH_KEY();
+      this.authorize(by, { action: 's3:ListBucket', bucket: bucket.name, key: '', context: {} });
+      throw s3Error(missing, 404);
     }
     this.authorize(by, { action, bucket: bucket.name, key, context: tagContext('Existing', there.tags) });
     return there;
@@ -250,10 +244,8 @@ export class S3Model {
   }
 
   #head(by: string, { Bucket: name, Key: key = '' }: HeadObjectCommandInput) {
-    const bucket = this.bucket(name);
     // An answer to HEAD has no body that could name the error.
-    if (!bucket.current(key) && this.#mayList(by, bucket)) throw s3Error('NotFound', 404);
-    const there = this.#there(by, 's3:GetObject', bucket, key);
+    const there = this.#there(by, 's3:GetObject', this.bucket(name), key, 'NotFound');
     return {
       ContentLength: there.body!.length,
       ...about(there),

@@ -1,4 +1,3 @@
-import { kindOf } from './coverage.ts';
 import type { Kernel } from './kernel.ts';
 import type { Call, Fate, Weather } from './weather.ts';
 
@@ -53,7 +52,7 @@ export class Storm implements Weather {
     this.lastFaultAt = this.#kernel.now;
   }
 
-  fateOf({ process, service, action, about }: Call): Fate {
+  fateOf({ functionKey, service, action, kind }: Call): Fate {
     if (this.isOver) return 'answered';
     const { chance } = this.#kernel;
     for (const gust of this.#options.gusts ?? [])
@@ -66,7 +65,7 @@ export class Storm implements Weather {
         this.#count();
         return 'unavailable';
       }
-    let drawn = chance.fraction() / this.#rarity(`${process.split('#')[0]} ${action} ${kindOf(about)}`);
+    let drawn = chance.fraction() / this.#rarity(`${functionKey} ${action} ${kind}`);
     for (const [fate, share] of Object.entries(this.#options.calls) as [Fate, number][]) {
       if (drawn < share) {
         this.#count();

@@ -8,12 +8,14 @@ export type Fate =
   | 'unavailable'
   | 'lost';
 
-/** One call of a process to a service. */
+/** One call to a service. */
 export interface Call {
-  process: string;
+  /** The function that makes it, by its key in serverless.yml. */
+  functionKey: string;
   service: string;
   action: string;
-  about: string;
+  /** The kind of object that it is about. */
+  kind: string;
 }
 
 /** Decides what happens to calls. */

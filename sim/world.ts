@@ -3,8 +3,6 @@ import { matchesPattern } from '@weaudit/aws-emulator/events';
 import { evaluate } from '@weaudit/aws-emulator/iam';
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 
-type RuleModel = StackModel['rules'][number];
-
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { cellQueue } from '../lib/aws/cell-queue.ts';
 import { S3Store } from '../lib/aws/objects.ts';
@@ -21,7 +19,6 @@ import { secretReader } from '../lib/secrets.ts';
 import { Coverage, kindOf } from './coverage.ts';
 import { EventLog, Kernel } from './kernel.ts';
 import { type Environment, type Handler, LambdaModel } from './lambda.ts';
-import type { Process } from './process.ts';
 import { ReplicateModel, type ReplicateOptions, SECRET } from './replicate.ts';
 import { type Asked, type Change, KnownBody, S3Model, s3Error } from './s3.ts';
 import { QueueModelled, sqsClient } from './sqs.ts';
@@ -45,7 +42,6 @@ export interface Plant {
   ports?(ports: Ports): Partial<Ports>;
   /** Changes what S3 is asked for. */
   request?(command: string, input: Record<string, unknown>): Record<string, unknown>;
-  handler?(handler: Handler): Handler;
   stack?(stack: StackModel): void;
 }
 
@@ -265,8 +261,8 @@ export class World {
     }
   }
 
-  readonly #matching = new Map<string, RuleModel[]>();
-  #rulesFor(event: object, key: string, what: string): RuleModel[] {
+  readonly #matching = new Map<string, StackModel['rules']>();
+  #rulesFor(event: object, key: string, what: string): StackModel['rules'] {
     const kind = `${what} ${kindOf(key)}`;
     let rules = this.#matching.get(kind);
     if (!rules) {
@@ -318,7 +314,7 @@ export class World {
     };
     const make = handlers[key];
     if (!make) throw new Error(`sim/world.ts does not know how to make the function "${key}".`);
-    return plant?.handler?.(make()) ?? make();
+    return make();
   }
 
   ports(environment: Environment, change?: Plant['request']) {
@@ -363,6 +359,3 @@ export class World {
     return this.cells.messages.size === 0 && this.underWay === 0 && this.lambda.running === 0;
   }
 }
-
-/** What a process may be called by in traces. */
-export const functionOf = (process: Process): string => process.name.split('#')[0]!;

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
+import { wholeNumber } from '../cli/whole-number.ts';
 import type { ModelBehavior } from './replicate.ts';
 import { type Order, play, type Run, type Scenario } from './run.ts';
 import { deployedStack } from './stack.ts';
@@ -202,7 +203,7 @@ async function main(): Promise<number> {
   const { only, seed } = new Command('npm run sim:worlds --')
     .description('Plays the named worlds, and prints what became of each promise.')
     .option('--only <text>', 'worlds whose name has this text')
-    .option('--seed <number>', 'the seed of all worlds', Number, 1)
+    .option('--seed <number>', 'the seed of all worlds', wholeNumber(0), 1)
     .parse()
     .opts<{ only?: string; seed: number }>();
   const stack = await deployedStack();

@@ -1,20 +1,8 @@
 import { type CountedCloud, countedCloud, type S3Call, type Usage } from '../counted-cloud.ts';
+import { PRICES, SQS_CALLS_PER_MESSAGE } from '../prices.ts';
 import { type Benchmark, round, type Section } from '../report.ts';
 import { median } from '../statistics.ts';
 
-/** List prices of us-east-1 in US dollars, as published in November 2026, without free tiers. */
-const PRICES = {
-  region: 'us-east-1',
-  /** S3 Standard: PUT, COPY, POST, LIST; tags are written at the price of a PUT and read at that of a GET. */
-  write: 0.005 / 1_000,
-  read: 0.0004 / 1_000,
-  sqs: 0.4 / 1_000_000,
-  invocation: 0.2 / 1_000_000,
-  /** Lambda on arm64. */
-  gbSecond: 0.0000133334,
-  httpApi: 1 / 1_000_000,
-  logGb: 0.5,
-} as const;
 const S3_PRICE: Record<S3Call, number> = {
   PUT: PRICES.write,
   COPY: PRICES.write,
@@ -25,8 +13,6 @@ const S3_PRICE: Record<S3Call, number> = {
   'GET tags': PRICES.read,
   DELETE: 0,
 };
-/** Sent, received and deleted once; Lambda's poller waits at no charge per message. */
-const SQS_CALLS_PER_MESSAGE = 3;
 /** Time of one call to S3 within its region, which the local S3 does not need; added for all calls in sequence. */
 const S3_CALL_MS = 15;
 /** Memory for which Lambda gives a function one whole processor, in MB ("Configure Lambda function memory"). */

@@ -2,9 +2,10 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Downloaded, downloadAudit, type Format } from '../download/download.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { type AuditorFlags, auditor, auditorCommand, wholeNumber } from '../options.ts';
+import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
 import { count, size } from '../output.ts';
 import { createProgress } from '../progress.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface DownloadFlags extends AuditorFlags {
   format: Format;

@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { AuditEntry } from '../../lib/contract/answers.ts';
 import { PAGE } from '../../lib/limits.ts';
-import { type AuditorFlags, auditor, auditorCommand, wholeNumber } from '../options.ts';
+import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
 import { oneLine, table } from '../output.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface ListFlags extends AuditorFlags {
   limit: number;

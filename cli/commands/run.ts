@@ -2,10 +2,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DESIGN, RETENTIONS } from '../../lib/limits.ts';
 import { canonicalDesign, type DesignFlags, designKey, readDesign } from '../design.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { type AuditorFlags, auditor, auditorCommand, repeated, wholeNumber } from '../options.ts';
+import { type AuditorFlags, auditor, auditorCommand, repeated } from '../options.ts';
 import { count, size } from '../output.ts';
 import { readResults, resultsTable } from '../results.ts';
 import { watchAudit } from '../watch.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface RunFlags extends AuditorFlags, DesignFlags {
   key?: string;

@@ -1,8 +1,7 @@
-import { keyOf } from '../aws/s3-event.ts';
 import { type Measurement, measurementsOf, modelDimension } from '../metrics.ts';
 import type { Log, ObjectStore } from '../ports.ts';
-import type { Result } from '../records/result.ts';
 import { type Environment, listSetting } from '../settings.ts';
+import { createdResult } from './created-result.ts';
 
 export interface MetricsPorts {
   store: ObjectStore;
@@ -14,14 +13,10 @@ export interface MetricsPorts {
 export function createMetrics({ store, log, publish }: MetricsPorts, env: Environment) {
   const models = listSetting(env, 'METRICS_MODELS');
   return async (event: unknown) => {
-    const key = keyOf(event, store.bucket);
-    const record = await store.readJson<Result>(key);
-    if (!record) {
-      log.info('the result is gone: its audit was deleted', { key });
-      return { key, measured: 0 };
-    }
-    const measurements = measurementsOf(record.value);
-    publish(modelDimension(record.value.model, models), measurements);
+    const { key, result } = await createdResult({ store, log }, event);
+    if (!result) return { key, measured: 0 };
+    const measurements = measurementsOf(result);
+    publish(modelDimension(result.model, models), measurements);
     return { key, measured: measurements.length };
   };
 }

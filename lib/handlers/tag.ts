@@ -1,19 +1,15 @@
-import { keyOf } from '../aws/s3-event.ts';
 import { judgeCell } from '../images/judge.ts';
 import type { Log, ObjectStore } from '../ports.ts';
-import { isStored, type Result } from '../records/result.ts';
+import { isStored } from '../records/result.ts';
+import { createdResult } from './created-result.ts';
 
 /** A result was created: judge its images, tag them, record what was found. */
 export const createTag =
   ({ store, log }: { store: ObjectStore; log: Log }) =>
   async (event: unknown) => {
-    const key = keyOf(event, store.bucket);
-    const record = await store.readJson<Result>(key);
-    if (!record) {
-      log.info('the result is gone: its audit was deleted', { key });
-      return { key, images: [] };
-    }
-    const { audit, cell, images } = record.value;
+    const { key, result } = await createdResult({ store, log }, event);
+    if (!result) return { key, images: [] };
+    const { audit, cell, images } = result;
     const stored = images.filter(isStored).map(({ index }) => index);
     const judged = [...(await judgeCell(store, audit, cell, stored))];
     for (const [index, found] of judged)

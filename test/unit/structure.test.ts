@@ -12,7 +12,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   bench: ['build', 'lib', 'local', 'packages/aws-emulator'],
   ledger: [],
   chaos: ['cli', 'ledger', 'local', 'packages/aws-emulator', 'packages/replicate-stand-in'],
-  sim: ['ledger', 'lib', 'packages/aws-emulator'],
+  sim: ['bench', 'cli', 'ledger', 'lib', 'packages/aws-emulator'],
   'packages/aws-emulator': ['packages/sqlite'],
   'packages/replicate-stand-in': ['packages/sqlite'],
   'packages/sqlite': [],
