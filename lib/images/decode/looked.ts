@@ -1,0 +1,124 @@
+import * as v from 'valibot';
+
+/** Formats that are decoded, and shown if they are sound. */
+export const SHOWN = ['png', 'jpeg', 'webp', 'gif', 'avif', 'svg'] as const;
+export type ShownFormat = (typeof SHOWN)[number];
+
+/** What else bytes may be: told truly, and not decoded. The name is what people read. */
+export const NAMES = {
+  png: 'PNG',
+  jpeg: 'JPEG',
+  webp: 'WebP',
+  gif: 'GIF',
+  avif: 'AVIF',
+  svg: 'SVG',
+  jxl: 'JPEG XL',
+  heic: 'HEIC',
+  jp2: 'JPEG 2000',
+  bmp: 'BMP',
+  ico: 'ICO',
+  tiff: 'TIFF',
+  psd: 'PSD',
+  mp4: 'MP4',
+  webm: 'WebM',
+  mp3: 'MP3',
+  wav: 'WAV',
+  pdf: 'PDF',
+  zip: 'ZIP',
+  gzip: 'gzip',
+  html: 'HTML',
+  xml: 'XML',
+  json: 'JSON',
+  text: 'text',
+  unknown: 'of no known kind',
+} as const;
+export type FormatName = keyof typeof NAMES;
+
+/** Pictures that a browser shows not at all or not everywhere. */
+const OTHER_PICTURES: readonly FormatName[] = ['jxl', 'heic', 'jp2', 'bmp', 'ico', 'tiff', 'psd'];
+
+/** Why an image is quarantined. Short and stable, because records carry it; `wordsFor` says it to people. */
+export const REASONS = [
+  'empty',
+  'not-an-image',
+  'not-shown',
+  'unusual',
+  'truncated',
+  'damaged',
+  'too-large',
+  'too-many-pixels',
+  'too-slow',
+  'too-much-memory',
+  'crashed',
+] as const;
+export type Reason = (typeof REASONS)[number];
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32));
+
+/** What the sandbox says about an image. It is checked like anything that comes from outside. */
+export const Facts = v.strictObject({
+  format: v.picklist(Object.keys(NAMES) as FormatName[]),
+  /** Absent when the image is sound. */
+  reason: v.optional(v.picklist(REASONS)),
+  /** In pixels, as a browser shows the image; 0 where that is not known. */
+  width: Count,
+  height: Count,
+  /** Whether it moves in a browser. */
+  animated: v.boolean(),
+  /** Whether any part of it lets the page shine through; a channel that is opaque everywhere does not count. */
+  alpha: v.boolean(),
+  /** Whether it carries a C2PA manifest. Nothing is said about its validity. */
+  c2pa: v.boolean(),
+  /** Whether it is one even area, dark or bright or transparent. */
+  blank: v.boolean(),
+  /** Processor time that the image took in the sandbox, in milliseconds. */
+  processorMs: Count,
+  /** The most memory that the sandbox has ever had, in MB. */
+  peakMemoryMb: Count,
+});
+export type Facts = v.InferOutput<typeof Facts>;
+
+/** What an image is found to be. */
+export interface Looked extends Facts {
+  verdict: 'ok' | 'quarantined';
+  /** A WebP of at most 512 pixels at its longest side, for an image that is `ok`. */
+  rendition?: Buffer;
+}
+
+/** Why an image is quarantined, as people read it, such as "not an image: HTML"; undefined for one that is `ok`. */
+export function wordsFor({ reason, format }: Pick<Facts, 'reason' | 'format'>): string | undefined {
+  const name = NAMES[format];
+  switch (reason) {
+    case undefined:
+      return undefined;
+    case 'empty':
+      return 'empty';
+    case 'not-an-image':
+      return format === 'unknown' ? 'not an image' : `not an image: ${name}`;
+    case 'not-shown':
+      return `${name} is not shown`;
+    case 'unusual':
+      return `a kind of ${name} that browsers do not show`;
+    case 'truncated':
+      return 'truncated';
+    case 'damaged':
+      return 'damaged';
+    case 'too-large':
+      return 'too large a file';
+    case 'too-many-pixels':
+      return 'too many pixels';
+    case 'too-slow':
+      return 'took too long to decode';
+    case 'too-much-memory':
+      return 'took too much memory to decode';
+    case 'crashed':
+      return 'crashed the decoder';
+  }
+}
+
+/** Whether the format is decoded here. */
+export const isShown = (format: FormatName): format is ShownFormat =>
+  (SHOWN as readonly FormatName[]).includes(format);
+
+/** Whether the format is a picture at all. */
+export const isPicture = (format: FormatName): boolean => isShown(format) || OTHER_PICTURES.includes(format);

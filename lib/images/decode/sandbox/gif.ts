@@ -1,0 +1,30 @@
+import type { Structure } from './structure.ts';
+
+const colorTableBytes = (flags: number) => ((flags & 0x80) === 0 ? 0 : 3 << ((flags & 7) + 1));
+
+/** GIF89a: blocks up to the trailer. An image block begins with 0x2c, an extension with 0x21. */
+export function gif(bytes: Buffer): Structure {
+  const structure: Structure = { whole: false, animated: false, c2pa: false };
+  let frames = 0;
+  let at = 13 + colorTableBytes(bytes[10] ?? 0);
+  const skipSubBlocks = () => {
+    for (let length = bytes[at]; length !== undefined && length > 0; length = bytes[at]) at += 1 + length;
+    at += 1;
+  };
+  while (at < bytes.length) {
+    const kind = bytes[at];
+    if (kind === 0x3b) return { ...structure, whole: true };
+    if (kind === 0x2c) {
+      at += 10 + colorTableBytes(bytes[at + 9] ?? 0) + 1;
+      skipSubBlocks();
+      if (at <= bytes.length) frames += 1;
+      structure.animated = frames > 1;
+    } else if (kind === 0x21) {
+      // C2PA 2.1, appendix A.3: an application extension.
+      if (bytes[at + 1] === 0xff) structure.c2pa ||= bytes.toString('latin1', at + 3, at + 11) === 'C2PA_GIF';
+      at += 2;
+      skipSubBlocks();
+    } else return structure;
+  }
+  return structure;
+}

@@ -1,0 +1,99 @@
+import type { Size, Structure } from './structure.ts';
+
+const SVG_NAMESPACE = 'http://www.w3.org/2000/svg';
+/** The root element must begin within so many bytes; generators put long comments and entities before it. */
+const PROLOG_BYTES = 200_000;
+
+/**
+ * The attributes of an SVG document's root element, or undefined for any other document. Only what may stand before
+ * a root element is skipped: declaration, comments, instructions, document type.
+ */
+export function svgRoot(bytes: Buffer): Map<string, string> | undefined {
+  const text = bytes.toString('utf8', 0, PROLOG_BYTES).replace(/^\ufeff/, '');
+  let at = 0;
+  for (;;) {
+    while (/\s/.test(text[at] ?? '')) at += 1;
+    if (text.startsWith('<!--', at)) at = after(text, '-->', at);
+    else if (text.startsWith('<?', at)) at = after(text, '?>', at);
+    else if (text.startsWith('<!DOCTYPE', at)) {
+      const open = text.indexOf('[', at);
+      const close = text.indexOf('>', at);
+      at = open !== -1 && open < close ? after(text, '>', after(text, ']', open)) : after(text, '>', at);
+    } else break;
+    if (at === Number.POSITIVE_INFINITY) return undefined;
+  }
+  const tag = /^<(?:[\w-]{1,40}:)?svg(?=[\s/>])/.exec(text.slice(at, at + 64));
+  if (!tag) return undefined;
+  const attributes = new Map<string, string>();
+  const attribute = /\s*([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/y;
+  attribute.lastIndex = at + tag[0].length;
+  for (let found = attribute.exec(text); found; found = attribute.exec(text))
+    attributes.set(found[1] ?? '', found[2] ?? found[3] ?? '');
+  // Adobe's tools write the namespace as an entity of the document type.
+  const namespaces = [...attributes].filter(([name]) => name === 'xmlns' || name.startsWith('xmlns:'));
+  return namespaces.some(([, value]) => value === SVG_NAMESPACE || value.startsWith('&'))
+    ? attributes
+    : undefined;
+}
+
+/** Behind the next occurrence of a text, or infinity if there is none. */
+function after(text: string, end: string, from: number): number {
+  const found = text.indexOf(end, from);
+  return found === -1 ? Number.POSITIVE_INFINITY : found + end.length;
+}
+
+/** CSS pixels in a unit. */
+const PIXELS: Record<string, number> = {
+  '': 1,
+  px: 1,
+  pt: 96 / 72,
+  pc: 16,
+  in: 96,
+  cm: 96 / 2.54,
+  mm: 96 / 25.4,
+  q: 96 / 101.6,
+  em: 16,
+  rem: 16,
+  ex: 8,
+};
+
+/** A length in CSS pixels; undefined for a share of what surrounds the image, and for what is no length. */
+function pixels(length: string | undefined): number | undefined {
+  const [, number, unit = ''] = /^\s*\+?(\d*\.?\d+(?:e[+-]?\d+)?)([a-z]*)\s*$/i.exec(length ?? '') ?? [];
+  const factor = PIXELS[unit.toLowerCase()];
+  return number === undefined || factor === undefined ? undefined : Number(number) * factor;
+}
+
+/**
+ * The size at which a browser shows an SVG that nothing else sizes: what it says, else by the ratio of its view box,
+ * else within CSS' default of 300 × 150 (CSS Images 3, "default sizing algorithm").
+ */
+function naturalSize(root: Map<string, string>): Size {
+  const width = pixels(root.get('width'));
+  const height = pixels(root.get('height'));
+  const box = (root.get('viewBox') ?? '')
+    .trim()
+    .split(/[\s,]+/)
+    .map(Number);
+  const [, , boxWidth = 0, boxHeight = 0] = box;
+  const ratio = box.length === 4 && boxWidth > 0 && boxHeight > 0 ? boxWidth / boxHeight : undefined;
+  if (width !== undefined && height !== undefined) return { width, height };
+  if (ratio === undefined) return { width: width ?? 300, height: height ?? 150 };
+  if (width !== undefined) return { width, height: width / ratio };
+  if (height !== undefined) return { width: height * ratio, height };
+  return ratio > 2 ? { width: 300, height: 300 / ratio } : { width: 150 * ratio, height: 150 };
+}
+
+/** SVG 2: an XML document. Whether it is well-formed, and what it draws, the codecs find. */
+export function svg(bytes: Buffer): Structure {
+  const { width, height } = naturalSize(svgRoot(bytes) ?? new Map());
+  const tail = bytes.toString('utf8', Math.max(0, bytes.length - PROLOG_BYTES));
+  return {
+    whole: /<\/(?:[\w-]{1,40}:)?svg\s*>/.test(tail) || /\/>\s*$/.test(tail),
+    animated: has(bytes, '<animate') || has(bytes, '<set ') || has(bytes, '@keyframes'),
+    c2pa: has(bytes, '<c2pa:manifest'),
+    size: { width: Math.round(width), height: Math.round(height) },
+  };
+}
+
+const has = (bytes: Buffer, text: string) => bytes.includes(text, 0, 'latin1');
