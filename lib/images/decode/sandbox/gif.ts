@@ -2,7 +2,10 @@ import type { Structure } from './structure.ts';
 
 const colorTableBytes = (flags: number) => ((flags & 0x80) === 0 ? 0 : 3 << ((flags & 7) + 1));
 
-/** GIF89a: blocks up to the trailer. An image block begins with 0x2c, an extension with 0x21. */
+/**
+ * GIF89a: blocks up to the trailer 0x3b, which some writers leave away. An image block begins with 0x2c, an extension
+ * with 0x21.
+ */
 export function gif(bytes: Buffer): Structure {
   const structure: Structure = { whole: false, animated: false, c2pa: false };
   let frames = 0;
@@ -13,7 +16,7 @@ export function gif(bytes: Buffer): Structure {
   };
   while (at < bytes.length) {
     const kind = bytes[at];
-    if (kind === 0x3b) return { ...structure, whole: true };
+    if (kind === 0x3b) return { ...structure, whole: frames > 0 };
     if (kind === 0x2c) {
       at += 10 + colorTableBytes(bytes[at + 9] ?? 0) + 1;
       skipSubBlocks();
@@ -26,5 +29,5 @@ export function gif(bytes: Buffer): Structure {
       skipSubBlocks();
     } else return structure;
   }
-  return structure;
+  return { ...structure, whole: frames > 0 && at === bytes.length };
 }

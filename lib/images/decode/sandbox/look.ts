@@ -3,6 +3,7 @@ import { type Facts, isPicture, isShown, type Reason, type ShownFormat } from '.
 import { nameOf } from './name.ts';
 import { isBlank, isTranslucent, type Pixels } from './pixels.ts';
 import { type Size, type Structure, structureOf } from './structure.ts';
+import { svgForCodecs } from './svg.ts';
 
 /** Pixels of a rendition's longest side. */
 const RENDITION_PIXELS = 512;
@@ -16,15 +17,19 @@ const NOTHING = { width: 0, height: 0, animated: false, alpha: false, c2pa: fals
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** A message of the codecs that means so is as stable as their version, which package-lock.json pins. */
-const isTooLarge = (error: unknown) => /exceeds pixel limit|too large|Security limit/i.test(String(error));
+/** A message of the codecs is as stable as their version, which package-lock.json pins. */
+const hasTooManyPixels = (error: unknown) => String(error).includes('exceeds pixel limit');
 
-/** Major brands are all that the codecs look at; those of a sequence or of HEIF itself they do not take for AVIF. */
-function withBrand(bytes: Buffer): Buffer {
-  if (bytes.toString('latin1', 8, 12) === 'avif') return bytes;
+/** The codecs know AVIF by its major brand alone. That of a sequence or of HEIF itself may stand there too. */
+function avifForCodecs(bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes);
   copy.write('avif', 8, 'latin1');
   return copy;
+}
+
+function forCodecs(bytes: Buffer, format: ShownFormat): Buffer {
+  if (format === 'svg') return svgForCodecs(bytes);
+  return format === 'avif' ? avifForCodecs(bytes) : bytes;
 }
 
 /** Density at which an SVG is drawn as large as its rendition, whatever size it gives itself. */
@@ -42,13 +47,14 @@ async function decode(
   limitInputPixels: number,
 ): Promise<{ size: Size; pixels: Pixels }> {
   const options = { failOn: 'error', limitInputPixels } as const;
-  const input = format === 'avif' ? withBrand(bytes) : bytes;
-  const { autoOrient } = await sharp(input, options).metadata();
-  const size = structure.size ?? autoOrient;
+  const input = forCodecs(bytes, format);
+  const header = await sharp(input, options).metadata();
+  // Browsers turn a WebP never, whatever its EXIF data say. AVIF is turned by the codecs.
+  const drawn = format === 'webp' ? header : header.autoOrient;
+  const size = structure.size ?? { width: drawn.width, height: drawn.height };
   if (size.width * size.height > limitInputPixels) throw new Error('exceeds pixel limit');
-  const density = format === 'svg' ? { density: densityFor(autoOrient, size) } : {};
-  const { data, info } = await sharp(input, { ...options, ...density })
-    .autoOrient()
+  const density = format === 'svg' ? { density: densityFor(drawn, size) } : {};
+  const { data, info } = await sharp(input, { ...options, ...density, autoOrient: format !== 'webp' })
     .resize(RENDITION_PIXELS, RENDITION_PIXELS, { fit: 'inside', withoutEnlargement: true })
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
@@ -82,7 +88,7 @@ export async function look(bytes: Buffer, limitInputPixels: number): Promise<Fou
     const blank = isBlank(pixels) && !(format === 'svg' && bytes.includes('<text'));
     return { format, width, height, animated, c2pa, alpha: isTranslucent(pixels), blank, rendition };
   } catch (error) {
-    const reason = isTooLarge(error) ? 'too-many-pixels' : whole ? 'damaged' : 'truncated';
+    const reason = hasTooManyPixels(error) ? 'too-many-pixels' : whole ? 'damaged' : 'truncated';
     return quarantined(reason, { ...structure.size, animated, c2pa });
   }
 }

@@ -1,5 +1,5 @@
 import type { FormatName } from '../looked.ts';
-import { svgRoot } from './svg.ts';
+import { svgRoot, svgText } from './svg.ts';
 
 const ascii = (bytes: Buffer, start: number, end: number) => bytes.toString('latin1', start, end);
 
@@ -41,7 +41,8 @@ function namedByBrands(bytes: Buffer): FormatName | undefined {
 /** Text is read this far to tell what it is. */
 const TEXT_BYTES = 1_000_000;
 
-function namedByText(bytes: Buffer): FormatName {
+function namedByText(file: Buffer): FormatName {
+  const bytes = svgText(file);
   const head = bytes.subarray(0, TEXT_BYTES);
   let text: string;
   try {

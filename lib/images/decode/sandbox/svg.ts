@@ -1,5 +1,21 @@
 import type { Size, Structure } from './structure.ts';
 
+/** An SVG as UTF-8; browsers read UTF-16 where a byte order mark tells it. */
+export function svgText(bytes: Buffer): Buffer {
+  const mark = bytes.toString('hex', 0, 2);
+  if (mark !== 'fffe' && mark !== 'feff') return bytes;
+  return Buffer.from(new TextDecoder(mark === 'fffe' ? 'utf-16le' : 'utf-16be').decode(bytes));
+}
+
+/**
+ * An SVG as the codecs know one: UTF-8, and "<svg" among its first bytes, however long a comment stands there and
+ * whatever prefix the namespace has.
+ */
+export function svgForCodecs(bytes: Buffer): Buffer {
+  const text = svgText(bytes).toString().replace(/^\ufeff?\s*(<\?xml[^>]{0,200}\?>)?/, '');
+  return Buffer.from(`<!--<svg-->${text}`);
+}
+
 const SVG_NAMESPACE = 'http://www.w3.org/2000/svg';
 /** The root element must begin within so many bytes; generators put long comments and entities before it. */
 const PROLOG_BYTES = 200_000;
@@ -9,7 +25,7 @@ const PROLOG_BYTES = 200_000;
  * a root element is skipped: declaration, comments, instructions, document type.
  */
 export function svgRoot(bytes: Buffer): Map<string, string> | undefined {
-  const text = bytes.toString('utf8', 0, PROLOG_BYTES).replace(/^\ufeff/, '');
+  const text = svgText(bytes).toString('utf8', 0, PROLOG_BYTES).replace(/^\ufeff/, '');
   let at = 0;
   for (;;) {
     while (/\s/.test(text[at] ?? '')) at += 1;
@@ -85,7 +101,8 @@ function naturalSize(root: Map<string, string>): Size {
 }
 
 /** SVG 2: an XML document. Whether it is well-formed, and what it draws, the codecs find. */
-export function svg(bytes: Buffer): Structure {
+export function svg(file: Buffer): Structure {
+  const bytes = svgText(file);
   const { width, height } = naturalSize(svgRoot(bytes) ?? new Map());
   const tail = bytes.toString('utf8', Math.max(0, bytes.length - PROLOG_BYTES));
   return {
