@@ -27,16 +27,14 @@ function avifForCodecs(bytes: Buffer): Buffer {
   return copy;
 }
 
-function forCodecs(bytes: Buffer, format: ShownFormat): Buffer {
-  if (format === 'svg') return svgForCodecs(bytes);
+function forCodecs(bytes: Buffer, format: ShownFormat, size: Size | undefined): Buffer {
+  if (format === 'svg' && size) return svgForCodecs(bytes, size);
   return format === 'avif' ? avifForCodecs(bytes) : bytes;
 }
 
-/** Density at which an SVG is drawn as large as its rendition, whatever size it gives itself. */
-function densityFor(drawn: Size, shown: Size): number {
-  const longest = Math.max(shown.width, shown.height);
-  const wanted = Math.min(longest, RENDITION_PIXELS);
-  return Math.min(100_000, Math.max(1, (72 * wanted) / Math.max(drawn.width, drawn.height)));
+/** An SVG is drawn as large as its rendition, whatever size it gives itself. */
+function densityFor({ width, height }: Size): number {
+  return Math.max(1, 72 * Math.min(1, RENDITION_PIXELS / Math.max(width, height)));
 }
 
 /** Decodes a whole image, its first frame upright, made small. @throws if it cannot be decoded to its end */
@@ -47,13 +45,14 @@ async function decode(
   limitInputPixels: number,
 ): Promise<{ size: Size; pixels: Pixels }> {
   const options = { failOn: 'error', limitInputPixels } as const;
-  const input = forCodecs(bytes, format);
+  const input = forCodecs(bytes, format, structure.size);
   const header = await sharp(input, options).metadata();
   // Browsers turn a WebP never, whatever its EXIF data say. AVIF is turned by the codecs.
   const drawn = format === 'webp' ? header : header.autoOrient;
   const size = structure.size ?? { width: drawn.width, height: drawn.height };
   if (size.width * size.height > limitInputPixels) throw new Error('exceeds pixel limit');
-  const density = format === 'svg' ? { density: densityFor(drawn, size) } : {};
+  if (size.width < 1 || size.height < 1) throw new Error('no area');
+  const density = format === 'svg' ? { density: densityFor(size) } : {};
   const { data, info } = await sharp(input, { ...options, ...density, autoOrient: format !== 'webp' })
     .resize(RENDITION_PIXELS, RENDITION_PIXELS, { fit: 'inside', withoutEnlargement: true })
     .toColourspace('srgb')

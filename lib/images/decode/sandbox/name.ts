@@ -1,5 +1,5 @@
 import type { FormatName } from '../looked.ts';
-import { svgRoot, svgText } from './svg.ts';
+import { isSvg, svgText } from './svg.ts';
 
 const ascii = (bytes: Buffer, start: number, end: number) => bytes.toString('latin1', start, end);
 
@@ -54,7 +54,7 @@ function namedByText(file: Buffer): FormatName {
   // Control characters other than tab, line feed, form feed and carriage return are in no text.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it is them that tell
   if (/[\x00-\x08\x0b\x0e-\x1f]/.test(text)) return 'unknown';
-  if (svgRoot(bytes)) return 'svg';
+  if (isSvg(bytes)) return 'svg';
   const start = text.trimStart();
   if (/^(?:<!--[^>]{0,2000}>\s*)?<(?:!doctype\s+html|html|head|body|title|script|meta)\b/i.test(start))
     return 'html';

@@ -7,28 +7,25 @@ export function svgText(bytes: Buffer): Buffer {
   return Buffer.from(new TextDecoder(mark === 'fffe' ? 'utf-16le' : 'utf-16be').decode(bytes));
 }
 
-/**
- * An SVG as the codecs know one: UTF-8, and "<svg" among its first bytes, however long a comment stands there and
- * whatever prefix the namespace has.
- */
-export function svgForCodecs(bytes: Buffer): Buffer {
-  const text = svgText(bytes).toString().replace(/^\ufeff?\s*(<\?xml[^>]{0,200}\?>)?/, '');
-  return Buffer.from(`<!--<svg-->${text}`);
-}
-
 const SVG_NAMESPACE = 'http://www.w3.org/2000/svg';
 /** The root element must begin within so many bytes; generators put long comments and entities before it. */
 const PROLOG_BYTES = 200_000;
 
+interface Root {
+  /** Where its attributes begin and end in the text. */
+  from: number;
+  to: number;
+  attributes: Map<string, string>;
+}
+
 /**
- * The attributes of an SVG document's root element, or undefined for any other document. Only what may stand before
- * a root element is skipped: declaration, comments, instructions, document type.
+ * The root element of an SVG document, or undefined for any other document. Only what may stand before a root element
+ * is skipped: declaration, comments, instructions, document type.
  */
-export function svgRoot(bytes: Buffer): Map<string, string> | undefined {
-  const text = svgText(bytes).toString('utf8', 0, PROLOG_BYTES).replace(/^\ufeff/, '');
+function rootOf(text: string): Root | undefined {
   let at = 0;
   for (;;) {
-    while (/\s/.test(text[at] ?? '')) at += 1;
+    while (/[\s\ufeff]/.test(text[at] ?? '')) at += 1;
     if (text.startsWith('<!--', at)) at = after(text, '-->', at);
     else if (text.startsWith('<?', at)) at = after(text, '?>', at);
     else if (text.startsWith('<!DOCTYPE', at)) {
@@ -36,26 +33,50 @@ export function svgRoot(bytes: Buffer): Map<string, string> | undefined {
       const close = text.indexOf('>', at);
       at = open !== -1 && open < close ? after(text, '>', after(text, ']', open)) : after(text, '>', at);
     } else break;
-    if (at === Number.POSITIVE_INFINITY) return undefined;
   }
   const tag = /^<(?:[\w-]{1,40}:)?svg(?=[\s/>])/.exec(text.slice(at, at + 64));
   if (!tag) return undefined;
+  const from = at + tag[0].length;
+  let to = from;
   const attributes = new Map<string, string>();
   const attribute = /\s*([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/y;
-  attribute.lastIndex = at + tag[0].length;
-  for (let found = attribute.exec(text); found; found = attribute.exec(text))
+  attribute.lastIndex = from;
+  for (let found = attribute.exec(text); found; found = attribute.exec(text)) {
     attributes.set(found[1] ?? '', found[2] ?? found[3] ?? '');
+    to = attribute.lastIndex;
+  }
   // Adobe's tools write the namespace as an entity of the document type.
   const namespaces = [...attributes].filter(([name]) => name === 'xmlns' || name.startsWith('xmlns:'));
-  return namespaces.some(([, value]) => value === SVG_NAMESPACE || value.startsWith('&'))
-    ? attributes
-    : undefined;
+  const isOurs = namespaces.some(([, value]) => value === SVG_NAMESPACE || value.startsWith('&'));
+  return isOurs ? { from, to, attributes } : undefined;
 }
 
-/** Behind the next occurrence of a text, or infinity if there is none. */
+/** The root element of a file, if it is an SVG document. */
+const rootOfFile = (bytes: Buffer) => rootOf(bytes.toString('utf8', 0, PROLOG_BYTES));
+
+/** Whether a file in UTF-8 is an SVG document, going by its root element. */
+export const isSvg = (bytes: Buffer): boolean => rootOfFile(bytes) !== undefined;
+
+/**
+ * An SVG as the codecs know one, in UTF-8: "<svg" among the first bytes, however long a comment stands there and
+ * whatever prefix the namespace has; and the root element with the size that a browser gives it.
+ */
+export function svgForCodecs(bytes: Buffer, { width, height }: Size): Buffer {
+  const text = svgText(bytes).toString();
+  const root = rootOf(text);
+  if (!root) return bytes;
+  const before = text.slice(0, root.from).replace(/^\ufeff?\s*(?:<\?xml[^>]{0,200}\?>)?/, '');
+  const kept = [...root.attributes].filter(([name]) => name !== 'width' && name !== 'height');
+  const attributes = kept.map(([name, value]) => ` ${name}="${value.replaceAll('"', '&quot;')}"`).join('');
+  return Buffer.from(
+    `<!--<svg-->${before} width="${width}" height="${height}"${attributes}${text.slice(root.to)}`,
+  );
+}
+
+/** Behind the next occurrence of a text, or the end if there is none. */
 function after(text: string, end: string, from: number): number {
   const found = text.indexOf(end, from);
-  return found === -1 ? Number.POSITIVE_INFINITY : found + end.length;
+  return found === -1 ? text.length : found + end.length;
 }
 
 /** CSS pixels in a unit. */
@@ -75,16 +96,16 @@ const PIXELS: Record<string, number> = {
 
 /** A length in CSS pixels; undefined for a share of what surrounds the image, and for what is no length. */
 function pixels(length: string | undefined): number | undefined {
-  const [, number, unit = ''] = /^\s*\+?(\d*\.?\d+(?:e[+-]?\d+)?)([a-z]*)\s*$/i.exec(length ?? '') ?? [];
+  const [, number, unit = ''] = /^\s*([+-]?\d*\.?\d+(?:e[+-]?\d+)?)([a-z]*)\s*$/i.exec(length ?? '') ?? [];
   const factor = PIXELS[unit.toLowerCase()];
-  return number === undefined || factor === undefined ? undefined : Number(number) * factor;
+  return number === undefined || factor === undefined ? undefined : Math.max(0, Number(number) * factor);
 }
 
 /**
  * The size at which a browser shows an SVG that nothing else sizes: what it says, else by the ratio of its view box,
  * else within CSS' default of 300 × 150 (CSS Images 3, "default sizing algorithm").
  */
-function naturalSize(root: Map<string, string>): Size {
+function naturalSize(root: ReadonlyMap<string, string>): Size {
   const width = pixels(root.get('width'));
   const height = pixels(root.get('height'));
   const box = (root.get('viewBox') ?? '')
@@ -103,7 +124,7 @@ function naturalSize(root: Map<string, string>): Size {
 /** SVG 2: an XML document. Whether it is well-formed, and what it draws, the codecs find. */
 export function svg(file: Buffer): Structure {
   const bytes = svgText(file);
-  const { width, height } = naturalSize(svgRoot(bytes) ?? new Map());
+  const { width, height } = naturalSize(rootOfFile(bytes)?.attributes ?? new Map());
   const tail = bytes.toString('utf8', Math.max(0, bytes.length - PROLOG_BYTES));
   return {
     whole: /<\/(?:[\w-]{1,40}:)?svg\s*>/.test(tail) || /\/>\s*$/.test(tail),
