@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import * as v from 'valibot';
@@ -12,6 +13,8 @@ export interface Limits {
   pixels: number;
   /** Memory of the codecs, in bytes. The process has up to 250 MB more, and the image itself. */
   memoryBytes: number;
+  /** Memory never shrinks: a process that ever had more, in MB, is not used again. */
+  recycleMb: number;
   /** Processor time of an image, in milliseconds. */
   processorMs: number;
   /** Time after which an image that uses no processor is given up. A machine that is busy must not reach it. */
@@ -22,6 +25,7 @@ export const LIMITS: Limits = {
   bytes: 50 * 1024 * 1024,
   pixels: 100_000_000,
   memoryBytes: 1024 ** 3,
+  recycleMb: 512,
   processorMs: 20_000,
   silenceMs: 120_000,
 };
@@ -62,6 +66,7 @@ function startSandbox(folder: string, { memoryBytes, pixels, processorMs }: Limi
       '--allow-worker',
       '--disallow-code-generation-from-strings',
       '--no-warnings',
+      '--max-old-space-size=256',
       path.join(folder, 'decoder.cjs'),
       ...[memoryBytes, pixels, processorMs].map(String),
     ],
@@ -101,8 +106,15 @@ class Sandbox {
     });
     // Whoever needs it waits for it; until then it is no unhandled rejection.
     this.ready.catch(() => {});
-    // A process that waits for nothing else may end.
-    this.#child.unref();
+    this.hold(false);
+  }
+
+  /** Whether the sandbox keeps this process alive: while an image is looked at, and not while it waits for one. */
+  hold(isHeld: boolean): void {
+    const { stdin, stdout, stderr } = this.#child;
+    for (const handle of [this.#child, ...([stdin, stdout, stderr] as unknown[] as Socket[])])
+      if (isHeld) handle.ref();
+      else handle.unref();
   }
 
   async #next(): Promise<Buffer | undefined> {
@@ -214,13 +226,16 @@ export function createDecoder(folder: string, limits: Limits = LIMITS): Decoder 
       kill();
     }, limits.silenceMs);
     signal?.addEventListener('abort', kill);
+    current.hold(true);
     try {
       await current.ready;
       const answer = await current.ask(image);
       const looked = Buffer.isBuffer(answer) ? read(answer) : undefined;
+      if (looked === undefined || looked.peakMemoryMb > limits.recycleMb) {
+        kill();
+        sandbox = undefined;
+      }
       if (looked) return looked;
-      kill();
-      sandbox = undefined;
       if (wasSilent) return 'too-slow';
       return Buffer.isBuffer(answer) ? 'crashed' : reasonOf(answer);
     } catch (error) {
@@ -229,6 +244,7 @@ export function createDecoder(folder: string, limits: Limits = LIMITS): Decoder 
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', kill);
+      current.hold(false);
     }
   }
 

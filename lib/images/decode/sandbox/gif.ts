@@ -1,6 +1,14 @@
-import type { Structure } from './structure.ts';
+import type { Size, Structure } from './structure.ts';
 
 const colorTableBytes = (flags: number) => ((flags & 0x80) === 0 ? 0 : 3 << ((flags & 7) + 1));
+
+/** The logical screen; a first frame that is larger makes it so. The codecs go by the frame alone. */
+function enlarge({ width, height }: Size, bytes: Buffer, frame: number): Size {
+  if (frame + 9 > bytes.length) return { width, height };
+  const right = bytes.readUInt16LE(frame + 1) + bytes.readUInt16LE(frame + 5);
+  const bottom = bytes.readUInt16LE(frame + 3) + bytes.readUInt16LE(frame + 7);
+  return { width: Math.max(width, right), height: Math.max(height, bottom) };
+}
 
 /**
  * GIF89a: blocks up to the trailer 0x3b, which some writers leave away. An image block begins with 0x2c, an extension
@@ -8,6 +16,8 @@ const colorTableBytes = (flags: number) => ((flags & 0x80) === 0 ? 0 : 3 << ((fl
  */
 export function gif(bytes: Buffer): Structure {
   const structure: Structure = { whole: false, animated: false, c2pa: false };
+  if (bytes.length < 13) return structure;
+  let size = { width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8) };
   let frames = 0;
   let at = 13 + colorTableBytes(bytes[10] ?? 0);
   const skipSubBlocks = () => {
@@ -18,6 +28,8 @@ export function gif(bytes: Buffer): Structure {
     const kind = bytes[at];
     if (kind === 0x3b) return { ...structure, whole: frames > 0 };
     if (kind === 0x2c) {
+      if (frames === 0) size = enlarge(size, bytes, at);
+      structure.size = size;
       at += 10 + colorTableBytes(bytes[at + 9] ?? 0) + 1;
       skipSubBlocks();
       if (at <= bytes.length) frames += 1;

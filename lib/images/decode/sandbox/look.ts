@@ -2,7 +2,7 @@ import sharp, { type CreateRaw } from 'sharp';
 import { type Facts, isPicture, isShown, type Reason, type ShownFormat } from '../looked.ts';
 import { nameOf } from './name.ts';
 import { isBlank, isTranslucent, type Pixels } from './pixels.ts';
-import { type Size, type Structure, structureOf } from './structure.ts';
+import { type Size, structureOf } from './structure.ts';
 import { svgForCodecs } from './svg.ts';
 
 /** Pixels of a rendition's longest side. */
@@ -17,8 +17,8 @@ const NOTHING = { width: 0, height: 0, animated: false, alpha: false, c2pa: fals
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** A message of the codecs is as stable as their version, which package-lock.json pins. */
-const hasTooManyPixels = (error: unknown) => String(error).includes('exceeds pixel limit');
+/** A larger SVG is text without end: drawing it takes many times as much memory. */
+const MOST_SVG_BYTES = 16 * 1024 * 1024;
 
 /** The codecs know AVIF by its major brand alone. That of a sequence or of HEIF itself may stand there too. */
 function avifForCodecs(bytes: Buffer): Buffer {
@@ -27,9 +27,21 @@ function avifForCodecs(bytes: Buffer): Buffer {
   return copy;
 }
 
-function forCodecs(bytes: Buffer, format: ShownFormat, size: Size | undefined): Buffer {
-  if (format === 'svg' && size) return svgForCodecs(bytes, size);
+/** An image as the codecs know it. */
+function forCodecs(bytes: Buffer, format: ShownFormat, size: Size): Buffer {
+  if (format === 'svg') return svgForCodecs(bytes, size);
   return format === 'avif' ? avifForCodecs(bytes) : bytes;
+}
+
+/** Width and height as the header says them, turned as browsers turn it; undefined where there is no header. */
+async function sizeOf(bytes: Buffer): Promise<Size | undefined> {
+  try {
+    const header = await sharp(bytes, { limitInputPixels: false }).metadata();
+    const { width, height } = header.autoOrient;
+    return { width, height };
+  } catch {
+    return undefined;
+  }
 }
 
 /** An SVG is drawn as large as its rendition, whatever size it gives itself. */
@@ -41,53 +53,51 @@ function densityFor({ width, height }: Size): number {
 async function decode(
   bytes: Buffer,
   format: ShownFormat,
-  structure: Structure,
+  size: Size,
   limitInputPixels: number,
-): Promise<{ size: Size; pixels: Pixels }> {
-  const options = { failOn: 'error', limitInputPixels } as const;
-  const input = forCodecs(bytes, format, structure.size);
-  const header = await sharp(input, options).metadata();
-  // Browsers turn a WebP never, whatever its EXIF data say. AVIF is turned by the codecs.
-  const drawn = format === 'webp' ? header : header.autoOrient;
-  const size = structure.size ?? { width: drawn.width, height: drawn.height };
-  if (size.width * size.height > limitInputPixels) throw new Error('exceeds pixel limit');
-  if (size.width < 1 || size.height < 1) throw new Error('no area');
-  const density = format === 'svg' ? { density: densityFor(size) } : {};
-  const { data, info } = await sharp(input, { ...options, ...density, autoOrient: format !== 'webp' })
+): Promise<Pixels> {
+  const { data, info } = await sharp(forCodecs(bytes, format, size), {
+    failOn: 'error',
+    limitInputPixels,
+    // Browsers never turn a WebP, whatever its EXIF data say.
+    autoOrient: format !== 'webp',
+    ...(format === 'svg' ? { density: densityFor(size) } : {}),
+  })
     .resize(RENDITION_PIXELS, RENDITION_PIXELS, { fit: 'inside', withoutEnlargement: true })
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
-  return { size, pixels: { ...info, data } };
+  return { ...info, data };
 }
 
-/** Says what an image is, and makes its rendition if it is sound. @param limitInputPixels more are not decoded */
-export async function look(bytes: Buffer, limitInputPixels: number): Promise<Found> {
+function renditionOf({ data, width, height, channels }: Pixels): Promise<Buffer> {
+  const raw = { width, height, channels } as CreateRaw;
+  return sharp(data, { raw }).webp({ quality: QUALITY }).toBuffer();
+}
+
+/** Says what an image is, and makes its rendition if it is sound. @param mostPixels more are not decoded */
+export async function look(bytes: Buffer, mostPixels: number): Promise<Found> {
   const format = bytes.length === 0 ? 'unknown' : nameOf(bytes);
-  const quarantined = (reason: Reason, facts: Partial<Found> = {}) => ({
-    ...NOTHING,
-    format,
-    reason,
-    ...facts,
-  });
+  let facts = { ...NOTHING, format };
+  const quarantined = (reason: Reason): Found => ({ ...facts, reason });
   if (bytes.length === 0) return quarantined('empty');
   if (!isShown(format)) return quarantined(isPicture(format) ? 'not-shown' : 'not-an-image');
-  const structure = structureOf[format](bytes);
-  const { animated, c2pa, whole, unusual } = structure;
-  if (unusual) return quarantined('unusual', { animated, c2pa });
-  try {
-    const { size, pixels } = await decode(bytes, format, structure, limitInputPixels);
-    const { width, height } = size;
-    if (!whole) return quarantined('truncated', { width, height, animated, c2pa });
-    const { data: raw, ...shape } = pixels;
-    const rendition = await sharp(raw, { raw: shape as CreateRaw })
-      .webp({ quality: QUALITY })
-      .toBuffer();
+  if (format === 'svg' && bytes.length > MOST_SVG_BYTES) return quarantined('too-large');
+  const { animated, c2pa, whole, unusual, ...structure } = structureOf[format](bytes);
+  const size = structure.size ?? (await sizeOf(bytes));
+  facts = { ...facts, ...size, animated, c2pa };
+  if (unusual) return quarantined('unusual');
+  if (facts.width * facts.height > mostPixels) return quarantined('too-many-pixels');
+  let pixels: Pixels | undefined;
+  if (facts.width > 0 && facts.height > 0)
+    pixels = await decode(bytes, format, facts, mostPixels).catch(() => undefined);
+  if (!whole) return quarantined('truncated');
+  if (!pixels) return quarantined('damaged');
+  return {
+    ...facts,
+    alpha: isTranslucent(pixels),
     // No font is at hand: what an SVG writes is not drawn, and a picture of words only would look blank.
-    const blank = isBlank(pixels) && !(format === 'svg' && bytes.includes('<text'));
-    return { format, width, height, animated, c2pa, alpha: isTranslucent(pixels), blank, rendition };
-  } catch (error) {
-    const reason = hasTooManyPixels(error) ? 'too-many-pixels' : whole ? 'damaged' : 'truncated';
-    return quarantined(reason, { ...structure.size, animated, c2pa });
-  }
+    blank: isBlank(pixels) && !(format === 'svg' && bytes.includes('<text')),
+    rendition: await renditionOf(pixels),
+  };
 }

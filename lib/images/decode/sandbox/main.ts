@@ -2,7 +2,7 @@ import { readSync, writeSync } from 'node:fs';
 import nodeProcess from 'node:process';
 import { isMainThread } from 'node:worker_threads';
 import { answer, EXIT, REQUEST_HEAD } from '../frames.ts';
-import { closeDoor, memoryFlag, raiseWalls } from './walls.ts';
+import { closeDoor, isNearlyOutOfMemory, raiseWalls, wasRefusedMemory } from './walls.ts';
 
 /**
  * The program of the decoder's process. It reads an image from standard input, says on standard output what it is, and
@@ -12,6 +12,9 @@ const [memoryBytes, pixels, processorMs] = nodeProcess.argv.slice(2).map(Number)
 
 /** How often an image's processor time is looked at, in milliseconds. */
 const WATCH_MS = 50;
+/** Less than that between two looks is what looking itself takes: a thread that crashed leaves the others waiting. */
+const IDLE_MS = 2;
+const MOST_IDLE = 100;
 
 function processorUsed(): number {
   const { user, system } = nodeProcess.cpuUsage();
@@ -32,30 +35,44 @@ function write(bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
 }
 
+/** Ends the process when an image takes too long: too much of the processor, or none at all. @returns what stops it */
+function watch(): () => void {
+  const began = processorUsed();
+  let before = began;
+  let idle = 0;
+  const timer = setInterval(() => {
+    const now = processorUsed();
+    idle = now - before < IDLE_MS ? idle + 1 : 0;
+    before = now;
+    if (now - began > processorMs || idle > MOST_IDLE) nodeProcess.exit(EXIT.tooSlow);
+  }, WATCH_MS);
+  return () => clearInterval(timer);
+}
+
 async function serve(): Promise<void> {
   const { look } = await import('./look.ts');
   closeDoor();
-  const exit = (code: number) =>
-    nodeProcess.exit(Atomics.load(memoryFlag, 0) === 1 ? EXIT.tooMuchMemory : code);
-  nodeProcess.on('uncaughtException', () => exit(EXIT.crashed));
+  nodeProcess.on('uncaughtException', () =>
+    nodeProcess.exit(
+      wasRefusedMemory() || isNearlyOutOfMemory(memoryBytes) ? EXIT.tooMuchMemory : EXIT.crashed,
+    ),
+  );
   // It is ready.
   write(answer('', Buffer.alloc(0)));
   const head = Buffer.alloc(REQUEST_HEAD);
   while (fill(head)) {
     const bytes = Buffer.allocUnsafeSlow(head.readUInt32BE());
     if (!fill(bytes)) return;
-    const before = processorUsed();
-    Atomics.store(memoryFlag, 0, 0);
-    const watch = setInterval(() => {
-      if (processorUsed() - before > processorMs) nodeProcess.exit(EXIT.tooSlow);
-    }, WATCH_MS);
+    const began = processorUsed();
+    wasRefusedMemory();
+    const stop = watch();
     const { rendition = Buffer.alloc(0), ...found } = await look(bytes, pixels);
-    clearInterval(watch);
+    stop();
     // The codecs say of memory that they were refused only that they failed.
-    if (found.reason === 'damaged' && Atomics.load(memoryFlag, 0) === 1) found.reason = 'too-much-memory';
+    if (found.reason === 'damaged' && wasRefusedMemory()) found.reason = 'too-much-memory';
     const facts = {
       ...found,
-      processorMs: processorUsed() - before,
+      processorMs: processorUsed() - began,
       peakMemoryMb: Math.ceil(nodeProcess.resourceUsage().maxRSS / 1_024),
     };
     write(answer(JSON.stringify(facts), rendition));

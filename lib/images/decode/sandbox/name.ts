@@ -41,6 +41,18 @@ function namedByBrands(bytes: Buffer): FormatName | undefined {
 /** Text is read this far to tell what it is. */
 const TEXT_BYTES = 1_000_000;
 
+/** Whether a text is JSON: parsed if it is short, else by its first character. */
+function isJson(text: string, bytes: number): boolean {
+  if (!/^\s*[[{]/.test(text)) return false;
+  if (bytes > TEXT_BYTES) return true;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function namedByText(file: Buffer): FormatName {
   const bytes = svgText(file);
   const head = bytes.subarray(0, TEXT_BYTES);
@@ -59,15 +71,7 @@ function namedByText(file: Buffer): FormatName {
   if (/^(?:<!--[^>]{0,2000}>\s*)?<(?:!doctype\s+html|html|head|body|title|script|meta)\b/i.test(start))
     return 'html';
   if (start.startsWith('<')) return 'xml';
-  if (/^[[{]/.test(start)) {
-    try {
-      JSON.parse(bytes.toString());
-      return 'json';
-    } catch {
-      return 'text';
-    }
-  }
-  return 'text';
+  return isJson(text, bytes.length) ? 'json' : 'text';
 }
 
 /** What bytes are, told from themselves and never from a name or a header. */

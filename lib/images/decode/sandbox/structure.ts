@@ -19,7 +19,7 @@ export interface Structure {
   c2pa: boolean;
   /** Whether browsers refuse this kind of the format, sound as it may be. */
   unusual?: boolean;
-  /** Where the codecs measure otherwise than browsers do. */
+  /** Where the codecs measure otherwise than browsers do, or allocate before they measure. */
   size?: Size | undefined;
 }
 

@@ -79,6 +79,9 @@ function after(text: string, end: string, from: number): number {
   return found === -1 ? text.length : found + end.length;
 }
 
+/** A side that is longer says nothing more. */
+const MOST = 1_000_000_000;
+
 /** CSS pixels in a unit. */
 const PIXELS: Record<string, number> = {
   '': 1,
@@ -130,7 +133,7 @@ export function svg(file: Buffer): Structure {
     whole: /<\/(?:[\w-]{1,40}:)?svg\s*>/.test(tail) || /\/>\s*$/.test(tail),
     animated: has(bytes, '<animate') || has(bytes, '<set ') || has(bytes, '@keyframes'),
     c2pa: has(bytes, '<c2pa:manifest'),
-    size: { width: Math.round(width), height: Math.round(height) },
+    size: { width: Math.min(MOST, Math.round(width)), height: Math.min(MOST, Math.round(height)) },
   };
 }
 

@@ -66,6 +66,7 @@ const KEPT = new Set([
 
 /** As much of it as is used here; Node's types leave it out. */
 interface Memory {
+  readonly buffer: SharedArrayBuffer;
   grow(pages: number): number;
 }
 interface MemoryDescriptor {
@@ -74,6 +75,16 @@ interface MemoryDescriptor {
 const wasm = Reflect.get(globalThis, 'WebAssembly') as {
   Memory: { new (descriptor: MemoryDescriptor): Memory; prototype: Memory };
 };
+
+/** What the codecs allocate from. */
+let memory: Memory | undefined;
+
+/** Whether the codecs were refused memory since this was last asked. */
+export const wasRefusedMemory = (): boolean => Atomics.exchange(memoryFlag, 0, 0) === 1;
+
+/** Whether the codecs have so much memory that they do not even ask for the double of it. */
+export const isNearlyOutOfMemory = (memoryBytes: number): boolean =>
+  (memory?.buffer.byteLength ?? 0) > memoryBytes / 2;
 
 /** Bounds what the codecs may allocate, and takes from the realm what no decoder needs. */
 export function raiseWalls(memoryBytes: number): void {
@@ -89,8 +100,10 @@ export function raiseWalls(memoryBytes: number): void {
   };
   const maximum = Math.floor(memoryBytes / PAGE_BYTES);
   wasm.Memory = new Proxy(Memory, {
-    construct: (target, [descriptor]) =>
-      new target({ ...descriptor, maximum: Math.min(descriptor.maximum, maximum) }),
+    construct(target, [descriptor]) {
+      memory = new target({ ...descriptor, maximum: Math.min(descriptor.maximum, maximum) });
+      return memory;
+    },
   });
   for (const name of Object.getOwnPropertyNames(globalThis))
     if (!KEPT.has(name)) Reflect.deleteProperty(globalThis, name);
