@@ -53,27 +53,29 @@ interface End {
 }
 
 /**
- * A process that holds the codecs and nothing else: no environment, no files but its own, no child processes, no code
- * from strings. lib/images/decode/sandbox/walls.ts takes the rest away, the network above all (decision 0111).
+ * Arguments of Node for a process that holds the codecs and nothing else: no files but its own, no child processes, no
+ * native modules, no code from strings. lib/images/decode/sandbox/walls.ts takes the rest away, the network above all
+ * (decision 0111).
  */
-function startSandbox(folder: string, { memoryBytes, pixels, processorMs }: Limits): Child {
-  const child = spawn(
-    process.execPath,
-    [
-      '--permission',
-      `--allow-fs-read=${path.join(folder, path.sep)}`,
-      // The codecs' threads. They inherit these permissions.
-      '--allow-worker',
-      '--disallow-code-generation-from-strings',
-      '--no-warnings',
-      '--max-old-space-size=256',
-      path.join(folder, 'decoder.cjs'),
-      ...[memoryBytes, pixels, processorMs].map(String),
-    ],
-    { env: {}, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true },
-  );
-  return child;
-}
+export const sandboxArguments = (folder: string): string[] => [
+  '--permission',
+  `--allow-fs-read=${path.join(folder, path.sep)}`,
+  // The codecs' threads. They inherit these permissions.
+  '--allow-worker',
+  '--disallow-code-generation-from-strings',
+  '--no-warnings',
+  // Text and tables of the program itself. Images and codecs lie outside of that heap.
+  '--max-old-space-size=256',
+  path.join(folder, 'decoder.cjs'),
+];
+
+/** Nothing of this process's environment goes with it. */
+const startSandbox = (folder: string, { memoryBytes, pixels, processorMs }: Limits): Child =>
+  spawn(process.execPath, [...sandboxArguments(folder), ...[memoryBytes, pixels, processorMs].map(String)], {
+    env: {},
+    stdio: ['pipe', 'pipe', 'pipe'],
+    windowsHide: true,
+  });
 
 /** One process, from its start to its end. */
 class Sandbox {
