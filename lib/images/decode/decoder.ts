@@ -130,11 +130,22 @@ class Sandbox {
     }
   }
 
-  /** @returns facts and rendition as the sandbox sent them, or how it ended instead */
-  async ask(image: Uint8Array): Promise<Buffer | End> {
+  /** @returns what the sandbox finds of an image, or what it had found of it when it ended */
+  async ask(image: Uint8Array): Promise<Looked> {
     this.#child.stdin.write(requestHead(image.length));
     this.#child.stdin.write(image);
-    return (await this.#next()) ?? (await this.#ended);
+    let last: Looked = { ...NOTHING, reason: 'crashed' };
+    for (let answer = await this.#next(); answer !== undefined; answer = await this.#next()) {
+      const looked = read(answer);
+      if (!looked) {
+        // It is no longer the program that was started.
+        this.kill();
+        return { ...last, reason: 'crashed' };
+      }
+      last = looked;
+      if (!isProvisional(looked)) return looked;
+    }
+    return { ...last, reason: reasonOf(await this.#ended) };
   }
 
   kill(): void {
@@ -174,6 +185,12 @@ function read(answer: Buffer): Looked | undefined {
     rendition.toString('latin1', 0, 4) === 'RIFF' && rendition.toString('latin1', 8, 12) === 'WEBP';
   return isWebp && facts.width > 0 && facts.height > 0 ? { verdict: 'ok', ...facts, rendition } : undefined;
 }
+
+/** What holds if the image ends the sandbox before it has said more. */
+const isProvisional = ({ reason }: Looked) => reason === 'crashed';
+
+/** Reasons after which the sandbox is gone, or had better be. */
+const ENDED: (Reason | undefined)[] = ['crashed', 'too-slow', 'too-much-memory'];
 
 const NOTHING = {
   verdict: 'quarantined',
@@ -218,7 +235,7 @@ export function createDecoder(folder: string, limits: Limits = LIMITS): Decoder 
   let turn: Promise<unknown> = Promise.resolve();
 
   /** One try with one sandbox, which is gone afterwards if the image ended it. */
-  async function attempt(image: Uint8Array, signal: AbortSignal | undefined): Promise<Looked | Reason> {
+  async function attempt(image: Uint8Array, signal: AbortSignal | undefined): Promise<Looked> {
     sandbox ??= new Sandbox(folder, limits);
     const current = sandbox;
     let wasSilent = false;
@@ -231,15 +248,12 @@ export function createDecoder(folder: string, limits: Limits = LIMITS): Decoder 
     current.hold(true);
     try {
       await current.ready;
-      const answer = await current.ask(image);
-      const looked = Buffer.isBuffer(answer) ? read(answer) : undefined;
-      if (looked === undefined || looked.peakMemoryMb > limits.recycleMb) {
+      const looked = await current.ask(image);
+      if (ENDED.includes(looked.reason) || looked.peakMemoryMb > limits.recycleMb) {
         kill();
         sandbox = undefined;
       }
-      if (looked) return looked;
-      if (wasSilent) return 'too-slow';
-      return Buffer.isBuffer(answer) ? 'crashed' : reasonOf(answer);
+      return wasSilent ? { ...looked, reason: 'too-slow' } : looked;
     } catch (error) {
       sandbox = undefined;
       throw error;
@@ -257,17 +271,13 @@ export function createDecoder(folder: string, limits: Limits = LIMITS): Decoder 
     signal?.throwIfAborted();
     const bytes = image instanceof Uint8Array ? image : await collect(image, limits.bytes);
     if (bytes === undefined || bytes.length > limits.bytes) return { ...NOTHING, reason: 'too-large' };
-    let reason: Reason = 'crashed';
-    for (let tried = 0; tried < TRIES; tried += 1) {
-      const found = await attempt(bytes, signal);
+    for (let tried = 1; ; tried += 1) {
+      const looked = await attempt(bytes, signal);
       signal?.throwIfAborted();
       if (isClosed) throw new Error('The image decoder was closed while it looked at an image.');
-      if (typeof found !== 'string') return found;
-      reason = found;
-      // It would take as long and as much again.
-      if (reason === 'too-slow' || reason === 'too-much-memory') break;
+      // Time and memory would be the same again.
+      if (looked.reason !== 'crashed' || tried === TRIES) return looked;
     }
-    return { ...NOTHING, reason };
   }
 
   return {

@@ -1,6 +1,9 @@
 /**
  * How the decoder and its sandbox talk over pipes. To the sandbox: four bytes of length, and the image. From it: four
  * bytes of the length of the facts, four of the length of the rendition, then both. Lengths are big-endian.
+ *
+ * Before an image is decoded, the sandbox sends what it knows by then, with the reason "crashed": that holds if nothing
+ * follows.
  */
 export const REQUEST_HEAD = 4;
 export const ANSWER_HEAD = 8;

@@ -75,8 +75,16 @@ function renditionOf({ data, width, height, channels }: Pixels): Promise<Buffer>
   return sharp(data, { raw }).webp({ quality: QUALITY }).toBuffer();
 }
 
-/** Says what an image is, and makes its rendition if it is sound. @param mostPixels more are not decoded */
-export async function look(bytes: Buffer, mostPixels: number): Promise<Found> {
+/**
+ * Says what an image is, and makes its rendition if it is sound.
+ * @param mostPixels more are not decoded
+ * @param decoding is told what is known before an image is decoded
+ */
+export async function look(
+  bytes: Buffer,
+  mostPixels: number,
+  decoding: (known: Found) => void,
+): Promise<Found> {
   const format = bytes.length === 0 ? 'unknown' : nameOf(bytes);
   let facts = { ...NOTHING, format };
   const quarantined = (reason: Reason): Found => ({ ...facts, reason });
@@ -84,10 +92,12 @@ export async function look(bytes: Buffer, mostPixels: number): Promise<Found> {
   if (!isShown(format)) return quarantined(isPicture(format) ? 'not-shown' : 'not-an-image');
   if (format === 'svg' && bytes.length > MOST_SVG_BYTES) return quarantined('too-large');
   const { animated, c2pa, whole, unusual, ...structure } = structureOf[format](bytes);
+  decoding({ ...facts, animated, c2pa });
   const size = structure.size ?? (await sizeOf(bytes));
   facts = { ...facts, ...size, animated, c2pa };
   if (unusual) return quarantined('unusual');
   if (facts.width * facts.height > mostPixels) return quarantined('too-many-pixels');
+  decoding(facts);
   let pixels: Pixels | undefined;
   if (facts.width > 0 && facts.height > 0)
     pixels = await decode(bytes, format, facts, mostPixels).catch(() => undefined);

@@ -2,6 +2,7 @@ import { readSync, writeSync } from 'node:fs';
 import nodeProcess from 'node:process';
 import { isMainThread } from 'node:worker_threads';
 import { answer, EXIT, REQUEST_HEAD } from '../frames.ts';
+import type { Found } from './look.ts';
 import { closeDoor, isNearlyOutOfMemory, raiseWalls, wasRefusedMemory } from './walls.ts';
 
 /**
@@ -66,16 +67,19 @@ async function serve(): Promise<void> {
     const began = processorUsed();
     wasRefusedMemory();
     const stop = watch();
-    const { rendition = Buffer.alloc(0), ...found } = await look(bytes, pixels);
+    const say = ({ rendition = Buffer.alloc(0), ...found }: Found) => {
+      const facts = {
+        ...found,
+        processorMs: processorUsed() - began,
+        peakMemoryMb: Math.ceil(nodeProcess.resourceUsage().maxRSS / 1_024),
+      };
+      write(answer(JSON.stringify(facts), rendition));
+    };
+    const found = await look(bytes, pixels, (known) => say({ ...known, reason: 'crashed' }));
     stop();
     // The codecs say of memory that they were refused only that they failed.
     if (found.reason === 'damaged' && wasRefusedMemory()) found.reason = 'too-much-memory';
-    const facts = {
-      ...found,
-      processorMs: processorUsed() - began,
-      peakMemoryMb: Math.ceil(nodeProcess.resourceUsage().maxRSS / 1_024),
-    };
-    write(answer(JSON.stringify(facts), rendition));
+    say(found);
   }
 }
 
