@@ -73,7 +73,8 @@ const C2PA_UUID = 'd8fec3d61b0e483c92975828877ec481';
 export function avif(bytes: Buffer): Structure {
   const structure: Structure = { whole: true, animated: false, c2pa: false };
   for (const box of boxes(bytes, 0, bytes.length)) {
-    if (box.end > bytes.length) structure.whole = false;
+    // Anything else may be what somebody left behind the end.
+    if (box.end > bytes.length && ['meta', 'mdat', 'moov'].includes(box.type)) structure.whole = false;
     if (box.type === 'moov') structure.animated = true;
     if (box.type === 'uuid')
       structure.c2pa ||= bytes.toString('hex', box.start, box.start + 16) === C2PA_UUID;
