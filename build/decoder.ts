@@ -9,7 +9,7 @@ const SANDBOX = path.join(ROOT, 'lib', 'images', 'decode', 'sandbox');
 const { resolve } = createRequire(import.meta.url);
 const CODECS = path.dirname(resolve('@img/sharp-wasm32/sharp.node'));
 
-/** Files that the decoder's process is started from; whoever runs it has both in one folder. */
+/** Files that the decoder's process is started from, in one folder. */
 export const DECODER = 'decoder.cjs';
 export const CODECS_WASM = 'codecs.wasm';
 

@@ -14,9 +14,9 @@ const S3_PRICE: Record<S3Call, number> = {
   DELETE: 0,
 };
 /** Time of one call to S3 within its region, which the local S3 does not need; added for all calls in sequence. */
-const S3_CALL_MS = 15;
+export const S3_CALL_MS = 15;
 /** Memory for which Lambda gives a function one whole processor, in MB ("Configure Lambda function memory"). */
-const MB_A_PROCESSOR = 1_769;
+export const MB_A_PROCESSOR = 1_769;
 
 const SAMPLES = {
   'one image a cell': { cells: 200, outputs: 1 },

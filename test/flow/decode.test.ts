@@ -74,6 +74,17 @@ describe('a sound image', () => {
     }
   });
 
+  test('may be a GIF that ends behind a frame, without a trailer or with another file in its place', async () => {
+    const bytes = (await picture().gif().toBuffer()).subarray(0, -1);
+    expect(facts(await decoder.look(bytes))).toEqual(ok('gif'));
+    expect(facts(await decoder.look(Buffer.concat([bytes, bytes])))).toEqual(ok('gif'));
+  });
+
+  test('may be a PNG that is cut within its last chunk, which holds nothing', async () => {
+    const bytes = await picture().png().toBuffer();
+    expect(facts(await decoder.look(bytes.subarray(0, -4)))).toEqual(ok('png'));
+  });
+
   test('stays ok with two megabytes of metadata before its frame header, as signed JPEGs have', async () => {
     const jpeg = await picture().jpeg().toBuffer();
     const segment = Buffer.alloc(65_535, 'x');

@@ -11,7 +11,7 @@ function enlarge({ width, height }: Size, bytes: Buffer, frame: number): Size {
 }
 
 /**
- * GIF89a: blocks up to the trailer 0x3b, which some writers leave away. An image block begins with 0x2c, an extension
+ * GIF89a: blocks up to the trailer 0x3b, or whatever else stands in its place; some writers leave it away. An image block begins with 0x2c, an extension
  * with 0x21.
  */
 export function gif(bytes: Buffer): Structure {
@@ -26,7 +26,6 @@ export function gif(bytes: Buffer): Structure {
   };
   while (at < bytes.length) {
     const kind = bytes[at];
-    if (kind === 0x3b) return { ...structure, whole: frames > 0 };
     if (kind === 0x2c) {
       if (frames === 0) size = enlarge(size, bytes, at);
       structure.size = size;
@@ -39,7 +38,7 @@ export function gif(bytes: Buffer): Structure {
       if (bytes[at + 1] === 0xff) structure.c2pa ||= bytes.toString('latin1', at + 3, at + 11) === 'C2PA_GIF';
       at += 2;
       skipSubBlocks();
-    } else return structure;
+    } else return { ...structure, whole: frames > 0 };
   }
   return { ...structure, whole: frames > 0 && at === bytes.length };
 }
