@@ -15,8 +15,8 @@ Looks at every file in a folder and in those below it, and prints for each what 
 Chromium does with it, then how often the two differ. The files stay as they are.
 
 A line begins with "!" where they differ:
-  sound      Chromium decodes the whole image, and the pipeline quarantines it
-  unsound    the pipeline calls it ok, and Chromium does not show it
+  valid      Chromium decodes the whole image, and the pipeline quarantines it
+  invalid    the pipeline calls it ok, and Chromium does not show it
   size       both show it, in different sizes
 
 Chromium is looked for in the usual places; CHROMIUM_PATH names another. Without one, only the pipeline's verdicts are
@@ -85,12 +85,12 @@ async function chromium(executable: string) {
   };
 }
 
-type Difference = 'sound' | 'unsound' | 'size';
+type Difference = 'valid' | 'invalid' | 'size';
 
 /** How two opinions of an image differ. Formats that are not decoded here are no matter of opinion. */
 export function difference(looked: Looked, shown: Shown): Difference | undefined {
-  if (looked.verdict === 'quarantined') return shown.whole && isShown(looked.format) ? 'sound' : undefined;
-  if (!shown.size) return 'unsound';
+  if (looked.verdict === 'quarantined') return shown.whole && isShown(looked.format) ? 'valid' : undefined;
+  if (!shown.size) return 'invalid';
   const isEqual = shown.size.width === looked.width && shown.size.height === looked.height;
   return isEqual ? undefined : 'size';
 }
@@ -119,7 +119,7 @@ async function judge(folder: string): Promise<number> {
   const browser = executable ? await chromium(executable) : undefined;
   const progress = createProgress({ json: false });
   const row = progress.row('images', files.length);
-  const counts = { ok: 0, quarantined: 0, sound: 0, unsound: 0, size: 0 };
+  const counts = { ok: 0, quarantined: 0, valid: 0, invalid: 0, size: 0 };
   const lines: string[] = [];
   try {
     for (const [index, file] of files.entries()) {
@@ -142,8 +142,8 @@ async function judge(folder: string): Promise<number> {
   if (!browser) return 0;
   const percent = (count: number, of: number) => (of === 0 ? 0 : (100 * count) / of);
   const shares: [string, number, number][] = [
-    ['Chromium decodes, but quarantined here', counts.sound, counts.ok + counts.sound],
-    ['ok here, but Chromium does not show', counts.unsound, counts.ok],
+    ['Chromium decodes, but quarantined here', counts.valid, counts.ok + counts.valid],
+    ['ok here, but Chromium does not show', counts.invalid, counts.ok],
     ['in another size than in Chromium', counts.size, counts.ok],
   ];
   for (const [what, count, of] of shares)

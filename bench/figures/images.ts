@@ -38,7 +38,7 @@ async function picture(side: number): Promise<Sharp> {
     create: { width: side, height: side, channels: 3, background: '#888', noise: noise(90) },
   })
     .blur(side / 40)
-    .normalise()
+    .normalize()
     .png()
     .toBuffer();
   const grain = await sharp({
@@ -146,7 +146,7 @@ export const images: Benchmark = {
           },
         ],
         notes: [
-          `Reckoned with ${MEGABYTES} MB (one processor as fast as this one), ${S3_CALLS} calls of S3 of ${S3_CALL_MS} ms and ${S3_MB_A_SECOND} MB/s, in sequence, one image a cell.`,
+          `Calculated with ${MEGABYTES} MB (one processor as fast as this one), ${S3_CALLS} calls of S3 of ${S3_CALL_MS} ms and ${S3_MB_A_SECOND} MB/s, in sequence, one image a cell.`,
           `Beside it: the first image of a process takes ${round(median(first))} ms more, and starting it some 130 ms, once for each environment of the function.`,
         ],
       };

@@ -46,16 +46,16 @@ const ok = (format: string, width = WIDTH, height = HEIGHT) => ({
   height,
 });
 
-describe('a sound image', () => {
+describe('a valid image', () => {
   test.each<[string, string, () => Promise<Buffer>]>([
     ['a PNG', 'png', () => picture().png().toBuffer()],
     ['an interlaced PNG', 'png', () => picture().png({ progressive: true }).toBuffer()],
     ['a PNG with a palette', 'png', () => picture().png({ palette: true }).toBuffer()],
-    ['a PNG of 16 bits', 'png', () => picture().toColourspace('rgb16').png().toBuffer()],
+    ['a PNG of 16 bits', 'png', () => picture().toColorspace('rgb16').png().toBuffer()],
     ['a gray PNG', 'png', () => picture().grayscale().png().toBuffer()],
     ['a JPEG', 'jpeg', () => picture().jpeg().toBuffer()],
     ['a progressive JPEG', 'jpeg', () => picture().jpeg({ progressive: true }).toBuffer()],
-    ['a JPEG in CMYK', 'jpeg', () => picture().toColourspace('cmyk').jpeg().toBuffer()],
+    ['a JPEG in CMYK', 'jpeg', () => picture().toColorspace('cmyk').jpeg().toBuffer()],
     ['a WebP', 'webp', () => picture().webp().toBuffer()],
     ['a lossless WebP', 'webp', () => picture().webp({ lossless: true }).toBuffer()],
     ['an animated WebP', 'webp', async () => (await frames()).webp().toBuffer()],
@@ -188,7 +188,7 @@ describe('a rendition', () => {
     const wide = await picture().withIccProfile('p3').png().toBuffer();
     const [found, expected] = await Promise.all([
       decoder.look(wide).then(({ rendition }) => pixelsOf(rendition!)),
-      sharp(wide).toColourspace('srgb').raw().toBuffer(),
+      sharp(wide).toColorspace('srgb').raw().toBuffer(),
     ]);
     const off = found.data.reduce((sum, value, at) => sum + Math.abs(value - expected[at]!), 0);
     expect(off / found.data.length).toBeLessThan(4);

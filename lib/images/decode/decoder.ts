@@ -30,7 +30,7 @@ export const LIMITS: Limits = {
   silenceMs: 120_000,
 };
 
-/** An image that ends the sandbox is given to a fresh one once more: the one before it may have left it broken. */
+/** An image that ends the sandbox is given to a fresh one again: the image before may have left the first one broken. */
 const TRIES = 2;
 
 export interface Decoder {
@@ -106,7 +106,7 @@ class Sandbox {
           `Look whether decoder.cjs and codecs.wasm are in ${folder}. ${words}`.trim(),
       );
     });
-    // Whoever needs it waits for it; until then it is no unhandled rejection.
+    // An image waits for it; until then it is no unhandled rejection.
     this.ready.catch(() => {});
     this.hold(false);
   }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** Formats that are decoded, and shown if they are sound. */
+/** Formats that are decoded, and shown if they are valid. */
 export const SHOWN = ['png', 'jpeg', 'webp', 'gif', 'avif', 'svg'] as const;
 export type ShownFormat = (typeof SHOWN)[number];
 
@@ -58,7 +58,7 @@ const Count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32)
 /** What the sandbox says about an image. It is checked like anything that comes from outside. */
 export const Facts = v.strictObject({
   format: v.picklist(Object.keys(NAMES) as FormatName[]),
-  /** Absent when the image is sound. */
+  /** Absent when the image is valid. */
   reason: v.optional(v.picklist(REASONS)),
   /** In pixels, as a browser shows the image; 0 where that is not known. */
   width: Count,

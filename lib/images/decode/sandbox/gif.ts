@@ -11,7 +11,7 @@ function enlarge({ width, height }: Size, bytes: Buffer, frame: number): Size {
 }
 
 /**
- * GIF89a: blocks up to the trailer 0x3b, or whatever else stands in its place; some writers leave it away. An image block begins with 0x2c, an extension
+ * GIF89a: blocks up to the trailer 0x3b, or whatever else stands in its place; some writers omit it. An image block begins with 0x2c, an extension
  * with 0x21.
  */
 export function gif(bytes: Buffer): Structure {

@@ -64,7 +64,7 @@ async function decode(
     ...(format === 'svg' ? { density: densityFor(size) } : {}),
   })
     .resize(RENDITION_PIXELS, RENDITION_PIXELS, { fit: 'inside', withoutEnlargement: true })
-    .toColourspace('srgb')
+    .toColorspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
   return { ...info, data };
@@ -76,7 +76,7 @@ function renditionOf({ data, width, height, channels }: Pixels): Promise<Buffer>
 }
 
 /**
- * Says what an image is, and makes its rendition if it is sound.
+ * Says what an image is, and makes its rendition if it is valid.
  * @param mostPixels more are not decoded
  * @param decoding is told what is known before an image is decoded
  */

@@ -2,7 +2,7 @@ import nodeProcess from 'node:process';
 
 /**
  * What sharp and its glue see of the process: enough to start, and nothing of the machine, its environment or its
- * files. esbuild puts it in the place of every global `process` in the bundle.
+ * files. esbuild puts it instead of every global `process` in the bundle.
  */
 export const process = {
   versions: { node: nodeProcess.versions.node },

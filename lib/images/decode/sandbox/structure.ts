@@ -17,7 +17,7 @@ export interface Structure {
   whole: boolean;
   animated: boolean;
   c2pa: boolean;
-  /** Whether browsers refuse this kind of the format, sound as it may be. */
+  /** Whether browsers refuse this kind of the format, valid as it may be. */
   unusual?: boolean;
   /** Where the codecs measure otherwise than browsers do, or allocate before they measure. */
   size?: Size | undefined;

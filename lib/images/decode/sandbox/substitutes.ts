@@ -4,7 +4,7 @@ import * as threads from 'node:worker_threads';
 import { memoryFlag } from './walls.ts';
 
 /**
- * What sharp and its WebAssembly glue get in the place of Node's modules for files, the machine, child processes,
+ * What sharp and its WebAssembly glue get instead of Node's modules for files, the machine, child processes,
  * randomness and threads. The glue links Emscripten's raw file system, which would open any path of the machine.
  */
 

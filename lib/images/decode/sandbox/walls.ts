@@ -115,7 +115,7 @@ const refuse = (name: unknown): never => {
   throw new Error(`The sandbox loads nothing: ${name}`);
 };
 
-/** From here on no module is loaded, in whatever way it is asked for: what is not here by now stays away. */
+/** From here on no module is loaded, in whatever way it is asked for. */
 export function closeDoor(): void {
   module.registerHooks({ resolve: refuse });
   (module as unknown as { _load: (name: string) => never })._load = refuse;
