@@ -1,7 +1,7 @@
 /**
  * What the domain needs of the world. It comes in as arguments and in no other way, so that tests and a simulator can
- * take the world's place. `lib/aws/`, `lib/replicate/client.ts`, `lib/images/fetch-output.ts`, `lib/temporary-file.ts`
- * and `lib/system.ts` are the real ones.
+ * take the world's place. `lib/aws/`, `lib/replicate/client.ts`, `lib/images/fetch-output.ts`,
+ * `lib/images/decode/`, `lib/temporary-file.ts` and `lib/system.ts` are the real ones.
  */
 import type { Readable } from 'node:stream';
 import type { Range } from './records/blocks.ts';

@@ -2,7 +2,8 @@ import { glob, readFile } from 'node:fs/promises';
 import { COUNTED } from '../../lib/log-lines.ts';
 
 /** The world itself; every other file of lib is given it as arguments. */
-const ADAPTERS = /^lib\/(aws\/|system\.ts|replicate\/client\.ts|images\/(fetch-output|origins)\.ts)/;
+const ADAPTERS =
+  /^lib\/(aws\/|system\.ts|replicate\/client\.ts|images\/(fetch-output|origins|decode\/decoder|decode\/sandbox\/main)\.ts)/;
 const WORLD =
   /\bDate\.now\(|\bnew Date\(\)|\bperformance\.|\bset(?:Timeout|Interval|Immediate)\(|\bMath\.random\(|\brandom(?:UUID|Int|Bytes)\(|\bAbortSignal\.timeout\(|\bprocess\.env\b|(?<![.\w])fetch\(|from '(?:node:(?:https?|net|dns|timers.*)|@aws-sdk\/.*|replicate)'/g;
 

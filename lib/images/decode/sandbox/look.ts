@@ -1,9 +1,14 @@
 import sharp, { type CreateRaw } from 'sharp';
 import { type Facts, isPicture, isShown, type Reason, type ShownFormat } from '../looked.ts';
+import { avif } from './avif.ts';
+import { gif } from './gif.ts';
+import { jpeg } from './jpeg.ts';
 import { nameOf } from './name.ts';
 import { isBlank, isTranslucent, type Pixels } from './pixels.ts';
-import { type Size, structureOf } from './structure.ts';
-import { svgForCodecs } from './svg.ts';
+import { png } from './png.ts';
+import type { Size, Structure } from './structure.ts';
+import { svg, svgForCodecs } from './svg.ts';
+import { webp } from './webp.ts';
 
 /** Pixels of a rendition's longest side. */
 const RENDITION_PIXELS = 512;
@@ -26,6 +31,9 @@ function avifForCodecs(bytes: Buffer): Buffer {
   copy.write('avif', 8, 'latin1');
   return copy;
 }
+
+/** Each reads whatever bytes it is given without throwing, in time that grows with their number only. */
+const structureOf: Record<ShownFormat, (bytes: Buffer) => Structure> = { png, jpeg, webp, gif, avif, svg };
 
 /** An image as the codecs know it. */
 function forCodecs(bytes: Buffer, format: ShownFormat, size: Size): Buffer {

@@ -1,11 +1,3 @@
-import type { ShownFormat } from '../looked.ts';
-import { avif } from './avif.ts';
-import { gif } from './gif.ts';
-import { jpeg } from './jpeg.ts';
-import { png } from './png.ts';
-import { svg } from './svg.ts';
-import { webp } from './webp.ts';
-
 export interface Size {
   width: number;
   height: number;
@@ -22,13 +14,3 @@ export interface Structure {
   /** Where the codecs measure otherwise than browsers do, or allocate before they measure. */
   size?: Size | undefined;
 }
-
-/** Each reads whatever bytes it is given without throwing, in time that grows with their number only. */
-export const structureOf: Record<ShownFormat, (bytes: Buffer) => Structure> = {
-  png,
-  jpeg,
-  webp,
-  gif,
-  avif,
-  svg,
-};

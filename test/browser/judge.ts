@@ -3,11 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import { createProgress } from '../cli/progress.ts';
-import { createDecoder } from '../lib/images/decode/decoder.ts';
-import { isShown, type Looked, NAMES, wordsFor } from '../lib/images/decode/looked.ts';
-import { chromiumPath, launch } from '../test/browser/support/browser.ts';
-import { preparedDecoder } from '../test/support/decoder.ts';
+import { createProgress } from '../../cli/progress.ts';
+import { createDecoder } from '../../lib/images/decode/decoder.ts';
+import { isShown, type Looked, NAMES, wordsFor } from '../../lib/images/decode/looked.ts';
+import { preparedDecoder } from '../support/decoder.ts';
+import { chromiumPath, launch } from './support/browser.ts';
 
 const HELP = `Usage: npm run judge -- <folder>
 
@@ -72,6 +72,7 @@ async function chromium(executable: string) {
   return {
     async show(image: Buffer, isSvg: boolean): Promise<Shown> {
       bytes = image;
+      // biome-ignore lint/plugin: no test, and what it ends is a browser that hangs
       const patience = new Promise<never>((_, reject) => setTimeout(reject, PATIENCE_MS).unref());
       try {
         return await Promise.race([ask(isSvg), patience]);
