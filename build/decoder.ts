@@ -76,7 +76,7 @@ export async function bundleDecoder(
       platform: 'node',
       target: 'node24',
       format: 'cjs',
-      minify: !process.env.NOMIN,
+      minify: true,
       metafile: true,
       logLevel: 'warning',
       inject: [path.join(SANDBOX, 'process.ts')],

@@ -184,6 +184,15 @@ describe('a rendition', () => {
     expect(moving.rendition?.equals(still.rendition!)).toBe(true);
   });
 
+  test('keeps the colors of what is half transparent', async () => {
+    const background = { r: 174, g: 28, b: 40, alpha: 0.5 };
+    const large = sharp({ create: { width: 900, height: 600, channels: 4, background } });
+    const { rendition } = await decoder.look(await large.png().toBuffer());
+    const { data } = await pixelsOf(rendition!);
+    for (const [channel, value] of [174, 28, 40, 128].entries())
+      expect(Math.abs(data[channel]! - value)).toBeLessThanOrEqual(6);
+  });
+
   test('has the colors of sRGB, whatever profile the image has', async () => {
     const wide = await picture().withIccProfile('p3').png().toBuffer();
     const [found, expected] = await Promise.all([
