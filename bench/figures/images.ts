@@ -5,9 +5,9 @@ import { gzipSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { bundleDecoder, CODECS_WASM, DECODER } from '../../build/decoder.ts';
 import { createDecoder } from '../../lib/images/decode/decoder.ts';
+import { PRICES } from '../prices.ts';
 import { type Benchmark, round } from '../report.ts';
 import { median } from '../statistics.ts';
-import { PRICES } from '../prices.ts';
 import { MB_A_PROCESSOR, S3_CALL_MS } from './cost.ts';
 
 const ROUNDS = 9;
