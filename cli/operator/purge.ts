@@ -5,7 +5,7 @@ import { deleteAudit } from '../../lib/audits/end.ts';
 import { cellQueue } from '../../lib/aws/cell-queue.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import type { CellQueue } from '../../lib/ports.ts';
-import type { Judgement } from '../../lib/records/judgement.ts';
+import { PURGED } from '../../lib/records/judgement.ts';
 import {
   auditPrefix,
   cellName,
@@ -52,8 +52,7 @@ const PARALLEL = 8;
 const IDLE_WITHIN_MS = 60_000;
 /** Replicate cancels a prediction after thirty minutes itself (`Cancel-After`). */
 const PREDICTION_LIVES_MS = 31 * 60_000;
-/** Replaces the judgement of a purged image, so that the API gives no address for it. */
-const GONE: Judgement = { status: 'quarantined', format: 'unknown', width: 0, height: 0 };
+
 /** Versions in memory at a time. */
 const BATCH = 1_000;
 
@@ -126,7 +125,7 @@ export async function carryOutPurge(
     images: mergeImages(plan.before?.images ?? [], plan.images),
   };
   await images.replaceJson(purgeKey(target), record);
-  if (target.image !== undefined) await replaceJudgement(images, imageKeyOf(target), GONE);
+  if (target.image !== undefined) await replaceJudgement(images, imageKeyOf(target), PURGED);
   else if (await readPlan(images, target.audit)) {
     // Every writer checks the tombstone of a deletion, so running predictions store nothing.
     const queue = cellQueue(sqs, await cloud.queueUrl('cells'));

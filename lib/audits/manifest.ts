@@ -1,10 +1,11 @@
 import { stringify } from 'csv-stringify/sync';
+import { wordsFor } from '../images/verdict.ts';
 import type { ObjectStore, RecordReader, TemporaryFile, Time, WithTemporaryFile } from '../ports.ts';
 import { listJudgements } from '../records/judgement.ts';
 import { manifestKey, resultKey } from '../records/keys.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
 import { isStored, type Result } from '../records/result.ts';
-import { resultFacts } from './read.ts';
+import { resultFacts, seenOf } from './read.ts';
 
 /** Results read at a time: enough to keep S3 busy, few enough to hold in memory. */
 const CHUNK = 100;
@@ -86,7 +87,10 @@ async function readCells({ images, readRecord }: ManifestDeps, plan: Plan, from:
         input: result.sent.input,
         images: result.images.map((image) => {
           const found = isStored(image) ? judgements.get(n)?.get(image.index) : undefined;
-          return { ...image, ...found };
+          if (!found) return image;
+          const { status, format, decoded } = found;
+          const reason = wordsFor(format, decoded?.reason);
+          return { ...image, ...seenOf(found), status, ...(reason ? { reason } : {}) };
         }),
       };
     }),

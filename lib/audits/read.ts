@@ -1,6 +1,7 @@
 import { decodeTime, TIME_MAX } from 'ulid';
 import type { AuditEntry, AuditPage, AuditStatus, Exact } from '../contract/answers.ts';
 import { Refusal } from '../errors.ts';
+import { wordsFor } from '../images/verdict.ts';
 import { PAGE } from '../limits.ts';
 import type { ObjectStore, Presign, RecordReader, Time } from '../ports.ts';
 import { type Judgement, listJudgements } from '../records/judgement.ts';
@@ -11,6 +12,7 @@ import {
   isAuditId,
   manifestKey,
   planKey,
+  renditionOf,
   resultKey,
 } from '../records/keys.ts';
 import { type Cell, cellAt, type Plan } from '../records/plan.ts';
@@ -167,10 +169,24 @@ async function imageOf(
 ): Promise<Exact<'PredictionImage'>> {
   if (!isStored(image)) return { ...image, status: 'lost' };
   if (!judgement) return { ...image, status: 'pending' };
-  const { status, width, height } = judgement;
-  return status === 'ok'
-    ? { ...image, status, width, height, url: await presign(image.key) }
-    : { ...image, status, width, height };
+  const { status, decoded } = judgement;
+  const seen = seenOf(judgement);
+  if (status === 'quarantined') {
+    const reason = wordsFor(judgement.format, decoded?.reason);
+    return { ...image, ...seen, status, ...(reason ? { reason } : {}) };
+  }
+  const [url, rendition] = await Promise.all([
+    presign(image.key),
+    decoded && presign(renditionOf(image.key)),
+  ]);
+  return { ...image, ...seen, status, url, ...(rendition ? { rendition } : {}) };
+}
+
+/** What a judgement says of an image, in the words of the answers and of the manifest. */
+export function seenOf({ format, width, height, decoded }: Judgement) {
+  if (!decoded) return { format, width, height };
+  const { animated, alpha, c2pa, blank } = decoded;
+  return { format, width, height, animated, alpha, c2pa, blank };
 }
 
 /** What a result says beyond the plan. Empty members are omitted. */

@@ -5,6 +5,7 @@
  * description: import its types.
  */
 import * as v from 'valibot';
+import { type FormatName, NAMES } from '../images/verdict.ts';
 import { PAGE, RETENTIONS } from '../limits.ts';
 import { AUDIT_ID, CELL_NAME } from '../records/keys.ts';
 import { AuditRequest } from './request.ts';
@@ -108,16 +109,43 @@ const stored = {
   bytes: count,
   contentType: v.string(),
 };
+/** What was seen when the image was decoded. Absent for images that were judged before there was a decoder. */
+const seen = {
+  format: v.picklist(Object.keys(NAMES) as FormatName[]),
+  width: v.pipe(count, v.description('As a browser shows the image; 0 if unknown.')),
+  height: count,
+  animated: v.exactOptional(v.boolean()),
+  alpha: v.exactOptional(v.pipe(v.boolean(), v.description('A part of it is transparent.'))),
+  c2pa: v.exactOptional(
+    v.pipe(v.boolean(), v.description('It carries a C2PA manifest. Nothing is said about its validity.')),
+  ),
+  blank: v.exactOptional(v.pipe(v.boolean(), v.description('It is one even area, dark or bright.'))),
+};
 const PredictionImage = v.variant('status', [
   v.object({ ...stored, status: v.literal('pending') }),
   v.object({
     ...stored,
+    ...seen,
     status: v.literal('ok'),
-    width: count,
-    height: count,
     url: v.pipe(v.string(), v.url(), v.description('Presigned. The same for an hour, valid for more.')),
+    rendition: v.exactOptional(
+      v.pipe(
+        v.string(),
+        v.url(),
+        v.description(
+          'Presigned, too: a WebP of at most 512 pixels. Absent for images that were judged before there was a decoder.',
+        ),
+      ),
+    ),
   }),
-  v.object({ ...stored, status: v.literal('quarantined'), width: count, height: count }),
+  v.object({
+    ...stored,
+    ...seen,
+    status: v.literal('quarantined'),
+    reason: v.exactOptional(
+      v.pipe(v.string(), v.description('Such as "truncated" or "not an image: HTML".')),
+    ),
+  }),
   v.object({
     index: count,
     status: v.literal('lost'),

@@ -1,21 +1,83 @@
-import type { Format, Size } from '../images/formats.ts';
+import type { Size } from '../images/formats.ts';
+import { dependsOnMachine, type FormatName, NAMES, REASONS, type Reason } from '../images/verdict.ts';
 import type { ObjectStore } from '../ports.ts';
 import { cellJudgementsPrefix, cellName, judgementsPrefix, parseCellName } from './keys.ts';
 
 /** What `tag` found an image to be. Only `ok` ones are ever shown. */
 export interface Judgement extends Size {
   status: 'ok' | 'quarantined';
-  format: Format | 'unknown';
+  format: FormatName;
+  /** What only a decoder knows; undefined in records that are older than the decoder. */
+  decoded?: Decoded;
+}
+
+/** What the decoder found of an image beside its format and size. An `ok` image has a rendition too. */
+export interface Decoded {
+  /** Of the decoder. */
+  version: number;
+  /** Undefined if the image is `ok`. */
+  reason?: Reason;
+  animated: boolean;
+  alpha: boolean;
+  /** Whether it carries a C2PA manifest. Nothing is said about its validity. */
+  c2pa: boolean;
+  blank: boolean;
 }
 
 /** Judgements of a cell's images, by their index. */
 export type Judgements = Map<number, Judgement>;
 
-/** Images in one record. Eight take at most 385 of the 1,024 bytes that a key may have. */
+/** Replaces the judgement of a purged image. It holds whatever else is said of the image. */
+export const PURGED: Judgement = {
+  ...{ status: 'quarantined', format: 'unknown', width: 0, height: 0 },
+  decoded: { version: 0, reason: 'purged', animated: false, alpha: false, c2pa: false, blank: false },
+};
+
+/** Images in one record. Eight take at most 559 of the 1,024 bytes that a key may have. */
 const IMAGES_A_RECORD = 8;
 /** In no part of a judgement, and among the characters that S3 calls safe in a key. */
 const SEPARATOR = '_';
-const ONE = /^(\d+)\.(ok|quarantined)\.(png|jpeg|webp|gif|avif|unknown)\.(\d+)x(\d+)$/;
+const FACTS = { a: 'animated', t: 'alpha', c: 'c2pa', b: 'blank' } as const;
+const LETTERS = Object.keys(FACTS) as (keyof typeof FACTS)[];
+/** Stands where there is no fact, or no reason. */
+const NONE = '-';
+const ONE =
+  /^(\d+)\.(ok|quarantined)\.([a-z0-9]+)\.(\d+)x(\d+)(?:\.(-|[atcb]+)\.(-|[a-z]+(?:-[a-z]+)*)\.d(\d+))?$/;
+
+/** `<i>.<status>.<format>.<w>x<h>`, and of what was decoded `.<facts>.<reason>.d<version>`. */
+function nameOf(index: number, { status, format, width, height, decoded }: Judgement): string {
+  const name = `${index}.${status}.${format}.${width}x${height}`;
+  if (!decoded) return name;
+  const facts = LETTERS.filter((letter) => decoded[FACTS[letter]]).join('');
+  return `${name}.${facts || NONE}.${decoded.reason ?? NONE}.d${decoded.version}`;
+}
+
+/** Undefined for a name that this version does not know. */
+function parseName(name: string): [index: number, Judgement] | undefined {
+  const [, index, status, format = '', width, height, facts, reason, version] = ONE.exec(name) ?? [];
+  if (index === undefined || !Object.hasOwn(NAMES, format)) return undefined;
+  if (facts !== undefined && reason !== NONE && !REASONS.includes(reason as Reason)) return undefined;
+  const has = (letter: keyof typeof FACTS) => facts!.includes(letter);
+  return [
+    Number(index),
+    {
+      status: status as Judgement['status'],
+      format: format as FormatName,
+      width: Number(width),
+      height: Number(height),
+      ...(facts !== undefined && {
+        decoded: {
+          version: Number(version),
+          ...(reason !== NONE && { reason: reason as Reason }),
+          animated: has('a'),
+          alpha: has('t'),
+          c2pa: has('c'),
+          blank: has('b'),
+        },
+      }),
+    },
+  ];
+}
 
 /**
  * The keys that record a cell's judgements, as empty objects: a LIST alone then tells what a page of cells needs,
@@ -24,10 +86,9 @@ const ONE = /^(\d+)\.(ok|quarantined)\.(png|jpeg|webp|gif|avif|unknown)\.(\d+)x(
  */
 export function judgementKeys(audit: string, cell: number, found: Judgements): string[] {
   const records = new Map<number, string[]>();
-  for (const [index, { status, format, width, height }] of [...found].sort(([one], [other]) => one - other)) {
+  for (const [index, judgement] of [...found].sort(([one], [other]) => one - other)) {
     const record = Math.floor(index / IMAGES_A_RECORD);
-    const name = `${index}.${status}.${format}.${width}x${height}`;
-    records.set(record, [...(records.get(record) ?? []), name]);
+    records.set(record, [...(records.get(record) ?? []), nameOf(index, judgement)]);
   }
   return [...records.values()].map((names) => `${cellJudgementsPrefix(audit, cell)}${names.join(SEPARATOR)}`);
 }
@@ -44,25 +105,30 @@ export function parseJudgementKey(
   if (cell === undefined || more.length > 0) return undefined;
   const found: Judgements = new Map();
   for (const one of names.split(SEPARATOR)) {
-    const [, index, status, format, width, height] = ONE.exec(one) ?? [];
-    if (index === undefined) return undefined;
-    found.set(Number(index), {
-      status: status as Judgement['status'],
-      format: format as Judgement['format'],
-      width: Number(width),
-      height: Number(height),
-    });
+    const parsed = parseName(one);
+    if (!parsed) return undefined;
+    found.set(...parsed);
   }
   return { cell, found };
 }
 
 /**
- * Adds what a record tells to what others of its cell have told. Where two disagree about an image, the one that
- * does not show it holds: a run of `tag` that comes late must not bring back what was purged meanwhile.
+ * Which of two judgements of one image holds: the one with the higher number. A purge holds for good: a run of `tag`
+ * that comes late must not bring the image back. A newer decoder knows better than an older one, and any decoder better
+ * than none. Of one version, what was decoded holds against what depends on the machine, such as "too slow".
  */
+function weight({ status, decoded }: Judgement): number {
+  if (decoded?.reason === 'purged') return Number.POSITIVE_INFINITY;
+  const isCertain = !dependsOnMachine(decoded?.reason);
+  return 4 * (decoded?.version ?? 0) + (isCertain ? 2 : 0) + (status === 'quarantined' ? 1 : 0);
+}
+
+/** Adds what a record tells to what others of its cell have told. */
 export function addJudgements(known: Judgements, more: Judgements): void {
-  for (const [index, judgement] of more)
-    if (known.get(index)?.status !== 'quarantined') known.set(index, judgement);
+  for (const [index, judgement] of more) {
+    const before = known.get(index);
+    if (!before || weight(judgement) > weight(before)) known.set(index, judgement);
+  }
 }
 
 /** What `tag` found of the images of some cells, or of all, cell by cell, by LIST. */

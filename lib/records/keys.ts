@@ -48,6 +48,8 @@ export const imagesPrefix = (audit: string) => `images/${audit}/`;
 export const cellImagesPrefix = (audit: string, cell: number) => `${imagesPrefix(audit)}${cellName(cell)}/`;
 export const imageKey = (audit: string, cell: number, index: number) =>
   `${cellImagesPrefix(audit, cell)}${index}`;
+/** An image's key → that of its rendition. */
+export const renditionOf = (imageKey: string): string => imageKey.replace(/^images\//, 'renditions/');
 const IMAGE = /^images\/([^/]+)\/(\d{5})\/(\d+)$/;
 /** `images/<a>/<n>/<i>` → its parts; any other key → undefined. */
 export function parseImageKey(key: string): { audit: string; cell: number; index: number } | undefined {
@@ -56,6 +58,11 @@ export function parseImageKey(key: string): { audit: string; cell: number; index
     ? { audit, cell: Number(cell), index: Number(index) }
     : undefined;
 }
+
+export const renditionsPrefix = (audit: string) => `renditions/${audit}/`;
+/** The small WebP that `tag` makes of an image that is `ok`. */
+export const renditionKey = (audit: string, cell: number, index: number) =>
+  `${renditionsPrefix(audit)}${cellName(cell)}/${index}`;
 
 export const judgementsPrefix = (audit: string) => `${auditPrefix(audit)}judged/`;
 export const cellJudgementsPrefix = (audit: string, cell: number) =>

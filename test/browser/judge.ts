@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { createProgress } from '../../cli/progress.ts';
 import { createDecoder } from '../../lib/images/decode/decoder.ts';
-import { isShown, type Looked, NAMES, wordsFor } from '../../lib/images/decode/looked.ts';
+import type { Looked } from '../../lib/images/decode/looked.ts';
+import { isShown, NAMES, wordsFor } from '../../lib/images/verdict.ts';
 import { preparedDecoder } from '../support/decoder.ts';
 import { chromiumPath, launch } from './support/browser.ts';
 
@@ -98,7 +99,10 @@ export function difference(looked: Looked, shown: Shown): Difference | undefined
 
 function line(name: string, looked: Looked, shown: Shown | undefined): string {
   const size = ({ width, height }: { width: number; height: number }) => `${width} × ${height}`;
-  const ours = looked.verdict === 'ok' ? `ok ${NAMES[looked.format]} ${size(looked)}` : wordsFor(looked);
+  const ours =
+    looked.verdict === 'ok'
+      ? `ok ${NAMES[looked.format]} ${size(looked)}`
+      : wordsFor(looked.format, looked.reason);
   if (!shown) return `  ${name}: ${ours}`;
   const different = difference(looked, shown);
   const theirs = shown.size ? `${size(shown.size)}${shown.whole ? '' : ', not whole'}` : 'not shown';

@@ -1,6 +1,7 @@
 import sharp, { type Color, type Create, type Sharp } from 'sharp';
 import { createDecoder, type Decoder } from '../../lib/images/decode/decoder.ts';
-import { type Looked, wordsFor } from '../../lib/images/decode/looked.ts';
+import type { Looked } from '../../lib/images/decode/looked.ts';
+import { wordsFor } from '../../lib/images/verdict.ts';
 import { preparedDecoder } from '../support/decoder.ts';
 
 const WIDTH = 300;
@@ -209,7 +210,7 @@ describe('a quarantined image', () => {
     const looked = await decoder.look(bytes);
     expect(looked.verdict).toBe('quarantined');
     expect(looked.rendition).toBeUndefined();
-    return wordsFor(looked);
+    return wordsFor(looked.format, looked.reason);
   };
 
   test.each(['png', 'jpeg', 'webp', 'gif', 'avif'] as const)('of format %s is truncated', async (format) => {

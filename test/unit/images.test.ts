@@ -5,9 +5,11 @@ import { judge } from '../../lib/images/judge.ts';
 import { MAX_OUTPUTS, outputsOf } from '../../lib/images/outputs.ts';
 import {
   addJudgements,
+  type Decoded,
   type Judgement,
   type Judgements,
   judgementKeys,
+  PURGED,
   parseJudgementKey,
 } from '../../lib/records/judgement.ts';
 import { imageKey, parseImageKey, resultKey } from '../../lib/records/keys.ts';
@@ -139,12 +141,26 @@ describe('keys', () => {
     expect(parseImageKey(key)).toBeUndefined();
   });
 
-  const judgement: fc.Arbitrary<Judgement> = fc.record({
+  const bare: fc.Arbitrary<Judgement> = fc.record({
     status: fc.constantFrom('ok', 'quarantined'),
-    format: fc.constantFrom('png', 'jpeg', 'webp', 'gif', 'avif', 'unknown'),
-    width: fc.nat({ max: 2 ** 32 - 1 }),
-    height: fc.nat({ max: 2 ** 32 - 1 }),
+    format: fc.constantFrom('png', 'jpeg', 'svg', 'mp3', 'unknown'),
+    width: fc.nat({ max: 2 ** 32 }),
+    height: fc.nat({ max: 2 ** 32 }),
   });
+  const decoded: fc.Arbitrary<Decoded> = fc.record(
+    {
+      version: fc.nat({ max: 99 }),
+      reason: fc.constantFrom('truncated', 'not-an-image', 'too-much-memory', 'purged'),
+      animated: fc.boolean(),
+      alpha: fc.boolean(),
+      c2pa: fc.boolean(),
+      blank: fc.boolean(),
+    },
+    { requiredKeys: ['version', 'animated', 'alpha', 'c2pa', 'blank'] },
+  );
+  const judgement: fc.Arbitrary<Judgement> = fc
+    .tuple(bare, fc.option(decoded, { nil: undefined }))
+    .map(([found, decoded]) => (decoded ? { ...found, decoded } : found));
   const judgements = fc
     .uniqueArray(fc.tuple(fc.nat({ max: MAX_OUTPUTS - 1 }), judgement), {
       maxLength: MAX_OUTPUTS,
@@ -171,14 +187,22 @@ describe('keys', () => {
   test('of judgements tell of eight images at most, and fit into the 1,024 bytes that S3 takes', () => {
     const longest: Judgement = {
       status: 'quarantined',
-      format: 'jpeg',
-      width: 2 ** 32 - 1,
-      height: 2 ** 32 - 1,
+      format: 'unknown',
+      width: 2 ** 32,
+      height: 2 ** 32,
+      decoded: {
+        version: 99,
+        reason: 'too-much-memory',
+        animated: true,
+        alpha: true,
+        c2pa: true,
+        blank: true,
+      },
     };
     const found: Judgements = new Map(Array.from({ length: MAX_OUTPUTS }, (_, index) => [index, longest]));
     const keys = judgementKeys(AUDIT, 9_999, found);
     expect(keys).toHaveLength(Math.ceil(MAX_OUTPUTS / 8));
-    expect(Math.max(...keys.map((key) => Buffer.byteLength(key)))).toBeLessThanOrEqual(385);
+    expect(Math.max(...keys.map((key) => Buffer.byteLength(key)))).toBeLessThanOrEqual(630);
     expect(Math.max(...keys.map((key) => parseJudgementKey(AUDIT, key)!.found.size))).toBe(8);
     expect(keys.every((key) => /^[\w!.*'()/-]+$/.test(key))).toBe(true);
   });
@@ -204,8 +228,32 @@ describe('keys', () => {
     for (const order of [keys, keys.toReversed()]) expect(read(order).get(1)?.status).toBe('quarantined');
   });
 
+  const seen = { version: 1, animated: false, alpha: false, c2pa: false, blank: false };
+  const shown: Judgement = { status: 'ok', format: 'jpeg', width: 8, height: 8 };
+  const hidden: Judgement = { ...shown, status: 'quarantined' };
+  test.each<[string, Judgement, Judgement]>([
+    ['a decoder knows better than none', { ...shown, decoded: seen }, hidden],
+    [
+      'a newer decoder knows better than an older one',
+      { ...shown, decoded: { ...seen, version: 2 } },
+      { ...hidden, decoded: { ...seen, reason: 'damaged' } },
+    ],
+    [
+      'what was decoded holds against what depends on the machine',
+      { ...shown, decoded: seen },
+      { ...hidden, decoded: { ...seen, reason: 'too-slow' } },
+    ],
+    ['a purge holds for good', PURGED, { ...shown, decoded: { ...seen, version: 9 } }],
+  ])('of judgements that disagree: %s', (_rule, holds, other) => {
+    const keys = [holds, other].flatMap((judgement) => judgementKeys(AUDIT, 3, new Map([[1, judgement]])));
+    for (const order of [keys, keys.toReversed()]) expect(read(order).get(1)).toEqual(holds);
+  });
+
   test.each([
     `audits/${AUDIT}/judged/00003/`,
+    `audits/${AUDIT}/judged/00003/1.ok.png.8x8.a`,
+    `audits/${AUDIT}/judged/00003/1.ok.png.8x8.a.why.d1`,
+    `audits/${AUDIT}/judged/00003/1.ok.toString.8x8`,
     `audits/${AUDIT}/judged/00003/1.ok.png.8x8_`,
     `audits/${AUDIT}/judged/00003/1.ok.png.8x8_2.fine.png.8x8`,
     `audits/${AUDIT}/judged/00003/1.ok.png.8x8/2.ok.png.8x8`,

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import * as v from 'valibot';
+import type { Reason } from '../verdict.ts';
 import { ANSWER_HEAD, EXIT, MAX_FACTS_BYTES, MAX_RENDITION_BYTES, requestHead } from './frames.ts';
-import { Facts, type Looked, type Reason } from './looked.ts';
+import { Facts, type Looked } from './looked.ts';
 
 export interface Limits {
   /** A larger file is not read to its end. */

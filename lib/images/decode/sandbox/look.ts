@@ -1,5 +1,6 @@
 import sharp, { type CreateRaw } from 'sharp';
-import { type Facts, isPicture, isShown, type Reason, type ShownFormat } from '../looked.ts';
+import { isPicture, isShown, type Reason, type ShownFormat } from '../../verdict.ts';
+import type { Facts } from '../looked.ts';
 import { avif } from './avif.ts';
 import { gif } from './gif.ts';
 import { jpeg } from './jpeg.ts';

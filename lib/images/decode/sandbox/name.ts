@@ -1,4 +1,4 @@
-import type { FormatName } from '../looked.ts';
+import type { FormatName } from '../../verdict.ts';
 import { isSvg, svgText } from './svg.ts';
 
 const ascii = (bytes: Buffer, start: number, end: number) => bytes.toString('latin1', start, end);
