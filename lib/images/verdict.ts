@@ -1,3 +1,6 @@
+/** Of the decoder: a number higher whenever it says something else of the same bytes. Records carry it. */
+export const DECODER_VERSION = 1;
+
 /** Formats that are decoded, and shown if they are valid. */
 export const SHOWN = ['png', 'jpeg', 'webp', 'gif', 'avif', 'svg'] as const;
 export type ShownFormat = (typeof SHOWN)[number];

@@ -63,6 +63,8 @@ export const renditionsPrefix = (audit: string) => `renditions/${audit}/`;
 /** The small WebP that `tag` makes of an image that is `ok`. */
 export const renditionKey = (audit: string, cell: number, index: number) =>
   `${renditionsPrefix(audit)}${cellName(cell)}/${index}`;
+/** A rendition's key → that of its image. */
+export const imageOfRendition = (key: string): string => key.replace(/^renditions\//, 'images/');
 
 export const judgementsPrefix = (audit: string) => `${auditPrefix(audit)}judged/`;
 export const cellJudgementsPrefix = (audit: string, cell: number) =>

@@ -62,3 +62,14 @@ export async function recordResult(store: ObjectStore, plan: Plan, result: Resul
     await store.create(failureKey(plan.id, result.cell, result.status), '', { tags });
   await store.createJson(resultKey(plan.id, result.cell), result, { tags });
 }
+
+/**
+ * Has `tag` judge the images of a cell again: writes the tags of its result again, as they are. The event of that starts
+ * `tag` as the creation of the result did.
+ * @returns false where there is no result
+ */
+export async function requestJudgement(store: ObjectStore, audit: string, cell: number): Promise<boolean> {
+  const key = resultKey(audit, cell);
+  const tags = await store.tags(key);
+  return tags !== undefined && store.setTags(key, tags);
+}
