@@ -19,7 +19,7 @@ export function addPurge(program: Command, end: (status: ExitStatus) => void): v
         .command('purge')
         .summary('permanently remove an image or an audit, backup included')
         .description(
-          'Permanently remove an image, or an audit with its records, from the images bucket and the backup, including old versions. Use it for content that must not exist. A tombstone keeps the SHA-256 and the reason. This cannot be undone. After an image is purged, the manifest of its audit still names it.',
+          'Permanently remove an image with its rendition, or an audit with its records, from the images bucket and the backup, including old versions. Use it for content that must not exist. A tombstone keeps the SHA-256 and the reason. This cannot be undone. After an image is purged, the manifest of its audit still names it.',
         )
         .argument('<what>', 'id of an audit, or key of an image: images/<audit>/<cell>/<index>')
         .addOption(
@@ -47,13 +47,17 @@ export function addPurge(program: Command, end: (status: ExitStatus) => void): v
       const plan = await findPurge(cloud, target, progress);
       const { bucket, backup } = plan.versions;
       output.say(
-        `${describeTarget(target)}: ${count(plan.images.length, 'image')}, ${count(bucket, 'version')} in ${cloud.images.bucket}, ${backup} in ${cloud.backup.bucket}.`,
+        `${describeTarget(target)}: ${count(plan.images.length, 'image')}, ${count(plan.renditions, 'rendition')}, ${count(bucket, 'version')} in ${cloud.images.bucket}, ${backup} in ${cloud.backup.bucket}.`,
       );
-      await confirm('This removes all of them permanently.', 'purge', flags.yes ?? false);
+      await confirm(
+        'This permanently removes all of them, renditions included.',
+        'purge',
+        flags.yes ?? false,
+      );
       const done = await carryOutPurge(cloud, plan, flags.reason.trim(), progress);
       output.document({ what: describeTarget(target), ...done });
       output.print(
-        `Purged ${describeTarget(target)}: ${count(done.versions.bucket, 'version')} from the bucket, ${done.versions.backup} from the backup. The tombstone keeps the SHA-256 and the reason.`,
+        `Purged ${describeTarget(target)} and ${count(done.renditions, 'rendition')}: ${count(done.versions.bucket, 'version')} from the bucket, ${done.versions.backup} from the backup. The tombstone keeps the SHA-256 and the reason.`,
       );
       if (done.running > 0) {
         output.print(

@@ -1,18 +1,22 @@
 import { setTimeout } from 'node:timers/promises';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
-import { deleteAudit } from '../../lib/audits/end.ts';
+import { writeTombstone } from '../../lib/audits/end.ts';
 import { cellQueue } from '../../lib/aws/cell-queue.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import type { CellQueue } from '../../lib/ports.ts';
+import { blocksOf } from '../../lib/records/blocks.ts';
 import { PURGED } from '../../lib/records/judgement.ts';
 import {
   auditPrefix,
   cellName,
   deletedKey,
+  imageOfRendition,
   imagesPrefix,
   leasesPrefix,
   parseImageKey,
+  renditionOf,
+  renditionsPrefix,
   resultKey,
 } from '../../lib/records/keys.ts';
 import { type Plan, readPlan } from '../../lib/records/plan.ts';
@@ -33,6 +37,7 @@ import { destroyVersions, listVersions, type ObjectVersion } from './versions.ts
 export interface PurgePlan {
   target: PurgeTarget;
   images: PurgeRecord['images'];
+  renditions: number;
   /** Versions and delete markers, by bucket. */
   versions: { bucket: number; backup: number };
   /** Predictions that may still be running. */
@@ -44,6 +49,7 @@ export interface PurgePlan {
 export interface Purged {
   versions: { bucket: number; backup: number };
   images: number;
+  renditions: number;
   /** Predictions that are not canceled yet. Their records are kept, and the command has to be run again. */
   running: number;
 }
@@ -66,6 +72,7 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
   const { whole, keys } = await readPurged(images, audit);
   const before = target.image === undefined ? whole : keys.get(imageKeyOf(target));
   const hashes = new Map<string, Set<string>>();
+  const renditions = new Set<string>();
   const found = { bucket: 0, backup: 0 };
   const row = progress.row('found', 0);
   const limit = pLimit(PARALLEL);
@@ -76,19 +83,20 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
     const visit = async ({ key, versionId, isMarker }: ObjectVersion) => {
       found[name]++;
       row.update(found.bucket + found.backup);
+      if (isRendition(key)) renditions.add(key);
       if (isMarker || !parseImageKey(key)) return;
       const sha256 = await checksum(store, key, versionId);
       if (sha256) hashes.set(key, (hashes.get(key) ?? new Set()).add(sha256));
       else if (!hashes.has(key)) hashes.set(key, new Set());
     };
-    let batch: Promise<void>[] = [];
-    for await (const version of versionsUnder(store, target)) {
-      batch.push(limit(visit, version));
-      if (batch.length < BATCH) continue;
-      await Promise.all(batch);
+    let batch: ObjectVersion[] = [];
+    const visitAll = async () => {
+      await Promise.all(batch.map((version) => limit(visit, version)));
       batch = [];
-    }
-    await Promise.all(batch);
+    };
+    for await (const version of versionsUnder(store, target))
+      if (batch.push(version) === BATCH) await visitAll();
+    await visitAll();
   }
   if (found.bucket + found.backup === 0 && !before)
     throw new CommandError(
@@ -99,6 +107,7 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
   return {
     target,
     images: [...hashes].map(([key, set]) => ({ key, sha256: [...set] })),
+    renditions: renditions.size,
     versions: found,
     running: plan && target.image === undefined ? await countRunning(images, plan, new Date()) : 0,
     before,
@@ -106,8 +115,9 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
 }
 
 /**
- * Removes a target from both buckets, including old versions. The tombstone is written first: if the command dies, it
- * records what was to be removed, and the command can be run again.
+ * Removes a target with its renditions from both buckets, including old versions. The tombstones are written first: a run of
+ * `tag` that is at work destroys the rendition that it made, and if the command dies, they record what was to be removed,
+ * and the command can be run again.
  */
 export async function carryOutPurge(
   cloud: Cloud,
@@ -126,20 +136,17 @@ export async function carryOutPurge(
   };
   await images.replaceJson(purgeKey(target), record);
   if (target.image !== undefined) await replaceJudgement(images, imageKeyOf(target), PURGED);
-  else if (await readPlan(images, target.audit)) {
-    // Every writer checks the tombstone of a deletion, so running predictions store nothing.
+  else {
+    // Every writer checks the tombstone of a deletion, also one that comes when the plan is long gone.
+    await writeTombstone({ store: images, time: systemTime }, target.audit, 'operator');
     const queue = cellQueue(sqs, await cloud.queueUrl('cells'));
-    const deps = {
-      store: images,
-      queue,
-      readPlan: (audit: string) => readPlan(images, audit),
-      time: systemTime,
-    };
-    await deleteAudit(deps, target.audit, 'operator');
+    const audit = await readPlan(images, target.audit);
+    if (audit) await queue.send(blocksOf(audit));
     if (plan.running > 0 && !(await becomesIdle(queue))) running = plan.running;
   }
   const row = progress.row('purged', plan.versions.bucket + plan.versions.backup);
   const done = { bucket: 0, backup: 0 };
+  const renditions = new Set<string>();
   for (const [name, store] of [
     ['bucket', images],
     ['backup', backup],
@@ -153,26 +160,30 @@ export async function carryOutPurge(
     };
     for await (const version of versionsUnder(store, target)) {
       // Dispatch cancels predictions by their bindings, so records are kept until it has.
-      if (running > 0 && name === 'bucket' && !parseImageKey(version.key)) continue;
+      if (running > 0 && name === 'bucket' && !parseImageKey(imageOfRendition(version.key))) continue;
+      if (isRendition(version.key)) renditions.add(version.key);
       if (batch.push(version) === BATCH) await destroy();
     }
     await destroy();
   }
-  return { versions: done, images: record.images.length, running };
+  return { versions: done, images: record.images.length, renditions: renditions.size, running };
 }
 
 export const describeTarget = ({ audit, image }: PurgeTarget) =>
   image === undefined ? `audit ${audit}` : `image images/${audit}/${image}`;
+const isRendition = (key: string) =>
+  parseImageKey(key) === undefined && parseImageKey(imageOfRendition(key)) !== undefined;
 const imageKeyOf = ({ audit, image }: PurgeTarget) => `${imagesPrefix(audit)}${image}`;
 
 async function* versionsUnder(store: S3Store, target: PurgeTarget): AsyncGenerator<ObjectVersion> {
   if (target.image !== undefined) {
-    const key = imageKeyOf(target);
-    for await (const version of listVersions(store, key)) if (version.key === key) yield version;
+    const image = imageKeyOf(target);
+    for (const key of [image, renditionOf(image)])
+      for await (const version of listVersions(store, key)) if (version.key === key) yield version;
     return;
   }
-  for (const prefix of [imagesPrefix(target.audit), auditPrefix(target.audit), leasesPrefix(target.audit)])
-    yield* listVersions(store, prefix);
+  for (const prefixOf of [imagesPrefix, renditionsPrefix, auditPrefix, leasesPrefix])
+    yield* listVersions(store, prefixOf(target.audit));
 }
 
 /** The SHA-256 of a version in hex, from S3 or from its bytes; undefined if it is quarantined or missing. */

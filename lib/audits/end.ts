@@ -27,22 +27,33 @@ export async function cancelAudit(deps: EndDeps, audit: string, caller: string):
 }
 
 /**
- * Deletes an audit: writes the tombstone that every writer checks. Reconcile does the work, and only for audits in
- * `open/`. Hence `open/<a>` is written twice: before the tombstone, because this process may die after it, and again
- * after it, because reconcile may at this moment close an audit that it found finished.
+ * Deletes an audit: writes its tombstone, then sends the messages that cancel what runs.
  * @throws {Refusal} 404 if there is no such audit
  */
 export async function deleteAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
-  const { store, queue, time } = deps;
+  const { store, queue } = deps;
   if (await isDeleted(store, audit)) {
     await store.create(openKey(audit), '');
     return;
   }
   const plan = await requirePlan(deps, audit);
+  await writeTombstone(deps, audit, caller);
+  await queue.send(blocksOf(plan));
+}
+
+/**
+ * Writes the tombstone that every writer checks. Reconcile does the work, and only for audits in `open/`. Hence `open/<a>`
+ * is written twice: before the tombstone, because this process may die after it, and again after it, because reconcile may
+ * at this moment close an audit that it found finished.
+ */
+export async function writeTombstone(
+  { store, time }: Pick<EndDeps, 'store' | 'time'>,
+  audit: string,
+  caller: string,
+): Promise<void> {
   await store.create(openKey(audit), '');
   await store.createJson(deletedKey(audit), { at: time.now().toISOString(), by: caller });
   await store.create(openKey(audit), '');
-  await queue.send(blocksOf(plan));
 }
 
 /** Whether an earlier request wrote the tombstone: deleting is idempotent. */

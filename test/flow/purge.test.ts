@@ -1,0 +1,164 @@
+import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
+import type { Cloud } from '../../cli/operator/cloud.ts';
+import { carryOutPurge, findPurge } from '../../cli/operator/purge.ts';
+import { deletedKey, imageKey, renditionKey } from '../../lib/records/keys.ts';
+import { recordResult } from '../../lib/records/result.ts';
+import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+
+/** A purge, stopped at every call, beside a run of `tag` that began before it. */
+
+const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
+const TAGS = { status: 'ok', retention: 'short' };
+const SILENT = { row: () => ({ update: () => {} }), stop: () => {} };
+const IMAGE = { audit: AUDIT, image: '00000/1' };
+
+let cloud: FlowCloud;
+let world: World;
+beforeAll(async () => {
+  cloud = await FlowCloud.open();
+});
+beforeEach(async () => {
+  world = await cloud.world();
+});
+afterAll(() => cloud.close());
+
+const operators = ({ images, backup }: Pick<World, 'images' | 'backup'>) =>
+  ({
+    images,
+    backup,
+    queueUrl: async () => 'q',
+    sqs: { send: async () => ({ Attributes: {} }) },
+  }) as unknown as Cloud;
+
+async function purge(stores: Pick<World, 'images' | 'backup'>, target: { audit: string; image?: string }) {
+  const plan = await findPurge(operators(stores), target, SILENT);
+  return carryOutPurge(operators(stores), plan, 'must not exist', SILENT);
+}
+
+/** Keys with any version or delete marker. */
+async function traces(in_: World, bucket: 'images' | 'backup', prefix: string): Promise<string[]> {
+  const { client } = in_.truth[bucket];
+  const { Versions = [], DeleteMarkers = [] } = await client.send(
+    new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix }),
+  );
+  return [...new Set([...Versions, ...DeleteMarkers].map(({ Key }) => Key!))].sort();
+}
+
+/** One cell with two images, their renditions and their judgements; the rendition of one has an old version. */
+async function prepare(in_: World): Promise<void> {
+  const plan = await in_.accept(1);
+  const { images, backup } = in_.truth;
+  await images.delete([`open/${AUDIT}`]);
+  const stored = [0, 1].map((index) => ({
+    ...{ index, key: imageKey(AUDIT, 0, index), sha256: 'ab', bytes: 3, contentType: 'image/png' },
+  }));
+  for (const { key, index } of stored) {
+    for (const store of [images, backup]) await store.create(key, `image ${index}`, { tags: TAGS });
+    await images.create(renditionKey(AUDIT, 0, index), `small ${index}`, { tags: TAGS });
+  }
+  await images.delete([renditionKey(AUDIT, 0, 1)]);
+  await images.create(renditionKey(AUDIT, 0, 1), 'small again', { tags: TAGS });
+  await images.create(`audits/${AUDIT}/judged/00000/0.ok.png.4x4.-.-.d1_1.ok.png.4x4.-.-.d1`, '');
+  await recordResult(images, plan, {
+    ...{ audit: AUDIT, cell: 0, status: 'succeeded', model: 'a/b', sent: { input: {} }, seed: null },
+    ...{
+      seedSource: 'unknown',
+      asked: 2,
+      returned: 2,
+      filtered: 0,
+      images: stored,
+      askedAt: null,
+      storedAt: '',
+    },
+  });
+}
+
+describe('the purge of an image', () => {
+  it.each(FAULTS)(
+    'leaves no version of it and of its rendition, and all of its neighbor, when, at any call, %s',
+    async (fault) => {
+      const calls = await atEveryCall(cloud, fault, {
+        prepare,
+        act: (world) => purge(world, IMAGE),
+        recover: (world) => purge(world.truth, IMAGE).then(() => {}),
+        check: async (world) => {
+          expect(await traces(world, 'images', 'images/')).toEqual([imageKey(AUDIT, 0, 0)]);
+          expect(await traces(world, 'images', 'renditions/')).toEqual([renditionKey(AUDIT, 0, 0)]);
+          expect(await traces(world, 'backup', 'images/')).toEqual([imageKey(AUDIT, 0, 0)]);
+          expect(await world.keys('purged/')).toEqual([`purged/${AUDIT}/00000/1`]);
+          expect(await world.keys('deleted/')).toEqual([]);
+        },
+      });
+      expect(calls).toBeGreaterThanOrEqual(10);
+    },
+  );
+
+  it('counts the rendition and its versions beside the image before and after', async () => {
+    await prepare(world);
+    const plan = await findPurge(operators(world), IMAGE, SILENT);
+    expect(plan).toMatchObject({ renditions: 1, versions: { bucket: 4, backup: 1 } });
+    expect(plan.images.map(({ key }) => key)).toEqual([imageKey(AUDIT, 0, 1)]);
+    const done = await carryOutPurge(operators(world), plan, 'must not exist', SILENT);
+    expect(done).toMatchObject({ images: 1, renditions: 1, versions: { bucket: 4, backup: 1 } });
+  });
+
+  it('destroys a rendition that came back after an earlier purge', async () => {
+    await prepare(world);
+    await purge(world, IMAGE);
+    await world.truth.images.create(renditionKey(AUDIT, 0, 1), 'by a late run');
+    expect(await purge(world, IMAGE)).toMatchObject({ renditions: 1 });
+    expect(await traces(world, 'images', renditionKey(AUDIT, 0, 1))).toEqual([]);
+  });
+});
+
+describe('the purge of an audit', () => {
+  const NOTHING = ['images/', 'renditions/', 'audits/', 'leases/'];
+
+  it.each(FAULTS)(
+    'leaves its tombstones and no version of anything else when, at any call, %s',
+    async (fault) => {
+      const calls = await atEveryCall(cloud, fault, {
+        prepare,
+        act: (world) => purge(world, { audit: AUDIT }),
+        recover: (world) => purge(world.truth, { audit: AUDIT }).then(() => {}),
+        check: async (world) => {
+          for (const prefix of NOTHING) {
+            expect(await traces(world, 'images', prefix)).toEqual([]);
+            expect(await traces(world, 'backup', prefix)).toEqual([]);
+          }
+          expect(await world.keys('')).toEqual([
+            `deleted/${AUDIT}`,
+            `open/${AUDIT}`,
+            `purged/${AUDIT}/audit`,
+          ]);
+        },
+      });
+      expect(calls).toBeGreaterThanOrEqual(12);
+    },
+  );
+
+  it.each([
+    ['an image', IMAGE, `purged/${AUDIT}/00000/1`],
+    ['an audit', { audit: AUDIT }, deletedKey(AUDIT)],
+  ])('of %s destroys nothing before its tombstone is there', async (_what, target, tombstone) => {
+    const calls = await atEveryCall(cloud, 'the process dies', {
+      prepare,
+      act: (world) => purge(world, target),
+      recover: async (world) => {
+        if ((await world.keys(tombstone)).length > 0) return;
+        expect(await world.keys('images/')).toHaveLength(2);
+        expect(await world.keys('renditions/')).toHaveLength(2);
+        expect(await world.keys('images/', world.truth.backup)).toHaveLength(2);
+      },
+      check: async () => {},
+    });
+    expect(calls).toBeGreaterThanOrEqual(10);
+  });
+
+  it('leaves a tombstone for a late run of tag although the plan is gone, and has what comes late swept', async () => {
+    await prepare(world);
+    await world.truth.images.delete([`audits/${AUDIT}/audit.json`]);
+    await purge(world, { audit: AUDIT });
+    expect(await world.keys('')).toEqual([`deleted/${AUDIT}`, `open/${AUDIT}`, `purged/${AUDIT}/audit`]);
+  });
+});
