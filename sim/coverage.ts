@@ -14,10 +14,25 @@ export function kindOf(key: string): string {
     .replace(/<n>\/\d+\..*$/, '<n>/<i>.<verdict>');
 }
 
+/** What may go wrong beside the fates of calls. What no seed has met is a hole. */
+export const HAPPENINGS = [
+  'a call took more than half a second',
+  'an event came late',
+  'an event came twice',
+  'an event was lost',
+  'a message came twice',
+] as const;
+export type Happening = (typeof HAPPENINGS)[number];
+
 /** What the runs have tried: for each function, call and kind of key, the faults that it met. */
 export class Coverage {
   /** `function · call · kind` → fate → how often. */
   readonly calls = new Map<string, Map<Fate, number>>();
+  readonly happenings = new Map<Happening, number>();
+
+  readonly met = (what: Happening): void => {
+    this.happenings.set(what, (this.happenings.get(what) ?? 0) + 1);
+  };
 
   call({ functionKey, service, action, kind }: Call, fate: Fate): void {
     const name = `${functionKey} · ${service} ${action} · ${kind}`;
@@ -36,5 +51,7 @@ export class Coverage {
       for (const [fate, count] of fates) mine.set(fate, (mine.get(fate) ?? 0) + count);
       this.calls.set(name, mine);
     }
+    for (const [what, count] of other.happenings)
+      this.happenings.set(what, (this.happenings.get(what) ?? 0) + count);
   }
 }

@@ -64,13 +64,19 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
         : chance.happens(0.2)
           ? [outputsGone]
           : [],
-      events: { late: share(0.05), doubled: share(0.1), ...(silent && { silent }) },
+      slow: chance.pick([0, share(0.004), share(0.02)]),
+      events: {
+        late: share(0.05),
+        doubled: share(0.1),
+        lost: chance.pick([0, share(0.05), 0.5]),
+        ...(silent && { silent }),
+      },
       messagesDoubled: share(0.02),
       conflicts: share(0.01),
       endsAt: chance.between(5 * MINUTE, HOUR),
     },
     replicate: {
-      createsPerMinute: chance.pick([600, 600, 600, 60]),
+      createsPerMinute: chance.pick([600, 600, 600, 600, 60, 6]),
       model: {
         parallel: isSlow ? 1 : chance.pick([4, 20, 100]),
         seconds: isSlow ? [60, 120] : isLong ? [300, 1_500] : seconds,

@@ -16,13 +16,17 @@ export interface Environment {
 }
 
 /** How an invocation ended. */
-export type Ended = { ok: true; value: unknown } | { ok: false; why: string };
+export type Ended = ({ ok: true; value: unknown } | { ok: false; why: string }) & {
+  /** A call of it failed or took long, or it died of something else than its time limit. */
+  metFault: boolean;
+};
 
 interface Warm extends Environment {
   handler: Handler;
   idleSince: number;
 }
 
+const AT_LIMIT = 'at its time limit';
 /** Lambda keeps an idle environment for some minutes. */
 const IDLE_MS = 7 * 60_000;
 
@@ -45,6 +49,8 @@ export class LambdaModel {
   /** Seconds × MB, which is what costs. */
   megabyteSeconds = 0;
   deaths: { at: number; process: string; why: string }[] = [];
+  /** Functions that came to their time limit although no call of theirs failed or took long. */
+  overran: string[] = [];
   throttles = 0;
   /** Told when something stops running. */
   onFree: () => void = () => {};
@@ -78,7 +84,7 @@ export class LambdaModel {
     const kernel = this.#kernel;
     if (this.isFull) {
       this.throttles++;
-      ended({ ok: false, why: 'throttled' });
+      ended({ ok: false, why: 'throttled', metFault: true });
       return;
     }
     this.running++;
@@ -87,7 +93,8 @@ export class LambdaModel {
     // 200 to 800 ms for a cold start, some for a warm one.
     kernel.after(warm ? 2 : kernel.chance.between(200, 800), () => {
       const began = kernel.now;
-      const environment = warm ?? this.#cold(key);
+      // A call from before it was frozen may have ended it since.
+      const environment = warm?.process.alive ? warm : this.#cold(key);
       const { process } = environment;
       environment.lineage = lineage;
       let over = false;
@@ -114,10 +121,12 @@ export class LambdaModel {
       };
       process.onDeath = (why) => {
         this.deaths.push({ at: kernel.now, process: process.name, why });
-        end({ ok: false, why: `died ${why}` });
+        end({ ok: false, why: `died ${why}`, metFault: why !== AT_LIMIT || process.faults > 0 });
       };
       kernel.after(timeoutSeconds * 1_000, () => {
-        if (!over) process.die('at its time limit');
+        if (over) return;
+        if (process.faults === 0) this.overran.push(process.name);
+        process.die(AT_LIMIT);
       });
       process.thaw();
       const endsAt = began + timeoutSeconds * 1_000;
@@ -127,10 +136,10 @@ export class LambdaModel {
       } as Context;
       environment.handler(event, context).then(
         (value) => {
-          if (process.alive) end({ ok: true, value });
+          if (process.alive) end({ ok: true, value, metFault: process.faults > 0 });
         },
         (error: Error) => {
-          if (process.alive) end({ ok: false, why: `threw ${error.message}` });
+          if (process.alive) end({ ok: false, why: `threw ${error.message}`, metFault: process.faults > 0 });
         },
       );
     });
@@ -138,7 +147,9 @@ export class LambdaModel {
 
   #warm(key: string): Warm | undefined {
     const idle = this.#idle.get(key) ?? [];
-    const fresh = idle.filter(({ idleSince }) => this.#kernel.now - idleSince < IDLE_MS);
+    const fresh = idle.filter(
+      ({ idleSince, process }) => process.alive && this.#kernel.now - idleSince < IDLE_MS,
+    );
     const warm = fresh.pop();
     this.#idle.set(key, fresh);
     return warm;

@@ -141,12 +141,13 @@ export class Ledger {
 
   /** What has to hold whenever one looks: permissions, and no second payment without a reason. */
   check(): void {
-    const { denied, replicate } = this.#world;
+    const { denied, lambda, replicate } = this.#world;
     const { messages } = this.#world.cells;
     if (messages.size > this.#mostMessages)
       this.#broken('the queue never grows by repairs', `it holds ${messages.size} messages`);
     for (const text of denied.splice(0))
       this.#broken('a role may do what its function does, and no more', text);
+    for (const name of lambda.overran.splice(0)) this.#broken('a function ends before its time limit', name);
     this.paidAgain.clear();
     for (const [audit, predictions] of Map.groupBy(replicate.made.values(), (made) => made.audit)) {
       for (const made of predictions) this.#afterStop(made);
@@ -323,13 +324,12 @@ export class Ledger {
 
   /** What has to hold when all audits are over. */
   checkQuiet(): void {
-    // Deaths and refused calls in a row end an event; reconcile does what it should have done.
-    const explained = /^(died|threw (SlowDown|socket hang up)|batch)/;
+    // A fault in each of its tries ends an event; reconcile does what it should have done.
     this.#report(
       checkDeadLetters(
-        this.#world.deadLetters.map(({ queue, why }) => ({
-          what: `${queue}: ${why}`,
-          why: explained.exec(why)?.[0],
+        this.#world.deadLetters.map(({ queue, what, isExplained }) => ({
+          what: `${queue}: ${what}`,
+          why: isExplained ? 'each of its tries met a fault' : undefined,
         })),
       ),
     );

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { createProgress } from '../cli/progress.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
-import { Coverage } from './coverage.ts';
+import { Coverage, HAPPENINGS } from './coverage.ts';
 import { everythingAtOnce } from './everything.ts';
 import type { Line } from './kernel.ts';
 import { play, type Run } from './run.ts';
@@ -60,9 +60,15 @@ function printCoverage(coverage: Coverage): void {
     console.log(`  ${name.padEnd(70)} answered ${fates.get('answered') ?? 0} · ${counts.join(' · ')}`);
     for (const fate of FAULTS) if (!fates.has(fate)) holes.push(`${name} · ${fate}`);
   }
+  console.log('\nWhat happened beside them:');
+  for (const what of HAPPENINGS) {
+    const count = coverage.happenings.get(what) ?? 0;
+    console.log(`  ${what.padEnd(70)} ${count}`);
+    if (count === 0) holes.push(what);
+  }
   console.log(
     holes.length === 0
-      ? '\nEvery fault met every call.'
+      ? '\nEvery fault met every call, and everything happened.'
       : `\nHoles, which no seed has tried:\n  ${holes.join('\n  ')}`,
   );
 }

@@ -289,6 +289,45 @@ export const MUTANTS: Record<string, Plant> = {
       readRecord: (key) => readRecord(key.replace(/\d{5}\.json$/, '00000.json')),
     }),
   },
+  'reconcile leaves the judgement to an event': {
+    functions: ['reconcile'],
+    ports: inStores((store) => ({
+      setTags: async () => true,
+      create: async (key, ...rest) => (key.includes('/judged/') ? true : store.create(key, ...rest)),
+    })),
+  },
+  'reconcile leaves the copies to events': {
+    functions: ['reconcile'],
+    ports: ({ backup }) => ({
+      backup: changed(backup, { createCopy: async () => ({ outcome: 'gone' }) }),
+    }),
+  },
+  'a block that is done is reported as a fault': {
+    functions: ['dispatch'],
+    handler: (handler) => async (event, context) => {
+      const answer = await handler(event, context);
+      const [{ messageId, body }] = event.Records;
+      return JSON.parse(body).from === 0 ? { batchItemFailures: [{ itemIdentifier: messageId }] } : answer;
+    },
+  },
+  'a turn waits for credit and tokens inside the function': {
+    functions: ['dispatch'],
+    ports: ({ replicate, time }) => ({
+      replicate: {
+        ...replicate,
+        create: async (request) => {
+          for (;;) {
+            try {
+              return await replicate.create(request);
+            } catch (error) {
+              if (!(error instanceof ReplicateRefusal && [401, 402].includes(error.status))) throw error;
+              await time.sleep(60_000);
+            }
+          }
+        },
+      },
+    }),
+  },
   'dispatch may not write bindings': { functions: [], stack: without('dispatch', 's3:PutObject') },
   'Lambda takes a waiting block for a loop': {
     functions: [],

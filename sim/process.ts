@@ -3,6 +3,9 @@ import { type Coverage, kindOf } from './coverage.ts';
 import type { Kernel } from './kernel.ts';
 import type { Weather } from './weather.ts';
 
+/** Answers that are faults of the other side. */
+const FAULTS = ['ConditionalRequestConflict', 'OutputUnavailable'];
+
 /** Of all processes. */
 let turns = 0;
 
@@ -15,6 +18,8 @@ export class Process {
   alive = true;
   /** Counts its events. */
   turn = 0;
+  /** Calls of the event at hand that failed, were lost, or took long. */
+  faults = 0;
   /** Between two events Lambda lets nothing of it run: answers wait until the next. */
   #frozen = true;
   #held: (() => void)[] = [];
@@ -35,6 +40,7 @@ export class Process {
   thaw(): void {
     this.#frozen = false;
     this.turn = ++turns;
+    this.faults = 0;
     for (const act of this.#held.splice(0)) act();
   }
 
@@ -74,7 +80,9 @@ export class Process {
         log(fate);
         return this.die(`before ${action} ${about}`);
       }
-      kernel.after(this.#weather.latency(service), () => {
+      const { ms, isSlow } = this.#weather.latency(call);
+      if (isSlow || fate !== 'answered') this.faults++;
+      kernel.after(ms, () => {
         if (fate === 'unavailable') {
           log(fate);
           return this.deliver(() => reject(failed(fate)));
@@ -85,7 +93,9 @@ export class Process {
           const value = effect();
           answer = () => resolve(value);
         } catch (error) {
-          outcome += ` ${(error as Error).name}`;
+          const { name } = error as Error;
+          if (FAULTS.includes(name)) this.faults++;
+          outcome += ` ${name}`;
           answer = () => reject(error);
         }
         log(outcome);

@@ -332,6 +332,7 @@ export class ReplicateModel {
       if (!chance.happens(this.options.outputsFail))
         return use({ head, body: new KnownBody(bytes), bytes: bytes.length });
       // It breaks on the way, when the upload has begun.
+      process.faults++;
       const broken = new OutputUnavailable('replicate.delivery did not send all of it');
       const body = Readable.from(
         (async function* () {

@@ -14,8 +14,8 @@ export interface Message {
   /** Functions that this chain of messages has gone through, as the trace header counts them. */
   lineage: number;
   sentAt: number;
-  /** Why each receive failed. */
-  failures: string[];
+  /** Why each receive failed, and whether it met a fault. */
+  failures: { why: string; metFault: boolean }[];
   state: 'delayed' | 'waiting' | 'in flight' | 'gone';
 }
 
@@ -41,7 +41,7 @@ export class QueueModelled {
   send(body: string, delaySeconds: number, lineage: number): void {
     this.#add(body, delaySeconds * 1_000, lineage);
     if (this.doubles())
-      this.#add(body, delaySeconds * 1_000 + this.#kernel.chance.between(0, 5_000), lineage);
+      this.#add(body, delaySeconds * 1_000 + 5_000 * this.#kernel.chance.fraction() ** 3, lineage);
   }
 
   #add(body: string, delayMs: number, lineage: number): void {

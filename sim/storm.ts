@@ -1,3 +1,4 @@
+import type { Coverage } from './coverage.ts';
 import type { Kernel } from './kernel.ts';
 import type { Call, Fate, Weather } from './weather.ts';
 
@@ -13,7 +14,9 @@ export interface StormOptions {
   /** Of all calls, the share that ends in each way. */
   calls: Partial<Record<Exclude<Fate, 'answered'>, number>>;
   gusts?: Gust[];
-  events: { late: number; doubled: number; silent?: { from: number; to: number } };
+  /** Share of calls that take from half a second to twenty. */
+  slow?: number;
+  events: { late: number; doubled: number; lost?: number; silent?: { from: number; to: number } };
   /** Share of conditional writes that S3 answers by 409. */
   conflicts: number;
   /** Messages that are delivered although they were deleted. */
@@ -21,6 +24,17 @@ export interface StormOptions {
   /** Nothing goes wrong from then on, in milliseconds since the world began. */
   endsAt: number;
 }
+
+/** Milliseconds from a call to its answer, from and to. */
+const LATENCIES: Record<string, [number, number]> = {
+  s3: [8, 40],
+  sqs: [4, 15],
+  replicate: [60, 400],
+  outputs: [40, 300],
+};
+
+/** What an audit calls only once would hardly ever fail: the first calls of a kind are tried harder. */
+const harder = (count: number) => (count <= 3 ? 10 : count <= 20 ? 3 : 1);
 
 /** Decides what goes wrong. */
 export class Storm implements Weather {
@@ -30,10 +44,13 @@ export class Storm implements Weather {
   /** When the last fault happened. */
   lastFaultAt: number;
   faults = 0;
+  #messages = 0;
   readonly #seen = new Map<string, number>();
+  readonly #coverage: Coverage;
 
-  constructor(kernel: Kernel, options: StormOptions) {
+  constructor(kernel: Kernel, options: StormOptions, coverage: Coverage) {
     this.#kernel = kernel;
+    this.#coverage = coverage;
     this.#options = options;
     this.#began = kernel.now;
     this.lastFaultAt = kernel.now;
@@ -76,25 +93,30 @@ export class Storm implements Weather {
     return 'answered';
   }
 
-  /** What an audit calls only once would hardly ever fail: it is tried harder than what every cell calls. */
   #rarity(kind: string): number {
     const count = (this.#seen.get(kind) ?? 0) + 1;
     this.#seen.set(kind, count);
-    return count <= 3 ? 10 : count <= 20 ? 3 : 1;
+    return harder(count);
   }
 
-  latency(service: string): number {
+  latency({ functionKey, service, action, kind }: Call): { ms: number; isSlow: boolean } {
     const { chance } = this.#kernel;
-    const [low, high] = { s3: [8, 40], sqs: [4, 15], replicate: [60, 400], outputs: [40, 300] }[service] ?? [
-      5, 20,
-    ];
-    return chance.between(low!, high!);
+    const [low, high] = LATENCIES[service] ?? [5, 20];
+    const ms = chance.between(low, high);
+    const { slow = 0 } = this.#options;
+    if (slow === 0 || this.isOver) return { ms, isSlow: false };
+    const seen = this.#seen.get(`${functionKey} ${action} ${kind}`) ?? 1;
+    if (!chance.happens(slow * harder(seen))) return { ms, isSlow: false };
+    this.#count();
+    this.#coverage.met('a call took more than half a second');
+    return { ms: 500 * 40 ** chance.fraction(), isSlow: true };
   }
 
   /** When an event arrives: once, as a rule. */
   eventDelays(): number[] {
     const { chance } = this.#kernel;
-    const { late, doubled, silent } = this.#options.events;
+    const { late, doubled, lost = 0, silent } = this.#options.events;
+    const met = this.#coverage.met;
     const soon = () => chance.between(200, 1_500);
     const age = this.#age;
     if (silent && age >= silent.from && age < silent.to) {
@@ -102,15 +124,27 @@ export class Storm implements Weather {
       return [silent.to - age + soon()];
     }
     if (this.isOver) return [soon()];
-    const delays = [chance.happens(late) ? chance.between(1, 45) * 60_000 : soon()];
-    if (chance.happens(doubled)) delays.push(chance.between(500, 120_000));
-    if (delays.length > 1 || delays[0]! > 60_000) this.#count();
+    if (chance.happens(lost)) {
+      this.#count();
+      met('an event was lost');
+      return [];
+    }
+    const isLate = chance.happens(late);
+    const delays = [isLate ? chance.between(1, 45) * 60_000 : soon()];
+    if (isLate) met('an event came late');
+    if (chance.happens(doubled)) {
+      met('an event came twice');
+      delays.push(chance.between(500, 120_000));
+    }
+    if (delays.length > 1 || isLate) this.#count();
     return delays;
   }
 
   doublesMessage(): boolean {
-    if (this.isOver || !this.#kernel.chance.happens(this.#options.messagesDoubled)) return false;
+    const share = this.#options.messagesDoubled * harder(++this.#messages);
+    if (this.isOver || !this.#kernel.chance.happens(share)) return false;
     this.#count();
+    this.#coverage.met('a message came twice');
     return true;
   }
 }

@@ -21,6 +21,6 @@ export interface Call {
 /** Decides what happens to calls. */
 export interface Weather {
   fateOf(call: Call): Fate;
-  /** Milliseconds from a call to its answer. */
-  latency(service: string): number;
+  /** Milliseconds from a call to its answer, and whether that is unusually long. */
+  latency(call: Call): { ms: number; isSlow: boolean };
 }

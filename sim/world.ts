@@ -40,6 +40,7 @@ export interface Plant {
   /** Functions that have it. */
   functions: string[];
   ports?(ports: Ports): Partial<Ports>;
+  handler?(handler: Handler): Handler;
   /** Changes what S3 is asked for. */
   request?(command: string, input: Record<string, unknown>): Record<string, unknown>;
   stack?(stack: StackModel): void;
@@ -92,7 +93,7 @@ export class World {
   /** Changes of objects, for the ledger. */
   watch: (change: Change) => void = () => {};
   denied: string[] = [];
-  deadLetters: { queue: string; why: string }[] = [];
+  deadLetters: { queue: string; what: string; isExplained: boolean }[] = [];
   /** S3 events and asynchronous invocations that are on their way. */
   underWay = 0;
   readonly #plant: Plant | undefined;
@@ -103,7 +104,7 @@ export class World {
     this.stack = options.plant?.stack ? structuredClone(options.stack) : options.stack;
     options.plant?.stack?.(this.stack);
     this.kernel = new Kernel(options.seed, new EventLog());
-    this.storm = new Storm(this.kernel, options.storm);
+    this.storm = new Storm(this.kernel, options.storm, this.coverage);
     this.#plant = options.plant;
     const bucket = (suffix: string) => this.stack.buckets.find(({ name }) => name.endsWith(suffix))!.name;
     this.images = bucket('-images');
@@ -118,7 +119,11 @@ export class World {
     this.cells.doubles = () => this.storm.doublesMessage();
     this.cells.onWaiting = () => this.#poll();
     this.cells.onDead = ({ body, failures }) =>
-      this.deadLetters.push({ queue: queue.name, why: `${failures.join(', then ')}: ${body}` });
+      this.deadLetters.push({
+        queue: queue.name,
+        what: `${failures.map(({ why }) => why).join(', then ')}: ${body}`,
+        isExplained: failures.every(({ metFault }) => metFault),
+      });
     this.lambda = new LambdaModel(
       { kernel: this.kernel, weather: this.storm, coverage: this.coverage, concurrency: options.concurrency },
       this.stack.functions,
@@ -177,17 +182,18 @@ export class World {
   }
 
   /** An event that Lambda keeps and runs again if it fails; then it goes where failures go. */
-  invokeAsync(key: string, event: unknown, attempt = 0, since = this.kernel.now): void {
+  invokeAsync(key: string, event: unknown, attempt = 0, since = this.kernel.now, isExplained = true): void {
     const model = this.lambda.model(key);
     this.underWay++;
     this.lambda.invoke(key, event, (how) => {
       this.underWay--;
       if (how.ok) return;
+      const isMet = isExplained && how.metFault;
       const again = (ms: number, next: number) => {
         this.underWay++;
         this.kernel.after(ms, () => {
           this.underWay--;
-          this.invokeAsync(key, event, next, since);
+          this.invokeAsync(key, event, next, since, isMet);
         });
       };
       if (how.why === 'throttled') {
@@ -196,7 +202,8 @@ export class World {
       } else if (attempt < model.asyncRetries)
         return again(ASYNC_RETRIES_MS[attempt] ?? 120_000, attempt + 1);
       // The next run of reconcile does all that a failed one did not.
-      if (key !== 'reconcile') this.deadLetters.push({ queue: model.onFailure?.queue ?? key, why: how.why });
+      if (key !== 'reconcile')
+        this.deadLetters.push({ queue: model.onFailure?.queue ?? key, what: how.why, isExplained: isMet });
     });
   }
 
@@ -209,7 +216,8 @@ export class World {
         const isLoop = this.lambda.model(functionKey).recursiveLoop === 'Terminate';
         if (isLoop && message.lineage >= LOOP_LIMIT) {
           this.cells.delete(message);
-          this.deadLetters.push({ queue: this.cells.model.name, why: `loop: ${message.body}` });
+          const what = `loop: ${message.body}`;
+          this.deadLetters.push({ queue: this.cells.model.name, what, isExplained: false });
           continue;
         }
         this.#polling.set(functionKey, (this.#polling.get(functionKey) ?? 0) + 1);
@@ -228,7 +236,7 @@ export class World {
               ? (how.value as { batchItemFailures: { itemIdentifier: string }[] }).batchItemFailures
               : [{ itemIdentifier: messageId }];
             if (failed.length === 0) this.cells.delete(message);
-            else message.failures.push(how.ok ? 'batch failure' : how.why);
+            else message.failures.push({ why: how.ok ? 'cells failed' : how.why, metFault: how.metFault });
             // A deleted message may come again all the same.
             if (failed.length === 0 && this.storm.doublesMessage())
               this.cells.send(message.body, 0, message.lineage);
@@ -314,7 +322,8 @@ export class World {
     };
     const make = handlers[key];
     if (!make) throw new Error(`sim/world.ts does not know how to make the function "${key}".`);
-    return make();
+    const handler = make();
+    return plant?.handler?.(handler) ?? handler;
   }
 
   ports(environment: Environment, change?: Plant['request']) {

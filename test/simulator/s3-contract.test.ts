@@ -11,6 +11,7 @@ import { Coverage } from '../../sim/coverage.ts';
 import { EventLog, Kernel } from '../../sim/kernel.ts';
 import { Process } from '../../sim/process.ts';
 import { S3Model, Unmodelled } from '../../sim/s3.ts';
+import type { Weather } from '../../sim/weather.ts';
 
 const recorded = JSON.parse(
   readFileSync(new URL('../../packages/aws-emulator/test/conformance/verbs.json', import.meta.url), 'utf8'),
@@ -20,7 +21,8 @@ const recorded = JSON.parse(
 function emptyWorld() {
   const kernel = new Kernel(1, new EventLog());
   const s3 = new S3Model(kernel, [FIRST, SECOND]);
-  const process = new Process('test', kernel, { fateOf: () => 'answered', latency: () => 1 }, new Coverage());
+  const calm: Weather = { fateOf: () => 'answered', latency: () => ({ ms: 1, isSlow: false }) };
+  const process = new Process('test', kernel, calm, new Coverage());
   process.thaw();
   /** Lets time pass until a promise is settled. */
   const settle = async <T>(promise: Promise<T>): Promise<T> => {
