@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AuditFacts, DeadLetter, Prediction, Reason } from './facts.ts';
+import type { AuditFacts, DeadLetter, Prediction, Reason, StoredObject } from './facts.ts';
 
 /** What has to hold of an audit that is over, and what it is called when it does not. */
 export const PROMISES = {
@@ -11,6 +11,7 @@ export const PROMISES = {
   'an output that still exists is stored': 'lost',
   'nothing is lost': 'lost',
   'everything has its backup': 'lost',
+  'every image that is ok and was decoded has its rendition': 'lost',
   'a fact is written once': 'duplicated',
   'a cell has one binding': 'duplicated',
   'every prediction is for a cell of its audit': 'duplicated',
@@ -25,10 +26,14 @@ export const PROMISES = {
   'a cell holds the images of one prediction': 'mismatched',
   'every image is judged once': 'mismatched',
   'an image keeps its retention': 'mismatched',
+  'a rendition has the status and retention of its image': 'mismatched',
   'a backup is its original': 'mismatched',
   'a backup has the tags of its original': 'mismatched',
   'the manifest says what the results say': 'mismatched',
   'nothing is left over': 'orphaned',
+  'only an image that is ok has a rendition': 'orphaned',
+  'a rendition is not backed up': 'orphaned',
+  'of a purged image nothing is left': 'orphaned',
   'of a deleted audit nothing is left': 'orphaned',
   'a deleted audit is not paid for any more': 'unexplained',
   'no cell is paid twice without a reason': 'unexplained',
@@ -82,7 +87,7 @@ interface Books extends Facts {
 export function checkAudit<P extends Prediction>(facts: AuditFacts<P>): Violation[] {
   const { audit, images, predictions, reason } = facts;
   const over = images.has(`deleted/${audit}`) ? checkDeleted : checkFinished;
-  return [...over(facts), ...checkPayments(audit, predictions, reason)];
+  return [...over(facts), ...checkBackup(facts), ...checkPayments(audit, predictions, reason)];
 }
 
 /** Predictions that a cell has beyond its first, with the reason for each. */
@@ -122,10 +127,17 @@ export const checkDeadLetters = (letters: readonly DeadLetter[]): Violation[] =>
 
 function* checkDeleted({ audit, images, predictions }: Facts): Iterable<Violation> {
   for (const key of images.keys())
-    if (key !== `deleted/${audit}`) yield broken('of a deleted audit nothing is left', key, 'is still there');
+    if (key !== `deleted/${audit}` && !key.startsWith(`purged/${audit}/`))
+      yield broken('of a deleted audit nothing is left', key, 'is still there');
   for (const { id, status } of predictions)
     if (!ENDED.includes(status))
       yield broken('a deleted audit is not paid for any more', `open/${audit}`, `${id} still runs`);
+}
+
+/** A rendition can be made again from its image. */
+function* checkBackup({ backup }: Facts): Iterable<Violation> {
+  for (const key of backup.keys())
+    if (key.startsWith('renditions/')) yield broken('a rendition is not backed up', key, 'is in the backup');
 }
 
 function* checkFinished(facts: Facts): Iterable<Violation> {
@@ -237,6 +249,7 @@ function* checkImage(books: Books, prediction: Prediction, named: StoredImage): 
   const output = prediction.outputs[named.index]!;
   const { audit, images, judged } = books;
   const key = account(books, `images/${audit}/${nameOf(prediction.cell)}/${named.index}`);
+  if (images.has(account(books, tombstoneOf(key)))) return yield* checkPurged(books, key);
   const image = images.get(key);
   if (named.key !== key || !image) return yield broken('nothing is lost', key, `is missing: ${named.key}`);
   const isCut = output.cut?.has(image.sha256) === true;
@@ -256,7 +269,41 @@ function* checkImage(books: Books, prediction: Prediction, named: StoredImage): 
   if (!retention || retention !== images.get(`audits/${audit}/audit.json`)?.json.retention)
     yield broken('an image keeps its retention', key, `has ${JSON.stringify(image.tags)}`);
   yield* checkCopy(books, key);
+  yield* checkRendition(books, key, image, found);
 }
+
+/** The small picture of an image that is shown. Records that are older than the decoder end without `.d<version>`. */
+function* checkRendition(
+  books: Books,
+  image: string,
+  { tags: { status, retention } }: StoredObject,
+  judgements: readonly Judgement[],
+): Iterable<Violation> {
+  const key = account(books, renditionOf(image));
+  const rendition = books.images.get(key);
+  const isDecoded = judgements.some(({ verdict }) => /^ok\..+\.d\d+$/.test(verdict));
+  if (!rendition) {
+    if (status === 'ok' && isDecoded)
+      yield broken('every image that is ok and was decoded has its rendition', key, 'is missing');
+  } else if (status !== 'ok')
+    yield broken('only an image that is ok has a rendition', key, `it is ${status}`);
+  else if (rendition.tags.status !== status || rendition.tags.retention !== retention)
+    yield broken(
+      'a rendition has the status and retention of its image',
+      key,
+      `has ${JSON.stringify(rendition.tags)}`,
+    );
+}
+
+/** Only the tombstone and a judgement are left of an image that an operator purged. */
+function* checkPurged({ images, backup }: Books, image: string): Iterable<Violation> {
+  for (const [bucket, objects] of Object.entries({ images, backup }))
+    for (const key of [image, renditionOf(image)])
+      if (objects.has(key)) yield broken('of a purged image nothing is left', key, `is in ${bucket}`);
+}
+
+const renditionOf = (image: string): string => image.replace(/^images/, 'renditions');
+const tombstoneOf = (image: string): string => image.replace(/^images/, 'purged');
 
 function* checkCopy({ images, backup }: Books, key: string): Iterable<Violation> {
   const [original, copy] = [images.get(key)!, backup.get(key)];
@@ -284,7 +331,11 @@ function* checkManifest({ audit, cells, images }: Books): Iterable<Violation> {
     const result = images.get(about)?.json;
     const status = ({ key: image = '' }: StoredImage) => images.get(image)?.tags.status;
     const expected = result?.images.map((image: StoredImage) => facts({ ...image, status: status(image) }));
-    const said = listed[cell]?.images.map(facts);
+    // The manifest keeps the status that an image had before it was purged.
+    const isPurged = ({ key: image = '' }: ListedImage) => images.has(tombstoneOf(image));
+    const said = listed[cell]?.images.map((image: ListedImage) =>
+      facts(isPurged(image) ? { ...image, status: undefined } : image),
+    );
     if (result?.status !== listed[cell]?.status || !isDeepStrictEqual(said, expected))
       yield broken(promise, about, `the manifest says ${JSON.stringify(listed[cell])}`.slice(0, 300));
   }

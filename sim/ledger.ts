@@ -21,8 +21,10 @@ export interface BrokenPromise {
   cell: number | undefined;
 }
 
-const AUDIT = /^(?:audits|images|open|deleted|leases)\/([0-9a-z]{26})/;
-const CELL = /^(?:audits\/[^/]+\/(?:dispatched|results|failed|judged)|images\/[^/]+)\/(\d{5})/;
+const AUDIT = /^(?:audits|images|renditions|open|deleted|leases|purged)\/([0-9a-z]{26})/;
+const CELL = /^(?:audits\/[^/]+\/(?:dispatched|results|failed|judged)|(?:images|renditions)\/[^/]+)\/(\d{5})/;
+/** The index of an image that is `ok`, in a record of a decoder. */
+const SHOWN = /^(\d+)\.ok\..+\.d\d+$/;
 /** State that is no fact, and may be written over. */
 const OVERWRITTEN = /^leases\/|\/waiting\.json$/;
 /** A writer that looked before an audit was ended may still be at work for so long. */
@@ -92,7 +94,8 @@ export class Ledger {
       const audit = AUDIT.exec(key)?.[1];
       const isGiven = key.startsWith('open/') || key.startsWith('leases/');
       const isDeleted = audit && s3.bucket(images).current(`deleted/${audit}`);
-      if (writer !== 'reconcile' || !(isGiven || isDeleted))
+      const isTaken = isDeleted && writer === 'tag' && key.startsWith('renditions/');
+      if (!(isTaken || (writer === 'reconcile' && (isGiven || isDeleted))))
         this.#broken('nothing is deleted that should not be', `${by} deleted ${key}`, key);
       return;
     }
@@ -112,7 +115,11 @@ export class Ledger {
     )
       this.#broken('nothing is written for a deleted audit', `${by} wrote ${key}`, key);
     if (key.startsWith('images/')) this.#imageChanged(key, what, writer, is);
-    if (what === 'Object Created' && /\/results\/\d{5}\.json$/.test(key)) this.#resultCreated(key, is);
+    if (what !== 'Object Created') return;
+    if (key.startsWith('renditions/') && writer !== 'tag')
+      this.#broken('only tag makes renditions', `${writer} made ${key}`, key);
+    if (/\/results\/\d{5}\.json$/.test(key)) this.#resultCreated(key, is);
+    if (key.includes('/judged/') && !tombstone) this.#judgementCreated(key);
   }
 
   #imageChanged(key: string, what: Change['what'], writer: string, { tags }: Version): void {
@@ -121,6 +128,16 @@ export class Ledger {
         this.#broken('only what judges images shows them', `${writer} tagged ${key}`, key);
     } else if (tags.status !== 'pending')
       this.#broken('no image is shown before it is judged', `${key} was stored as ${tags.status}`, key);
+  }
+
+  /** An address of a rendition that the API gives opens. */
+  #judgementCreated(key: string): void {
+    const [, audit, cell, names = ''] = /^audits\/([^/]+)\/judged\/(\d{5})\/(.+)$/.exec(key) ?? [];
+    for (const name of names.split('_')) {
+      const index = SHOWN.exec(name)?.[1];
+      if (index !== undefined && !this.#current(`renditions/${audit}/${cell}/${index}`))
+        this.#broken('a rendition comes before its record', `${key} has none of ${index}`, key);
+    }
   }
 
   #resultCreated(key: string, { body }: Version): void {
@@ -257,7 +274,7 @@ export class Ledger {
   /** Lists of audits count by the manifest's metadata alone, and lifecycle rules read the retention of every record. */
   #checkRecords(audit: string, retention: string, objects: Objects): void {
     for (const [key, { tags }] of objects)
-      if (/^(audits|images)\//.test(key) && tags.retention !== retention)
+      if (/^(audits|images|renditions)\//.test(key) && tags.retention !== retention)
         this.#broken('every record and image has the retention of its audit', key, key);
     const key = `audits/${audit}/manifest.json`;
     const manifest = objects.get(key);
@@ -302,7 +319,7 @@ export class Ledger {
   #objects(name: string, audit: string): Map<string, StoredObject> {
     const bucket = this.#world.s3.bucket(name);
     const objects = new Map<string, StoredObject>();
-    for (const folder of ['audits', 'deleted', 'images', 'leases', 'open', 'purged'])
+    for (const folder of ['audits', 'deleted', 'images', 'leases', 'open', 'purged', 'renditions'])
       for (const key of bucket.keys.from(`${folder}/${audit}`)) {
         if (!key.startsWith(`${folder}/${audit}`)) break;
         const { body, modified, tags, metadata } = bucket.current(key)!;

@@ -80,12 +80,13 @@ export function whyDead(faults: FaultRecord, { queue, body }: Letter): DeadLette
 const killsOf = ({ entries }: FaultRecord, name: string) =>
   entries.filter(({ place, subject }) => place === 'function' && subject === name).length;
 
-/** The result itself, an image of its cell, or a judgement of one. */
+/** The result itself, an image of its cell, its rendition or judgement, or a tombstone that `tag` looks for. */
 function isOfCell(subject: string, result: string): boolean {
   const [, audit, cell] = /^audits\/([^/]+)\/results\/(\d{5})\.json$/.exec(result) ?? [];
   return (
     subject === result ||
-    subject.startsWith(`images/${audit}/${cell}/`) ||
+    subject === `deleted/${audit}` ||
+    ['images', 'renditions', 'purged'].some((folder) => subject.startsWith(`${folder}/${audit}/${cell}/`)) ||
     subject.startsWith(`audits/${audit}/judged/${cell}/`)
   );
 }

@@ -54,10 +54,11 @@ function facts() {
     ['audits/a/dispatched/00001-aborted', record()],
     ['audits/a/dispatched/00001-2.json', record({ predictionId: 'p2' })],
     ['audits/a/failed/00001.failed', record()],
-    ['audits/a/judged/00000/0.ok.png.8x8', record()],
+    ['audits/a/judged/00000/0.ok.png.8x8.-.-.d1', record()],
     ['audits/a/results/00000.json', record(results[0])],
     ['audits/a/results/00001.json', record(results[1])],
     ['audits/a/waiting.json', { ...record(), versions: 7 }],
+    ['renditions/a/00000/0', record(undefined, 'small', { ...RETENTION, status: 'ok' })],
   ]);
   const backup = new Map<string, StoredObject>(copied());
   const of = (key: string) => images.get(key)!;
@@ -72,6 +73,7 @@ function facts() {
     record,
     image: of('images/a/00000/0'),
     copy: backup.get('images/a/00000/0')!,
+    rendition: of('renditions/a/00000/0'),
     result: of('audits/a/results/00000.json'),
     failure: of('audits/a/results/00001.json'),
   } satisfies AuditFacts & Record<string, unknown>;
@@ -81,6 +83,21 @@ type Facts = ReturnType<typeof facts>;
 const unnamed = (error?: string) => [{ index: 0, ...(error && { error }) }];
 const remove = (key: string) => (a: Facts) => a.images.delete(key);
 const add = (key: string) => (a: Facts) => a.images.set(key, a.record());
+const JUDGED = 'audits/a/judged/00000/0.ok.png.8x8.-.-.d1';
+/** The image, as it is once the decoder has condemned it. */
+const condemn = (a: Facts) => {
+  for (const one of [a.image, a.copy]) one.tags = { ...SHOWN, status: 'quarantined' };
+  remove(JUDGED)(a);
+  add('audits/a/judged/00000/0.quarantined.png.8x8.-.damaged.d1')(a);
+  a.images.get('audits/a/manifest.json')!.json.cells[0].images[0].status = 'quarantined';
+};
+/** The image, as a purge leaves it. */
+const purge = (a: Facts) => {
+  for (const key of ['images/a/00000/0', 'renditions/a/00000/0', JUDGED]) remove(key)(a);
+  a.backup.delete('images/a/00000/0');
+  add('audits/a/judged/00000/0.quarantined.unknown.0x0.-.purged.d0')(a);
+  add('purged/a/00000/0')(a);
+};
 /** A cell that was closed without a prediction. */
 const close = ({ images, failure, record }: Facts) => {
   images.set('audits/a/dispatched/00001.json', record({ closed: 'failed' }));
@@ -135,6 +152,16 @@ const PLANTS: Record<Exclude<Broken, 'no message dies without a fault'>, (a: Fac
     a.image.metadata.prediction = 'p1';
   },
   'every image is judged once': add('audits/a/judged/00000/0.ok.webp.8x8'),
+  'every image that is ok and was decoded has its rendition': remove('renditions/a/00000/0'),
+  'only an image that is ok has a rendition': condemn,
+  'a rendition has the status and retention of its image': (a) => {
+    a.rendition.tags = { ...RETENTION, status: 'pending' };
+  },
+  'a rendition is not backed up': (a) => a.backup.set('renditions/a/00000/0', a.record()),
+  'of a purged image nothing is left': (a) => {
+    purge(a);
+    add('renditions/a/00000/0')(a);
+  },
   'an image keeps its retention': (a) => {
     a.image.tags = { ...SHOWN, retention: 'short' };
   },
@@ -233,13 +260,49 @@ test.each(EXCUSES)('%s, unless %s', (promise, _, excuse) => {
   expect(promisesOf(right)).not.toContain(promise);
 });
 
+test.each([
+  ['images', 'images/a/00000/0'],
+  ['images', 'renditions/a/00000/0'],
+  ['backup', 'images/a/00000/0'],
+] as const)('a trace of a purged image is found: in %s, %s', (bucket, key) => {
+  const purged = facts();
+  purge(purged);
+  expect(checkAudit(purged)).toEqual([]);
+  purged[bucket].set(key, purged.record());
+  expect(promisesOf(purged)).toContain('of a purged image nothing is left');
+});
+
+test('a rendition that was written twice, or is of no image, is found', () => {
+  const twice = facts();
+  twice.rendition.versions = 2;
+  expect(promisesOf(twice)).toContain('a fact is written once');
+  const strange = facts();
+  add('renditions/a/00000/1')(strange);
+  expect(promisesOf(strange)).toContain('nothing is left over');
+});
+
+test('a rendition of a deleted audit is found, and tombstones of purges are not', () => {
+  const deleted = facts();
+  deleted.images.clear();
+  for (const key of ['deleted/a', 'purged/a/audit', 'purged/a/00000/0']) add(key)(deleted);
+  expect(checkAudit(deleted)).toEqual([]);
+  add('renditions/a/00000/0')(deleted);
+  expect(promisesOf(deleted)).toEqual(['of a deleted audit nothing is left']);
+});
+
+test('an image that was judged before there was a decoder needs no rendition', () => {
+  const older = facts();
+  remove(JUDGED)(older);
+  add('audits/a/judged/00000/0.ok.png.8x8')(older);
+  remove('renditions/a/00000/0')(older);
+  expect(checkAudit(older)).toEqual([]);
+});
+
 test('an image that a wrong length cut is right if it is quarantined', () => {
   const cut = facts();
   cut.predictions[0]!.outputs = [{ sha256: 'whole', cut: new Set(['bytes']) }];
   expect(promisesOf(cut)).toContain('every image is judged once');
-  for (const one of [cut.image, cut.copy]) one.tags = { ...SHOWN, status: 'quarantined' };
-  cut.images.delete('audits/a/judged/00000/0.ok.png.8x8');
-  add('audits/a/judged/00000/0.quarantined.png.8x8')(cut);
-  cut.images.get('audits/a/manifest.json')!.json.cells[0].images[0].status = 'quarantined';
+  condemn(cut);
+  remove('renditions/a/00000/0')(cut);
   expect(checkAudit(cut)).toEqual([]);
 });
