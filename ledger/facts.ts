@@ -11,6 +11,8 @@ export interface StoredObject {
   /** What a record holds. */
   // biome-ignore lint/suspicious/noExplicitAny: records are read as they are, not as the pipeline declares them
   json?: any;
+  /** What a table holds. */
+  text?: string;
 }
 
 /** The current objects of a bucket by key, without those of other audits. */
@@ -38,6 +40,12 @@ export interface Prediction {
   error: string | null;
   input: unknown;
   outputs: readonly Output[];
+  /** The seed that it used; undefined if that is not known. */
+  seed?: unknown;
+  /** Outputs that the model's own filter held back; undefined if that is not known. */
+  withheld?: number | undefined;
+  /** Replicate answered once that there is no such prediction. */
+  forgotten?: boolean;
 }
 
 /** Names the fault that hid a prediction from the dispatcher of the next one of its cell; undefined if there was none. */
@@ -53,6 +61,8 @@ export interface AuditFacts<P extends Prediction = Prediction> {
   /** In the order of their creation. */
   predictions: readonly P[];
   reason: Reason<P>;
+  /** Cells whose request Replicate refused for good. */
+  refused: ReadonlySet<number>;
   /** Replicate, or the connection to it, failed so that a cell may have ended without a prediction. */
   mayGiveUp: boolean;
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AuditFacts, DeadLetter, Prediction, Reason, StoredObject } from './facts.ts';
+import { differences } from './manifest.ts';
 
 /** What has to hold of an audit that is over, and what it is called when it does not. */
 export const PROMISES = {
@@ -21,6 +22,9 @@ export const PROMISES = {
   'a result has the input that Replicate received': 'mismatched',
   'a result says how its prediction ended': 'mismatched',
   'a result invents no output': 'mismatched',
+  'a result says which seed was used': 'mismatched',
+  'a result says how many outputs were withheld': 'mismatched',
+  'what was aborted is requested again': 'lost',
   'a cell that did not succeed has its marker': 'mismatched',
   'an image is stored byte for byte': 'mismatched',
   'a cell holds the images of one prediction': 'mismatched',
@@ -51,6 +55,8 @@ export interface Violation {
 
 /** Replicate deletes outputs an hour after the end; S3 gives times in whole seconds. */
 const OUTPUT_LIVES_MS = 3_600_000 - 1_000;
+/** What is beyond them is named by the first. */
+const MOST_OUTPUTS = 100;
 const ENDED = ['succeeded', 'failed', 'canceled', 'aborted'];
 const iso = (at: number) => new Date(at).toISOString();
 const nameOf = (cell: number) => String(cell).padStart(5, '0');
@@ -61,10 +67,6 @@ interface StoredImage {
   key?: string;
   sha256?: string;
   error?: string;
-}
-
-interface ListedImage extends StoredImage {
-  status?: string | undefined;
 }
 
 interface Judgement {
@@ -159,13 +161,14 @@ function* checkFinished(facts: Facts): Iterable<Violation> {
     else yield broken('every accepted audit ends', key, 'is missing');
   }
   for (let cell = 0; cell < cells; cell++) yield* checkCell(books, cell);
-  yield* checkManifest(books);
+  for (const { key, what } of differences(facts, books.made))
+    yield broken('the manifest says what the results say', key, what);
   yield* checkLeftOver(books);
 }
 
 /** A cell has one result, with the status of its prediction and all of its images. */
 function* checkCell(books: Books, cell: number): Iterable<Violation> {
-  const { audit, images, made, mayGiveUp } = books;
+  const { audit, images, made, mayGiveUp, refused } = books;
   const key = account(books, `audits/${audit}/results/${nameOf(cell)}.json`);
   const result = images.get(key)?.json;
   if (!result) return yield broken('every cell has a result', key, 'is missing');
@@ -178,7 +181,8 @@ function* checkCell(books: Books, cell: number): Iterable<Violation> {
     yield broken('a result is of the bound prediction', key, `is of ${result.prediction?.id}, not of ${id}`);
   if (id === undefined) {
     const isCanceled = result.status === 'canceled' && images.has(`audits/${audit}/cancel.json`);
-    if (!isCanceled && !mayGiveUp)
+    const isRefused = result.status === 'failed' && refused.has(cell);
+    if (!isCanceled && !isRefused && !mayGiveUp)
       yield broken('what waits never fails', key, `${result.status} without a prediction: ${result.error}`);
     return;
   }
@@ -187,6 +191,9 @@ function* checkCell(books: Books, cell: number): Iterable<Violation> {
     return yield broken('a binding names a prediction of its cell', key, `${id} is for ${prediction?.cell}`);
   if (!isDeepStrictEqual(prediction.input, result.sent?.input))
     yield broken('a result has the input that Replicate received', key, JSON.stringify(result.sent));
+  if (prediction.status === 'aborted' && binding?.attempt !== 2 && !prediction.forgotten)
+    yield broken('what was aborted is requested again', key, `is ${result.status} by ${id}`);
+  yield* checkReading(books, key, prediction);
   yield* checkOutputs(books, key, prediction);
 }
 
@@ -205,24 +212,47 @@ function* checkBinding(books: Books, cell: number) {
   return (second ?? first)?.json;
 }
 
+/** What was read from the model's words. An hour after its end Replicate shows them no more. */
+function* checkReading({ images }: Books, key: string, prediction: Prediction): Iterable<Violation> {
+  const { json: result } = images.get(key)!;
+  const { seed, withheld, forgotten } = prediction;
+  if (result.prediction.dataRemoved || forgotten) return;
+  const source = isDeepStrictEqual(seed, result.sent.input.seed) ? 'sent' : 'log';
+  if (seed !== undefined && (result.seed !== seed || result.seedSource !== source))
+    yield broken(
+      'a result says which seed was used',
+      key,
+      `${result.seed} by ${result.seedSource}, not ${seed}`,
+    );
+  if (withheld !== undefined && result.filtered !== Math.min(withheld, result.asked))
+    yield broken(
+      'a result says how many outputs were withheld',
+      key,
+      `${result.filtered} of ${result.asked}, not ${withheld}`,
+    );
+}
+
 function* checkOutputs(books: Books, key: string, prediction: Prediction): Iterable<Violation> {
   const { json: result, modified } = books.images.get(key)!;
   const { outputs, status } = prediction;
   const named: StoredImage[] = result.images;
   for (const [index, output] of outputs.entries()) {
     const image = named.find((one) => one.index === index);
-    // Where nothing could be fetched within the hour, the result itself says so.
-    const reason = image ? image.error : named.length === 0 ? result.error : undefined;
+    // Where nothing could be fetched within the hour, or Replicate forgot it, the result itself says so.
+    const isSaidOfAll = named.length === 0 || prediction.forgotten;
+    const reason = image ? image.error : isSaidOfAll ? result.error : undefined;
     if (image?.key) yield* checkImage(books, prediction, image);
-    else if (!reason)
+    else if (!reason && !(index > MOST_OUTPUTS && named[MOST_OUTPUTS]?.error))
       yield broken('every output is stored, or the result says why not', key, `output ${index} is not named`);
-    else if (!output.gone && modified - prediction.completedAt! < OUTPUT_LIVES_MS)
+    else if (!output.gone && index < MOST_OUTPUTS && modified - prediction.completedAt! < OUTPUT_LIVES_MS)
       yield broken('an output that still exists is stored', key, `output ${index}: ${reason}`);
   }
   if (named.length > outputs.length)
     yield broken('a result invents no output', key, `names ${named.length} of ${outputs.length}`);
   const isStored = named.some((image) => image.key);
-  if (!statusesOf(prediction, isStored).includes(result.status))
+  const withdrawn = prediction.forgotten || result.prediction.dataRemoved;
+  const statuses = [...statusesOf(prediction, isStored), ...(withdrawn ? ['failed'] : [])];
+  if (!statuses.includes(result.status))
     yield broken(
       'a result says how its prediction ended',
       key,
@@ -231,9 +261,10 @@ function* checkOutputs(books: Books, key: string, prediction: Prediction): Itera
 }
 
 /** The statuses that a result may have. */
-function statusesOf({ status, error }: Prediction, isStored: boolean): string[] {
+function statusesOf({ status, error, outputs, withheld }: Prediction, isStored: boolean): string[] {
   switch (status) {
     case 'succeeded':
+      if (outputs.length === 0) return [withheld ? 'refused' : 'failed'];
       return [isStored ? 'succeeded' : 'failed'];
     case 'failed':
       return [/E005|NSFW/.test(error ?? '') ? 'refused' : 'failed'];
@@ -311,34 +342,6 @@ function* checkCopy({ images, backup }: Books, key: string): Iterable<Violation>
   if (copy.sha256 !== original.sha256) yield broken('a backup is its original', key, 'has other bytes');
   if (!isDeepStrictEqual(copy.tags, original.tags))
     yield broken('a backup has the tags of its original', key, JSON.stringify(copy.tags));
-}
-
-function* checkManifest({ audit, cells, images }: Books): Iterable<Violation> {
-  const key = `audits/${audit}/manifest.json`;
-  const listed = images.get(key)?.json.cells;
-  if (!listed) return;
-  const promise = 'the manifest says what the results say';
-  if (listed.length !== cells) yield broken(promise, key, `has ${listed.length} of ${cells} cells`);
-  const facts = ({ index, key, sha256, error, status }: ListedImage) => ({
-    index,
-    key,
-    sha256,
-    error,
-    status,
-  });
-  for (let cell = 0; cell < cells; cell++) {
-    const about = `audits/${audit}/results/${nameOf(cell)}.json`;
-    const result = images.get(about)?.json;
-    const status = ({ key: image = '' }: StoredImage) => images.get(image)?.tags.status;
-    const expected = result?.images.map((image: StoredImage) => facts({ ...image, status: status(image) }));
-    // The manifest keeps the status that an image had before it was purged.
-    const isPurged = ({ key: image = '' }: ListedImage) => images.has(tombstoneOf(image));
-    const said = listed[cell]?.images.map((image: ListedImage) =>
-      facts(isPurged(image) ? { ...image, status: undefined } : image),
-    );
-    if (result?.status !== listed[cell]?.status || !isDeepStrictEqual(said, expected))
-      yield broken(promise, about, `the manifest says ${JSON.stringify(listed[cell])}`.slice(0, 300));
-  }
 }
 
 /** Nothing is there that no rule accounts for, and nothing but what passes was written twice. */

@@ -21,6 +21,15 @@ export const HAPPENINGS = [
   'an event came twice',
   'an event was lost',
   'a message came twice',
+  'a webhook was lost',
+  'a webhook came late',
+  'a webhook came twice',
+  'a person canceled a prediction',
+  'Replicate refused a request for good',
+  'Replicate did not know a prediction any more',
+  'a model used a seed of its own',
+  'a model held outputs back',
+  'a prediction had more outputs than are stored',
 ] as const;
 export type Happening = (typeof HAPPENINGS)[number];
 

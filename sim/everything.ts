@@ -15,6 +15,11 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     const samples = chance.pick([1, 2, 5]);
     const prompts = Math.max(1, Math.round(cells / audits / samples));
     const order: Order = { at: i === 0 ? 0 : chance.between(0, 10 * MINUTE), prompts, samples };
+    if (chance.happens(0.3)) order.outputs = 3;
+    if (prompts > 1 && chance.happens(0.3)) {
+      order.factors = true;
+      order.prompts -= prompts % 2;
+    }
     const ends = chance.fraction();
     if (ends < 0.12) order.cancelAt = order.at + chance.between(500, 4 * MINUTE);
     else if (ends < 0.25) order.deleteAt = order.at + chance.between(500, 20 * MINUTE);
@@ -80,10 +85,16 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
       model: {
         parallel: isSlow ? 1 : chance.pick([4, 20, 100]),
         seconds: isSlow ? [60, 120] : isLong ? [300, 1_500] : seconds,
-        outputs: chance.pick([1, 1, 1, 3]),
+        outputs: 1,
         refuses: chance.pick([0, 0.1, 0.5]),
         fails: 0.03,
         broken: 0.05,
+        withholds: chance.pick([0, 0, 0.1, 0.5]),
+        ownSeed: chance.pick([0, 0, 0.3, 1]),
+        cancels: chance.pick([0, 0, share(0.1)]),
+        rejects: chance.pick([0, 0, 0.05]),
+        forgets: chance.pick([0, share(0.1)]),
+        floods: chance.happens(0.03),
       },
       ...(noCredit && { noCredit }),
       ...(tokenRevoked && { tokenRevoked }),

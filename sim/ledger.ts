@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import type { Objects, StoredObject } from '../ledger/facts.ts';
 import { checkAudit, checkDeadLetters, checkPayments, paidAgain, type Violation } from '../ledger/rules.ts';
 import type { Line } from './kernel.ts';
-import type { Made } from './replicate.ts';
+import type { Made, Rejection } from './replicate.ts';
 import type { Change, Version } from './s3.ts';
 import type { World } from './world.ts';
 
 /** What was ordered, as far as requests and records follow from it. */
 interface Order {
   prompts: number;
+  /** The prompts themselves. */
+  texts: string[];
   samples: number;
   retention?: string;
 }
@@ -35,6 +37,8 @@ const STOP_MS = 30_000;
 const CANCEL_MS = 5 * 60_000;
 /** So long a dispatcher that died holds up the next one. */
 const DEAD_LEASE_MS = 2 * 60_000;
+/** The result of a cell that was closed without a prediction: it may come as late as its message, and is swept. */
+const isClosed = ({ body }: Version) => body?.includes('"askedAt":null') ?? false;
 /** Without delete markers. */
 const writes = (versions: Version[] = []) => versions.filter(({ body }) => body).length;
 
@@ -78,12 +82,31 @@ export class Ledger {
   /** A call that did not go well may be the reason for a second payment. */
   #heard({ who, what, about, outcome }: Line): void {
     const [, audit, cell] = /:audits\/([^/]+)\/dispatched\/(\d{5})(?:-\d+)?\.json$/.exec(about) ?? [];
-    if (what === 'cancel') this.#cancelTried.add(about);
+    if (what === 'cancel') {
+      this.#cancelTried.add(about);
+      if (/^$|lost|dies after/.test(outcome)) this.#canceled(about, who);
+    }
     if (/^(api|dispatch)#/.test(who) && /unavailable|lost|dies|died|threw/.test(outcome))
       this.#faultsAt.push(this.#world.kernel.now);
     if (!audit || !/unavailable|lost|dies/.test(outcome)) return;
     const faulty = what === 'PutObject' ? this.#unrecorded : this.#unread;
     faulty.add(`${who} ${audit} ${Number(cell)}`);
+  }
+
+  /** Only somebody who ends the audit, or a cell that has another prediction, is a reason to cancel one. */
+  #canceled(id: string, who: string): void {
+    const made = this.#world.replicate.made.get(id);
+    if (!made) return;
+    const { audit, cell } = made;
+    if ([`audits/${audit}/cancel.json`, `deleted/${audit}`].some((key) => this.#current(key))) return;
+    const stem = `audits/${audit}/dispatched/${String(cell).padStart(5, '0')}`;
+    const bound = this.#bound(`${stem}-2.json`) ?? this.#bound(`${stem}.json`);
+    if (bound === undefined || bound === id)
+      this.#broken(
+        'nothing is canceled without need',
+        `${who} canceled ${id} of cell ${cell}`,
+        `${stem}.json`,
+      );
   }
 
   #changed({ bucket, key, what, by, is }: Change): undefined {
@@ -111,6 +134,7 @@ export class Ledger {
     if (
       tombstone &&
       /^images\/|\/(results|dispatched)\//.test(key) &&
+      !isClosed(is) &&
       is.modified - tombstone.modified > LATE_WRITE_MS
     )
       this.#broken('nothing is written for a deleted audit', `${by} wrote ${key}`, key);
@@ -181,7 +205,7 @@ export class Ledger {
     }
   }
 
-  readonly #reason = (before: Made, after: Made): string | undefined => {
+  readonly #reason = (before: Rejection, after: Rejection): string | undefined => {
     if (!before.answered) return 'the answer to the create was lost';
     const { deaths } = this.#world.lambda;
     if (
@@ -226,19 +250,20 @@ export class Ledger {
         backup: this.#objects(backup, audit),
         predictions,
         reason: this.#reason,
+        refused: this.#refused(audit),
         mayGiveUp: false,
       }),
     );
   }
 
   /** What Replicate was asked for is what was ordered: the prompt by the cell's number, the seed by its sample. */
-  #checkRequests(audit: string, { samples }: Order): void {
+  #checkRequests(audit: string, { samples, texts }: Order): void {
     const seeds = new Map<number, unknown>();
     for (const { audit: of, cell, input } of this.#world.replicate.made.values()) {
       if (of !== audit) continue;
       const key = `images/${audit}/${String(cell).padStart(5, '0')}/0`;
       const sample = cell % samples;
-      if (!String(input.prompt).endsWith(` number ${Math.floor(cell / samples)}`))
+      if (input.prompt !== texts[Math.floor(cell / samples)])
         this.#broken(
           'a cell is asked for its own prompt',
           `cell ${cell} was asked for "${input.prompt}"`,
@@ -250,6 +275,26 @@ export class Ledger {
     }
     if (new Set(seeds.values()).size !== seeds.size)
       this.#broken('each sample has a seed of its own', [...seeds.values()].join(', '), `open/${audit}`);
+  }
+
+  /** Cells that Replicate refused for good. What was heard of once is not asked again. */
+  #refused(audit: string): Set<number> {
+    const cells = new Set<number>();
+    for (const rejections of this.#world.replicate.rejections.values()) {
+      const [{ audit: of, cell }] = rejections as [Rejection];
+      if (of !== audit) continue;
+      cells.add(cell);
+      for (const [place, after] of rejections.entries()) {
+        const before = rejections[place - 1];
+        if (before && !this.#reason(before, after))
+          this.#broken(
+            'what Replicate refuses for good is not sent again',
+            `cell ${cell} by ${after.by}`,
+            `images/${audit}/${String(cell).padStart(5, '0')}/0`,
+          );
+      }
+    }
+    return cells;
   }
 
   /** Who ends an audit does not pay for what was running then. Where a fault comes between, reconcile has time. */
@@ -330,6 +375,7 @@ export class Ledger {
           tags,
           metadata,
           ...(key.endsWith('.json') && { json: JSON.parse(body!.toString()) }),
+          ...(key.endsWith('.csv') && { text: body!.toString() }),
         });
       }
     return objects;

@@ -1,8 +1,9 @@
 import type { PolicyDocument, Statement } from '@weaudit/aws-emulator/iam';
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 import { OutputRejected, OutputUnavailable } from '../lib/images/source.ts';
-import type { Listed, ObjectStore } from '../lib/ports.ts';
+import type { Listed, ObjectStore, ReplicateClient } from '../lib/ports.ts';
 import { ReplicateRefusal, ReplicateUnreachable } from '../lib/replicate/errors.ts';
+import type { Prediction } from '../lib/replicate/prediction.ts';
 import { KnownBody } from './s3.ts';
 import type { Plant, Ports } from './world.ts';
 
@@ -56,6 +57,44 @@ const takenFor = (status: number, other: number): Plant => ({
         }),
     },
   }),
+});
+
+/** What polls see, with another status. */
+const polled = (replicate: ReplicateClient, statusOf: (prediction: Prediction) => string) => ({
+  replicate: {
+    ...replicate,
+    get: async (id: string) => {
+      const prediction = await replicate.get(id);
+      return { ...prediction, status: statusOf(prediction) };
+    },
+  },
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: a record as it is written
+type Written = any;
+
+/** Changes what is written in JSON. */
+const inRecords =
+  (keys: RegExp, change: (record: Written) => Written) =>
+  (command: string, input: Record<string, unknown>): Record<string, unknown> =>
+    command === 'PutObject' && keys.test(String(input.Key))
+      ? withBody(input, Buffer.from(JSON.stringify(change(JSON.parse(String(input.Body))))))
+      : input;
+
+/** Changes the rows of the manifest's CSV. */
+const inTable =
+  (keep: (row: string) => boolean, change: (row: string) => string = (row) => row) =>
+  (command: string, input: Record<string, unknown>): Record<string, unknown> => {
+    if (command !== 'PutObject' || !/manifest\.csv$/.test(String(input.Key))) return input;
+    const rows = (input.Body as KnownBody).bytes.toString().split('\n').filter(keep).map(change);
+    const bytes = Buffer.from(rows.join('\n'));
+    return { ...withBody(input, bytes), Body: new KnownBody(bytes) };
+  };
+
+const withBody = (input: Record<string, unknown>, bytes: Buffer) => ({
+  ...input,
+  Body: bytes,
+  ContentLength: bytes.length,
 });
 
 const WRITERS = ['dispatch', 'webhook'];
@@ -146,6 +185,66 @@ export const MUTANTS: Record<string, Plant> = {
     }),
   },
   'a rate limit ends the cell': takenFor(429, 422),
+  'a request that is wrong for good is sent again': takenFor(422, 503),
+  'a prediction that Replicate forgot is polled for a day': {
+    functions: ['dispatch'],
+    ports: ({ replicate }) => ({
+      replicate: {
+        ...replicate,
+        get: (id) =>
+          replicate.get(id).catch((error) => {
+            throw error instanceof ReplicateRefusal && error.status === 404
+              ? new ReplicateRefusal(503, 'no', undefined)
+              : error;
+          }),
+      },
+    }),
+  },
+  'a poll takes a canceled prediction for a running one': {
+    functions: ['dispatch'],
+    ports: ({ replicate }) =>
+      polled(replicate, (one) => (one.status === 'canceled' ? 'processing' : one.status)),
+  },
+  'a poll takes an aborted prediction for a failed one': {
+    functions: ['dispatch'],
+    ports: ({ replicate }) => polled(replicate, (one) => (one.status === 'aborted' ? 'failed' : one.status)),
+  },
+  'what was just requested is canceled': {
+    functions: ['dispatch'],
+    ports: ({ replicate }) => ({
+      replicate: {
+        ...replicate,
+        create: async (request) => {
+          const id = await replicate.create(request);
+          await replicate.cancel(id);
+          return id;
+        },
+      },
+    }),
+  },
+  'a result names the seed that was sent': {
+    functions: WRITERS,
+    request: inRecords(/\/results\//, (result) => ({ ...result, seed: result.sent.input.seed })),
+  },
+  'a result counts nothing that was withheld': {
+    functions: WRITERS,
+    request: inRecords(/\/results\//, (result) => ({ ...result, filtered: 0 })),
+  },
+  'a result names no more outputs than are stored': {
+    functions: WRITERS,
+    request: inRecords(/\/results\//, (result) => ({ ...result, images: result.images.slice(0, 100) })),
+  },
+  'the table has no row for cells without an image': {
+    functions: ['reconcile'],
+    request: inTable((row) => !/,(failed|refused|canceled),/.test(row)),
+  },
+  'the table leaves formulas as they are': {
+    functions: ['reconcile'],
+    request: inTable(
+      () => true,
+      (row) => row.replaceAll("'=", '='),
+    ),
+  },
   'a revoked token ends the cell': takenFor(401, 404),
   'a create without an answer is sent again': {
     functions: ['dispatch'],

@@ -5,6 +5,7 @@ import { OutputUnavailable } from '../lib/images/source.ts';
 import type { FetchOutput, ModelFacts, ReplicateClient } from '../lib/ports.ts';
 import { ReplicateRefusal, ReplicateUnreachable } from '../lib/replicate/errors.ts';
 import type { Prediction } from '../lib/replicate/prediction.ts';
+import type { Happening } from './coverage.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 import { KnownBody } from './s3.ts';
@@ -20,6 +21,18 @@ export interface ModelBehavior {
   fails: number;
   /** The share of outputs that are no whole image. */
   broken?: number;
+  /** The share of outputs that its own filter holds back. */
+  withholds?: number;
+  /** The share of predictions that use another seed than they were sent. */
+  ownSeed?: number;
+  /** The share of predictions that a person cancels on Replicate's page. */
+  cancels?: number;
+  /** The share of cells whose input it refuses for good. */
+  rejects?: number;
+  /** The share of ended predictions that Replicate soon does not know any more. */
+  forgets?: number;
+  /** One prediction has more outputs than are stored. */
+  floods?: boolean;
 }
 
 /** Times in which Replicate takes no requests, in milliseconds since the world began. */
@@ -50,7 +63,12 @@ export interface Made {
   logs: string;
   input: Record<string, unknown>;
   webhook: string;
-  outputs: { url: string; sha256: string; bytes: Buffer; cut?: Set<string> }[];
+  outputs: { url: string; sha256: string; bytes: Buffer; cut?: Set<string>; gone?: boolean }[];
+  seed: unknown;
+  withheld: number | undefined;
+  forgottenAt: number | undefined;
+  /** It was asked for, and denied. */
+  forgotten: boolean;
   /** It is paid for: it ran. */
   paid: boolean;
   /** The process that asked for it, and whether the answer reached it. */
@@ -59,6 +77,22 @@ export interface Made {
   /** The invocation that asked for it. */
   turn: number;
 }
+
+/** A request that Replicate refused for good. */
+export type Rejection = Pick<Made, 'by' | 'audit' | 'cell' | 'createdAt' | 'answered'>;
+
+class FinalRefusal extends ReplicateRefusal {
+  readonly rejection: Rejection;
+  constructor(status: number, rejection: Rejection) {
+    super(status, 'Input validation failed', undefined);
+    this.rejection = rejection;
+  }
+}
+
+/** Statuses that no retry changes. */
+const FINAL = [400, 404, 413, 422];
+/** More than are stored. */
+const FLOOD = 103;
 
 export const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
 const OUTPUT_LIVES_MS = 3_600_000;
@@ -72,6 +106,10 @@ export class ReplicateModel {
   readonly options: ReplicateOptions;
   readonly #began: number;
   readonly made = new Map<string, Made>();
+  /** By audit and cell. */
+  readonly rejections = new Map<string, Rejection[]>();
+  readonly #verdicts = new Map<string, number | undefined>();
+  met: (what: Happening) => void = () => {};
   readonly #queues = new Map<string, { waiting: Made[]; running: number }>();
   #tokens: number;
   #filledAt: number;
@@ -127,6 +165,7 @@ export class ReplicateModel {
   ): string {
     this.#admit();
     const [, audit = '', cell = ''] = /\/webhooks\/replicate\/([^/]+)\/(\d{5})$/.exec(webhook) ?? [];
+    this.#judgeInput({ by, audit, cell: Number(cell), createdAt: this.#kernel.now, answered: false });
     const made: Made = {
       id: `p${this.#kernel.chance.id().slice(0, 20)}`,
       audit,
@@ -140,6 +179,10 @@ export class ReplicateModel {
       input,
       webhook,
       outputs: [],
+      seed: undefined,
+      withheld: undefined,
+      forgottenAt: undefined,
+      forgotten: false,
       paid: false,
       by,
       answered: false,
@@ -152,7 +195,28 @@ export class ReplicateModel {
     this.#kernel.after(50, () => this.#startNext(queue));
     // Counted from the creation, waiting included.
     this.#kernel.after(CANCEL_AFTER_MS, () => this.#stop(made));
+    const { chance } = this.#kernel;
+    if (chance.happens(this.options.model.cancels ?? 0))
+      this.#kernel.after(1_000 * this.options.model.seconds[0] * chance.fraction(), () => {
+        if (made.completedAt === undefined) this.met('a person canceled a prediction');
+        this.#stop(made);
+      });
     return made.id;
+  }
+
+  /** The same input is refused every time. */
+  #judgeInput(rejection: Rejection): void {
+    const { chance } = this.#kernel;
+    const cell = `${rejection.audit}/${rejection.cell}`;
+    if (!this.#verdicts.has(cell)) {
+      const isRefused = chance.happens(this.options.model.rejects ?? 0);
+      this.#verdicts.set(cell, isRefused ? chance.pick(FINAL) : undefined);
+    }
+    const status = this.#verdicts.get(cell);
+    if (status === undefined) return;
+    this.met('Replicate refused a request for good');
+    this.rejections.set(cell, [...(this.rejections.get(cell) ?? []), rejection]);
+    throw new FinalRefusal(status, rejection);
   }
 
   #startNext(queue: { waiting: Made[]; running: number }): void {
@@ -176,7 +240,10 @@ export class ReplicateModel {
   #complete(made: Made): void {
     const { chance } = this.#kernel;
     const { model } = this.options;
-    made.logs = `Using seed: ${made.input.seed}`;
+    const isOwn = chance.happens(model.ownSeed ?? 0);
+    if (isOwn) this.met('a model used a seed of its own');
+    made.seed = isOwn ? Math.floor(chance.fraction() * 2 ** 31) : made.input.seed;
+    made.logs = `Using seed: ${made.seed}`;
     if (chance.happens(model.refuses)) {
       made.error =
         'The input or output was flagged as sensitive. Please try again with different inputs. (E005)';
@@ -188,7 +255,21 @@ export class ReplicateModel {
       this.#end(made, 'failed');
       return;
     }
-    made.outputs = Array.from({ length: model.outputs }, (_, index) => {
+    const isFlood = model.floods && this.made.size > 5 && !this.#hasFlooded;
+    if (isFlood) {
+      this.#hasFlooded = true;
+      this.met('a prediction had more outputs than are stored');
+    }
+    const asked = isFlood ? FLOOD : Number(made.input.num_outputs ?? model.outputs);
+    const kept = Array.from({ length: asked }, (_, index) => index).filter(
+      () => !chance.happens(model.withholds ?? 0),
+    ).length;
+    made.withheld = asked - kept;
+    if (made.withheld > 0) {
+      this.met('a model held outputs back');
+      made.logs += `\nTotal safe images: ${kept} out of ${asked}`;
+    }
+    made.outputs = Array.from({ length: kept }, (_, index) => {
       const whole = picture(`${made.id}/${index}`);
       const isWhole = !chance.happens(model.broken ?? 0);
       const bytes = isWhole ? whole : whole.subarray(0, -END.length);
@@ -202,6 +283,8 @@ export class ReplicateModel {
     });
     this.#end(made, 'succeeded');
   }
+
+  #hasFlooded = false;
 
   /** The end of `Cancel-After`, or a cancellation: what runs is canceled, what waits is aborted. */
   #stop(made: Made): void {
@@ -220,11 +303,18 @@ export class ReplicateModel {
       about: `${made.audit}/${made.cell}`,
       outcome: made.id,
     });
-    const { webhooks } = this.options;
-    if (chance.happens(webhooks.lost)) return;
-    const delay = chance.happens(webhooks.late) ? chance.between(1, 40) * 60_000 : chance.between(20, 400);
-    this.#sendWebhook(made, delay, 0);
-    if (chance.happens(webhooks.doubled)) this.#sendWebhook(made, chance.between(0, 90_000), 0);
+    const { model, webhooks } = this.options;
+    if (chance.happens(model.forgets ?? 0)) made.forgottenAt = this.#kernel.now + 120_000 * chance.fraction();
+    if (chance.happens(webhooks.lost)) {
+      this.met('a webhook was lost');
+      return;
+    }
+    const isLate = chance.happens(webhooks.late);
+    if (isLate) this.met('a webhook came late');
+    this.#sendWebhook(made, isLate ? chance.between(1, 40) * 60_000 : chance.between(20, 400), 0);
+    if (!chance.happens(webhooks.doubled)) return;
+    this.met('a webhook came twice');
+    this.#sendWebhook(made, chance.between(0, 90_000), 0);
   }
 
   #sendWebhook(made: Made, delay: number, attempt: number): void {
@@ -274,8 +364,13 @@ export class ReplicateModel {
 
   #known(id: string): Made {
     const made = this.made.get(id);
-    if (!made) this.#refuse(404, 'Prediction not found');
-    return made;
+    if (made && this.#kernel.now < (made.forgottenAt ?? Number.POSITIVE_INFINITY)) return made;
+    if (made) {
+      this.met('Replicate did not know a prediction any more');
+      made.forgotten = true;
+      for (const output of made.outputs) output.gone = true;
+    }
+    this.#refuse(404, 'Prediction not found');
   }
 
   /** The API as one process reaches it. */
@@ -289,11 +384,18 @@ export class ReplicateModel {
       });
     return {
       model: () =>
-        call('model', '', (): ModelFacts => ({ official: true, version: null, inputs: ['prompt', 'seed'] })),
+        call(
+          'model',
+          '',
+          (): ModelFacts => ({ official: true, version: null, inputs: ['prompt', 'seed', 'num_outputs'] }),
+        ),
       create: async (request) => {
         const id = await call('create', request.webhook.slice(-32), () =>
           this.#create(process.name, process.turn, request),
-        );
+        ).catch((error) => {
+          if (error instanceof FinalRefusal) error.rejection.answered = true;
+          throw error;
+        });
         const made = this.made.get(id);
         if (made) made.answered = true;
         return id;

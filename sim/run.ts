@@ -13,6 +13,10 @@ export interface Order {
   prompts: number;
   samples: number;
   retention?: 'short' | 'standard' | 'keep';
+  /** Images of each cell; as many as the model makes by itself if undefined. */
+  outputs?: number;
+  /** The prompts come from a template with two factors: their number has to be even. */
+  factors?: boolean;
   cancelAt?: number;
   deleteAt?: number;
 }
@@ -106,7 +110,7 @@ export async function play(
   await kernel.run(isOver);
   ledger.check();
   if (ledger.violations.length === 0) {
-    for (const order of placed) ledger.checkFinished(order.id, order);
+    for (const order of placed) ledger.checkFinished(order.id, { ...order, texts: promptsOf(order) });
     ledger.checkQuiet();
   }
   const [first] = ledger.violations;
@@ -125,6 +129,22 @@ export async function play(
   };
 }
 
+/** What a spreadsheet would run, and what a table has to quote. */
+const WHO = ['=1+1', 'a "quoted", person,\nin two lines'];
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => `number ${i}`);
+
+/** What is asked for, as the request has it. */
+const wordsOf = ({ prompts, factors }: Order) =>
+  factors
+    ? { template: 'a portrait of {who} {n}', factors: { who: WHO, n: numbers(prompts / 2) } }
+    : { prompts: numbers(prompts).map((name) => `a portrait of person ${name}`) };
+
+/** The prompt of each pair, in its order. */
+export const promptsOf = ({ prompts, factors }: Order): string[] =>
+  factors
+    ? WHO.flatMap((who) => numbers(prompts / 2).map((name) => `a portrait of ${who} ${name}`))
+    : numbers(prompts).map((name) => `a portrait of person ${name}`);
+
 /** An auditor who sends an audit until it is accepted, and later may end it. */
 function place(world: World, order: Order): Placed {
   const placed: Placed = {
@@ -138,7 +158,8 @@ function place(world: World, order: Order): Placed {
   };
   const { kernel } = world;
   const body = {
-    prompts: Array.from({ length: order.prompts }, (_, i) => `a portrait of person number ${i}`),
+    ...wordsOf(order),
+    ...(order.outputs && { input: { num_outputs: order.outputs } }),
     models: ['simulated/model'],
     samples: order.samples,
     ...(order.retention && { retention: order.retention }),

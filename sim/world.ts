@@ -131,6 +131,7 @@ export class World {
     );
     this.lambda.onFree = () => this.#poll();
     this.replicate = new ReplicateModel(this.kernel, options.replicate);
+    this.replicate.met = this.coverage.met;
     this.replicate.deliver = ({ path, headers, body }, done) => {
       const [, , , audit = '', cell = ''] = path.split('/');
       this.request('webhook', { pathParameters: { audit, cell }, headers, body }, (answer) =>

@@ -63,15 +63,18 @@ async function readObject(s3: S3Client, Bucket: string, Key: string) {
   ]);
   const hash = createHash('sha256');
   const isRecord = Key.endsWith('.json');
+  const isTable = Key.endsWith('.csv');
   const kept: Uint8Array[] = [];
   for await (const piece of Body as AsyncIterable<Uint8Array>) {
     hash.update(piece);
-    if (isRecord) kept.push(piece);
+    if (isRecord || isTable) kept.push(piece);
   }
+  const text = Buffer.concat(kept).toString();
   return {
     sha256: hash.digest('hex'),
     tags: Object.fromEntries(TagSet.map(({ Key: name, Value }) => [name, Value ?? ''])),
     metadata: Metadata,
-    ...(isRecord && { json: JSON.parse(Buffer.concat(kept).toString()) }),
+    ...(isRecord && { json: JSON.parse(text) }),
+    ...(isTable && { text }),
   };
 }

@@ -86,7 +86,7 @@ export async function drawUp(sources: LedgerSources): Promise<Ledger> {
 
   const mayGiveUp = faults.entries.some(({ place, kind }) => place === 'replicate' && /500|cut/.test(kind));
   for (const { promise, key, what } of [
-    ...checkAudit({ audit, cells, images, backup, predictions, reason, mayGiveUp }),
+    ...checkAudit({ audit, cells, images, backup, predictions, reason, refused: new Set(), mayGiveUp }),
     ...checkDeadLetters(letters.map(({ queue, what, why }) => ({ what: `${queue}: ${what}`, why }))),
   ])
     ledger.violations[PROMISES[promise]].push(`${promise}: ${key} ${what}`);

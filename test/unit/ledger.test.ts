@@ -5,6 +5,12 @@ const HOUR_MS = 3_600_000;
 const RETENTION = { retention: 'standard' };
 const SHOWN = { ...RETENTION, status: 'ok', format: 'png', size: 'small' };
 
+/** Its manifest as a table. */
+const TABLE = `n,prompt,model,version,sample,seed,seedSource,status,error,refusal,asked,returned,filtered,lost,quarantined,askedAt,completedAt,predictTime,predictionId,index,key,sha256,bytes,contentType,width,height,imageStatus,imageError
+0,a cat,m,,0,1,sent,succeeded,,,1,1,0,0,0,,,,p0,0,images/a/00000/0,bytes,,,,,ok,
+1,a cat,m,,1,2,sent,failed,it broke,,1,0,0,0,0,,,,p2,,,,,,,,,
+`;
+
 /** What the services know of an audit `a` of two cells: one succeeded, the other failed at its second prediction. */
 function facts() {
   const record = (json?: unknown, sha256 = 'r', tags: Record<string, string> = RETENTION): StoredObject => ({
@@ -17,18 +23,28 @@ function facts() {
   });
   const image = () => ({ ...record(undefined, 'bytes', SHOWN), metadata: { prediction: 'p0' } });
   const stored = { index: 0, key: 'images/a/00000/0', sha256: 'bytes' };
+  const counted = { seedSource: 'sent', asked: 1, filtered: 0 };
   const results = [
-    { status: 'succeeded', prediction: { id: 'p0' }, sent: { input: { seed: 1 } }, images: [stored] },
-    { status: 'failed', prediction: { id: 'p2' }, sent: { input: { seed: 2 } }, images: [] },
+    {
+      ...{ ...counted, status: 'succeeded', seed: 1, returned: 1, images: [stored] },
+      ...{ prediction: { id: 'p0' }, sent: { input: { seed: 1 } } },
+    },
+    {
+      ...{ ...counted, status: 'failed', seed: 2, returned: 0, images: [], error: 'it broke' },
+      ...{ prediction: { id: 'p2' }, sent: { input: { seed: 2 } } },
+    },
   ];
-  const cells = [
-    { status: 'succeeded', images: [{ ...stored, status: 'ok' }] },
-    { status: 'failed', images: [] },
-  ];
+  const planned = { prompt: 'a cat', factors: {}, model: 'm' };
+  const cells = results.map(({ prediction, sent: { input }, images, ...result }, n) => ({
+    ...{ ...result, ...planned, n, sample: n, predictionId: prediction.id, input },
+    images: images.map((image) => ({ ...image, status: 'ok' })),
+  }));
   const copied = () =>
     Object.entries({
-      'audits/a/audit.json': record({ retention: 'standard' }),
-      'audits/a/manifest.csv': record(),
+      'audits/a/audit.json': record({
+        ...{ retention: 'standard', samples: 2, prompts: [{ text: 'a cat' }], models: [{ model: 'm' }] },
+      }),
+      'audits/a/manifest.csv': { ...record(), text: TABLE },
       'audits/a/manifest.json': record({ cells }),
       'images/a/00000/0': image(),
     });
@@ -41,6 +57,8 @@ function facts() {
     error: null,
     input: { seed: cell + 1 },
     outputs,
+    seed: cell + 1,
+    withheld: 0,
   });
   const predictions = [
     prediction('p0', 0, 'succeeded', [{ sha256: 'bytes' }]),
@@ -69,6 +87,7 @@ function facts() {
     backup,
     predictions,
     reason: (): string | undefined => undefined,
+    refused: new Set<number>(),
     mayGiveUp: false as boolean,
     record,
     image: of('images/a/00000/0'),
@@ -90,6 +109,8 @@ const condemn = (a: Facts) => {
   remove(JUDGED)(a);
   add('audits/a/judged/00000/0.quarantined.png.8x8.-.damaged.d1')(a);
   a.images.get('audits/a/manifest.json')!.json.cells[0].images[0].status = 'quarantined';
+  const table = a.images.get('audits/a/manifest.csv')!;
+  table.text = TABLE.replace(',0,0,0,,,,p0', ',0,0,1,,,,p0').replace(',ok,', ',quarantined,');
 };
 /** The image, as a purge leaves it. */
 const purge = (a: Facts) => {
@@ -143,6 +164,15 @@ const PLANTS: Record<Exclude<Broken, 'no message dies without a fault'>, (a: Fac
   },
   'a result invents no output': (a) => {
     a.predictions[0]!.outputs = [];
+  },
+  'a result says which seed was used': (a) => {
+    a.predictions[0]!.seed = 7;
+  },
+  'a result says how many outputs were withheld': (a) => {
+    a.predictions[2]!.withheld = 1;
+  },
+  'what was aborted is requested again': (a) => {
+    a.predictions[0]!.status = 'aborted';
   },
   'a cell that did not succeed has its marker': remove('audits/a/failed/00001.failed'),
   'an image is stored byte for byte': (a) => {
@@ -203,6 +233,16 @@ test('every promise is tried with a wrong fact', () => {
   );
 });
 
+test.each([
+  ['a wrong value', 'sent,failed', 'sent,refused'],
+  ['a missing row', /^1,.*\n/m, ''],
+  ['a short row', /p2,.*$/m, 'p2'],
+])('a table with %s breaks a promise', (_, right, wrong) => {
+  const broken = facts();
+  broken.images.get('audits/a/manifest.csv')!.text = TABLE.replace(right, wrong);
+  expect(promisesOf(broken)).toEqual(['the manifest says what the results say']);
+});
+
 test('a dead letter breaks a promise unless faults explain it', () => {
   const letters = [
     { what: 'cells 0 to 9', why: undefined },
@@ -241,6 +281,20 @@ const EXCUSES: [keyof typeof PLANTS, string, (a: Facts) => unknown][] = [
     'Replicate failed while it was asked',
     (a) => {
       a.mayGiveUp = true;
+    },
+  ],
+  [
+    'what waits never fails',
+    'Replicate refused its input',
+    (a) => {
+      a.refused.add(1);
+    },
+  ],
+  [
+    'a result says which seed was used',
+    'Replicate had removed the log',
+    (a) => {
+      a.result.json.prediction.dataRemoved = true;
     },
   ],
   [
