@@ -25,7 +25,7 @@ export const PROMISES = {
   'a result says which seed was used': 'mismatched',
   'a result says how many outputs were withheld': 'mismatched',
   'what was aborted is requested again': 'lost',
-  'a cell that did not succeed has its marker': 'mismatched',
+  'counts by LIST follow the results': 'mismatched',
   'an image is stored byte for byte': 'mismatched',
   'a cell holds the images of one prediction': 'mismatched',
   'every image is judged once': 'mismatched',
@@ -81,6 +81,8 @@ interface Books extends Facts {
   made: Map<string, Prediction>;
   /** By the key of the image. */
   judged: Map<string, Judgement[]>;
+  /** Keys of the markers of each cell. */
+  markers: Map<number, string[]>;
   /** Keys that a rule accounts for. */
   accounted: Set<string>;
 }
@@ -148,6 +150,10 @@ function* checkFinished(facts: Facts): Iterable<Violation> {
     ...facts,
     made: new Map(predictions.map((one) => [one.id, one])),
     judged: Map.groupBy(judgementsOf(facts), ({ image }) => image),
+    markers: Map.groupBy(
+      [...images.keys()].filter((key) => key.startsWith(`audits/${audit}/failed/`)),
+      (key) => Number(key.split('/').at(-1)!.slice(0, 5)),
+    ),
     accounted: new Set<string>(),
   };
   if (images.has(`open/${audit}`))
@@ -172,9 +178,7 @@ function* checkCell(books: Books, cell: number): Iterable<Violation> {
   const key = account(books, `audits/${audit}/results/${nameOf(cell)}.json`);
   const result = images.get(key)?.json;
   if (!result) return yield broken('every cell has a result', key, 'is missing');
-  const marker = account(books, `audits/${audit}/failed/${nameOf(cell)}.${result.status}`);
-  if (images.has(marker) !== (result.status !== 'succeeded'))
-    yield broken('a cell that did not succeed has its marker', key, `is ${result.status}`);
+  yield* checkMarkers(books, cell);
   const binding = yield* checkBinding(books, cell);
   const id: string | undefined = binding?.predictionId;
   if (result.prediction?.id !== id)
@@ -195,6 +199,32 @@ function* checkCell(books: Books, cell: number): Iterable<Violation> {
     yield broken('what was aborted is requested again', key, `is ${result.status} by ${id}`);
   yield* checkReading(books, key, prediction);
   yield* checkOutputs(books, key, prediction);
+}
+
+/**
+ * A result that is no plain success has a marker with its counts and its size. Writers that were not the ones to create
+ * the result leave markers of other sizes.
+ */
+function* checkMarkers(books: Books, cell: number): Iterable<Violation> {
+  const { audit, images, markers } = books;
+  const key = `audits/${audit}/results/${nameOf(cell)}.json`;
+  const { json: result } = images.get(key)!;
+  const size = Buffer.byteLength(JSON.stringify(result));
+  const lost = result.images.filter((image: StoredImage) => !image.key).length;
+  const counts = `${result.filtered ? `.filtered${result.filtered}` : ''}${lost ? `.lost${lost}` : ''}`;
+  const expected = `${result.status}${counts}.${size}`;
+  const names = (markers.get(cell) ?? []).map((marker) => {
+    account(books, marker);
+    return marker.slice(marker.indexOf('.') + 1);
+  });
+  const valid = names.filter((name) => name.split('.').at(-1) === String(size));
+  const needed = expected === `succeeded.${size}` ? [] : [expected];
+  if (!isDeepStrictEqual(valid, needed))
+    yield broken(
+      'counts by LIST follow the results',
+      key,
+      `is ${expected}, its markers say ${names.join(', ')}`,
+    );
 }
 
 /** @returns the record that is in force: the second behind a first prediction that was aborted */

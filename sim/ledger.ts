@@ -165,15 +165,22 @@ export class Ledger {
   }
 
   #resultCreated(key: string, { body }: Version): void {
-    const result = JSON.parse(body!.toString()) as { images: { key?: string }[]; status: string };
+    const { images, status, filtered } = JSON.parse(body!.toString()) as {
+      images: { key?: string }[];
+      status: string;
+      filtered: number;
+    };
     if (!this.#current(key.replace('/results/', '/dispatched/')))
       this.#broken('a result follows its binding', `${key} has no binding`, key);
-    for (const image of result.images)
+    for (const image of images)
       if (image.key && !this.#current(image.key))
         this.#broken('a result comes after its images', `${key} names ${image.key}, which is not there`, key);
-    const marker = key.replace('/results/', '/failed/').replace(/json$/, result.status);
-    if (result.status !== 'succeeded' && !this.#current(marker))
-      this.#broken('a marker comes before its result', `${key} is ${result.status} and has no marker`, key);
+    const lost = images.filter((image) => !image.key).length;
+    const counts = `${filtered > 0 ? `.filtered${filtered}` : ''}${lost > 0 ? `.lost${lost}` : ''}`;
+    const stem = key.replace('/results/', '/failed/').replace(/json$/, '');
+    const isPlain = status === 'succeeded' && counts === '';
+    if (!isPlain && !this.#current(`${stem}${status}${counts}.${body!.length}`))
+      this.#broken('a marker comes before its result', `${key} is ${status}${counts} and has no marker`, key);
   }
 
   #current(key: string): Version | undefined {
@@ -324,11 +331,25 @@ export class Ledger {
     const key = `audits/${audit}/manifest.json`;
     const manifest = objects.get(key);
     if (!manifest) return;
-    const cells = manifest.json.cells as { status: string; images: { key?: string }[] }[];
+    const cells = manifest.json.cells as {
+      status: string;
+      filtered: number;
+      images: { key?: string; status?: string; blank?: boolean }[];
+    }[];
     const counts: Record<string, number> = { succeeded: 0, failed: 0, refused: 0, canceled: 0 };
     for (const { status } of cells) counts[status]!++;
-    const images = cells.flatMap((cell) => cell.images.filter((image) => image.key)).length;
-    for (const [name, count] of Object.entries({ ...counts, images }))
+    const images = cells.flatMap((cell) => cell.images);
+    const are = (is: (image: (typeof images)[number]) => boolean | undefined) => images.filter(is).length;
+    const expected = {
+      ...counts,
+      images: are(({ key: image }) => image !== undefined),
+      ok: are(({ status, blank }) => status === 'ok' && !blank),
+      blank: are(({ status, blank }) => status === 'ok' && blank),
+      quarantined: are(({ status }) => status === 'quarantined'),
+      lost: are(({ key: image }) => image === undefined),
+      filtered: cells.reduce((sum, { filtered }) => sum + filtered, 0),
+    };
+    for (const [name, count] of Object.entries(expected))
       if (manifest.metadata[name] !== String(count))
         this.#broken('the manifest counts right', `${name}: ${manifest.metadata[name]}, not ${count}`, key);
   }

@@ -1,10 +1,12 @@
 import { stringify } from 'csv-stringify/sync';
+import type { ImageCounts } from '../contract/answers.ts';
 import { wordsFor } from '../images/verdict.ts';
 import type { ObjectStore, RecordReader, TemporaryFile, Time, WithTemporaryFile } from '../ports.ts';
-import { listJudgements } from '../records/judgement.ts';
+import { type Judgement, listJudgements } from '../records/judgement.ts';
 import { manifestKey, resultKey } from '../records/keys.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
-import { isStored, type Result } from '../records/result.ts';
+import { isStored, type Result, type StoredImage } from '../records/result.ts';
+import { countedAs } from './progress.ts';
 import { resultFacts, seenOf } from './read.ts';
 
 /** Results read at a time: enough to keep S3 busy, few enough to hold in memory. */
@@ -25,7 +27,15 @@ export interface ManifestDeps {
  * @returns how the cells ended
  */
 export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Record<string, number>> {
-  const counts: Record<string, number> = { succeeded: 0, failed: 0, refused: 0, canceled: 0, images: 0 };
+  const counts: Record<string, number> = {
+    ...{ succeeded: 0, failed: 0, refused: 0, canceled: 0 },
+    // Of images; `images` are those that are stored, whatever was found of them.
+    ...{ images: 0, ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0 },
+  };
+  const add = (name: string, more: number) => {
+    counts[name] = (counts[name] ?? 0) + more;
+  };
+  const markEqual = equalityMarker(plan);
   const { request: _request, ...audit } = plan;
   await deps.withTemporaryFile(async (json) =>
     deps.withTemporaryFile(async (csv) => {
@@ -36,8 +46,10 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
       for (let from = 0; from < plan.cells; from += CHUNK) {
         const cells = await readCells(deps, plan, from, Math.min(plan.cells, from + CHUNK) - 1);
         for (const cell of cells) {
-          counts[cell.status] = (counts[cell.status] ?? 0) + 1;
-          counts.images = (counts.images ?? 0) + cell.images.filter((image) => 'key' in image).length;
+          markEqual(cell);
+          add(cell.status, 1);
+          add('images', cell.images.length - lostOf(cell));
+          for (const [name, count] of Object.entries(imageCounts(cell))) add(name, count);
         }
         const text = cells.map((cell) => JSON.stringify(cell)).join(',\n');
         await json.append(`${from === 0 ? '\n' : ',\n'}${text}`);
@@ -66,6 +78,35 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
 
 type ManifestCell = Awaited<ReturnType<typeof readCells>>[number];
 
+const lostOf = ({ images }: ManifestCell) => images.filter((image) => !('key' in image)).length;
+
+/** A cell's images by the names under which they are counted. */
+function imageCounts(cell: ManifestCell): ImageCounts {
+  const counts = { ok: 0, blank: 0, quarantined: 0, lost: lostOf(cell), filtered: cell.filtered ?? 0 };
+  for (const image of cell.images) if ('status' in image) counts[countedAs(image.status, image.blank)]++;
+  return counts;
+}
+
+/**
+ * Says of each image which earlier one of the same prompt and model has the same bytes (`sameAs`): a model that returns
+ * one file for several seeds ignores them. To be called for all cells in their order.
+ */
+function equalityMarker({ samples }: Plan): (cell: ManifestCell) => void {
+  let column: number | undefined;
+  let first = new Map<string, string>();
+  return ({ n, images }) => {
+    const next = Math.floor(n / samples);
+    if (next !== column) first = new Map();
+    column = next;
+    for (const image of images) {
+      if (!('key' in image)) continue;
+      const same = first.get(image.sha256);
+      if (same) image.sameAs = same;
+      else first.set(image.sha256, image.key);
+    }
+  };
+}
+
 async function readCells({ images, readRecord }: ManifestDeps, plan: Plan, from: number, to: number) {
   const judgements = await listJudgements(images, plan.id, from, to);
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -86,15 +127,22 @@ async function readCells({ images, readRecord }: ManifestDeps, plan: Plan, from:
         ...(result.reading ? { reading: result.reading } : {}),
         input: result.sent.input,
         images: result.images.map((image) => {
-          const found = isStored(image) ? judgements.get(n)?.get(image.index) : undefined;
-          if (!found) return image;
-          const { status, format, decoded } = found;
-          const reason = wordsFor(format, decoded?.reason);
-          return { ...image, ...seenOf(found), status, ...(reason ? { reason } : {}) };
+          if (!isStored(image)) return image;
+          const found = judgements.get(n)?.get(image.index);
+          return { ...image, ...(found && judged(found)) } as ManifestImage;
         }),
       };
     }),
   );
+}
+
+/** An image that is stored; what was found of it is absent if it was never judged. */
+type ManifestImage = StoredImage & Partial<ReturnType<typeof judged>> & { sameAs?: string };
+
+function judged(found: Judgement) {
+  const { status, format, decoded } = found;
+  const reason = wordsFor(format, decoded?.reason);
+  return { ...seenOf(found), status, ...(reason ? { reason } : {}) };
 }
 
 const CELL_COLUMNS = [
@@ -109,19 +157,26 @@ const CELL_COLUMNS = [
   'error',
 ] as const;
 /** Of each cell, not of each image. `refusal` is the rule that read the error as one. */
-const COUNT_COLUMNS = ['refusal', 'asked', 'returned', 'filtered', 'lost', 'quarantined'] as const;
+const COUNT_COLUMNS = ['refusal', 'asked', 'returned', 'filtered', 'lost', 'quarantined', 'blank'] as const;
 const TIME_COLUMNS = ['askedAt', 'completedAt', 'predictTime', 'predictionId'] as const;
-const IMAGE_COLUMNS = [
-  'index',
-  'key',
-  'sha256',
-  'bytes',
-  'contentType',
-  'width',
-  'height',
-  'imageStatus',
-  'imageError',
-];
+/** Columns of an image, and its members that they show. A cell has columns of the names that are prefixed here. */
+const IMAGE_COLUMNS = {
+  index: 'index',
+  key: 'key',
+  sha256: 'sha256',
+  bytes: 'bytes',
+  contentType: 'contentType',
+  width: 'width',
+  height: 'height',
+  imageStatus: 'status',
+  imageError: 'error',
+  imageReason: 'reason',
+  imageBlank: 'blank',
+  animated: 'animated',
+  alpha: 'alpha',
+  c2pa: 'c2pa',
+  sameAs: 'sameAs',
+};
 
 const factorNames = (plan: Plan) => Object.keys(plan.prompts[0]?.factors ?? {});
 
@@ -130,15 +185,14 @@ const csvHeader = (plan: Plan) => [
   ...COUNT_COLUMNS,
   ...factorNames(plan).map((name) => `factor:${name}`),
   ...TIME_COLUMNS,
-  ...IMAGE_COLUMNS,
+  ...Object.keys(IMAGE_COLUMNS),
 ];
 
 function csvRows(plan: Plan, cell: ManifestCell): unknown[][] {
   const facts: Partial<Record<string, unknown>> = {
     ...cell,
+    ...imageCounts(cell),
     refusal: cell.reading?.refusal?.family,
-    lost: cell.images.filter((image) => !('key' in image)).length,
-    quarantined: cell.images.filter((image) => 'status' in image && image.status === 'quarantined').length,
   };
   const start = [
     ...CELL_COLUMNS.map((name) => facts[name]),
@@ -147,21 +201,10 @@ function csvRows(plan: Plan, cell: ManifestCell): unknown[][] {
     ...TIME_COLUMNS.map((name) => facts[name]),
   ];
   // As many fields as any other row: strict readers of CSV refuse a short one.
-  if (cell.images.length === 0) return [[...start, ...IMAGE_COLUMNS.map(() => undefined)]];
-  return cell.images.map((image) => {
+  const images = cell.images.length > 0 ? cell.images : [{}];
+  return images.map((image) => {
     const of = image as Partial<Record<string, unknown>>;
-    return [
-      ...start,
-      of.index,
-      of.key,
-      of.sha256,
-      of.bytes,
-      of.contentType,
-      of.width,
-      of.height,
-      of.status,
-      of.error,
-    ];
+    return [...start, ...Object.values(IMAGE_COLUMNS).map((member) => of[member])];
   });
 }
 

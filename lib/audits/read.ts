@@ -20,7 +20,7 @@ import { readProgress } from '../records/progress.ts';
 import { isStored, type Result, type ResultImage } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
 import { readWaiting } from '../records/waiting.ts';
-import { countProgress } from './progress.ts';
+import { countProgress, countsOf } from './progress.ts';
 
 export interface ReadDeps {
   store: ObjectStore;
@@ -60,10 +60,9 @@ const state = (stop: Stop | undefined, open: number, canceled: number) => {
 export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditStatus> {
   const { store, time } = deps;
   const plan = await requirePlan(deps, audit);
-  const [counts, stop, manifest] = await Promise.all([
+  const [{ counts, images, manifest }, stop] = await Promise.all([
     countProgress(store, audit, plan.cells),
     readStop(store, audit),
-    store.exists(manifestKey(audit, 'json')),
   ]);
   const open = counts.waiting + counts.running;
   const waiting = open > 0 ? await readWaiting(store, audit, time.now()) : undefined;
@@ -72,6 +71,7 @@ export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditS
     ...{ id, name, createdAt, createdBy, retention, predictions: cells },
     state: state(stop, open, counts.canceled),
     counts,
+    ...(images ? { images } : {}),
     manifest,
     ...(waiting ? { waiting } : {}),
   };
@@ -101,6 +101,7 @@ async function auditEntry(store: ObjectStore, id: string): Promise<AuditEntry | 
     store.head(deletedKey(id)),
   ]);
   if (!plan || deleted) return undefined;
+  const { counts, images } = manifest ? countsOf(manifest) : {};
   return {
     id,
     name: decodeURIComponent(plan.metadata.name ?? ''),
@@ -108,6 +109,8 @@ async function auditEntry(store: ObjectStore, id: string): Promise<AuditEntry | 
     createdBy: decodeURIComponent(plan.metadata['created-by'] ?? ''),
     predictions: Number(plan.metadata.predictions ?? 0),
     finished: manifest !== undefined,
+    ...(counts ? { counts } : {}),
+    ...(images ? { images } : {}),
   };
 }
 

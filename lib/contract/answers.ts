@@ -28,6 +28,27 @@ const Counts = v.object({
 });
 export type Counts = v.InferOutput<typeof Counts>;
 
+const ImageCounts = v.object({
+  ok: v.pipe(
+    count,
+    v.description(
+      'Images that are shown, without blank ones. Images that are not judged yet are not counted.',
+    ),
+  ),
+  blank: v.pipe(
+    count,
+    v.description('Images of one even area, which some models return instead of refusing.'),
+  ),
+  quarantined: v.pipe(count, v.description('Not valid images: stored, and not shown.')),
+  lost: v.pipe(count, v.description('Outputs that could not be stored.')),
+  filtered: v.pipe(count, v.description("Images that the models' own safety filters dropped.")),
+});
+export type ImageCounts = v.InferOutput<typeof ImageCounts>;
+/** Absent is not zero. */
+const images = v.exactOptional(
+  v.pipe(ImageCounts, v.description('Absent for an audit that finished before images were counted so.')),
+);
+
 const Waiting = v.object({
   why: v.picklist(['rate limit', 'credit', 'token']),
   detail: v.pipe(v.string(), v.description("Replicate's words.")),
@@ -54,6 +75,8 @@ const AuditEntry = v.object({
   ),
   predictions: count,
   finished: v.pipe(v.boolean(), v.description('The manifest is written.')),
+  counts: v.exactOptional(v.pipe(Counts, v.description('Of a finished audit.'))),
+  images,
 });
 export type AuditEntry = v.InferOutput<typeof AuditEntry>;
 
@@ -69,6 +92,7 @@ const AuditStatus = v.object({
   predictions: count,
   state: v.picklist(['running', 'finished', 'canceling', 'canceled']),
   counts: Counts,
+  images,
   waiting: v.exactOptional(Waiting),
   manifest: v.pipe(v.boolean(), v.description('The manifest is written.')),
 });
@@ -233,6 +257,7 @@ export const SCHEMAS = {
   AuditPage,
   AuditStatus,
   Counts,
+  ImageCounts,
   Waiting,
   Plan,
   PlannedModel,

@@ -39,10 +39,10 @@ export const abortedKey = (audit: string, cell: number) =>
 export const resultsPrefix = (audit: string) => `${auditPrefix(audit)}results/`;
 export const resultKey = (audit: string, cell: number) => `${resultsPrefix(audit)}${cellName(cell)}.json`;
 
-export const failuresPrefix = (audit: string) => `${auditPrefix(audit)}failed/`;
-/** An empty object beside each result that is no success, so that a LIST alone counts the outcomes. */
-export const failureKey = (audit: string, cell: number, status: string) =>
-  `${failuresPrefix(audit)}${cellName(cell)}.${status}`;
+export const markersPrefix = (audit: string) => `${auditPrefix(audit)}failed/`;
+/** @param name from `markerName` */
+export const markerKey = (audit: string, cell: number, name: string) =>
+  `${markersPrefix(audit)}${cellName(cell)}${name}`;
 
 export const imagesPrefix = (audit: string) => `images/${audit}/`;
 export const cellImagesPrefix = (audit: string, cell: number) => `${imagesPrefix(audit)}${cellName(cell)}/`;

@@ -7,6 +7,7 @@ export interface CellObject {
   cell: number;
   /** What follows the five digits. */
   rest: string;
+  bytes: number;
   modified: Date;
 }
 
@@ -18,12 +19,16 @@ export async function* listCells(
 ): AsyncGenerator<CellObject> {
   // The key before any of cell `from`: its bare number is the beginning of all of them.
   // One object a cell, and the one that shows the end of the range.
-  for await (const { key, modified } of store.list(prefix, `${prefix}${cellName(from)}`, to - from + 2)) {
+  for await (const { key, bytes, modified } of store.list(
+    prefix,
+    `${prefix}${cellName(from)}`,
+    to - from + 2,
+  )) {
     const name = key.slice(prefix.length);
     const cell = parseCellName(name.slice(0, 5));
     if (cell === undefined) continue;
     if (cell > to) return;
-    yield { cell, rest: name.slice(5), modified };
+    yield { cell, rest: name.slice(5), bytes, modified };
   }
 }
 

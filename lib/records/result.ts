@@ -2,7 +2,7 @@ import type { ObjectStore } from '../ports.ts';
 import type { KeptPrediction } from '../replicate/kept.ts';
 import type { Reading } from '../replicate/reading/read.ts';
 import type { Seed } from '../replicate/reading/seeds.ts';
-import { failureKey, resultKey } from './keys.ts';
+import { markerKey, resultKey } from './keys.ts';
 import type { Input, Plan } from './plan.ts';
 
 export type CellStatus = 'succeeded' | 'failed' | 'refused' | 'canceled';
@@ -52,14 +52,46 @@ export interface Result {
 export const NO_REASON = 'the model gave no reason';
 export const EXPIRED = 'expired: Replicate had removed the output before it could be stored';
 
+/** What a marker says of a cell: the counts that a LIST of results does not show. */
+export interface Outcome {
+  status: CellStatus;
+  filtered: number;
+  lost: number;
+}
+
 /**
- * Writes a result. The marker goes first, so that a result never lacks it; both follow from the binding alone, so that
- * all who write them write the same.
+ * The name of the marker of a result, after the number of its cell: `.refused.filtered4.1873`; undefined for a result
+ * that needs none, because its cell succeeded and has all of its images.
+ * @param bytes size of the result
+ */
+export function markerName({ status, filtered, images }: Result, bytes: number): string | undefined {
+  const lost = images.filter((image) => !isStored(image)).length;
+  if (status === 'succeeded' && filtered + lost === 0) return undefined;
+  return `.${status}${filtered > 0 ? `.filtered${filtered}` : ''}${lost > 0 ? `.lost${lost}` : ''}.${bytes}`;
+}
+
+const MARKER = /^\.(succeeded|failed|refused|canceled)(?:\.filtered(\d+))?(?:\.lost(\d+))?(?:\.(\d+))?$/;
+
+/**
+ * What a marker says; undefined if it belongs to a result that another writer was quicker with, or to none yet.
+ * Older markers name no size and count for any result.
+ * @param bytes size of the result that the cell has
+ */
+export function parseMarker(name: string, bytes: number | undefined): Outcome | undefined {
+  const [, status, filtered = 0, lost = 0, size = bytes] = MARKER.exec(name) ?? [];
+  if (!status || bytes === undefined || Number(size) !== bytes) return undefined;
+  return { status: status as CellStatus, filtered: Number(filtered), lost: Number(lost) };
+}
+
+/**
+ * Writes a result. Its marker goes first, so that a result never lacks it. Two writers of one cell may find different
+ * things, such as an output that expired in between: each writes its own marker, and only one result is created.
+ * Hence a marker names the size of its result: LISTs alone show which marker counts.
  */
 export async function recordResult(store: ObjectStore, plan: Plan, result: Result): Promise<void> {
   const tags = { retention: plan.retention };
-  if (result.status !== 'succeeded')
-    await store.create(failureKey(plan.id, result.cell, result.status), '', { tags });
+  const marker = markerName(result, Buffer.byteLength(JSON.stringify(result)));
+  if (marker) await store.create(markerKey(plan.id, result.cell, marker), '', { tags });
   await store.createJson(resultKey(plan.id, result.cell), result, { tags });
 }
 

@@ -6,6 +6,7 @@ import { auditStatus, listAudits } from '../../lib/audits/read.ts';
 import { parseDesign } from '../../lib/audits/request.ts';
 import { advanceRange } from '../../lib/cells/advance.ts';
 import type { Range } from '../../lib/records/blocks.ts';
+import { type Judgement, judgementKeys } from '../../lib/records/judgement.ts';
 import { cancelKey, deletedKey, imageKey, manifestKey, openKey, planKey } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import type { Result } from '../../lib/records/result.ts';
@@ -599,46 +600,89 @@ describe('deleting an audit', () => {
 });
 
 describe('a whole audit', () => {
-  it('with a refusal, a failure and a success in it is counted the same by LIST and by manifest', async () => {
+  /** Ends the prediction of a cell, as webhook does. */
+  const end = async (cell: number, how: object) => {
+    const [asked] = world.replicate.askedFor(AUDIT, cell);
+    const plan = (await world.advanceDeps.readPlan(AUDIT))!;
+    await world.finish(plan, cell, world.replicate.end(asked!.prediction.id, how));
+  };
+
+  it('is counted the same by LIST and by manifest: cells, and blank, quarantined, lost and filtered images', async () => {
     world.replicate.onCreate = ({ webhook }) => {
       if (webhook.endsWith('00002')) throw new ReplicateRefusal(422, 'Input validation failed', undefined);
     };
-    await world.accept(4);
-    const range = { ...RANGE, to: 3 };
-    await advance(world, range);
-    const end = async (cell: number, how: object) => {
-      const [{ prediction }] = world.replicate.askedFor(AUDIT, cell) as unknown as [
-        { prediction: { id: string } },
-      ];
-      const plan = (await world.advanceDeps.readPlan(AUDIT))!;
-      const ended = world.replicate.end(prediction.id, how);
-      await world.finish(plan, cell, ended);
+    await world.accept(6, { input: { num_outputs: 4 } });
+    await advance(world, { ...RANGE, to: 5 });
+    const [broken] = world.outputs('broken', 1);
+    cloud.serve.set(new URL(broken!).pathname, (_request, response) => response.end('<html>'));
+    await end(0, { output: [broken, 'ftp://nowhere/1', ...world.outputs('a', 2)] });
+    await end(1, { status: 'failed', error: 'flagged as sensitive (E005)' });
+    await end(4, {
+      output: world.outputs('c', 2),
+      logs: 'NSFW content was detected in image 1\nNSFW content was detected in image 3',
+    });
+    await end(5, { output: [], logs: 'NSFW content detected in 4 outputs' });
+    const blank: Judgement = {
+      ...{ status: 'ok', format: 'png', width: 8, height: 8 },
+      decoded: { version: 1, animated: false, alpha: false, c2pa: false, blank: true },
     };
+    for (const key of judgementKeys(AUDIT, 4, new Map([[1, blank]]))) await world.images.create(key, '');
+    await world.judgeAndBackUp(AUDIT);
+    const running = await auditStatus(world.endDeps, AUDIT);
+    expect(running.counts).toEqual({
+      ...{ waiting: 0, running: 1, succeeded: 2, failed: 1, refused: 2, canceled: 0 },
+    });
+    await end(3, { output: world.outputs('b', 1) });
+    await world.judgeAndBackUp(AUDIT);
+    const byList = await auditStatus(world.endDeps, AUDIT);
+    await settle(world);
+    const byManifest = await auditStatus(world.endDeps, AUDIT);
+    expect(byManifest).toEqual({ ...byList, manifest: true });
+    expect(byManifest).toMatchObject({
+      counts: { waiting: 0, running: 0, succeeded: 3, failed: 1, refused: 2, canceled: 0 },
+      images: { ok: 4, blank: 1, quarantined: 1, lost: 1, filtered: 6 },
+    });
+    const { audits } = await listAudits(world.endDeps, {});
+    expect(audits).toMatchObject([{ counts: byManifest.counts, images: byManifest.images }]);
+  });
+
+  it('counts what its results say, whatever writers left that were not the ones to create them', async () => {
+    const plan = await world.accept(4);
+    await advance(world, { ...RANGE, to: 3 });
     await end(0, { output: world.outputs('a', 1) });
     await end(1, { status: 'failed', error: 'flagged as sensitive (E005)' });
-    const { counts: running } = await auditStatus(world.endDeps, AUDIT);
-    expect(running).toEqual({ waiting: 0, running: 1, succeeded: 1, failed: 1, refused: 1, canceled: 0 });
-    await end(3, { output: world.outputs('b', 1) });
-    const { counts: byList } = await auditStatus(world.endDeps, AUDIT);
-    await settle(world);
-    const { counts: byManifest } = await auditStatus(world.endDeps, AUDIT);
-    expect(byManifest).toEqual(byList);
-    expect(byManifest).toEqual({ waiting: 0, running: 0, succeeded: 2, failed: 1, refused: 1, canceled: 0 });
-    const result = await world.truth.images.readJson<Result>(`audits/${AUDIT}/results/00001.json`);
-    expect(result?.value.status).toBe('refused');
+    for (const stale of [
+      '00000.failed.12',
+      '00000.succeeded.filtered2.lost1.34',
+      '00001.canceled.56',
+      '00002.failed.78',
+    ])
+      await world.images.create(`audits/${plan.id}/failed/${stale}`, '');
+    expect(await auditStatus(world.endDeps, AUDIT)).toMatchObject({
+      counts: { waiting: 0, running: 2, succeeded: 1, failed: 0, refused: 1, canceled: 0 },
+      images: { lost: 0, filtered: 0 },
+    });
+  });
+
+  it('that an older version of the pipeline wrote is counted, and its images are not called none', async () => {
+    const plan = await world.accept(1);
+    await world.images.create(`audits/${plan.id}/results/00000.json`, '{"status":"refused"}');
+    await world.images.create(`audits/${plan.id}/failed/00000.refused`, '');
+    const counts = { waiting: 0, running: 0, succeeded: 0, failed: 0, refused: 1, canceled: 0 };
+    expect(await auditStatus(world.endDeps, AUDIT)).toMatchObject({ counts });
+    const metadata = { succeeded: '0', failed: '0', refused: '1', canceled: '0', images: '0' };
+    await world.images.create(manifestKey(AUDIT, 'json'), '{}', { metadata });
+    const status = await auditStatus(world.endDeps, AUDIT);
+    expect(status).toMatchObject({ counts, manifest: true });
+    expect(status).not.toHaveProperty('images');
   });
 
   it('has in its manifest what was requested, returned and filtered, and which rule read a refusal', async () => {
     await world.accept(2);
     await advance(world, { ...RANGE, to: 1 });
-    const plan = (await world.advanceDeps.readPlan(AUDIT))!;
-    const end = async (cell: number, how: object) => {
-      const asked = world.replicate.askedFor(AUDIT, cell) as unknown as [{ prediction: { id: string } }];
-      await world.finish(plan, cell, world.replicate.end(asked[0].prediction.id, how));
-    };
     const refused = 'Prompt provided failed safety check due to the inclusion of prohibited content.';
     await end(0, {
-      output: ['ftp://nowhere/1', ...world.outputs('a', 1)],
+      output: ['ftp://nowhere/1', ...world.outputs('a', 1), ...world.outputs('a', 1)],
       logs: 'Using seed: 18446744073709551615',
     });
     await end(1, { status: 'failed', error: refused });
@@ -647,7 +691,7 @@ describe('a whole audit', () => {
       manifestKey(AUDIT, 'json'),
     ))!;
     expect(value.cells).toMatchObject([
-      { seed: '18446744073709551615', seedSource: 'log', returned: 2 },
+      { seed: '18446744073709551615', seedSource: 'log', returned: 3 },
       { status: 'refused', reading: { refusal: { family: 'safety', words: refused } } },
     ]);
     const { Body } = await world.truth.images.client.send(
@@ -664,12 +708,20 @@ describe('a whole audit', () => {
       filtered,
       lost,
       quarantined,
+      blank,
     }: Record<string, string>) =>
-      [n, seed, status, refusal, asked, returned, filtered, lost, quarantined].join(' ');
+      [n, seed, status, refusal, asked, returned, filtered, lost, quarantined, blank].join(' ');
     expect(rows.map(counts)).toEqual([
-      '0 18446744073709551615 succeeded  1 2 0 1 0',
-      '0 18446744073709551615 succeeded  1 2 0 1 0',
-      expect.stringMatching(/^1 \d+ refused safety 1 0 0 0 0$/),
+      '0 18446744073709551615 succeeded  1 3 0 1 0 0',
+      '0 18446744073709551615 succeeded  1 3 0 1 0 0',
+      '0 18446744073709551615 succeeded  1 3 0 1 0 0',
+      expect.stringMatching(/^1 \d+ refused safety 1 0 0 0 0 0$/),
+    ]);
+    expect(rows.map(({ imageStatus, sameAs }) => [imageStatus, sameAs])).toEqual([
+      ['', ''],
+      ['ok', ''],
+      ['ok', imageKey(AUDIT, 0, 1)],
+      ['', ''],
     ]);
   });
 });

@@ -71,7 +71,7 @@ function facts() {
     ['audits/a/dispatched/00001.json', record({ predictionId: 'p1' })],
     ['audits/a/dispatched/00001-aborted', record()],
     ['audits/a/dispatched/00001-2.json', record({ predictionId: 'p2' })],
-    ['audits/a/failed/00001.failed', record()],
+    [`audits/a/failed/00001.failed.${sizeOf(results[1])}`, record()],
     ['audits/a/judged/00000/0.ok.png.8x8.-.-.d1', record()],
     ['audits/a/results/00000.json', record(results[0])],
     ['audits/a/results/00001.json', record(results[1])],
@@ -99,6 +99,7 @@ function facts() {
 }
 type Facts = ReturnType<typeof facts>;
 
+const sizeOf = (record: unknown) => Buffer.byteLength(JSON.stringify(record));
 const unnamed = (error?: string) => [{ index: 0, ...(error && { error }) }];
 const remove = (key: string) => (a: Facts) => a.images.delete(key);
 const add = (key: string) => (a: Facts) => a.images.set(key, a.record());
@@ -174,7 +175,8 @@ const PLANTS: Record<Exclude<Broken, 'no message dies without a fault'>, (a: Fac
   'what was aborted is requested again': (a) => {
     a.predictions[0]!.status = 'aborted';
   },
-  'a cell that did not succeed has its marker': remove('audits/a/failed/00001.failed'),
+  'counts by LIST follow the results': ({ images, failure }) =>
+    images.delete(`audits/a/failed/00001.failed.${sizeOf(failure.json)}`),
   'an image is stored byte for byte': (a) => {
     a.image.sha256 = 'others';
   },
