@@ -52,6 +52,10 @@ export async function operator(flags: OperatorFlags): Promise<{ cloud: Cloud; ou
   };
 }
 
+/** The flag that chooses the same deployment, for a command to run next. */
+export const stageFlag = ({ local }: OperatorFlags, { stage }: Cloud): string =>
+  local ? '--local' : `--stage ${stage}`;
+
 /** Adds the options that locate a backup outside the stage's own stack. */
 export const backupOptions = (command: Command): Command =>
   command

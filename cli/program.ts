@@ -5,6 +5,7 @@ import { addDownload } from './commands/download.ts';
 import { addList } from './commands/list.ts';
 import { addPurge } from './commands/purge.ts';
 import { addRedrive } from './commands/redrive.ts';
+import { addRejudge } from './commands/rejudge.ts';
 import { addReread } from './commands/reread.ts';
 import { addRestore } from './commands/restore.ts';
 import { addRun } from './commands/run.ts';
@@ -53,6 +54,7 @@ export function createProgram(end: (status: ExitStatus) => void): Command {
   addSmoke(program, end);
   addVerify(program, end);
   addRestore(program, end);
+  addRejudge(program, end);
   addReread(program, end);
   addRedrive(program, end);
   addPurge(program, end);

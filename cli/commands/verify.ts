@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { backupOptions, type OperatorFlags, operator, operatorCommand } from '../options.ts';
+import { backupOptions, type OperatorFlags, operator, operatorCommand, stageFlag } from '../options.ts';
 import { createProgress } from '../progress.ts';
 
 /** `verify <audit>` */
@@ -11,7 +11,7 @@ export function addVerify(program: Command, end: (status: ExitStatus) => void): 
         .command('verify')
         .summary('read every image and compare its SHA-256')
         .description(
-          'Read every image of an audit from the images bucket and from the backup, and compare its SHA-256 with the manifest. Purged and expired images are listed, but are not damage.',
+          'Read every image of an audit from the images bucket and from the backup, and compare its SHA-256 with the manifest; then compare judgements and renditions with the images. Purged and expired images are listed, but are not damage, and neither are judgements of an older decoder.',
         )
         .argument('<audit>', 'id of the audit'),
       'npx weaudit verify 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
@@ -19,7 +19,7 @@ export function addVerify(program: Command, end: (status: ExitStatus) => void): 
   ).action(async (audit: string, flags: OperatorFlags) => {
     const { readManifest } = await import('../operator/manifest.ts');
     const { verifyAudit } = await import('../operator/verify.ts');
-    const { describeFindings, isAllOk, summary } = await import('../operator/findings.ts');
+    const { describeFindings, isAllOk, needsPurge, summary } = await import('../operator/findings.ts');
     const { cloud, output } = await operator(flags);
     const manifest = await readManifest(cloud, audit);
     const progress = createProgress(output);
@@ -31,12 +31,20 @@ export function addVerify(program: Command, end: (status: ExitStatus) => void): 
       ...summary(findings),
       images: findings.images,
       records: findings.records,
+      renditions: findings.renditions,
+      faults: findings.faults,
+      older: findings.older,
     });
     output.print(describeFindings(findings));
-    if (!ok) {
+    const stage = stageFlag(flags, cloud);
+    if (findings.older > 0)
+      output.print(`\nTo have them judged by the present decoder: npx weaudit rejudge ${audit} ${stage}`);
+    if (needsPurge(findings))
       output.print(
-        `\nTo restore what is missing or damaged: npx weaudit restore ${audit} ${flags.local ? '--local' : `--stage ${cloud.stage}`}`,
+        `\nTo remove a rendition whose image is gone, purge the image: npx weaudit purge images/… ${stage} --reason "…"`,
       );
+    if (!ok) {
+      output.print(`\nTo restore what is missing or damaged: npx weaudit restore ${audit} ${stage}`);
       end(EXIT.incomplete);
     }
   });

@@ -1,9 +1,13 @@
 import { count, table } from '../output.ts';
-import { type Findings, isOk } from './verify.ts';
+import { type Findings, isOk, type RenditionFinding } from './verify.ts';
 
-/** Whether nothing has to be restored. Purged and expired images do not count as damage. */
-export const isAllOk = ({ images, records }: Findings): boolean =>
-  images.every(isOk) && records.every(({ state }) => state === 'identical');
+/** Whether nothing has to be restored. Purged and expired images do not count as damage, nor do judgements that are older. */
+export const isAllOk = ({ images, records, faults }: Findings): boolean =>
+  images.every(isOk) && records.every(({ state }) => state === 'identical') && faults.length === 0;
+
+/** Whether a rendition exists that only a purge removes. */
+export const needsPurge = ({ faults }: Findings): boolean =>
+  faults.some(({ state }) => state === 'of a purged image' || state === 'without its image');
 
 /** The number of images in each condition, in the images bucket and in the backup. */
 export const summary = ({ images }: Findings) => {
@@ -16,8 +20,15 @@ export const summary = ({ images }: Findings) => {
 };
 
 const MAX_ROWS = 100;
+const WORDS: Record<RenditionFinding['state'], string> = {
+  'not judged': 'not judged, so it is not shown',
+  'no rendition': 'has no rendition',
+  'of a quarantined image': 'is quarantined, but has a rendition',
+  'of a purged image': 'was purged, but has a rendition',
+  'without its image': 'does not exist, but has a rendition',
+};
 
-/** Totals, then each image and record that is not simply intact. */
+/** Totals, then each image, record and rendition that is not as it should be. */
 export function describeFindings(findings: Findings): string {
   const { bucket, backup } = summary(findings);
   const words = (counts: Record<string, number>) =>
@@ -30,6 +41,8 @@ export function describeFindings(findings: Findings): string {
     `${count(findings.images.length, 'image')} in the manifest`,
     `bucket: ${words(bucket)}`,
     `backup: ${words(backup)}`,
+    `renditions: ${findings.renditions}`,
+    ...(findings.older > 0 ? [`${count(findings.older, 'image')} judged without the present decoder`] : []),
     ...(odd.length > 0
       ? [
           '',
@@ -43,5 +56,9 @@ export function describeFindings(findings: Findings): string {
       : []),
     ...(odd.length > MAX_ROWS ? [`… and ${odd.length - MAX_ROWS} more; --json lists all`] : []),
     ...records.map(({ key, state }) => `${key}: ${state}`),
+    ...findings.faults.slice(0, MAX_ROWS).map(({ image, state }) => `${image}: ${WORDS[state]}`),
+    ...(findings.faults.length > MAX_ROWS
+      ? [`… and ${findings.faults.length - MAX_ROWS} more; --json lists all`]
+      : []),
   ].join('\n');
 }

@@ -10,10 +10,15 @@ import { cellJudgementsPrefix, parseImageKey } from '../../lib/records/keys.ts';
 
 /**
  * Replaces the judgement of an image and keeps those of the other images in the same record. The new record is created
- * before the old one is deleted: in between the stricter one counts, and no image is without a judgement. Calls for
+ * before the old one is deleted: in between the stricter one counts, and no other image is without a judgement. Calls for
  * images of one cell must not overlap.
+ * @param found undefined to remove the judgement: then `tag` judges the image as if for the first time
  */
-export async function replaceJudgement(images: ObjectStore, key: string, found: Judgement): Promise<void> {
+export async function replaceJudgement(
+  images: ObjectStore,
+  key: string,
+  found: Judgement | undefined,
+): Promise<void> {
   const image = parseImageKey(key);
   if (!image) return;
   const { audit, cell, index } = image;
@@ -25,11 +30,14 @@ export async function replaceJudgement(images: ObjectStore, key: string, found: 
     addJudgements(merged, judgements);
     records.push(record);
   }
-  merged.set(index, found);
+  if (found) merged.set(index, found);
+  else merged.delete(index);
   // The index of an image decides in which record its judgement is kept; its neighbors are in the same record.
-  const [current = ''] = judgementKeys(audit, cell, merged);
-  // If `tag` has not written a record yet, the image's own tags have the retention.
-  const retention = (await images.tags(records[0] ?? key))?.retention;
-  await images.create(current, '', { tags: retention ? { retention } : {} });
+  const [current] = judgementKeys(audit, cell, merged);
+  if (current !== undefined) {
+    // If `tag` has not written a record yet, the image's own tags have the retention.
+    const retention = (await images.tags(records[0] ?? key))?.retention;
+    await images.create(current, '', { tags: retention ? { retention } : {} });
+  }
   await images.delete(records.filter((record) => record !== current));
 }

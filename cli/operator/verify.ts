@@ -1,8 +1,17 @@
 import pLimit from 'p-limit';
 import type { S3Store } from '../../lib/aws/objects.ts';
+import { DECODER_VERSION } from '../../lib/images/verdict.ts';
+import {
+  imageOfRendition,
+  parseImageKey,
+  renditionOf,
+  resultKey,
+  resultsPrefix,
+} from '../../lib/records/keys.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
 import { type Condition, inspect, retentionDays } from './inspect.ts';
+import { readJudged } from './judging.ts';
 import { type ManifestFacts, type NamedImage, recordKeys } from './manifest.ts';
 import { readPurged } from './purged.ts';
 import { hashRecord } from './records.ts';
@@ -20,9 +29,26 @@ export interface RecordFinding {
   state: 'identical' | 'different' | 'missing in the bucket' | 'missing in the backup' | 'missing';
 }
 
+/**
+ * What is wrong with what `tag` makes of an image:
+ * - `not judged`: its prediction has a result, and `tag` has recorded nothing
+ * - `no rendition`: the decoder found it to be ok
+ * - `of a quarantined image`, `of a purged image`, `without its image`: a rendition that must not exist
+ */
+export interface RenditionFinding {
+  /** Of the image. */
+  image: string;
+  state: 'not judged' | 'no rendition' | 'of a quarantined image' | 'of a purged image' | 'without its image';
+}
+
 export interface Findings {
   images: ImageFinding[];
   records: RecordFinding[];
+  /** How many renditions there are. */
+  renditions: number;
+  faults: RenditionFinding[];
+  /** Images that were judged without a decoder, or by an older one. No fault: `weaudit rejudge` has them judged again. */
+  older: number;
 }
 
 /** Images read at a time. */
@@ -70,7 +96,43 @@ export async function verifyAudit(
   };
   const found = await Promise.all(manifest.images.map((image) => limit(check, image)));
   const records = await Promise.all(recordKeys(manifest.audit).map((key) => compareRecord(cloud, key)));
-  return { images: found, records };
+  return { images: found, records, ...(await checkRenditions(images, manifest.audit, found)) };
+}
+
+/** Compares the manifest's images with what `tag` made of them, by LISTs. */
+async function checkRenditions(
+  store: S3Store,
+  audit: string,
+  images: readonly ImageFinding[],
+): Promise<Pick<Findings, 'renditions' | 'faults' | 'older'>> {
+  const { judgements, renditions } = await readJudged(store, audit, 0, Number.POSITIVE_INFINITY);
+  const finished = new Set<string>();
+  for await (const { key } of store.list(resultsPrefix(audit))) finished.add(key);
+  const faults: RenditionFinding[] = [];
+  const unnamed = new Set(renditions);
+  let older = 0;
+  for (const { key, bucket } of images) {
+    const { cell, index } = parseImageKey(key)!;
+    const hasRendition = unnamed.delete(renditionOf(key));
+    const judgement = judgements.get(cell)?.get(index);
+    const fault = (state: RenditionFinding['state']) => faults.push({ image: key, state });
+    if (bucket === 'purged') {
+      if (hasRendition) fault('of a purged image');
+    } else if (bucket !== 'intact' && bucket !== 'quarantined') {
+      // It has to be restored first, or has expired: a rendition that was made later does so later.
+    } else if (!judgement) {
+      if (finished.has(resultKey(audit, cell))) fault('not judged');
+    } else {
+      if ((judgement.decoded?.version ?? 0) < DECODER_VERSION) older++;
+      if (judgement.status === 'quarantined' && hasRendition) fault('of a quarantined image');
+      if (judgement.status === 'ok' && judgement.decoded && !hasRendition) fault('no rendition');
+    }
+  }
+  for (const key of unnamed) {
+    const image = imageOfRendition(key);
+    if (!(await store.exists(image))) faults.push({ image, state: 'without its image' });
+  }
+  return { renditions: renditions.size, faults, older };
 }
 
 async function hasExpired(store: S3Store, { retention, createdAt }: ManifestFacts): Promise<boolean> {

@@ -1,15 +1,14 @@
 import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
-import type { Cloud } from '../../cli/operator/cloud.ts';
 import { carryOutPurge, findPurge } from '../../cli/operator/purge.ts';
 import { deletedKey, imageKey, renditionKey } from '../../lib/records/keys.ts';
 import { recordResult } from '../../lib/records/result.ts';
+import { named, operators, SILENT } from './operators.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
 
 /** A purge, stopped at every call, beside a run of `tag` that began before it. */
 
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const TAGS = { status: 'ok', retention: 'short' };
-const SILENT = { row: () => ({ update: () => {} }), stop: () => {} };
 const IMAGE = { audit: AUDIT, image: '00000/1' };
 
 let cloud: FlowCloud;
@@ -21,14 +20,6 @@ beforeEach(async () => {
   world = await cloud.world();
 });
 afterAll(() => cloud.close());
-
-const operators = ({ images, backup }: Pick<World, 'images' | 'backup'>) =>
-  ({
-    images,
-    backup,
-    queueUrl: async () => 'q',
-    sqs: { send: async () => ({ Attributes: {} }) },
-  }) as unknown as Cloud;
 
 async function purge(stores: Pick<World, 'images' | 'backup'>, target: { audit: string; image?: string }) {
   const plan = await findPurge(operators(stores), target, SILENT);
@@ -49,9 +40,7 @@ async function prepare(in_: World): Promise<void> {
   const plan = await in_.accept(1);
   const { images, backup } = in_.truth;
   await images.delete([`open/${AUDIT}`]);
-  const stored = [0, 1].map((index) => ({
-    ...{ index, key: imageKey(AUDIT, 0, index), sha256: 'ab', bytes: 3, contentType: 'image/png' },
-  }));
+  const stored = named(AUDIT, 0, [0, 1]);
   for (const { key, index } of stored) {
     for (const store of [images, backup]) await store.create(key, `image ${index}`, { tags: TAGS });
     await images.create(renditionKey(AUDIT, 0, index), `small ${index}`, { tags: TAGS });

@@ -382,6 +382,7 @@ describe('help', () => {
       'list',
       'purge',
       'redrive',
+      'rejudge',
       'reread',
       'restore',
       'run',

@@ -1,0 +1,119 @@
+import type { ObjectStore, Time } from '../../lib/ports.ts';
+import { type Judgement, type Judgements, listJudgements } from '../../lib/records/judgement.ts';
+import {
+  cellName,
+  imageOfRendition,
+  imagesPrefix,
+  parseImageKey,
+  renditionKey,
+  renditionsPrefix,
+} from '../../lib/records/keys.ts';
+import { requestJudgement } from '../../lib/records/result.ts';
+import { systemTime } from '../../lib/system.ts';
+
+/** Images of one cell that `tag` is to judge. */
+export interface CellToJudge {
+  cell: number;
+  indexes: readonly number[];
+}
+
+export interface Judging {
+  /** Whether `tag` is done with an image. */
+  isDone: (judgement: Judgement | undefined, hasRendition: boolean) => boolean;
+  /** Called with each cell when all of its images are done. */
+  onDone?: (cell: CellToJudge, found: Judgements) => void;
+  time?: Time;
+}
+
+/**
+ * Cells that are judged at once. Each may take one of the account's concurrent functions, which webhook and dispatch
+ * need too.
+ */
+const AT_ONCE = 20;
+const POLL_MS = 1_000;
+/** `tag` may need its time for a cell, and Lambda repeats an event that failed after one minute and after two more. */
+export const PATIENCE_MINUTES = 5;
+
+/** What it means that `tag` does not answer, and what to do. @param stage the flag that chooses the deployment */
+export const explainSilence = (images: string, stage: string): string =>
+  `tag has judged nothing for ${PATIENCE_MINUTES} minutes: ${images} stored but not judged. What is not judged is not shown. See whether events failed: npx weaudit redrive tag --list ${stage}, and read the log of tag. Then run the same command again; it continues.`;
+
+/** What an image is judged to be by the decoder: of this version at least, and with its rendition if it is shown. */
+export const isDecoded = (judgement: Judgement | undefined, hasRendition: boolean, version = 0): boolean => {
+  if (!judgement?.decoded) return false;
+  if (judgement.decoded.reason === 'purged') return true;
+  return judgement.decoded.version >= version && (judgement.status === 'quarantined' || hasRendition);
+};
+
+/** What `tag` left of some cells, or of all: judgements by cell, and the keys of renditions. By LISTs alone. */
+export async function readJudged(images: ObjectStore, audit: string, from: number, to: number) {
+  const judgements = await listJudgements(images, audit, from, to);
+  const renditions = new Set<string>();
+  for await (const { cell, index } of listCells(images, renditionsPrefix(audit), from, to))
+    renditions.add(renditionKey(audit, cell, index));
+  return { judgements, renditions };
+}
+
+/** Images or renditions of some cells, in the order of their keys. */
+async function* listCells(images: ObjectStore, prefix: string, from: number, to: number) {
+  for await (const { key } of images.list(prefix, `${prefix}${cellName(from)}`)) {
+    const image = parseImageKey(imageOfRendition(key));
+    if (!image) continue;
+    if (image.cell > to) return;
+    yield image;
+  }
+}
+
+/** The indexes of the stored images of some cells, by cell. */
+export async function listImages(images: ObjectStore, audit: string, from: number, to: number) {
+  const found = new Map<number, number[]>();
+  for await (const { cell, index } of listCells(images, imagesPrefix(audit), from, to))
+    found.set(cell, [...(found.get(cell) ?? []), index]);
+  return found;
+}
+
+/**
+ * Has `tag` judge cells, some at a time, and waits until it has. Nothing else decodes: these bytes are not trusted.
+ * @returns the cells that were waited for when `tag` had not answered for `PATIENCE_MINUTES`: then the rest was not begun.
+ * And the number of images whose prediction has no result: `tag` judges them when it has one.
+ */
+export async function judgeCells(
+  images: ObjectStore,
+  audit: string,
+  cells: AsyncIterable<CellToJudge> | Iterable<CellToJudge>,
+  { isDone, onDone, time = systemTime }: Judging,
+): Promise<{ unanswered: CellToJudge[]; unfinished: number }> {
+  const open = new Map<number, CellToJudge>();
+  const source = (async function* () {
+    yield* cells;
+  })();
+  let answeredAt = time.monotonic();
+  let isMore = true;
+  let unfinished = 0;
+  for (;;) {
+    while (isMore && open.size < AT_ONCE) {
+      const { done, value: next } = await source.next();
+      if (done) isMore = false;
+      else if (await requestJudgement(images, audit, next.cell)) open.set(next.cell, next);
+      else unfinished += next.indexes.length;
+    }
+    if (open.size === 0) return { unanswered: [], unfinished };
+    await time.sleep(POLL_MS);
+    const numbers = [...open.keys()];
+    const judged = await readJudged(images, audit, Math.min(...numbers), Math.max(...numbers));
+    for (const cell of open.values()) {
+      const found = judged.judgements.get(cell.cell) ?? new Map();
+      const isAnswered = cell.indexes.every((index) =>
+        isDone(found.get(index), judged.renditions.has(renditionKey(audit, cell.cell, index))),
+      );
+      if (!isAnswered) continue;
+      open.delete(cell.cell);
+      answeredAt = time.monotonic();
+      onDone?.(cell, found);
+    }
+    if (time.monotonic() - answeredAt > PATIENCE_MINUTES * 60_000) {
+      await source.return();
+      return { unanswered: [...open.values()], unfinished };
+    }
+  }
+}
