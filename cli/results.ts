@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { CellStatus, Prediction } from '../lib/contract/answers.ts';
+import type { CellStatus, ImageCounts, Prediction } from '../lib/contract/answers.ts';
 import type { ApiClient } from './api-client.ts';
 import { oneLine, table } from './output.ts';
 import { statusWord } from './watch.ts';
@@ -10,15 +10,20 @@ const PAUSE_MS = 500;
 const MAX_ROWS = 50;
 const MAX_REASONS = 10;
 
-/** How many predictions of one prompt and one model have which status. */
-type Outcomes = Partial<Record<CellStatus, number>>;
+/** What became of one prompt with one model. */
+interface Outcomes {
+  /** Predictions by status. */
+  statuses: Partial<Record<CellStatus, number>>;
+  /** Images by the SHA-256 of their file. */
+  files: Map<string, number>;
+}
 
 /** A summary of an audit. It grows with the number of prompts, not of cells. */
 export interface Results {
   models: string[];
   /** By prompt, then by model. */
   outcomes: Map<string, Map<string, Outcomes>>;
-  images: { ok: number; quarantined: number; lost: number; pending: number; bytes: number };
+  images: ImageCounts & { pending: number; bytes: number };
   /** The errors of failed and refused predictions, and how often each occurred. */
   reasons: Map<string, number>;
   /** Where the images are in S3; undefined if none has an address. */
@@ -39,23 +44,25 @@ export async function sumUp(predictions: AsyncIterable<Prediction>): Promise<Res
   const results: Results = {
     models: [],
     outcomes: new Map(),
-    images: { ok: 0, quarantined: 0, lost: 0, pending: 0, bytes: 0 },
+    images: { ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0, pending: 0, bytes: 0 },
     reasons: new Map(),
     place: undefined,
   };
-  for await (const { prompt, model, status, error, images } of predictions) {
+  for await (const { prompt, model, status, error, filtered = 0, images } of predictions) {
     if (!results.models.includes(model)) results.models.push(model);
     const row = results.outcomes.get(prompt) ?? new Map<string, Outcomes>();
     results.outcomes.set(prompt, row);
-    const outcomes = row.get(model) ?? {};
-    row.set(model, outcomes);
-    outcomes[status] = (outcomes[status] ?? 0) + 1;
+    const { statuses, files } = row.get(model) ?? { statuses: {}, files: new Map<string, number>() };
+    row.set(model, { statuses, files });
+    results.images.filtered += filtered;
+    statuses[status] = (statuses[status] ?? 0) + 1;
     if (error) {
       const reason = `${status}: ${oneLine(error, 160)}`;
       results.reasons.set(reason, (results.reasons.get(reason) ?? 0) + 1);
     }
     for (const image of images) {
-      results.images[image.status]++;
+      results.images[image.status === 'ok' && image.blank ? 'blank' : image.status]++;
+      if (image.sha256) files.set(image.sha256, (files.get(image.sha256) ?? 0) + 1);
       results.images.bytes += image.bytes ?? 0;
       if (image.url && image.key) results.place ??= placeOf(image.url, image.key);
     }
@@ -80,17 +87,28 @@ export function placeOf(address: string, key: string): string | undefined {
   return bucket && `s3://${bucket}/${folder}/`;
 }
 
-const describe = (outcomes: Outcomes | undefined): string =>
-  Object.entries(outcomes ?? {})
-    .map(([status, number]) => `${number} ${statusWord(status as CellStatus)}`)
-    .join(', ');
+/** `10 succeeded; 7 of 10 images are the same file`: then the model ignored its seeds. */
+function describe({ statuses, files }: Outcomes): string {
+  const words = Object.entries(statuses).map(
+    ([status, number]) => `${number} ${statusWord(status as CellStatus)}`,
+  );
+  const most = Math.max(...files.values());
+  const all = [...files.values()].reduce((sum, one) => sum + one, 0);
+  return `${words.join(', ')}${most > 1 ? `; ${most} of ${all} images are the same file` : ''}`;
+}
 
 /** A table with a row for each prompt and a column for each model, and the errors below it. */
 export function resultsTable({ models, outcomes, reasons }: Results): string {
   const rows = [...outcomes].slice(0, MAX_ROWS);
   const drawn = table(
     ['prompt', ...models],
-    rows.map(([prompt, row]) => [oneLine(prompt, 50), ...models.map((model) => describe(row.get(model)))]),
+    rows.map(([prompt, row]) => [
+      oneLine(prompt, 50),
+      ...models.map((model) => {
+        const outcomes = row.get(model);
+        return outcomes ? describe(outcomes) : '';
+      }),
+    ]),
   );
   const more = outcomes.size > MAX_ROWS ? [`… and ${outcomes.size - MAX_ROWS} more prompts`] : [];
   const why = [...reasons].slice(0, MAX_REASONS).map(([reason, number]) => `${number} × ${reason}`);

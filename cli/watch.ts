@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
-import type { AuditStatus, CellStatus } from '../lib/contract/answers.ts';
+import type { AuditStatus, CellStatus, ImageCounts } from '../lib/contract/answers.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Output } from './output.ts';
-import { oneLine } from './output.ts';
+import { count, oneLine } from './output.ts';
 import { createProgress } from './progress.ts';
 
 const FIRST_PAUSE_MS = 500;
@@ -18,6 +18,19 @@ export const describeCounts = (counts: AuditStatus['counts']): string =>
     .filter((kind) => counts[kind] > 0)
     .map((kind) => `${counts[kind]} ${statusWord(kind)}`)
     .join(', ') || 'none finished';
+
+/** `3 blank, 1 lost`: the images that are no pictures, under their names; empty if there are none. */
+export const describeNoPictures = (images: Omit<ImageCounts, 'ok'>): string =>
+  (['blank', 'quarantined', 'lost', 'filtered'] as const)
+    .filter((kind) => images[kind] > 0)
+    .map((kind) => `${images[kind]} ${kind}`)
+    .join(', ');
+
+/** `72 images (besides 3 blank, 1 lost)` */
+export function describeImages(images: ImageCounts): string {
+  const others = describeNoPictures(images);
+  return `${count(images.ok, 'image')}${others ? ` (besides ${others})` : ''}`;
+}
 
 /** The API calls a pending prediction `waiting`. */
 export const statusWord = (status: CellStatus): string => (status === 'waiting' ? 'pending' : status);
@@ -46,10 +59,12 @@ export async function watchAudit(client: ApiClient, audit: string, output: Outpu
   let why = '';
   try {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * GROWTH, MAX_PAUSE_MS)) {
-      const { counts, waiting } = status;
+      const { counts, images, waiting } = status;
       const over = total - counts.waiting - counts.running;
       requested.update(total - counts.waiting);
-      finished.update(over, over > 0 ? `(${describeCounts({ ...counts, running: 0, waiting: 0 })})` : '');
+      const noPictures = images ? describeNoPictures(images) : '';
+      const outcomes = `${describeCounts({ ...counts, running: 0, waiting: 0 })}${noPictures ? `; images: ${noPictures}` : ''}`;
+      finished.update(over, over > 0 ? `(${outcomes})` : '');
       if (isOver(status)) return status;
       const reason = waiting ? describeWaiting(waiting) : '';
       if (reason !== why && reason) output.say(reason);

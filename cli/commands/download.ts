@@ -45,14 +45,14 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
     const done = await downloadAudit(client, audit, resolve(folder ?? audit), flags, progress).finally(() =>
       progress.stop(),
     );
-    const { fetched, kept, bytes, withheld, pending, failed, over, manifest } = done;
+    const { fetched, kept, bytes, blank, withheld, pending, failed, over, manifest } = done;
     const complete =
       over && pending === 0 && failed.length === 0 && (manifest || flags.format === 'imagefolder');
     output.document({ audit, complete, ...done });
     for (const { file, error } of failed) output.complain(`${file}: ${error}`);
     output.print(
       [
-        `${count(fetched + kept, 'image')}, ${size(bytes)}${kept > 0 ? ` (${kept} already there)` : ''}, in ${done.folder}`,
+        `${count(fetched + kept, 'image')}${blank > 0 ? ` (${blank} blank)` : ''}, ${size(bytes)}${kept > 0 ? ` (${kept} already there)` : ''}, in ${done.folder}`,
         ...(withheld > 0
           ? [`${count(withheld, 'output')} not downloaded (invalid or never stored); the manifest lists them`]
           : []),

@@ -3,6 +3,7 @@ import type { AuditEntry } from '../../lib/contract/answers.ts';
 import { PAGE } from '../../lib/limits.ts';
 import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
 import { oneLine, table } from '../output.ts';
+import { describeCounts, describeImages } from '../watch.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 interface ListFlags extends AuditorFlags {
@@ -35,13 +36,14 @@ export function addList(program: Command): void {
       audits.length === 0
         ? 'There are no audits yet. Start one with "npx weaudit run".'
         : table(
-            ['id', 'created', 'by', 'predictions', 'finished', 'name'],
-            audits.map(({ id, createdAt, createdBy, predictions, finished, name }) => [
+            ['id', 'created', 'by', 'predictions', 'finished', 'outcome', 'name'],
+            audits.map(({ id, createdAt, createdBy, predictions, finished, counts, images, name }) => [
               id,
               `${createdAt.slice(0, 16).replace('T', ' ')}Z`,
               oneLine(createdBy, 20),
               predictions,
               finished ? 'yes' : 'no',
+              counts ? [describeCounts(counts), ...(images ? [describeImages(images)] : [])].join('; ') : '',
               oneLine(name, 50),
             ]),
           ),

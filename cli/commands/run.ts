@@ -5,7 +5,7 @@ import { EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand, repeated } from '../options.ts';
 import { count, size } from '../output.ts';
 import { readResults, resultsTable } from '../results.ts';
-import { watchAudit } from '../watch.ts';
+import { describeImages, describeNoPictures, watchAudit } from '../watch.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 interface RunFlags extends AuditorFlags, DesignFlags {
@@ -93,11 +93,11 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
   output.document({ id, predictions, state, counts, images, ...(place ? { place } : {}) });
   output.print(resultsTable(results));
   output.print('');
-  output.print(`${count(images.ok, 'image')}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);
-  if (images.quarantined > 0)
-    output.print(`${count(images.quarantined, 'output')} not a valid image: stored, but quarantined`);
-  if (images.lost > 0)
-    output.print(`${count(images.lost, 'output')} could not be stored; the manifest says why`);
+  output.print(`${describeImages(images)}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);
+  if (describeNoPictures(images))
+    output.print(
+      'Blank and quarantined images are stored; the manifest says for each image why it is no picture.',
+    );
   output.print(`Download everything: npx weaudit download ${id}`);
   // A refusal is a finding of the audit, not a failure.
   return counts.failed + counts.canceled + images.lost > 0 ? EXIT.incomplete : EXIT.ok;

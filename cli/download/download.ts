@@ -32,6 +32,8 @@ export interface Downloaded {
   fetched: number;
   kept: number;
   bytes: number;
+  /** Of these images, those that are one even area. */
+  blank: number;
   /** Outputs that cannot be downloaded: quarantined or lost. */
   withheld: number;
   /** Images that are not judged yet. */
@@ -64,6 +66,7 @@ export async function downloadAudit(
     fetched: 0,
     kept: 0,
     bytes: 0,
+    blank: 0,
     withheld: 0,
     pending: 0,
     failed: [],
@@ -126,6 +129,7 @@ function fetchPrediction(
           const isNew = await fetchImage(client, audit, join(folder, file), prediction.n, image);
           if (isNew) done.fetched++;
           else done.kept++;
+          if (image.blank) done.blank++;
           done.bytes += image.bytes ?? 0;
         } catch (error) {
           done.failed.push({ file, error: (error as Error).message });

@@ -11,6 +11,13 @@ export interface ImageEntry {
   width: number | undefined;
   height: number | undefined;
   error: string | undefined;
+  /** Why it is quarantined. */
+  reason: string | undefined;
+  /** Undefined if it was never decoded. */
+  animated: boolean | undefined;
+  alpha: boolean | undefined;
+  c2pa: boolean | undefined;
+  blank: boolean | undefined;
 }
 
 /** One prediction of a downloaded audit, without the addresses of its images. */
@@ -22,6 +29,7 @@ const EXTENSIONS: Record<string, string> = {
   'image/webp': 'webp',
   'image/gif': 'gif',
   'image/avif': 'avif',
+  'image/svg+xml': 'svg',
 };
 
 /** `00017-0.png`: cell, output, and the extension of the content type. */
@@ -33,17 +41,20 @@ export function fileName(n: number, index: number, contentType: string | undefin
 export function entryOf(prediction: Prediction, folder: string): Entry {
   return {
     ...prediction,
-    images: prediction.images.map(
-      ({ index, status, sha256, bytes, width, height, error, url, contentType }) => ({
-        index,
-        file: url && sha256 ? `${folder}/${fileName(prediction.n, index, contentType)}` : undefined,
-        status,
-        sha256,
-        bytes,
-        width,
-        height,
-        error,
-      }),
-    ),
+    images: prediction.images.map(({ url, contentType, ...image }) => ({
+      index: image.index,
+      file: url && image.sha256 ? `${folder}/${fileName(prediction.n, image.index, contentType)}` : undefined,
+      status: image.status,
+      sha256: image.sha256,
+      bytes: image.bytes,
+      width: image.width,
+      height: image.height,
+      error: image.error,
+      reason: image.reason,
+      animated: image.animated,
+      alpha: image.alpha,
+      c2pa: image.c2pa,
+      blank: image.blank,
+    })),
   };
 }

@@ -5,8 +5,19 @@ import type { Entry } from './entries.ts';
  * relative to the file itself. All lines have the same columns, because the loader takes the types from the first.
  */
 export function* metadataLines(entries: Iterable<Entry>, factors: string[]): Generator<string> {
-  for (const { n, prompt, factors: values = {}, model, version, sample, seed, seedSource, images } of entries)
-    for (const { index, file, sha256, width, height } of images) {
+  for (const {
+    n,
+    prompt,
+    factors: values = {},
+    model,
+    version,
+    sample,
+    seed,
+    seedSource,
+    ...cell
+  } of entries) {
+    const withStatus = (status: string) => cell.images.filter((image) => image.status === status).length;
+    for (const { index, file, sha256, width, height, blank, animated, alpha, c2pa } of cell.images) {
       if (file === undefined) continue;
       const line = {
         file_name: file.split('/').at(-1),
@@ -23,8 +34,19 @@ export function* metadataLines(entries: Iterable<Entry>, factors: string[]): Gen
         sha256,
         width: width ?? null,
         height: height ?? null,
+        blank: blank ?? null,
+        animated: animated ?? null,
+        alpha: alpha ?? null,
+        c2pa: c2pa ?? null,
+        // Of the cell: images that are missing here, and why.
+        asked: cell.asked ?? null,
+        returned: cell.returned ?? null,
+        filtered: cell.filtered ?? null,
+        quarantined: withStatus('quarantined'),
+        lost: withStatus('lost'),
         ...Object.fromEntries(factors.map((name) => [`factor_${name}`, values[name] ?? null])),
       };
       yield `${JSON.stringify(line)}\n`;
     }
+  }
 }

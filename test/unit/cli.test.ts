@@ -18,7 +18,8 @@ import { type ImageFinding, isOk } from '../../cli/operator/verify.ts';
 import { oneLine, size } from '../../cli/output.ts';
 import { createProgram } from '../../cli/program.ts';
 import { createProgress } from '../../cli/progress.ts';
-import { placeOf } from '../../cli/results.ts';
+import { placeOf, resultsTable, sumUp } from '../../cli/results.ts';
+import { describeImages } from '../../cli/watch.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import type { Prediction } from '../../lib/contract/answers.ts';
 
@@ -211,6 +212,39 @@ describe('output', () => {
     expect((stream as unknown as PassThrough).read()).toBeNull();
   });
 
+  test('images are counted under their names, and those that are no pictures only if there are any', () => {
+    const none = { ok: 1, blank: 0, quarantined: 0, lost: 0, filtered: 0 };
+    expect(describeImages(none)).toBe('1 image');
+    expect(describeImages({ ok: 72, blank: 3, quarantined: 2, lost: 1, filtered: 4 })).toBe(
+      '72 images (besides 3 blank, 2 quarantined, 1 lost, 4 filtered)',
+    );
+  });
+
+  test('a summary never counts a blank image as a picture, and says if a model returns one file again and again', async () => {
+    const image = (sha256: string, more = {}) => ({
+      index: 0,
+      status: 'ok' as const,
+      sha256,
+      bytes: 5,
+      ...more,
+    });
+    const cell = (sample: number, more: Partial<Prediction>): Prediction => ({
+      ...{ n: sample, prompt: 'a nurse', model: 'x/y', version: 'v', sample, seed: 5, seedSource: 'sent' },
+      ...{ status: 'succeeded', images: [] },
+      ...more,
+    });
+    const results = await sumUp(
+      (async function* () {
+        yield cell(0, { images: [image('a')] });
+        yield cell(1, { images: [image('a')] });
+        yield cell(2, { images: [image('b', { blank: true }), { index: 1, status: 'lost', error: 'gone' }] });
+        yield cell(3, { status: 'refused', filtered: 2 });
+      })(),
+    );
+    expect(results.images).toMatchObject({ ok: 2, blank: 1, quarantined: 0, lost: 1, filtered: 2 });
+    expect(resultsTable(results)).toMatch(/a nurse +3 succeeded, 1 refused; 2 of 3 images are the same file/);
+  });
+
   test('the folder of images is read from the address of one, in path style and virtual-hosted style', () => {
     const key = `images/${AUDIT}/00000/0`;
     const place = `s3://bucket/images/${AUDIT}/`;
@@ -275,13 +309,27 @@ describe('downloads', () => {
     expect(page.match(/<tr>/g)).toHaveLength(2);
   });
 
-  test('metadata has one line for each image, with a column for every factor', () => {
+  test('metadata has one line for each image, with what was seen in it, what its cell lacks, and a column for every factor', () => {
+    const { images } = prediction({});
     const entries = [
-      entryOf(prediction({ factors: { job: 'cook' } }), 'train'),
+      entryOf(
+        prediction({
+          ...{ factors: { job: 'cook' }, asked: 4, returned: 2, filtered: 2 },
+          images: [
+            { ...images[0]!, blank: true, c2pa: false },
+            { index: 1, status: 'lost', error: 'gone' },
+          ],
+        }),
+        'train',
+      ),
       entryOf(prediction({ images: [{ index: 0, status: 'quarantined' }] }), 'train'),
     ];
     expect([...metadataLines(entries, ['job'])].map((line) => JSON.parse(line))).toEqual([
-      expect.objectContaining({ file_name: '00007-0.jpg', factor_job: 'cook', width: 2, seed: 5 }),
+      expect.objectContaining({
+        ...{ file_name: '00007-0.jpg', factor_job: 'cook', width: 2, seed: 5 },
+        ...{ blank: true, c2pa: false, alpha: null },
+        ...{ asked: 4, returned: 2, filtered: 2, quarantined: 0, lost: 1 },
+      }),
     ]);
   });
 });
