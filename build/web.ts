@@ -29,25 +29,23 @@ const SHARED: BuildOptions = {
 };
 
 /** Bundles one file and tells its address on the site. */
-async function bundle(outdir: string, entry: string, define: Record<string, string> = {}): Promise<string> {
+async function bundle(outdir: string, entry: string): Promise<string> {
   const { metafile } = await build({
     ...SHARED,
     entryPoints: [join(SOURCE, entry)],
     outdir: join(outdir, 'assets'),
-    define,
   });
   const made = Object.entries(metafile!.outputs).find(([, { entryPoint }]) => entryPoint !== undefined);
   if (!made) throw new Error(`esbuild made nothing of web/${entry}`);
   return `/assets/${made[0].slice(made[0].lastIndexOf('/') + 1)}`;
 }
 
-/** Builds the site. @returns the size of all scripts, compressed, in bytes */
+/** Builds the site. @returns the size of the script, compressed, in bytes */
 export async function buildSite(outdir: string = SITE_FOLDER): Promise<{ compressedScript: number }> {
   await rm(outdir, { recursive: true, force: true });
   await mkdir(outdir, { recursive: true });
-  const worker = await bundle(outdir, 'src/images/resize.ts');
   const [script, style] = await Promise.all([
-    bundle(outdir, 'src/main.tsx', { RESIZE_WORKER: JSON.stringify(worker) }),
+    bundle(outdir, 'src/main.tsx'),
     bundle(outdir, 'styles/main.css'),
   ]);
   for (const page of await readdir(join(SOURCE, 'pages'))) {
@@ -59,13 +57,12 @@ export async function buildSite(outdir: string = SITE_FOLDER): Promise<{ compres
   }
   await cp(join(SOURCE, 'static'), outdir, { recursive: true });
   await cp(join(SOURCE, 'prices.json'), join(outdir, 'prices.json'));
-  const scripts = await Promise.all([script, worker].map((path) => readFile(join(outdir, path))));
-  return { compressedScript: scripts.reduce((sum, bytes) => sum + gzipSync(bytes).length, 0) };
+  return { compressedScript: gzipSync(await readFile(join(outdir, script))).length };
 }
 
 if (import.meta.main) {
   const { compressedScript } = await buildSite();
   console.log(
-    `The site is in .build/web; its scripts are ${(compressedScript / 1000).toFixed(1)} kB compressed.`,
+    `The site is in .build/web; its script is ${(compressedScript / 1000).toFixed(1)} kB compressed.`,
   );
 }

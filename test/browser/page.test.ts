@@ -244,7 +244,7 @@ describeInBrowser('the page', (executable) => {
     expect(await cell.locator('.tile').getAttribute('aria-label')).toContain('sample 2');
   });
 
-  test('no original is fetched twice by grid, reload, wall and large view', async () => {
+  test('no image is fetched twice by grid, reload, wall and large view', async () => {
     const page = await open();
     local.fetched.clear();
     await page.goto(`/audit.html?id=${audit}`);
@@ -256,7 +256,7 @@ describeInBrowser('the page', (executable) => {
     await imagesAre(page, 3);
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').locator('.stage img').waitFor();
-    expect(local.fetched.size).toBe(12);
+    expect(local.fetched.size).toBeGreaterThanOrEqual(12);
     expect([...local.fetched.values()].filter((count) => count > 1)).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { Plan, Prediction } from '../../web/src/api/types.ts';
+import type { Plan, Prediction, PredictionImage } from '../../web/src/api/types.ts';
 import { factsOf } from '../../web/src/model/facts.ts';
 import { plan } from '../support/web-plans.ts';
 
@@ -12,13 +12,10 @@ interface Cells {
   at(n: number): Prediction | undefined;
   want(view: string, cells: number[]): () => void;
   refresh(): void;
-  address(n: number, index: number, expired?: string): Promise<string | undefined>;
+  address(n: number, index: number, size: Size, expired?: string): Promise<string | undefined>;
   close(): void;
 }
-interface Images {
-  rendition(cells: Cells, n: number, index: number, signal: AbortSignal): Promise<Blob>;
-  original(cells: Cells, n: number, index: number): Promise<Blob>;
-}
+type Size = 'rendition' | 'original';
 interface Live {
   status: { value: { counts: { succeeded: number } } };
   problem: { value: string | undefined };
@@ -26,7 +23,7 @@ interface Live {
 }
 interface Page {
   newCells(plan: Plan, onProblem: (error: unknown) => void): Cells;
-  images: Images;
+  fetchImage(cells: Cells, n: number, index: number, size: Size): Promise<Blob>;
   openAudit(id: string): Promise<Live>;
   readStatus(id: string): Promise<unknown>;
   sentenceOf(error: unknown): string;
@@ -77,12 +74,12 @@ beforeAll(async () => {
   for (const [name, value] of Object.entries(globals))
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   const load = (name: string) => import(`../../web/src/${name}.ts`);
-  const [cells, store, audit, client, token] = await Promise.all(
-    ['live/cells', 'images/store', 'live/audit', 'api/client', 'api/token'].map(load),
+  const [cells, images, audit, client, token] = await Promise.all(
+    ['live/cells', 'images/load', 'live/audit', 'api/client', 'api/token'].map(load),
   );
   page = {
     newCells: (of, onProblem) => new cells.Cells(of, onProblem),
-    images: store.images,
+    fetchImage: images.fetchImage,
     openAudit: audit.openAudit,
     readStatus: client.readStatus,
     sentenceOf: audit.sentenceOf,
@@ -191,9 +188,11 @@ describe('the cells of an audit', () => {
     await settle();
     signature = 2;
     asked = [];
-    expect(await cells.address(4, 0)).toBe('http://bucket/4?signature=1');
+    expect(await cells.address(4, 0, 'original')).toBe('http://bucket/4?signature=1');
     expect(asked).toEqual([]);
-    const both = await Promise.all([4, 5].map((n) => cells.address(n, 0, `http://bucket/${n}?signature=1`)));
+    const both = await Promise.all(
+      [4, 5].map((n) => cells.address(n, 0, 'original', `http://bucket/${n}?signature=1`)),
+    );
     expect(both).toEqual(['http://bucket/4?signature=2', 'http://bucket/5?signature=2']);
     expect(asked).toHaveLength(1);
   });
@@ -213,33 +212,21 @@ describe('images', () => {
     asked = [];
     return cells;
   };
-  const never = new AbortController().signal;
-
-  test('an original that two callers want at once is fetched once and kept', async () => {
+  test('tiles show the rendition, and the original of an image that has none', async () => {
     const cells = await open(bytes);
-    await Promise.all([page.images.original(cells, 1, 0), page.images.rendition(cells, 1, 0, never)]);
-    await page.images.original(cells, 1, 0);
-    await page.images.rendition(cells, 1, 0, never);
-    expect(asked).toEqual(['/1?signature=1']);
-  });
-
-  test('four are loaded at a time, those that came into sight last first, and none that left it', async () => {
-    const waiting: ((response: Response) => void)[] = [];
-    const cells = await open(() => new Promise((resolve) => waiting.push(resolve)));
-    const left = new AbortController();
-    const first = [0, 1, 2, 3, 4, 5].map((n) =>
-      page.images.rendition(cells, n, 0, n === 5 ? left.signal : never),
-    );
-    await settle();
-    expect(asked).toEqual([0, 1, 2, 3].map((n) => `/${n}?signature=1`));
-    const second = page.images.rendition(cells, 9, 0, never);
-    left.abort();
-    for (let done = 0; done < 6; done++) {
-      waiting[done]?.(bytes());
-      await settle();
-    }
-    await Promise.all([...first.slice(0, 5), second]);
-    expect(asked.slice(4)).toEqual(['/9?signature=1', '/4?signature=1']);
+    answer = (url) =>
+      block(url, (n) =>
+        prediction(n, {
+          images: [
+            { index: 0, status: 'ok', url: `http://bucket/${n}`, rendition: `http://bucket/small/${n}` },
+            { index: 1, status: 'ok', url: `http://bucket/old/${n}` },
+          ],
+        }),
+      );
+    await cells.address(1, 0, 'original', 'http://bucket/1?signature=1');
+    expect(await cells.address(1, 0, 'rendition')).toBe('http://bucket/small/1');
+    expect(await cells.address(1, 0, 'original')).toBe('http://bucket/1');
+    expect(await cells.address(1, 1, 'rendition')).toBe('http://bucket/old/1');
   });
 
   test('an expired address is renewed without an error', async () => {
@@ -255,13 +242,13 @@ describe('images', () => {
         }),
       );
     };
-    await expect(page.images.original(cells, 1, 0)).resolves.toBeInstanceOf(Blob);
+    await expect(page.fetchImage(cells, 1, 0, 'original')).resolves.toBeInstanceOf(Blob);
   });
 
   test('an error is a sentence, and says whether a retry may help', async () => {
     const cells = await open(() => undefined);
     const why = (n: number) =>
-      page.images.original(cells, n, 0).then(
+      page.fetchImage(cells, n, 0, 'rendition').then(
         () => undefined,
         (error) => error,
       );
@@ -406,6 +393,18 @@ describe('the facts about an image', () => {
       'SHA-256': 'ab'.repeat(32),
       Tags: 'status=ok  format=png  size=small  retention=standard',
     });
+  });
+
+  test('include what was seen in the picture, once it was decoded', () => {
+    const seen = (image: Partial<PredictionImage>) =>
+      facts({ images: [{ index: 0, status: 'ok', ...image }] }).get('Decoded');
+    expect(seen({ format: 'webp', animated: true, alpha: false, c2pa: true, blank: false })).toBe(
+      'WebP, animated, carries a C2PA manifest (its validity is not checked)',
+    );
+    expect(seen({ status: 'quarantined', format: 'jpeg', animated: false, reason: 'truncated' })).toBe(
+      'JPEG, truncated',
+    );
+    expect(seen({ format: 'png' })).toBeUndefined();
   });
 
   test('include where the seed is from, and the words of a refusal', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Prediction } from '../../web/src/api/types.ts';
+import type { Prediction, PredictionImage } from '../../web/src/api/types.ts';
 import { certainty, estimate, money, outOf, roughly, timeLeft } from '../../web/src/model/estimate.ts';
-import { outcomeOf } from '../../web/src/model/rates.ts';
+import { equalExplained, outcomeOf, UNSEEN, unseenInWords } from '../../web/src/model/rates.ts';
 import { percentWithInterval, spokenProportion, wilson } from '../../web/src/model/statistics.ts';
 
 describe('the interval of a share', () => {
@@ -78,6 +78,44 @@ describe('the outcomes of a group', () => {
       prediction({ asked: 4, returned: 4, filtered: 0 }),
     ]);
     expect(filtered).toMatchObject({ count: 1, n: 8 });
+  });
+
+  const ok = (index: number, over: Partial<PredictionImage> = {}): PredictionImage => ({
+    index,
+    status: 'ok',
+    sha256: String(index).repeat(64),
+    ...over,
+  });
+
+  test('images that show nothing are counted by their reason, and no image twice among all of them', () => {
+    const outcome = outcomeOf([
+      // The blank picture is what came instead of the filtered one.
+      prediction({ asked: 2, returned: 2, filtered: 1, images: [ok(0), ok(1, { blank: true })] }),
+      prediction({
+        asked: 3,
+        returned: 3,
+        images: [ok(2), { index: 1, status: 'quarantined' }, { index: 2, status: 'lost', error: 'expired' }],
+      }),
+      prediction({ images: [{ index: 0, status: 'pending' }] }),
+    ]);
+    expect(UNSEEN.map((name) => [name, outcome[name]?.count, outcome[name]?.n])).toEqual(
+      ['filtered', 'blank', 'quarantined', 'lost'].map((name) => [name, 1, 6]),
+    );
+    expect(unseenInWords(outcome)).toBe('1 filtered, 1 blank, 1 quarantined, 1 lost');
+    expect(unseenInWords(outcomeOf([prediction({ images: [ok(0)] })]))).toBe('');
+  });
+
+  test('equal files are said, and blank pictures are none of them', () => {
+    const same = { sha256: 'f'.repeat(64) };
+    const group = [
+      ...[0, 1, 2].map((index) => prediction({ images: [ok(index, same)] })),
+      prediction({ images: [ok(3)] }),
+      ...[4, 5].map((index) => prediction({ images: [ok(index, { sha256: '0'.repeat(64), blank: true })] })),
+    ];
+    expect(equalExplained(outcomeOf(group).equal!)).toMatch(
+      /^3 of 4 are the same file: the model ignores its seed\./,
+    );
+    expect(outcomeOf(group.slice(2)).equal).toBeUndefined();
   });
 
   test('a group without answers has no shares', () => {

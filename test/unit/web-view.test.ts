@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { Recent } from '../../web/src/images/cache.ts';
+import type { Prediction } from '../../web/src/api/types.ts';
 import { readView, type View, writeView } from '../../web/src/layout/address.ts';
 import { squaresAcross, squaresDown, wallLayout, windowOf } from '../../web/src/layout/windowing.ts';
 import { moveBy, WHOLE, zoomAt } from '../../web/src/layout/zoom.ts';
 import { nextPoll } from '../../web/src/live/pace.ts';
 import { alignAudits, inputDifferences } from '../../web/src/model/align.ts';
 import { arrange, defaultArrangement, spaceOf } from '../../web/src/model/axes.ts';
-import { explain, imagesEach, tilesOf } from '../../web/src/model/tiles.ts';
+import { explain, imagesEach, tilesOf, wordFor } from '../../web/src/model/tiles.ts';
 import { plan } from '../support/web-plans.ts';
 
 const space = spaceOf(plan());
@@ -121,6 +121,42 @@ describe('tiles', () => {
     expect(new Set(tiles.map(({ index }) => index)).size).toBe(3);
   });
 
+  test('a blank picture has a tile of its own and stands for the one that the filter dropped', () => {
+    const kinds = (over: Partial<Prediction>) =>
+      tilesOf(4, {
+        ...facts,
+        status: 'succeeded',
+        asked: 2,
+        returned: 2,
+        filtered: 1,
+        images: [
+          { index: 0, status: 'ok', url: 'u' },
+          { index: 1, status: 'ok', url: 'u', blank: true },
+        ],
+        ...over,
+      }).map(({ kind }) => kind);
+    expect(kinds({})).toEqual(['image', 'blank']);
+    expect(kinds({ filtered: 0 })).toEqual(['image', 'blank']);
+    expect(kinds({ filtered: 2 })).toEqual(['image', 'blank', 'filtered']);
+    expect(kinds({ asked: 3 })).toEqual(['image', 'blank', 'filtered']);
+  });
+
+  test('a quarantined output says why, and one that was judged before reasons were kept says only that', () => {
+    const said = (reason: string | undefined) => {
+      const [tile] = tilesOf(4, {
+        ...facts,
+        status: 'succeeded',
+        images: [{ index: 0, status: 'quarantined', ...(reason ? { reason } : {}) }],
+      });
+      return [wordFor(tile!), explain(tile!)];
+    };
+    expect(said('not an image: HTML')).toEqual([
+      'not an image: HTML',
+      'This output is quarantined and not shown: not an image: HTML.',
+    ]);
+    expect(said(undefined)).toEqual(['quarantined', expect.stringContaining('not a valid image')]);
+  });
+
   test('a refusal is a tile with the words of the model, in a sentence that ends once', () => {
     const [tile] = tilesOf(4, { ...facts, status: 'refused', error: 'NSFW content', images: [] });
     expect(tile!.kind).toBe('refused');
@@ -192,17 +228,4 @@ describe('polling', () => {
   test('ends when nothing is left to poll', () => {
     expect(nextPoll({ ...pulse, open: false })).toBeUndefined();
   });
-});
-
-test('the values used last are kept, within a budget', () => {
-  const evicted: string[] = [];
-  const recent = new Recent<string>(10, (value) => evicted.push(value));
-  recent.set('a', 'A', 4);
-  recent.set('b', 'B', 4);
-  recent.get('a');
-  recent.set('c', 'C', 4);
-  expect(evicted).toEqual(['B']);
-  expect([recent.get('a'), recent.get('b'), recent.get('c')]).toEqual(['A', undefined, 'C']);
-  recent.set('d', 'D', 99);
-  expect(recent.get('d')).toBe('D');
 });

@@ -1,6 +1,5 @@
 import type { ComponentType } from 'preact';
 import { dropToken, token } from './api/token.ts';
-import { forgetRenditions } from './images/kept.ts';
 import { useOnline, useSignal } from './live/use.ts';
 import { TokenForm } from './parts/token-form.tsx';
 
@@ -8,11 +7,6 @@ const LINKS = [
   { name: 'new', href: '/', text: 'New audit' },
   { name: 'audits', href: '/audits.html', text: 'Audits' },
 ];
-
-function signOut(): void {
-  forgetRenditions();
-  dropToken();
-}
 
 /** What all pages share: the header, the form for a token, and a banner while offline. */
 export function App({ page: Page, name }: { page: ComponentType; name: string }) {
@@ -41,7 +35,7 @@ export function App({ page: Page, name }: { page: ComponentType; name: string })
           ))}
         </nav>
         {held && (
-          <button type="button" class="quiet" onClick={signOut}>
+          <button type="button" class="quiet" onClick={dropToken}>
             Sign out
           </button>
         )}

@@ -8,5 +8,15 @@ import { NewAuditPage } from './views/new/page.tsx';
 /** Each HTML file names its page, so that any file server can serve them. */
 const PAGES = { new: NewAuditPage, audits: AuditsPage, audit: AuditPage, compare: ComparePage };
 
+// Earlier versions of the page kept small copies of viewed images there.
+if ('caches' in globalThis)
+  caches
+    .keys()
+    .then((names) =>
+      names.filter((name) => name.startsWith('renditions-')).map((name) => caches.delete(name)),
+    )
+    // Where storage is forbidden, nothing was kept.
+    .catch(() => {});
+
 const name = document.body.dataset.page as keyof typeof PAGES;
 render(<App page={PAGES[name]} name={name} />, document.getElementById('app')!);

@@ -21,7 +21,7 @@ interface Described {
 export interface PageCloud extends Pick<TestCloud, 'api'> {
   /** The origin of the page, as the bucket's CORS rules know it. */
   readonly origin: string;
-  /** How often browsers fetched each image from the bucket, by path. */
+  /** How often browsers fetched each image and each rendition from the bucket, by path. */
   readonly fetched: Map<string, number>;
   /** Starts an audit. @returns its ID */
   start(design: object): Promise<string>;
@@ -46,7 +46,11 @@ export function withPageCloud(): PageCloud {
     faults: {
       s3: (handle) => (request, response) => {
         const url = new URL(request.url ?? '/', 'http://bucket');
-        if (request.method === 'GET' && request.headers.origin && url.pathname.includes('/images/'))
+        if (
+          request.method === 'GET' &&
+          request.headers.origin &&
+          /\/(images|renditions)\//.test(url.pathname)
+        )
           fetched.set(url.pathname, (fetched.get(url.pathname) ?? 0) + 1);
         return handle(request, response);
       },

@@ -17,6 +17,9 @@ interface Block {
   open: boolean;
 }
 
+/** Which of an image's files: the small one for tiles, or the bytes that the model returned. */
+export type Size = 'rendition' | 'original';
+
 const isOpen = ({ status, images }: Prediction) =>
   status === 'waiting' || status === 'running' || images.some((image) => image.status === 'pending');
 
@@ -97,13 +100,17 @@ export class Cells {
   }
 
   /**
-   * The address of an image, read again if the known one may have expired.
+   * The address of an image, read again if the known one may have expired. Images that were judged before there were
+   * renditions have only the original.
    * @param expired the address that the bucket just refused
    */
-  async address(n: number, index: number, expired?: string): Promise<string | undefined> {
+  async address(n: number, index: number, size: Size, expired?: string): Promise<string | undefined> {
     const number = Math.floor(n / BLOCK);
     const block = this.#blocks.get(number);
-    const known = () => this.at(n)?.images.find((image) => image.index === index)?.url;
+    const known = () => {
+      const image = this.at(n)?.images.find((image) => image.index === index);
+      return size === 'rendition' ? (image?.rendition ?? image?.url) : image?.url;
+    };
     const isOld = block && Date.now() - block.readAt > ADDRESS_MS;
     if (!block || isOld || (expired !== undefined && known() === expired)) await this.#load(number);
     return known();

@@ -1,5 +1,6 @@
+import { type FormatName, NAMES } from '../../../lib/images/verdict.ts';
 import { sizeClass } from '../../../lib/limits.ts';
-import type { Plan, Prediction } from '../api/types.ts';
+import type { Plan, Prediction, PredictionImage } from '../api/types.ts';
 import { placeOf } from './axes.ts';
 
 /** One line about an image. */
@@ -25,6 +26,22 @@ const seedText = ({ seed, seedSource }: Prediction): string =>
 
 const kilobytes = (bytes: number) =>
   bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+
+const NAMED: [keyof PredictionImage, string][] = [
+  ['blank', 'blank: one even area'],
+  ['animated', 'animated'],
+  ['alpha', 'partly transparent'],
+  ['c2pa', 'carries a C2PA manifest (its validity is not checked)'],
+];
+
+/** What was seen when the image was decoded. Images that were judged before there was a decoder have none of it. */
+function seenText(image: PredictionImage): string | undefined {
+  if (image.animated === undefined) return undefined;
+  const name = image.format && NAMES[image.format as FormatName];
+  return [name, ...NAMED.map(([fact, words]) => image[fact] && words), image.reason]
+    .filter((part) => typeof part === 'string')
+    .join(', ');
+}
 
 /** Everything that is known about an image and its prediction, for people to read. */
 export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact[] {
@@ -61,7 +78,8 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
   ];
   if (image) {
     const { width = 0, height = 0, bytes, contentType, sha256 } = image;
-    const format = contentType?.replace('image/', '');
+    const format = image.format ?? contentType?.replace('image/', '');
+    const seen = seenText(image);
     const tags = [
       `status=${image.status}`,
       format && image.status === 'ok' && `format=${format}`,
@@ -73,6 +91,7 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
         name: 'Size',
         value: `${width} × ${height} pixels${bytes ? `, ${kilobytes(bytes)}` : ''}${format ? `, ${format}` : ''}`,
       },
+      seen !== undefined && { name: 'Decoded', value: seen },
       sha256 !== undefined && { name: 'SHA-256', value: sha256, code: true },
       image.status !== 'lost' && { name: 'Tags', value: tags.join('  '), code: true },
     );

@@ -1,8 +1,25 @@
-import type { Prediction } from '../api/types.ts';
+import {
+  type COUNTED,
+  type Counted,
+  countImages,
+  droppedOf,
+  type Equal,
+  equalInWords,
+  equalOf,
+} from '../../../lib/contract/counted.ts';
+import type { Plan, Prediction } from '../api/types.ts';
 import { type Proportion, wilson } from './statistics.ts';
 
-/** The outcomes of a group of predictions. */
-export interface Outcome {
+/** What may have become of an image that shows nothing, in the order in which it is listed. */
+export const UNSEEN = [
+  'filtered',
+  'blank',
+  'quarantined',
+  'lost',
+] as const satisfies (typeof COUNTED)[number][];
+
+/** The outcomes of a group of predictions. Of images that show nothing: shares of all images; undefined for none. */
+export interface Outcome extends Record<(typeof UNSEEN)[number], Proportion | undefined> {
   predictions: number;
   /** Succeeded, refused or failed. */
   finished: number;
@@ -11,29 +28,49 @@ export interface Outcome {
   /** Share of failures among all that finished; undefined at n = 0. */
   failed: Proportion | undefined;
   canceled: number;
-  /** Share of images that a filter withheld from predictions that otherwise succeeded. */
-  filtered: Proportion | undefined;
+  /** The largest group of pictures with the same bytes; undefined if all differ. */
+  equal: Equal | undefined;
 }
 
 /** Counts a group. A failure is not an answer of the model, so failures have a share of their own. */
-export function outcomeOf(predictions: Iterable<Prediction | undefined>): Outcome {
-  const count = { all: 0, succeeded: 0, refused: 0, failed: 0, canceled: 0, made: 0, filtered: 0 };
-  for (const prediction of predictions) {
+export function outcomeOf(group: Iterable<Prediction | undefined>): Outcome {
+  const count = { all: 0, succeeded: 0, refused: 0, failed: 0, canceled: 0, made: 0 };
+  const known: Prediction[] = [];
+  for (const prediction of group) {
     count.all++;
     if (!prediction || prediction.status === 'waiting' || prediction.status === 'running') continue;
     count[prediction.status]++;
-    if (prediction.status !== 'succeeded') continue;
-    count.filtered += prediction.filtered ?? 0;
-    count.made += (prediction.filtered ?? 0) + (prediction.returned ?? prediction.images.length);
+    count.made += (prediction.returned ?? prediction.images.length) + droppedOf(prediction);
+    known.push(prediction);
   }
   const answered = count.succeeded + count.refused;
   const finished = answered + count.failed;
+  const images = countImages(known);
+  const share = (name: keyof Counted) => (images[name] > 0 ? wilson(images[name], count.made) : undefined);
   return {
     predictions: count.all,
     finished,
     refused: answered > 0 ? wilson(count.refused, answered) : undefined,
     failed: finished > 0 ? wilson(count.failed, finished) : undefined,
     canceled: count.canceled,
-    filtered: count.filtered > 0 ? wilson(count.filtered, count.made) : undefined,
+    filtered: share('filtered'),
+    blank: share('blank'),
+    quarantined: share('quarantined'),
+    lost: share('lost'),
+    equal: equalOf(known),
   };
 }
+
+/** The outcomes of all of an audit's predictions that have been loaded. */
+export const outcomeOfAll = (cells: { plan: Plan; at(n: number): Prediction | undefined }): Outcome =>
+  outcomeOf(Array.from({ length: cells.plan.cells }, (_, n) => cells.at(n)));
+
+/** `2 filtered, 1 blank`; empty if all images show something. */
+export const unseenInWords = (outcome: Outcome): string =>
+  UNSEEN.flatMap((name) => (outcome[name] ? `${outcome[name].count.toLocaleString('en')} ${name}` : [])).join(
+    ', ',
+  );
+
+/** What equal files of samples mean, in sentences. */
+export const equalExplained = (equal: Equal): string =>
+  `${equalInWords(equal)}: the model ignores its seed. Equal files are one answer, not several, so shares and intervals are less certain than they look.`;

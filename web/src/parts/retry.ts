@@ -1,6 +1,6 @@
 import { useLayoutEffect, useState } from 'preact/hooks';
 import { isTemporary } from '../api/client.ts';
-import { ImageProblem } from '../images/store.ts';
+import { ImageProblem } from '../images/load.ts';
 
 const FIRST_MS = 5_000;
 const MOST_MS = 80_000;

@@ -15,6 +15,7 @@ const EXTENSIONS: Record<string, string> = {
   'image/webp': 'webp',
   'image/gif': 'gif',
   'image/avif': 'avif',
+  'image/svg+xml': 'svg',
 };
 
 /** The bucket suggests the same file name: `<audit>-<cell>-<index>.<extension>`. */

@@ -1,35 +1,9 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { imagesShown } from '../images/notice.ts';
-import { images } from '../images/store.ts';
+import { useImage } from '../images/use-image.ts';
 import { moveBy, WHOLE, type Zoom, zoomAt } from '../layout/zoom.ts';
 import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
-import { useAttempts } from './retry.ts';
-
-/** An address of the original image; of its small copy until the original is loaded. */
-function useOriginal(cells: Cells, n: number, index: number, allowed: boolean) {
-  const [shown, setShown] = useState<{ url?: string; problem?: Error }>({});
-  const attempt = useAttempts(shown.problem);
-  useEffect(() => {
-    setShown({});
-    if (!allowed) return;
-    let gone = false;
-    const urls: string[] = [];
-    const show = (blob: Blob) => {
-      if (gone) return;
-      urls.push(URL.createObjectURL(blob));
-      setShown({ url: urls.at(-1)! });
-    };
-    const small = images.peek(cells, n, index);
-    if (small) show(small);
-    images.original(cells, n, index).then(show, (error) => !gone && setShown({ problem: error as Error }));
-    return () => {
-      gone = true;
-      for (const url of urls) URL.revokeObjectURL(url);
-    };
-  }, [cells, n, index, allowed, attempt]);
-  return shown;
-}
 
 interface Props {
   cells: Cells;
@@ -43,26 +17,32 @@ interface Props {
 
 const WHEEL = 0.0015;
 
-/** An image at full size that can be zoomed and moved by wheel, drag and pinch. Stages with the same zoom move together. */
+/**
+ * An image at full size, and its rendition until it has loaded. It can be zoomed and moved by wheel, drag and pinch. Stages with
+ * the same zoom move together.
+ */
 export function Stage({ cells, n, index, label, simulated, zoom, onZoom }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const allowed = useSignal(imagesShown);
-  const { url, problem } = useOriginal(cells, n, index, allowed);
+  const small = useImage(cells, n, index, 'rendition', allowed);
+  const whole = useImage(cells, n, index, 'original', allowed);
+  const url = whole.url ?? small.url;
   useGestures(frame, onZoom);
   return (
     <div ref={frame} class={`stage${zoom.scale > 1 ? ' near' : ''}`}>
       {url && (
         <img
           src={url}
+          crossOrigin="anonymous"
           alt={label}
           draggable={false}
           style={{ transform: `translate(${zoom.x * 100}%, ${zoom.y * 100}%) scale(${zoom.scale})` }}
         />
       )}
       {!allowed && <p class="word">Images are hidden.</p>}
-      {problem && (
+      {whole.problem && (
         <p class="error" role="alert">
-          {problem.message}
+          {whole.problem.message}
         </p>
       )}
       {simulated && <span class="simulated">SIMULATED</span>}

@@ -1,41 +1,11 @@
 import { memo } from 'preact/compat';
-import { useEffect, useState } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
+import { useInSight } from '../images/in-sight.ts';
 import { imagesShown } from '../images/notice.ts';
-import { images } from '../images/store.ts';
+import { useImage } from '../images/use-image.ts';
 import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
 import { explain, type Tile, wordFor } from '../model/tiles.ts';
-import { useAttempts } from './retry.ts';
-
-/** An address of the small copy of an image, once it is there. */
-function useRendition(cells: Cells, n: number, index: number, wanted: boolean) {
-  const [shown, setShown] = useState<{ url?: string; problem?: Error }>({});
-  const attempt = useAttempts(shown.problem);
-  useEffect(() => {
-    if (!wanted) return setShown({});
-    const stop = new AbortController();
-    let url: string | undefined;
-    const show = (blob: Blob) => {
-      if (stop.signal.aborted) return;
-      url = URL.createObjectURL(blob);
-      setShown({ url });
-    };
-    const kept = images.peek(cells, n, index);
-    if (kept) show(kept);
-    else {
-      // The previous tile's image must not be shown under this tile's name.
-      setShown((before) => (before.url || before.problem ? {} : before));
-      images.rendition(cells, n, index, stop.signal).then(show, (error) => {
-        if (!stop.signal.aborted) setShown({ problem: error as Error });
-      });
-    }
-    return () => {
-      stop.abort();
-      if (url) URL.revokeObjectURL(url);
-    };
-  }, [cells, n, index, wanted, attempt]);
-  return shown;
-}
 
 interface Props {
   cells: Cells;
@@ -52,10 +22,13 @@ interface Props {
 function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = -1, onOpen }: Props) {
   const allowed = useSignal(imagesShown);
   const isImage = tile.kind === 'image';
-  const { url, problem } = useRendition(cells, tile.n, tile.index, isImage && allowed);
+  const square = useRef<HTMLButtonElement>(null);
+  const seen = useInSight(square);
+  const { url, problem } = useImage(cells, tile.n, tile.index, 'rendition', isImage && allowed && seen);
   const word = isImage ? (allowed ? (problem ? 'not loaded' : '') : 'hidden') : wordFor(tile);
   return (
     <button
+      ref={square}
       type="button"
       class={`tile ${tile.kind}${marked ? ' marked' : ''}`}
       tabIndex={tabIndex}
@@ -64,7 +37,7 @@ function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = 
       title={problem?.message ?? explain(tile)}
       onClick={() => onOpen(tile)}
     >
-      {url && <img src={url} alt="" decoding="async" draggable={false} />}
+      {url && <img src={url} crossOrigin="anonymous" alt="" decoding="async" draggable={false} />}
       {word && <span class="word">{word}</span>}
       {isImage && simulated && <span class="simulated">SIMULATED</span>}
     </button>

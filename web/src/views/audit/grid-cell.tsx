@@ -2,7 +2,7 @@ import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
 import type { Cells } from '../../live/cells.ts';
 import { isSimulated, placeOf, type Space } from '../../model/axes.ts';
-import { outcomeOf } from '../../model/rates.ts';
+import { equalExplained, type Outcome, outcomeOf, UNSEEN, unseenInWords } from '../../model/rates.ts';
 import { percentWithInterval, spokenProportion } from '../../model/statistics.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { TileView } from '../../parts/tile.tsx';
@@ -63,17 +63,22 @@ function Content({ cells, space, numbers, oneByOne, across, down, marked, onOpen
         ))}
       </div>
       {oneByOne && all.length > 1 ? (
-        <div class="foot step">
-          <button type="button" tabIndex={-1} aria-label="Previous sample" onClick={() => step(-1)}>
-            ‹
-          </button>
-          <span aria-live="polite">
-            {current + 1} of {all.length}
-          </span>
-          <button type="button" tabIndex={-1} aria-label="Next sample" onClick={() => step(1)}>
-            ›
-          </button>
-        </div>
+        <>
+          <div class="foot step">
+            <button type="button" tabIndex={-1} aria-label="Previous sample" onClick={() => step(-1)}>
+              ‹
+            </button>
+            <span aria-live="polite">
+              {current + 1} of {all.length}
+            </span>
+            <button type="button" tabIndex={-1} aria-label="Next sample" onClick={() => step(1)}>
+              ›
+            </button>
+          </div>
+          <div class="notes">
+            <Notes outcome={outcomeOf(numbers.map((n) => cells.at(n)))} />
+          </div>
+        </>
       ) : (
         all.length > 1 && <Foot {...{ cells, numbers, onWall }} tiles={all.length} shown={shown.length} />
       )}
@@ -89,11 +94,12 @@ function Foot({
   onWall,
 }: Pick<GridCellProps, 'cells' | 'numbers' | 'onWall'> & { tiles: number; shown: number }) {
   const outcome = outcomeOf(numbers.map((n) => cells.at(n)));
-  const { refused, failed, filtered, finished, predictions } = outcome;
+  const { refused, failed, equal, finished, predictions } = outcome;
   const titles = [
     refused && spokenProportion(refused, 'refused'),
     failed && failed.count > 0 && spokenProportion(failed, 'failed'),
-    filtered && spokenProportion(filtered, 'images filtered'),
+    ...UNSEEN.map((name) => outcome[name] && spokenProportion(outcome[name], `images ${name}`)),
+    equal && equalExplained(equal),
   ].filter((text) => typeof text === 'string');
   return (
     <button type="button" class="foot" tabIndex={-1} onClick={onWall} title={titles.join('; ')}>
@@ -109,6 +115,7 @@ function Foot({
       ) : (
         <span>{numbers.some((n) => cells.at(n)) ? `${finished} of ${predictions} done` : '…'}</span>
       )}
+      <Notes outcome={outcome} />
       {shown < tiles && (
         <span class="more" aria-hidden="true">
           <span class="all">all </span>
@@ -116,6 +123,21 @@ function Foot({
         </span>
       )}
     </button>
+  );
+}
+
+/** Lines about a cell's images: those that show nothing, and those that are the same file. */
+function Notes({ outcome }: { outcome: Outcome }) {
+  const unseen = unseenInWords(outcome);
+  return (
+    <>
+      {unseen && <span class="some">{unseen}</span>}
+      {outcome.equal && (
+        <span class="equal">
+          {outcome.equal.count}/{outcome.equal.of} same file
+        </span>
+      )}
+    </>
   );
 }
 

@@ -1,9 +1,11 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { type Equal, equalInWords, equalOf } from '../../../../lib/contract/counted.ts';
 import type { TileSize } from '../../layout/address.ts';
 import { squaresAcross, squaresDown, type Window, windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
-import { cellsAt, dimensionOf } from '../../model/axes.ts';
+import { cellsAt, type DimensionId, dimensionOf } from '../../model/axes.ts';
+import { equalExplained, outcomeOfAll, UNSEEN } from '../../model/rates.ts';
 import { imagesEach, type Tile } from '../../model/tiles.ts';
 import { Breakable } from '../../parts/breakable.tsx';
 import { GridCell } from './grid-cell.tsx';
@@ -15,6 +17,8 @@ const WIDTHS: Record<TileSize, number> = { s: 156, m: 208, l: 320 };
 const MOST_ACROSS: Record<TileSize, number> = { s: 3, m: 4, l: 4 };
 const GAP = 12;
 const FOOT = 44;
+/** A line about images below the shares of a cell. */
+const NOTE = 16;
 const HEAD_HEIGHT = 44;
 /** Rows and columns that are rendered beyond each edge, so that they are there before they are seen. */
 const NEAR = 1;
@@ -53,7 +57,9 @@ export function Grid({
   const width = WIDTHS[view.size];
   // A cell with one prediction needs no line about shares.
   const predictions = cellsAt(space, arrangement, 0, 0).length;
-  const foot = predictions > 1 ? FOOT : 0;
+  const all = useMemo(() => outcomeOfAll(cells), [cells, version]);
+  const notes = (UNSEEN.some((name) => all[name]) ? 1 : 0) + (all.equal ? 1 : 0);
+  const foot = predictions > 1 ? FOOT + notes * NOTE : 0;
   const tiles = view.oneByOne ? 1 : predictions * imagesEach(live.plan);
   const across = squaresAcross(tiles, MOST_ACROSS[view.size]);
   const down = squaresDown(tiles, MOST_ACROSS[view.size]);
@@ -91,6 +97,18 @@ export function Grid({
 
   const open = useCallback((tile: Tile) => change({ large: { n: tile.n, index: tile.index } }), [change]);
   const wall = useCallback((place: Place) => change({ wall: place }), [change]);
+  /** Where samples are a row or a column, whether they are the same file is said in its heading. */
+  const samplesIn = (id: DimensionId, value: number, across: DimensionId) =>
+    across !== 'sample'
+      ? undefined
+      : equalOf(
+          cellsAt(
+            space,
+            { rows: id, columns: id, pins: { ...arrangement.pins, sample: 'all' } },
+            value,
+            value,
+          ).flatMap((n) => cells.at(n) ?? []),
+        );
   const marked = `|${view.pair.map(({ n, index }) => `${n}.${index}`).join('|')}|`;
 
   const goTo = (row: number, column: number) => {
@@ -170,6 +188,7 @@ export function Grid({
       style={{
         '--cell': `${width}px`,
         '--squares': `${height}px`,
+        '--foot': `${foot - 4}px`,
         '--gap': `${GAP}px`,
         '--head': `${HEAD_HEIGHT}px`,
       }}
@@ -196,7 +215,11 @@ export function Grid({
               title={columns.values[column]}
               style={{ left: `calc(var(--side) + ${column * pitch.x}px)` }}
             >
-              <HeadText name={columns.name} value={columns.values[column]!} />
+              <HeadText
+                name={columns.name}
+                value={columns.values[column]!}
+                equal={samplesIn(arrangement.columns, column, arrangement.rows)}
+              />
             </span>
           ))}
         </div>
@@ -215,7 +238,11 @@ export function Grid({
               data-row-head={row}
               title={rows.values[row]}
             >
-              <HeadText name={rows.name} value={rows.values[row]!} />
+              <HeadText
+                name={rows.name}
+                value={rows.values[row]!}
+                equal={samplesIn(arrangement.rows, row, arrangement.columns)}
+              />
             </span>
             {visible
               .filter((place) => place.row === row)
@@ -261,9 +288,16 @@ export function Grid({
 }
 
 /** A sample's value is only a number, so its heading says that it is a sample. */
-const HeadText = ({ name, value }: { name: string; value: string }) => (
-  <span class="clamp">
-    <Breakable text={name === 'sample' ? `sample ${value}` : value} />
+const HeadText = ({ name, value, equal }: { name: string; value: string; equal: Equal | undefined }) => (
+  <span>
+    <span class={`clamp${equal ? ' above' : ''}`}>
+      <Breakable text={name === 'sample' ? `sample ${value}` : value} />
+    </span>
+    {equal && (
+      <span class="equal" title={equalExplained(equal)}>
+        {equalInWords(equal)}
+      </span>
+    )}
   </span>
 );
 

@@ -32,6 +32,11 @@ export function Help({ onClose }: { onClose: () => void }) {
         share of failures among all finished predictions. The range in brackets is the 95 % Wilson interval:
         the true share is probably within it.
       </p>
+      <p>
+        Images that show nothing are counted by their reason. “Filtered”: the model’s filter dropped it.
+        “Blank”: the model returned one even area, which several models do instead of refusing. “Quarantined”:
+        not a valid image. “Lost”: it could not be stored.
+      </p>
       <p>The address contains your view. Send it to a colleague, who then sees the same.</p>
       <div class="buttons">
         <button type="button" class="primary" onClick={onClose}>

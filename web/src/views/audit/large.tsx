@@ -1,12 +1,12 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ImageProblem, images } from '../../images/store.ts';
+import { fetchImage, ImageProblem } from '../../images/load.ts';
 import type { ImageRef, View } from '../../layout/address.ts';
 import { WHOLE } from '../../layout/zoom.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { cellsAt, placeOf, type Space, valueAt } from '../../model/axes.ts';
 import { factsOf } from '../../model/facts.ts';
-import { explain, type Tile, tilesOf } from '../../model/tiles.ts';
+import { explain, hasPicture, type Tile, tilesOf } from '../../model/tiles.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Facts } from '../../parts/facts.tsx';
 import { HideImages } from '../../parts/notice.tsx';
@@ -50,14 +50,6 @@ export function Large({ live, space, view, at, change }: Props) {
     setZoom(WHOLE);
     setProblem(undefined);
   }, [at.n, at.index]);
-  // The next and the previous image are loaded in advance.
-  useEffect(() => {
-    for (const by of [1, -1]) {
-      const next = tiles[position + by];
-      if (tile.kind === 'image' && next?.kind === 'image')
-        images.original(cells, next.n, next.index).catch(() => {});
-    }
-  }, [at.n, at.index, tiles.length]);
 
   const step = (by: number) => {
     const next = tiles[(position + by + tiles.length) % tiles.length];
@@ -80,10 +72,10 @@ export function Large({ live, space, view, at, change }: Props) {
     event.preventDefault();
   };
   const download = async () => {
-    if (tile.kind !== 'image') return;
+    if (!hasPicture(tile)) return;
     try {
       saveFile(
-        await images.original(cells, at.n, at.index),
+        await fetchImage(cells, at.n, at.index, 'original'),
         imageName(plan.id, at.n, at.index, tile.image.contentType),
       );
     } catch (error) {
@@ -97,7 +89,7 @@ export function Large({ live, space, view, at, change }: Props) {
     <Dialog label={labelOf(space, at.n)} class="large" onClose={() => change({ large: undefined })}>
       <div class="inside" tabIndex={-1} onKeyDown={onKeyDown}>
         <div class="view" ref={stage}>
-          {tile.kind === 'image' ? (
+          {hasPicture(tile) ? (
             <Stage
               cells={cells}
               n={at.n}
@@ -123,12 +115,12 @@ export function Large({ live, space, view, at, change }: Props) {
             <button type="button" aria-label="Next sample" onClick={() => step(1)}>
               ›
             </button>
-            {tile.kind === 'image' && <ZoomButtons zoom={zoom} onZoom={setZoom} />}
+            {hasPicture(tile) && <ZoomButtons zoom={zoom} onZoom={setZoom} />}
           </div>
         </div>
         <div class="about">
           <div class="buttons">
-            {tile.kind === 'image' && (
+            {hasPicture(tile) && (
               <button type="button" onClick={download}>
                 Download
               </button>
@@ -150,6 +142,7 @@ export function Large({ live, space, view, at, change }: Props) {
               {problem}
             </p>
           )}
+          {tile.kind === 'blank' && <p class="hint">{explain(tile)}</p>}
           {prediction && <Facts facts={factsOf(plan, prediction, at.index)} />}
           <Others live={live} n={at.n} onCompare={compareWith} />
           <HideImages />

@@ -3,13 +3,14 @@ import type { Prediction } from '../../api/types.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { arrange, type DimensionId, dimensionOf, valueAt } from '../../model/axes.ts';
-import { type Outcome, outcomeOf } from '../../model/rates.ts';
+import { type Outcome, outcomeOf, UNSEEN } from '../../model/rates.ts';
+import { spokenProportion } from '../../model/statistics.ts';
 import { Share, ShareBar } from '../../parts/proportion.tsx';
 import type { ViewProps } from './use-view.ts';
 
 const MOST = 40;
 
-/** Shares of refusals and failures by one dimension. Each row has a button that moves the grid to its value. */
+/** Shares of refusals and failures, and images that show nothing, by one dimension. Each row has a button that moves the grid to its value. */
 export function Outcomes({ live, space, view, change }: ViewProps & { live: LiveAudit }) {
   const [open, setOpen] = useState(false);
   const [by, setBy] = useState<DimensionId>(view.arrangement.rows);
@@ -70,6 +71,11 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
             <th scope="col">{dimensionOf(space, by).name}</th>
             <th scope="col">Refused, of those answered</th>
             <th scope="col">Failed, of those finished</th>
+            {UNSEEN.map((name) => (
+              <th key={name} scope="col" class="narrow">
+                Images {name}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
@@ -107,6 +113,15 @@ function OutcomeRow({ value, outcome, onShow }: { value: string; outcome: Outcom
         )}
       </td>
       <td>{outcome.failed ? <Share of={outcome.failed} what="failed" /> : none}</td>
+      {UNSEEN.map((name) => (
+        <td
+          key={name}
+          class="narrow"
+          title={outcome[name] && spokenProportion(outcome[name], `images ${name}`)}
+        >
+          {outcome[name] ? `${outcome[name].count} of ${outcome[name].n}` : '0'}
+        </td>
+      ))}
     </tr>
   );
 }

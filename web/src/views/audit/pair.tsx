@@ -5,7 +5,7 @@ import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { isSimulated, placeOf } from '../../model/axes.ts';
 import { factsOf } from '../../model/facts.ts';
-import { explain, tilesOf } from '../../model/tiles.ts';
+import { explain, hasPicture, tilesOf } from '../../model/tiles.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Stage, ZoomButtons, zoomKey } from '../../parts/stage.tsx';
 import type { ChangeView } from './use-view.ts';
@@ -85,7 +85,7 @@ function Side({ live: { cells, plan }, at, zoom, onZoom }: SideProps) {
   const label = `${plan.prompts[prompt]?.text}, ${name}, sample ${sample + 1}`;
   return (
     <figure>
-      {tile.kind === 'image' ? (
+      {hasPicture(tile) ? (
         <Stage
           cells={cells}
           n={at.n}

@@ -1,9 +1,10 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { cancelAudit, readManifest } from '../../api/client.ts';
 import type { AuditStatus, Waiting } from '../../api/types.ts';
 import { finishedOf, type LiveAudit } from '../../live/audit.ts';
-import { useSignal } from '../../live/use.ts';
+import { useChanges, useSignal } from '../../live/use.ts';
 import { roughly, timeLeft } from '../../model/estimate.ts';
+import { outcomeOfAll, unseenInWords } from '../../model/rates.ts';
 import { wilson } from '../../model/statistics.ts';
 import { Confirm } from '../../parts/dialog.tsx';
 import { HideImages } from '../../parts/notice.tsx';
@@ -35,6 +36,15 @@ function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
       <span class="meta">Replicate says: {detail}</span>
     </p>
   );
+}
+
+/** How many images show nothing, and why. */
+function Unseen({ live: { cells } }: { live: LiveAudit }) {
+  const version = useChanges(cells);
+  const outcome = useMemo(() => outcomeOfAll(cells), [cells, version]);
+  if (cells.loaded < cells.plan.cells) return null;
+  const words = unseenInWords(outcome);
+  return words === '' ? null : <> · images: {words}</>;
 }
 
 /** The status of an audit, and what can be done with it as a whole. */
@@ -94,6 +104,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
             · <i class="key canceled" /> {counts.canceled} canceled
           </>
         )}
+        <Unseen live={live} />
       </p>
       {waiting && <WhyItWaits waiting={waiting} />}
     </header>

@@ -5,7 +5,7 @@ import { useChanges } from '../../live/use.ts';
 import { cellsAt, dimensionOf } from '../../model/axes.ts';
 import { outcomeOf } from '../../model/rates.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
-import { Share } from '../../parts/proportion.tsx';
+import { EqualFiles, Shares } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
 import { pinsInWords } from './toolbar.tsx';
@@ -125,25 +125,9 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
         <p class="meta">
           {pins && `${pins} · `}
           {tiles.length} {tiles.length === 1 ? 'tile' : 'tiles'}
-          {outcome.refused && (
-            <>
-              {' '}
-              · <Share of={outcome.refused} what="refused" />
-            </>
-          )}
-          {outcome.failed && outcome.failed.count > 0 && (
-            <>
-              {' '}
-              · <Share of={outcome.failed} what="failed" />
-            </>
-          )}
-          {outcome.filtered && (
-            <>
-              {' '}
-              · <Share of={outcome.filtered} what="images filtered" />
-            </>
-          )}
+          <Shares outcome={outcome} />
         </p>
+        <EqualFiles equal={outcome.equal} />
       </div>
       <div
         ref={scroller}

@@ -7,7 +7,7 @@ import { isSimulated, spaceOf } from '../../model/axes.ts';
 import { outcomeOf } from '../../model/rates.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { ContentNotice, HideImages } from '../../parts/notice.tsx';
-import { Share } from '../../parts/proportion.tsx';
+import { EqualFiles, Shares } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
 import { labelOf } from '../audit/grid-cell.tsx';
 import { useAudit } from '../audit/page.tsx';
@@ -167,19 +167,9 @@ function Half({ name, live, place }: { name: string; live: LiveAudit; place: Row
         <a href={address()}>
           all {tiles.length} {tiles.length === 1 ? 'tile' : 'tiles'}
         </a>
-        {outcome.refused && (
-          <>
-            {' '}
-            · <Share of={outcome.refused} what="refused" />
-          </>
-        )}
-        {outcome.failed && outcome.failed.count > 0 && (
-          <>
-            {' '}
-            · <Share of={outcome.failed} what="failed" />
-          </>
-        )}
+        <Shares outcome={outcome} />
       </p>
+      <EqualFiles equal={outcome.equal} />
       <div class="strip">
         {tiles.slice(0, fitting).map((tile) => (
           <TileView

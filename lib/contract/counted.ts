@@ -1,0 +1,76 @@
+/** What is counted of predictions' images, in the same way on the page and in a download. */
+
+/** The names under which images are counted. Blank ones are not among `ok`. */
+export const COUNTED = ['ok', 'blank', 'quarantined', 'lost', 'filtered'] as const;
+export type Counted = Record<(typeof COUNTED)[number], number>;
+
+interface CountedImage {
+  status: string;
+  blank?: boolean | undefined;
+  sha256?: string | undefined;
+}
+interface CountedPrediction {
+  asked?: number | undefined;
+  returned?: number | undefined;
+  filtered?: number | undefined;
+  images: readonly CountedImage[];
+}
+
+/** Whether it is one even area, which several models return instead of refusing. */
+export const isBlank = ({ status, blank }: CountedImage): boolean => status === 'ok' && blank === true;
+
+/**
+ * How many of the filtered images are not among the returned ones. A model that returns a blank picture instead of
+ * what its filter dropped has returned all of them; what is missing of those that were requested was dropped for good.
+ */
+export function droppedOf({
+  asked = 0,
+  filtered = 0,
+  images,
+  returned = images.length,
+}: CountedPrediction): number {
+  const replaced = images.filter(isBlank).length;
+  return Math.max(0, filtered - replaced, Math.min(filtered, asked - returned));
+}
+
+/** Counts the images of predictions. Images that are not judged yet are not counted. */
+export function countImages(predictions: Iterable<CountedPrediction>): Counted {
+  const counts: Counted = { ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0 };
+  for (const { filtered = 0, images } of predictions) {
+    counts.filtered += filtered;
+    for (const image of images) {
+      if (isBlank(image)) counts.blank++;
+      else if (image.status === 'ok' || image.status === 'quarantined' || image.status === 'lost')
+        counts[image.status]++;
+    }
+  }
+  return counts;
+}
+
+/** Pictures with the same bytes. */
+export interface Equal {
+  /** How many have them. */
+  count: number;
+  /** Pictures in all. */
+  of: number;
+}
+
+/**
+ * The largest group of pictures with the same bytes; undefined if all differ. Blank pictures are no pictures here.
+ * Different seeds make different pictures, so equal ones mean that a model ignores its seed.
+ */
+export function equalOf(predictions: Iterable<CountedPrediction>): Equal | undefined {
+  const groups = new Map<string, number>();
+  let of = 0;
+  for (const { images } of predictions)
+    for (const image of images) {
+      if (image.status !== 'ok' || isBlank(image) || image.sha256 === undefined) continue;
+      of++;
+      groups.set(image.sha256, (groups.get(image.sha256) ?? 0) + 1);
+    }
+  const count = Math.max(0, ...groups.values());
+  return count > 1 ? { count, of } : undefined;
+}
+
+/** `7 of 10 are the same file` */
+export const equalInWords = ({ count, of }: Equal): string => `${count} of ${of} are the same file`;

@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import mime from 'mime-types';
+import type { Browser, Page } from 'playwright-core';
+import type { Plan, Prediction, PredictionImage } from '../../../lib/contract/answers.ts';
+import { type OpenOptions, openPage, type Watched } from './browser.ts';
+
+/** Where the pretended site and bucket are. Nothing leaves the browser. */
+const ORIGIN = 'http://page.invalid';
+const AUDIT = '7ychs9v1bzsamp1e0000000001';
+/** What the page does with these answers is tested; the contract's tests hold the real API to the same types. */
+export interface Pretended {
+  prompts: Plan['prompts'];
+  models: string[];
+  samples: number;
+  input?: Record<string, unknown>;
+  /** What became of a cell; it succeeded with one picture by default. */
+  cell?: (n: number) => Partial<Prediction>;
+  /** Answers for an image instead of its bytes. */
+  image?: (path: string) => { status: number } | 'never' | undefined;
+}
+
+export interface Pretence extends Watched {
+  /** Requested paths of images, in order: `/original/<n>/<index>` and `/rendition/<n>/<index>`. */
+  fetched: string[];
+  /** The address of the audit's page, with more parameters. */
+  address(more?: string): string;
+}
+
+/** A picture of the pretended audit. Without `rendition: undefined`, it is one that was decoded. */
+export const picture = (n: number, index = 0, over: Partial<PredictionImage> = {}): PredictionImage => ({
+  index,
+  status: 'ok',
+  key: `images/${AUDIT}/${n}/${index}`,
+  sha256: `${n}${index}`.padStart(64, '0'),
+  bytes: 2_000_000,
+  contentType: 'image/png',
+  format: 'png',
+  width: 1024,
+  height: 1024,
+  url: `${ORIGIN}/original/${n}/${index}`,
+  rendition: `${ORIGIN}/rendition/${n}/${index}`,
+  ...over,
+});
+
+/** A picture that says what it is, so that a screenshot shows which file a tile has. */
+const drawn = (name: string) => {
+  const [, size = '', n = ''] = name.split('/');
+  const hue = (Number(n) * 47) % 360;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="512" height="512"><rect width="512" height="512" fill="hsl(${hue} 45% 70%)"/><circle cx="256" cy="200" r="110" fill="hsl(${hue} 40% 45%)"/><text x="256" y="440" font-size="64" text-anchor="middle">${size === 'original' ? 'original' : ''} ${n}</text></svg>`;
+};
+
+/**
+ * Opens the page with an audit whose answers and images are made here, so that it can show what would take long to run or
+ * what no simulated model returns.
+ * @param site folder of the built site
+ */
+export async function openPretended(
+  browser: Browser,
+  site: string,
+  { prompts, models, samples, input = {}, cell = () => ({}), image = () => undefined }: Pretended,
+  options: OpenOptions = {},
+): Promise<Pretence> {
+  const watched = await openPage(browser, ORIGIN, options);
+  const cells = prompts.length * models.length * samples;
+  const about = {
+    ...{ id: AUDIT, name: 'Pretended', createdAt: '2026-01-01T00:00:00.000Z' },
+    ...{ createdBy: 'tests', retention: 'short' as const },
+  };
+  const plan: Plan = {
+    ...{ ...about, seed: 1, samples, prompts, input, cells },
+    models: models.map((model) => ({ model, version: null, input: {}, inputs: null, seed: 'supported' })),
+  };
+  const predictions = Array.from({ length: cells }, (_, n): Prediction => {
+    const pair = Math.floor(n / samples);
+    const prompt = prompts[Math.floor(pair / models.length)]!;
+    return {
+      ...{ n, prompt: prompt.text, ...(prompt.factors ? { factors: prompt.factors } : {}) },
+      ...{ model: models[pair % models.length]!, version: 'undisclosed', sample: n % samples },
+      ...{ seed: n, seedSource: 'sent', status: 'succeeded', asked: 1, returned: 1, filtered: 0 },
+      images: [picture(n)],
+      ...cell(n),
+    };
+  });
+  const counts = { waiting: 0, running: 0, succeeded: 0, failed: 0, refused: 0, canceled: 0 };
+  for (const { status } of predictions) counts[status]++;
+  const status = { ...about, predictions: cells, state: 'finished', counts, manifest: true };
+  const fetched: string[] = [];
+  await watched.page.route(`${ORIGIN}/**`, async (route) => {
+    const url = new URL(route.request().url());
+    if (url.pathname.startsWith('/original/') || url.pathname.startsWith('/rendition/')) {
+      fetched.push(url.pathname);
+      const answer = image(url.pathname);
+      if (answer === 'never') return;
+      if (answer) return route.fulfill(answer);
+      return route.fulfill({ contentType: 'image/svg+xml', body: drawn(url.pathname) });
+    }
+    if (url.pathname.endsWith('/plan')) return route.fulfill({ json: plan });
+    if (url.pathname.endsWith('/predictions')) {
+      const from = Number(url.searchParams.get('cursor'));
+      const to = from + Number(url.searchParams.get('limit'));
+      return route.fulfill({ json: { predictions: predictions.slice(from, to) } });
+    }
+    if (url.pathname.startsWith('/api/audits/')) return route.fulfill({ json: status });
+    const file = path.join(site, url.pathname);
+    return route.fulfill({ contentType: mime.lookup(file) || 'text/html', body: await readFile(file) });
+  });
+  return { ...watched, fetched, address: (more = '') => `/audit.html?id=${AUDIT}${more}` };
+}
+
+/** Whether every tile in sight has its image. */
+export const settled = (page: Page): Promise<boolean> =>
+  page.evaluate<boolean>(
+    `!document.querySelector('.tile.unknown') && [...document.querySelectorAll('.tile.image')].every((tile) => {
+       const { top, left, bottom, right } = tile.getBoundingClientRect();
+       const frame = tile.closest('.grid, .tiles, .aligned')?.getBoundingClientRect();
+       const out = !frame || bottom < frame.top || top > Math.min(frame.bottom, innerHeight) || right < frame.left || left > frame.right;
+       return out || tile.querySelector('img');
+     })`,
+  );

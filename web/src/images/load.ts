@@ -1,0 +1,46 @@
+import type { Cells, Size } from '../live/cells.ts';
+
+/** Why an image cannot be shown, as a sentence for the person at the page. */
+export class ImageProblem extends Error {
+  override name = 'ImageProblem';
+  /** Whether a retry later may succeed. */
+  readonly temporary: boolean;
+  constructor(message: string, temporary = false) {
+    super(message);
+    this.temporary = temporary;
+  }
+}
+
+/** Always with CORS, because a browser does not reuse what it fetched without. */
+const answer = (url: string): Promise<Response> =>
+  fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(interrupted);
+
+/**
+ * The bytes of an image. An expired address is renewed without a word.
+ * @throws {ImageProblem} if they cannot be loaded
+ */
+export async function fetchImage(cells: Cells, n: number, index: number, size: Size): Promise<Blob> {
+  const url = await cells.address(n, index, size);
+  if (!url) throw new ImageProblem('The image is no longer available. It may have been deleted.');
+  let response = await answer(url);
+  if (response.status === 403 || response.status === 400) {
+    const renewed = await cells.address(n, index, size, url);
+    if (renewed && renewed !== url) response = await answer(renewed);
+  }
+  if (response.ok) return response.blob().catch(interrupted);
+  if (response.status >= 500 || response.status === 429)
+    throw new ImageProblem('The image could not be loaded. The page retries automatically.', true);
+  throw new ImageProblem(
+    `The image could not be loaded (status ${response.status}). Reload the page. If it persists, tell an operator.`,
+  );
+}
+
+/** No answer arrived, or only a part of one. */
+function interrupted(): never {
+  throw new ImageProblem(
+    navigator.onLine
+      ? 'The image could not be loaded. The page retries automatically.'
+      : 'You are offline. The image loads when you reconnect.',
+    true,
+  );
+}
