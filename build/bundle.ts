@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
+import { bundleDecoder, CODECS_WASM, DECODER } from './decoder.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -85,6 +86,15 @@ const versionsOnly: Plugin = {
   },
 };
 
+/** The function that decodes images. Its decoder lies beside its bundle. */
+const DECODING = 'tag';
+
+/** What a function is started from. */
+export const filesOf = (name: string): string[] => [
+  `${name}.cjs`,
+  ...(name === DECODING ? [DECODER, CODECS_WASM] : []),
+];
+
 /** The functions, by the files in `functions/`. */
 export async function functionNames(): Promise<string[]> {
   const files = await readdir(join(ROOT, 'functions'));
@@ -94,13 +104,25 @@ export async function functionNames(): Promise<string[]> {
 /**
  * Bundles each function into one CommonJS file: it starts a third faster than an ES module, and holds only what
  * the function uses.
- * @param outdir where `<name>.cjs` and its source map are written
+ * @param outdir where `<name>.cjs` and its source map are written, and for `tag` the files of the decoder
  * @param only the functions wanted; all of them if left out
  * @returns what each bundle is made of
  */
 export async function bundleFunctions(outdir: string, only?: string[]): Promise<Record<string, Metafile>> {
   const names = only ?? (await functionNames());
-  // One build for all of them: what they share is read and parsed once, and each bundle is the same as alone.
+  const [{ inputs, outputs }] = await Promise.all([
+    buildFunctions(outdir, names),
+    names.includes(DECODING) ? bundleDecoder(outdir) : undefined,
+  ]);
+  const ofFunction = (name: string) =>
+    Object.entries(outputs).filter(([file]) => [`${name}.cjs`, `${name}.cjs.map`].includes(basename(file)));
+  return Object.fromEntries(
+    names.map((name) => [name, { inputs, outputs: Object.fromEntries(ofFunction(name)) }]),
+  );
+}
+
+/** One build for all of them: what they share is read and parsed once, and each bundle is the same as alone. */
+async function buildFunctions(outdir: string, names: string[]): Promise<Metafile> {
   const { metafile } = await build({
     entryPoints: names.map((name) => ({ in: join(ROOT, 'functions', `${name}.ts`), out: name })),
     outdir,
@@ -115,13 +137,10 @@ export async function bundleFunctions(outdir: string, only?: string[]): Promise<
     sourcemap: 'linked',
     sourcesContent: false,
     metafile: true,
+    // CommonJS's name of the folder that a bundle lies in.
+    define: { 'import.meta.dirname': '__dirname' },
     logLevel: 'warning',
     plugins: [replaceUnused, literalSchemaKeys, versionsOnly],
   });
-  const { inputs, outputs } = metafile;
-  const ofFunction = (name: string) =>
-    Object.entries(outputs).filter(([file]) => [`${name}.cjs`, `${name}.cjs.map`].includes(basename(file)));
-  return Object.fromEntries(
-    names.map((name) => [name, { inputs, outputs: Object.fromEntries(ofFunction(name)) }]),
-  );
+  return metafile;
 }

@@ -4,9 +4,19 @@ import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
 import { S3Store } from '../lib/aws/objects.ts';
 import { createTag } from '../lib/handlers/tag.ts';
+import { createDecoder, type Decoder } from '../lib/images/decode/decoder.ts';
+import type { LookAtImage } from '../lib/ports.ts';
 import { setting } from '../lib/settings.ts';
+import { systemTime } from '../lib/system.ts';
 
 const log = new Logger();
 const store = new S3Store(new S3Client({}), setting(process.env, 'IMAGES_BUCKET'));
 
-export const handler = middy(createTag({ store, log })).use(injectLambdaContext(log));
+/** Started by the first image, and kept for the events that follow. Its files lie beside this bundle. */
+let decoder: Decoder | undefined;
+const look: LookAtImage = (image, signal) => {
+  decoder ??= createDecoder(import.meta.dirname);
+  return decoder.look(image, signal);
+};
+
+export const handler = middy(createTag({ store, look, time: systemTime, log })).use(injectLambdaContext(log));

@@ -47,6 +47,9 @@ export const MODEL_NAME =
 export const RETENTIONS = ['short', 'standard', 'keep'] as const;
 export type Retention = (typeof RETENTIONS)[number];
 
+/** Most bytes of an image that is stored, and of one that is decoded. */
+export const IMAGE_BYTES = 50 * 1024 * 1024;
+
 export type SizeClass = 'small' | 'medium' | 'large';
 
 /** `small` up to 512 × 512 pixels, `medium` up to 1024 × 1024, else `large`. */

@@ -4,6 +4,7 @@
  * `lib/images/decode/`, `lib/temporary-file.ts` and `lib/system.ts` are the real ones.
  */
 import type { Readable } from 'node:stream';
+import type { Looked } from './images/decode/looked.ts';
 import type { Range } from './records/blocks.ts';
 import type { Prediction } from './replicate/prediction.ts';
 
@@ -50,6 +51,8 @@ export interface Head {
   metadata: Record<string, string>;
   /** SHA-256 as S3 verified it, in hex; undefined for an object uploaded without one. */
   sha256: string | undefined;
+  /** Undefined in a bucket without versions. */
+  versionId: string | undefined;
 }
 
 /** What may be said of an object at upload. */
@@ -120,7 +123,15 @@ export interface ObjectStore {
   createCopy(source: ObjectStore, key: string): Promise<Copied>;
   /** Deletes up to 1,000 objects in one call (S3's limit). On a versioned bucket the bytes stay as old versions. */
   delete(keys: string[]): Promise<void>;
+  /** Deletes the current version of an object for good: its bytes do not stay as an old version. */
+  destroy(key: string): Promise<void>;
 }
+
+/**
+ * Says what an image is, and makes its rendition.
+ * @throws if the signal aborts or no decoder can be started; never because of the image
+ */
+export type LookAtImage = (image: Uint8Array, signal?: AbortSignal) => Promise<Looked>;
 
 /** Reads a JSON record that a LIST has just shown; undefined if it is gone by now. */
 export type RecordReader = <T>(key: string) => Promise<T | undefined>;

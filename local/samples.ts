@@ -3,9 +3,9 @@ import { setTimeout } from 'node:timers/promises';
 import { type FinishDeps, finishCell } from '../lib/cells/finish.ts';
 import { backUp } from '../lib/images/backup.ts';
 import { fetchOutput } from '../lib/images/fetch-output.ts';
-import { judgeCell } from '../lib/images/judge.ts';
 import type { ObjectStore } from '../lib/ports.ts';
 import { createBinding } from '../lib/records/binding.ts';
+import { listJudgements } from '../lib/records/judgement.ts';
 import {
   auditPrefix,
   deletedKey,
@@ -14,6 +14,7 @@ import {
   leasesPrefix,
   openKey,
   planKey,
+  renditionsPrefix,
 } from '../lib/records/keys.ts';
 import { countCells, type Plan } from '../lib/records/plan.ts';
 import {
@@ -42,6 +43,7 @@ export const SAMPLE_CELLS = {
 const MODEL = 'simulated/flash';
 const JOBS = ['sailor', 'gardener', 'baker', 'soldier', 'tailor', 'clerk'];
 const ENDED_WITHIN_MS = 120_000;
+const JUDGED_WITHIN_MS = 120_000;
 
 export interface SampleOptions {
   images: ObjectStore;
@@ -94,7 +96,7 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
     '2026-01-05T09:05:00.000Z',
   );
   await finish(ended, 0, stored);
-  await judgeCell(images, SAMPLE_ENDED_AUDIT, 0, [0]);
+  await isJudged(images, SAMPLE_ENDED_AUDIT);
   for (const done of [imageKey(SAMPLE_ENDED_AUDIT, 0, 0), planKey(SAMPLE_ENDED_AUDIT)])
     await backUp(images, backup, done);
   // Last, because from here on the scheduled reconcile works on it too.
@@ -102,10 +104,25 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
   await writeFile(file, JSON.stringify({ webhookSecret, prediction: asked }, null, 2), { mode: 0o600 });
 }
 
+/** Waits until `tag` has judged the first cell. */
+async function isJudged(images: ObjectStore, audit: string): Promise<void> {
+  const until = Date.now() + JUDGED_WITHIN_MS;
+  while (!(await listJudgements(images, audit, 0, 0)).has(0)) {
+    if (Date.now() > until)
+      throw new Error('tag has not judged the sample image within two minutes. Look into its log.');
+    await setTimeout(100);
+  }
+}
+
 async function clear(store: ObjectStore, audit: string): Promise<void> {
   // First it is no longer open, so that reconcile does not write it again.
   await store.delete([openKey(audit), deletedKey(audit)]);
-  for (const prefix of [imagesPrefix(audit), auditPrefix(audit), leasesPrefix(audit)]) {
+  for (const prefix of [
+    imagesPrefix(audit),
+    renditionsPrefix(audit),
+    auditPrefix(audit),
+    leasesPrefix(audit),
+  ]) {
     const keys: string[] = [];
     for await (const { key } of store.list(prefix)) keys.push(key);
     await store.delete(keys);

@@ -123,7 +123,9 @@ export class Ledger {
       return;
     }
     if (what === 'Object Created') {
-      const isFact = !OVERWRITTEN.test(key) && !key.startsWith('open/');
+      // A run of tag that is late destroys what it made, behind the delete marker of the sweep.
+      const isLate = key.startsWith('renditions/') && this.#current(`deleted/${AUDIT.exec(key)?.[1]}`);
+      const isFact = !OVERWRITTEN.test(key) && !key.startsWith('open/') && !isLate;
       if (isFact && writes(s3.bucket(bucket).versions.get(key)) > 1)
         this.#broken('a fact is written once', `${by} wrote ${key} again`, key);
     }
@@ -148,7 +150,7 @@ export class Ledger {
 
   #imageChanged(key: string, what: Change['what'], writer: string, { tags }: Version): void {
     if (what === 'Object Tags Added') {
-      if (writer !== 'tag' && writer !== 'reconcile')
+      if (writer !== 'tag')
         this.#broken('only what judges images shows them', `${writer} tagged ${key}`, key);
     } else if (tags.status !== 'pending')
       this.#broken('no image is shown before it is judged', `${key} was stored as ${tags.status}`, key);

@@ -277,7 +277,15 @@ export const MUTANTS: Record<string, Plant> = {
       head: async (key) =>
         (await store.head(key)) ??
         (key.startsWith('deleted/')
-          ? { bytes: 0, etag: '', contentType: '', modified: new Date(0), metadata: {}, sha256: undefined }
+          ? {
+              bytes: 0,
+              etag: '',
+              contentType: '',
+              modified: new Date(0),
+              metadata: {},
+              sha256: undefined,
+              versionId: undefined,
+            }
           : undefined),
     })),
   },

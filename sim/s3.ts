@@ -16,6 +16,7 @@ import { SortedKeys } from './sorted-keys.ts';
 
 /** One version of an object; a delete marker has no body. */
 export interface Version {
+  id: string;
   body: Buffer | undefined;
   etag: string;
   /** Milliseconds since 1970, in whole seconds as S3 says it. */
@@ -98,6 +99,8 @@ class Bucket {
   readonly name: string;
   readonly keys = new SortedKeys();
   readonly versions = new Map<string, Version[]>();
+  /** Versions that there ever were. */
+  written = 0;
   constructor(name: string) {
     this.name = name;
   }
@@ -163,8 +166,9 @@ export class S3Model {
     }
   }
 
-  #write(by: string, bucket: Bucket, key: string, version: Omit<Version, 'modified' | 'by'>): Version {
-    const is = { ...version, modified: Math.floor(this.#kernel.now / 1_000) * 1_000, by };
+  #write(by: string, bucket: Bucket, key: string, version: Omit<Version, 'id' | 'modified' | 'by'>): Version {
+    const id = `v${++bucket.written}`;
+    const is = { ...version, id, modified: Math.floor(this.#kernel.now / 1_000) * 1_000, by };
     const versions = bucket.versions.get(key);
     if (versions) versions.push(is);
     else bucket.versions.set(key, [is]);
@@ -248,6 +252,7 @@ export class S3Model {
     const there = this.#there(by, 's3:GetObject', this.bucket(name), key, 'NotFound');
     return {
       ContentLength: there.body!.length,
+      VersionId: there.id,
       ...about(there),
       ...(there.sha256 && { ChecksumSHA256: there.sha256 }),
     };
@@ -328,12 +333,27 @@ export class S3Model {
 
   #delete(by: string, { Bucket: name, Delete }: DeleteObjectsCommandInput) {
     const bucket = this.bucket(name);
-    for (const { Key: key = '' } of Delete?.Objects ?? []) {
+    for (const { Key: key = '', VersionId } of Delete?.Objects ?? []) {
+      if (VersionId !== undefined) {
+        this.#destroy(by, bucket, key, VersionId);
+        continue;
+      }
       this.authorize(by, { action: 's3:DeleteObject', bucket: bucket.name, key, context: {} });
       const there = bucket.current(key);
       if (there) this.#write(by, bucket, key, { ...there, body: undefined, tags: {}, etag: '' });
     }
     return {};
+  }
+
+  /** Removes one version; the one before it is the current one then. */
+  #destroy(by: string, bucket: Bucket, key: string, id: string): void {
+    this.authorize(by, { action: 's3:DeleteObjectVersion', bucket: bucket.name, key, context: {} });
+    const versions = bucket.versions.get(key) ?? [];
+    const is = versions.find((version) => version.id === id);
+    if (!is) return;
+    versions.splice(versions.indexOf(is), 1);
+    if (!bucket.current(key)) bucket.keys.delete(key);
+    this.onChange({ bucket: bucket.name, key, what: 'Object Deleted', by, is });
   }
 
   /** The client of one process, with the SDK's own retries. */

@@ -14,13 +14,14 @@ import { createReconcile } from '../lib/handlers/reconcile.ts';
 import { createTag } from '../lib/handlers/tag.ts';
 import { createWebhook } from '../lib/handlers/webhook.ts';
 import type { HttpResponse } from '../lib/http/problem.ts';
-import type { Log, WithTemporaryFile } from '../lib/ports.ts';
+import type { Log, LookAtImage, WithTemporaryFile } from '../lib/ports.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { Coverage, kindOf } from './coverage.ts';
 import { EventLog, Kernel } from './kernel.ts';
 import { type Environment, type Handler, LambdaModel } from './lambda.ts';
+import { looked } from './look.ts';
 import { ReplicateModel, type ReplicateOptions, SECRET } from './replicate.ts';
-import { type Asked, type Change, KnownBody, S3Model, s3Error } from './s3.ts';
+import { type Asked, abortable, type Change, KnownBody, S3Model, s3Error } from './s3.ts';
 import { QueueModelled, sqsClient } from './sqs.ts';
 import { Storm, type StormOptions } from './storm.ts';
 
@@ -342,9 +343,19 @@ export class World {
           ),
         time,
       );
+    const look: LookAtImage = (image, signal) =>
+      abortable(
+        process.call(
+          { service: 'decoder', action: 'look', about: '' },
+          () => looked(image),
+          () => new Error('the decoder did not start'),
+        ),
+        signal,
+      );
     return {
       store: images,
       images,
+      look,
       backup: new S3Store(client, this.backup, time, chance),
       readRecord: async <T>(key: string) => (await images.readJson<T>(key))?.value,
       presign: async (key: string) => `https://${this.images}.s3.amazonaws.com/${key}?signed`,

@@ -1,12 +1,13 @@
 import { CopyObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import type { S3Store } from '../../lib/aws/objects.ts';
-import { judgeImage } from '../../lib/images/judge.ts';
+import { parseImageKey } from '../../lib/records/keys.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
 import { explainAwsError, isConflict } from './faults.ts';
 import { hashObject } from './inspect.ts';
 import { replaceJudgement } from './judgement.ts';
+import { isDecoded, judgeCells } from './judging.ts';
 import { type Findings, type ImageFinding, isOk, type RecordFinding } from './verify.ts';
 import { versionsOf } from './versions.ts';
 
@@ -131,10 +132,15 @@ async function bringBack(
   };
 }
 
-/** Judges the restored bytes and replaces any judgement of the damaged ones. */
+/** Removes any judgement of the damaged bytes, and waits until `tag` has judged the restored ones. */
 async function judgeAgain(images: S3Store, key: string): Promise<void> {
-  const judged = await judgeImage(images, key);
-  if (judged) await replaceJudgement(images, key, judged.found);
+  const image = parseImageKey(key);
+  if (!image) return;
+  await replaceJudgement(images, key, undefined);
+  const cell = { cell: image.cell, indexes: [image.index] };
+  await judgeCells(images, image.audit, [cell], {
+    isDone: (found, hasRendition) => isDecoded(found, hasRendition),
+  });
 }
 
 /** The newest version with the expected bytes. Every version is read and hashed. */

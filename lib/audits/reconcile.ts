@@ -1,5 +1,4 @@
 import { backUp } from '../images/backup.ts';
-import { judgeCell } from '../images/judge.ts';
 import type { CellQueue, Chance, ObjectStore, RecordReader, Time, WithTemporaryFile } from '../ports.ts';
 import { blockOf, blocksOf, type Range } from '../records/blocks.ts';
 import { judgementsByCell } from '../records/judgement.ts';
@@ -14,10 +13,13 @@ import {
   openKey,
   parseImageKey,
   planKey,
+  rejudgedKey,
+  renditionsPrefix,
   resentKey,
 } from '../records/keys.ts';
 import { type Plan, readPlan } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
+import { requestJudgement } from '../records/result.ts';
 import { readStop } from '../records/stop.ts';
 import { shuffled } from '../shuffled.ts';
 import { writeManifest } from './manifest.ts';
@@ -42,7 +44,7 @@ export interface ReconcileDeps {
 /** What one run did. */
 export interface Reconciled {
   audits: number;
-  /** Ranges that were sent again, images judged or backed up here because their event did not do it. */
+  /** Ranges that were sent again, cells whose images are to be judged again, images backed up: what events did not do. */
   repairs: number;
   manifests: number;
   deleted: number;
@@ -56,6 +58,7 @@ const ORPHAN_MS = 15 * 60_000;
 /** A queue that is never idle must not hide a lost message forever. */
 const LOST_MS = 6 * 3_600_000;
 const DELETE_BATCH = 1_000;
+const PARALLEL_REQUESTS = 10;
 
 /**
  * Brings every open audit a step nearer to its end: what the queue, the webhooks and the events have failed to
@@ -108,7 +111,7 @@ async function reconcileAudit(
 
 const age = (since: Date, time: Time) => time.now().getTime() - since.getTime();
 
-/** When each block's lease was last held, and when it was last sent again, by their keys. */
+/** When each block's lease was last held, when it was last sent again, and when judgements were requested, by their keys. */
 async function readWorked(images: ObjectStore, audit: string): Promise<Map<string, Date>> {
   const worked = new Map<string, Date>();
   for await (const { key, modified } of images.list(leasesPrefix(audit))) worked.set(key, modified);
@@ -161,9 +164,10 @@ interface Unsafe {
   cell: number | undefined;
   /** When the last of them was stored. */
   since: Date;
-  keys: string[];
-  /** Places of those that lack their judgement. */
-  unjudged: number[];
+  /** Whether any of them lacks its judgement. */
+  unjudged: boolean;
+  /** Those that lack their copy. */
+  uncopied: string[];
 }
 
 /** What is not judged or not copied, cell by cell: by three LISTs that go along beside each other. */
@@ -184,34 +188,52 @@ async function* unsafeByCell({ images, backup }: ReconcileDeps, audit: string): 
       yield open;
       open = undefined;
     }
-    open ??= { cell: image?.cell, since: modified, keys: [], unjudged: [] };
+    open ??= { cell: image?.cell, since: modified, unjudged: false, uncopied: [] };
     if (modified > open.since) open.since = modified;
-    open.keys.push(key);
-    if (image && !isJudged) open.unjudged.push(image.index);
+    open.unjudged ||= !isJudged;
+    if (!isCopied) open.uncopied.push(key);
   }
   if (open) yield open;
 }
 
 /**
- * Whether every image is judged and has its copy in the backup. What an event has not brought about by now is
- * done here, also for an image that no result names; what is only just there is left to its event. A cell's images
- * are judged together, as `tag` does it: then both write the same record.
+ * Whether every image is judged and has its copy in the backup. What is only just there is left to its event. Where the
+ * event has done nothing by now, the copy is made here, and `tag` is requested to judge, also an image that no result
+ * names: only `tag` decodes. Copies wait for judgements, so that they have the tags.
  */
 async function isBackedUp(deps: ReconcileDeps, audit: string, done: Reconciled): Promise<boolean> {
   const { images, backup, time, resendMs } = deps;
+  const unjudged: number[] = [];
   let complete = true;
-  for await (const { cell, since, keys, unjudged } of unsafeByCell(deps, audit)) {
-    if (cell === undefined || age(since, time) < resendMs) {
-      complete = false;
-      continue;
-    }
-    await judgeCell(images, audit, cell, unjudged);
-    for (const key of keys) {
-      await backUp(images, backup, key);
-      done.repairs++;
-    }
+  for await (const unsafe of unsafeByCell(deps, audit)) {
+    const { cell, since, uncopied } = unsafe;
+    if (cell === undefined || age(since, time) < resendMs) complete = false;
+    else if (unsafe.unjudged) unjudged.push(cell);
+    else
+      for (const key of uncopied) {
+        await backUp(images, backup, key);
+        done.repairs++;
+      }
   }
-  return complete;
+  if (unjudged.length > 0) await requestJudgements(deps, audit, unjudged, done);
+  return complete && unjudged.length === 0;
+}
+
+/** Judging may take its time: it is requested again as rarely as blocks are sent again. */
+async function requestJudgements(
+  { images, time, resendMs }: ReconcileDeps,
+  audit: string,
+  cells: number[],
+  done: Reconciled,
+): Promise<void> {
+  const before = (await readWorked(images, audit)).get(rejudgedKey(audit));
+  if (before && age(before, time) < resendMs) return;
+  for (let at = 0; at < cells.length; at += PARALLEL_REQUESTS) {
+    const some = cells.slice(at, at + PARALLEL_REQUESTS);
+    await Promise.all(some.map((cell) => requestJudgement(images, audit, cell)));
+    done.repairs += some.length;
+  }
+  await images.replaceJson(rejudgedKey(audit), { at: time.now().toISOString() });
 }
 
 /** The manifest is written: the audit is over as soon as its records are in the backup too. */
@@ -258,6 +280,7 @@ async function sweep(
   // A dispatcher that was requesting predictions when the tombstone came has recorded them by then.
   const early = age(since, time) < resendMs;
   let deleted = await deletePrefix(images, imagesPrefix(audit));
+  deleted += await deletePrefix(images, renditionsPrefix(audit));
   const running = plan && !settled ? await blocksRunning(images, plan) : [];
   if (plan && (running.length > 0 || early)) await resendUnworked(deps, plan, running, since, done);
   else {

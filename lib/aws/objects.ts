@@ -9,6 +9,7 @@ import {
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
+  type ObjectIdentifier,
   PutObjectCommand,
   PutObjectTaggingCommand,
   type S3Client,
@@ -136,7 +137,9 @@ export class S3Store implements ObjectStore {
       const { Body, ContentRange, ContentLength } = await this.client.send(
         new GetObjectCommand({ Bucket: this.bucket, Key: key, Range: range }),
       );
-      const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
+      const { buffer, byteOffset, byteLength } = (await Body?.transformToByteArray()) ?? new Uint8Array();
+      // Not a copy: it may be an image of 50 MB.
+      const bytes = Buffer.from(buffer, byteOffset, byteLength);
       return { bytes, total: Number(ContentRange?.split('/')[1] ?? ContentLength ?? bytes.length) };
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -163,6 +166,7 @@ export class S3Store implements ObjectStore {
       modified: output.LastModified ?? new Date(0),
       metadata: output.Metadata ?? {},
       sha256: toHex(output.ChecksumSHA256),
+      versionId: output.VersionId,
     };
   }
 
@@ -251,16 +255,21 @@ export class S3Store implements ObjectStore {
   }
 
   async delete(keys: string[]): Promise<void> {
-    if (keys.length === 0) return;
+    if (keys.length > 0) await this.#delete(keys.map((Key) => ({ Key })));
+  }
+
+  async destroy(key: string): Promise<void> {
+    const head = await this.head(key);
+    if (head) await this.#delete([{ Key: key, VersionId: head.versionId }]);
+  }
+
+  async #delete(Objects: ObjectIdentifier[]): Promise<void> {
     const { Errors } = await this.client.send(
-      new DeleteObjectsCommand({
-        Bucket: this.bucket,
-        Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true },
-      }),
+      new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }),
     );
     if (Errors?.length)
       throw new Error(
-        `${Errors.length} of ${keys.length} objects could not be deleted: ${Errors[0]?.Code} ${Errors[0]?.Key}`,
+        `${Errors.length} of ${Objects.length} objects could not be deleted: ${Errors[0]?.Code} ${Errors[0]?.Key}`,
       );
   }
 

@@ -20,3 +20,7 @@ export function keyOf(event: unknown, bucket: string): string {
     );
   return detail.object.key;
 }
+
+/** Whether an event says that the tags of an object were written. */
+export const isTagging = (event: unknown): boolean =>
+  (event as { 'detail-type'?: unknown })['detail-type'] === 'Object Tags Added';

@@ -1,4 +1,4 @@
-import { contentTypeOf, extensionOf, sniffFormat } from '../images/formats.ts';
+import { contentTypeOf, dispositionOf, extensionOf, sniffFormat } from '../images/formats.ts';
 import { withOutput } from '../images/open-output.ts';
 import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
 import { OutputRejected, OutputUnavailable } from '../images/source.ts';
@@ -160,7 +160,7 @@ async function fetchAndStore(
     const filename = `${plan.id.slice(0, 8)}-${cellName(n)}-${index}.${extensionOf(format)}`;
     const upload = {
       contentType,
-      contentDisposition: `inline; filename="${filename}"`,
+      contentDisposition: `${dispositionOf(format)}; filename="${filename}"`,
       metadata: { audit: plan.id, cell: cellName(n), index: String(index), prediction: binding.predictionId },
       tags: { status: 'pending', retention: plan.retention },
     };

@@ -1,19 +1,58 @@
+import type { Context } from 'aws-lambda';
+import { isTagging } from '../aws/s3-event.ts';
 import { judgeCell } from '../images/judge.ts';
-import type { Log, ObjectStore } from '../ports.ts';
-import { isStored } from '../records/result.ts';
+import { wordsFor } from '../images/verdict.ts';
+import type { Log, LookAtImage, ObjectStore, Time } from '../ports.ts';
+import { cellImagesPrefix, parseImageKey } from '../records/keys.ts';
+import { isStored, type Result } from '../records/result.ts';
 import { createdResult } from './created-result.ts';
 
-/** A result was created: judge its images, tag them, record what was found. */
+export interface TagPorts {
+  store: ObjectStore;
+  look: LookAtImage;
+  time: Time;
+  log: Log;
+}
+
+/** Before the end of its time a run stops by itself. */
+const RESERVE_MS = 10_000;
+
+/**
+ * A result was created, or its tags were written again to request it: judge its images, make their renditions, tag them,
+ * record what was found.
+ */
 export const createTag =
-  ({ store, log }: { store: ObjectStore; log: Log }) =>
-  async (event: unknown) => {
+  ({ store, look, time, log }: TagPorts) =>
+  async (event: unknown, context: Context) => {
     const { key, result } = await createdResult({ store, log }, event);
     if (!result) return { key, images: [] };
-    const { audit, cell, images } = result;
-    const stored = images.filter(isStored).map(({ index }) => index);
-    const judged = [...(await judgeCell(store, audit, cell, stored))];
-    for (const [index, found] of judged)
-      if (found.status === 'quarantined')
-        log.warn('not a valid image: quarantined', { key, index, ...found });
-    return { key, images: judged.map(([index, found]) => ({ index, ...found })) };
+    const { audit, cell: n } = result;
+    const indexes = isTagging(event) ? await existingIndexes(store, result) : namedIndexes(result);
+    const signal = time.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS));
+    const judged = await judgeCell({ store, look }, { audit, n, indexes }, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      throw new Error(
+        `Time was up before all images of ${key} were judged. What is recorded is kept; the next delivery of the event judges the others.`,
+      );
+    });
+    const images = [...judged].map(([index, { decoded, ...found }]) => ({
+      index,
+      ...found,
+      ...(decoded?.reason && { reason: wordsFor(found.format, decoded.reason) }),
+    }));
+    for (const image of images)
+      if (image.status === 'quarantined') log.warn('not a valid image: quarantined', { key, ...image });
+    return { key, images };
   };
+
+const namedIndexes = ({ images }: Result): number[] => images.filter(isStored).map(({ index }) => index);
+
+/** Images that exist, also one that the result does not name: a delivery that came too late stored it. */
+async function existingIndexes(store: ObjectStore, { audit, cell }: Result): Promise<number[]> {
+  const indexes: number[] = [];
+  for await (const { key } of store.list(cellImagesPrefix(audit, cell))) {
+    const image = parseImageKey(key);
+    if (image) indexes.push(image.index);
+  }
+  return indexes;
+}

@@ -1,91 +1,193 @@
 import { isDeepStrictEqual } from 'node:util';
-import { sizeClass } from '../limits.ts';
-import type { ObjectStore } from '../ports.ts';
-import { type Judgement, type Judgements, judgementKeys } from '../records/judgement.ts';
-import { imageKey } from '../records/keys.ts';
-import { isWhole, measure, sniffFormat } from './formats.ts';
+import { IMAGE_BYTES, sizeClass } from '../limits.ts';
+import type { LookAtImage, ObjectStore } from '../ports.ts';
+import {
+  holding,
+  IMAGES_A_RECORD,
+  type Judgement,
+  type Judgements,
+  judgementKeys,
+  listJudgements,
+} from '../records/judgement.ts';
+import { deletedKey, imageKey, purgedKey, renditionKey } from '../records/keys.ts';
+import type { Looked } from './decode/looked.ts';
+import { DECODER_VERSION, dependsOnMachine } from './verdict.ts';
 
-/** Enough for the header of every format, behind a camera's EXIF data too. */
-const HEAD_BYTES = 128 * 1024;
-const TAIL_BYTES = 64;
-/** Images that are looked at, and held in memory by their heads, at once. */
-const PARALLEL = 4;
-/** An image that claims more is an attack on programs that decode it. */
-const MAX_PIXELS = 100_000_000;
-
-const UNSOUND: Judgement = { status: 'quarantined', format: 'unknown', width: 0, height: 0 };
-
-/**
- * Judges an image by its head and trailer, without decoding it: a known format, a believable size, an end where
- * the format has its end.
- */
-export function judge(head: Buffer, tail: Buffer, total: number): Judgement {
-  const format = sniffFormat(head);
-  if (!format) return UNSOUND;
-  const size = measure(format, head);
-  const sound =
-    size !== undefined &&
-    size.width > 0 &&
-    size.height > 0 &&
-    size.width * size.height <= MAX_PIXELS &&
-    isWhole(format, head, tail, total);
-  return { status: sound ? 'ok' : 'quarantined', format, width: size?.width ?? 0, height: size?.height ?? 0 };
+export interface JudgeDeps {
+  store: ObjectStore;
+  look: LookAtImage;
 }
 
-/** What was found of a stored image, and the tags that it has now. */
-interface Judged {
-  found: Judgement;
+/** Images of one cell. */
+export interface CellImages {
+  audit: string;
+  n: number;
+  indexes: readonly number[];
+}
+
+/** One byte more than the decoder takes: it finds a larger image too large, and memory holds no more of it. */
+const WHOLE = `bytes=0-${IMAGE_BYTES}`;
+
+/** An image that is read and not looked at yet. */
+interface Loaded {
   tags: Record<string, string>;
+  bytes: Buffer;
+  /** What records say about it. */
+  known: Judgement | undefined;
 }
 
-/**
- * Judges a stored image and merges what was found into its tags. Running it again changes nothing, and tags that
- * say it already are not written again: that would start the backup again.
- * @returns undefined where there is no such image any more
- */
-export async function judgeImage(store: ObjectStore, key: string): Promise<Judged | undefined> {
-  const [start, existing] = await Promise.all([
-    store.readRange(key, `bytes=0-${HEAD_BYTES - 1}`),
-    store.tags(key),
-  ]);
-  if (!start || !existing) return undefined;
-  const { bytes: head, total } = start;
-  const tail =
-    total > head.length
-      ? (await store.readRange(key, `bytes=-${TAIL_BYTES}`))?.bytes
-      : head.subarray(-TAIL_BYTES);
-  if (!tail) return undefined;
-  const found = judge(head, tail, total);
-  const tags = { ...existing, status: found.status, format: found.format, size: sizeClass(found) };
-  if (!isDeepStrictEqual(tags, existing) && !(await store.setTags(key, tags))) return undefined;
-  return { found, tags };
-}
+const judgementOf = (looked: Looked): Judgement => {
+  const { verdict: status, format, width, height, reason, animated, alpha, c2pa, blank } = looked;
+  const facts = { ...(reason && { reason }), animated, alpha, c2pa, blank };
+  return { status, format, width, height, decoded: { version: DECODER_VERSION, ...facts } };
+};
+
+/** Whether this decoder has judged the image before, and would find the same again. */
+const isCertain = ({ decoded }: Judgement) =>
+  decoded?.version === DECODER_VERSION && !dependsOnMachine(decoded.reason);
 
 /**
- * Judges images of one cell and records what was found, once for all of them. The record comes last: a
- * run that dies before it is repeated, and a run that fails at one image has tagged the others.
- * @param indexes places of the images; one that is gone is left out, and without any there is no record
+ * Judges images of one cell with the decoder, makes renditions of those that are `ok`, and records what was found. Every
+ * step can be repeated, and a run that dies is: an image is tagged after its rendition exists, and recorded after it is
+ * tagged. The record of eight images is written as soon as they are judged; a later run skips what is recorded.
+ *
+ * A rendition must not outlive its image. A deletion or a purge first writes its tombstone, then deletes. So this looks
+ * for tombstones before it reads an image and after it created the rendition, and destroys the rendition if there is one.
+ *
+ * @param indexes places of the images; one that does not exist any more is skipped
+ * @param signal ends the work: what is recorded by then is kept
+ * @returns what holds of each image
+ * @throws the first fault, after the other images were judged; or the signal's reason
  */
 export async function judgeCell(
-  store: ObjectStore,
-  audit: string,
-  cell: number,
-  indexes: readonly number[],
+  deps: JudgeDeps,
+  cell: CellImages,
+  signal?: AbortSignal,
 ): Promise<Judgements> {
-  const judged: (Judged | undefined)[] = [];
-  const next = indexes.entries();
-  const worker = async () => {
-    for (const [place, index] of next) judged[place] = await judgeImage(store, imageKey(audit, cell, index));
-  };
-  const ends = await Promise.allSettled(Array.from({ length: PARALLEL }, worker));
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  const judge = new CellJudge(deps, cell, signal);
   const found: Judgements = new Map();
-  for (const [place, index] of indexes.entries()) {
-    const image = judged[place];
-    if (image) found.set(index, image.found);
-  }
-  const retention = judged.find((image) => image?.tags.retention)?.tags.retention;
-  for (const key of judgementKeys(audit, cell, found))
-    await store.create(key, '', { tags: retention ? { retention } : {} });
+  const faults: unknown[] = [];
+  for (const group of Map.groupBy(cell.indexes, (index) => Math.floor(index / IMAGES_A_RECORD)).values())
+    for (const [index, judgement] of await judge.group(group, faults)) found.set(index, judgement);
+  if (faults.length > 0) throw faults[0];
   return found;
 }
+
+class CellJudge {
+  readonly #store: ObjectStore;
+  readonly #look: LookAtImage;
+  readonly #cell: CellImages;
+  readonly #signal: AbortSignal | undefined;
+  #known: Promise<Judgements> | undefined;
+  #retention: string | undefined;
+
+  constructor({ store, look }: JudgeDeps, cell: CellImages, signal: AbortSignal | undefined) {
+    this.#store = store;
+    this.#look = look;
+    this.#cell = cell;
+    this.#signal = signal;
+  }
+
+  /** Judges the images of one record and writes it, unless one of them could not be judged. */
+  async group(indexes: readonly number[], faults: unknown[]): Promise<Judgements> {
+    const { audit, n } = this.#cell;
+    const found: Judgements = new Map();
+    const fresh: Judgements = new Map();
+    const before = faults.length;
+    let next = settled(this.#load(indexes[0]!));
+    for (const [place, index] of indexes.entries()) {
+      const [loaded] = await next;
+      // Read while this one is looked at.
+      const following = indexes[place + 1];
+      if (following !== undefined) next = settled(this.#load(following));
+      this.#signal?.throwIfAborted();
+      try {
+        if (loaded?.status === 'rejected') throw loaded.reason;
+        const image = loaded?.value;
+        const judgement = image && ('bytes' in image ? await this.#judge(index, image) : image);
+        if (judgement) found.set(index, judgement);
+        else await this.#destroyRendition(index);
+        const known = image && 'bytes' in image ? image.known : image;
+        if (judgement && judgement !== known) fresh.set(index, judgement);
+      } catch (error) {
+        this.#signal?.throwIfAborted();
+        faults.push(error);
+      }
+    }
+    if (faults.length === before)
+      for (const key of judgementKeys(audit, n, fresh))
+        await this.#store.create(key, '', { tags: this.#retentionTag });
+    return found;
+  }
+
+  /** @returns the judgement of an image that needs no other; undefined for one that does not exist any more */
+  async #load(index: number): Promise<Loaded | Judgement | undefined> {
+    const { audit, n } = this.#cell;
+    const key = imageKey(audit, n, index);
+    const [isEnded, tags] = await Promise.all([this.#isEnded(index), this.#store.tags(key)]);
+    if (isEnded || !tags) return undefined;
+    this.#retention = tags.retention;
+    // Tags come before records: an image that is still pending has none.
+    const known = tags.status === 'pending' ? undefined : (await this.#recorded()).get(index);
+    if (
+      known &&
+      isCertain(known) &&
+      known.status === tags.status &&
+      (await this.#hasItsRendition(index, known))
+    )
+      return known;
+    const read = await this.#store.readRange(key, WHOLE);
+    return read && { tags, bytes: read.bytes, known };
+  }
+
+  /** @returns undefined if the image was deleted meanwhile */
+  async #judge(index: number, { tags, bytes, known }: Loaded): Promise<Judgement | undefined> {
+    const { audit, n } = this.#cell;
+    const looked = await this.#look(bytes, this.#signal);
+    const judgement = holding(known, judgementOf(looked));
+    if (judgement.status === 'quarantined') await this.#destroyRendition(index);
+    else if (looked.rendition)
+      await this.#store.create(renditionKey(audit, n, index), looked.rendition, {
+        contentType: 'image/webp',
+        tags: { status: 'ok', ...this.#retentionTag },
+      });
+    const { status, format } = judgement;
+    const wanted = { ...tags, status, format, size: sizeClass(judgement) };
+    const [isEnded, isThere] = await Promise.all([
+      this.#isEnded(index),
+      // Tags that are set again would start the backup again.
+      isDeepStrictEqual(wanted, tags) || this.#store.setTags(imageKey(audit, n, index), wanted),
+    ]);
+    return isThere && !isEnded ? judgement : undefined;
+  }
+
+  async #isEnded(index: number): Promise<boolean> {
+    const { audit, n } = this.#cell;
+    const tombstones = [deletedKey(audit), purgedKey(audit, n, index)];
+    return (await Promise.all(tombstones.map((key) => this.#store.exists(key)))).includes(true);
+  }
+
+  async #hasItsRendition(index: number, { status }: Judgement): Promise<boolean> {
+    const { audit, n } = this.#cell;
+    return status === 'quarantined' || this.#store.exists(renditionKey(audit, n, index));
+  }
+
+  #destroyRendition(index: number): Promise<void> {
+    const { audit, n } = this.#cell;
+    return this.#store.destroy(renditionKey(audit, n, index));
+  }
+
+  /** What the records of the cell say. */
+  async #recorded(): Promise<Judgements> {
+    const { audit, n } = this.#cell;
+    this.#known ??= listJudgements(this.#store, audit, n, n).then((cells) => cells.get(n) ?? new Map());
+    return this.#known;
+  }
+
+  get #retentionTag(): { retention?: string } {
+    return this.#retention ? { retention: this.#retention } : {};
+  }
+}
+
+/** How a promise ends, so that one that nobody waits for yet is no unhandled rejection. */
+const settled = <T>(promise: Promise<T>) => Promise.allSettled([promise]);

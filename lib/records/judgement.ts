@@ -1,12 +1,14 @@
-import type { Size } from '../images/formats.ts';
 import { dependsOnMachine, type FormatName, NAMES, REASONS, type Reason } from '../images/verdict.ts';
 import type { ObjectStore } from '../ports.ts';
 import { cellJudgementsPrefix, cellName, judgementsPrefix, parseCellName } from './keys.ts';
 
 /** What `tag` found an image to be. Only `ok` ones are ever shown. */
-export interface Judgement extends Size {
+export interface Judgement {
   status: 'ok' | 'quarantined';
   format: FormatName;
+  /** In pixels; 0 where that is not known. */
+  width: number;
+  height: number;
   /** What only a decoder knows; undefined in records that are older than the decoder. */
   decoded?: Decoded;
 }
@@ -33,8 +35,8 @@ export const PURGED: Judgement = {
   decoded: { version: 0, reason: 'purged', animated: false, alpha: false, c2pa: false, blank: false },
 };
 
-/** Images in one record. Eight take at most 559 of the 1,024 bytes that a key may have. */
-const IMAGES_A_RECORD = 8;
+/** Images in one record: those whose indexes have the same quotient. Eight take at most 559 of the 1,024 bytes that a key may have. */
+export const IMAGES_A_RECORD = 8;
 /** In no part of a judgement, and among the characters that S3 calls safe in a key. */
 const SEPARATOR = '_';
 const FACTS = { a: 'animated', t: 'alpha', c: 'c2pa', b: 'blank' } as const;
@@ -123,12 +125,13 @@ function weight({ status, decoded }: Judgement): number {
   return 4 * (decoded?.version ?? 0) + (isCertain ? 2 : 0) + (status === 'quarantined' ? 1 : 0);
 }
 
+/** The one of two judgements of an image that holds. */
+export const holding = (one: Judgement | undefined, other: Judgement): Judgement =>
+  one && weight(one) >= weight(other) ? one : other;
+
 /** Adds what a record tells to what others of its cell have told. */
 export function addJudgements(known: Judgements, more: Judgements): void {
-  for (const [index, judgement] of more) {
-    const before = known.get(index);
-    if (!before || weight(judgement) > weight(before)) known.set(index, judgement);
-  }
+  for (const [index, judgement] of more) known.set(index, holding(known.get(index), judgement));
 }
 
 /** What `tag` found of the images of some cells, or of all, cell by cell, by LIST. */

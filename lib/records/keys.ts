@@ -27,6 +27,9 @@ export const waitingKey = (audit: string) => `${auditPrefix(audit)}waiting.json`
 export const manifestKey = (audit: string, format: 'json' | 'csv') =>
   `${auditPrefix(audit)}manifest.${format}`;
 export const deletedKey = (audit: string) => `deleted/${audit}`;
+/** The tombstone of an image that an operator purged. */
+export const purgedKey = (audit: string, cell: number, index: number) =>
+  `purged/${audit}/${cellName(cell)}/${index}`;
 
 export const bindingsPrefix = (audit: string) => `${auditPrefix(audit)}dispatched/`;
 /** The record that binds a cell to its prediction; the second attempt follows a prediction that was aborted. */
@@ -73,5 +76,7 @@ export const cellJudgementsPrefix = (audit: string, cell: number) =>
 export const leasesPrefix = (audit: string) => `leases/${audit}/`;
 /** @param block the first cell of the block */
 export const leaseKey = (audit: string, block: number) => `${leasesPrefix(audit)}${cellName(block)}`;
+/** When reconcile last asked for judgements of an audit again: the object's date. */
+export const rejudgedKey = (audit: string) => `${leasesPrefix(audit)}rejudged`;
 /** When reconcile last sent a block again: the object's date. */
 export const resentKey = (audit: string, block: number) => `${leaseKey(audit, block)}.resent`;

@@ -3,6 +3,7 @@ import http from 'node:http';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { SNIFF_BYTES } from '../../lib/images/formats.ts';
 
 /** What the resolver answers, look-up by look-up; the last answer stays. */
 let answers: string[][] = [];
@@ -112,7 +113,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 describe('an output', () => {
   test.each(['/whole', '/no-length'])('%s of exactly the limit arrives byte for byte', async (path) => {
     expect(await open(origin + path)).toEqual({
-      head: BYTES.toString('latin1', 0, 32),
+      head: BYTES.toString('latin1', 0, SNIFF_BYTES),
       bytes: MAX,
       read: MAX,
       sha256: sha256(BYTES),

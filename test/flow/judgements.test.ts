@@ -1,6 +1,6 @@
 import { replaceJudgement } from '../../cli/operator/judgement.ts';
 import { judgeCell } from '../../lib/images/judge.ts';
-import { type Judgement, listJudgements } from '../../lib/records/judgement.ts';
+import { type Judgement, listJudgements, PURGED } from '../../lib/records/judgement.ts';
 import { imageKey } from '../../lib/records/keys.ts';
 import { png } from '../support/images.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
@@ -10,8 +10,11 @@ import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const CELL = 7;
 const INDEXES = [0, 1, 2];
-const GONE: Judgement = { status: 'quarantined', format: 'unknown', width: 0, height: 0 };
-const FINE: Judgement = { status: 'ok', format: 'png', width: 4, height: 4 };
+const GONE = PURGED;
+const FINE: Judgement = {
+  ...{ status: 'ok', format: 'png', width: 4, height: 4 },
+  decoded: { version: 1, animated: false, alpha: false, c2pa: false, blank: false },
+};
 
 let cloud: FlowCloud;
 let world: World;
@@ -26,15 +29,19 @@ afterAll(() => cloud.close());
 const imageAt = (index: number) => imageKey(AUDIT, CELL, index);
 const record = (names: string) => `audits/${AUDIT}/judged/00007/${names}`;
 const records = (in_ = world) => in_.keys(`audits/${AUDIT}/judged/`);
-const tag = (in_ = world) => judgeCell(in_.images, AUDIT, CELL, INDEXES);
+const tag = (in_ = world) => judgeCell(in_.judgeDeps, { audit: AUDIT, n: CELL, indexes: INDEXES });
 
-/** Three images, stored and judged. */
-async function judged(in_: World): Promise<void> {
+async function stored(in_: World): Promise<void> {
   for (const index of INDEXES)
     await in_.truth.images.create(imageAt(index), png(4, 4), {
       tags: { status: 'pending', retention: 'short' },
     });
-  await judgeCell(in_.truth.images, AUDIT, CELL, INDEXES);
+}
+
+/** Three images, stored and judged. */
+async function judged(in_: World): Promise<void> {
+  await stored(in_);
+  await judgeCell({ ...in_.judgeDeps, store: in_.truth.images }, { audit: AUDIT, n: CELL, indexes: INDEXES });
 }
 
 /** The status of the images as readers of the records see it. */
@@ -44,7 +51,7 @@ async function statuses(in_ = world): Promise<(string | undefined)[]> {
 }
 
 describe('a judgement that is replaced', () => {
-  const REPLACED = record('0.ok.png.4x4_1.quarantined.unknown.0x0_2.ok.png.4x4');
+  const REPLACED = record('0.ok.png.4x4.-.-.d1_1.quarantined.unknown.0x0.-.purged.d0_2.ok.png.4x4.-.-.d1');
 
   it.each(FAULTS)(
     'leaves those of other images, and is the only one, when, at any call, %s',
@@ -75,11 +82,13 @@ describe('a judgement that is replaced', () => {
   });
 
   it('holds when a run of tag, which has seen the image before, ends after it', async () => {
-    await judged(world);
+    await stored(world);
     const { create } = world.images;
     world.images.create = async (key, body, upload) => {
-      await replaceJudgement(world.truth.images, imageAt(1), GONE);
-      await world.truth.images.delete([imageAt(1)]);
+      if (!key.startsWith('renditions/')) {
+        await replaceJudgement(world.truth.images, imageAt(1), GONE);
+        await world.truth.images.delete([imageAt(1)]);
+      }
       return create.call(world.images, key, body, upload);
     };
     await tag();
@@ -101,22 +110,25 @@ describe('a judgement that is replaced', () => {
   it('makes a quarantined image one that is shown, of several records too', async () => {
     await judged(world);
     await replaceJudgement(world.images, imageAt(1), GONE);
-    await tag();
+    await world.truth.images.create(record([0, 1, 2].map((i) => `${i}.ok.png.4x4.-.-.d1`).join('_')), '');
     expect(await records()).toHaveLength(2);
     await replaceJudgement(world.images, imageAt(1), FINE);
-    expect(await records()).toEqual([record('0.ok.png.4x4_1.ok.png.4x4_2.ok.png.4x4')]);
+    expect(await records()).toEqual([record('0.ok.png.4x4.-.-.d1_1.ok.png.4x4.-.-.d1_2.ok.png.4x4.-.-.d1')]);
   });
 
   it('of an image that was never judged stands in a record of its own', async () => {
     await world.truth.images.create(imageAt(1), png(4, 4));
     await replaceJudgement(world.images, imageAt(1), GONE);
-    expect(await records()).toEqual([record('1.quarantined.unknown.0x0')]);
+    expect(await records()).toEqual([record('1.quarantined.unknown.0x0.-.purged.d0')]);
   });
 
   it('leaves the records of a cell in which the image has no place', async () => {
     for (const index of [3, 9]) await world.truth.images.create(imageAt(index), png(4, 4));
-    await judgeCell(world.images, AUDIT, CELL, [3, 9]);
+    await judgeCell(world.judgeDeps, { audit: AUDIT, n: CELL, indexes: [3, 9] });
     await replaceJudgement(world.images, imageAt(9), GONE);
-    expect(await records()).toEqual([record('3.ok.png.4x4'), record('9.quarantined.unknown.0x0')]);
+    expect(await records()).toEqual([
+      record('3.ok.png.4x4.-.-.d1'),
+      record('9.quarantined.unknown.0x0.-.purged.d0'),
+    ]);
   });
 });

@@ -7,15 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
 import { openS3, type S3Service } from '@weaudit/aws-emulator/s3';
+import type { Context } from 'aws-lambda';
 import { reconcile } from '../../lib/audits/reconcile.ts';
 import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
 import type { AdvanceDeps } from '../../lib/cells/advance.ts';
 import { webhookAddress } from '../../lib/cells/ask.ts';
 import { type FinishDeps, finishCell } from '../../lib/cells/finish.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
+import { createTag } from '../../lib/handlers/tag.ts';
 import { backUp } from '../../lib/images/backup.ts';
 import { fetchOutput } from '../../lib/images/fetch-output.ts';
-import { judgeCell } from '../../lib/images/judge.ts';
+import { type JudgeDeps, judgeCell } from '../../lib/images/judge.ts';
 import type { CellQueue, ModelFacts, ReplicateClient, Time } from '../../lib/ports.ts';
 import type { Range } from '../../lib/records/blocks.ts';
 import { planKey, resultsPrefix } from '../../lib/records/keys.ts';
@@ -26,6 +28,7 @@ import { ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/erro
 import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
 import { systemChance, systemTime } from '../../lib/system.ts';
 import { withTemporaryFile } from '../../lib/temporary-file.ts';
+import { looked } from '../../sim/look.ts';
 import { png } from '../support/images.ts';
 
 /**
@@ -226,6 +229,8 @@ export class FlowCloud {
   outputOrigin!: string;
   #faults = new Faults();
   #now = 0;
+  /** Results whose tags were written again since the last look. */
+  #tagged: string[] = [];
   /** What an address serves; without an entry, a small picture that is different for each path. */
   serve = new Map<string, Serve>();
 
@@ -268,6 +273,10 @@ export class FlowCloud {
     (serve ?? picture)(request, response);
   }
 
+  takeTagged(): string[] {
+    return this.#tagged.splice(0);
+  }
+
   /** Ends a world and keeps what is in it. */
   async keep({ replicate, queue }: World): Promise<Prepared> {
     await this.#s3?.stop();
@@ -281,6 +290,7 @@ export class FlowCloud {
   async world(from?: Prepared): Promise<World> {
     await this.#closeWorld();
     this.serve.clear();
+    this.#tagged = [];
     this.#faults = new Faults();
     this.#dir = await mkdtemp(join(DATA, 'flow-'));
     if (from) await cp(from.dir, this.#dir, { recursive: true });
@@ -291,7 +301,9 @@ export class FlowCloud {
       buckets: BUCKETS,
       credentials: () => undefined,
       authorize: () => true,
-      onEvent: async () => {},
+      onEvent: async ({ 'detail-type': kind, detail: { object } }) => {
+        if (kind === 'Object Tags Added' && object.key.includes('/results/')) this.#tagged.push(object.key);
+      },
       now: () => new Date(this.#now),
     });
     const world = new World(
@@ -401,6 +413,11 @@ export class World {
     };
   }
 
+  /** Nothing is decoded. */
+  get judgeDeps(): JudgeDeps {
+    return { store: this.images, look: async (image) => looked(image) };
+  }
+
   get reconcileDeps() {
     return {
       images: this.images,
@@ -483,19 +500,30 @@ export class World {
     for await (const { key } of this.images.list(resultsPrefix(audit))) {
       const { cell, images } = (await this.images.readJson<Result>(key))!.value;
       const stored = images.filter(isStored);
-      await judgeCell(
-        this.images,
-        audit,
-        cell,
-        stored.map(({ index }) => index),
-      );
+      await judgeCell(this.judgeDeps, { audit, n: cell, indexes: stored.map(({ index }) => index) });
       for (const image of stored) await backUp(this.images, this.backup, image.key);
     }
     for (const key of [planKey(audit)]) await backUp(this.images, this.backup, key);
   }
 
-  reconcile() {
-    return reconcile(this.reconcileDeps, () => false);
+  /** Runs reconcile, and then tag for the results whose tags it wrote again, as S3's events start it. */
+  async reconcile() {
+    try {
+      return await reconcile(this.reconcileDeps, () => false);
+    } finally {
+      await this.tagAgain();
+    }
+  }
+
+  async tagAgain(): Promise<void> {
+    const log = { info() {}, warn() {}, error() {}, appendKeys() {}, resetKeys() {} };
+    const tag = createTag({ ...this.judgeDeps, store: this.truth.images, time: systemTime, log });
+    const context = { getRemainingTimeInMillis: () => 900_000 } as Context;
+    for (const key of this.cloud.takeTagged())
+      await tag(
+        { 'detail-type': 'Object Tags Added', detail: { bucket: { name: 'images' }, object: { key } } },
+        context,
+      );
   }
 
   async keys(prefix: string, store = this.truth.images): Promise<string[]> {
@@ -506,11 +534,16 @@ export class World {
 
   /** Keys that were written more than once, delete markers included. */
   async rewritten(prefix: string): Promise<string[]> {
+    const seen = await this.versions(prefix);
+    return seen.filter((key, i) => seen.indexOf(key) !== i && !key.endsWith('/waiting.json'));
+  }
+
+  /** Versions of all objects under a prefix, old ones and delete markers too. */
+  async versions(prefix: string): Promise<string[]> {
     const { Versions = [], DeleteMarkers = [] } = await this.truth.images.client.send(
       new ListObjectVersionsCommand({ Bucket: 'images', Prefix: prefix }),
     );
-    const seen = [...Versions, ...DeleteMarkers].map(({ Key }) => Key!);
-    return seen.filter((key, i) => seen.indexOf(key) !== i && !key.endsWith('/waiting.json'));
+    return [...Versions, ...DeleteMarkers].map(({ Key }) => Key!);
   }
 
   /** SHA-256 of an object's bytes, read from S3. */

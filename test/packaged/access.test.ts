@@ -6,6 +6,7 @@ import { ACCOUNT, EVERYTHING, type Packaged, packageStack } from '../support/pac
 const FUNCTIONS = ['api', 'webhook', 'dispatch', 'reconcile', 'tag', 'backup', 'metrics'];
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const IMAGE = `images/${AUDIT}/00000/0`;
+const RENDITION = `renditions/${AUDIT}/00000/0`;
 const status = (value: string) => ({ 's3:ExistingObjectTag/status': value });
 const uploadedAs = (value: string) => ({ 's3:RequestObjectTag/status': value, 's3:if-none-match': '*' });
 const once = { 's3:if-none-match': '*' };
@@ -58,6 +59,9 @@ describe('an image that was not judged sound', () => {
     // The api signs addresses. What it signs opens nothing that it may not read itself.
     expect(may(get('api', IMAGE, context))).toBe(false);
     expect(mayWithAll(get('member', IMAGE, context))).toBe(false);
+    // Nor is its rendition, should there be one.
+    for (const who of ['api', 'administrator']) expect(may(get(who, RENDITION, context))).toBe(false);
+    expect(mayWithAll(get('member', RENDITION, context))).toBe(false);
   });
 
   test('is not read as an old version either', () => {
@@ -73,6 +77,7 @@ describe('an image that was not judged sound', () => {
 describe('a valid image', () => {
   test('is read with an address that the api signed', () => {
     expect(may(get('api', IMAGE, status('ok')))).toBe(true);
+    expect(may(get('api', RENDITION, status('ok')))).toBe(true);
   });
 
   test('is not read by the function that only measures', () => {
@@ -91,6 +96,7 @@ describe('the organization', () => {
   test('reads valid images, plans and manifests if an orgId is given, and nothing otherwise', () => {
     for (const key of [
       IMAGE,
+      RENDITION,
       `audits/${AUDIT}/audit.json`,
       `audits/${AUDIT}/manifest.json`,
       `audits/${AUDIT}/manifest.csv`,
@@ -108,6 +114,7 @@ describe('the organization', () => {
       context: prefix === undefined ? {} : { 's3:prefix': prefix },
     });
     expect(mayWithAll(list(`images/${AUDIT}/`))).toBe(true);
+    expect(mayWithAll(list(`renditions/${AUDIT}/`))).toBe(true);
     expect(mayWithAll(list('audits/'))).toBe(true);
     for (const prefix of [undefined, '', 'idempotency/', 'deleted/', 'leases/'])
       expect(mayWithAll(list(prefix))).toBe(false);
@@ -157,7 +164,7 @@ describe('each role', () => {
         context: { 's3:RequestObjectTag/status': 'ok' },
       }),
     );
-    expect(judges).toEqual(['reconcile', 'tag']);
+    expect(judges).toEqual(['tag']);
   });
 
   test('deletes only if it is reconcile, only the current version, and never a tombstone or in the backup', () => {
@@ -174,6 +181,23 @@ describe('each role', () => {
       for (const action of ['DeleteObject', 'DeleteObjectVersion', 'BypassGovernanceRetention'])
         expect(may({ who, action, bucket: 'backup', key: IMAGE })).toBe(false);
     }
+  });
+
+  test('writes, tags and destroys renditions only if it is tag, and deletes them as reconcile too', () => {
+    const able = (action: string) =>
+      FUNCTIONS.filter((who) => may({ who, action, bucket: 'images', key: RENDITION, context: once }));
+    for (const action of ['PutObject', 'PutObjectTagging', 'DeleteObjectVersion'])
+      expect([action, able(action)]).toEqual([action, ['tag']]);
+    expect(able('DeleteObject')).toEqual(['reconcile']);
+    // Created once, by tag too.
+    expect(may(put('tag', RENDITION))).toBe(false);
+  });
+
+  test('has images judged again only if it is reconcile: it writes the tags of results again', () => {
+    const key = `audits/${AUDIT}/results/00000.json`;
+    const able = FUNCTIONS.filter((who) => may({ who, action: 'PutObjectTagging', bucket: 'images', key }));
+    expect(able).toEqual(['webhook', 'dispatch', 'reconcile']);
+    expect(may(put('reconcile', key, once))).toBe(false);
   });
 
   test('writes tombstones and plans only if it is the api', () => {

@@ -1,11 +1,15 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Metafile } from 'esbuild';
+import { unzipSync } from 'fflate';
 import { bundleFunctions, functionNames } from '../../build/bundle.ts';
 import { type BundleSize, bundleSizes, LIMITS } from '../../build/bundle-size.ts';
+import { packageFunctions } from '../../build/package.ts';
 import { defaultEndpointResolver } from '../../build/replacements/s3-endpoint.ts';
+import { createDecoder } from '../../lib/images/decode/decoder.ts';
+import { png } from '../support/images.ts';
 
 describe('bundles', () => {
   let directory: string;
@@ -31,6 +35,24 @@ describe('bundles', () => {
   test('each keeps within its size', () => {
     const tooLarge = sizes.filter(({ name, zipped }) => zipped > (LIMITS[name] ?? LIMITS.others!));
     expect(tooLarge.map(({ name, zipped }) => `${name}: ${zipped} bytes`)).toEqual([]);
+  });
+
+  test('the archive of tag holds the decoder, which runs from there, and no other archive does', async () => {
+    const archives = await packageFunctions(directory, ['tag', 'metrics']);
+    const entries = async (name: string) => unzipSync(await readFile(archives[name]!));
+    expect(Object.keys(await entries('metrics'))).toEqual(['functions/metrics.cjs']);
+    const tag = await entries('tag');
+    const names = ['tag.cjs', 'decoder.cjs', 'codecs.wasm'].map((file) => `functions/${file}`);
+    expect(Object.keys(tag)).toEqual(names);
+    const unpacked = await mkdtemp(path.join(directory, 'unpacked-'));
+    await mkdir(path.join(unpacked, 'functions'));
+    for (const name of names) await writeFile(path.join(unpacked, name), tag[name]!);
+    const decoder = createDecoder(path.join(unpacked, 'functions'));
+    try {
+      expect(await decoder.look(png(40, 30))).toMatchObject({ verdict: 'ok', width: 40, height: 30 });
+    } finally {
+      decoder.close();
+    }
   });
 
   test('each holds its own function, lib and packages, and nothing of another function, of tests or of the local cloud', () => {

@@ -49,7 +49,7 @@ describe('the other events', () => {
 
   test('what is no image is quarantined, and its result measures as an image all the same', async () => {
     expect(await answerOf('tag', 'tag.not-an-image.json')).toMatchObject({
-      images: [{ index: 0, status: 'quarantined', format: 'unknown' }],
+      images: [{ index: 0, status: 'quarantined', format: 'html', reason: 'not an image: HTML' }],
     });
     expect(await tags(IMAGES, `images/${AUDIT}/00005/0`)).toMatchObject({ status: 'quarantined' });
     expect(await answerOf('metrics', 'metrics.no-image.json')).toMatchObject({

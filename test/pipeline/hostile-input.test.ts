@@ -146,7 +146,7 @@ beforeAll(async () => {
 });
 
 describe('bytes that are not a valid image', () => {
-  it.each(['/page.html', '/script.svg', '/truncated.png', '/claims-30000-squared.png', '/limit'])(
+  it.each(['/page.html', '/truncated.png', '/claims-30000-squared.png', '/limit'])(
     '%s are kept as evidence, quarantined, and opened by nobody outside the pipeline',
     async (path) => {
       const { cell } = await deliver([ORIGIN + path]);
@@ -171,6 +171,19 @@ describe('bytes that are not a valid image', () => {
       expect((await fetch(asApi.split('?')[0] ?? '')).status).toBe(403);
     },
   );
+
+  it('/script.svg is shown as a rendition without its script, and an address of it that is opened saves it', async () => {
+    const { cell } = await deliver([`${ORIGIN}/script.svg`]);
+    const image = await waitFor('it is judged', async () => {
+      const result = await resultOf(cell);
+      return result.images[0].status === 'ok' && result.images[0];
+    });
+    expect(image).toMatchObject({ format: 'svg', width: 300, height: 150 });
+    const [original, rendition] = await Promise.all([fetch(image.url), fetch(image.rendition)]);
+    expect(original.headers.get('content-type')).toBe('image/svg+xml');
+    expect(original.headers.get('content-disposition')).toMatch(/^attachment; filename=".*\.svg"$/);
+    expect([rendition.status, rendition.headers.get('content-type')]).toEqual([200, 'image/webp']);
+  });
 
   it.each([
     ['/limit-and-one', /^too large: more than 3000000 bytes$/],

@@ -16,11 +16,14 @@ export function png(width: number, height: number, text = ''): Buffer {
   header.writeUInt32BE(height, 4);
   // Eight bits of gray.
   header.set([8, 0, 0, 0, 0], 8);
+  // Each row begins with its filter: none.
+  const row = Buffer.alloc(width + 1, 120);
+  row[0] = 0;
   return Buffer.concat([
     Buffer.from('89504e470d0a1a0a', 'hex'),
     chunk('IHDR', header),
     chunk('tEXt', Buffer.from(`Comment\0${text}`, 'latin1')),
-    chunk('IDAT', deflateSync(Buffer.alloc((width + 1) * height, 120))),
+    chunk('IDAT', deflateSync(Buffer.concat(Array(height).fill(row)))),
     chunk('IEND', Buffer.alloc(0)),
   ]);
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import * as v from 'valibot';
+import { IMAGE_BYTES } from '../../limits.ts';
 import type { Reason } from '../verdict.ts';
 import { ANSWER_HEAD, EXIT, MAX_FACTS_BYTES, MAX_RENDITION_BYTES, requestHead } from './frames.ts';
 import { Facts, type Looked } from './looked.ts';
@@ -23,7 +24,7 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
-  bytes: 50 * 1024 * 1024,
+  bytes: IMAGE_BYTES,
   pixels: 100_000_000,
   memoryBytes: 1024 ** 3,
   recycleMb: 512,
