@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { CellStatus, ImageCounts, Prediction } from '../lib/contract/answers.ts';
+import { isBlank } from '../lib/contract/counted.ts';
 import type { ApiClient } from './api-client.ts';
 import { oneLine, table } from './output.ts';
 import { statusWord } from './watch.ts';
@@ -61,8 +62,9 @@ export async function sumUp(predictions: AsyncIterable<Prediction>): Promise<Res
       results.reasons.set(reason, (results.reasons.get(reason) ?? 0) + 1);
     }
     for (const image of images) {
-      results.images[image.status === 'ok' && image.blank ? 'blank' : image.status]++;
-      if (image.sha256) files.set(image.sha256, (files.get(image.sha256) ?? 0) + 1);
+      results.images[isBlank(image) ? 'blank' : image.status]++;
+      // Blank files are equal because they are blank.
+      if (image.sha256 && !isBlank(image)) files.set(image.sha256, (files.get(image.sha256) ?? 0) + 1);
       results.images.bytes += image.bytes ?? 0;
       if (image.url && image.key) results.place ??= placeOf(image.url, image.key);
     }

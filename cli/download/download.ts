@@ -11,9 +11,9 @@ import type { ApiClient } from '../api-client.ts';
 import { CommandError, EXIT, fileFault } from '../exit.ts';
 import type { Progress, Row } from '../progress.ts';
 import { isOver } from '../watch.ts';
-import { type Entry, entryOf, fileName } from './entries.ts';
+import { type Entry, entryOf, fileName, thumbnailName } from './entries.ts';
 import { galleryPage } from './gallery.ts';
-import { AddressExpired, fetchFile } from './image-file.ts';
+import { AddressExpired, type Expected, fetchFile } from './image-file.ts';
 import { metadataLines } from './image-folder.ts';
 
 export type Format = 'gallery' | 'imagefolder';
@@ -45,6 +45,9 @@ export interface Downloaded {
 
 /** The folder of the images in each format. The loader of imagefolder expects its metadata in the same folder. */
 const IMAGES: Record<Format, string> = { gallery: 'images', imagefolder: 'train' };
+/** Folder of the renditions beside a gallery, and the size that a rendition never reaches. */
+const THUMBNAILS = 'thumbnails';
+const MOST_THUMBNAIL_BYTES = 2_000_000;
 const MANIFEST_WITHIN_MS = 10 * 60_000;
 const PAUSE_MS = 2_000;
 
@@ -101,36 +104,54 @@ async function fetchImages(
     const page = await client.page(audit, cursor);
     await Promise.all(
       page.predictions.flatMap((prediction) =>
-        fetchPrediction(client, audit, join(folder, IMAGES[format]), prediction, limit, done),
+        fetchPrediction({ client, audit, folder, format, limit, done }, prediction),
       ),
     );
-    for (const prediction of page.predictions) entries.push(entryOf(prediction, IMAGES[format]));
+    const thumbnails = format === 'gallery' ? THUMBNAILS : undefined;
+    for (const prediction of page.predictions) entries.push(entryOf(prediction, IMAGES[format], thumbnails));
     row.update(entries.length, done.failed.length > 0 ? `(${done.failed.length} files failed)` : '');
     cursor = page.cursor;
   } while (cursor);
   return entries;
 }
 
-function fetchPrediction(
-  client: ApiClient,
-  audit: string,
-  folder: string,
-  prediction: Prediction,
-  limit: ReturnType<typeof pLimit>,
-  done: Downloaded,
-): Promise<void>[] {
-  return prediction.images.map(async (image) => {
+/** Where the images of a download come from and go to. */
+interface Transfer {
+  client: ApiClient;
+  audit: string;
+  folder: string;
+  format: Format;
+  limit: ReturnType<typeof pLimit>;
+  done: Downloaded;
+}
+
+function fetchPrediction(transfer: Transfer, { n, images }: Prediction): Promise<void>[] {
+  const { folder, format, limit, done } = transfer;
+  return images.map(async (image) => {
     if (image.status === 'pending') done.pending++;
     else if (!image.url) done.withheld++;
     else
       await limit(async () => {
-        const file = fileName(prediction.n, image.index, image.contentType);
+        let file = fileName(n, image.index, image.contentType);
         try {
-          const isNew = await fetchImage(client, audit, join(folder, file), prediction.n, image);
+          const expected = { sha256: image.sha256 ?? '', bytes: image.bytes ?? 0 };
+          const isNew = await fetchImage(
+            transfer,
+            n,
+            image,
+            'url',
+            join(folder, IMAGES[format], file),
+            expected,
+          );
           if (isNew) done.fetched++;
           else done.kept++;
           if (image.blank) done.blank++;
           done.bytes += image.bytes ?? 0;
+          if (format !== 'gallery' || !image.rendition) return;
+          file = `${THUMBNAILS}/${thumbnailName(n, image.index)}`;
+          await fetchImage(transfer, n, image, 'rendition', join(folder, file), {
+            most: MOST_THUMBNAIL_BYTES,
+          });
         } catch (error) {
           done.failed.push({ file, error: (error as Error).message });
         }
@@ -140,19 +161,19 @@ function fetchPrediction(
 
 /** Addresses are valid for an hour. In a slow download some expire and are renewed. */
 async function fetchImage(
-  client: ApiClient,
-  audit: string,
-  path: string,
+  { client, audit }: Transfer,
   n: number,
   image: PredictionImage,
+  address: 'url' | 'rendition',
+  path: string,
+  expected: Expected,
 ): Promise<boolean> {
-  const expected = { sha256: image.sha256 ?? '', bytes: image.bytes ?? 0 };
   try {
-    return await fetchFile(image.url!, path, expected);
+    return await fetchFile(image[address]!, path, expected);
   } catch (error) {
     if (!(error instanceof AddressExpired)) throw error;
     const { predictions } = await client.page(audit, String(n).padStart(5, '0'), 1);
-    const fresh = predictions[0]?.images.find(({ index }) => index === image.index)?.url;
+    const fresh = predictions[0]?.images.find(({ index }) => index === image.index)?.[address];
     if (!fresh) throw new Error('the image is no longer available');
     return fetchFile(fresh, path, expected);
   }

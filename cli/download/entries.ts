@@ -5,6 +5,8 @@ export interface ImageEntry {
   index: number;
   /** Path inside the folder, with `/`; undefined for images that are lost, quarantined or pending. */
   file: string | undefined;
+  /** Path of its rendition inside the folder; undefined if it has none there. */
+  thumbnail: string | undefined;
   status: string;
   sha256: string | undefined;
   bytes: number | undefined;
@@ -37,13 +39,21 @@ export function fileName(n: number, index: number, contentType: string | undefin
   return `${String(Number(n)).padStart(5, '0')}-${Number(index)}.${EXTENSIONS[contentType ?? ''] ?? 'bin'}`;
 }
 
-/** @param folder of the images inside the download */
-export function entryOf(prediction: Prediction, folder: string): Entry {
+/** `00017-0.webp`: cell and output. */
+export const thumbnailName = (n: number, index: number): string => fileName(n, index, 'image/webp');
+
+/**
+ * @param folder of the images inside the download
+ * @param thumbnails folder of the renditions inside the download; undefined if it has none
+ */
+export function entryOf(prediction: Prediction, folder: string, thumbnails?: string): Entry {
   return {
     ...prediction,
-    images: prediction.images.map(({ url, contentType, ...image }) => ({
+    images: prediction.images.map(({ url, rendition, contentType, ...image }) => ({
       index: image.index,
       file: url && image.sha256 ? `${folder}/${fileName(prediction.n, image.index, contentType)}` : undefined,
+      thumbnail:
+        thumbnails && rendition ? `${thumbnails}/${thumbnailName(prediction.n, image.index)}` : undefined,
       status: image.status,
       sha256: image.sha256,
       bytes: image.bytes,

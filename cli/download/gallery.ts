@@ -1,6 +1,7 @@
 import type { AuditStatus } from '../../lib/contract/answers.ts';
+import { countImages, droppedOf, equalInWords, equalOf, isBlank } from '../../lib/contract/counted.ts';
 import { count } from '../output.ts';
-import { describeCounts } from '../watch.ts';
+import { describeCounts, describeNoPictures } from '../watch.ts';
 import type { Entry, ImageEntry } from './entries.ts';
 
 const ESCAPES: Record<string, string> = {
@@ -26,6 +27,8 @@ tbody tr { content-visibility: auto; contain-intrinsic-size: auto 10rem; }
 figure { margin: 0; width: 9rem; }
 figure img { width: 9rem; height: 9rem; object-fit: contain; background: color-mix(in srgb, currentcolor 8%, transparent); display: block; }
 figcaption { font-size: .75rem; overflow-wrap: anywhere; }
+.counts { margin: .25rem 0 0; font-size: .8rem; }
+.blank { border-style: double; border-width: 3px; }
 .none { display: grid; place-items: center; width: 9rem; height: 9rem; padding: .5rem; box-sizing: border-box; text-align: center; font-size: .8rem; border: 1px dashed; overflow: auto; overflow-wrap: anywhere; }
 a:focus-visible { outline: 3px solid; outline-offset: 2px; }
 `;
@@ -34,20 +37,45 @@ const caption = ({ sample, seed, seedSource }: Entry) =>
   `sample ${sample + 1}${seed === null ? '' : `, seed ${escapeHtml(seed)} (${escapeHtml(seedSource)})`}`;
 
 function imageTile(entry: Entry, image: ImageEntry): string {
-  if (image.file === undefined) return emptyTile(entry, image.error ?? image.status);
+  if (image.file === undefined) return emptyTile(entry, image.error ?? image.reason ?? image.status);
+  const file = escapeHtml(image.file);
+  // A blank picture stands for a refusal: it can be opened, and is not among the pictures.
+  if (isBlank(image)) return emptyTile(entry, 'blank', file);
   const name = `${entry.prompt}, by ${entry.model}, sample ${entry.sample + 1}`;
-  return `<figure><a href="${escapeHtml(image.file)}"><img loading="lazy" src="${escapeHtml(image.file)}" alt="${escapeHtml(name)}"${
+  return `<figure><a href="${file}"><img loading="lazy" decoding="async" src="${escapeHtml(image.thumbnail ?? image.file)}" alt="${escapeHtml(name)}"${
     image.width && image.height ? ` width="${image.width}" height="${image.height}"` : ''
   }></a><figcaption>${caption(entry)}</figcaption></figure>`;
 }
 
-const emptyTile = (entry: Entry, why: string): string =>
-  `<figure><div class="none">${escapeHtml(why)}</div><figcaption>${caption(entry)}</figcaption></figure>`;
+/** @param file of a blank picture */
+function emptyTile(entry: Entry, why: string, file?: string): string {
+  const tile = file
+    ? `<a class="none blank" href="${file}">${escapeHtml(why)}</a>`
+    : `<div class="none">${escapeHtml(why)}</div>`;
+  return `<figure>${tile}<figcaption>${caption(entry)}</figcaption></figure>`;
+}
 
-const tiles = (entry: Entry): string =>
-  entry.images.length > 0
-    ? entry.images.map((image) => imageTile(entry, image)).join('')
-    : emptyTile(entry, entry.error ? `${entry.status}: ${entry.error}` : entry.status);
+function tiles(entry: Entry): string {
+  if (entry.images.length === 0)
+    return emptyTile(entry, entry.error ? `${entry.status}: ${entry.error}` : entry.status);
+  const dropped = emptyTile(entry, "dropped by the model's filter").repeat(droppedOf(entry));
+  return entry.images.map((image) => imageTile(entry, image)).join('') + dropped;
+}
+
+/** What the pictures of a cell do not show: how many there are not, and why, and which are one file. */
+function countsOf(entries: Entry[]): string {
+  const refused = entries.filter(({ status }) => status === 'refused').length;
+  const failed = entries.filter(({ status }) => status === 'failed').length;
+  const images = describeNoPictures(countImages(entries));
+  const equal = equalOf(entries);
+  const words = [
+    ...(refused > 0 ? [`${refused} of ${entries.length} refused`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(images ? [`images: ${images}`] : []),
+    ...(equal ? [`${equalInWords(equal)}: the model ignores its seed`] : []),
+  ];
+  return words.length > 0 ? `<p class="counts">${words.join('; ')}</p>` : '';
+}
 
 /**
  * A page that shows a downloaded audit offline: a row for each prompt, a column for each model. It has no script: images
@@ -55,6 +83,7 @@ const tiles = (entry: Entry): string =>
  * @param entries in the order of cells, which groups them by prompt
  */
 export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<string> {
+  const images = describeNoPictures(countImages(entries));
   const models = [...new Set(entries.map(({ model }) => model))];
   const title = escapeHtml(status.name);
   yield `<!doctype html>
@@ -68,7 +97,7 @@ export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<s
 <body>
 <h1>${title}</h1>
 <p>Audit ${escapeHtml(status.id)}, started by ${escapeHtml(status.createdBy)} on ${escapeHtml(status.createdAt.slice(0, 10))}:
-${escapeHtml(describeCounts(status.counts))} (${count(status.predictions, 'prediction')}). The manifest next to this page lists the
+${escapeHtml(describeCounts(status.counts))} (${count(status.predictions, 'prediction')})${images ? `; images: ${images}` : ''}. The manifest next to this page lists the
 model version, seed, times and SHA-256 of each image.</p>
 <p class="notice">AI-generated, unfiltered and possibly disturbing.</p>
 <table>
@@ -80,13 +109,10 @@ model version, seed, times and SHA-256 of each image.</p>
     let to = from;
     while (to < entries.length && entries[to]!.prompt === prompt) to++;
     const row = entries.slice(from, to);
-    const cells = models.map(
-      (model) =>
-        `<td><div class="cell">${row
-          .filter((entry) => entry.model === model)
-          .map(tiles)
-          .join('')}</div></td>`,
-    );
+    const cells = models.map((model) => {
+      const cell = row.filter((entry) => entry.model === model);
+      return `<td><div class="cell">${cell.map(tiles).join('')}</div>${countsOf(cell)}</td>`;
+    });
     yield `<tr><th scope="row">${escapeHtml(prompt)}</th>${cells.join('')}</tr>\n`;
     from = to;
   }

@@ -6,12 +6,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 
-/** What a downloaded file must match. */
-export interface Expected {
-  /** Hex. */
-  sha256: string;
-  bytes: number;
-}
+/** What a downloaded file must match: an image its SHA-256, in hex, and its size; a rendition only a limit. */
+export type Expected = { sha256: string; bytes: number } | { most: number };
 
 /** The address has expired; the caller has to get a new one. */
 export class AddressExpired extends Error {
@@ -28,14 +24,15 @@ async function hashFile(path: string): Promise<string> {
 }
 
 /** Whether a file exists with the expected bytes. */
-export async function isComplete(path: string, { sha256, bytes }: Expected): Promise<boolean> {
+export async function isComplete(path: string, expected: Expected): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
-  return found?.size === bytes && (await hashFile(path)) === sha256;
+  if ('most' in expected) return found !== undefined;
+  return found?.size === expected.bytes && (await hashFile(path)) === expected.sha256;
 }
 
 /**
- * Fetches a file unless it exists already. The file gets its name only after its SHA-256 was checked, so that a named
- * file is always complete.
+ * Fetches a file unless it exists already. The file gets its name only after it was checked, so that a named file is
+ * always complete.
  * @returns whether it was fetched
  * @throws {AddressExpired} for a 403
  * @throws {Error} if it cannot be fetched, or its bytes are not the expected ones
@@ -53,7 +50,8 @@ export async function fetchFile(url: string, path: string, expected: Expected): 
   }
 }
 
-async function fetchOnce(url: string, path: string, { sha256, bytes }: Expected): Promise<void> {
+async function fetchOnce(url: string, path: string, expected: Expected): Promise<void> {
+  const most = 'most' in expected ? expected.most : expected.bytes;
   const part = `${path}.part`;
   const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (response.status === 403) throw new AddressExpired('the address has expired');
@@ -66,14 +64,15 @@ async function fetchOnce(url: string, path: string, { sha256, bytes }: Expected)
       async function* (pieces: AsyncIterable<Buffer>) {
         for await (const piece of pieces) {
           received += piece.length;
-          if (received > bytes) throw new Error('the download is larger than the image');
+          if (received > most) throw new Error('the download is larger than the image');
           hash.update(piece);
           yield piece;
         }
       },
       createWriteStream(part),
     );
-    if (hash.digest('hex') !== sha256) throw new Error('the SHA-256 does not match the record');
+    if ('sha256' in expected && hash.digest('hex') !== expected.sha256)
+      throw new Error('the SHA-256 does not match the record');
   } catch (error) {
     await rm(part, { force: true });
     throw error;

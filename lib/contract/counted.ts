@@ -1,8 +1,5 @@
 /** What is counted of predictions' images, in the same way on the page and in a download. */
-
-/** The names under which images are counted. Blank ones are not among `ok`. */
-export const COUNTED = ['ok', 'blank', 'quarantined', 'lost', 'filtered'] as const;
-export type Counted = Record<(typeof COUNTED)[number], number>;
+import type { ImageCounts } from './answers.ts';
 
 interface CountedImage {
   status: string;
@@ -34,8 +31,8 @@ export function droppedOf({
 }
 
 /** Counts the images of predictions. Images that are not judged yet are not counted. */
-export function countImages(predictions: Iterable<CountedPrediction>): Counted {
-  const counts: Counted = { ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0 };
+export function countImages(predictions: Iterable<CountedPrediction>): ImageCounts {
+  const counts: ImageCounts = { ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0 };
   for (const { filtered = 0, images } of predictions) {
     counts.filtered += filtered;
     for (const image of images) {

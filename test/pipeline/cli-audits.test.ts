@@ -156,15 +156,25 @@ describe('download', () => {
       expect(sums[i]).toBe(`${sha256}  images/${name}`);
     }
     const page = readFileSync(path.join(folder, 'index.html'), 'utf8');
-    for (const name of images) expect(page).toContain(`src="images/${name}"`);
+    const thumbnail = (image: string) => `${image.split('.')[0]}.webp`;
+    expect(readdirSync(path.join(folder, 'thumbnails')).sort()).toEqual(images.map(thumbnail));
+    for (const name of images) {
+      expect(page).toMatch(
+        `<a href="images/${name}"><img loading="lazy" decoding="async" src="thumbnails/${thumbnail(name)}"`,
+      );
+      const bytes = readFileSync(path.join(folder, 'thumbnails', thumbnail(name)));
+      expect(bytes.toString('latin1', 8, 12)).toBe('WEBP');
+    }
     expect(page).toContain('a &lt;b&gt;bold&lt;/b&gt; cat');
     expect(page).toMatch(/class="none">refused: /);
     expect(page).not.toMatch(/<script|https?:/);
 
     rmSync(path.join(folder, 'images', images[0]!));
+    rmSync(path.join(folder, 'thumbnails', thumbnail(images[3]!)));
     writeFileSync(path.join(folder, 'images', images[1]!), 'not what it was');
     writeFileSync(path.join(folder, 'images', `${images[2]}.part`), 'left by a broken run');
     const again = await weaudit.json(['download', id, folder]);
     expect(again).toMatchObject({ status: 0, document: { complete: true, fetched: 2, kept: 4 } });
+    expect(readdirSync(path.join(folder, 'thumbnails'))).toHaveLength(6);
   });
 });

@@ -242,7 +242,7 @@ describe('output', () => {
       })(),
     );
     expect(results.images).toMatchObject({ ok: 2, blank: 1, quarantined: 0, lost: 1, filtered: 2 });
-    expect(resultsTable(results)).toMatch(/a nurse +3 succeeded, 1 refused; 2 of 3 images are the same file/);
+    expect(resultsTable(results)).toMatch(/a nurse +3 succeeded, 1 refused; 2 of 2 images are the same file/);
   });
 
   test('the folder of images is read from the address of one, in path style and virtual-hosted style', () => {
@@ -307,6 +307,40 @@ describe('downloads', () => {
     expect(page).not.toMatch(/<script|flagged <b>/);
     expect(page).toContain('refused: flagged &lt;b&gt;');
     expect(page.match(/<tr>/g)).toHaveLength(2);
+  });
+
+  test('the page shows renditions that open the images, blank ones as refusals, and counts per cell', () => {
+    const [image] = prediction({}).images;
+    const rendition = { ...image!, rendition: 'http://y' };
+    const { url: _, ...unseen } = image!;
+    const entries = [
+      prediction({ n: 0, images: [rendition] }),
+      prediction({ n: 1, images: [rendition] }),
+      prediction({ n: 2, asked: 1, returned: 1, filtered: 1, images: [{ ...rendition, blank: true }] }),
+      prediction({ n: 3, asked: 2, returned: 1, filtered: 1, images: [{ ...image!, sha256: 'cd' }] }),
+      prediction({ n: 4, images: [{ ...unseen, status: 'quarantined', reason: 'not an image: HTML' }] }),
+      prediction({ n: 5, status: 'refused', images: [] }),
+    ].map((one) => entryOf(one, 'images', 'thumbnails'));
+    const status = {
+      ...{ id: AUDIT, name: 'n', createdAt: '2026-01-01', createdBy: 'b', retention: 'keep' as const },
+      ...{ predictions: 6, state: 'finished' as const, manifest: true },
+      counts: { waiting: 0, running: 0, succeeded: 5, failed: 0, refused: 1, canceled: 0 },
+    };
+    const page = [...galleryPage(status, entries)].join('');
+    expect(
+      [...page.matchAll(/<a href="([^"]+)"><img[^>]* src="([^"]+)"/g)].map(([, ...found]) => found),
+    ).toEqual([
+      ['images/00000-0.jpg', 'thumbnails/00000-0.webp'],
+      ['images/00001-0.jpg', 'thumbnails/00001-0.webp'],
+      ['images/00003-0.jpg', 'images/00003-0.jpg'],
+    ]);
+    expect(page).toContain('<a class="none blank" href="images/00002-0.jpg">blank</a>');
+    expect(page.match(/dropped by the model&#39;s filter/g)).toHaveLength(1);
+    expect(page).toContain('<div class="none">not an image: HTML</div>');
+    expect(page).toContain('(6 predictions); images: 1 blank, 1 quarantined, 2 filtered.');
+    expect(page).toContain(
+      '<p class="counts">1 of 6 refused; images: 1 blank, 1 quarantined, 2 filtered; 2 of 3 are the same file: the model ignores its seed</p>',
+    );
   });
 
   test('metadata has one line for each image, with what was seen in it, what its cell lacks, and a column for every factor', () => {

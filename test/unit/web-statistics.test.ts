@@ -101,8 +101,8 @@ describe('the outcomes of a group', () => {
     expect(UNSEEN.map((name) => [name, outcome[name]?.count, outcome[name]?.n])).toEqual(
       ['filtered', 'blank', 'quarantined', 'lost'].map((name) => [name, 1, 6]),
     );
-    expect(unseenInWords(outcome)).toBe('1 filtered, 1 blank, 1 quarantined, 1 lost');
-    expect(unseenInWords(outcomeOf([prediction({ images: [ok(0)] })]))).toBe('');
+    expect(unseenInWords(outcome.images)).toBe('1 filtered, 1 blank, 1 quarantined, 1 lost');
+    expect(unseenInWords(outcomeOf([prediction({ images: [ok(0)] })]).images)).toBe('');
   });
 
   test('equal files are said, and blank pictures are none of them', () => {

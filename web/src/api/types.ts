@@ -6,6 +6,7 @@ export type {
   AuditStatus,
   CellStatus,
   Counts,
+  ImageCounts,
   Models,
   Plan,
   PlannedModel,

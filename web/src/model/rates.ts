@@ -1,22 +1,9 @@
-import {
-  type COUNTED,
-  type Counted,
-  countImages,
-  droppedOf,
-  type Equal,
-  equalInWords,
-  equalOf,
-} from '../../../lib/contract/counted.ts';
-import type { Plan, Prediction } from '../api/types.ts';
+import { countImages, droppedOf, type Equal, equalInWords, equalOf } from '../../../lib/contract/counted.ts';
+import type { ImageCounts, Plan, Prediction } from '../api/types.ts';
 import { type Proportion, wilson } from './statistics.ts';
 
 /** What may have become of an image that shows nothing, in the order in which it is listed. */
-export const UNSEEN = [
-  'filtered',
-  'blank',
-  'quarantined',
-  'lost',
-] as const satisfies (typeof COUNTED)[number][];
+export const UNSEEN = ['filtered', 'blank', 'quarantined', 'lost'] as const satisfies (keyof ImageCounts)[];
 
 /** The outcomes of a group of predictions. Of images that show nothing: shares of all images; undefined for none. */
 export interface Outcome extends Record<(typeof UNSEEN)[number], Proportion | undefined> {
@@ -28,6 +15,7 @@ export interface Outcome extends Record<(typeof UNSEEN)[number], Proportion | un
   /** Share of failures among all that finished; undefined at n = 0. */
   failed: Proportion | undefined;
   canceled: number;
+  images: ImageCounts;
   /** The largest group of pictures with the same bytes; undefined if all differ. */
   equal: Equal | undefined;
 }
@@ -46,13 +34,15 @@ export function outcomeOf(group: Iterable<Prediction | undefined>): Outcome {
   const answered = count.succeeded + count.refused;
   const finished = answered + count.failed;
   const images = countImages(known);
-  const share = (name: keyof Counted) => (images[name] > 0 ? wilson(images[name], count.made) : undefined);
+  const share = (name: keyof ImageCounts) =>
+    images[name] > 0 ? wilson(images[name], count.made) : undefined;
   return {
     predictions: count.all,
     finished,
     refused: answered > 0 ? wilson(count.refused, answered) : undefined,
     failed: finished > 0 ? wilson(count.failed, finished) : undefined,
     canceled: count.canceled,
+    images,
     filtered: share('filtered'),
     blank: share('blank'),
     quarantined: share('quarantined'),
@@ -66,10 +56,10 @@ export const outcomeOfAll = (cells: { plan: Plan; at(n: number): Prediction | un
   outcomeOf(Array.from({ length: cells.plan.cells }, (_, n) => cells.at(n)));
 
 /** `2 filtered, 1 blank`; empty if all images show something. */
-export const unseenInWords = (outcome: Outcome): string =>
-  UNSEEN.flatMap((name) => (outcome[name] ? `${outcome[name].count.toLocaleString('en')} ${name}` : [])).join(
-    ', ',
-  );
+export const unseenInWords = (images: ImageCounts): string =>
+  UNSEEN.filter((name) => images[name] > 0)
+    .map((name) => `${images[name].toLocaleString('en')} ${name}`)
+    .join(', ');
 
 /** What equal files of samples mean, in sentences. */
 export const equalExplained = (equal: Equal): string =>

@@ -128,7 +128,7 @@ function Foot({
 
 /** Lines about a cell's images: those that show nothing, and those that are the same file. */
 function Notes({ outcome }: { outcome: Outcome }) {
-  const unseen = unseenInWords(outcome);
+  const unseen = unseenInWords(outcome.images);
   return (
     <>
       {unseen && <span class="some">{unseen}</span>}

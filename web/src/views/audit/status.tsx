@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
 import { cancelAudit, readManifest } from '../../api/client.ts';
-import type { AuditStatus, Waiting } from '../../api/types.ts';
+import type { AuditStatus, ImageCounts, Waiting } from '../../api/types.ts';
 import { finishedOf, type LiveAudit } from '../../live/audit.ts';
 import { useChanges, useSignal } from '../../live/use.ts';
 import { roughly, timeLeft } from '../../model/estimate.ts';
@@ -38,19 +38,21 @@ function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
   );
 }
 
-/** How many images show nothing, and why. */
-function Unseen({ live: { cells } }: { live: LiveAudit }) {
-  const version = useChanges(cells);
-  const outcome = useMemo(() => outcomeOfAll(cells), [cells, version]);
-  if (cells.loaded < cells.plan.cells) return null;
-  const words = unseenInWords(outcome);
+/** How many images show nothing, and why. Audits that finished before images were counted are counted here. */
+function Unseen({ live: { cells }, images }: { live: LiveAudit; images: ImageCounts | undefined }) {
+  const version = useChanges(images ? undefined : cells);
+  const counted = useMemo(
+    () => images ?? (cells.loaded < cells.plan.cells ? undefined : outcomeOfAll(cells).images),
+    [images, cells, version],
+  );
+  const words = counted ? unseenInWords(counted) : '';
   return words === '' ? null : <> · images: {words}</>;
 }
 
 /** The status of an audit, and what can be done with it as a whole. */
 export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => void }) {
   const status = useSignal(live.status);
-  const { counts, predictions, state, waiting, manifest } = status;
+  const { counts, images, predictions, state, waiting, manifest } = status;
   const open = counts.waiting + counts.running;
   const finished = finishedOf(status);
   const left = timeLeft(live.marks, open);
@@ -104,7 +106,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
             · <i class="key canceled" /> {counts.canceled} canceled
           </>
         )}
-        <Unseen live={live} />
+        <Unseen live={live} images={images} />
       </p>
       {waiting && <WhyItWaits waiting={waiting} />}
     </header>
