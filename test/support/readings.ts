@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { FAMILIES } from '../../lib/replicate/reading/refusals.ts';
-import { type AnswerCase, casesOf, KINDS, resultOf, valuesOf } from './answers.ts';
+import { type AnswerCase, casesOf, KINDS, type Kind, resultOf, valuesOf } from './answers.ts';
 
 interface Row {
   what: string;
@@ -13,11 +13,16 @@ interface Row {
 }
 
 interface Read {
+  kind: Kind;
   given: AnswerCase;
   expected: AnswerCase['expect'];
   read: Required<AnswerCase['expect']>;
   family: string | undefined;
 }
+
+const ALWAYS = () => true;
+const isAllRight = ({ expected, read }: Read) =>
+  Object.entries(expected).every(([name, value]) => read[name as keyof typeof read] === value);
 
 /** `is` selects the cases in which something should be read, `found` those in which it was. */
 function rowOf(
@@ -41,11 +46,12 @@ function rowOf(
 /** How the rules read the project's own cases, by family, as rows of a table. */
 export async function readings(): Promise<string> {
   const reads: Read[] = [];
-  for (const given of KINDS.flatMap(casesOf)) {
-    const result = await resultOf(given);
-    const read = valuesOf(given, result);
-    reads.push({ given, expected: given.expect, read, family: result.reading?.refusal?.family });
-  }
+  for (const kind of KINDS)
+    for (const given of casesOf(kind)) {
+      const result = await resultOf(given);
+      const read = valuesOf(given, result);
+      reads.push({ kind, given, expected: given.expect, read, family: result.reading?.refusal?.family });
+    }
   const isRefusal = ({ expected }: Read) => expected.status === 'refused';
   const refusals = (what: string, is: (read: Read) => boolean, found: (read: Read) => boolean) =>
     rowOf(what, reads, is, found, (read) => isRefusal(read) && read.read.status === 'refused');
@@ -55,11 +61,12 @@ export async function readings(): Promise<string> {
   const seedCases = reads.filter(({ expected }) => expected.seedSource !== undefined);
   const about = (kind: 'counts' | 'seeds') => [...new Set(casesOf(kind).map(({ family }) => family))];
   const countCases = reads.filter(({ expected }) => expected.filtered !== undefined);
+  const ofModels = reads.filter(({ kind }) => kind === 'models');
   const rows = [
     refusals('**refusals**', isRefusal, ({ read }) => read.status === 'refused'),
     rowOf(
       'of these, found after the rules were written',
-      reads.filter(({ given }) => casesOf('unseen').some(({ error }) => error === given.error)),
+      reads.filter(({ kind }) => kind === 'unseen' || kind === 'models'),
       isRefusal,
       ({ read }) => read.status === 'refused',
       (read) => isRefusal(read) && read.read.status === 'refused',
@@ -67,8 +74,8 @@ export async function readings(): Promise<string> {
     ...FAMILIES.map(({ name }) =>
       refusals(
         name,
-        (read) => isRefusal(read) && read.given.family === name,
-        (read) => read.family === name,
+        (read) => isRefusal(read) && read.kind !== 'models' && read.given.family === name,
+        (read) => read.kind !== 'models' && read.family === name,
       ),
     ),
     rowOf(
@@ -81,7 +88,7 @@ export async function readings(): Promise<string> {
     ...about('counts').map((family) =>
       rowOf(
         family,
-        countCases.filter(({ given }) => given.family === family),
+        countCases.filter(({ kind, given }) => kind === 'counts' && given.family === family),
         () => true,
         () => true,
         sameCount,
@@ -97,12 +104,17 @@ export async function readings(): Promise<string> {
     ...about('seeds').map((family) =>
       rowOf(
         family,
-        seedCases.filter(({ given }) => given.family === family),
+        seedCases.filter(({ kind, given }) => kind === 'seeds' && given.family === family),
         () => true,
         () => true,
         sameSeed,
       ),
     ),
+    rowOf('**by model: refusals, faults, counts and seeds**', ofModels, ALWAYS, ALWAYS, isAllRight),
+    ...[...new Set(ofModels.map(({ given }) => given.family))].map((model) => {
+      const own = ofModels.filter(({ given }) => given.family === model);
+      return rowOf(model, own, ALWAYS, ALWAYS, isAllRight);
+    }),
   ];
   const share = (value: number | undefined) => (value === undefined ? '' : value.toFixed(2));
   return [

@@ -12,6 +12,7 @@ const TITLES: Record<Kind, string> = {
   counts: 'what a filter dropped is counted as the sentence says',
   seeds: 'the seed in use is read, or said to be unknown',
   outputs: 'every image of an output is found, and nothing else',
+  models: 'what a model says that the rules were not written for is read as it should be',
   unseen: 'a text that was found when the rules were written is read as it should be',
 };
 

@@ -14,9 +14,12 @@ const COLOR = /(?:\\(?:x1b|u001b|033|e))?\[[0-9;]{0,20}m/gi;
 /** Frames of Python, with the line of code under each, and of JavaScript. The error that was thrown is not part of them. */
 const FRAMES =
   /^[ \t|]*File "[^"\n]*", line \d+[^\n]*\n(?:[ \t|]+[^\n]*(?:\n|$))*|^[ \t]+at [^\n]*$|^[^\n]*(?:Traceback \(most recent call last\)|During handling of the above exception|The above exception was the direct cause)[^\n]*$/gm;
-/** A quotation after a word for prompt, unless a verb between them says what was wrong. An apostrophe does not end it. */
+/**
+ * A quotation after a word for prompt, unless a verb between them says what was wrong. What follows `"inputs": {` is the
+ * name of a member. An apostrophe does not end a quotation.
+ */
 const QUOTED =
-  /((?:prompt|caption|query|["']input|["']text)s?["'`]?(?:(?!reject|block|flag|refus|violat|deni|moderat|filter|declin|fail|reason|because|code|error|message|status|with)[^"'`\n.]){0,60}(?<![\p{L}\p{N}]))(["'`])(?:\\.|[^\\\n]){0,4000}?\2(?![\p{L}\p{N}])/giu;
+  /((?:prompt|caption|query|["']input(?!s?["']\s*:\s*\{)|["']text)s?["'`]?(?:(?!reject|block|flag|refus|violat|deni|moderat|filter|declin|fail|reason|because|code|error|message|status|with)[^"'`\n.]){0,60}(?<![\p{L}\p{N}]))(["'`])(?:\\.|[^\\\n]){0,4000}?\2(?![\p{L}\p{N}])/giu;
 /** `for prompt: …`: the rest of the line is a prompt, perhaps not the one that was sent. */
 const PREPOSED =
   /(\b(?:for|with|using|encod\w+|process\w*|pars\w+|tokeni\w+)(?: \w+){0,2} prompts?["']?[ \t]*[:=])([^\n]*)$/gim;

@@ -9,6 +9,7 @@ export interface FilteredReading {
 
 const THING = `(?:images?|outputs?|samples?|results?|pictures?|generations?|videos?)`;
 const UNFIT = '(?:nsfw|unsafe|explicit|inappropriate|sensitive)';
+const FAILED = `(?:did not pass|didn't pass|failed(?: to pass)?) (?:the |our )?(?:\\w+ )?(?:check|review|filter|moderation|screening)`;
 const DROPPED = `(?:filtered|blocked|dropped|removed|flagged|censored|withheld|rejected|suppressed|discarded|skipped|excluded|hidden|moderated|refused|(?:as |were |are |was |is )${UNFIT})`;
 const NUMBER = String.raw`(\d{1,6}|no|none|zero|one|two|three|four|five|six|seven|eight|nine|ten|all)`;
 const OF = String.raw`(?: ?(?:\/|out of|of)(?: the)? ?(\d{1,6}))?`;
@@ -16,7 +17,7 @@ const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'e
 
 /** A sentence about a safety filter. Images are skipped and removed for other reasons too. */
 const ABOUT_SAFETY =
-  /nsfw|safe|moderat|sensitiv|polic|filter|inappropriate|explicit|prohibit|\brai|responsible|guideline|block|censor|flagged|violat/i;
+  /nsfw|safe|moderat|sensitiv|polic|filter|inappropriate|explicit|prohibit|\brai|responsible|guideline|block|censor|flagged|violat|review/i;
 
 /** Compiled when first needed: most logs do not mention safety. */
 const patterns = once(() => ({
@@ -32,19 +33,25 @@ const patterns = once(() => ({
   counted: [
     // github.com/replicate/cog-stable-diffusion predict.py
     new RegExp(
-      String.raw`\b(?:detected|found|flagged) (?:${UNFIT} content )?in ${NUMBER}${OF} (?:\w+ )?${THING}\b`,
+      String.raw`\b(?:detected|found|flagged) (?:${UNFIT} content )?in ${NUMBER}${OF} (?:of the |of |\w+ )?${THING}\b`,
       'i',
     ),
     new RegExp(String.raw`\b${NUMBER}${OF} ${UNFIT} (?:\w+ )?${THING}\b`, 'i'),
     new RegExp(String.raw`\b${NUMBER}${OF} (?:\w+ ){0,2}${THING}\b(?: \w+){0,4} ${DROPPED}\b`, 'i'),
     new RegExp(String.raw`\b${DROPPED}(?: out)?:? ${NUMBER}${OF} (?:\w+ ){0,2}${THING}\b`, 'i'),
     new RegExp(String.raw`\b${DROPPED} ${THING}["']?\W{1,3}${NUMBER}\b`, 'i'),
+    new RegExp(String.raw`\b${NUMBER}${OF} (?:\w+ ){0,2}${THING}\b ${FAILED}\b`, 'i'),
+    // `3 of 4 images (1 filtered by …)`
+    new RegExp(
+      String.raw`(?<!\b${THING} #?)\b${NUMBER} (?:were |was )?(?:filtered|blocked|censored|withheld|flagged|moderated)(?: out)?(?= (?:by|for|due|because|as)\b|[,;)]|$)`,
+      'i',
+    ),
     // github.com/googleapis/python-genai: raiMediaFilteredCount
     /\b\w*filtered_?(?:media_?)?count["']?\s*[:=]\s*["']?(\d{1,6})\b/i,
   ],
   /** Images were dropped, without a number. */
   detected: new RegExp(
-    String.raw`\b${UNFIT}[ _](?:content|concepts?|images?|material)? ?(?:was |were |has been )?(?:detected|found|flagged)|\b(?:potential|possible) nsfw|\bcontain(?:s|ed)? nsfw|(?<!\binput (?:or )?)\b${THING}\b(?: \w+){0,4} ${DROPPED}\b`,
+    String.raw`\b${UNFIT}[ _](?:content|concepts?|images?|material)? ?(?:was |were |has been )?(?:detected|found|flagged)|\b(?:potential|possible) nsfw|\bcontain(?:s|ed)? nsfw|\bOutputImage\w+Detected|\b(?:dropping|removing|skipping|withholding|discarding|hiding|blocking|filtering)(?: out)? (?:\w+ ){0,2}${THING}\b|(?<!\binput (?:or )?)\b${THING}\b(?: \w+){0,4} ${DROPPED}\b`,
     'i',
   ),
 }));
@@ -53,7 +60,12 @@ const patterns = once(() => ({
 const VERDICTS = /\b(?:has_)?nsfw\w*["']?\s*[:=]\s*(?:tensor\()?\[([^\]\n]{0,2000})\]/i;
 /** The index of an image: `NSFW content detected in image 3`. Source: github.com/replicate/cog-sdxl predict.py. */
 const WHICH =
-  /\b(?:in|for|of|skipping|dropping|removing|filtering)? ?(?:image|output|sample|picture|generation)s? #?((?:\d{1,4}(?:, ?| and | & )?)+)/i;
+  /\b(?:in|for|of|skipping|dropping|removing|filtering)? ?(?:image|output|sample|picture|generation)(?:_?(?:index|idx|number)["']?[:=] ?|s? #?)((?:\d{1,4}(?:, ?| and | & )?)+)/i;
+/** Indices after a colon: `Images flagged by the safety checker: [0, 2]`. */
+const INDICES = /[:=] ?\[((?:\d{1,4}(?:, ?)?)+)\]/;
+/** What an output says of one image. Source: docs.ideogram.ai is_image_safe, api.reve.com content_violation. */
+const FLAG =
+  /^(?:(?:is_)?(?:image_|output_)?safe: false|(?:is_|has_)?(?:nsfw|nsfw_\w+|content_violation|censored|moderated|blocked|flagged): true)$/i;
 const ALL = /\ball (?:of )?(?:the )?(?:\w+ )?(?:images?|outputs?|samples?|results?)\b/i;
 const DENIED =
   /\b(?:no|not|without|never|zero|isn't|wasn't|weren't)\b[^.\n]{0,40}\b(?:nsfw|unsafe|flagged|filtered|blocked|dropped|removed)|\bnsfw\w*(?: \w+){0,2}["']?\s*(?:[:=]|is|->)\s*["']?(?:false|no|none|not|0)\b|\bnsfw (?:check|filter)\w* (?:passed|ok)/i;
@@ -61,16 +73,20 @@ const DENIED =
 /**
  * Finds how many outputs the model's filter dropped. Each sentence is read by itself and the largest number counts, so a
  * sentence that a traceback repeats counts once.
- * @param text without the prompt
- * @returns undefined if the text does not mention it
+ * @param log without the prompt
+ * @param facts of the output, as lines of a log: each is of one image, so that repeated ones count each time
+ * @returns undefined if neither mentions it
  */
-export function readFiltered(text: string): FilteredReading | undefined {
+export function readFiltered(log: string, facts: string[] = []): FilteredReading | undefined {
+  const text = [log, ...facts].join('\n');
   if (!ABOUT_SAFETY.test(text)) return undefined;
   let most: FilteredReading | undefined;
   const which = new Set<number>();
   const hold = (count: number, at: number) => {
     if (!most || count > most.count) most = { count, words: sentenceAt(text, at) };
   };
+  const flags = facts.filter((fact) => FLAG.test(fact));
+  if (flags[0]) most = { count: flags.length, words: flags[0] };
   let at = 0;
   for (const line of text.split('\n')) {
     for (const sentence of line.split(/(?<=[.!?;]) +/)) {
@@ -98,7 +114,7 @@ function countIn(sentence: string, which: Set<number>): number | undefined {
   }
   if (DENIED.test(sentence)) return 0;
   if (!detected.test(sentence)) return undefined;
-  const [, places] = WHICH.exec(sentence) ?? [];
+  const [, places] = INDICES.exec(sentence) ?? WHICH.exec(sentence) ?? [];
   if (places) {
     for (const place of places.match(/\d+/g) ?? []) which.add(Number(place));
     return which.size;

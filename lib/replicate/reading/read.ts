@@ -8,7 +8,7 @@ import { TELLING } from './telling.ts';
  * Version of the rules in this folder. Raise it with every change of a rule: a result keeps the version that read it,
  * and `weaudit reread` lists what the current version would change.
  */
-export const RULES = 1;
+export const RULES = 2;
 
 /** What a model said, as the result keeps it. */
 export interface Answer {
@@ -49,11 +49,11 @@ export function readAnswer(answer: Answer, { inputs, asked, returned, imageless 
   const error = clean(answer.error ?? '', false);
   const isTelling = imageless || TELLING.test(answer.logs ?? '');
   const logs = isTelling ? clean(answer.logs ?? '', true) : '';
-  const facts = namedIn(answer.said).join('\n');
+  const facts = namedIn(answer.said);
   const said = () => stringsIn(answer.said).map((text) => clean(text, false));
   const refusal = imageless ? refusalIn(error, said, logs) : undefined;
-  const filtered = readFiltered([logs, facts, ...(refusal ? [error] : [])].join('\n'));
-  const seed = readSeed(`${logs}\n${facts}`, Math.max(asked, returned));
+  const filtered = readFiltered([logs, ...(refusal ? [error] : [])].join('\n'), facts);
+  const seed = readSeed([logs, ...facts].join('\n'), Math.max(asked, returned));
   return {
     rules: RULES,
     ...(refusal ? { refusal: { ...refusal, words: shown(refusal.words) } } : {}),

@@ -32,19 +32,19 @@ export const FAMILIES: readonly Family[] = [
   family(
     'google',
     'code',
-    /\b(?:IMAGE_)?PROHIBITED_CONTENT\b|\bIMAGE_(?:SAFETY|RECITATION)\b|(?:finish|block)_?reason[^\w\n]{1,6}(?:\w{1,20}\.)?(?:SAFETY|RECITATION|BLOCKLIST|SPII)\b|\bRAI_?FILTERED/i,
+    /\b(?:IMAGE_)?PROHIBITED_CONTENT\b|\bIMAGE_(?:SAFETY|RECITATION)\b|(?:finish|block)_?reason[^\w\n]{1,6}(?:\w{1,20}\.)?(?:SAFETY|RECITATION|BLOCKLIST|SPII)\b|(?<![a-z])RAI_?FILTERED(?:_?REASON["']?\s*[:=]\s*["']?(?!null|none|undefined)\w|\b)/i,
     'ai.google.dev/api/generate-content FinishReason',
   ),
   family(
     'bytedance',
     'code',
-    /SensitiveContentDetected|\w{3}RiskDetection\b|PolicyViolation\b/,
+    /SensitiveContentDetected|\w{3}RiskDetection\b|PolicyViolation\b|\bpartner_validation_failed\b/,
     'docs.byteplus.com/en/docs/ModelArk/1299023',
   ),
   family(
     'alibaba',
     'code',
-    /\bdata_?inspection_?failed\b|\bIPInfringementSuspect\b/i,
+    /\bdata_?inspection_?failed\b|\bIPInfringementSuspect\b|\bgreen net check failed\b/i,
     'alibabacloud.com/help/en/model-studio/error-code',
   ),
   family(
@@ -59,6 +59,7 @@ export const FAMILIES: readonly Family[] = [
     /\b(?:Text|Image)IllegalDetected\b|\bFailedOperation\.ModerationFailed\b/,
     'cloud.tencent.com/document/product/1668/88066',
   ),
+  family('vidu', 'code', /\bAuditSubmitIllegal\b/, 'platform.vidu.com/docs/error-code'),
   family('runway', 'code', /\bSAFETY\.(?:INPUT|OUTPUT)\b/, 'docs.dev.runwayml.com/errors/task-failures'),
   family(
     'stability',
@@ -81,7 +82,7 @@ export const FAMILIES: readonly Family[] = [
   family(
     'nsfw',
     'sentence',
-    /(?<!\b(?:no|not|without|zero) (?:any )?(?:potential(?:ly)? )?)\bNSFW(?:[ _-](?:content|concepts?|material|images?|words?|prompts?|detected|was|found|flagged|blocked)|[.!]?$|\b[^.\n]{1,40}\b(?:detected|found|blocked|flagged|rejected)\b)|\b(?:as|is|be|contain(?:s|ed|ing)?|detected|potential(?:ly)?|possibl[ey]) NSFW\b(?! (?:checker|detector|filter|model|classifier))/im,
+    /(?<!\b(?:no|not|without|zero) (?:any )?(?:potential(?:ly)? )?)\bNSFW(?:[ _-](?:content|concepts?|material|images?|words?|prompts?|detected|was|found|flagged|blocked)|[.!]?$|\b[^.\n]{1,40}\b(?:detected|found|blocked|flagged|rejected)\b)|\b(?:as|is|are|was|were|be|contain(?:s|ed|ing)?|detected|potential(?:ly)?|possibl[ey]) NSFW\b(?! (?:checker|detector|filter|model|classifier))/im,
     'github.com/replicate/cog-sdxl predict.py',
   ),
   family(
@@ -93,13 +94,13 @@ export const FAMILIES: readonly Family[] = [
   family(
     'moderation',
     'sentence',
-    /\b(?:flagged|rejected|blocked|denied|refused|stopped|caught|declined|filtered|violat\w+|disallowed|not (?:allowed|permitted)|did(?:n't| not) (?:pass|respect))\b[^.\n]{0,60}\bmoderat(?:ion|ors?)\b|\bmoderation\b[^.\n]{0,20}\b(?:block|reject|flag|den[iy]|refus|violat)|\b(?:advanced|content|prompt|image|input|output|text) moderation failed\b|\bfail\w* (?:to pass |in |our |the |at )?(?:\w+ )?moderation\b(?! (?:request|service|call|api|model))/i,
+    /\b(?:flagged|rejected|blocked|denied|refused|stopped|caught|declined|filtered|violat\w+|disallowed|not (?:allowed|permitted)|did(?:n't| not) (?:pass|respect))\b[^.\n]{0,60}\bmoderat(?:ion|ors?)\b|\bmoderation\b[^.\n]{0,20}\b(?:block|reject|flag|den[iy]|refus|violat)|\b(?:advanced|content|prompt|image|input|output|text) moderation failed\b|\bmoderation_(?:failed|blocked|rejected)\b|\bfail\w* (?:to pass |in |our |the |at )?(?:\w+ )?moderation\b(?! (?:request|service|call|api|model))/i,
     'github.com/lumalabs/lumaai-python generations',
   ),
   family(
     'safety',
     'sentence',
-    /\b(?:reject|block|refus|filter|flag|declin|stopp|deni|disallow|prohibit|violat|remov|trigger|withh|censor|prevent|not (?:be )?(?:allowed|permitted|shown|generated))\w*\b[^.\n]{0,60}\b(?:safety|content|nsfw|profanity|risk|guard) ?(?:systems?|filter(?:s|ing)?|polic(?:y|ies)|guidelines?|guardrails?|concerns?|reasons?|check(?:er|ers|s)?|reviews?|standards?|rules?|classifiers?|settings?|restrictions?|control|violations?)\b|\b(?:reject|block|refus|filter|declin|stopp)\w*\b[^.\n]{0,40}\bsafety\b|\b(?:safety|content)[ -](?:systems?|filters?|polic(?:y|ies)|guidelines?|guardrails?|check(?:er|s)?|classifiers?) ?(?:has |have |was |were )?(?:reject|block|trigger|flag|violat|refus|prevent|dropp|remov)\w*|\bfail\w* (?:to pass )?(?:the |our |a )?(?:\w+ )?(?:safety (?:check|filter|review|screen(?:ing)?)|content check|risk control)s?\b(?! (?:to|request|service|model))|\bdid(?:n't| not) pass (?:the |our |a )?(?:\w+ )?(?:safety|content|risk)\b/i,
+    /\b(?:reject|block|refus|filter|flag|declin|stopp|deni|disallow|prohibit|violat|remov|trigger|withh|censor|prevent|not (?:be )?(?:allowed|permitted|shown|generated))\w*\b[^.\n]{0,60}\b(?:safety|content|nsfw|profanity|risk|guard) ?(?:systems?|filter(?:s|ing)?|polic(?:y|ies)|guidelines?|guardrails?|concerns?|reasons?|check(?:er|ers|s)?|reviews?|standards?|rules?|classifiers?|settings?|restrictions?|control|violations?)\b|\b(?:reject|block|refus|filter|declin|stopp)\w*\b[^.\n]{0,40}\bsafety\b|\b(?:safety|content)[ -](?:systems?|filters?|polic(?:y|ies)|guidelines?|guardrails?|check(?:er|s)?|classifiers?) ?(?:has |have |was |were )?(?:reject|block|trigger|flag|violat|refus|prevent|dropp|remov)\w*|\bfail\w* (?:to pass )?(?:the |our |a )?(?:\w+ )?(?:safety (?:check|filter|review|screen(?:ing)?)|content check|risk control)s?\b(?! (?:to|request|service|model))|\bdid(?:n't| not) pass (?:the |our |a )?(?:\w+ )?(?:safety|content|risk)\b|\b(?:contents?|prompts?|images?|inputs?|outputs?|texts?)\b(?: \w+){0,2} fail\w* (?:to pass )?(?:the |our )?(?:security )?review\b/i,
     'platform.openai.com/docs/guides/images',
   ),
   family(
@@ -123,13 +124,13 @@ export const FAMILIES: readonly Family[] = [
   family(
     'inappropriate',
     'sentence',
-    /\b(?:inappropriate|offensive|harmful|unsafe|disallowed|prohibited|objectionable|explicit|adult|sexual|hateful|restricted) (?:\w+ ){0,2}?(?:contents?|materials?|images?|prompts?|words?|language|terms?|imagery|topics?)\b|\billegal (?:content|material)\b|\b(?:deemed|considered|potentially|detected as|classified as|marked as|is|too) (?:inappropriate|unsafe|harmful|offensive)\b|\bnot safe (?:for work|to (?:generate|show))\b/i,
+    /\b(?:inappropriate|offensive|harmful|unsafe|disallowed|prohibited|objectionable|explicit|adult|sexual|hateful|restricted) (?:\w+ ){0,2}?(?:contents?|materials?|images?|prompts?|words?|language|terms?|imagery|topics?)\b(?! (?:sizes?|dimensions?|formats?|resolutions?|ratios?|types?|lengths?|shapes?|channels?)\b)|\billegal (?:content|material)\b|\b(?:deemed|considered|potentially|detected as|classified as|marked as|is|too) (?:inappropriate|unsafe|harmful|offensive)\b|\bnot safe (?:for work|to (?:generate|show))\b/i,
     'alibabacloud.com/help/en/model-studio/error-code',
   ),
   family(
     'likeness',
     'sentence',
-    /\b(?:celebrit(?:y|ies)|public figures?|prominent (?:person|people)|real people|likeness(?:es)?|copyright(?:ed)?|trademark(?:ed|s)?|minors?)\b[^.\n]{0,60}\b(?:not (?:be )?(?:allowed|permitted|supported|generated)|block\w*|detect\w*|prohibit\w*|violat\w*|reject\w*)|\b(?:contain\w*|depict\w*|block\w*|prohibit\w*|infring\w*)\b[^.\n]{0,40}\b(?:celebrit(?:y|ies)|public figures?|copyright(?:ed|s)?|intellectual property|trademarks?|likenesses)\b/i,
+    /\b(?:celebrit(?:y|ies)|public figures?|prominent (?:person|people)|real people|likeness(?:es)?|copyright(?:ed)?|trademark(?:ed|s)?|minors?)\b[^.\n]{0,60}\b(?:not (?:be )?(?:allowed|permitted|supported|generated)|block\w*|detect\w*|prohibit\w*|violat\w*|reject\w*)|\b(?:contain\w*|depict\w*|block\w*|prohibit\w*|infring\w*)\b[^.\n]{0,40}\b(?:celebrit(?:y|ies)|public figures?|copyright(?:ed|s)?|intellectual property|trademarks?|likeness(?:es)?)\b|\brelated to copyright\b|\b(?:likeness(?:es)?|real people|celebrit(?:y|ies))\b[^.\n]{0,20}\bfilter\b|\bunder (?:the age of )?18\b/i,
     'cloud.google.com/vertex-ai/generative-ai/docs Veo safety codes',
   ),
   family(
@@ -153,25 +154,25 @@ export const FAMILIES: readonly Family[] = [
   family(
     'rejected',
     'hint',
-    /\b(?:prompts?|inputs?|contents?|images?|outputs?|texts?|words?|topics?)(?: provided)?(?: (?:has been|have been|was|were|is|are|could not be|couldn't be|cannot be|can't be|been))?(?: (?:automatically|also))? (?:rejected|refused|blocked|denied|disallowed|banned|prohibited|forbidden|declined|censored|submitted|not (?:be )?(?:allowed|permitted|accepted))\b|\bblocked (?:prompt|content|output|image)\b|\b(?:prompt|content|input|output|image)_(?:is_)?(?:blocked|rejected|flagged|moderated)\b/i,
+    /(?<!\b(?:no|any) )\b(?:prompts?|inputs?|contents?|images?|outputs?|texts?|words?|topics?)(?: provided)?(?: (?:has been|have been|was|were|is|are|could not be|couldn't be|cannot be|can't be|been))?(?: (?:automatically|also))? (?:rejected|refused|blocked|denied|disallowed|banned|prohibited|forbidden|declined|censored|submitted|not (?:be )?(?:allowed|permitted|accepted))\b|\bblocked(?::? prohibited| (?:the |your |this )?(?:prompt|content|output|image|request))\b|\b(?:prompt|content|input|output|image)_(?:is_)?(?:blocked|rejected|flagged|moderated)\b/i,
     'github.com/Comfy-Org/docs partner nodes; cloud.google.com Veo responsible AI',
   ),
   family(
     'depicted',
     'sentence',
-    /(?<!\bno )\b(?:nudity|gore|violence|weapons?|csam|sexual \w+|blood|hate speech|self[- ]harm)\b[^.\n]{0,30}\b(?:detected|found|not allowed|blocked)\b|\bdetected (?:nudity|gore|violence|weapons?|sexual \w+)\b/i,
+    /(?<!\bno )\b(?:nudity|gore|violence|weapons?|csam|sexual \w+|blood|hate speech|self[- ]harm)\b[^.\n]{0,30}\b(?:detected|(?<!not )found|not allowed|blocked)\b|\bdetected (?:nudity|gore|violence|weapons?|sexual \w+)\b/i,
     'github.com/replicate/cog-flux helpers/moderation/client.py: categories',
   ),
   family(
     'named',
     'hint',
-    /\bcontent[ _-](?:polic(?:y|ies)|moderation|violations?|not[ _-]allowed)\b|\bunsafe\b|\b(?:is|was)[ _]not safe\b|\bsafe\W{1,3}false\b|_safe\W{1,3}false\b|\b(?:reject|block|refus)\w*\b[^.\n]{0,30}\bpolicy\b|\bsafety[ _-](?:violations?|filters?|systems?|block|refusal|reasons?|concerns?)\b/i,
+    /\bcontent[ _-](?:polic(?:y|ies)|moderation|violations?|not[ _-]allowed)\b|(?<![a-z])unsafe(?![a-z])|\b(?:is|was)[ _]not safe\b|\bsafe\W{1,3}false\b|_safe\W{1,3}false\b|\b(?:reject|block|refus)\w*\b[^.\n]{0,60}\bpolicy\b|(?<![a-z])safety[ _-](?:violations?|filters?|systems?|block|refusal|reasons?|concerns?)\b/i,
     'evolink.ai error codes; docs.aws.amazon.com/bedrock content filters',
   ),
   family(
     'chinese',
     'sentence',
-    /敏感|违规|违法|不合规|不符合(?:社区|内容)?(?:规范|政策)|审核(?:不|未)通过|未通过[^\n]{0,6}审核/,
+    /敏感|违规|违法|不合规|不符合(?:社区|内容)?(?:规范|政策)|审核(?:不|未)通过|未通过[^\n]{0,6}审核|触发[^\n]{0,6}(?:安全|风控|审核)/,
     'cloud.tencent.com/document/product/1668/88066',
   ),
 ];
@@ -191,7 +192,7 @@ export const FAULTS: readonly Fault[] = [
   fault(
     'loading',
     'sentence',
-    /\b(?:fail\w*|errors?|unable|could not|couldn't|cannot|can't|while|when|during) (?:to )?(?:load|download|import|open|initiali[sz]|connect|fetch|find|start|read|reach|contact|run|call)\w*/i,
+    /\b(?:fail\w*|errors?|unable|could not|couldn't|cannot|can't|while|when|during) (?:to )?(?:load|download|import|open|initiali[sz]|connect|fetch|find|start|read|reach|contact|run|call)\w*|\b(?:load|download|import) failed\b|unpickl/i,
   ),
   fault(
     'code',
@@ -208,10 +209,11 @@ export const FAULTS: readonly Fault[] = [
     'sentence',
     /\brate[ -]?limit|too many requests|\bquota\b|\b(?:429|401|402)\b|throttl|resource[_ ]exhausted|insufficient|billing|\bAPI[ _]key\b|unauthori[sz]ed|authenticat|\bCORS\b|firewall|\bproxy\b/i,
   ),
+  fault('denied', 'hint', /\bno \w+ (?:was|were) (?:blocked|filtered|flagged|rejected|refused)\b/i),
   fault(
     'input',
     'hint',
-    /\b(?:too (?:long|large|short|small|many|big)|must|should be|invalid|unsupported|not supported|exceed\w*|missing|required|at (?:least|most)|validat\w+|format|resolution|dimensions?|pixels?|size|bytes|tokens|characters|corrupt\w*|empty|malformed|expected|parse|decode)\b/i,
+    /\b(?:too (?:long|large|short|small|many|big)|must|should be|invalid|unsupported|not supported|exceed\w*|missing|required|at (?:least|most)|validat\w+|format|resolution|dimensions?|pixels?|size|bytes|tokens|characters|corrupt\w*|empty|boolean|integer|malformed|expected|parse|decode)\b/i,
   ),
 ];
 

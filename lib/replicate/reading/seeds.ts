@@ -16,6 +16,9 @@ const QUALIFIERS = new Set(
     ' ',
   ),
 );
+/** The word itself; as a verb (`seeding the generator with 5`) only where a word leads to the number. */
+const SEED = /^seed(?:s|ed|ing)?$/;
+const VERB = /seed(?:ed|ing)$/i;
 const NOT_IN_USE = /\b(?:max|maximum|min|minimum|sub|variation|number of|sesame|poppy)[ _-]*$/i;
 const DRAWN =
   /\b(?:using|with|pick(?:ed|ing)|drew|chose|selected|generat\w+)[ \t]+(?:an?[ \t]+|new[ \t]+)*random[ _-]?$/i;
@@ -26,13 +29,13 @@ const IN_USE =
 const INDEX = /[ \t]*[#[(]?\d{1,3}[\])]?[ \t]*(?=[:=])/y;
 /** Everything between the name and the number. */
 const GAP =
-  /(?:[ \t"'`*_:=#|()[\]{}<>→←]|-+>|[-–—](?=[ \t])|(?<=[:=][ \t]*)\n(?=[ \t]*\d+[ \t]*$)|\b(?:for (?:image|output|sample|batch|item) #?\d+|for|this|image|output|generation|is|was|has|been|set|to|at|as|of|used|using|value|number|now|int|random|randomly|fixed|generated|chosen|picked|drawn|with|initialized|being|tensor|array|torch\.\w+|np\.\w+|numpy\.\w+)\b)*/imy;
+  /(?:[ \t"'`*_:=#|()[\]{}<>→←]|-+>|[-–—](?=[ \t])|(?<=[:=][ \t]*)\n(?=[ \t]*\d+[ \t]*$)|\b(?:for (?:image|output|sample|batch|item) #?\d+|for|this|that|run|image|output|generation|the|generator|sampler|is|was|has|been|set|to|at|as|of|used|using|value|number|now|int|random|randomly|fixed|generated|chosen|picked|drawn|with|initialized|being|tensor|array|torch\.\w+|np\.\w+|numpy\.\w+)\b)*/imy;
 const NUMBER = /([-−]?)(0x[0-9a-f]+|\d{1,3}(?:,\d{3})+(?!,?\d)|\d[\d_]*)(?:\.0+)?(?![\w%]|[.-]\d)/iy;
 const MORE = /[ \t]*,[ \t]*(\d+)(?![\w%]|[.-]\d)/y;
 const TOKEN = /[^\s,;)}\]"']{1,40}/y;
-/** `No seed given, using 5`: the number that is used instead. */
+/** `No seed given, using 5`, `seed is None, so 5 is used`: the number that is used instead. */
 const INSTEAD =
-  /[^\n\d]{0,60}\b(?:using|generat\w+|pick(?:ed|ing)|chose|drew|defaulting to|falling back to|setting (?:it )?to)\b[^\n\w-]{0,4}(?:random[ \t:=]+)?(\d+)(?![\w%]|[.-]\d|[ \t]*(?:steps?|images?|samples?|gpus?|iterations?|outputs?|seconds?)\b)/iy;
+  /[^\n\d]{0,60}\b(?:using|generat\w+|pick(?:ed|ing)|chose|drew|defaulting to|falling back to|setting (?:it )?to)\b[^\n\w-]{0,4}(?:random[ \t:=]+)?(\d+)(?![\w%]|[.-]\d|[ \t]*(?:steps?|images?|samples?|gpus?|iterations?|outputs?|seconds?)\b)|[^\n\d]{0,30}\b(\d+) (?:is|was|will be) used\b/iy;
 const UNSAID = /\b(?:none|null|nil|undefined|nan|random\w*|auto|unknown|hidden)\b/i;
 const MAX_DIGITS = 40;
 
@@ -99,8 +102,8 @@ export function isSeedName(name: string): boolean {
     .split(/[._-]+/)
     .filter((part) => part !== '');
   return (
-    parts.some((part) => /^seeds?$/.test(part)) &&
-    parts.every((part) => /^(?:seeds?|\d{1,3})$/.test(part) || QUALIFIERS.has(part))
+    parts.some((part) => SEED.test(part)) &&
+    parts.every((part) => SEED.test(part) || /^\d{1,3}$/.test(part) || QUALIFIERS.has(part))
   );
 }
 
@@ -114,6 +117,7 @@ function statementAt(
   const attempts = index ? [end + index[0].length, end] : [end];
   for (const from of attempts) {
     const gap = match(GAP, log, from)?.[0] ?? '';
+    if (VERB.test(name) && !/\b(?:with|to)\b|[:=]/i.test(gap)) return undefined;
     const at = from + gap.length;
     const value = match(NUMBER, log, at);
     // A number without anything between it and the name is part of the name.
@@ -129,7 +133,7 @@ function statementAt(
       unsaid || /\b(?:no|without)\b/i.test(lead) || /^[^\n\d]{0,20}\bnot?\b/i.test(log.slice(end, end + 30))
         ? match(INSTEAD, log, end)
         : undefined;
-    if (instead) return { seeds: seedsOf([instead[1]!]), inUse: true };
+    if (instead) return { seeds: seedsOf([(instead[1] ?? instead[2])!]), inUse: true };
     const named = /[:=→←>]/.test(gap)
       ? token !== '' || unsaid
       : /\b(?:to|is|was)\b/i.test(gap) && UNSAID.test(`${gap} ${token}`);
