@@ -14,6 +14,9 @@ export function kindOf(key: string): string {
     .replace(/<n>\/\d+\..*$/, '<n>/<i>.<verdict>');
 }
 
+import { MOMENTS, type Moment } from './auditor.ts';
+import { RUSES } from './replicate.ts';
+
 /** What may go wrong beside the fates of calls. What no seed has met is a hole. */
 export const HAPPENINGS = [
   'a call took more than half a second',
@@ -30,6 +33,16 @@ export const HAPPENINGS = [
   'a model used a seed of its own',
   'a model held outputs back',
   'a prediction had more outputs than are stored',
+  'API Gateway refused a request',
+  'API Gateway gave up waiting',
+  'a request came again long after it was accepted',
+  'a request came again after a quarter of an hour',
+  'a request without an Idempotency-Key failed',
+  'a request named a model that there is not',
+  'a deletion came again',
+  'a webhook came while secrets were replaced',
+  ...RUSES,
+  ...(Object.keys(MOMENTS) as Moment[]).map((when) => `an audit was ended ${when}` as const),
 ] as const;
 export type Happening = (typeof HAPPENINGS)[number];
 

@@ -1,5 +1,6 @@
+import { MOMENTS, type Moment, type Order } from './auditor.ts';
 import { Chance } from './kernel.ts';
-import type { Order, Scenario } from './run.ts';
+import type { Scenario } from './run.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -23,6 +24,25 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     const ends = chance.fraction();
     if (ends < 0.12) order.cancelAt = order.at + chance.between(500, 4 * MINUTE);
     else if (ends < 0.25) order.deleteAt = order.at + chance.between(500, 20 * MINUTE);
+    if (chance.happens(0.15))
+      order.ends = {
+        how: chance.pick(['cancel', 'delete', 'delete']),
+        when: chance.pick(Object.keys(MOMENTS) as Moment[]),
+        after: chance.pick([0, 1_000, 20_000]) * chance.fraction(),
+        without: chance.pick([undefined, undefined, 's3', 'sqs', 'replicate']),
+      };
+    // This moment is so short that somebody has to be there.
+    else if (chance.happens(0.1))
+      Object.assign(order, {
+        ends: { how: 'delete', when: 'when its closing begins', after: 0 },
+        watchesEvery: MINUTE,
+      });
+    if (chance.happens(0.2)) order.patience = chance.between(16, 25) * MINUTE;
+    if (chance.happens(0.15)) order.withoutKey = true;
+    if (chance.happens(0.2)) order.repeatsAfter = chance.pick([MINUTE, 3 * HOUR]) * chance.fraction();
+    if (chance.happens(0.3)) order.deletesAgainAfter = chance.pick([MINUTE, 3 * HOUR]) * chance.fraction();
+    if (chance.happens(0.1)) order.mistakesModel = true;
+    if (chance.happens(0.3)) order.watchesEvery ??= chance.between(10_000, 2 * MINUTE);
     return order;
   });
   // Some worlds are nearly calm, so that one fault at a time is tried as well.
@@ -51,12 +71,24 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
   // So slow that what waits is aborted.
   const isSlow = chance.happens(0.08);
   // Predictions so long that they still run when their audit is ended, and when they are polled.
-  const isLong = !isSlow && chance.happens(0.15);
+  const isLong = !isSlow && chance.happens(0.2);
+  if (isLong && chance.happens(0.5))
+    for (const order of orders)
+      order.ends = {
+        how: 'delete',
+        when: 'when its last prediction is bound',
+        after: 20_000 * chance.fraction(),
+        without: chance.pick([undefined, 'sqs']),
+      };
   for (const order of orders) order.retention = chance.pick(['short', 'standard', 'keep']);
   return {
     orders,
     concurrency: chance.pick([1_000, 1_000, 1_000, 10]),
     endsWithin: 6 * HOUR,
+    gateway: { throttled: share(0.02) },
+    rotation: chance.happens(0.25)
+      ? { at: chance.between(0, 3 * MINUTE), inOrder: chance.happens(0.7) }
+      : undefined,
     storm: {
       calls: {
         'dies before': share(0.002),
@@ -84,7 +116,14 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
       createsPerMinute: chance.pick([600, 600, 600, 600, 60, 6]),
       model: {
         parallel: isSlow ? 1 : chance.pick([4, 20, 100]),
-        seconds: isSlow ? [60, 120] : isLong ? [300, 1_500] : seconds,
+        seconds: isSlow
+          ? [60, 120]
+          : isLong
+            ? chance.pick([
+                [300, 1_500],
+                [1_500, 2_400],
+              ] as [number, number][])
+            : seconds,
         outputs: 1,
         refuses: chance.pick([0, 0.1, 0.5]),
         fails: 0.03,
@@ -98,7 +137,13 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
       },
       ...(noCredit && { noCredit }),
       ...(tokenRevoked && { tokenRevoked }),
-      webhooks: { lost: share(0.1), late: share(0.1), doubled: share(0.2), ...(gone && { gone }) },
+      webhooks: {
+        lost: share(0.1),
+        late: share(0.1),
+        doubled: share(0.2),
+        hostile: chance.pick([0, 0.05]),
+        ...(gone && { gone }),
+      },
       outputsFail: share(0.05),
     },
   };

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Objects, StoredObject } from '../ledger/facts.ts';
 import { checkAudit, checkDeadLetters, checkPayments, paidAgain, type Violation } from '../ledger/rules.ts';
+import type { HttpResponse } from '../lib/http/problem.ts';
+import type { Auditor } from './auditor.ts';
 import type { Line } from './kernel.ts';
-import type { Made, Rejection } from './replicate.ts';
+import type { Delivery, Made, Rejection } from './replicate.ts';
 import type { Change, Version } from './s3.ts';
 import type { World } from './world.ts';
 
@@ -13,6 +15,16 @@ interface Order {
   texts: string[];
   samples: number;
   retention?: string;
+}
+
+/** An answer to an auditor. */
+interface Answer {
+  route: string;
+  audit: string | undefined;
+  response: HttpResponse | undefined;
+  metFault: boolean;
+  /** It was asked for with a model that there is not. */
+  isMistaken: boolean;
 }
 
 /** A promise that was broken. */
@@ -35,6 +47,11 @@ const LATE_WRITE_MS = 150_000;
 const STOP_MS = 30_000;
 /** Without a fault, the messages that cancel what runs are done by then, behind those of other audits. */
 const CANCEL_MS = 5 * 60_000;
+const LATE_CANCEL_MS = 22 * 60_000;
+/** A secret that is new is read again within so long where it is missing, and one that is gone is forgotten. */
+const SECRET_AGES = { forMs: 15_000, goneForMs: 5 * 60_000 + 15_000 };
+/** A request with the token that was replaced may be under way for so long. */
+const NEW_TOKEN_MS = 45_000;
 /** So long a dispatcher that died holds up the next one. */
 const DEAD_LEASE_MS = 2 * 60_000;
 /** The result of a cell that was closed without a prediction: it may come as late as its message, and is swept. */
@@ -61,6 +78,9 @@ export class Ledger {
   /** Predictions that somebody asked Replicate to cancel, whatever came of it. */
   readonly #cancelTried = new Set<string>();
 
+  /** When a secret could not be read last. */
+  #unreadAt = 0;
+
   readonly #mostMessages: number;
 
   /** @param cells of all audits together: what is in the queue follows from them */
@@ -69,6 +89,7 @@ export class Ledger {
     this.#mostMessages = 40 + cells / 5;
     world.watch = (change) => this.#changed(change);
     world.kernel.log.listen = (line) => this.#heard(line);
+    world.onWebhook = (delivery, status, metFault) => this.#webhookAnswered(delivery, status, metFault);
   }
 
   /** @returns nothing, so that a check can end with it */
@@ -82,11 +103,12 @@ export class Ledger {
   /** A call that did not go well may be the reason for a second payment. */
   #heard({ who, what, about, outcome }: Line): void {
     const [, audit, cell] = /:audits\/([^/]+)\/dispatched\/(\d{5})(?:-\d+)?\.json$/.exec(about) ?? [];
+    if (what === 'GetParameter' && outcome !== '') this.#unreadAt = this.#world.kernel.now;
     if (what === 'cancel') {
       this.#cancelTried.add(about);
       if (/^$|lost|dies after/.test(outcome)) this.#canceled(about, who);
     }
-    if (/^(api|dispatch)#/.test(who) && /unavailable|lost|dies|died|threw/.test(outcome))
+    if (/^(api|dispatch|reconcile)#/.test(who) && /unavailable|lost|dies|died|threw/.test(outcome))
       this.#faultsAt.push(this.#world.kernel.now);
     if (!audit || !/unavailable|lost|dies/.test(outcome)) return;
     const faulty = what === 'PutObject' ? this.#unrecorded : this.#unread;
@@ -237,11 +259,80 @@ export class Ledger {
     }
   }
 
-  /** What has to hold of an audit that is over. */
-  checkFinished(audit: string | undefined, order: Order): undefined {
+  /** What an auditor has to find when all is over. */
+  checkAccepted({ id, ids, order }: Auditor): void {
     const cells = order.prompts * order.samples;
-    if (audit === undefined)
-      return this.#broken('an audit is accepted in the end', `one of ${cells} cells never was`);
+    if (id === undefined || !ids.has(id))
+      this.#broken('an audit is accepted in the end', `one of ${cells} cells never was`);
+    if (ids.size > 1 && !order.withoutKey)
+      this.#broken('equal requests with one key are one audit', [...ids].join(', '), `open/${id}`);
+  }
+
+  /** An answer of the API is right for what there is; with a fault it may also say that it does not know. */
+  answered({ route, audit, response, metFault, isMistaken }: Answer): undefined {
+    const status = response?.statusCode ?? 0;
+    const is = (key: string) => audit !== undefined && this.#current(key) !== undefined;
+    const isDeleted = is(`deleted/${audit}`);
+    const isRevoked = this.#world.replicate.isRevoked;
+    const accepted = status === 202 && response && (JSON.parse(response.body) as { id?: string }).id;
+    const right: Record<string, () => boolean> = {
+      'POST /api/audits 202': () => !isMistaken && (audit === undefined || audit === accepted),
+      'POST /api/audits 410': () => isDeleted,
+      'POST /api/audits 422': () => isMistaken,
+      'POST /api/audits 502': () => isRevoked,
+      'POST /api/audits/{audit}/cancel 202': () => isDeleted || is(`audits/${audit}/cancel.json`),
+      'POST /api/audits/{audit}/cancel 404': () => isDeleted,
+      'POST /api/audits/{audit}/cancel 409': () => isDeleted || is(`audits/${audit}/manifest.json`),
+      'DELETE /api/audits/{audit} 202': () => isDeleted,
+      'GET /api/audits/{audit} 200': () => true,
+      'GET /api/audits/{audit} 404': () => isDeleted,
+    };
+    const mayFail =
+      (metFault && (status === 0 || status === 429 || status >= 500)) ||
+      (status === 401 && (this.#world.secrets.isTokenNew(NEW_TOKEN_MS) || !this.#areSecretsReadable));
+    if (!mayFail && !right[`${route} ${status}`]?.())
+      this.#broken('an answer of the API is right', `${route} ${status} ${response?.body}`, `open/${audit}`);
+  }
+
+  /** A secret that could not be read is not asked for again at once. */
+  get #areSecretsReadable(): boolean {
+    return this.#world.kernel.now - this.#unreadAt > SECRET_AGES.forMs;
+  }
+
+  /** What Replicate sends is taken, and what others send is not. */
+  #webhookAnswered({ made, path, signedWith, ruse }: Delivery, status: number, metFault: boolean): undefined {
+    const { secrets } = this.#world;
+    const key = `images/${made.audit}/${String(made.cell).padStart(5, '0')}/0`;
+    const isTaken = status >= 200 && status < 300;
+    const isAccepted = secrets.isAccepted(signedWith, SECRET_AGES);
+    if (ruse) {
+      const isOld = ruse === 'a webhook was signed with the secret that was replaced';
+      // Where the plan of a deleted audit is gone, nobody can say which cells it had; nothing is written.
+      const isGone = /another/.test(ruse) && this.#current(`deleted/${made.audit}`) !== undefined;
+      if (isTaken && !isGone && (!isOld || isAccepted === false))
+        this.#broken('what Replicate did not sign for a cell is refused', `${ruse}: ${path}`, key);
+      return;
+    }
+    if (isAccepted === undefined) this.#world.coverage.met('a webhook came while secrets were replaced');
+    if (!isTaken && isAccepted && this.#areSecretsReadable && !metFault)
+      this.#broken('a webhook of Replicate is taken', `${made.id} was answered ${status}`, key);
+    if (isTaken && !this.#isSettled(made))
+      this.#broken('a webhook that was taken has brought its result', `${made.id} has none`, key);
+  }
+
+  /** The cell of an ended prediction has its result, or needs none of it. */
+  #isSettled({ id, audit, cell, status }: Made): boolean {
+    const stem = `audits/${audit}/dispatched/${String(cell).padStart(5, '0')}`;
+    if (this.#current(`deleted/${audit}`)) return true;
+    if (this.#current(`${stem.replace('/dispatched/', '/results/')}.json`)) return true;
+    if (status === 'aborted' && this.#current(`${stem}-aborted`)) return true;
+    const keys = [`${stem}.json`, `${stem}-2.json`].filter((key) => this.#current(key));
+    return keys.length > 0 && !keys.some((key) => this.#bound(key) === id);
+  }
+
+  /** What has to hold of an audit that is over. */
+  checkFinished(audit: string, order: Order): undefined {
+    const cells = order.prompts * order.samples;
     const { images, backup, replicate } = this.#world;
     const predictions = [...replicate.made.values()].filter((made) => made.audit === audit);
     const objects = this.#objects(images, audit);
@@ -315,8 +406,12 @@ export class Ledger {
       if (made.audit !== audit || this.#cancelTried.has(made.id) || this.#isUnknown(made)) continue;
       const from = Math.max(stop.modified, made.createdAt);
       const to = made.completedAt ?? this.#world.kernel.now;
-      const isFaulty = this.#faultsAt.some((at) => at > from - DEAD_LEASE_MS && at < from + CANCEL_MS);
-      if (to - from > CANCEL_MS && !isFaulty)
+      const isFaulty = (after: number, before: number) =>
+        this.#faultsAt.some((at) => at > from + after && at < from + before);
+      const isPrompt = to - from <= CANCEL_MS || isFaulty(-DEAD_LEASE_MS, CANCEL_MS);
+      // Reconcile does it in one of its runs behind RESEND_SECONDS, if nothing goes wrong then.
+      const isLate = to - from <= LATE_CANCEL_MS || isFaulty(LATE_CANCEL_MS / 2, LATE_CANCEL_MS);
+      if (!isPrompt || !isLate)
         this.#broken(
           'what runs when an audit ends is canceled',
           `${made.id} of cell ${made.cell} ran on for ${Math.round((to - from) / 1_000)} s`,

@@ -1,10 +1,11 @@
 import type { PolicyDocument, Statement } from '@weaudit/aws-emulator/iam';
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 import { OutputRejected, OutputUnavailable } from '../lib/images/source.ts';
-import type { Listed, ObjectStore, ReplicateClient } from '../lib/ports.ts';
+import type { Listed, ObjectStore, ReplicateClient, SecretReader } from '../lib/ports.ts';
 import { ReplicateRefusal, ReplicateUnreachable } from '../lib/replicate/errors.ts';
 import type { Prediction } from '../lib/replicate/prediction.ts';
 import { KnownBody } from './s3.ts';
+import { OLD } from './secrets.ts';
 import type { Plant, Ports } from './world.ts';
 
 /** The parts of a store that behave differently; the rest is as it was. */
@@ -96,6 +97,22 @@ const withBody = (input: Record<string, unknown>, bytes: Buffer) => ({
   Body: bytes,
   ContentLength: bytes.length,
 });
+
+/** What was opened, and what was deleted: by keys and IDs, which no two worlds share. */
+const OPENED = new Set<string>();
+const DELETED = new Set<string>();
+
+/** Reads a secret at a cold start, and never again. */
+function once(read: SecretReader): SecretReader {
+  let value: Promise<string> | undefined;
+  return () => {
+    value ??= read().catch((error) => {
+      value = undefined;
+      throw error;
+    });
+    return value;
+  };
+}
 
 const WRITERS = ['dispatch', 'webhook'];
 /** When an output was first asked for, by its address, which no two worlds share. */
@@ -434,6 +451,102 @@ export const MUTANTS: Record<string, Plant> = {
         },
       },
     }),
+  },
+  'an unknown model is taken for a busy Replicate': {
+    functions: ['api'],
+    ports: ({ replicate }) => ({
+      replicate: {
+        ...replicate,
+        model: (name) =>
+          replicate.model(name).catch(() => {
+            throw new ReplicateUnreachable('no');
+          }),
+      },
+    }),
+  },
+  'a request is not known again': {
+    functions: ['api'],
+    ports: inStores((store) => ({
+      readJson: async <T>(key: string) =>
+        key.startsWith('idempotency/') ? undefined : store.readJson<T>(key),
+      createJson: async (key, ...rest) =>
+        key.startsWith('idempotency/') ? true : store.createJson(key, ...rest),
+    })),
+  },
+  'a repeated request does not open its audit again': {
+    functions: ['api'],
+    ports: inStores((store) => ({
+      create: async (key, ...rest) => {
+        if (OPENED.has(key)) return false;
+        if (key.startsWith('open/')) OPENED.add(key);
+        return store.create(key, ...rest);
+      },
+    })),
+  },
+  'closing does not look for a tombstone': {
+    functions: ['reconcile'],
+    ports: inStores((store) => ({
+      exists: async (key) => (key.startsWith('deleted/') ? false : store.exists(key)),
+    })),
+  },
+  'cancel writes nothing': {
+    functions: ['api'],
+    ports: inStores((store) => ({
+      createJson: async (key, ...rest) =>
+        key.endsWith('/cancel.json') ? true : store.createJson(key, ...rest),
+    })),
+  },
+  'every audit is taken for a finished one when it is canceled': {
+    functions: ['api'],
+    ports: inStores((store) => ({
+      exists: async (key) => (key.endsWith('/manifest.json') ? true : store.exists(key)),
+    })),
+  },
+  'a second deletion finds nothing': {
+    functions: ['api'],
+    handler: (handler) => async (event, context) => {
+      const answer = await handler(event, context);
+      const isSecond = DELETED.has(event.pathParameters.audit);
+      if (event.routeKey.startsWith('DELETE') && answer.statusCode === 202)
+        DELETED.add(event.pathParameters.audit);
+      return isSecond && answer.statusCode === 202 ? { ...answer, statusCode: 404 } : answer;
+    },
+  },
+  'nothing of a deleted audit is taken for running': {
+    functions: ['reconcile'],
+    ports: inStores((store) => ({
+      async *list(prefix, after, page) {
+        const [, audit] = /^audits\/([^/]+)\/dispatched\/$/.exec(prefix) ?? [];
+        if (!audit || !(await store.exists(`deleted/${audit}`))) yield* store.list(prefix, after, page);
+      },
+    })),
+  },
+  "the webhook's secret is read once": {
+    functions: ['webhook'],
+    ports: ({ secrets }) => ({ secrets: once(secrets) }),
+  },
+  'the tokens are read once': { functions: ['api'], ports: ({ tokens }) => ({ tokens: once(tokens) }) },
+  'a secret that was replaced is still believed': {
+    functions: ['webhook'],
+    ports: ({ secrets }) => ({ secrets: async (options) => `${await secrets(options)} ${OLD.webhook}` }),
+  },
+  'a webhook is believed by its body alone': {
+    functions: ['webhook'],
+    handler: (handler) => (event, context) => {
+      const [, audit, cell] = /\/replicate\/([^/"]+)\/(\d{5})"/.exec(event.body) ?? [];
+      return handler(audit ? { ...event, pathParameters: { audit, cell } } : event, context);
+    },
+  },
+  'every webhook is refused': {
+    functions: ['webhook'],
+    handler: () => async () => ({ statusCode: 401, headers: {}, body: '' }),
+  },
+  'a webhook that failed is answered well': {
+    functions: ['webhook'],
+    handler: (handler) => async (event, context) => {
+      const answer = await handler(event, context);
+      return answer.statusCode >= 500 ? { ...answer, statusCode: 200 } : answer;
+    },
   },
   'dispatch may not write bindings': { functions: [], stack: without('dispatch', 's3:PutObject') },
   'Lambda takes a waiting block for a loop': {

@@ -9,6 +9,7 @@ import type { Happening } from './coverage.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 import { KnownBody } from './s3.ts';
+import { FORGER, type Secrets } from './secrets.ts';
 
 /** How one model behaves. */
 export interface ModelBehavior {
@@ -46,7 +47,7 @@ export interface ReplicateOptions {
   model: ModelBehavior;
   noCredit?: Outage;
   tokenRevoked?: Outage;
-  webhooks: { lost: number; late: number; doubled: number; gone?: Outage };
+  webhooks: { lost: number; late: number; doubled: number; hostile?: number; gone?: Outage };
   outputsFail: number;
 }
 
@@ -89,12 +90,34 @@ class FinalRefusal extends ReplicateRefusal {
   }
 }
 
+/** The only model that there is. */
+const MODEL = 'simulated/model';
 /** Statuses that no retry changes. */
 const FINAL = [400, 404, 413, 422];
 /** More than are stored. */
 const FLOOD = 103;
 
-export const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+/** What somebody sends who wants a cell to believe something. */
+export const RUSES = [
+  'a webhook was forged',
+  'a webhook was sent to another cell',
+  'a webhook that names no cell was sent to another one',
+  'a webhook was sent to no cell',
+  'a webhook came minutes after it was signed',
+  'a webhook was signed with the secret that was replaced',
+] as const;
+
+/** One attempt to deliver a webhook. */
+export interface Delivery {
+  path: string;
+  headers: Record<string, string>;
+  body: string;
+  made: Made;
+  signedWith: string;
+  /** Undefined for one that is as it should be. */
+  ruse: (typeof RUSES)[number] | undefined;
+}
+
 const OUTPUT_LIVES_MS = 3_600_000;
 const CANCEL_AFTER_MS = 30 * 60_000;
 /** Replicate tries a webhook for about a minute. */
@@ -115,10 +138,8 @@ export class ReplicateModel {
   #filledAt: number;
   refused = new Map<number, number>();
   /** Delivers a webhook; answers with the status, 0 for none. */
-  deliver: (
-    request: { path: string; headers: Record<string, string>; body: string },
-    done: (status: number) => void,
-  ) => void = () => {};
+  deliver: (delivery: Delivery, done: (status: number) => void) => void = () => {};
+  signing: Pick<Secrets, 'signing' | 'old'> = { signing: FORGER, old: FORGER };
 
   constructor(kernel: Kernel, options: ReplicateOptions) {
     this.#kernel = kernel;
@@ -133,6 +154,10 @@ export class ReplicateModel {
     return Math.max(1, this.options.createsPerMinute / 60);
   }
 
+  get isRevoked(): boolean {
+    return this.#isDuring(this.options.tokenRevoked);
+  }
+
   #isDuring(outage: Outage | undefined): boolean {
     const at = this.#kernel.now - this.#began;
     return outage !== undefined && at >= outage.from && at < outage.to;
@@ -144,7 +169,7 @@ export class ReplicateModel {
   }
 
   #admit(): void {
-    if (this.#isDuring(this.options.tokenRevoked)) this.#refuse(401, 'Unauthenticated');
+    if (this.isRevoked) this.#refuse(401, 'Unauthenticated');
     if (this.#isDuring(this.options.noCredit)) this.#refuse(402, 'Insufficient credit');
     const { now } = this.#kernel;
     const perMs = this.options.createsPerMinute / 60_000;
@@ -305,6 +330,10 @@ export class ReplicateModel {
     });
     const { model, webhooks } = this.options;
     if (chance.happens(model.forgets ?? 0)) made.forgottenAt = this.#kernel.now + 120_000 * chance.fraction();
+    if (chance.happens(webhooks.hostile ?? 0))
+      this.#kernel.after(chance.between(0, chance.pick([1, 20]) * 60_000), () =>
+        this.#deceive(made, chance.pick(RUSES)),
+      );
     if (chance.happens(webhooks.lost)) {
       this.met('a webhook was lost');
       return;
@@ -325,19 +354,35 @@ export class ReplicateModel {
       };
       if (this.#isDuring(this.options.webhooks.gone)) return;
       const body = JSON.stringify(this.view(made));
-      const id = `msg_${made.id}`;
-      const timestamp = String(Math.floor(this.#kernel.now / 1_000));
-      const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64');
-      const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
-      const headers = {
-        'webhook-id': id,
-        'webhook-timestamp': timestamp,
-        'webhook-signature': `v1,${signature}`,
-      };
-      this.deliver({ path: new URL(made.webhook).pathname, headers, body }, (status) => {
+      const signedWith = this.signing.signing;
+      const headers = signed(`msg_${made.id}`, this.#kernel.now, body, signedWith);
+      const path = new URL(made.webhook).pathname;
+      this.deliver({ path, headers, body, made, signedWith, ruse: undefined }, (status) => {
         if (status < 200 || status >= 300) retry();
       });
     });
+  }
+
+  /** A webhook that has to be refused. Its body says that the prediction made an image. */
+  #deceive(made: Made, ruse: (typeof RUSES)[number]): void {
+    this.met(ruse);
+    const { signing, old } = this.signing;
+    const [is, path] = [(one: typeof ruse) => one === ruse, new URL(made.webhook).pathname];
+    const view = this.view(made);
+    if (is('a webhook was forged'))
+      Object.assign(view, { status: 'succeeded', output: ['https://replicate.delivery/forged/0.png'] });
+    if (is('a webhook that names no cell was sent to another one')) view.webhook = undefined;
+    const body = JSON.stringify(view);
+    const signedWith = is('a webhook was forged')
+      ? FORGER
+      : is('a webhook was signed with the secret that was replaced')
+        ? old
+        : signing;
+    const at = this.#kernel.now - (is('a webhook came minutes after it was signed') ? 360_000 : 0);
+    const headers = signed(`msg_${made.id}`, at, body, signedWith);
+    const another = path.replace(/\d{5}$/, made.cell === 0 ? '00001' : '00000');
+    const to = is('a webhook was sent to no cell') ? `${path}x` : / another/.test(ruse) ? another : path;
+    this.deliver({ path: to, headers, body, made, signedWith, ruse }, () => {});
   }
 
   /** A prediction as Replicate shows it. */
@@ -347,7 +392,7 @@ export class ReplicateModel {
     return {
       id: made.id,
       status: made.status,
-      model: 'simulated/model',
+      model: MODEL,
       version: 'hidden',
       input: isGone ? {} : made.input,
       output: made.status === 'succeeded' && !isGone ? made.outputs.map(({ url }) => url) : null,
@@ -383,12 +428,12 @@ export class ReplicateModel {
           : new ReplicateUnreachable('Replicate gave no answer');
       });
     return {
-      model: () =>
-        call(
-          'model',
-          '',
-          (): ModelFacts => ({ official: true, version: null, inputs: ['prompt', 'seed', 'num_outputs'] }),
-        ),
+      model: (name) =>
+        call('model', '', (): ModelFacts => {
+          if (this.isRevoked) this.#refuse(401, 'Unauthenticated');
+          if (name !== MODEL) this.#refuse(404, 'No model found');
+          return { official: true, version: null, inputs: ['prompt', 'seed', 'num_outputs'] };
+        }),
       create: async (request) => {
         const id = await call('create', request.webhook.slice(-32), () =>
           this.#create(process.name, process.turn, request),
@@ -445,6 +490,14 @@ export class ReplicateModel {
       return use({ head, body, bytes: bytes.length });
     };
   }
+}
+
+/** Headers as Standard Webhooks has them. */
+function signed(id: string, at: number, body: string, secret: string): Record<string, string> {
+  const timestamp = String(Math.floor(at / 1_000));
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
+  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
+  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` };
 }
 
 const chunk = (type: string, data: Buffer): Buffer => {

@@ -1,31 +1,21 @@
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 import { PRICES, SQS_CALLS_PER_MESSAGE } from '../bench/prices.ts';
+import { Auditor, type Order, promptsOf } from './auditor.ts';
 import type { Coverage } from './coverage.ts';
 import type { Line } from './kernel.ts';
 import { type BrokenPromise, Ledger } from './ledger.ts';
 import type { ReplicateOptions } from './replicate.ts';
+import type { Rotation } from './secrets.ts';
 import type { StormOptions } from './storm.ts';
 import { type Plant, World } from './world.ts';
-
-/** One audit that somebody runs, and what they do to it later; times in milliseconds since the world began. */
-export interface Order {
-  at: number;
-  prompts: number;
-  samples: number;
-  retention?: 'short' | 'standard' | 'keep';
-  /** Images of each cell; as many as the model makes by itself if undefined. */
-  outputs?: number;
-  /** The prompts come from a template with two factors: their number has to be even. */
-  factors?: boolean;
-  cancelAt?: number;
-  deleteAt?: number;
-}
 
 export interface Scenario {
   orders: Order[];
   storm: StormOptions;
   replicate: ReplicateOptions;
   concurrency: number;
+  gateway?: { throttled: number };
+  rotation?: Rotation | undefined;
   /** An audit ends within this time of its last fault, in milliseconds. */
   endsWithin: number;
 }
@@ -59,9 +49,9 @@ export interface Figures {
   audits: { cells: number; began: number | undefined; ended: number | undefined }[];
 }
 
-interface Placed extends Order {
-  id: string | undefined;
-  acceptedAt: number;
+/** An auditor, and how far the audit is. */
+interface Placed {
+  auditor: Auditor;
   began: number | undefined;
   results: number;
   ended: number | undefined;
@@ -90,7 +80,10 @@ export async function play(
       trace(line);
     };
   }
-  const placed = scenario.orders.map((order) => place(world, order));
+  const placed = scenario.orders.map((order, place): Placed => {
+    const auditor = new Auditor(world, ledger, order, place);
+    return { auditor, began: undefined, results: 0, ended: undefined };
+  });
   watchProgress(world, placed);
   const every = () => {
     ledger.check();
@@ -98,19 +91,28 @@ export async function play(
   };
   kernel.after(CHECK_MS, every);
 
-  const lastOrder = Math.max(
-    ...scenario.orders.flatMap(({ at, cancelAt = 0, deleteAt = 0 }) => [at, cancelAt, deleteAt]),
-  );
-  const isOver = () =>
-    ledger.violations.length > 0 ||
-    (kernel.now - began > lastOrder &&
-      world.isQuiet &&
-      placed.every(({ id }) => id !== undefined && isClosed(world, id))) ||
-    kernel.now - Math.max(world.storm.lastFaultAt, began + lastOrder) > scenario.endsWithin;
+  let busyAt = began;
+  const isOver = () => {
+    const isBusy = placed.some(({ auditor }) => auditor.busy > 0);
+    if (isBusy) busyAt = kernel.now;
+    return (
+      ledger.violations.length > 0 ||
+      (!isBusy &&
+        world.isQuiet &&
+        placed.every(
+          ({ auditor: { ids } }) => ids.size > 0 && [...ids].every((id) => isClosed(world, id)),
+        )) ||
+      kernel.now - Math.max(world.storm.lastFaultAt, busyAt) > scenario.endsWithin
+    );
+  };
   await kernel.run(isOver);
   ledger.check();
   if (ledger.violations.length === 0) {
-    for (const order of placed) ledger.checkFinished(order.id, { ...order, texts: promptsOf(order) });
+    for (const { auditor } of placed) {
+      const order = { ...auditor.order, texts: promptsOf(auditor.order) };
+      ledger.checkAccepted(auditor);
+      for (const id of auditor.ids) ledger.checkFinished(id, order);
+    }
     ledger.checkQuiet();
   }
   const [first] = ledger.violations;
@@ -129,83 +131,11 @@ export async function play(
   };
 }
 
-/** What a spreadsheet would run, and what a table has to quote. */
-const WHO = ['=1+1', 'a "quoted", person,\nin two lines'];
-const numbers = (count: number) => Array.from({ length: count }, (_, i) => `number ${i}`);
-
-/** What is asked for, as the request has it. */
-const wordsOf = ({ prompts, factors }: Order) =>
-  factors
-    ? { template: 'a portrait of {who} {n}', factors: { who: WHO, n: numbers(prompts / 2) } }
-    : { prompts: numbers(prompts).map((name) => `a portrait of person ${name}`) };
-
-/** The prompt of each pair, in its order. */
-export const promptsOf = ({ prompts, factors }: Order): string[] =>
-  factors
-    ? WHO.flatMap((who) => numbers(prompts / 2).map((name) => `a portrait of ${who} ${name}`))
-    : numbers(prompts).map((name) => `a portrait of person ${name}`);
-
-/** An auditor who sends an audit until it is accepted, and later may end it. */
-function place(world: World, order: Order): Placed {
-  const placed: Placed = {
-    ...order,
-    id: undefined,
-    acceptedAt: 0,
-
-    began: undefined,
-    results: 0,
-    ended: undefined,
-  };
-  const { kernel } = world;
-  const body = {
-    ...wordsOf(order),
-    ...(order.outputs && { input: { num_outputs: order.outputs } }),
-    models: ['simulated/model'],
-    samples: order.samples,
-    ...(order.retention && { retention: order.retention }),
-  };
-  const key = kernel.chance.id();
-  const insist = (route: string, expected: number[], done: (body: string) => void, sent?: unknown) => {
-    const send = () =>
-      world.api(
-        route,
-        placed.id,
-        sent,
-        (response) => {
-          if (response && expected.includes(response.statusCode)) done(response.body);
-          else kernel.after(2_000, send);
-        },
-        { 'idempotency-key': key },
-      );
-    send();
-  };
-  kernel.after(order.at, () =>
-    insist(
-      'POST /api/audits',
-      [202],
-      (answer) => {
-        placed.id = (JSON.parse(answer) as { id: string }).id;
-        placed.acceptedAt = kernel.now;
-      },
-      body,
-    ),
-  );
-  // It may not be accepted yet.
-  const whenPlaced = (act: () => void) => (placed.id ? act() : kernel.after(1_000, () => whenPlaced(act)));
-  if (order.cancelAt !== undefined)
-    kernel.after(order.cancelAt, () =>
-      whenPlaced(() => insist('POST /api/audits/{audit}/cancel', [202, 409, 404], () => {})),
-    );
-  if (order.deleteAt !== undefined)
-    kernel.after(order.deleteAt, () =>
-      whenPlaced(() => insist('DELETE /api/audits/{audit}', [202, 404], () => {})),
-    );
-  return placed;
-}
+const cellsOf = ({ auditor: { order } }: Placed) => order.prompts * order.samples;
 
 function watchProgress(world: World, placed: Placed[]): void {
   const watch = world.watch;
-  const byId = (id: string) => placed.find((order) => order.id === id);
+  const byId = (id: string) => placed.find(({ auditor }) => auditor.ids.has(id));
   world.watch = (change) => {
     watch(change);
     if (change.what !== 'Object Created' || change.bucket !== world.images) return;
@@ -214,7 +144,7 @@ function watchProgress(world: World, placed: Placed[]): void {
     const order = byId(id);
     if (!order) return;
     if (kind === 'dispatched') order.began ??= world.kernel.now;
-    else if (++order.results === order.prompts * order.samples) order.ended = world.kernel.now;
+    else if (++order.results === cellsOf(order)) order.ended = world.kernel.now;
   };
 }
 
@@ -240,7 +170,7 @@ function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number
     at === undefined ? undefined : Math.round((at - from) / 100) / 10;
   const statuses = [...replicate.made.values()];
   return {
-    cells: placed.reduce((sum, { prompts, samples }) => sum + prompts * samples, 0),
+    cells: placed.reduce((sum, one) => sum + cellsOf(one), 0),
     events: kernel.events,
     hours: Math.round((kernel.now - began) / 36_000) / 100,
     succeeded: statuses.filter(({ status }) => status === 'succeeded').length,
@@ -258,10 +188,10 @@ function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number
       (lambda.megabyteSeconds / 1_024) * PRICES.gbSecond +
       invocations * PRICES.invocation +
       cells.sent * SQS_CALLS_PER_MESSAGE * PRICES.sqs,
-    audits: placed.map(({ prompts, samples, acceptedAt, began: first, ended }) => ({
-      cells: prompts * samples,
-      began: seconds(first, acceptedAt),
-      ended: seconds(ended, acceptedAt),
+    audits: placed.map((one) => ({
+      cells: cellsOf(one),
+      began: seconds(one.began, one.auditor.acceptedAt),
+      ended: seconds(one.ended, one.auditor.acceptedAt),
     })),
   };
 }

@@ -47,11 +47,13 @@ export class Storm implements Weather {
   #messages = 0;
   readonly #seen = new Map<string, number>();
   readonly #coverage: Coverage;
+  readonly #gusts: Gust[];
 
   constructor(kernel: Kernel, options: StormOptions, coverage: Coverage) {
     this.#kernel = kernel;
     this.#coverage = coverage;
     this.#options = options;
+    this.#gusts = [...(options.gusts ?? [])];
     this.#began = kernel.now;
     this.lastFaultAt = kernel.now;
   }
@@ -64,6 +66,11 @@ export class Storm implements Weather {
     return this.#age >= this.#options.endsAt;
   }
 
+  /** A service mostly fails from now on, for so long. */
+  begin(service: string, ms: number): void {
+    this.#gusts.push({ service, from: this.#age, to: this.#age + ms, share: 0.9 });
+  }
+
   #count(): void {
     this.faults++;
     this.lastFaultAt = this.#kernel.now;
@@ -72,7 +79,7 @@ export class Storm implements Weather {
   fateOf({ functionKey, service, action, kind }: Call): Fate {
     if (this.isOver) return 'answered';
     const { chance } = this.#kernel;
-    for (const gust of this.#options.gusts ?? [])
+    for (const gust of this.#gusts)
       if (
         gust.service === service &&
         this.#age >= gust.from &&

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { matchesPattern } from '@weaudit/aws-emulator/events';
 import { evaluate } from '@weaudit/aws-emulator/iam';
 import type { StackModel } from '@weaudit/aws-emulator/stack';
@@ -20,8 +19,9 @@ import { Coverage, kindOf } from './coverage.ts';
 import { EventLog, Kernel } from './kernel.ts';
 import { type Environment, type Handler, LambdaModel } from './lambda.ts';
 import { looked } from './look.ts';
-import { ReplicateModel, type ReplicateOptions, SECRET } from './replicate.ts';
+import { type Delivery, ReplicateModel, type ReplicateOptions } from './replicate.ts';
 import { type Asked, abortable, type Change, KnownBody, S3Model, s3Error } from './s3.ts';
+import { type Rotation, Secrets } from './secrets.ts';
 import { QueueModelled, sqsClient } from './sqs.ts';
 import { Storm, type StormOptions } from './storm.ts';
 
@@ -32,6 +32,9 @@ export interface WorldOptions {
   replicate: ReplicateOptions;
   /** Functions that the account runs at once. */
   concurrency: number;
+  /** Share of requests that API Gateway refuses by 429. */
+  gateway?: { throttled: number };
+  rotation?: Rotation | undefined;
   /** A fault that is planted on purpose, to see whether it is found. */
   plant?: Plant | undefined;
 }
@@ -47,13 +50,11 @@ export interface Plant {
   stack?(stack: StackModel): void;
 }
 
+type Answered = (response: HttpResponse | undefined, metFault: boolean) => void;
+
 /** Everything that functions are made of. */
 export type Ports = ReturnType<World['ports']>;
 
-const ACCOUNT_TOKEN = 'simulated-token';
-const TOKENS = JSON.stringify([
-  { name: 'ann', sha256: createHash('sha256').update(ACCOUNT_TOKEN).digest('hex'), scope: 'audit' },
-]);
 const WEBHOOK_URL = 'https://hooks.example';
 const GATEWAY_SECONDS = 29;
 /** Lambda drops a message to the dead-letter queue after so many passes of its chain through one function. */
@@ -93,6 +94,10 @@ export class World {
   readonly backup: string;
   /** Changes of objects, for the ledger. */
   watch: (change: Change) => void = () => {};
+  /** Webhooks and their answers, for the ledger; 0 for none. */
+  onWebhook: (delivery: Delivery, status: number, metFault: boolean) => void = () => {};
+  readonly secrets: Secrets;
+  readonly #throttled: number;
   denied: string[] = [];
   deadLetters: { queue: string; what: string; isExplained: boolean }[] = [];
   /** S3 events and asynchronous invocations that are on their way. */
@@ -133,11 +138,17 @@ export class World {
     this.lambda.onFree = () => this.#poll();
     this.replicate = new ReplicateModel(this.kernel, options.replicate);
     this.replicate.met = this.coverage.met;
-    this.replicate.deliver = ({ path, headers, body }, done) => {
+    this.secrets = new Secrets(this.kernel, options.rotation);
+    this.#throttled = options.gateway?.throttled ?? 0;
+    this.replicate.signing = this.secrets;
+    this.replicate.deliver = (delivery, done) => {
+      const { path, headers, body } = delivery;
       const [, , , audit = '', cell = ''] = path.split('/');
-      this.request('webhook', { pathParameters: { audit, cell }, headers, body }, (answer) =>
-        done(answer?.statusCode ?? 0),
-      );
+      this.request('webhook', { pathParameters: { audit, cell }, headers, body }, (answer, metFault) => {
+        const status = answer?.statusCode ?? 0;
+        this.onWebhook(delivery, status, metFault);
+        done(status);
+      });
     };
     for (const { functionKey, everySeconds, input } of this.stack.schedules) {
       const tick = () => {
@@ -148,21 +159,28 @@ export class World {
     }
   }
 
-  /** A request that API Gateway takes: a function's answer within its time, or undefined. */
-  request(
-    key: 'api' | 'webhook',
-    event: Partial<APIGatewayProxyEventV2>,
-    answered: (response: HttpResponse | undefined) => void,
-  ): void {
+  /**
+   * A request that API Gateway takes.
+   * @param answered hears a function's answer within its time, or undefined, and whether a fault may be the reason
+   */
+  request(key: 'api' | 'webhook', event: Partial<APIGatewayProxyEventV2>, answered: Answered): void {
+    if (!this.storm.isOver && this.kernel.chance.happens(this.#throttled)) {
+      this.coverage.met('API Gateway refused a request');
+      answered({ statusCode: 429, headers: {}, body: '' }, true);
+      return;
+    }
     let open = true;
-    const answer = (response: HttpResponse | undefined) => {
+    const answer: Answered = (response, metFault) => {
       if (!open) return;
       open = false;
-      answered(response);
+      answered(response, metFault);
     };
-    this.kernel.after(GATEWAY_SECONDS * 1_000, () => answer(undefined));
+    this.kernel.after(GATEWAY_SECONDS * 1_000, () => {
+      if (open) this.coverage.met('API Gateway gave up waiting');
+      answer(undefined, true);
+    });
     this.lambda.invoke(key, { headers: {}, isBase64Encoded: false, ...event }, (how) =>
-      answer(how.ok ? (how.value as HttpResponse) : undefined),
+      answer(how.ok ? (how.value as HttpResponse) : undefined, how.metFault),
     );
   }
 
@@ -171,13 +189,13 @@ export class World {
     routeKey: string,
     audit: string | undefined,
     body: unknown,
-    answered: (response: HttpResponse | undefined) => void,
+    answered: Answered,
     headers: Record<string, string> = {},
   ): void {
     const event = {
       routeKey,
       pathParameters: audit ? { audit } : {},
-      headers: { authorization: `Bearer ${ACCOUNT_TOKEN}`, ...headers },
+      headers: { authorization: `Bearer ${this.secrets.token}`, ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     };
     this.request('api', event, answered);
@@ -333,12 +351,12 @@ export class World {
     const { time, chance } = process;
     const client = this.s3.client(process, change);
     const images = new S3Store(client, this.images, time, chance);
-    const secret = (value: string) =>
+    const secret = (value: () => string) =>
       secretReader(
         () =>
           process.call(
             { service: 'ssm', action: 'GetParameter', about: '' },
-            () => value,
+            value,
             () => new Error('SSM is busy'),
           ),
         time,
@@ -365,8 +383,8 @@ export class World {
       ),
       replicate: this.replicate.client(process),
       fetchOutput: this.replicate.fetchOutput(process),
-      tokens: secret(TOKENS),
-      secrets: secret(SECRET),
+      tokens: secret(() => this.secrets.tokens),
+      secrets: secret(() => this.secrets.parameter()),
       withTemporaryFile,
       publish: () => {},
       time,

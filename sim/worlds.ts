@@ -1,8 +1,9 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { wholeNumber } from '../cli/whole-number.ts';
+import type { Order } from './auditor.ts';
 import type { ModelBehavior } from './replicate.ts';
-import { type Order, play, type Run, type Scenario } from './run.ts';
+import { play, type Run, type Scenario } from './run.ts';
 import { deployedStack } from './stack.ts';
 import type { StormOptions } from './storm.ts';
 
