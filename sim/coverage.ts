@@ -1,3 +1,4 @@
+import type { Happening } from './happenings.ts';
 import type { Call, Fate } from './weather.ts';
 
 /** The kind of an object, by its key: what `docs/design.md` has a row for. */
@@ -13,38 +14,6 @@ export function kindOf(key: string): string {
     .replace(/<n>\/\d+$/, '<n>/<i>')
     .replace(/<n>\/\d+\..*$/, '<n>/<i>.<verdict>');
 }
-
-import { MOMENTS, type Moment } from './auditor.ts';
-import { RUSES } from './replicate.ts';
-
-/** What may go wrong beside the fates of calls. What no seed has met is a hole. */
-export const HAPPENINGS = [
-  'a call took more than half a second',
-  'an event came late',
-  'an event came twice',
-  'an event was lost',
-  'a message came twice',
-  'a webhook was lost',
-  'a webhook came late',
-  'a webhook came twice',
-  'a person canceled a prediction',
-  'Replicate refused a request for good',
-  'Replicate did not know a prediction any more',
-  'a model used a seed of its own',
-  'a model held outputs back',
-  'a prediction had more outputs than are stored',
-  'API Gateway refused a request',
-  'API Gateway gave up waiting',
-  'a request came again long after it was accepted',
-  'a request came again after a quarter of an hour',
-  'a request without an Idempotency-Key failed',
-  'a request named a model that there is not',
-  'a deletion came again',
-  'a webhook came while secrets were replaced',
-  ...RUSES,
-  ...(Object.keys(MOMENTS) as Moment[]).map((when) => `an audit was ended ${when}` as const),
-] as const;
-export type Happening = (typeof HAPPENINGS)[number];
 
 /** What the runs have tried: for each function, call and kind of key, the faults that it met. */
 export class Coverage {

@@ -1,5 +1,5 @@
-import { MOMENTS, type Moment, type Order } from './auditor.ts';
 import { Chance } from './kernel.ts';
+import { MOMENTS, type Moment, type Order } from './order.ts';
 import type { Scenario } from './run.ts';
 
 const MINUTE = 60_000;

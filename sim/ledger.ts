@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Objects, StoredObject } from '../ledger/facts.ts';
 import { checkAudit, checkDeadLetters, checkPayments, paidAgain, type Violation } from '../ledger/rules.ts';
 import type { HttpResponse } from '../lib/http/problem.ts';
-import type { Auditor } from './auditor.ts';
 import type { Line } from './kernel.ts';
+import type { Order as Ordered } from './order.ts';
 import type { Delivery, Made, Rejection } from './replicate.ts';
 import type { Change, Version } from './s3.ts';
 import type { World } from './world.ts';
@@ -260,7 +260,15 @@ export class Ledger {
   }
 
   /** What an auditor has to find when all is over. */
-  checkAccepted({ id, ids, order }: Auditor): void {
+  checkAccepted({
+    id,
+    ids,
+    order,
+  }: {
+    id: string | undefined;
+    ids: ReadonlySet<string>;
+    order: Ordered;
+  }): void {
     const cells = order.prompts * order.samples;
     if (id === undefined || !ids.has(id))
       this.#broken('an audit is accepted in the end', `one of ${cells} cells never was`);

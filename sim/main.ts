@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { createProgress } from '../cli/progress.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
-import { Coverage, HAPPENINGS } from './coverage.ts';
+import { Coverage } from './coverage.ts';
 import { everythingAtOnce } from './everything.ts';
+import { HAPPENINGS } from './happenings.ts';
 import type { Line } from './kernel.ts';
 import { play, type Run } from './run.ts';
 import { deployedStack } from './stack.ts';

@@ -5,7 +5,7 @@ import { OutputUnavailable } from '../lib/images/source.ts';
 import type { FetchOutput, ModelFacts, ReplicateClient } from '../lib/ports.ts';
 import { ReplicateRefusal, ReplicateUnreachable } from '../lib/replicate/errors.ts';
 import type { Prediction } from '../lib/replicate/prediction.ts';
-import type { Happening } from './coverage.ts';
+import { type Happening, RUSES } from './happenings.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 import { KnownBody } from './s3.ts';
@@ -96,16 +96,6 @@ const MODEL = 'simulated/model';
 const FINAL = [400, 404, 413, 422];
 /** More than are stored. */
 const FLOOD = 103;
-
-/** What somebody sends who wants a cell to believe something. */
-export const RUSES = [
-  'a webhook was forged',
-  'a webhook was sent to another cell',
-  'a webhook that names no cell was sent to another one',
-  'a webhook was sent to no cell',
-  'a webhook came minutes after it was signed',
-  'a webhook was signed with the secret that was replaced',
-] as const;
 
 /** One attempt to deliver a webhook. */
 export interface Delivery {

@@ -1,9 +1,10 @@
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 import { PRICES, SQS_CALLS_PER_MESSAGE } from '../bench/prices.ts';
-import { Auditor, type Order, promptsOf } from './auditor.ts';
+import { Auditor } from './auditor.ts';
 import type { Coverage } from './coverage.ts';
 import type { Line } from './kernel.ts';
 import { type BrokenPromise, Ledger } from './ledger.ts';
+import { type Order, promptsOf } from './order.ts';
 import type { ReplicateOptions } from './replicate.ts';
 import type { Rotation } from './secrets.ts';
 import type { StormOptions } from './storm.ts';

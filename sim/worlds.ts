@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { wholeNumber } from '../cli/whole-number.ts';
-import type { Order } from './auditor.ts';
+import type { Order } from './order.ts';
 import type { ModelBehavior } from './replicate.ts';
 import { play, type Run, type Scenario } from './run.ts';
 import { deployedStack } from './stack.ts';
