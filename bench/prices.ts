@@ -10,6 +10,11 @@ export const PRICES = {
   gbSecond: 0.0000133334,
   httpApi: 1 / 1_000_000,
   logGb: 0.5,
+  /** S3 events that EventBridge delivers. */
+  event: 1 / 1_000_000,
+  /** S3 Standard, and tags of objects, for a month. */
+  gbMonth: 0.023,
+  tagMonth: 0.0065 / 10_000,
 } as const;
 
 /** Sent, received and deleted once; Lambda's poller waits at no charge per message. */

@@ -1,6 +1,7 @@
 import { type CountedCloud, countedCloud, type S3Call, type Usage } from '../counted-cloud.ts';
+import { type Look, meanLook, measureLooks, SIDES, type Size } from '../looks.ts';
 import { PRICES, SQS_CALLS_PER_MESSAGE } from '../prices.ts';
-import { type Benchmark, round, type Section } from '../report.ts';
+import { type Benchmark, type Budget, round, type Section } from '../report.ts';
 import { median } from '../statistics.ts';
 
 const S3_PRICE: Record<S3Call, number> = {
@@ -14,15 +15,28 @@ const S3_PRICE: Record<S3Call, number> = {
   DELETE: 0,
 };
 /** Time of one call to S3 within its region, which the local S3 does not need; added for all calls in sequence. */
-export const S3_CALL_MS = 15;
+const S3_CALL_MS = 15;
 /** Memory for which Lambda gives a function one whole processor, in MB ("Configure Lambda function memory"). */
-export const MB_A_PROCESSOR = 1_769;
+const MB_A_PROCESSOR = 1_769;
 
 const SAMPLES = {
   'one image a cell': { cells: 200, outputs: 1 },
   'four images a cell': { cells: 50, outputs: 4 },
 };
-const BUDGETS = { 'one image a cell': 0.04, 'four images a cell': 0.025 };
+/** What a function gets from S3 in a second, in MB. */
+const S3_MB_A_SECOND = 80;
+/**
+ * Calls of `tag` for an image that is the only one of its cell: result; tombstones and tags at once; image; rendition;
+ * tombstones and tags at once; record.
+ */
+const CALLS_IN_SEQUENCE = 6;
+/** A rendition of a photograph, and its tags. */
+const RENDITION = { gigabytes: 20e-6, tags: 2 };
+/** Dollars for 1,000 images before there was a decoder, one image a cell: measured by this benchmark on 25 November 2026. */
+const BEFORE = { calls: 0.03766, events: 0.00509, tag: 0.00059 };
+/** At most so many dollars more for 1,000 images. */
+const MORE = 0.015;
+const BUDGETS = { 'one image a cell': 0.047, 'four images a cell': 0.032 };
 
 interface Line {
   what: string;
@@ -91,6 +105,56 @@ function byFunction(usage: Map<string, Usage>, images: number): Section {
   };
 }
 
+/** Dollars for the time that `tag` needs for 1,000 images of this size, as models return their formats. */
+function timeOfTag(looks: readonly Look[], size: Size, megabytesOfMemory: number): number {
+  const { ms, megabytes } = meanLook(looks, size);
+  const share = Math.min(1, megabytesOfMemory / MB_A_PROCESSOR);
+  const took = ms / share + CALLS_IN_SEQUENCE * S3_CALL_MS + (1_000 * megabytes) / S3_MB_A_SECOND;
+  return took * (megabytesOfMemory / 1_024) * PRICES.gbSecond;
+}
+
+/** What decoding and renditions cost: only what they change. @param now dollars for calls and events of 1,000 images */
+function decodingOf(looks: readonly Look[], memoryOfTag: number, now: { calls: number; events: number }) {
+  const sizes = Object.keys(SIDES) as Size[];
+  const times = sizes.map((size) => timeOfTag(looks, size, memoryOfTag));
+  const before = BEFORE.calls + BEFORE.events + BEFORE.tag;
+  const more = times.map((time) => now.calls + now.events + time - before);
+  const kept = 1_000 * (RENDITION.gigabytes * PRICES.gbMonth + RENDITION.tags * PRICES.tagMonth);
+  const row = (what: string, then: number, values: number[]) => [
+    ...[what, then.toFixed(5), ...values.map((value) => value.toFixed(5))],
+  ];
+  const section: Section = {
+    heading:
+      'Decoding and renditions, one image a cell: $ per 1,000 images, half PNG, a quarter JPEG, a quarter WebP',
+    columns: ['line', 'before', ...sizes],
+    rows: [
+      row(
+        'calls, together',
+        BEFORE.calls,
+        sizes.map(() => now.calls),
+      ),
+      row(
+        'S3 events through EventBridge',
+        BEFORE.events,
+        sizes.map(() => now.events),
+      ),
+      row('Lambda time of tag', BEFORE.tag, times),
+      ['more than before', '', ...more.map((value) => value.toFixed(5))],
+      row(
+        'renditions kept, each month',
+        0,
+        sizes.map(() => kept),
+      ),
+    ],
+  };
+  const budgets = sizes.map((size, at) => ({
+    what: `$ per 1,000 images of ${size} more than before`,
+    value: round(more[at]!, 4),
+    most: MORE,
+  }));
+  return { section, budgets };
+}
+
 async function measure(
   counted: CountedCloud,
   cells: number,
@@ -125,7 +189,8 @@ export const cost: Benchmark = {
     try {
       const memory = new Map(counted.cloud.stack.functions.map(({ key, memorySize }) => [key, memorySize]));
       const sections: Section[] = [];
-      const budgets = [];
+      const budgets: Budget[] = [];
+      const { looks } = await measureLooks(progress);
       for (const [name, { cells, outputs }] of Object.entries(SAMPLES)) {
         const images = cells * outputs;
         const { usage, runs, events } = await measure(counted, cells, outputs, (text) =>
@@ -155,7 +220,7 @@ export const cost: Benchmark = {
               [
                 'beside it: S3 events through EventBridge, $1 a million',
                 round(events / images, 3),
-                (perThousand(events) / 1e6).toFixed(5),
+                (perThousand(events) * PRICES.event).toFixed(5),
               ],
             ],
           },
@@ -166,12 +231,18 @@ export const cost: Benchmark = {
           value: round(sum(calls), 4),
           most: BUDGETS[name as keyof typeof BUDGETS],
         });
+        if (outputs > 1) continue;
+        const now = { calls: sum(calls), events: perThousand(events) * PRICES.event };
+        const decoding = decodingOf(looks, memory.get('tag') ?? 0, now);
+        sections.push(decoding.section);
+        budgets.push(...decoding.budgets);
       }
       return {
         sections,
         budgets,
         notes: [
           `Lambda time: as measured here, with processor time scaled by the vCPU share of the memory, and ${S3_CALL_MS} ms added for each call to S3, in sequence.`,
+          `tag's time for decoding is calculated from the decoder's processor time, ${CALLS_IN_SEQUENCE} calls of S3 in sequence, and ${S3_MB_A_SECOND} MB/s; its first image in a process takes half a second more. A rendition is taken to have ${RENDITION.gigabytes * 1e6} kB.`,
           'Not included: monthly storage, transfer, the trail if it is on, and views of the page.',
         ],
       };
