@@ -8,7 +8,8 @@ import { waitFor } from '../support/wait-for.ts';
 
 const cloud = withCloud({ predictionSeconds: 0.1 });
 const weaudit = commandLine(cloud);
-const { finishedAudit, judgeAgain, overwrite, remove, s3, sha256, tags, versions } = buckets(cloud);
+const { create, finishedAudit, judgeAgain, keys, overwrite, remove, s3, sha256, shown, tags, versions } =
+  buckets(cloud);
 
 describe('verify and restore', () => {
   test('missing and damaged objects are found by their bytes and restored, from an older version if necessary', async () => {
@@ -29,6 +30,7 @@ describe('verify and restore', () => {
     await overwrite(BACKUP, key(4));
     await weaudit.run(['purge', key(5), '--local', '--yes', '--reason', 'a test']);
     await remove(IMAGES, `audits/${id}/manifest.json`); // found in the backup
+    await remove(IMAGES, `renditions/${id}/00006/0`); // made again from its image
 
     const found = await weaudit.json(['verify', id, '--local']);
     expect(found.status).toBe(5);
@@ -43,6 +45,7 @@ describe('verify and restore', () => {
       ['purged', 'purged'],
       ['intact', 'intact'],
     ]);
+    expect(found.document.faults).toEqual([{ image: key(6), state: 'no rendition' }]);
 
     // A late event makes `tag` judge the damaged bytes.
     for (const n of [0, 4]) await judgeAgain(id, n);
@@ -51,7 +54,10 @@ describe('verify and restore', () => {
     expect(new Set(restored.document.restored.map(({ outcome }: { outcome: string }) => outcome))).toEqual(
       new Set(['restored']),
     );
-    expect(restored.document.restored).toHaveLength(7);
+    expect(restored.document.restored).toHaveLength(8);
+    expect(await keys(IMAGES, `renditions/${id}/`)).toEqual(
+      [0, 1, 2, 3, 4, 6].map((n) => `renditions/${id}/0000${n}/0`),
+    );
     for (const n of [0, 1, 2, 3, 4, 6])
       expect([await sha256(IMAGES, key(n)), await sha256(BACKUP, key(n))]).toEqual([hashes[n], hashes[n]]);
     await waitFor('tags as they were', async () => (await tags(IMAGES, key(0))).status === 'ok');
@@ -67,6 +73,43 @@ describe('verify and restore', () => {
     expect(after).toMatchObject({
       status: 0,
       stdout: expect.stringMatching(/bucket: 6 intact, 1 purged\n.*purged +purged +a test/s),
+    });
+  });
+});
+
+describe('rejudge', () => {
+  test('an older audit gets the present judgements and renditions, and what people see otherwise now is listed', async () => {
+    const id = await finishedAudit('a sail', 2);
+    const judged = await keys(IMAGES, `audits/${id}/judged/`);
+    for (const key of [...judged, ...(await keys(IMAGES, `renditions/${id}/`))]) await remove(IMAGES, key);
+    // What was recorded without a decoder.
+    await create(IMAGES, `audits/${id}/judged/00000/0.ok.webp.512x512`);
+    await create(IMAGES, `audits/${id}/judged/00001/0.quarantined.webp.512x512`);
+    expect(await weaudit.json(['verify', id, '--local'])).toMatchObject({
+      status: 0,
+      document: { ok: true, faults: [], older: 2 },
+    });
+    expect(await shown(id, 1)).toEqual([false]);
+
+    expect(await weaudit.run(['rejudge', id, '--local'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/2 of 2 images need the present decoder.*about \$0\.01.*--yes/s),
+    });
+    expect(await keys(IMAGES, `renditions/${id}/`)).toEqual([]);
+
+    expect(await weaudit.run(['rejudge', id, '--local', '--yes'])).toMatchObject({
+      status: 0,
+      stdout: `2 images judged, 2 renditions made.\n1 image was quarantined and is shown now:\n  images/${id}/00001/0\n`,
+    });
+    expect(await keys(IMAGES, `renditions/${id}/`)).toHaveLength(2);
+    expect(await shown(id, 1)).toEqual([true]);
+    expect(await weaudit.json(['rejudge', id, '--local'])).toMatchObject({
+      status: 0,
+      document: { judged: 0, unanswered: 0 },
+    });
+    expect(await weaudit.json(['verify', id, '--local'])).toMatchObject({
+      status: 0,
+      document: { older: 0 },
     });
   });
 });
@@ -101,9 +144,14 @@ describe('purge', () => {
   test('an image is removed in every version from both buckets, its tombstone keeps hash and reason, and the API has no address for it', async () => {
     const id = await finishedAudit('a lamp', 2);
     const key = `images/${id}/00001/0`;
+    const rendition = key.replace('images/', 'renditions/');
     const hash = await sha256(IMAGES, key);
+    expect(await versions(IMAGES, rendition)).toBe(1);
     const asked = await weaudit.run(['purge', key, '--local', '--reason', 'must not exist']);
-    expect(asked).toMatchObject({ status: 2, stderr: expect.stringContaining('--yes') });
+    expect(asked).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/1 image, 1 rendition, .*--yes/s),
+    });
     expect(await sha256(BACKUP, key)).toBe(hash);
 
     expect(
@@ -119,6 +167,8 @@ describe('purge', () => {
       ).status,
     ).toBe(0);
     expect([await versions(IMAGES, key), await versions(BACKUP, key)]).toEqual([0, 0]);
+    await judgeAgain(id, 1); // a late event
+    expect(await versions(IMAGES, rendition)).toBe(0);
     const { Body } = await s3().send(new GetObjectCommand({ Bucket: IMAGES, Key: `purged/${id}/00001/0` }));
     expect(JSON.parse(await Body!.transformToString())).toMatchObject({
       reason: 'must not exist',
