@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { backupOptions, type OperatorFlags, operator, operatorCommand } from '../options.ts';
-import { table } from '../output.ts';
+import { backupOptions, type OperatorFlags, operator, operatorCommand, stageFlag } from '../options.ts';
+import { count, table } from '../output.ts';
 import { createProgress } from '../progress.ts';
 
 /** `restore <audit>` */
@@ -12,13 +12,14 @@ export function addRestore(program: Command, end: (status: ExitStatus) => void):
         .command('restore')
         .summary('restore missing or damaged objects from the backup')
         .description(
-          'Verify an audit and restore missing or damaged objects: from the backup into the images bucket and vice versa, from an older version if the newest is damaged too. Nothing is overwritten: damaged bytes are kept as an old version. Purged images are not restored.',
+          'Verify an audit and restore missing or damaged objects: from the backup into the images bucket and vice versa, from an older version if the newest is damaged too. Nothing is overwritten: damaged bytes are kept as an old version. Then tag judges what was restored and makes missing renditions. Purged images are not restored.',
         )
         .argument('<audit>', 'id of the audit'),
       'npx weaudit restore 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
     ),
   ).action(async (audit: string, flags: OperatorFlags) => {
     const { readManifest } = await import('../operator/manifest.ts');
+    const { explainSilence } = await import('../operator/judging.ts');
     const { restoreAudit } = await import('../operator/restore.ts');
     const { verifyAudit } = await import('../operator/verify.ts');
     const { describeFindings, isAllOk } = await import('../operator/findings.ts');
@@ -27,7 +28,7 @@ export function addRestore(program: Command, end: (status: ExitStatus) => void):
     const progress = createProgress(output);
     const { restored, after } = await (async () => {
       const before = await verifyAudit(cloud, manifest, progress);
-      const restored = isAllOk(before) ? [] : await restoreAudit(cloud, before, progress);
+      const restored = isAllOk(before) ? [] : await restoreAudit(cloud, audit, before, progress);
       return { restored, after: restored.length > 0 ? await verifyAudit(cloud, manifest, progress) : before };
     })().finally(() => progress.stop());
     const ok = isAllOk(after);
@@ -39,6 +40,9 @@ export function addRestore(program: Command, end: (status: ExitStatus) => void):
           restored.map(({ key, where, outcome, detail }) => [key, where, outcome, detail]),
         ),
       );
+    const silent = restored.filter(({ outcome }) => outcome === 'not judged').length;
+    if (silent > 0)
+      output.complain(explainSilence(count(silent, 'image is', 'images are'), stageFlag(flags, cloud)));
     output.print(restored.length === 0 && ok ? 'Nothing to restore.' : describeFindings(after));
     if (!ok) end(EXIT.incomplete);
   });

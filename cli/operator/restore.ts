@@ -1,22 +1,24 @@
 import { CopyObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import type { S3Store } from '../../lib/aws/objects.ts';
-import { parseImageKey } from '../../lib/records/keys.ts';
+import type { Time } from '../../lib/ports.ts';
+import { imageKey, parseImageKey, renditionOf } from '../../lib/records/keys.ts';
+import { systemTime } from '../../lib/system.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
 import { explainAwsError, isConflict } from './faults.ts';
 import { hashObject } from './inspect.ts';
 import { replaceJudgement } from './judgement.ts';
-import { isDecoded, judgeCells } from './judging.ts';
+import { type CellToJudge, isDecoded, judgeCells, PATIENCE_MINUTES } from './judging.ts';
 import { type Findings, type ImageFinding, isOk, type RecordFinding } from './verify.ts';
-import { versionsOf } from './versions.ts';
+import { destroyVersions, versionsOf } from './versions.ts';
 
 /** What was done to restore one object. */
 export interface Restored {
   key: string;
   /** The bucket that needed it. */
   where: 'bucket' | 'backup';
-  outcome: 'restored' | 'no intact copy' | 'failed';
+  outcome: 'restored' | 'no intact copy' | 'not judged' | 'failed';
   /** Where the intact bytes came from, or why it failed. */
   detail: string;
 }
@@ -31,12 +33,14 @@ interface Source {
 /**
  * Restores missing and damaged objects: into the images bucket from the backup, into the backup from the images bucket,
  * from an older version if the newest is damaged too. Nothing is overwritten: a damaged object becomes an old version
- * behind a delete marker.
+ * behind a delete marker. Then `tag` judges what came back and makes missing renditions.
  */
 export async function restoreAudit(
   cloud: Cloud,
+  audit: string,
   findings: Findings,
   progress: Progress,
+  time: Time = systemTime,
 ): Promise<Restored[]> {
   const broken = findings.images.filter((finding) => !isOk(finding));
   const records = findings.records.filter(({ state }) => state.startsWith('missing in'));
@@ -69,7 +73,54 @@ export async function restoreAudit(
       }),
     ),
   );
-  return [...restoredRecords, ...restoredImages.flat()];
+  const restored = [...restoredRecords, ...restoredImages.flat()];
+  return [...restored, ...(await judgeRestored(cloud.images, audit, findings, restored, progress, time))];
+}
+
+/** Has `tag` judge the images that came back or were never judged, and make the renditions that are missing. */
+async function judgeRestored(
+  images: S3Store,
+  audit: string,
+  { faults }: Findings,
+  restored: readonly Restored[],
+  progress: Progress,
+  time: Time,
+): Promise<Restored[]> {
+  const came = restored.filter(({ where, outcome }) => where === 'bucket' && outcome === 'restored');
+  const keys = new Set(came.map(({ key }) => key));
+  const done: Restored[] = [];
+  for (const { image, state } of faults)
+    if (state === 'not judged' || state === 'no rendition') keys.add(image);
+    else if (state === 'of a quarantined image') {
+      const key = renditionOf(image);
+      await destroyVersions(images, await versionsOf(images, key));
+      done.push({ key, where: 'bucket', outcome: 'restored', detail: 'destroyed: its image is quarantined' });
+    }
+  const cells = new Map<number, number[]>();
+  for (const image of [...keys].flatMap((key) => parseImageKey(key) ?? []))
+    cells.set(image.cell, [...(cells.get(image.cell) ?? []), image.index]);
+  if (cells.size === 0) return done;
+  const row = progress.row('judged', cells.size);
+  let judged = 0;
+  const onDone = ({ cell, indexes }: CellToJudge) => {
+    row.update(++judged);
+    for (const index of indexes) {
+      const key = imageKey(audit, cell, index);
+      if (!came.some((one) => one.key === key))
+        done.push({ key, where: 'bucket', outcome: 'restored', detail: 'judged by tag' });
+    }
+  };
+  const toJudge = [...cells].map(([cell, indexes]) => ({ cell, indexes }));
+  const { unanswered } = await judgeCells(images, audit, toJudge, { isDone: isDecoded, onDone, time });
+  for (const { cell, indexes } of unanswered)
+    for (const index of indexes)
+      done.push({
+        key: imageKey(audit, cell, index),
+        where: 'bucket',
+        outcome: 'not judged',
+        detail: `tag gave no answer within ${PATIENCE_MINUTES} minutes`,
+      });
+  return done;
 }
 
 /** Groups images by cell. Those of one cell share a record of judgements and are restored one by one. */
@@ -121,9 +172,11 @@ async function bringBack(
       detail: 'no version in either bucket has these bytes',
     };
   if (finding[where] === 'damaged') await to.delete([key]);
-  await copy(source, to, key);
-  if (where === 'bucket') await judgeAgain(to, key);
-  if ((await hashObject(to, key)) !== sha256) throw new Error('the copy does not have the expected SHA-256');
+  // If the command dies between these calls, the image is missing or not judged: the next run continues.
+  if (where === 'bucket') await forget(to, key);
+  // A quarantined image can be copied, but not read here.
+  if (((await copy(source, to, key)) ?? (await hashObject(to, key))) !== sha256)
+    throw new Error('the copy does not have the expected SHA-256');
   return {
     key,
     where,
@@ -132,15 +185,10 @@ async function bringBack(
   };
 }
 
-/** Removes any judgement of the damaged bytes, and waits until `tag` has judged the restored ones. */
-async function judgeAgain(images: S3Store, key: string): Promise<void> {
-  const image = parseImageKey(key);
-  if (!image) return;
+/** Removes what `tag` made of the damaged bytes. */
+async function forget(images: S3Store, key: string): Promise<void> {
   await replaceJudgement(images, key, undefined);
-  const cell = { cell: image.cell, indexes: [image.index] };
-  await judgeCells(images, image.audit, [cell], {
-    isDone: (found, hasRendition) => isDecoded(found, hasRendition),
-  });
+  await destroyVersions(images, await versionsOf(images, renditionOf(key)));
 }
 
 /** The newest version with the expected bytes. Every version is read and hashed. */
@@ -155,8 +203,9 @@ async function findIntact(stores: S3Store[], key: string, sha256: string): Promi
 /**
  * Copies inside S3, with metadata and tags. The bucket's policy requires `If-None-Match`, which succeeds behind a delete
  * marker. If the pipeline copied first, its copy is kept; the caller checks the bytes in any case.
+ * @returns the SHA-256 in hex of what S3 wrote; undefined if it wrote nothing or does not say
  */
-async function copy({ store, versionId }: Source, to: S3Store, key: string): Promise<void> {
+async function copy({ store, versionId }: Source, to: S3Store, key: string): Promise<string | undefined> {
   const path = `${store.bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
   const copying = to.client.send(
     new CopyObjectCommand({
@@ -166,9 +215,11 @@ async function copy({ store, versionId }: Source, to: S3Store, key: string): Pro
       IfNoneMatch: '*',
     }),
   );
-  await copying.catch((error: unknown) => {
+  const copied = await copying.catch((error: unknown) => {
     if (!isConflict(error)) throw error;
   });
+  const sha256 = copied?.CopyObjectResult?.ChecksumSHA256;
+  return sha256 && Buffer.from(sha256, 'base64').toString('hex');
 }
 
 /** There is no hash of a record, so a missing one is restored, but one that differs is not. */

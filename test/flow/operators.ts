@@ -1,9 +1,14 @@
+import type { Context } from 'aws-lambda';
 import type { Cloud } from '../../cli/operator/cloud.ts';
 import type { Progress } from '../../cli/progress.ts';
 import { S3Store } from '../../lib/aws/objects.ts';
-import { type Judgement, judgementKeys } from '../../lib/records/judgement.ts';
-import { imageKey, renditionKey } from '../../lib/records/keys.ts';
-import { isStored, type Result, type StoredImage } from '../../lib/records/result.ts';
+import { createTag } from '../../lib/handlers/tag.ts';
+import type { Looked } from '../../lib/images/decode/looked.ts';
+import type { Log } from '../../lib/ports.ts';
+import { imageKey } from '../../lib/records/keys.ts';
+import type { StoredImage } from '../../lib/records/result.ts';
+import { systemTime } from '../../lib/system.ts';
+import { looked } from '../../sim/look.ts';
 import type { World } from './world.ts';
 
 export const SILENT: Progress = { row: () => ({ update: () => {} }), stop: () => {} };
@@ -17,37 +22,30 @@ export const operators = ({ images, backup }: Stores) =>
     sqs: { send: async () => ({ Attributes: {} }) },
   }) as unknown as Cloud;
 
-const FOUND: Judgement = {
-  ...{ status: 'ok', format: 'png', width: 4, height: 4 },
-  decoded: { version: 1, animated: false, alpha: false, c2pa: false, blank: false },
-};
+const LOG: Log = { info() {}, warn() {}, error() {}, appendKeys() {}, resetKeys() {} };
+const CONTEXT = { getRemainingTimeInMillis: () => 900_000 } as Context;
 
-/** An images bucket in which `tag` answers: the tags of a result that are written again have its images judged. */
+/** An images bucket with its events: `tag` runs when the tags of a result are written again. */
 export class AnsweringStore extends S3Store {
-  /** What it finds of an image, if not that it is ok. */
-  readonly finds = new Map<string, Judgement>();
-  /** Cells that were requested, in their order. */
-  readonly requested: number[] = [];
+  /** Results whose tags were written, in their order. */
+  readonly requested: string[] = [];
   isSilent = false;
+  look: (image: Uint8Array) => Looked = looked;
 
   override async setTags(key: string, tags: Record<string, string>): Promise<boolean> {
     const done = await super.setTags(key, tags);
-    if (!this.isSilent && key.includes('/results/')) await this.#judge(key);
+    if (!key.includes('/results/')) return done;
+    this.requested.push(key);
+    if (this.isSilent) return done;
+    const tag = createTag({
+      store: this,
+      look: async (image) => this.look(image),
+      time: systemTime,
+      log: LOG,
+    });
+    const detail = { bucket: { name: this.bucket }, object: { key } };
+    await tag({ source: 'aws.s3', 'detail-type': 'Object Tags Added', detail }, CONTEXT);
     return done;
-  }
-
-  async #judge(key: string): Promise<void> {
-    const { audit, cell, images } = (await this.readJson<Result>(key))!.value;
-    this.requested.push(cell);
-    const found = new Map<number, Judgement>();
-    for (const { key, index } of images.filter(isStored)) {
-      if (!(await this.exists(key)) || (await this.exists(key.replace('images/', 'purged/')))) continue;
-      const judgement = this.finds.get(key) ?? FOUND;
-      if (judgement.status === 'ok')
-        await this.create(renditionKey(audit, cell, index), 'small', { tags: { status: 'ok' } });
-      found.set(index, judgement);
-    }
-    for (const record of judgementKeys(audit, cell, found)) await this.create(record, '');
   }
 }
 
