@@ -53,7 +53,7 @@ export function buckets(test: TestCloud) {
       return Versions.length + DeleteMarkers.length;
     },
     create: (Bucket: string, Key: string) =>
-      s3().send(new PutObjectCommand({ Bucket, Key, Body: '', IfNoneMatch: '*' })),
+      s3().send(new PutObjectCommand({ Bucket, Key, Body: '', ContentLength: 0, IfNoneMatch: '*' })),
     overwrite: (Bucket: string, Key: string) =>
       s3().send(new PutObjectCommand({ Bucket, Key, Body: 'not what it was' })),
     remove: (Bucket: string, Key: string) => s3().send(new DeleteObjectCommand({ Bucket, Key })),
