@@ -22,7 +22,7 @@ export function addRestore(program: Command, end: (status: ExitStatus) => void):
     const { explainSilence } = await import('../operator/judging.ts');
     const { restoreAudit } = await import('../operator/restore.ts');
     const { verifyAudit } = await import('../operator/verify.ts');
-    const { describeFindings, isAllOk } = await import('../operator/findings.ts');
+    const { adviceOn, describeFindings, isAllOk } = await import('../operator/findings.ts');
     const { cloud, output } = await operator(flags);
     const manifest = await readManifest(cloud, audit);
     const progress = createProgress(output);
@@ -44,6 +44,7 @@ export function addRestore(program: Command, end: (status: ExitStatus) => void):
     if (silent > 0)
       output.complain(explainSilence(count(silent, 'image is', 'images are'), stageFlag(flags, cloud)));
     output.print(restored.length === 0 && ok ? 'Nothing to restore.' : describeFindings(after));
+    for (const advice of adviceOn(after, audit, stageFlag(flags, cloud))) output.print(`\n${advice}`);
     if (!ok) end(EXIT.incomplete);
   });
 }

@@ -19,7 +19,9 @@ export function addVerify(program: Command, end: (status: ExitStatus) => void): 
   ).action(async (audit: string, flags: OperatorFlags) => {
     const { readManifest } = await import('../operator/manifest.ts');
     const { verifyAudit } = await import('../operator/verify.ts');
-    const { describeFindings, isAllOk, needsPurge, summary } = await import('../operator/findings.ts');
+    const { adviceOn, describeFindings, isAllOk, isRestorable, summary } = await import(
+      '../operator/findings.ts'
+    );
     const { cloud, output } = await operator(flags);
     const manifest = await readManifest(cloud, audit);
     const progress = createProgress(output);
@@ -37,15 +39,9 @@ export function addVerify(program: Command, end: (status: ExitStatus) => void): 
     });
     output.print(describeFindings(findings));
     const stage = stageFlag(flags, cloud);
-    if (findings.older > 0)
-      output.print(`\nTo have them judged by the present decoder: npx weaudit rejudge ${audit} ${stage}`);
-    if (needsPurge(findings))
-      output.print(
-        `\nTo remove a rendition whose image is gone, purge the image: npx weaudit purge images/… ${stage} --reason "…"`,
-      );
-    if (!ok) {
+    for (const advice of adviceOn(findings, audit, stage)) output.print(`\n${advice}`);
+    if (isRestorable(findings))
       output.print(`\nTo restore what is missing or damaged: npx weaudit restore ${audit} ${stage}`);
-      end(EXIT.incomplete);
-    }
+    if (!ok) end(EXIT.incomplete);
   });
 }

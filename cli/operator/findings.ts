@@ -2,12 +2,36 @@ import { count, table } from '../output.ts';
 import { type Findings, isOk, type RenditionFinding } from './verify.ts';
 
 /** Whether nothing has to be restored. Purged and expired images do not count as damage, nor do judgements that are older. */
-export const isAllOk = ({ images, records, faults }: Findings): boolean =>
+export const isAllOk = ({
+  images,
+  records,
+  faults,
+}: Pick<Findings, 'images' | 'records' | 'faults'>): boolean =>
   images.every(isOk) && records.every(({ state }) => state === 'identical') && faults.length === 0;
 
-/** Whether a rendition exists that only a purge removes. */
-export const needsPurge = ({ faults }: Findings): boolean =>
-  faults.some(({ state }) => state === 'of a purged image' || state === 'without its image');
+/** Only a purge removes such renditions. */
+const isStray = ({ state }: RenditionFinding): boolean =>
+  state === 'of a purged image' || state === 'without its image';
+
+/** Whether `weaudit restore` can do anything about it. */
+export const isRestorable = ({ images, records, faults }: Findings): boolean =>
+  !isAllOk({ images, records, faults: faults.filter((fault) => !isStray(fault)) });
+
+/** What to do about judgements and renditions that `weaudit restore` leaves as they are. @param stage the flag that chooses it */
+export function adviceOn({ older, faults }: Findings, audit: string, stage: string): string[] {
+  const [stray, ...more] = faults.filter(isStray);
+  const others = more.length > 0 ? ` (and so for ${more.length} more)` : '';
+  return [
+    ...(older > 0
+      ? [`To have them judged by the present decoder: npx weaudit rejudge ${audit} ${stage}`]
+      : []),
+    ...(stray
+      ? [
+          `To remove a rendition that must not exist${others}: npx weaudit purge ${stray.image} ${stage} --reason "…"`,
+        ]
+      : []),
+  ];
+}
 
 /** The number of images in each condition, in the images bucket and in the backup. */
 export const summary = ({ images }: Findings) => {

@@ -89,9 +89,12 @@ async function judgeRestored(
   const came = restored.filter(({ where, outcome }) => where === 'bucket' && outcome === 'restored');
   const keys = new Set(came.map(({ key }) => key));
   const done: Restored[] = [];
+  const missing = new Set<string>();
   for (const { image, state } of faults)
-    if (state === 'not judged' || state === 'no rendition') keys.add(image);
-    else if (state === 'of a quarantined image') {
+    if (state === 'not judged' || state === 'no rendition') {
+      keys.add(image);
+      if (state === 'no rendition') missing.add(image);
+    } else if (state === 'of a quarantined image') {
       const key = renditionOf(image);
       await destroyVersions(images, await versionsOf(images, key));
       done.push({ key, where: 'bucket', outcome: 'restored', detail: 'destroyed: its image is quarantined' });
@@ -106,7 +109,9 @@ async function judgeRestored(
     row.update(++judged);
     for (const index of indexes) {
       const key = imageKey(audit, cell, index);
-      if (!came.some((one) => one.key === key))
+      if (missing.has(key))
+        done.push({ key: renditionOf(key), where: 'bucket', outcome: 'restored', detail: 'made by tag' });
+      else if (!came.some((one) => one.key === key))
         done.push({ key, where: 'bucket', outcome: 'restored', detail: 'judged by tag' });
     }
   };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { needsPurge } from '../../cli/operator/findings.ts';
+import { adviceOn, isRestorable } from '../../cli/operator/findings.ts';
 import { readManifest } from '../../cli/operator/manifest.ts';
 import { restoreAudit } from '../../cli/operator/restore.ts';
 import { isOk, verifyAudit } from '../../cli/operator/verify.ts';
@@ -129,7 +129,12 @@ describe('verify', () => {
     await plant(world);
     const findings = await verify(world);
     expect(findings.faults).toEqual([{ image: image(1), state }]);
-    expect(needsPurge(findings)).toBe(isPurged);
+    expect(isRestorable(findings)).toBe(!isPurged);
+    expect(adviceOn(findings, AUDIT, '--local').join()).toBe(
+      isPurged
+        ? `To remove a rendition that must not exist: npx weaudit purge ${image(1)} --local --reason "…"`
+        : '',
+    );
     expect(findings.images.every(isOk)).toBe(true);
   });
 
@@ -138,7 +143,7 @@ describe('verify', () => {
     await world.truth.images.create(rendition(7), 'small');
     const findings = await verify(world);
     expect(findings.faults).toEqual([{ image: image(7), state: 'without its image' }]);
-    expect(needsPurge(findings)).toBe(true);
+    expect(isRestorable(findings)).toBe(false);
   });
 });
 
@@ -167,8 +172,8 @@ describe('restore', () => {
     await world.truth.images.create(rendition(2), 'small');
     const restored = await restore(world);
     expect(restored.map(({ key, outcome }) => [key, outcome]).sort()).toEqual([
-      [image(0), 'restored'],
       [image(1), 'restored'],
+      [rendition(0), 'restored'],
       [rendition(2), 'restored'],
     ]);
     expect(await judged(world)).toEqual([FINE, FINE, DAMAGED]);
