@@ -62,12 +62,10 @@ describe('verify and restore', () => {
       expect([await sha256(IMAGES, key(n)), await sha256(BACKUP, key(n))]).toEqual([hashes[n], hashes[n]]);
     await waitFor('tags as they were', async () => (await tags(IMAGES, key(0))).status === 'ok');
     expect(await tags(IMAGES, key(0))).toEqual(before);
-    const statuses = async (): Promise<string[]> => {
-      const { body } = await cloud.api('GET', `/api/audits/${id}/predictions`);
-      return body.predictions.map((cell: { images: { status: string }[] }) => cell.images[0]?.status);
-    };
-    await waitFor('all are judged', async () => !(await statuses()).includes('pending'));
-    expect(await statuses()).toEqual(['ok', 'ok', 'ok', 'ok', 'ok', 'quarantined', 'ok']);
+    const { body } = await cloud.api('GET', `/api/audits/${id}/predictions`);
+    expect(body.predictions.map((cell: { images: { status: string }[] }) => cell.images[0]?.status)).toEqual([
+      ...['ok', 'ok', 'ok', 'ok', 'ok', 'quarantined', 'ok'],
+    ]);
 
     const after = await weaudit.run(['verify', id, '--local']);
     expect(after).toMatchObject({
