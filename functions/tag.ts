@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
+import { embeddedMetrics } from '../lib/aws/embedded-metrics.ts';
 import { S3Store } from '../lib/aws/objects.ts';
 import { createTag } from '../lib/handlers/tag.ts';
 import { createDecoder, type Decoder } from '../lib/images/decode/decoder.ts';
@@ -9,8 +10,9 @@ import type { LookAtImage } from '../lib/ports.ts';
 import { setting } from '../lib/settings.ts';
 import { systemTime } from '../lib/system.ts';
 
+const { env } = process;
 const log = new Logger();
-const store = new S3Store(new S3Client({}), setting(process.env, 'IMAGES_BUCKET'));
+const store = new S3Store(new S3Client({}), setting(env, 'IMAGES_BUCKET'));
 
 /** Started by the first image, and kept for the events that follow. Its files lie beside this bundle. */
 let decoder: Decoder | undefined;
@@ -19,4 +21,5 @@ const look: LookAtImage = (image, signal) => {
   return decoder.look(image, signal);
 };
 
-export const handler = middy(createTag({ store, look, time: systemTime, log })).use(injectLambdaContext(log));
+const ports = { store, look, time: systemTime, log, publish: embeddedMetrics() };
+export const handler = middy(createTag(ports, env)).use(injectLambdaContext(log));

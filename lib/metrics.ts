@@ -1,3 +1,4 @@
+import { countedAs, type Judgement } from './records/judgement.ts';
 import { isStored, type Result } from './records/result.ts';
 
 /** One value to be measured, with the unit that CloudWatch knows. */
@@ -6,6 +7,9 @@ export interface Measurement {
   unit: 'Count' | 'Bytes' | 'Seconds';
   value: number;
 }
+
+/** Publishes measurements of one model. */
+export type Publish = (model: string, measurements: Measurement[]) => void;
 
 /** Models that are not configured share one name: each dimension value is a metric that is paid for. */
 export const modelDimension = (model: string, configured: string[]): string =>
@@ -23,6 +27,7 @@ export function measurementsOf(result: Result): Measurement[] {
     { name: 'Images', unit: 'Count', value: stored.length },
     { name: 'Bytes', unit: 'Bytes', value: stored.reduce((sum, { bytes }) => sum + bytes, 0) },
     { name: 'Lost', unit: 'Count', value: result.images.length - stored.length },
+    { name: 'Filtered', unit: 'Count', value: result.filtered ?? 0 },
     { name: 'Finished', unit: 'Count', value: 1 },
     { name: 'Refused', unit: 'Count', value: result.status === 'refused' ? 1 : 0 },
     { name: 'Failed', unit: 'Count', value: result.status === 'failed' ? 1 : 0 },
@@ -34,5 +39,15 @@ export function measurementsOf(result: Result): Measurement[] {
   const predictTime = result.prediction?.metrics?.predict_time;
   if (typeof predictTime === 'number')
     measurements.push({ name: 'PredictTime', unit: 'Seconds', value: predictTime });
+  return measurements.filter(({ value }) => value > 0);
+}
+
+/** What is known of images only when they are judged: which of them are no pictures. Nothing is said of zeros. */
+export function measurementsOfImages(judgements: Judgement[]): Measurement[] {
+  const named = judgements.map(({ status, decoded }) => countedAs(status, decoded?.blank));
+  const measurements: Measurement[] = [
+    { name: 'Blank', unit: 'Count', value: named.filter((name) => name === 'blank').length },
+    { name: 'Quarantined', unit: 'Count', value: named.filter((name) => name === 'quarantined').length },
+  ];
   return measurements.filter(({ value }) => value > 0);
 }

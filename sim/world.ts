@@ -337,7 +337,7 @@ export class World {
       dispatch: () => createDispatch(ports, env),
       metrics: () => createMetrics(ports, env),
       reconcile: () => createReconcile(ports, env),
-      tag: () => createTag(ports),
+      tag: () => createTag(ports, env),
       webhook: () => createWebhook(ports, env),
     };
     const make = handlers[key];

@@ -2,11 +2,10 @@ import { stringify } from 'csv-stringify/sync';
 import type { ImageCounts } from '../contract/answers.ts';
 import { wordsFor } from '../images/verdict.ts';
 import type { ObjectStore, RecordReader, TemporaryFile, Time, WithTemporaryFile } from '../ports.ts';
-import { type Judgement, listJudgements } from '../records/judgement.ts';
+import { countedAs, type Judgement, listJudgements } from '../records/judgement.ts';
 import { manifestKey, resultKey } from '../records/keys.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
 import { isStored, type Result, type StoredImage } from '../records/result.ts';
-import { countedAs } from './progress.ts';
 import { resultFacts, seenOf } from './read.ts';
 
 /** Results read at a time: enough to keep S3 busy, few enough to hold in memory. */

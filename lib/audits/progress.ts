@@ -1,6 +1,6 @@
 import type { Counts, ImageCounts } from '../contract/answers.ts';
 import type { Head, ObjectStore } from '../ports.ts';
-import { type Judgement, listJudgements } from '../records/judgement.ts';
+import { countedAs, listJudgements } from '../records/judgement.ts';
 import { bindingsPrefix, manifestKey, markersPrefix, resultsPrefix } from '../records/keys.ts';
 import { type CellObject, listCells } from '../records/progress.ts';
 import { type Outcome, parseMarker } from '../records/result.ts';
@@ -32,12 +32,6 @@ const cellsUnder = (store: ObjectStore, audit: string, prefix: string, cells: nu
     for await (const object of listCells(store, prefix, { audit, from, to })) found.push(object);
     return found;
   });
-
-/** The name under which an image is counted. */
-export const countedAs = (
-  status: Judgement['status'],
-  blank: boolean | undefined,
-): 'ok' | 'blank' | 'quarantined' => (status === 'ok' && blank ? 'blank' : status);
 
 /**
  * Counts an audit's cells and images by LISTs alone. Counts follow the results: what a writer left that was not the one

@@ -1,4 +1,4 @@
-import { type Measurement, measurementsOf, modelDimension } from '../metrics.ts';
+import { measurementsOf, modelDimension, type Publish } from '../metrics.ts';
 import type { Log, ObjectStore } from '../ports.ts';
 import { type Environment, listSetting } from '../settings.ts';
 import { createdResult } from './created-result.ts';
@@ -6,7 +6,7 @@ import { createdResult } from './created-result.ts';
 export interface MetricsPorts {
   store: ObjectStore;
   log: Log;
-  publish(model: string, measurements: Measurement[]): void;
+  publish: Publish;
 }
 
 /** A result was created: measure it. EventBridge may deliver it twice, so figures are close, not exact. */

@@ -2,9 +2,12 @@ import type { Context } from 'aws-lambda';
 import { isTagging } from '../aws/s3-event.ts';
 import { judgeCell } from '../images/judge.ts';
 import { wordsFor } from '../images/verdict.ts';
+import { measurementsOfImages, modelDimension, type Publish } from '../metrics.ts';
 import type { Log, LookAtImage, ObjectStore, Time } from '../ports.ts';
+import type { Judgement } from '../records/judgement.ts';
 import { cellImagesPrefix, parseImageKey } from '../records/keys.ts';
 import { isStored, type Result } from '../records/result.ts';
+import { type Environment, listSetting } from '../settings.ts';
 import { createdResult } from './created-result.ts';
 
 export interface TagPorts {
@@ -12,6 +15,7 @@ export interface TagPorts {
   look: LookAtImage;
   time: Time;
   log: Log;
+  publish: Publish;
 }
 
 /** Before the end of its time a run stops by itself. */
@@ -21,20 +25,26 @@ const RESERVE_MS = 10_000;
  * A result was created, or its tags were written again to request it: judge its images, make their renditions, tag them,
  * record what was found.
  */
-export const createTag =
-  ({ store, look, time, log }: TagPorts) =>
-  async (event: unknown, context: Context) => {
+export function createTag({ store, look, time, log, publish }: TagPorts, env: Environment) {
+  const models = listSetting(env, 'METRICS_MODELS');
+  return async (event: unknown, context: Context) => {
     const { key, result } = await createdResult({ store, log }, event);
     if (!result) return { key, images: [] };
     const { audit, cell: n } = result;
     const indexes = isTagging(event) ? await existingIndexes(store, result) : namedIndexes(result);
     const signal = time.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS));
-    const judged = await judgeCell({ store, look }, { audit, n, indexes }, signal).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
-      throw new Error(
-        `Time was up before all images of ${key} were judged. What is recorded is kept; the next delivery of the event judges the others.`,
-      );
-    });
+    const onFirst = (judgements: Judgement[]) => {
+      const measurements = measurementsOfImages(judgements);
+      if (measurements.length > 0) publish(modelDimension(result.model, models), measurements);
+    };
+    const judged = await judgeCell({ store, look, onFirst }, { audit, n, indexes }, signal).catch(
+      (error: unknown) => {
+        if (!signal.aborted) throw error;
+        throw new Error(
+          `Time was up before all images of ${key} were judged. What is recorded is kept; the next delivery of the event judges the others.`,
+        );
+      },
+    );
     const images = [...judged].map(([index, { decoded, ...found }]) => ({
       index,
       ...found,
@@ -44,6 +54,7 @@ export const createTag =
       if (image.status === 'quarantined') log.warn('not a valid image: quarantined', { key, ...image });
     return { key, images };
   };
+}
 
 const namedIndexes = ({ images }: Result): number[] => images.filter(isStored).map(({ index }) => index);
 

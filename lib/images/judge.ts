@@ -16,6 +16,11 @@ import { DECODER_VERSION, dependsOnMachine } from './verdict.ts';
 export interface JudgeDeps {
   store: ObjectStore;
   look: LookAtImage;
+  /**
+   * Called with images that were judged for the first time, after their record was written: at most once for each image,
+   * and not at all if the process dies in between.
+   */
+  onFirst?: (judgements: Judgement[]) => void;
 }
 
 /** Images of one cell. */
@@ -76,14 +81,16 @@ export async function judgeCell(
 class CellJudge {
   readonly #store: ObjectStore;
   readonly #look: LookAtImage;
+  readonly #onFirst: JudgeDeps['onFirst'];
   readonly #cell: CellImages;
   readonly #signal: AbortSignal | undefined;
   #known: Promise<Judgements> | undefined;
   #retention: string | undefined;
 
-  constructor({ store, look }: JudgeDeps, cell: CellImages, signal: AbortSignal | undefined) {
+  constructor({ store, look, onFirst }: JudgeDeps, cell: CellImages, signal: AbortSignal | undefined) {
     this.#store = store;
     this.#look = look;
+    this.#onFirst = onFirst;
     this.#cell = cell;
     this.#signal = signal;
   }
@@ -93,6 +100,7 @@ class CellJudge {
     const { audit, n } = this.#cell;
     const found: Judgements = new Map();
     const fresh: Judgements = new Map();
+    const first: Judgement[] = [];
     const before = faults.length;
     let next = settled(this.#load(indexes[0]!));
     for (const [place, index] of indexes.entries()) {
@@ -109,14 +117,18 @@ class CellJudge {
         else await this.#destroyRendition(index);
         const known = image && 'bytes' in image ? image.known : image;
         if (judgement && judgement !== known) fresh.set(index, judgement);
+        if (judgement && !known) first.push(judgement);
       } catch (error) {
         this.#signal?.throwIfAborted();
         faults.push(error);
       }
     }
     if (faults.length === before)
-      for (const key of judgementKeys(audit, n, fresh))
-        await this.#store.create(key, '', { tags: this.#retentionTag });
+      for (const key of judgementKeys(audit, n, fresh)) {
+        // Of two runs at once, one creates the record.
+        const isNew = await this.#store.create(key, '', { tags: this.#retentionTag });
+        if (isNew && first.length > 0) this.#onFirst?.(first);
+      }
     return found;
   }
 

@@ -1,12 +1,14 @@
 import { jest } from '@jest/globals';
 import { createCanvas } from '@napi-rs/canvas';
+import type { Context } from 'aws-lambda';
+import { createTag } from '../../lib/handlers/tag.ts';
 import { BackupMismatch, backUp } from '../../lib/images/backup.ts';
 import { createDecoder, type Decoder } from '../../lib/images/decode/decoder.ts';
 import { judgeCell } from '../../lib/images/judge.ts';
 import { wordsFor } from '../../lib/images/verdict.ts';
 import type { LookAtImage } from '../../lib/ports.ts';
 import { listJudgements } from '../../lib/records/judgement.ts';
-import { deletedKey, imageKey, purgedKey, renditionKey } from '../../lib/records/keys.ts';
+import { deletedKey, imageKey, purgedKey, renditionKey, resultKey } from '../../lib/records/keys.ts';
 import { looked } from '../../sim/look.ts';
 import { preparedDecoder } from '../support/decoder.ts';
 import { png } from '../support/images.ts';
@@ -28,6 +30,7 @@ beforeEach(async () => {
 afterAll(() => cloud.close());
 
 const CELL = 7;
+const SILENT = { info() {}, warn() {}, error() {}, appendKeys() {}, resetKeys() {} };
 const imageAt = (index: number) => imageKey(AUDIT, CELL, index);
 const renditionAt = (index: number) => renditionKey(AUDIT, CELL, index);
 /** Parts of records. */
@@ -209,6 +212,40 @@ describe('judging the images of a cell', () => {
     expect([...found.values()].map(({ status }) => status)).toEqual(['ok', 'ok']);
     expect(await world.truth.images.tags(KEY)).toEqual({ ...tags, status: 'ok' });
     expect(await world.versions('renditions/')).toEqual([0, 1].map(renditionAt));
+  });
+
+  it('counts what is no picture once, whatever comes again or at the same time', async () => {
+    await put(png(4, 4));
+    await put('no picture', world, 1);
+    await put(png(5, 5), world, 2);
+    const result = {
+      audit: AUDIT,
+      cell: CELL,
+      model: 'a/b',
+      images: [0, 1, 2].map((index) => ({ index, key: imageAt(index) })),
+    };
+    await world.truth.images.createJson(resultKey(AUDIT, CELL), result);
+    const look: LookAtImage = async (image) => ({ ...looked(image), blank: looked(image).width === 5 });
+    const published: unknown[] = [];
+    const publish = (...of: unknown[]) => void published.push(of);
+    const tag = createTag(
+      { ...world.judgeDeps, look, publish, time: world.time, log: SILENT },
+      { METRICS_MODELS: 'a/b' },
+    );
+    const detail = { bucket: { name: 'images' }, object: { key: resultKey(AUDIT, CELL) } };
+    const context = { getRemainingTimeInMillis: () => 900_000 } as Context;
+    const event = (type: string) => tag({ 'detail-type': type, detail }, context);
+    await Promise.all([event('Object Created'), event('Object Created')]);
+    await event('Object Tags Added');
+    expect(published).toEqual([
+      [
+        'a/b',
+        [
+          { name: 'Blank', unit: 'Count', value: 1 },
+          { name: 'Quarantined', unit: 'Count', value: 1 },
+        ],
+      ],
+    ]);
   });
 
   it('again by a busy machine hides nothing that was valid', async () => {

@@ -517,7 +517,8 @@ export class World {
 
   async tagAgain(): Promise<void> {
     const log = { info() {}, warn() {}, error() {}, appendKeys() {}, resetKeys() {} };
-    const tag = createTag({ ...this.judgeDeps, store: this.truth.images, time: systemTime, log });
+    const ports = { ...this.judgeDeps, store: this.truth.images, time: systemTime, log, publish() {} };
+    const tag = createTag(ports, { METRICS_MODELS: 'a/b' });
     const context = { getRemainingTimeInMillis: () => 900_000 } as Context;
     for (const key of this.cloud.takeTagged())
       await tag(
