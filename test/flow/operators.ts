@@ -37,12 +37,13 @@ export class AnsweringStore extends S3Store {
     if (!key.includes('/results/')) return done;
     this.requested.push(key);
     if (this.isSilent) return done;
-    const tag = createTag({
+    const ports = {
       store: this,
-      look: async (image) => this.look(image),
+      look: async (image: Uint8Array) => this.look(image),
       time: systemTime,
       log: LOG,
-    });
+    };
+    const tag = createTag({ ...ports, publish() {} }, { METRICS_MODELS: 'a/b' });
     const detail = { bucket: { name: this.bucket }, object: { key } };
     await tag({ source: 'aws.s3', 'detail-type': 'Object Tags Added', detail }, CONTEXT);
     return done;
