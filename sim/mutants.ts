@@ -334,6 +334,17 @@ export const MUTANTS: Record<string, Plant> = {
       setTags: (key, { status = '', format = '', size = '' }) => store.setTags(key, { status, format, size }),
     })),
   },
+  'tag makes no renditions': {
+    functions: ['tag'],
+    ports: inStores((store) => ({
+      create: async (key, ...rest) => (key.startsWith('renditions/') ? true : store.create(key, ...rest)),
+    })),
+  },
+  'renditions have no tags': {
+    functions: ['tag'],
+    request: (_, { Tagging, ...input }) =>
+      String(input.Key).startsWith('renditions/') ? input : { ...input, ...(Tagging ? { Tagging } : {}) },
+  },
   'images are stored as ok': {
     functions: WRITERS,
     ports: inStores((store) => ({
