@@ -30,15 +30,24 @@ export function addRejudge(program: Command, end: (status: ExitStatus) => void):
     const { images } = cloud;
     const finding = createProgress(output);
     const plan = await findRejudge(images, audit, finding).finally(() => finding.stop());
-    output.say(describeRejudgePlan(plan));
-    if (plan.toJudge > 0) await confirm('This has tag judge them again.', 'rejudge', flags.yes ?? false);
+    if (plan.toJudge > 0) {
+      output.say(describeRejudgePlan(plan));
+      await confirm('This has tag judge them again.', 'rejudge', flags.yes ?? false);
+    }
     const progress = createProgress(output);
     const done = await carryOutRejudge(images, plan, progress).finally(() => progress.stop());
     output.document(done);
-    output.print(plan.toJudge === 0 ? 'Nothing to judge again.' : describeRejudged(done));
+    output.print(
+      plan.toJudge === 0
+        ? `Nothing to judge again: the present decoder has judged ${count(plan.images, 'image')}.`
+        : describeRejudged(done),
+    );
     if (done.unanswered > 0) {
       output.complain(
-        explainSilence(count(done.unanswered, 'image is', 'images are'), stageFlag(flags, cloud)),
+        explainSilence(
+          `${count(done.unanswered, 'image keeps its', 'images keep their')} older judgement, without a rendition. If the deployment is older than this program, deploy it first.`,
+          stageFlag(flags, cloud),
+        ),
       );
       end(EXIT.unavailable);
     }

@@ -42,7 +42,12 @@ export function addRestore(program: Command, end: (status: ExitStatus) => void):
       );
     const silent = restored.filter(({ outcome }) => outcome === 'not judged').length;
     if (silent > 0)
-      output.complain(explainSilence(count(silent, 'image is', 'images are'), stageFlag(flags, cloud)));
+      output.complain(
+        explainSilence(
+          `${count(silent, 'image is', 'images are')} stored and intact, but not shown until tag has judged ${silent === 1 ? 'it' : 'them'}.`,
+          stageFlag(flags, cloud),
+        ),
+      );
     output.print(restored.length === 0 && ok ? 'Nothing to restore.' : describeFindings(after));
     for (const advice of adviceOn(after, audit, stageFlag(flags, cloud))) output.print(`\n${advice}`);
     if (!ok) end(EXIT.incomplete);

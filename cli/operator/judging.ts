@@ -34,9 +34,9 @@ const POLL_MS = 1_000;
 /** `tag` may need its time for a cell, and Lambda repeats an event that failed after one minute and after two more. */
 export const PATIENCE_MINUTES = 5;
 
-/** What it means that `tag` does not answer, and what to do. @param stage the flag that chooses the deployment */
-export const explainSilence = (images: string, stage: string): string =>
-  `tag has judged nothing for ${PATIENCE_MINUTES} minutes: ${images} stored but not judged. What is not judged is not shown. See whether events failed: npx weaudit redrive tag --list ${stage}, and read the log of tag. Then run the same command again; it continues.`;
+/** What to do when `tag` does not answer. @param meaning what it means, as sentences @param stage the flag that chooses it */
+export const explainSilence = (meaning: string, stage: string): string =>
+  `tag has judged nothing for ${PATIENCE_MINUTES} minutes. ${meaning} See whether its events failed: npx weaudit redrive tag --list ${stage}. Its log says more. Then run the same command again; it continues.`;
 
 /** What an image is judged to be by the decoder: of this version at least, and with its rendition if it is shown. */
 export const isDecoded = (judgement: Judgement | undefined, hasRendition: boolean, version = 0): boolean => {
