@@ -4,12 +4,13 @@ import { bundles } from './figures/bundles.ts';
 import { cost } from './figures/cost.ts';
 import { images } from './figures/images.ts';
 import { memory } from './figures/memory.ts';
+import { page } from './figures/page.ts';
 import { pipeline } from './figures/pipeline.ts';
 import { start } from './figures/start.ts';
 import { throughput } from './figures/throughput.ts';
 import { type Benchmark, print, record } from './report.ts';
 
-const BENCHMARKS: Benchmark[] = [start, bundles, memory, throughput, pipeline, cost, api, images];
+const BENCHMARKS: Benchmark[] = [start, bundles, memory, throughput, pipeline, cost, api, images, page];
 
 const HELP = `Usage: npm run bench [-- <name> … [--record]]
 

@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 /**
  * Builds the site from web/ into a folder: plain files that work wherever files are served, under a strict
@@ -29,24 +29,32 @@ const SHARED: BuildOptions = {
 };
 
 /** Bundles one file and tells its address on the site. */
-async function bundle(outdir: string, entry: string): Promise<string> {
+async function bundle(outdir: string, entry: string, plugins: Plugin[]): Promise<string> {
   const { metafile } = await build({
     ...SHARED,
     entryPoints: [join(SOURCE, entry)],
     outdir: join(outdir, 'assets'),
+    plugins,
   });
   const made = Object.entries(metafile!.outputs).find(([, { entryPoint }]) => entryPoint !== undefined);
   if (!made) throw new Error(`esbuild made nothing of web/${entry}`);
   return `/assets/${made[0].slice(made[0].lastIndexOf('/') + 1)}`;
 }
 
-/** Builds the site. @returns the size of the script, compressed, in bytes */
-export async function buildSite(outdir: string = SITE_FOLDER): Promise<{ compressedScript: number }> {
+/**
+ * Builds the site.
+ * @param plugins of a benchmark that replaces parts of the page
+ * @returns the size of the script, compressed, in bytes
+ */
+export async function buildSite(
+  outdir: string = SITE_FOLDER,
+  plugins: Plugin[] = [],
+): Promise<{ compressedScript: number }> {
   await rm(outdir, { recursive: true, force: true });
   await mkdir(outdir, { recursive: true });
   const [script, style] = await Promise.all([
-    bundle(outdir, 'src/main.tsx'),
-    bundle(outdir, 'styles/main.css'),
+    bundle(outdir, 'src/main.tsx', plugins),
+    bundle(outdir, 'styles/main.css', plugins),
   ]);
   for (const page of await readdir(join(SOURCE, 'pages'))) {
     const html = await readFile(join(SOURCE, 'pages', page), 'utf8');

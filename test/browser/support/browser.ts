@@ -1,13 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { chromiumPath } from '../../../build/chromium.ts';
 
-const PLACES = process.env.CHROMIUM_PATH
-  ? [process.env.CHROMIUM_PATH]
-  : ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-
-/** The path of Chromium: CHROMIUM_PATH or a usual place; undefined if there is none. */
-export const chromiumPath = (): string | undefined => PLACES.find((place) => existsSync(place));
+export { chromiumPath, launch } from '../../../build/chromium.ts';
 
 /** Declares tests that need a browser. Without a Chromium they are skipped, and the run says so. */
 export function describeInBrowser(name: string, tests: (executable: string) => void): void {
@@ -16,21 +12,6 @@ export function describeInBrowser(name: string, tests: (executable: string) => v
   console.warn('The browser tests are skipped: there is no Chromium. Install one: apt install chromium');
   test.skip(`${name}: needs a Chromium`, () => {});
 }
-
-/** Starts a browser that sends no requests of its own. */
-export const launch = (executablePath: string): Promise<Browser> =>
-  chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
 
 /** A page, and what it did that is checked afterwards. */
 export interface Watched {

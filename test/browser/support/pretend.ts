@@ -111,7 +111,7 @@ export async function openPretended(
 /** Whether every tile in sight has its image. */
 export const settled = (page: Page): Promise<boolean> =>
   page.evaluate<boolean>(
-    `!document.querySelector('.tile.unknown') && [...document.querySelectorAll('.tile.image')].every((tile) => {
+    `document.querySelector('.tile') !== null && !document.querySelector('.tile.unknown') && [...document.querySelectorAll('.tile.image')].every((tile) => {
        const { top, left, bottom, right } = tile.getBoundingClientRect();
        const frame = tile.closest('.grid, .tiles, .aligned')?.getBoundingClientRect();
        const out = !frame || bottom < frame.top || top > Math.min(frame.bottom, innerHeight) || right < frame.left || left > frame.right;

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 
-/** About a small tile beyond each edge, so that it is there when it is scrolled to. */
-const MARGIN = '48px';
+/** About a small tile above and below, so that it is there when it is scrolled to. */
+const MARGIN = '48px 0px';
 
 const waiting = new Map<Element, () => void>();
 let observer: IntersectionObserver | undefined;
