@@ -324,7 +324,9 @@ function* checkImage(books: Books, prediction: Prediction, named: StoredImage): 
     yield broken('a cell holds the images of one prediction', key, `is of ${image.metadata.prediction}`);
   const { status, format, size, retention } = image.tags;
   const found = judged.get(key) ?? [];
-  const isRepeated = found.length === 1 && found[0]!.verdict.startsWith(`${status}.${format}.`);
+  // Two that judge at once may each record it: readers join the records.
+  const verdicts = [...new Set(found.map(({ verdict }) => verdict))];
+  const isRepeated = verdicts.length === 1 && verdicts[0]!.startsWith(`${status}.${format}.`);
   if (status !== (isCut ? 'quarantined' : 'ok') || !size || !isRepeated)
     yield broken('every image is judged once', key, `has ${JSON.stringify([image.tags, found])}`);
   if (!retention || retention !== images.get(`audits/${audit}/audit.json`)?.json.retention)

@@ -21,9 +21,9 @@ export class Coverage {
   readonly calls = new Map<string, Map<Fate, number>>();
   readonly happenings = new Map<Happening, number>();
 
-  readonly met = (what: Happening): void => {
+  met(what: Happening): void {
     this.happenings.set(what, (this.happenings.get(what) ?? 0) + 1);
-  };
+  }
 
   call({ functionKey, service, action, kind }: Call, fate: Fate): void {
     const name = `${functionKey} · ${service} ${action} · ${kind}`;
@@ -36,7 +36,7 @@ export class Coverage {
   }
 
   /** Adds what another run tried. */
-  merge(other: Coverage): void {
+  merge(other: Pick<Coverage, 'calls' | 'happenings'>): void {
     for (const [name, fates] of other.calls) {
       const mine = this.calls.get(name) ?? new Map<Fate, number>();
       for (const [fate, count] of fates) mine.set(fate, (mine.get(fate) ?? 0) + count);

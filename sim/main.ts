@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { createProgress } from '../cli/progress.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
@@ -6,9 +8,13 @@ import { everythingAtOnce } from './everything.ts';
 import { HAPPENINGS } from './happenings.ts';
 import type { Line } from './kernel.ts';
 import { play, type Run } from './run.ts';
+import { playSeeds } from './seeds.ts';
 import { deployedStack } from './stack.ts';
 
 const whole = wholeNumber(0);
+
+/** The exit status after Ctrl-C. */
+const INTERRUPTED = 130;
 
 const program = new Command('npm run sim --')
   .description('Plays the pipeline as it is deployed in simulated worlds in which everything goes wrong.')
@@ -17,12 +23,14 @@ const program = new Command('npm run sim --')
   .option('--from <number>', 'the first of the seeds', whole, 1)
   .option('--cells <count>', 'cells of each seed', whole, 100)
   .option('--trace <cell>', "with --seed: print the cell's whole life", whole)
+  .option('--cores <count>', 'threads that play at once', wholeNumber(1), availableParallelism())
   .option('--coverage', 'print which fault met which call', false)
   .addHelpText(
     'after',
     `
 Examples:
   npm run sim -- --seeds 200
+  npm run sim -- --seeds 100000           over night; Ctrl-C ends it and says how to go on
   npm run sim -- --seed 7 --trace 12      why seed 7 broke a promise to cell 12`,
   )
   .parse();
@@ -33,6 +41,7 @@ interface Options {
   from: number;
   cells: number;
   trace?: number;
+  cores: number;
   coverage: boolean;
 }
 
@@ -77,39 +86,88 @@ function printCoverage(coverage: Coverage): void {
 /** Most errors here are answers of a service. Where they were made says nothing, and costs time. */
 Error.stackTraceLimit = 3;
 
-async function main({ seed, seeds, from, cells, trace, coverage: wanted }: Options): Promise<number> {
-  const stack = await deployedStack();
-  const began = performance.now();
-  const coverage = new Coverage();
-  const first = seed ?? from;
-  const count = seed === undefined ? (seeds ?? 20) : 1;
-  const progress = createProgress({ json: count === 1 });
-  const bar = progress.row('seeds', count);
+/** What some seeds amount to. */
+class Totals {
+  readonly coverage = new Coverage();
+  readonly sums = { cells: 0, events: 0, faults: 0, deaths: 0, hours: 0 };
+  readonly #hashes = new Map<number, string>();
+  readonly #began = performance.now();
+
+  add({ seed, hash, figures, coverage }: Run): void {
+    this.coverage.merge(coverage);
+    for (const key of Object.keys(this.sums) as (keyof typeof this.sums)[]) this.sums[key] += figures[key];
+    this.#hashes.set(seed, hash);
+  }
+
+  get seeds(): number {
+    return this.#hashes.size;
+  }
+
+  /** Of the hashes of all seeds: the same for the same seeds, however they were played. */
+  get #hash(): string {
+    const hashes = [...this.#hashes].sort(([one], [other]) => one - other).map(([, hash]) => hash);
+    if (hashes.length === 1) return hashes[0]!;
+    return createHash('sha256').update(hashes.join()).digest('hex').slice(0, 16);
+  }
+
+  /** @param says what came of it */
+  print(says: string): void {
+    const { cells, events, faults, deaths, hours } = this.sums;
+    const seconds = (performance.now() - this.#began) / 1_000;
+    const { user, system } = process.cpuUsage();
+    console.log(
+      `${this.seeds} ${this.seeds === 1 ? 'seed' : 'seeds'}, ${says}: ${cells} cells, ${events} events, ` +
+        `${faults} faults, ${deaths} deaths, ${hours.toFixed(0)} simulated hours in ${seconds.toFixed(1)} s ` +
+        `(${Math.round(cells / seconds)} cells a second; ${((user + system) / 1e6).toFixed(1)} s of processor time), ` +
+        `hash ${this.#hash}`,
+    );
+  }
+}
+
+async function playOne(seed: number, { cells, trace, coverage }: Options): Promise<number> {
+  const totals = new Totals();
   const name = trace === undefined ? undefined : String(trace).padStart(5, '0');
-  const totals = { cells: 0, events: 0, faults: 0, deaths: 0, hours: 0 };
-  let hash = '';
-  for (let at = first; at < first + count; at++) {
-    const run = await play(everythingAtOnce(at, cells), at, stack, {
-      ...(name && { trace: (line: Line) => line.about.includes(name) && console.log(show(line)) }),
-    });
-    coverage.merge(run.coverage);
-    for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += run.figures[key];
-    hash = run.hash;
-    bar.update(at - first + 1);
-    if (run.violations.length === 0) continue;
-    progress.stop();
+  const run = await play(everythingAtOnce(seed, cells), seed, await deployedStack(), {
+    ...(name && { trace: (line: Line) => line.about.includes(name) && console.log(show(line)) }),
+  });
+  if (run.violations.length > 0) {
     explain(run, cells);
     return 1;
   }
-  progress.stop();
-  if (wanted) printCoverage(coverage);
-  const seconds = (performance.now() - began) / 1_000;
-  console.log(
-    `${count} ${count === 1 ? 'seed' : 'seeds'}, no promise broken: ${totals.cells} cells, ${totals.events} events, ` +
-      `${totals.faults} faults, ${totals.deaths} deaths, ${totals.hours.toFixed(0)} simulated hours in ${seconds.toFixed(1)} s ` +
-      `(${Math.round(totals.cells / seconds)} cells a second)${count === 1 ? `, hash ${hash}` : ''}`,
-  );
+  totals.add(run);
+  if (coverage) printCoverage(totals.coverage);
+  totals.print('no promise broken');
   return 0;
 }
 
-process.exitCode = await main(program.opts<Options>());
+async function playMany({ seeds: count = 20, from, cells, cores, coverage }: Options): Promise<number> {
+  const totals = new Totals();
+  const progress = createProgress({ json: false });
+  const bar = progress.row('seeds', count);
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort());
+  let broken: Run | undefined;
+  const onRun = (run: Run) => {
+    if (run.violations.length > 0) broken = run;
+    else totals.add(run);
+    bar.update(totals.seeds, `${totals.sums.faults} faults`);
+  };
+  await playSeeds({ from, count, cells, cores, signal: interrupted.signal, onRun });
+  progress.stop();
+  if (coverage) printCoverage(totals.coverage);
+  if (broken) {
+    totals.print('no promise broken, before the one that follows');
+    explain(broken, cells);
+    return 1;
+  }
+  totals.print('no promise broken');
+  if (totals.seeds === count) return 0;
+  const at = from + totals.seeds;
+  console.log(
+    `Interrupted. To go on: npm run sim -- --from ${at} --seeds ${count - totals.seeds} --cells ${cells}`,
+  );
+  return INTERRUPTED;
+}
+
+const options = program.opts<Options>();
+process.exitCode = await (options.seed === undefined ? playMany(options) : playOne(options.seed, options));

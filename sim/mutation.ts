@@ -66,6 +66,9 @@ async function simulate(
     `${seeds}`,
     '--cells',
     `${cells}`,
+    // The hits are counted in one thread.
+    '--cores',
+    '1',
   ];
   try {
     await run(process.execPath, args, {

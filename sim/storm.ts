@@ -123,7 +123,6 @@ export class Storm implements Weather {
   eventDelays(): number[] {
     const { chance } = this.#kernel;
     const { late, doubled, lost = 0, silent } = this.#options.events;
-    const met = this.#coverage.met;
     const soon = () => chance.between(200, 1_500);
     const age = this.#age;
     if (silent && age >= silent.from && age < silent.to) {
@@ -133,14 +132,14 @@ export class Storm implements Weather {
     if (this.isOver) return [soon()];
     if (chance.happens(lost)) {
       this.#count();
-      met('an event was lost');
+      this.#coverage.met('an event was lost');
       return [];
     }
     const isLate = chance.happens(late);
     const delays = [isLate ? chance.between(1, 45) * 60_000 : soon()];
-    if (isLate) met('an event came late');
+    if (isLate) this.#coverage.met('an event came late');
     if (chance.happens(doubled)) {
-      met('an event came twice');
+      this.#coverage.met('an event came twice');
       delays.push(chance.between(500, 120_000));
     }
     if (delays.length > 1 || isLate) this.#count();

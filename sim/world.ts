@@ -137,7 +137,7 @@ export class World {
     );
     this.lambda.onFree = () => this.#poll();
     this.replicate = new ReplicateModel(this.kernel, options.replicate);
-    this.replicate.met = this.coverage.met;
+    this.replicate.met = (what) => this.coverage.met(what);
     this.secrets = new Secrets(this.kernel, options.rotation);
     this.#throttled = options.gateway?.throttled ?? 0;
     this.replicate.signing = this.secrets;
