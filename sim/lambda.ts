@@ -46,8 +46,8 @@ export class LambdaModel {
   #ids = 0;
   running = 0;
   invocations = new Map<string, number>();
-  /** Seconds × MB, which is what costs. */
-  megabyteSeconds = 0;
+  /** Seconds × MB by function, which is what costs. */
+  readonly megabyteSeconds = new Map<string, number>();
   deaths: { at: number; process: string; why: string }[] = [];
   /** Functions that came to their time limit although no call of theirs failed or took long. */
   overran: string[] = [];
@@ -103,7 +103,8 @@ export class LambdaModel {
         over = true;
         process.onDeath = undefined;
         this.running--;
-        this.megabyteSeconds += ((kernel.now - began) / 1_000) * memorySize;
+        const used = ((kernel.now - began) / 1_000) * memorySize;
+        this.megabyteSeconds.set(key, (this.megabyteSeconds.get(key) ?? 0) + used);
         kernel.log.add({
           at: kernel.now,
           who: process.name,

@@ -30,7 +30,7 @@ const program = new Command('npm run sim --')
     `
 Examples:
   npm run sim -- --seeds 200
-  npm run sim -- --seeds 100000           over night; Ctrl-C ends it and says how to go on
+  npm run sim -- --seeds 100000           overnight; Ctrl-C ends it and says how to resume
   npm run sim -- --seed 7 --trace 12      why seed 7 broke a promise to cell 12`,
   )
   .parse();
@@ -164,7 +164,7 @@ async function playMany({ seeds: count = 20, from, cells, cores, coverage }: Opt
   if (totals.seeds === count) return 0;
   const at = from + totals.seeds;
   console.log(
-    `Interrupted. To go on: npm run sim -- --from ${at} --seeds ${count - totals.seeds} --cells ${cells}`,
+    `Interrupted. To resume: npm run sim -- --from ${at} --seeds ${count - totals.seeds} --cells ${cells}`,
   );
   return INTERRUPTED;
 }

@@ -46,6 +46,8 @@ export interface Figures {
   invocations: Record<string, number>;
   s3: Record<string, number>;
   dollars: number;
+  /** What reconcile alone costs, and how long it ran. */
+  reconcile: { dollars: number; seconds: number };
   /** Seconds from each audit's acceptance to its first request, and to its last result. */
   audits: { cells: number; began: number | undefined; ended: number | undefined }[];
 }
@@ -158,15 +160,21 @@ const isClosed = (world: World, id: string): boolean => {
   );
 };
 
+const WRITES = ['PutObject', 'CopyObject', 'ListObjectsV2', 'PutObjectTagging'];
+const READS = ['GetObject', 'HeadObject', 'GetObjectTagging'];
+
+/** Requests to S3 in dollars. */
+function priceOf(requests: ReadonlyMap<string, number>): number {
+  const count = (names: string[]) =>
+    names.reduce((sum, name) => sum + (requests.get(`${name}Command`) ?? 0), 0);
+  return count(WRITES) * PRICES.write + count(READS) * PRICES.read;
+}
+
 function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number): Figures {
   const { s3, lambda, kernel, replicate, cells } = world;
-  const count = (command: string) => s3.requests.get(`${command}Command`) ?? 0;
-  const puts = ['PutObject', 'CopyObject', 'ListObjectsV2', 'PutObjectTagging'].reduce(
-    (sum, name) => sum + count(name),
-    0,
-  );
-  const gets = ['GetObject', 'HeadObject', 'GetObjectTagging'].reduce((sum, name) => sum + count(name), 0);
   const invocations = [...lambda.invocations.values()].reduce((sum, one) => sum + one, 0);
+  const megabyteSeconds = [...lambda.megabyteSeconds.values()].reduce((sum, one) => sum + one, 0);
+  const ofReconcile = lambda.megabyteSeconds.get('reconcile') ?? 0;
   const seconds = (at: number | undefined, from: number) =>
     at === undefined ? undefined : Math.round((at - from) / 100) / 10;
   const statuses = [...replicate.made.values()];
@@ -184,11 +192,14 @@ function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number
     invocations: Object.fromEntries(lambda.invocations),
     s3: Object.fromEntries([...s3.requests].map(([name, n]) => [name.replace('Command', ''), n])),
     dollars:
-      puts * PRICES.write +
-      gets * PRICES.read +
-      (lambda.megabyteSeconds / 1_024) * PRICES.gbSecond +
+      priceOf(s3.requests) +
+      (megabyteSeconds / 1_024) * PRICES.gbSecond +
       invocations * PRICES.invocation +
       cells.sent * SQS_CALLS_PER_MESSAGE * PRICES.sqs,
+    reconcile: {
+      dollars: priceOf(s3.requestsOfReconcile) + (ofReconcile / 1_024) * PRICES.gbSecond,
+      seconds: ofReconcile / lambda.model('reconcile').memorySize,
+    },
     audits: placed.map((one) => ({
       cells: cellsOf(one),
       began: seconds(one.began, one.auditor.acceptedAt),

@@ -126,6 +126,8 @@ export class S3Model {
   conflicts = 0;
   /** Requests by kind, as they are paid. */
   readonly requests = new Map<string, number>();
+  /** Those of reconcile alone, which looks at every open audit in each of its runs. */
+  readonly requestsOfReconcile = new Map<string, number>();
 
   constructor(kernel: Kernel, buckets: string[]) {
     this.#kernel = kernel;
@@ -143,7 +145,8 @@ export class S3Model {
     const unknown = Object.keys(input).find((name) => !MODELLED[command]?.includes(name));
     if (unknown !== undefined || !MODELLED[command])
       throw new Unmodelled(`sim/s3.ts has no model of ${command}${unknown ? ` with ${unknown}` : ''}`);
-    this.requests.set(command, (this.requests.get(command) ?? 0) + 1);
+    const counts = by.startsWith('reconcile#') ? [this.requests, this.requestsOfReconcile] : [this.requests];
+    for (const count of counts) count.set(command, (count.get(command) ?? 0) + 1);
     switch (command) {
       case 'PutObjectCommand':
         return this.#put(by, input as PutObjectCommandInput);

@@ -63,7 +63,14 @@ const replicate = (change: Partial<Scenario['replicate']>) => ({ replicate: chan
 
 /** Worlds with a name, each with its promise. */
 export const WORLDS: Record<string, Named> = {
-  quiet: { promise: 'every promise holds', scenario: world([audit(1_000)]) },
+  quiet: {
+    promise: 'webhooks alone end every cell',
+    scenario: world([audit(1_000)]),
+    holds: ({ coverage }) =>
+      [...coverage.calls.keys()].some((call) => call.includes('replicate get'))
+        ? 'predictions were polled'
+        : undefined,
+  },
   'everything at once': {
     promise: 'every promise holds',
     scenario: world(
@@ -198,6 +205,36 @@ export const WORLDS: Record<string, Named> = {
   },
 };
 
+/** From this world, what more and larger audits cost. */
+const OPEN_AUDITS = '50 open audits of 2,000 cells';
+const MANY = { audits: 500, cells: 10_000 };
+/** Replicate's rate decides how long it takes. */
+const CELLS_AN_HOUR = 600 * 60;
+/** Reconcile runs every five minutes, and begins no other audit in its last minute. */
+const RECONCILE_SECONDS_AN_HOUR = 12 * 240;
+
+/**
+ * What many audits cost that are open at the same time. All but reconcile costs as much for each cell as in the world
+ * that was played. Reconcile looks at every open cell in every run: its cost goes with cells × hours, until its runs
+ * are as long as they may be.
+ */
+export function extrapolated({ figures }: Pick<Run, 'figures'>, cells: number): string {
+  const { cells: played, hours, dollars, reconcile } = figures;
+  const eachCell = (dollars - reconcile.dollars) / played;
+  const secondsEach = reconcile.seconds / (played * hours);
+  const eachSecond = reconcile.dollars / reconcile.seconds;
+  const long = cells / CELLS_AN_HOUR;
+  const seconds = Math.min(secondsEach * cells * long, RECONCILE_SECONDS_AN_HOUR * long);
+  const total = cells * eachCell + seconds * eachSecond;
+  const dollar = (value: number) => value.toPrecision(3);
+  return (
+    `${cells.toLocaleString('en')} cells at once: ${long.toFixed(1)} hours at ${CELLS_AN_HOUR.toLocaleString('en')} an hour\n` +
+    `  cells × $${dollar(eachCell)} each                                   = $${dollar(cells * eachCell)}\n` +
+    `  reconcile: min(cells × hours × ${dollar(secondsEach)} s, hours × ${RECONCILE_SECONDS_AN_HOUR} s) × $${dollar(eachSecond)} a second = $${dollar(seconds * eachSecond)}\n` +
+    `  together                                                     $${dollar(total)}`
+  );
+}
+
 const sum = (counts: Record<string, number>) => Object.values(counts).reduce((total, one) => total + one, 0);
 
 async function main(): Promise<number> {
@@ -215,6 +252,7 @@ async function main(): Promise<number> {
     style: { head: [], border: [] },
   });
   let broken = 0;
+  let many: string | undefined;
   for (const [name, { promise, scenario, holds }] of Object.entries(WORLDS)) {
     if (!name.includes(only ?? '')) continue;
     const began = performance.now();
@@ -222,6 +260,7 @@ async function main(): Promise<number> {
     const { figures, violations } = run;
     const fault = violations[0] ? `${violations[0].promise}: ${violations[0].what}` : holds?.(run);
     if (fault) broken++;
+    if (name === OPEN_AUDITS) many = extrapolated(run, MANY.audits * MANY.cells);
     const lost = violations.filter(({ promise: of }) => /lost|stored/.test(of)).length;
     table.push([
       name,
@@ -237,6 +276,10 @@ async function main(): Promise<number> {
     process.stderr.write(`${name}: ${fault ? 'RED' : 'green'}\n`);
   }
   console.log(table.toString());
+  if (many)
+    console.log(
+      `${MANY.audits} audits of ${MANY.cells.toLocaleString('en')}, from "${OPEN_AUDITS}":\n${many}`,
+    );
   console.log(`${broken === 0 ? 'Every promise holds' : `${broken} worlds break their promise`}.`);
   return broken === 0 ? 0 : 1;
 }
