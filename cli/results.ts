@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { CellStatus, ImageCounts, Prediction } from '../lib/contract/answers.ts';
-import { isBlank } from '../lib/contract/counted.ts';
+import { type Equal, equalInWords, equalOf, isBlank } from '../lib/contract/counted.ts';
 import type { ApiClient } from './api-client.ts';
 import { oneLine, table } from './output.ts';
 import { statusWord } from './watch.ts';
@@ -15,8 +15,7 @@ const MAX_REASONS = 10;
 interface Outcomes {
   /** Predictions by status. */
   statuses: Partial<Record<CellStatus, number>>;
-  /** Images by the SHA-256 of their file. */
-  files: Map<string, number>;
+  equal?: Equal | undefined;
 }
 
 /** A summary of an audit. It grows with the number of prompts, not of cells. */
@@ -49,26 +48,37 @@ export async function sumUp(predictions: AsyncIterable<Prediction>): Promise<Res
     reasons: new Map(),
     place: undefined,
   };
-  for await (const { prompt, model, status, error, filtered = 0, images } of predictions) {
+  // Samples of one prompt and one model follow each other.
+  let outcomes: Outcomes = { statuses: {} };
+  let samples: Prediction[] = [];
+  const endSamples = () => {
+    outcomes.equal = equalOf(samples);
+    samples = [];
+  };
+  for await (const prediction of predictions) {
+    const { prompt, model, status, error, filtered = 0, images } = prediction;
     if (!results.models.includes(model)) results.models.push(model);
     const row = results.outcomes.get(prompt) ?? new Map<string, Outcomes>();
     results.outcomes.set(prompt, row);
-    const { statuses, files } = row.get(model) ?? { statuses: {}, files: new Map<string, number>() };
-    row.set(model, { statuses, files });
+    if (row.get(model) !== outcomes) {
+      endSamples();
+      outcomes = row.get(model) ?? { statuses: {} };
+      row.set(model, outcomes);
+    }
+    samples.push(prediction);
     results.images.filtered += filtered;
-    statuses[status] = (statuses[status] ?? 0) + 1;
+    outcomes.statuses[status] = (outcomes.statuses[status] ?? 0) + 1;
     if (error) {
       const reason = `${status}: ${oneLine(error, 160)}`;
       results.reasons.set(reason, (results.reasons.get(reason) ?? 0) + 1);
     }
     for (const image of images) {
       results.images[isBlank(image) ? 'blank' : image.status]++;
-      // Blank files are equal because they are blank.
-      if (image.sha256 && !isBlank(image)) files.set(image.sha256, (files.get(image.sha256) ?? 0) + 1);
       results.images.bytes += image.bytes ?? 0;
       if (image.url && image.key) results.place ??= placeOf(image.url, image.key);
     }
   }
+  endSamples();
   return results;
 }
 
@@ -89,14 +99,12 @@ export function placeOf(address: string, key: string): string | undefined {
   return bucket && `s3://${bucket}/${folder}/`;
 }
 
-/** `10 succeeded; 7 of 10 images are the same file`: then the model ignored its seeds. */
-function describe({ statuses, files }: Outcomes): string {
+/** `10 succeeded; 7 of 10 are the same file` */
+function describe({ statuses, equal }: Outcomes): string {
   const words = Object.entries(statuses).map(
     ([status, number]) => `${number} ${statusWord(status as CellStatus)}`,
   );
-  const most = Math.max(...files.values());
-  const all = [...files.values()].reduce((sum, one) => sum + one, 0);
-  return `${words.join(', ')}${most > 1 ? `; ${most} of ${all} images are the same file` : ''}`;
+  return [words.join(', '), ...(equal ? [equalInWords(equal)] : [])].join('; ');
 }
 
 /** A table with a row for each prompt and a column for each model, and the errors below it. */

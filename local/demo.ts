@@ -49,7 +49,10 @@ export async function runDemo(cloud: Cloud, signal: AbortSignal): Promise<DemoOu
       const status = await call(`/api/audits/${String(id)}`);
       const counts = status.counts as Record<string, number>;
       if (status.manifest === true)
-        return { id: String(id), pictures: counts.succeeded ?? Number(predictions) };
+        return {
+          id: String(id),
+          pictures: (status.images as { ok: number } | undefined)?.ok ?? Number(predictions),
+        };
       const ended = counts.waiting === 0 && counts.running === 0;
       // reconcile writes the manifest. It runs now instead of at the next full minute.
       if (ended && cloud.idle()) for (const schedule of cloud.stack.schedules) cloud.bus.fire(schedule);

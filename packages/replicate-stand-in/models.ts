@@ -345,6 +345,7 @@ export const MODELS: readonly Model[] = [
         'refused',
         'no-output',
         'empty-list',
+        'black-image',
         'aborted',
         'never-starts',
       ),
@@ -378,6 +379,15 @@ export const MODELS: readonly Model[] = [
           return { end: 'succeeded', logs, files: [], output: () => null };
         case 'empty-list':
           return { end: 'succeeded', logs, files: [], output: () => [] };
+        case 'black-image': {
+          const look: Look = { motif: 'black', width: 256, height: 256, format: 'png' };
+          return {
+            end: 'succeeded',
+            logs,
+            files: [file('unreliable', input, used, 0, look)],
+            output: asList,
+          };
+        }
         case 'aborted':
           return { end: 'aborted', logs: '' };
         case 'never-starts':

@@ -1,7 +1,7 @@
 import type { SKRSContext2D } from '@napi-rs/canvas';
 import type { Draw } from './draw.ts';
 
-export type Motif = 'orbs' | 'figure' | 'hills' | 'lines' | 'tiles' | 'rings' | 'waves';
+export type Motif = 'orbs' | 'figure' | 'hills' | 'lines' | 'tiles' | 'rings' | 'waves' | 'black';
 
 /** Colors that go together: a base hue, one near it and one across from it. */
 interface Palette {
@@ -193,7 +193,13 @@ const waves: Painter = (context, width, height, { base, near, across }, draw) =>
   }
 };
 
-const PAINTERS: Record<Motif, Painter> = { orbs, figure, hills, lines, tiles, rings, waves };
+/** What some models return instead of refusing. */
+const black: Painter = (context, width, height) => {
+  context.fillStyle = '#000000';
+  context.fillRect(0, 0, width, height);
+};
+
+const PAINTERS: Record<Motif, Painter> = { orbs, figure, hills, lines, tiles, rings, waves, black };
 
 /** Fills the whole picture: the motif is the model's, colors and places are the draw's. */
 export const paintMotif = (

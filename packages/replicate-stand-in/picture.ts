@@ -146,8 +146,10 @@ const paint = async (picture: Picture): Promise<Buffer> => {
   canvas.height = picture.height;
   const context = canvas.getContext('2d');
   paintMotif(context, picture, new Draw(picture.model, picture.prompt, picture.seed, picture.index));
-  paintCaption(context, picture);
-  paintMark(context, picture);
+  if (picture.motif !== 'black') {
+    paintCaption(context, picture);
+    paintMark(context, picture);
+  }
   switch (picture.format) {
     case 'png':
       return canvas.encode('png', { software: 'SIMULATED, no real model' });

@@ -78,6 +78,22 @@ describe('run', () => {
     expect(failed).toMatchObject({ status: 5, document: { counts: { failed: 1 } } });
   });
 
+  test('a black image instead of a refusal is counted under its own name, while the audit runs and from its manifest', async () => {
+    const black = ['--model', 'simulated/unreliable', '--input', 'outcome=black-image'];
+    const { status, stdout } = await weaudit.run(['run', '--prompt', 'a vault', ...black, '--samples', '3']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^0 images \(besides 3 blank\), /m);
+    const id = /images\/([0-9a-z]{26})\//.exec(stdout)![1]!;
+    const images = { ok: 0, blank: 3, quarantined: 0, lost: 0, filtered: 0 };
+    expect((await weaudit.json(['status', id])).document).toMatchObject({ images });
+    await withManifest(id);
+    expect((await weaudit.json(['status', id])).document).toMatchObject({ manifest: true, images });
+    const list = await weaudit.run(['list']);
+    expect(list.stdout).toMatch(
+      new RegExp(`^${id} .* yes +3 succeeded; 0 images \\(besides 3 blank\\) +`, 'm'),
+    );
+  });
+
   test('factors from flags and from a CSV file are combined, and flags win over the file', async () => {
     const table = weaudit.file('factors.csv', 'size,animal\nsmall,cat\nlarge,dog\n,horse\n');
     const { status, document } = await weaudit.json([

@@ -242,7 +242,7 @@ describe('output', () => {
       })(),
     );
     expect(results.images).toMatchObject({ ok: 2, blank: 1, quarantined: 0, lost: 1, filtered: 2 });
-    expect(resultsTable(results)).toMatch(/a nurse +3 succeeded, 1 refused; 2 of 2 images are the same file/);
+    expect(resultsTable(results)).toMatch(/a nurse +3 succeeded, 1 refused; 2 of 2 are the same file/);
   });
 
   test('the folder of images is read from the address of one, in path style and virtual-hosted style', () => {
