@@ -28,8 +28,8 @@ figure { margin: 0; width: 9rem; }
 figure img { width: 9rem; height: 9rem; object-fit: contain; background: color-mix(in srgb, currentcolor 8%, transparent); display: block; }
 figcaption { font-size: .75rem; overflow-wrap: anywhere; }
 .counts { margin: .25rem 0 0; font-size: .8rem; }
-.blank { border-style: double; border-width: 3px; }
 .none { display: grid; place-items: center; width: 9rem; height: 9rem; padding: .5rem; box-sizing: border-box; text-align: center; font-size: .8rem; border: 1px dashed; overflow: auto; overflow-wrap: anywhere; }
+.blank { border: 3px double; }
 a:focus-visible { outline: 3px solid; outline-offset: 2px; }
 `;
 
@@ -37,7 +37,8 @@ const caption = ({ sample, seed, seedSource }: Entry) =>
   `sample ${sample + 1}${seed === null ? '' : `, seed ${escapeHtml(seed)} (${escapeHtml(seedSource)})`}`;
 
 function imageTile(entry: Entry, image: ImageEntry): string {
-  if (image.file === undefined) return emptyTile(entry, image.error ?? image.reason ?? image.status);
+  if (image.file === undefined)
+    return emptyTile(entry, image.error ? `${image.status}: ${image.error}` : (image.reason ?? image.status));
   const file = escapeHtml(image.file);
   // A blank picture stands for a refusal: it can be opened, and is not among the pictures.
   if (isBlank(image)) return emptyTile(entry, 'blank', file);

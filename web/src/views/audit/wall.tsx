@@ -5,7 +5,7 @@ import { useChanges } from '../../live/use.ts';
 import { cellsAt, dimensionOf } from '../../model/axes.ts';
 import { outcomeOf } from '../../model/rates.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
-import { EqualFiles, Shares } from '../../parts/outcome.tsx';
+import { EqualFiles, Shares, UnseenShares } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
 import { pinsInWords } from './toolbar.tsx';
@@ -126,6 +126,7 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
           {pins && `${pins} · `}
           {tiles.length} {tiles.length === 1 ? 'tile' : 'tiles'}
           <Shares outcome={outcome} />
+          <UnseenShares outcome={outcome} />
         </p>
         <EqualFiles equal={outcome.equal} />
       </div>

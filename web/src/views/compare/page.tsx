@@ -4,7 +4,7 @@ import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { type AlignedRow, alignAudits, inputDifferences } from '../../model/align.ts';
 import { isSimulated, spaceOf } from '../../model/axes.ts';
-import { outcomeOf } from '../../model/rates.ts';
+import { outcomeOf, unseenInWords } from '../../model/rates.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { ContentNotice, HideImages } from '../../parts/notice.tsx';
 import { EqualFiles, Shares } from '../../parts/outcome.tsx';
@@ -156,6 +156,7 @@ function Half({ name, live, place }: { name: string; live: LiveAudit; place: Row
   const numbers = numbersOf(live, place);
   const tiles = numbers.flatMap((n) => tilesOf(n, live.cells.at(n)));
   const outcome = outcomeOf(numbers.map((n) => live.cells.at(n)));
+  const unseen = unseenInWords(outcome.images);
   const fitting = Math.max(2, Math.floor(width / TILE)) * 2;
   const address = (tile?: Tile) =>
     `/audit.html?id=${live.plan.id}&rows=prompt&columns=model${tile ? `&image=${tile.n}.${tile.index}` : `&wall=${place.prompt}.${place.model}`}`;
@@ -168,6 +169,7 @@ function Half({ name, live, place }: { name: string; live: LiveAudit; place: Row
           all {tiles.length} {tiles.length === 1 ? 'tile' : 'tiles'}
         </a>
         <Shares outcome={outcome} />
+        {unseen && ` · images: ${unseen}`}
       </p>
       <EqualFiles equal={outcome.equal} />
       <div class="strip">
