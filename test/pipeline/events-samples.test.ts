@@ -57,6 +57,15 @@ describe('the other events', () => {
     });
   });
 
+  test('a judgement that is requested again makes the rendition that is missing, and changes nothing else', async () => {
+    const rendition = `renditions/${AUDIT}/00004/0`;
+    const judged = await keys(IMAGES, `audits/${AUDIT}/judged/00004/`);
+    await s3().send(new DeleteObjectCommand({ Bucket: IMAGES, Key: rendition }));
+    expect(await answerOf('tag', 'tag.again.json')).toMatchObject({ images: [{ index: 0, status: 'ok' }] });
+    expect(await exists(IMAGES, rendition)).toBe(true);
+    expect(await keys(IMAGES, `audits/${AUDIT}/judged/00004/`)).toEqual(judged);
+  });
+
   test('a record is copied into the backup', async () => {
     await s3().send(new DeleteObjectCommand({ Bucket: BACKUP, Key: `audits/${AUDIT}/audit.json` }));
     expect(await answerOf('backup', 'backup.record.json')).toMatchObject({ backup: 'copied' });
