@@ -38,7 +38,10 @@ const event = (kind = 'Object Created') => ({
 const tag = (ports: Partial<TagPorts> = {}, kind?: string) => {
   const canned = { store: world.images, look: async (image: Uint8Array) => looked(image) };
   const context = { getRemainingTimeInMillis: () => MINUTES_15 } as Context;
-  return createTag({ ...canned, time: systemTime, log, ...ports })(event(kind), context);
+  return createTag({ ...canned, time: systemTime, log, publish() {}, ...ports }, { METRICS_MODELS: 'a/b' })(
+    event(kind),
+    context,
+  );
 };
 const records = () => world.keys(cellJudgementsPrefix(AUDIT, CELL));
 
