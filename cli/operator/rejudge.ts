@@ -50,10 +50,11 @@ interface KnownCell extends CellToJudge {
 /** Cells that are looked up by one LIST each of images, judgements and renditions: memory does not grow with the audit. */
 const CELLS_A_STEP = 500;
 /**
- * US dollars for an image of 1 megapixel that is the only one of its cell: writes of tags, rendition and record, ten reads,
- * and 0.4 GB-s of Lambda's time. `npm run bench -- images` has larger ones.
+ * US dollars for an image of 1 megapixel that is the only one of its cell: five writes and LISTs (tags of the result,
+ * rendition, record, the cell's images and records), ten reads, two events, and 0.3 GB-s of Lambda's time
+ * (`npm run bench -- cost`).
  */
-const DOLLARS_AN_IMAGE = 0.025 / 1_000;
+const DOLLARS_AN_IMAGE = 0.035 / 1_000;
 const MAX_ROWS = 100;
 
 /**
