@@ -6,7 +6,8 @@ import { createTag } from '../../lib/handlers/tag.ts';
 import type { Looked } from '../../lib/images/decode/looked.ts';
 import type { Log } from '../../lib/ports.ts';
 import { imageKey } from '../../lib/records/keys.ts';
-import type { StoredImage } from '../../lib/records/result.ts';
+import type { Plan } from '../../lib/records/plan.ts';
+import { recordResult, type StoredImage } from '../../lib/records/result.ts';
 import { systemTime } from '../../lib/system.ts';
 import { looked } from '../../sim/look.ts';
 import type { World } from './world.ts';
@@ -60,3 +61,16 @@ export const named = (audit: string, cell: number, indexes: readonly number[]): 
     ...{ index, key: imageKey(audit, cell, index) },
     ...{ sha256: '', bytes: 0, contentType: 'image/png' },
   }));
+
+/** The result of a cell with these images. */
+export const recordCell = (
+  { truth }: World,
+  plan: Plan,
+  cell: number,
+  images: StoredImage[],
+): Promise<void> =>
+  recordResult(truth.images, plan, {
+    ...{ audit: plan.id, cell, status: 'succeeded', model: 'a/b', sent: { input: {} }, seed: null },
+    ...{ seedSource: 'unknown', asked: images.length, returned: images.length, filtered: 0 },
+    ...{ images, askedAt: null, storedAt: '' },
+  });

@@ -1,8 +1,7 @@
 import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { carryOutPurge, findPurge } from '../../cli/operator/purge.ts';
 import { deletedKey, imageKey, renditionKey } from '../../lib/records/keys.ts';
-import { recordResult } from '../../lib/records/result.ts';
-import { named, operators, SILENT } from './operators.ts';
+import { named, operators, recordCell, SILENT } from './operators.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
 
 /** A purge, stopped at every call, beside a run of `tag` that began before it. */
@@ -48,18 +47,7 @@ async function prepare(in_: World): Promise<void> {
   await images.delete([renditionKey(AUDIT, 0, 1)]);
   await images.create(renditionKey(AUDIT, 0, 1), 'small again', { tags: TAGS });
   await images.create(`audits/${AUDIT}/judged/00000/0.ok.png.4x4.-.-.d1_1.ok.png.4x4.-.-.d1`, '');
-  await recordResult(images, plan, {
-    ...{ audit: AUDIT, cell: 0, status: 'succeeded', model: 'a/b', sent: { input: {} }, seed: null },
-    ...{
-      seedSource: 'unknown',
-      asked: 2,
-      returned: 2,
-      filtered: 0,
-      images: stored,
-      askedAt: null,
-      storedAt: '',
-    },
-  });
+  await recordCell(in_, plan, 0, stored);
 }
 
 describe('the purge of an image', () => {

@@ -2,10 +2,9 @@ import { carryOutRejudge, findRejudge } from '../../cli/operator/rejudge.ts';
 import { DECODER_VERSION } from '../../lib/images/verdict.ts';
 import { type Judgement, judgementKeys, listJudgements, PURGED } from '../../lib/records/judgement.ts';
 import { imageKey, renditionKey } from '../../lib/records/keys.ts';
-import { recordResult } from '../../lib/records/result.ts';
 import { looked } from '../../sim/look.ts';
 import { png } from '../support/images.ts';
-import { answering, named, SILENT } from './operators.ts';
+import { answering, named, recordCell, SILENT } from './operators.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
 
 /** An operator has `tag` judge an older audit again. */
@@ -42,11 +41,7 @@ async function audit(in_: World, cells: readonly [Judgement | undefined, boolean
     if (hasRendition) await images.create(renditionKey(AUDIT, cell, 0), 'small');
     if (known)
       for (const key of judgementKeys(AUDIT, cell, new Map([[0, known]]))) await images.create(key, '');
-    await recordResult(images, plan, {
-      ...{ audit: AUDIT, cell, status: 'succeeded', model: 'a/b', sent: { input: {} }, seed: null },
-      ...{ seedSource: 'unknown', asked: 1, returned: 1, filtered: 0, askedAt: null, storedAt: '' },
-      images: named(AUDIT, cell, [0]),
-    });
+    await recordCell(in_, plan, cell, named(AUDIT, cell, [0]));
   }
 }
 

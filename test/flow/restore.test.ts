@@ -6,9 +6,8 @@ import { isOk, verifyAudit } from '../../cli/operator/verify.ts';
 import { DECODER_VERSION } from '../../lib/images/verdict.ts';
 import { type Judgement, judgementKeys, listJudgements } from '../../lib/records/judgement.ts';
 import { imageKey, manifestKey, planKey, renditionKey } from '../../lib/records/keys.ts';
-import { recordResult } from '../../lib/records/result.ts';
 import { png } from '../support/images.ts';
-import { type AnsweringStore, answering, named, operators, SILENT } from './operators.ts';
+import { type AnsweringStore, answering, named, operators, recordCell, SILENT } from './operators.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
 
 /** What verify finds of judgements and renditions, and how restore has `tag` judge what came back. */
@@ -50,11 +49,7 @@ async function finished(in_: World, judgements: Judgement[] = [FINE, FINE, FINE]
     if (decoded && status === 'ok') await images.create(rendition(index), 'small', { tags: TAGS });
   }
   await record(in_, new Map(judgements.entries()));
-  await recordResult(images, plan, {
-    ...{ audit: AUDIT, cell: 0, status: 'succeeded', model: 'a/b', sent: { input: {} }, seed: null },
-    ...{ seedSource: 'unknown', asked: 3, returned: 3, filtered: 0, askedAt: null, storedAt: '' },
-    images: stored,
-  });
+  await recordCell(in_, plan, 0, stored);
   const manifest = {
     audit: { id: AUDIT, retention: 'standard' },
     createdAt: new Date().toISOString(),
