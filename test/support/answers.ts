@@ -32,7 +32,16 @@ export interface AnswerCase {
   };
 }
 
-export const KINDS = ['refusals', 'faults', 'counts', 'seeds', 'outputs', 'unseen', 'models'] as const;
+export const KINDS = [
+  'refusals',
+  'faults',
+  'counts',
+  'seeds',
+  'outputs',
+  'unseen',
+  'models',
+  'wordings',
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 export const casesOf = (kind: Kind): AnswerCase[] =>

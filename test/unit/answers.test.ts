@@ -13,6 +13,7 @@ const TITLES: Record<Kind, string> = {
   seeds: 'the seed in use is read, or said to be unknown',
   outputs: 'every image of an output is found, and nothing else',
   models: 'what a model says that the rules were not written for is read as it should be',
+  wordings: 'another wording is read as it should be',
   unseen: 'a text that was found when the rules were written is read as it should be',
 };
 

@@ -10,7 +10,7 @@ export interface FilteredReading {
 const THING = `(?:images?|outputs?|samples?|results?|pictures?|generations?|videos?)`;
 const UNFIT = '(?:nsfw|unsafe|explicit|inappropriate|sensitive)';
 const FAILED = `(?:did not pass|didn't pass|failed(?: to pass)?) (?:the |our )?(?:\\w+ )?(?:check|review|filter|moderation|screening)`;
-const DROPPED = `(?:filtered|blocked|dropped|removed|flagged|censored|withheld|rejected|suppressed|discarded|skipped|excluded|hidden|moderated|refused|(?:as |were |are |was |is )${UNFIT})`;
+const DROPPED = `(?:filtered|blocked|dropped|removed|flagged|censored|withheld|rejected|suppressed|discarded|skipped|excluded|hidden|moderated|refused|blacked out|(?:as |were |are |was |is )${UNFIT})`;
 const NUMBER = String.raw`(\d{1,6}|no|none|zero|one|two|three|four|five|six|seven|eight|nine|ten|all)`;
 const OF = String.raw`(?: ?(?:\/|out of|of)(?: the)? ?(\d{1,6}))?`;
 const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
@@ -24,6 +24,7 @@ const patterns = once(() => ({
   /** The number of images left, and of all: `Total safe images: 3 out of 4`. Source: github.com/replicate/cog-flux predict.py. */
   left: [
     new RegExp(String.raw`\bsafe ${THING}\W{1,3}(\d{1,6}) ?(?:\/|out of|of) ?(\d{1,6})`, 'i'),
+    /\bkept (\d{1,6}) ?(?:\/|out of|of)(?: the)? ?(\d{1,6})\b/i,
     new RegExp(
       String.raw`\b(\d{1,6}) ?(?:\/|out of|of)(?: the)? ?(\d{1,6}) ${THING}(?: (?:were|was|are|is|have|has))? ?(?:safe|passed|pass|ok|allowed|kept)\b`,
       'i',
@@ -33,7 +34,7 @@ const patterns = once(() => ({
   counted: [
     // github.com/replicate/cog-stable-diffusion predict.py
     new RegExp(
-      String.raw`\b(?:detected|found|flagged) (?:${UNFIT} content )?in ${NUMBER}${OF} (?:of the |of |\w+ )?${THING}\b`,
+      String.raw`\b(?:detected|found|flagged|${UNFIT} content|${UNFIT} concepts?) (?:${UNFIT} content )?in ${NUMBER}${OF} (?:of the |of |\w+ )?${THING}\b`,
       'i',
     ),
     new RegExp(String.raw`\b${NUMBER}${OF} ${UNFIT} (?:\w+ )?${THING}\b`, 'i'),
@@ -46,12 +47,17 @@ const patterns = once(() => ({
       String.raw`(?<!\b${THING} #?)\b${NUMBER} (?:were |was )?(?:filtered|blocked|censored|withheld|flagged|moderated)(?: out)?(?= (?:by|for|due|because|as)\b|[,;)]|$)`,
       'i',
     ),
+    new RegExp(String.raw`\b${NUMBER} (?:unsafe|nsfw)(?=[,;.)]|$)`, 'i'),
+    new RegExp(String.raw`\b(?:filter|checker|moderation) ${DROPPED} ${NUMBER}(?=[,;.)]|$)`, 'i'),
+    // A field: `num_nsfw=2`, `unsafe images: 2/4`, `images_filtered: 2`
+    /\b(?:num_|n_|total_)?(?:nsfw|unsafe|flagged|filtered|blocked)(?:[_ ](?:count|total|images?|outputs?))*["']?\s?[:=]\s?["']?(\d{1,6})(?=["']?(?:[,;)}\]/]|$| of\b))/i,
+    /\b(?:images?|outputs?)_(?:filtered|flagged|blocked)["']?\s?[:=]\s?["']?(\d{1,6})\b/i,
     // github.com/googleapis/python-genai: raiMediaFilteredCount
     /\b\w*filtered_?(?:media_?)?count["']?\s*[:=]\s*["']?(\d{1,6})\b/i,
   ],
   /** Images were dropped, without a number. */
   detected: new RegExp(
-    String.raw`\b${UNFIT}[ _](?:content|concepts?|images?|material)? ?(?:was |were |has been )?(?:detected|found|flagged)|\b(?:potential|possible) nsfw|\bcontain(?:s|ed)? nsfw|\bOutputImage\w+Detected|\b(?:dropping|removing|skipping|withholding|discarding|hiding|blocking|filtering)(?: out)? (?:\w+ ){0,2}${THING}\b|(?<!\binput (?:or )?)\b${THING}\b(?: \w+){0,4} ${DROPPED}\b`,
+    String.raw`\b${UNFIT}[ _](?:content|concepts?|images?|material)? ?(?:was |were |has been )?(?:detected|found|flagged)|\b(?:potential|possible) nsfw|\bcontain(?:s|ed)? nsfw|\b(?:is_|has_)?nsfw\w*[\"']?\s?[:=]\s?[\"']?(?:true|yes)\b|\b(?:image|output|sample|picture) #?\d{1,4} ?(?:[:=]|->) ?(?:${UNFIT}|blocked|filtered|flagged|rejected)\b|\bOutputImage\w+Detected|\b(?:dropping|removing|skipping|withholding|discarding|hiding|blocking|filtering)(?: out)? (?:\w+ ){0,2}${THING}\b|(?<!\binput (?:or )?)\b${THING}\b(?: \w+){0,4} ${DROPPED}\b`,
     'i',
   ),
 }));

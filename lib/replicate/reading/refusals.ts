@@ -32,7 +32,7 @@ export const FAMILIES: readonly Family[] = [
   family(
     'google',
     'code',
-    /\b(?:IMAGE_)?PROHIBITED_CONTENT\b|\bIMAGE_(?:SAFETY|RECITATION)\b|(?:finish|block)_?reason[^\w\n]{1,6}(?:\w{1,20}\.)?(?:SAFETY|RECITATION|BLOCKLIST|SPII)\b|(?<![a-z])RAI_?FILTERED(?:_?REASON["']?\s*[:=]\s*["']?(?!null|none|undefined)\w|\b)/i,
+    /\b(?:IMAGE_)?PROHIBITED_CONTENT\b|\bIMAGE_(?:SAFETY|RECITATION)\b|(?:finish|block)_?reason[^\w\n]{1,6}(?:\w{1,20}\.)?(?:SAFETY|RECITATION|BLOCKLIST|SPII)\b|\bblock_?reason[^\w\n]{1,6}OTHER\b|\bBLOCKED?_REASON_(?:SAFETY|OTHER|BLOCKLIST|PROHIBITED_CONTENT)\b|(?<![a-z])RAI_?FILTERED(?:_?REASON["']?\s*[:=]\s*["']?(?!null|none|undefined)\w|\b)/i,
     'ai.google.dev/api/generate-content FinishReason',
   ),
   family(
@@ -94,13 +94,13 @@ export const FAMILIES: readonly Family[] = [
   family(
     'moderation',
     'sentence',
-    /\b(?:flagged|rejected|blocked|denied|refused|stopped|caught|declined|filtered|violat\w+|disallowed|not (?:allowed|permitted)|did(?:n't| not) (?:pass|respect))\b[^.\n]{0,60}\bmoderat(?:ion|ors?)\b|\bmoderation\b[^.\n]{0,20}\b(?:block|reject|flag|den[iy]|refus|violat)|\b(?:advanced|content|prompt|image|input|output|text) moderation failed\b|\bmoderation_(?:failed|blocked|rejected)\b|\bfail\w* (?:to pass |in |our |the |at )?(?:\w+ )?moderation\b(?! (?:request|service|call|api|model))/i,
+    /\b(?:flagged|rejected|blocked|denied|refused|stopped|caught|declined|filtered|violat\w+|disallowed|not (?:allowed|permitted)|did(?:n't| not) (?:pass|respect))\b[^.\n]{0,60}\bmoderat(?:ion|ors?)\b|\bmoderation\b[^.\n]{0,20}\b(?:block|reject|flag|den[iy]|refus|violat)|\b(?:advanced|content|prompt|image|input|output|text) moderation failed\b|\bmoderation_(?:failed|blocked|rejected)\b|\b(?:rejected|blocked) by (?:the |our )?(?:content |security |safety )*audit\b|\b(?:content |security |safety )audit (?:failed|did not pass)|\bcontents? (?:is |are )?(?:not |non-?)compliant\b|\bfail\w* (?:to pass |in |our |the |at )?(?:\w+ )?moderation\b(?! (?:request|service|call|api|model))/i,
     'github.com/lumalabs/lumaai-python generations',
   ),
   family(
     'safety',
     'sentence',
-    /\b(?:reject|block|refus|filter|flag|declin|stopp|deni|disallow|prohibit|violat|remov|trigger|withh|censor|prevent|not (?:be )?(?:allowed|permitted|shown|generated))\w*\b[^.\n]{0,60}\b(?:safety|content|nsfw|profanity|risk|guard) ?(?:systems?|filter(?:s|ing)?|polic(?:y|ies)|guidelines?|guardrails?|concerns?|reasons?|check(?:er|ers|s)?|reviews?|standards?|rules?|classifiers?|settings?|restrictions?|control|violations?)\b|\b(?:reject|block|refus|filter|declin|stopp)\w*\b[^.\n]{0,40}\bsafety\b|\b(?:safety|content)[ -](?:systems?|filters?|polic(?:y|ies)|guidelines?|guardrails?|check(?:er|s)?|classifiers?) ?(?:has |have |was |were )?(?:reject|block|trigger|flag|violat|refus|prevent|dropp|remov)\w*|\bfail\w* (?:to pass )?(?:the |our |a )?(?:\w+ )?(?:safety (?:check|filter|review|screen(?:ing)?)|content check|risk control)s?\b(?! (?:to|request|service|model))|\bdid(?:n't| not) pass (?:the |our |a )?(?:\w+ )?(?:safety|content|risk)\b|\b(?:contents?|prompts?|images?|inputs?|outputs?|texts?)\b(?: \w+){0,2} fail\w* (?:to pass )?(?:the |our )?(?:security )?review\b/i,
+    /\b(?:reject|block|refus|filter|flag|declin|stopp|deni|disallow|prohibit|violat|remov|trigger|withh|censor|prevent|not (?:be )?(?:allowed|permitted|shown|generated))\w*\b[^.\n]{0,60}\b(?:safety|content|nsfw|profanity|risk|guard) ?(?:systems?|filter(?:s|ing)?|polic(?:y|ies)|guidelines?|guardrails?|concerns?|reasons?|check(?:er|ers|s)?|reviews?|standards?|rules?|classifiers?|settings?|restrictions?|control|violations?)\b|\b(?:reject|block|refus|filter|declin|stopp)\w*\b[^.\n]{0,40}\bsafety\b|\b(?:safety|content)[ -](?:systems?|filters?|polic(?:y|ies)|guidelines?|guardrails?|check(?:er|s)?|classifiers?) ?(?:has |have |was |were )?(?:reject|block|trigger|flag|violat|refus|prevent|dropp|remov)\w*|\bfail\w* (?:to pass )?(?:the |our |a )?(?:\w+ )?(?:(?:safety|nsfw|toxicity|security) (?:check|filter|review|screen(?:ing)?)|content check|risk control)s?\b(?! (?:to|request|service|model))|\b(?:safety|nsfw|toxicity|content) (?:security )?(?:check|filter|review|screening) failed\b|\brisk control (?:failed|reject\w*|block\w*)|\b(?:reject|block)\w* by (?:the |our |a )?(?:\w+ )?guardrails?\b|\bguardrails? (?:intervened|blocked|rejected|triggered)\b|\bdid(?:n't| not) pass (?:the |our |a )?(?:\w+ )?(?:safety|content|risk|security)\b|\b(?:contents?|prompts?|images?|inputs?|outputs?|texts?)\b(?: \w+){0,2} fail\w* (?:to pass )?(?:the |our )?(?:security )?review\b/i,
     'platform.openai.com/docs/guides/images',
   ),
   family(
@@ -124,25 +124,25 @@ export const FAMILIES: readonly Family[] = [
   family(
     'inappropriate',
     'sentence',
-    /\b(?:inappropriate|offensive|harmful|unsafe|disallowed|prohibited|objectionable|explicit|adult|sexual|hateful|restricted) (?:\w+ ){0,2}?(?:contents?|materials?|images?|prompts?|words?|language|terms?|imagery|topics?)\b(?! (?:sizes?|dimensions?|formats?|resolutions?|ratios?|types?|lengths?|shapes?|channels?)\b)|\billegal (?:content|material)\b|\b(?:deemed|considered|potentially|detected as|classified as|marked as|is|too) (?:inappropriate|unsafe|harmful|offensive)\b|\bnot safe (?:for work|to (?:generate|show))\b/i,
+    /\b(?:inappropriate|offensive|harmful|unsafe|disallowed|prohibited|forbidden|illegal|objectionable|explicit|adult|sexual|hateful|restricted) (?:\w+ ){0,2}?(?:contents?|materials?|images?|prompts?|words?|language|terms?|imagery|topics?)\b(?! (?:sizes?|dimensions?|formats?|resolutions?|ratios?|types?|lengths?|shapes?|channels?)\b)|\bprompt is illegal\b|\b(?:deemed|considered|potentially|detected as|classified as|marked as|is|too) (?:inappropriate|unsafe|harmful|offensive)\b|\bnot safe (?:for work|to (?:generate|show))\b/i,
     'alibabacloud.com/help/en/model-studio/error-code',
   ),
   family(
     'likeness',
     'sentence',
-    /\b(?:celebrit(?:y|ies)|public figures?|prominent (?:person|people)|real people|likeness(?:es)?|copyright(?:ed)?|trademark(?:ed|s)?|minors?)\b[^.\n]{0,60}\b(?:not (?:be )?(?:allowed|permitted|supported|generated)|block\w*|detect\w*|prohibit\w*|violat\w*|reject\w*)|\b(?:contain\w*|depict\w*|block\w*|prohibit\w*|infring\w*)\b[^.\n]{0,40}\b(?:celebrit(?:y|ies)|public figures?|copyright(?:ed|s)?|intellectual property|trademarks?|likeness(?:es)?)\b|\brelated to copyright\b|\b(?:likeness(?:es)?|real people|celebrit(?:y|ies))\b[^.\n]{0,20}\bfilter\b|\bunder (?:the age of )?18\b/i,
+    /\b(?:celebrit(?:y|ies)|public figures?|prominent (?:person|people)|real people|likeness(?:es)?|copyright(?:ed)?|trademark(?:ed|s)?|minors?|protected characters?)\b[^.\n]{0,60}\b(?:(?:not|cannot|can't) (?:be )?(?:allowed|permitted|supported|generated|processed)|block\w*|detect\w*|prohibit\w*|violat\w*|reject\w*)|(?<!\b(?:must|should|not) )\b(?:contain\w*|depict\w*|block\w*|prohibit\w*|infring\w*|den(?:y|ied))\b[^.\n]{0,40}\b(?:celebrit(?:y|ies)|public figures?|real (?:person|people)|protected characters?|copyright(?:ed|s)?|intellectual property|trademarks?|likeness(?:es)?)\b|\brelated to copyright\b|\b(?:likeness(?:es)?|real people|celebrit(?:y|ies))\b[^.\n]{0,20}\bfilter\b|\bunder (?:the age of )?18\b/i,
     'cloud.google.com/vertex-ai/generative-ai/docs Veo safety codes',
   ),
   family(
     'banned-words',
     'sentence',
-    /\b(?:banned|forbidden|prohibited|disallowed|blacklisted|blocked|restricted) (?:words?|terms?|phrases?|keywords?|prompts?)\b/i,
+    /\b(?:banned|forbidden|prohibited|disallowed|blacklisted|blocked|restricted) (?:words?|terms?|phrases?|keywords?|prompts?)\b|\bcontains? (?:\w+ ){0,2}(?:that|which) (?:is|are) (?:blocked|banned|prohibited|forbidden|restricted|not allowed)\b/i,
     'docs.midjourney.com banned prompts; github.com/novicezk/midjourney-proxy',
   ),
   family(
     'declined',
     'sentence',
-    /\b(?:I|we)(?:'m|'re| am| are)? ?(?:can(?:'|no)t|can not|unable to|not able to|won't|will not|must decline to|refuse to) (?:help|assist|create|generate|make|produce|fulfil\w*|comply|draw|depict|show)\b|\bI(?:'m| am) (?:programmed|designed) to be\b|\bas an AI\b|\b(?:can(?:'|no)t|can not|unable to) (?:help|assist) (?:you )?with (?:that|this|your)\b/i,
+    /\b(?:I|we)(?:'m|'re| am| are)? ?(?:can(?:'|no)t|can not|unable to|not able to|won't|will not|must decline to|refuse to) (?:help|assist|create|generate|make|produce|fulfil\w*|comply|draw|depict|show)\b|\bI(?:'m| am) (?:programmed|designed) to be\b|\bas an AI\b|\bmodel (?:has )?(?:refused|declined) to (?:generate|answer|create|respond|draw|produce)\b|\b(?:can(?:'|no)t|can not|unable to) (?:help|assist) (?:you )?with (?:that|this|your)\b/i,
     'github.com/promptfoo/promptfoo is-refusal',
   ),
   family(
@@ -160,19 +160,19 @@ export const FAMILIES: readonly Family[] = [
   family(
     'depicted',
     'sentence',
-    /(?<!\bno )\b(?:nudity|gore|violence|weapons?|csam|sexual \w+|blood|hate speech|self[- ]harm)\b[^.\n]{0,30}\b(?:detected|(?<!not )found|not allowed|blocked)\b|\bdetected (?:nudity|gore|violence|weapons?|sexual \w+)\b/i,
+    /(?<!\bno )\b(?:nudity|gore|violence|weapons?|csam|sexual \w+|blood|hate speech|self[- ]harm)\b[^.\n]{0,30}\b(?:detected|(?<!not )found|not allowed|blocked)\b|\bnot (?:allowed|permitted): ?(?:nudity|gore|violence|weapons?|sexual|blood|hate|self[- ]harm)\b|\bdetected (?:nudity|gore|violence|weapons?|sexual \w+)\b/i,
     'github.com/replicate/cog-flux helpers/moderation/client.py: categories',
   ),
   family(
     'named',
     'hint',
-    /\bcontent[ _-](?:polic(?:y|ies)|moderation|violations?|not[ _-]allowed)\b|(?<![a-z])unsafe(?![a-z])|\b(?:is|was)[ _]not safe\b|\bsafe\W{1,3}false\b|_safe\W{1,3}false\b|\b(?:reject|block|refus)\w*\b[^.\n]{0,60}\bpolicy\b|(?<![a-z])safety[ _-](?:violations?|filters?|systems?|block|refusal|reasons?|concerns?)\b/i,
+    /\bcontent[ _-](?:polic(?:y|ies)|moderation|violations?|not[ _-]allowed)\b|(?<![a-z])unsafe(?![a-z]| (?:to|cast|operation|serial|deserial|memory|pickle))|\bpolicy violations?\b|\bcontent restrictions?\b|\btoxicity\b|^\W*SAFETY\W*$|\b(?:is|was)[ _]not safe\b|\bsafe\W{1,3}false\b|_safe\W{1,3}false\b|\b(?:reject|block|refus|restrict)\w*\b[^.\n]{0,60}\bpolicy\b|(?<![a-z])safety[ _-](?:violations?|filters?|systems?|block|refusal|reasons?|concerns?)\b/i,
     'evolink.ai error codes; docs.aws.amazon.com/bedrock content filters',
   ),
   family(
     'chinese',
     'sentence',
-    /敏感|违规|违法|不合规|不符合(?:社区|内容)?(?:规范|政策)|审核(?:不|未)通过|未通过[^\n]{0,6}审核|触发[^\n]{0,6}(?:安全|风控|审核)/,
+    /敏感|违禁|(?:安全|内容)[^\n]{0,6}拦截|违规|违法|不合规|不符合(?:社区|内容)?(?:规范|政策)|审核(?:不|未)通过|未通过[^\n]{0,6}审核|触发[^\n]{0,6}(?:安全|风控|审核)/,
     'cloud.tencent.com/document/product/1668/88066',
   ),
 ];
@@ -237,16 +237,36 @@ const QUOTED = /(?<![\p{L}\p{N}])(["'`])(?:\\.|[^\\\n]){0,4000}?\1(?![\p{L}\p{N}
  * @returns undefined if the text does not refuse, or if something broke
  */
 export function readRefusal(text: string, hints = true): RefusalReading | undefined {
+  const reading = (family: string, strength: Strength, index: number): RefusalReading | undefined => {
+    const over = OVER[strength];
+    if (FAULTS.some((fault) => over.includes(fault.over) && fault.pattern.test(text))) return undefined;
+    if (strength !== 'code' && isQuotedByFault(text)) return undefined;
+    return { family, words: sentenceAt(text, index) };
+  };
   for (const { name, strength, pattern } of FAMILIES) {
     if (strength === 'hint' && !hints) continue;
     const found = pattern.exec(text);
-    if (!found) continue;
-    if (FAULTS.some(({ over, pattern }) => OVER[strength].includes(over) && pattern.test(text))) continue;
-    if (strength !== 'code' && isQuotedByFault(text)) continue;
-    return { family: name, words: sentenceAt(text, found.index) };
+    const read = found && reading(name, strength, found.index);
+    if (read) return read;
   }
+  for (const { index, said } of hints ? namesIn(text) : [])
+    for (const { name, strength, pattern } of FAMILIES) {
+      const read = strength !== 'code' && pattern.test(said) && reading(name, 'hint', index);
+      if (read) return read;
+    }
   return undefined;
 }
+
+/** Names of errors: in capitals, of a class, or alone on a line or behind `code:`. Others are settings and files. */
+const NAME =
+  /\b[A-Z][A-Z\d]*(?:_[A-Z\d]+)+\b|\b[A-Z]\w*(?:Error|Exception)\b|^[^\w\n]*[a-z]+(?:_[a-z]+)+[^\w\n]*$|(?<=\b(?:code|type|reason|error)["']?\s{0,4}[:=]\s{0,4}["']?)[a-z]+(?:_[a-z]+)+\b/gm;
+
+/** The names of errors in a text, as words: `SENSITIVE_CONTENT`, `PromptRejectedError`. Each with its place. */
+const namesIn = (text: string): { index: number; said: string }[] =>
+  [...text.matchAll(NAME)].map(({ 0: name, index }) => ({
+    index,
+    said: name.replaceAll('_', ' ').replace(/([a-z])([A-Z])/g, '$1 $2'),
+  }));
 
 /** Whether only a quotation mentions safety, and the rest of the text describes a fault. */
 function isQuotedByFault(text: string): boolean {

@@ -12,7 +12,7 @@ export interface SeedReading {
 
 /** Words that a name may have beside `seed`, as in `torch.manual_seed` and `noiseSeed`. Others (`max_seed`, `seedream`) mean something else. */
 const QUALIFIERS = new Set(
-  'random rand rnd manual global np torch cuda rng noise generator base initial init image sampler current used using actual set everything all fixed main master latent batch input user original value val number int id the'.split(
+  'random rand rnd prng effective resolved chosen selected applied new manual global np torch cuda rng noise generator base initial init image sampler current used using actual set everything all fixed main master latent batch input user original value val number int id the'.split(
     ' ',
   ),
 );
@@ -29,13 +29,15 @@ const IN_USE =
 const INDEX = /[ \t]*[#[(]?\d{1,3}[\])]?[ \t]*(?=[:=])/y;
 /** Everything between the name and the number. */
 const GAP =
-  /(?:[ \t"'`*_:=#|()[\]{}<>→←]|-+>|[-–—](?=[ \t])|(?<=[:=][ \t]*)\n(?=[ \t]*\d+[ \t]*$)|\b(?:for (?:image|output|sample|batch|item) #?\d+|for|this|that|run|image|output|generation|the|generator|sampler|is|was|has|been|set|to|at|as|of|used|using|value|number|now|int|random|randomly|fixed|generated|chosen|picked|drawn|with|initialized|being|tensor|array|torch\.\w+|np\.\w+|numpy\.\w+)\b)*/imy;
+  /(?:[ \t"'`*_:=#|()[\]{}<>→←⟶⇒➜]|-+>|[-–—](?=[ \t])|(?<=[:=][ \t]*)\n(?=[ \t]*\d+[ \t]*$)|\bno\.|\b(?:for (?:image|output|sample|batch|item) #?\d+|for|this|that|run|image|output|generation|the|generator|sampler|is|was|has|been|set|to|at|as|of|used|using|value|number|now|int|random|randomly|fixed|generated|chosen|picked|drawn|with|initialized|being|tensor|array|torch\.\w+|np\.\w+|numpy\.\w+)\b)*/imy;
 const NUMBER = /([-−]?)(0x[0-9a-f]+|\d{1,3}(?:,\d{3})+(?!,?\d)|\d[\d_]*)(?:\.0+)?(?![\w%]|[.-]\d)/iy;
 const MORE = /[ \t]*,[ \t]*(\d+)(?![\w%]|[.-]\d)/y;
 const TOKEN = /[^\s,;)}\]"']{1,40}/y;
 /** `No seed given, using 5`, `seed is None, so 5 is used`: the number that is used instead. */
 const INSTEAD =
   /[^\n\d]{0,60}\b(?:using|generat\w+|pick(?:ed|ing)|chose|drew|defaulting to|falling back to|setting (?:it )?to)\b[^\n\w-]{0,4}(?:random[ \t:=]+)?(\d+)(?![\w%]|[.-]\d|[ \t]*(?:steps?|images?|samples?|gpus?|iterations?|outputs?|seconds?)\b)|[^\n\d]{0,30}\b(\d+) (?:is|was|will be) used\b/iy;
+/** `-1 -> 5`: a random seed was requested, and this one drawn. */
+const RESOLVED = /[ \t]*(?:-+>|=>|[→⟶⇒➜])[ \t]*(\d+)(?![\w%]|[.-]\d)/y;
 const UNSAID = /\b(?:none|null|nil|undefined|nan|random\w*|auto|unknown|hidden)\b/i;
 const MAX_DIGITS = 40;
 
@@ -122,7 +124,10 @@ function statementAt(
     const value = match(NUMBER, log, at);
     // A number without anything between it and the name is part of the name.
     if (value && (gap !== '' || value[1] !== '')) {
-      if (value[1] !== '') return undefined;
+      if (value[1] !== '') {
+        const drawn = match(RESOLVED, log, at + value[0].length);
+        return drawn ? { seeds: seedsOf([drawn[1]!]), inUse: true } : undefined;
+      }
       const inUse = IN_USE.test(`${lead} ${name.replaceAll('_', ' ')} ${gap}`);
       return { seeds: seedsFrom(log, at, value, /seeds|[[(]/i.test(name + gap)), inUse };
     }
