@@ -282,6 +282,23 @@ export const MUTANTS: Record<string, Plant> = {
       exists: async (key) => (/\/cancel\.json$|^deleted\//.test(key) ? false : store.exists(key)),
     })),
   },
+  'cancel is looked for once a minute': {
+    functions: ['dispatch'],
+    ports: (ports) => {
+      const seen = new Map<string, { at: number; exists: boolean }>();
+      const change = (store: ObjectStore): Partial<ObjectStore> => ({
+        exists: async (key) => {
+          if (!/\/cancel\.json$|^deleted\//.test(key)) return store.exists(key);
+          const known = seen.get(key);
+          if (known && ports.time.monotonic() - known.at < 60_000) return known.exists;
+          const exists = await store.exists(key);
+          seen.set(key, { at: ports.time.monotonic(), exists });
+          return exists;
+        },
+      });
+      return inStores(change)(ports);
+    },
+  },
   'a webhook does not look for the tombstone': {
     functions: ['webhook'],
     ports: inStores((store) => ({

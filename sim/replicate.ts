@@ -75,8 +75,9 @@ export interface Made {
   /** The process that asked for it, and whether the answer reached it. */
   by: string;
   answered: boolean;
-  /** The invocation that asked for it. */
+  /** The invocation that asked for it, and whether a call of it had failed or taken long by then. */
   turn: number;
+  metFault: boolean;
 }
 
 /** A request that Replicate refused for good. */
@@ -174,11 +175,11 @@ export class ReplicateModel {
   }
 
   #create(
-    by: string,
-    turn: number,
+    { name: by, turn, faults }: Process,
     { version, input, webhook }: Parameters<ReplicateClient['create']>[0],
   ): string {
     this.#admit();
+    const metFault = faults > 0;
     const [, audit = '', cell = ''] = /\/webhooks\/replicate\/([^/]+)\/(\d{5})$/.exec(webhook) ?? [];
     this.#judgeInput({ by, audit, cell: Number(cell), createdAt: this.#kernel.now, answered: false });
     const made: Made = {
@@ -202,6 +203,7 @@ export class ReplicateModel {
       by,
       answered: false,
       turn,
+      metFault,
     };
     this.made.set(made.id, made);
     const queue = this.#queues.get(version) ?? { waiting: [], running: 0 };
@@ -426,7 +428,7 @@ export class ReplicateModel {
         }),
       create: async (request) => {
         const id = await call('create', request.webhook.slice(-32), () =>
-          this.#create(process.name, process.turn, request),
+          this.#create(process, request),
         ).catch((error) => {
           if (error instanceof FinalRefusal) error.rejection.answered = true;
           throw error;
