@@ -6,8 +6,8 @@ import type { Browser, Page } from 'playwright-core';
 import { buildSite } from '../../build/web.ts';
 import type { Prediction } from '../../lib/contract/answers.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { describeInBrowser, launch, type OpenOptions, seriousProblems } from './support/browser.ts';
-import { openPretended, type Pretence, type Pretended, picture, settled } from './support/pretend.ts';
+import { describeInBrowser, launch, type OpenOptions, seriousProblems, settled } from './support/browser.ts';
+import { openPretended, type Pretence, type Pretended, picture } from './support/pretend.ts';
 
 /** How the page shows images, with answers and images that are made here. */
 describeInBrowser('images on the page', (executable) => {

@@ -5,7 +5,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import { LOCAL_TOKENS } from '../../local/secrets.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { chromiumPath, launch, openPage } from './support/browser.ts';
+import { chromiumPath, launch, openPage, settled as tilesSettled } from './support/browser.ts';
 
 /**
  * `npm run screenshots`: runs audits in a local cloud of its own and writes pictures of the main views to docs/images/.
@@ -41,11 +41,12 @@ async function shoot(page: Page, name: string): Promise<void> {
 
 /** Waits until every tile in sight has its image. */
 async function settled(page: Page, least = 1): Promise<void> {
-  await waitFor('pictures in all tiles', () =>
-    page.evaluate<boolean>(`document.querySelectorAll('.tile img, .stage img').length >= ${least} &&
-        !document.querySelector('.tile.image:not(:has(img)), .tile.waiting, .tile.running, .tile.pending, .tile.unknown') &&
-        [...document.images].every((image) => image.complete)`),
-  );
+  await waitFor('pictures in all tiles', async () => {
+    if (!(await page.locator('.stage').count()) && !(await tilesSettled(page))) return false;
+    return page.evaluate<boolean>(`document.querySelectorAll('.tile img, .stage img').length >= ${least} &&
+        !document.querySelector('.tile.waiting, .tile.running, .tile.pending, .tile.unknown, .stage img[src*="/renditions/"]') &&
+        [...document.images].every((image) => image.complete)`);
+  });
 }
 
 async function takeAll(cloud: Cloud, browser: Browser): Promise<void> {

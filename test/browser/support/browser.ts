@@ -60,6 +60,17 @@ export async function openPage(
   return watched;
 }
 
+/** Whether each image tile in sight has its image. Tiles out of sight load theirs when a person scrolls to them. */
+export const settled = (page: Page): Promise<boolean> =>
+  page.evaluate<boolean>(
+    `document.querySelector('.tile') !== null && !document.querySelector('.tile.unknown') && [...document.querySelectorAll('.tile.image')].every((tile) => {
+       const { top, left, bottom, right } = tile.getBoundingClientRect();
+       const frame = tile.closest('.grid, .tiles, .aligned')?.getBoundingClientRect();
+       const out = !frame || bottom < frame.top || top > Math.min(frame.bottom, innerHeight) || right < frame.left || left > frame.right;
+       return out || tile.querySelector('img');
+     })`,
+  );
+
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /**

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import mime from 'mime-types';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import type { Plan, Prediction, PredictionImage } from '../../../lib/contract/answers.ts';
 import { type OpenOptions, openPage, type Watched } from './browser.ts';
 
@@ -107,14 +107,3 @@ export async function openPretended(
   });
   return { ...watched, fetched, address: (more = '') => `/audit.html?id=${AUDIT}${more}` };
 }
-
-/** Whether every tile in sight has its image. */
-export const settled = (page: Page): Promise<boolean> =>
-  page.evaluate<boolean>(
-    `document.querySelector('.tile') !== null && !document.querySelector('.tile.unknown') && [...document.querySelectorAll('.tile.image')].every((tile) => {
-       const { top, left, bottom, right } = tile.getBoundingClientRect();
-       const frame = tile.closest('.grid, .tiles, .aligned')?.getBoundingClientRect();
-       const out = !frame || bottom < frame.top || top > Math.min(frame.bottom, innerHeight) || right < frame.left || left > frame.right;
-       return out || tile.querySelector('img');
-     })`,
-  );
