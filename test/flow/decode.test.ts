@@ -2,7 +2,7 @@ import sharp, { type Color, type Create, type Sharp } from 'sharp';
 import { createDecoder, type Decoder } from '../../lib/images/decode/decoder.ts';
 import type { Looked } from '../../lib/images/decode/looked.ts';
 import { wordsFor } from '../../lib/images/verdict.ts';
-import { preparedDecoder } from '../support/decoder.ts';
+import { preparedDecoder, preparedProgram } from '../support/decoder.ts';
 
 const WIDTH = 300;
 const HEIGHT = 200;
@@ -381,6 +381,16 @@ describe('a decoder', () => {
     controller.abort();
     await expect(look).rejects.toThrow(/abort/i);
     expect(facts(await decoder.look(bytes))).toEqual(ok('png'));
+  });
+
+  test('whose process died while it waited judges the next image in a fresh one', async () => {
+    const dying = createDecoder(await preparedProgram('dying-decoder.ts'));
+    try {
+      for (const text of ['one', 'two', 'three'])
+        expect(await dying.look(Buffer.from(text))).toMatchObject({ reason: 'not-an-image' });
+    } finally {
+      dying.close();
+    }
   });
 
   test('that is closed says so', async () => {

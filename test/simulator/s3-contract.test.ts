@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { S3Store } from '../../lib/aws/objects.ts';
 import type { Outcome } from '../../packages/aws-emulator/test/conformance/recorder.ts';
 import {
   FIRST,
@@ -56,4 +57,23 @@ test('the simulated S3 refuses what it has no model of, instead of guessing', as
   const { GetObjectCommand } = await import('@aws-sdk/client-s3');
   const sending = client.send(new GetObjectCommand({ Bucket: FIRST, Key: 'a', VersionId: 'v' }));
   await expect(settle(sending)).rejects.toThrow(Unmodelled);
+});
+
+test('in the simulated S3 an object that is destroyed leaves no version, and one that was deleted before stays so', async () => {
+  const { client, settle } = emptyWorld();
+  const store = new S3Store(client, FIRST);
+  await settle(
+    (async () => {
+      await store.create('a', 'one');
+      await store.destroy('a');
+      expect(await store.exists('a')).toBe(false);
+      // Behind a delete marker.
+      expect(await store.create('a', 'two')).toBe(true);
+      await store.delete(['a']);
+      expect(await store.create('a', 'three')).toBe(true);
+      await store.destroy('a');
+      expect(await store.exists('a')).toBe(false);
+      await store.destroy('a');
+    })(),
+  );
 });
