@@ -97,10 +97,8 @@ class CellJudge {
 
   /** Judges the images of one record and writes it, unless one of them could not be judged. */
   async group(indexes: readonly number[], faults: unknown[]): Promise<Judgements> {
-    const { audit, n } = this.#cell;
     const found: Judgements = new Map();
-    const fresh: Judgements = new Map();
-    const first: Judgement[] = [];
+    const looked: Judgements = new Map();
     const before = faults.length;
     let next = settled(this.#load(indexes[0]!));
     for (const [place, index] of indexes.entries()) {
@@ -115,21 +113,31 @@ class CellJudge {
         const judgement = image && ('bytes' in image ? await this.#judge(index, image) : image);
         if (judgement) found.set(index, judgement);
         else await this.#destroyRendition(index);
-        const known = image && 'bytes' in image ? image.known : image;
-        if (judgement && judgement !== known) fresh.set(index, judgement);
-        if (judgement && !known) first.push(judgement);
+        if (judgement && judgement !== image) looked.set(index, judgement);
       } catch (error) {
         this.#signal?.throwIfAborted();
         faults.push(error);
       }
     }
-    if (faults.length === before)
-      for (const key of judgementKeys(audit, n, fresh)) {
-        // Of two runs at once, one creates the record.
-        const isNew = await this.#store.create(key, '', { tags: this.#retentionTag });
-        if (isNew && first.length > 0) this.#onFirst?.(first);
-      }
+    if (faults.length === before) await this.#record(looked);
     return found;
+  }
+
+  /** Records judgements of one group, but those that records say already, of this run or of another at the same time. */
+  async #record(judgements: Judgements): Promise<void> {
+    const { audit, n } = this.#cell;
+    const known: Judgements = (await this.#known) ?? new Map();
+    const fresh: Judgements = new Map();
+    for (const [index, judgement] of judgements) {
+      const before = known.get(index);
+      if (judgement !== before && holding(before, judgement) === judgement) fresh.set(index, judgement);
+    }
+    const first = [...fresh].flatMap(([index, judgement]) => (known.has(index) ? [] : [judgement]));
+    for (const key of judgementKeys(audit, n, fresh)) {
+      // Of two runs at once, one creates the record.
+      const isNew = await this.#store.create(key, '', { tags: this.#retentionTag });
+      if (isNew && first.length > 0) this.#onFirst?.(first);
+    }
   }
 
   /** @returns the judgement of an image that needs no other; undefined for one that does not exist any more */

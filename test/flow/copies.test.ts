@@ -92,6 +92,24 @@ describe('judging the images of a cell', () => {
     expect(await world.rewritten(`audits/${AUDIT}/`)).toEqual([]);
   });
 
+  it('leaves one record when another run ends while the first image is being read', async () => {
+    for (const index of [0, 1]) await put(png(4, 4), world, index);
+    const readRange = world.images.readRange.bind(world.images);
+    let isFirst = true;
+    world.images.readRange = async (key, range) => {
+      if (isFirst) {
+        isFirst = false;
+        await judgeCell(
+          { ...world.judgeDeps, store: world.truth.images },
+          { audit: AUDIT, n: CELL, indexes: [0, 1] },
+        );
+      }
+      return readRange(key, range);
+    };
+    await judge([0, 1]);
+    expect(await judged()).toEqual([record(`${valid(0, 4, 4)}_${valid(1, 4, 4)}`)]);
+  });
+
   it('writes no record while one cannot be judged, judges the others, and sets only their tags once', async () => {
     for (const index of [0, 1, 2]) await put(png(4, 4), world, index);
     const setTags = world.images.setTags.bind(world.images);
