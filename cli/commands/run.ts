@@ -98,6 +98,10 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
     output.print(
       'Blank and quarantined images are stored; the manifest says for each image why it is no picture.',
     );
+  if (images.pending > 0)
+    output.print(
+      `${count(images.pending, 'image')} not judged yet; "npx weaudit status ${id}" counts them when they are.`,
+    );
   output.print(`Download everything: npx weaudit download ${id}`);
   // A refusal is a finding of the audit, not a failure.
   return counts.failed + counts.canceled + images.lost > 0 ? EXIT.incomplete : EXIT.ok;
