@@ -94,10 +94,7 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
   output.print(resultsTable(results));
   output.print('');
   output.print(`${describeImages(images)}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);
-  if (describeNoPictures(images))
-    output.print(
-      'Blank and quarantined images are stored; the manifest says for each image why it is no picture.',
-    );
+  if (describeNoPictures(images)) output.print('The manifest says for each of these why it is no picture.');
   if (images.pending > 0)
     output.print(
       `${count(images.pending, 'image')} not judged yet; "npx weaudit status ${id}" counts them when they are.`,
