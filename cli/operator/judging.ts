@@ -56,7 +56,7 @@ export async function readJudged(images: ObjectStore, audit: string, from: numbe
 
 /** Images or renditions of some cells, in the order of their keys. */
 async function* listCells(images: ObjectStore, prefix: string, from: number, to: number) {
-  for await (const { key } of images.list(prefix, `${prefix}${cellName(from)}`)) {
+  for await (const { key } of images.list(prefix, `${prefix}${cellName(from)}`, to - from + 2)) {
     const image = parseImageKey(imageOfRendition(key));
     if (!image) continue;
     if (image.cell > to) return;
