@@ -25,11 +25,8 @@ export interface Judging {
   time?: Time;
 }
 
-/**
- * Cells that are judged at once. Each may take one of the account's concurrent functions, which webhook and dispatch
- * need too.
- */
-const AT_ONCE = 20;
+/** Cells that are judged at once. A new account has ten concurrent functions, and webhook and dispatch need some of them. */
+const AT_ONCE = 8;
 const POLL_MS = 1_000;
 /** `tag` may need its time for a cell, and Lambda repeats an event that failed after one minute and after two more. */
 export const PATIENCE_MINUTES = 5;

@@ -143,14 +143,14 @@ describe('judging an audit again', () => {
     });
   });
 
-  it('requests at most twenty cells at a time', async () => {
+  it('requests at most eight cells at a time', async () => {
     await audit(
       world,
       Array.from({ length: 25 }, () => [OLD, false]),
     );
     const store = answering(world);
     store.isSilent = true;
-    expect((await rejudge(world, store)).requested).toHaveLength(20);
+    expect((await rejudge(world, store)).requested).toHaveLength(8);
   });
 
   it('leaves an image of a prediction without a result to its event, and says so', async () => {
