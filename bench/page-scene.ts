@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import mime from 'mime-types';
 import type { Plan, Prediction } from '../lib/contract/answers.ts';
 
@@ -72,10 +73,16 @@ export async function servePage(
   const server = http.createServer(async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://page');
     const [, folder = '', name = ''] = url.pathname.split('/');
+    const headers = { 'cache-control': 'private, max-age=3600' };
+    const image = (type: string, body: Buffer) =>
+      response.writeHead(200, { ...headers, 'content-type': type }).end(body);
+    /** Compressed, as the API and CloudFront do. */
     const send = (type: string, body: Buffer | string) =>
-      response.writeHead(200, { 'content-type': type, 'cache-control': 'private, max-age=3600' }).end(body);
-    if (folder === 'original') return send('image/png', pairOf(Number(name)).original);
-    if (folder === 'rendition') return send('image/webp', pairOf(Number(name)).rendition!);
+      response
+        .writeHead(200, { ...headers, 'content-type': type, 'content-encoding': 'gzip' })
+        .end(gzipSync(body));
+    if (folder === 'original') return image('image/png', pairOf(Number(name)).original);
+    if (folder === 'rendition') return image('image/webp', pairOf(Number(name)).rendition!);
     if (folder !== 'api') {
       const file = path.join(site, url.pathname);
       return send(mime.lookup(file) || 'text/html', await readFile(file).catch(() => ''));

@@ -7,6 +7,8 @@ export interface HttpResponse {
   statusCode: number;
   headers: Record<string, string>;
   body: string;
+  /** Whether the body is bytes, as base64. */
+  isBase64Encoded?: boolean;
 }
 
 const NO_STORE = { 'cache-control': 'no-store' };

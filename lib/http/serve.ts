@@ -4,6 +4,7 @@ import { describeIssue } from '../contract/request.ts';
 import { Refusal } from '../errors.ts';
 import type { Log, SecretReader, Time } from '../ports.ts';
 import { bodyOf } from './body.ts';
+import { compressed } from './compress.ts';
 import { type HttpResponse, jsonResponse, problemResponse } from './problem.ts';
 import type { Route, RouteDeps } from './route.ts';
 import { ROUTES } from './routes.ts';
@@ -26,7 +27,7 @@ export async function serve(
   { awsRequestId }: Pick<Context, 'awsRequestId'>,
 ): Promise<HttpResponse> {
   try {
-    return await answer(deps, event, awsRequestId);
+    return compressed(await answer(deps, event, awsRequestId), event.headers['accept-encoding']);
   } catch (error) {
     if (error instanceof Refusal) return problemResponse(error);
     deps.log.error(`${event.routeKey} failed`, { error });

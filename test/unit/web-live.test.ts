@@ -147,6 +147,17 @@ describe('the cells of an audit', () => {
     expect(asked).toHaveLength(8);
   });
 
+  test('a block that comes into sight while it loads is loaded once', async () => {
+    answer = (url) => block(url);
+    const cells = page.newCells(large(100), (error) => problems.push(error));
+    cells.want('grid', []);
+    cells.want('grid', [0, 650]);
+    await settle();
+    cells.want('grid', [0, 100]);
+    await settle();
+    expect(blocksAsked().toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
   test('a refresh loads all open blocks in sight again, and one other', async () => {
     answer = (url) => block(url, (n) => prediction(n, { status: 'running', images: [] }));
     const cells = page.newCells(large(100), (error) => problems.push(error));

@@ -73,7 +73,8 @@ export class Cells {
     const blocks = new Set([...cells].map((n) => Math.floor(n / BLOCK)));
     this.#inSight.set(view, blocks);
     // The last block of the queue is loaded first.
-    for (const block of [...blocks].reverse()) if (!this.#blocks.has(block)) this.#next(block);
+    for (const block of [...blocks].reverse())
+      if (!this.#blocks.has(block) && !this.#loading.has(block)) this.#next(block);
     this.#work();
     return () => {
       if (this.#inSight.get(view) === blocks) this.#inSight.delete(view);
