@@ -1,8 +1,21 @@
 import type { Happening } from './happenings.ts';
 import type { Call, Fate } from './weather.ts';
 
+/** Kinds of the keys that were asked about last: most keys are called about many times. */
+const KINDS = new Map<string, string>();
+const MOST_KINDS = 20_000;
+
 /** The kind of an object, by its key: what `docs/design.md` has a row for. */
 export function kindOf(key: string): string {
+  const known = KINDS.get(key);
+  if (known !== undefined) return known;
+  if (KINDS.size >= MOST_KINDS) KINDS.clear();
+  const kind = readKind(key);
+  KINDS.set(key, kind);
+  return kind;
+}
+
+function readKind(key: string): string {
   return key
     .replace(/^[^:]+:/, '')
     .replace(/\bp[0-9a-f]{20}\b/, '<prediction>')

@@ -56,7 +56,12 @@ export class KnownBody extends Readable {
 
 /** An error as the SDK throws it. */
 export function s3Error(name: string, httpStatusCode: number): Error {
-  return Object.assign(new Error(name), { name, $metadata: { httpStatusCode } });
+  // An answer, of which there are many: where it was made says nothing, and finding out takes time.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  const error = Object.assign(new Error(name), { name, $metadata: { httpStatusCode } });
+  Error.stackTraceLimit = stackTraceLimit;
+  return error;
 }
 const NO_SUCH_KEY = () => s3Error('NoSuchKey', 404);
 
