@@ -136,7 +136,7 @@ export class Auditor {
         if (response?.statusCode !== 404) this.#world.kernel.after(watchesEvery, () => look(left - 1));
       });
     };
-    look(60);
+    look(30);
   }
 
   #send(route: string, body: unknown, answered: (response: HttpResponse | undefined) => void): void {

@@ -16,7 +16,7 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     const samples = chance.pick([1, 2, 5]);
     const prompts = Math.max(1, Math.round(cells / audits / samples));
     const order: Order = { at: i === 0 ? 0 : chance.between(0, 10 * MINUTE), prompts, samples };
-    if (chance.happens(0.3)) order.outputs = 3;
+    if (chance.happens(0.15)) order.outputs = 3;
     if (prompts > 1 && chance.happens(0.3)) {
       order.factors = true;
       order.prompts -= prompts % 2;
@@ -42,7 +42,7 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     if (chance.happens(0.2)) order.repeatsAfter = chance.pick([MINUTE, 3 * HOUR]) * chance.fraction();
     if (chance.happens(0.3)) order.deletesAgainAfter = chance.pick([MINUTE, 3 * HOUR]) * chance.fraction();
     if (chance.happens(0.1)) order.mistakesModel = true;
-    if (chance.happens(0.3)) order.watchesEvery ??= chance.between(10_000, 2 * MINUTE);
+    if (chance.happens(0.3)) order.watchesEvery ??= chance.between(MINUTE / 2, 4 * MINUTE);
     return order;
   });
   // Some worlds are nearly calm, so that one fault at a time is tried as well.
