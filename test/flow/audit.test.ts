@@ -99,25 +99,6 @@ const rewrittenFacts = async (in_: World) =>
   (await in_.rewritten('')).filter((key) => !/^(leases|open)\//.test(key));
 
 describe('accepting an audit', () => {
-  it.each(FAULTS)('ends with one audit, every cell asked once, when, at any call, %s', async (fault) => {
-    const calls = await atEveryCall(cloud, fault, {
-      prepare: async () => {},
-      act: (world) => accept(world),
-      recover: async (world) => {
-        // The caller repeats the request, because no answer came.
-        expect(await accept(world)).toEqual({ id: expect.any(String), predictions: CELLS });
-        await settle(world);
-      },
-      check: async (world) => {
-        const ids = new Set((await world.keys('audits/')).map((key) => key.split('/')[1]));
-        expect(ids.size).toBe(1);
-        expect(world.replicate.asked.size).toBe(CELLS);
-        expect(await rewrittenFacts(world)).toEqual([]);
-      },
-    });
-    expect(calls).toBeGreaterThanOrEqual(6);
-  });
-
   it.each(FAULTS)(
     'leaves nothing half-accepted where the caller gives up after, at any call, %s',
     async (fault) => {

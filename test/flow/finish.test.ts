@@ -4,7 +4,7 @@ import type { Plan } from '../../lib/records/plan.ts';
 import { isStored, type Result } from '../../lib/records/result.ts';
 import type { EndedPrediction } from '../../lib/replicate/prediction.ts';
 import { png } from '../support/images.ts';
-import { atEveryCall, FAULTS, FlowCloud, type Serve, type World } from './world.ts';
+import { FlowCloud, type Serve, type World } from './world.ts';
 
 let cloud: FlowCloud;
 let world: World;
@@ -34,47 +34,6 @@ async function expectComplete(images: number, in_ = world): Promise<Result> {
 }
 
 describe('a cell is finished', () => {
-  it.each(FAULTS)('with one result and each image once when, at any call, %s', async (fault) => {
-    const prediction = (world: World) =>
-      [...world.replicate.asked.values()][0]!.prediction as EndedPrediction;
-    const calls = await atEveryCall(cloud, fault, {
-      prepare: async (world) => {
-        await world.accept(2);
-        await world.succeeded(plan.id, 0);
-      },
-      act: async (world) => finish(prediction(world), world),
-      recover: async (world) => {
-        await finish(prediction(world), world);
-      },
-      check: async (world) => {
-        expect((await expectComplete(2, world)).status).toBe('succeeded');
-      },
-    });
-    expect(calls).toBeGreaterThanOrEqual(6);
-  });
-
-  it.each(FAULTS)('as failed, with its marker, when, at any call, %s', async (fault) => {
-    const failed: EndedPrediction = { id: 'p', status: 'failed', error: 'E1001 out of memory' };
-    await atEveryCall(cloud, fault, {
-      prepare: async (world) => {
-        await world.accept(2);
-      },
-      act: (world) => finish(failed, world),
-      recover: async (world) => {
-        await finish(failed, world);
-      },
-      check: async (world) => {
-        expect(await expectComplete(0, world)).toMatchObject({
-          status: 'failed',
-          error: 'E1001 out of memory',
-        });
-        expect(await world.keys(`audits/${plan.id}/failed/`)).toEqual([
-          expect.stringMatching(/\/failed\/00000\.failed\.\d+$/),
-        ]);
-      },
-    });
-  });
-
   it('once by five deliveries, two of them at once', async () => {
     const prediction = await world.succeeded(plan.id, 0, 4);
     const outcomes = await Promise.all([finish(prediction), finish(prediction)]);
