@@ -56,7 +56,7 @@ export class KnownBody extends Readable {
 
 /** An error as the SDK throws it. */
 export function s3Error(name: string, httpStatusCode: number): Error {
-  // An answer, of which there are many: where it was made says nothing, and finding out takes time.
+  // There are many such answers: where one was made says nothing, and finding out takes time.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   const error = Object.assign(new Error(name), { name, $metadata: { httpStatusCode } });
