@@ -72,13 +72,15 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
   const isSlow = chance.happens(0.08);
   // Predictions so long that they still run when their audit is ended, and when they are polled.
   const isLong = !isSlow && chance.happens(0.2);
-  if (isLong && chance.happens(0.5))
+  // All are requested when their audit is deleted, and nothing goes wrong while reconcile has time to cancel them.
+  const isLeftToReconcile = isLong && chance.happens(0.5);
+  if (isLeftToReconcile)
     for (const order of orders)
       order.ends = {
         how: 'delete',
         when: 'when its last prediction is bound',
         after: 20_000 * chance.fraction(),
-        without: chance.pick([undefined, 'sqs']),
+        without: chance.pick([undefined, 'sqs', 'sqs']),
       };
   for (const order of orders) order.retention = chance.pick(['short', 'standard', 'keep']);
   return {
@@ -110,20 +112,13 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
       },
       messagesDoubled: share(0.02),
       conflicts: share(0.01),
-      endsAt: chance.between(5 * MINUTE, HOUR),
+      endsAt: isLeftToReconcile ? chance.between(4, 10) * MINUTE : chance.between(5 * MINUTE, HOUR),
     },
     replicate: {
       createsPerMinute: chance.pick([600, 600, 600, 600, 60, 6]),
       model: {
         parallel: isSlow ? 1 : chance.pick([4, 20, 100]),
-        seconds: isSlow
-          ? [60, 120]
-          : isLong
-            ? chance.pick([
-                [300, 1_500],
-                [1_500, 2_400],
-              ] as [number, number][])
-            : seconds,
+        seconds: isSlow ? [60, 120] : isLeftToReconcile ? [1_600, 2_400] : isLong ? [300, 1_500] : seconds,
         outputs: 1,
         refuses: chance.pick([0, 0.1, 0.5]),
         fails: 0.03,
