@@ -128,7 +128,7 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
         cancels: chance.pick([0, 0, share(0.1)]),
         rejects: chance.pick([0, 0, 0.05]),
         forgets: chance.pick([0, share(0.1)]),
-        floods: chance.happens(0.03),
+        floods: chance.happens(0.06),
       },
       ...(noCredit && { noCredit }),
       ...(tokenRevoked && { tokenRevoked }),

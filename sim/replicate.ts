@@ -278,8 +278,9 @@ export class ReplicateModel {
       this.met('a prediction had more outputs than are stored');
     }
     const asked = isFlood ? FLOOD : Number(made.input.num_outputs ?? model.outputs);
-    const kept = Array.from({ length: asked }, (_, index) => index).filter(
-      () => !chance.happens(model.withholds ?? 0),
+    const withholds = isFlood ? 0 : (model.withholds ?? 0);
+    const kept = Array.from({ length: asked }, () => chance.happens(withholds)).filter(
+      (isWithheld) => !isWithheld,
     ).length;
     made.withheld = asked - kept;
     if (made.withheld > 0) {
