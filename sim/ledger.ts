@@ -56,8 +56,6 @@ const SECRET_AGES = { forMs: 15_000, goneForMs: 5 * 60_000 + 15_000 };
 const NEW_TOKEN_MS = 45_000;
 /** So long a dispatcher that died holds up the next one. */
 const DEAD_LEASE_MS = 2 * 60_000;
-/** The result of a cell that was closed without a prediction: it may come as late as its message, and is swept. */
-const isClosed = ({ body }: Version) => body?.includes('"askedAt":null') ?? false;
 /** Without delete markers. */
 const writes = (versions: Version[] = []) => versions.filter(({ body }) => body).length;
 
@@ -168,7 +166,6 @@ export class Ledger {
     if (
       tombstone &&
       /^images\/|\/(results|dispatched)\//.test(key) &&
-      !isClosed(is) &&
       is.modified - tombstone.modified > LATE_WRITE_MS
     )
       this.#broken('nothing is written for a deleted audit', `${by} wrote ${key}`, key);

@@ -282,7 +282,10 @@ class RangeTurn {
     const { store } = this.#deps;
     const binding = await readBinding(store, this.#plan.id, cell);
     if (!binding) return;
-    if (isClosed(binding)) return recordResult(store, this.#plan, closedResult(this.#plan, cell, binding));
+    if (isClosed(binding)) {
+      if (stop === 'deleted') return;
+      return recordResult(store, this.#plan, closedResult(this.#plan, cell, binding));
+    }
     const prediction = await this.#endingOf(binding, stop);
     if (prediction && hasEnded(prediction))
       await finishCell(this.#deps, { plan: this.#plan, n: cell, prediction, signal: this.#signal });
