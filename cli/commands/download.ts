@@ -52,7 +52,7 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
     for (const { file, error } of failed) output.complain(`${file}: ${error}`);
     output.print(
       [
-        `${count(fetched + kept, 'image')}${blank > 0 ? ` (${blank} blank)` : ''}, ${size(bytes)}${kept > 0 ? ` (${kept} already there)` : ''}, in ${done.folder}`,
+        `${count(fetched + kept - blank, 'image')}${blank > 0 ? ` (besides ${blank} blank)` : ''}, ${size(bytes)}${kept > 0 ? ` (${kept} already there)` : ''}, in ${done.folder}`,
         ...(withheld > 0
           ? [`${count(withheld, 'output')} not downloaded (invalid or never stored); the manifest lists them`]
           : []),

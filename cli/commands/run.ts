@@ -94,7 +94,8 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
   output.print(resultsTable(results));
   output.print('');
   output.print(`${describeImages(images)}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);
-  if (describeNoPictures(images)) output.print('The manifest says for each of these why it is no picture.');
+  if (describeNoPictures(images))
+    output.print('The manifest says why each that was returned is no picture, and how many were filtered.');
   if (images.pending > 0)
     output.print(
       `${count(images.pending, 'image')} not judged yet; "npx weaudit status ${id}" counts them when they are.`,

@@ -73,7 +73,7 @@ function countsOf(entries: Entry[]): string {
     ...(refused > 0 ? [`${refused} of ${entries.length} refused`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(images ? [`images: ${images}`] : []),
-    ...(equal ? [`${equalInWords(equal)}: the model ignores its seed`] : []),
+    ...(equal ? [`${equalInWords(equal)}: the seed made no difference between them`] : []),
   ];
   return words.length > 0 ? `<p class="counts">${words.join('; ')}</p>` : '';
 }

@@ -195,7 +195,7 @@ describeInBrowser('images on the page', (executable) => {
       0,
     );
     await page.goto(address('&rows=prompt&columns=model&wall=1.0'));
-    await page.getByText('7 of 10 are the same file: the model ignores its seed').waitFor();
+    await page.getByText('7 of 10 are the same file: the seed made no difference between them').waitFor();
     for (const [crossed, role] of [
       ['&rows=prompt&columns=sample', 'rowheader'],
       ['&rows=sample&columns=prompt', 'columnheader'],

@@ -339,7 +339,7 @@ describe('downloads', () => {
     expect(page).toContain('<div class="none">not an image: HTML</div>');
     expect(page).toContain('(6 predictions); images: 1 blank, 1 quarantined, 2 filtered.');
     expect(page).toContain(
-      '<p class="counts">1 of 6 refused; images: 1 blank, 1 quarantined, 2 filtered; 2 of 3 are the same file: the model ignores its seed</p>',
+      '<p class="counts">1 of 6 refused; images: 1 blank, 1 quarantined, 2 filtered; 2 of 3 are the same file: the seed made no difference between them</p>',
     );
   });
 

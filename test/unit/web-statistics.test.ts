@@ -113,7 +113,7 @@ describe('the outcomes of a group', () => {
       ...[4, 5].map((index) => prediction({ images: [ok(index, { sha256: '0'.repeat(64), blank: true })] })),
     ];
     expect(equalExplained(outcomeOf(group).equal!)).toMatch(
-      /^3 of 4 are the same file: the model ignores its seed\./,
+      /^3 of 4 are the same file: the seed made no difference between them\./,
     );
     expect(outcomeOf(group.slice(2)).equal).toBeUndefined();
   });

@@ -63,4 +63,4 @@ export const unseenInWords = (images: ImageCounts): string =>
 
 /** What equal files of samples mean, in sentences. */
 export const equalExplained = (equal: Equal): string =>
-  `${equalInWords(equal)}: the model ignores its seed. Equal files are one answer, not several, so shares and intervals are less certain than they look.`;
+  `${equalInWords(equal)}: the seed made no difference between them. Equal files are one answer, not several, so shares and intervals are less certain than they look.`;

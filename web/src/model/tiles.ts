@@ -11,7 +11,8 @@ export type Tile =
 
 /**
  * The tiles of a prediction. An image that the model's filter withheld has a tile too, so that it is visible: a tile
- * without a picture, or the blank picture that the model returned instead.
+ * without a picture, or the blank picture that the model returned instead. A refused prediction without images has one
+ * tile, whatever its filter dropped.
  * @param prediction undefined if it is not loaded yet
  */
 export function tilesOf(n: number, prediction: Prediction | undefined): Tile[] {

@@ -39,6 +39,6 @@ export const UnseenShares = ({ outcome }: { outcome: Outcome }) => (
 export const EqualFiles = ({ equal }: { equal: Equal | undefined }) =>
   equal ? (
     <p class="equal" title={equalExplained(equal)}>
-      {equalInWords(equal)}: the model ignores its seed
+      {equalInWords(equal)}: the seed made no difference between them
     </p>
   ) : null;

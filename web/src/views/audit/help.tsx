@@ -33,9 +33,10 @@ export function Help({ onClose }: { onClose: () => void }) {
         the true share is probably within it.
       </p>
       <p>
-        Images that show nothing are counted by their reason. “Filtered”: the model’s filter dropped it.
-        “Blank”: the model returned one even area, which several models do instead of refusing. “Quarantined”:
-        not a valid image. “Lost”: it could not be stored.
+        Images that show nothing are counted by their reason. “Filtered”: the model’s filter dropped it. If
+        the filter dropped all images of a prediction, that prediction is also “refused”: refusals count
+        predictions, the others count images. “Blank”: the model returned one even area, which several models
+        do instead of refusing. “Quarantined”: not a valid image. “Lost”: it could not be stored.
       </p>
       <p>The address contains your view. Send it to a colleague, who then sees the same.</p>
       <div class="buttons">
