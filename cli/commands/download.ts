@@ -45,7 +45,7 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
     const done = await downloadAudit(client, audit, resolve(folder ?? audit), flags, progress).finally(() =>
       progress.stop(),
     );
-    const { fetched, kept, bytes, blank, withheld, pending, failed, over, manifest } = done;
+    const { fetched, kept, bytes, blank, withheld, pending, failed, withoutThumbnail, over, manifest } = done;
     const complete =
       over && pending === 0 && failed.length === 0 && (manifest || flags.format === 'imagefolder');
     output.document({ audit, complete, ...done });
@@ -55,6 +55,11 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
         `${count(fetched + kept - blank, 'image')}${blank > 0 ? ` (besides ${blank} blank)` : ''}, ${size(bytes)}${kept > 0 ? ` (${kept} already there)` : ''}, in ${done.folder}`,
         ...(withheld > 0
           ? [`${count(withheld, 'output')} not downloaded (invalid or never stored); the manifest lists them`]
+          : []),
+        ...(withoutThumbnail > 0
+          ? [
+              `${count(withoutThumbnail, 'rendition')} could not be downloaded; index.html shows the images themselves. Run the same command again. If that does not help, an operator can have missing renditions made: npx weaudit restore ${audit}`,
+            ]
           : []),
         ...(complete && flags.format === 'gallery' ? [`Open ${done.folder}/index.html`] : []),
         ...(complete

@@ -39,6 +39,8 @@ export interface Downloaded {
   /** Images that are not judged yet. */
   pending: number;
   failed: { file: string; error: string }[];
+  /** Images whose rendition could not be fetched: the gallery shows the image itself. */
+  withoutThumbnail: number;
   over: boolean;
   manifest: boolean;
 }
@@ -73,6 +75,7 @@ export async function downloadAudit(
     withheld: 0,
     pending: 0,
     failed: [],
+    withoutThumbnail: 0,
     over: isOver(status),
     manifest: false,
   };
@@ -132,7 +135,7 @@ function fetchPrediction(transfer: Transfer, { n, images }: Prediction): Promise
     else if (!image.url) done.withheld++;
     else
       await limit(async () => {
-        let file = fileName(n, image.index, image.contentType);
+        const file = fileName(n, image.index, image.contentType);
         try {
           const expected = { sha256: image.sha256 ?? '', bytes: image.bytes ?? 0 };
           const isNew = await fetchImage(
@@ -147,16 +150,23 @@ function fetchPrediction(transfer: Transfer, { n, images }: Prediction): Promise
           else done.kept++;
           if (image.blank) done.blank++;
           done.bytes += image.bytes ?? 0;
-          if (format !== 'gallery' || !image.rendition) return;
-          file = `${THUMBNAILS}/${thumbnailName(n, image.index)}`;
-          await fetchImage(transfer, n, image, 'rendition', join(folder, file), {
-            most: MOST_THUMBNAIL_BYTES,
-          });
+          if (format === 'gallery' && image.rendition) await fetchThumbnail(transfer, n, image);
         } catch (error) {
           done.failed.push({ file, error: (error as Error).message });
         }
       });
   });
+}
+
+/** The rendition may be missing although its image is there. The image then counts as one without a rendition. */
+async function fetchThumbnail(transfer: Transfer, n: number, image: PredictionImage): Promise<void> {
+  const path = join(transfer.folder, THUMBNAILS, thumbnailName(n, image.index));
+  try {
+    await fetchImage(transfer, n, image, 'rendition', path, { most: MOST_THUMBNAIL_BYTES });
+  } catch {
+    delete image.rendition;
+    transfer.done.withoutThumbnail++;
+  }
 }
 
 /** Addresses are valid for an hour. In a slow download some expire and are renewed. */

@@ -1,12 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ApiClient } from '../../cli/api-client.ts';
 import { apiSettings, cloudSettings } from '../../cli/configuration.ts';
 import { canonicalDesign, type DesignBody, designKey, fromCsv, readDesign } from '../../cli/design.ts';
+import { downloadAudit } from '../../cli/download/download.ts';
 import { entryOf, fileName } from '../../cli/download/entries.ts';
 import { galleryPage } from '../../cli/download/gallery.ts';
 import { metadataLines } from '../../cli/download/image-folder.ts';
@@ -342,6 +344,50 @@ describe('downloads', () => {
       '<p class="counts">1 of 6 refused; images: 1 blank, 1 quarantined, 2 filtered; 2 of 3 are the same file: the seed made no difference between them</p>',
     );
   });
+
+  test.each([403, 404])(
+    'a rendition that S3 answers with %i fails nothing: the page shows the image itself',
+    async (refusal) => {
+      const fetching = jest
+        .spyOn(globalThis, 'fetch')
+        .mockImplementation(
+          async (address) =>
+            new Response('bytes', { status: String(address).endsWith('/missing') ? refusal : 200 }),
+        );
+      const url = 'http://bucket';
+      const sha256 = createHash('sha256').update('bytes').digest('hex');
+      const image = { ...prediction({}).images[0]!, url, bytes: 5, sha256 };
+      const client = {
+        status: async () => ({
+          ...{ id: AUDIT, name: 'n', createdAt: '2026-01-01', createdBy: 'b', predictions: 1 },
+          counts: { waiting: 0, running: 0, succeeded: 1, failed: 0, refused: 0, canceled: 0 },
+        }),
+        page: async () => ({
+          predictions: [
+            prediction({
+              images: [
+                { ...image, rendition: `${url}/missing` },
+                { ...image, index: 1, rendition: `${url}/small` },
+              ],
+            }),
+          ],
+        }),
+        manifestUrl: async () => url,
+      } as unknown as ApiClient;
+      const into = path.join(folder, `answers-${refusal}`);
+      const row = { row: () => ({ update() {} }), stop() {} };
+      const options = { format: 'gallery', parallel: 2, wait: false } as const;
+      const done = await downloadAudit(client, AUDIT, into, options, row).finally(() =>
+        fetching.mockRestore(),
+      );
+      expect(done).toMatchObject({ failed: [], fetched: 2, withoutThumbnail: 1 });
+      const page = readFileSync(path.join(into, 'index.html'), 'utf8');
+      expect([...page.matchAll(/<img[^>]* src="([^"]+)"/g)].map(([, source]) => source)).toEqual([
+        'images/00007-0.jpg',
+        'thumbnails/00007-1.webp',
+      ]);
+    },
+  );
 
   test('metadata has one line for each image, with what was seen in it, what its cell lacks, and a column for every factor', () => {
     const { images } = prediction({});
