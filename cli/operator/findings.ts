@@ -13,13 +13,17 @@ export const isAllOk = ({
 const isStray = ({ state }: RenditionFinding): boolean =>
   state === 'of a purged image' || state === 'without its image';
 
+/** Results are not backed up, so that nothing brings one back. */
+const hasNoResult = ({ state }: RenditionFinding): boolean => state === 'no result';
+
 /** Whether `weaudit restore` can do anything about it. */
 export const isRestorable = ({ images, records, faults }: Findings): boolean =>
-  !isAllOk({ images, records, faults: faults.filter((fault) => !isStray(fault)) });
+  !isAllOk({ images, records, faults: faults.filter((fault) => !isStray(fault) && !hasNoResult(fault)) });
 
 /** What to do about judgements and renditions that `weaudit restore` leaves as they are. @param stage the flag that chooses it */
 export function adviceOn({ older, faults }: Findings, audit: string, stage: string): string[] {
   const [stray, ...more] = faults.filter(isStray);
+  const lost = faults.filter(hasNoResult).length;
   const others = more.length > 0 ? ` (and so for ${more.length} more)` : '';
   return [
     ...(older > 0
@@ -28,6 +32,11 @@ export function adviceOn({ older, faults }: Findings, audit: string, stage: stri
     ...(stray
       ? [
           `To remove a rendition that must not exist${others}: npx weaudit purge ${stray.image} ${stage} --reason "…"`,
+        ]
+      : []),
+    ...(lost > 0
+      ? [
+          `${count(lost, 'image')} cannot be judged or shown: the results of their predictions are lost, and results are not backed up. The manifest names the images, and their bytes are in S3.`,
         ]
       : []),
   ];
@@ -46,6 +55,7 @@ export const summary = ({ images }: Findings) => {
 const MAX_ROWS = 100;
 const WORDS: Record<RenditionFinding['state'], string> = {
   'not judged': 'not judged, so it is not shown',
+  'no result': 'its prediction has no result, so it is not shown',
   'no rendition': 'has no rendition',
   'of a quarantined image': 'is quarantined, but has a rendition',
   'of a purged image': 'was purged, but has a rendition',

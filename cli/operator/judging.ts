@@ -72,27 +72,27 @@ export async function listImages(images: ObjectStore, audit: string, from: numbe
 /**
  * Has `tag` judge cells, some at a time, and waits until it has. Nothing else decodes: these bytes are not trusted.
  * @returns the cells that were waited for when `tag` had not answered for `PATIENCE_MINUTES`: then the rest was not begun.
- * And the number of images whose prediction has no result: `tag` judges them when it has one.
+ * And the cells whose prediction has no result: `tag` judges them when it has one.
  */
 export async function judgeCells(
   images: ObjectStore,
   audit: string,
   cells: AsyncIterable<CellToJudge> | Iterable<CellToJudge>,
   { isDone, onDone, time = systemTime }: Judging,
-): Promise<{ unanswered: CellToJudge[]; unfinished: number }> {
+): Promise<{ unanswered: CellToJudge[]; unfinished: CellToJudge[] }> {
   const open = new Map<number, CellToJudge>();
   const source = (async function* () {
     yield* cells;
   })();
   let answeredAt = time.monotonic();
   let isMore = true;
-  let unfinished = 0;
+  const unfinished: CellToJudge[] = [];
   for (;;) {
     while (isMore && open.size < AT_ONCE) {
       const { done, value: next } = await source.next();
       if (done) isMore = false;
       else if (await requestJudgement(images, audit, next.cell)) open.set(next.cell, next);
-      else unfinished += next.indexes.length;
+      else unfinished.push(next);
     }
     if (open.size === 0) return { unanswered: [], unfinished };
     await time.sleep(POLL_MS);

@@ -126,8 +126,8 @@ export async function carryOutRejudge(
     onDone,
     ...(time && { time }),
   });
-  done.unfinished = unfinished;
-  if (unanswered.length > 0) done.unanswered = plan.toJudge - done.judged - unfinished;
+  done.unfinished = unfinished.reduce((sum, { indexes }) => sum + indexes.length, 0);
+  if (unanswered.length > 0) done.unanswered = plan.toJudge - done.judged - done.unfinished;
   return done;
 }
 

@@ -18,7 +18,7 @@ export interface Restored {
   key: string;
   /** The bucket that needed it. */
   where: 'bucket' | 'backup';
-  outcome: 'restored' | 'no intact copy' | 'not judged' | 'failed';
+  outcome: 'restored' | 'no intact copy' | 'not judged' | 'no result' | 'failed';
   /** Where the intact bytes came from, or why it failed. */
   detail: string;
 }
@@ -116,15 +116,18 @@ async function judgeRestored(
     }
   };
   const toJudge = [...cells].map(([cell, indexes]) => ({ cell, indexes }));
-  const { unanswered } = await judgeCells(images, audit, toJudge, { isDone: isDecoded, onDone, time });
-  for (const { cell, indexes } of unanswered)
-    for (const index of indexes)
-      done.push({
-        key: imageKey(audit, cell, index),
-        where: 'bucket',
-        outcome: 'not judged',
-        detail: `tag gave no answer within ${PATIENCE_MINUTES} minutes`,
-      });
+  const { unanswered, unfinished } = await judgeCells(images, audit, toJudge, {
+    isDone: isDecoded,
+    onDone,
+    time,
+  });
+  const leave = (left: readonly CellToJudge[], outcome: Restored['outcome'], detail: string) => {
+    for (const { cell, indexes } of left)
+      for (const index of indexes)
+        done.push({ key: imageKey(audit, cell, index), where: 'bucket', outcome, detail });
+  };
+  leave(unanswered, 'not judged', `tag gave no answer within ${PATIENCE_MINUTES} minutes`);
+  leave(unfinished, 'no result', 'not judged: its prediction has no result');
   return done;
 }
 

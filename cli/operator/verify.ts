@@ -32,13 +32,20 @@ export interface RecordFinding {
 /**
  * What is wrong with what `tag` makes of an image:
  * - `not judged`: its prediction has a result, and `tag` has recorded nothing
+ * - `no result`: its prediction has none, although the manifest names the image; `tag` cannot judge it, and it is not shown
  * - `no rendition`: the decoder found it to be ok
  * - `of a quarantined image`, `of a purged image`, `without its image`: a rendition that must not exist
  */
 export interface RenditionFinding {
   /** Of the image. */
   image: string;
-  state: 'not judged' | 'no rendition' | 'of a quarantined image' | 'of a purged image' | 'without its image';
+  state:
+    | 'not judged'
+    | 'no result'
+    | 'no rendition'
+    | 'of a quarantined image'
+    | 'of a purged image'
+    | 'without its image';
 }
 
 export interface Findings {
@@ -120,9 +127,9 @@ async function checkRenditions(
       if (hasRendition) fault('of a purged image');
     } else if (bucket !== 'intact' && bucket !== 'quarantined') {
       // It has to be restored first, or has expired: a rendition that was made later does so later.
-    } else if (!judgement) {
-      if (finished.has(resultKey(audit, cell))) fault('not judged');
-    } else {
+    } else if (!finished.has(resultKey(audit, cell))) fault('no result');
+    else if (!judgement) fault('not judged');
+    else {
       if ((judgement.decoded?.version ?? 0) < DECODER_VERSION) older++;
       if (judgement.status === 'quarantined' && hasRendition) fault('of a quarantined image');
       if (judgement.status === 'ok' && judgement.decoded && !hasRendition) fault('no rendition');

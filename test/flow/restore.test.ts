@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { adviceOn, isRestorable } from '../../cli/operator/findings.ts';
+import { adviceOn, isAllOk, isRestorable } from '../../cli/operator/findings.ts';
 import { readManifest } from '../../cli/operator/manifest.ts';
 import { restoreAudit } from '../../cli/operator/restore.ts';
 import { isOk, verifyAudit } from '../../cli/operator/verify.ts';
@@ -191,11 +191,18 @@ describe('restore', () => {
     expect((await verify(world)).faults).toEqual([]);
   });
 
-  it('brings back the images of an audit whose results are lost, and waits for no judgement', async () => {
+  it('brings back the images of an audit whose results are lost, and says that they cannot be judged', async () => {
     await finished(world);
     await world.truth.images.delete([image(0), ...(await world.keys(`audits/${AUDIT}/results/`))]);
     const restored = await restore(world);
-    expect(restored.map(({ key, outcome }) => [key, outcome])).toEqual([[image(0), 'restored']]);
+    expect(restored.map(({ key, outcome }) => [key, outcome])).toEqual([
+      [image(0), 'restored'],
+      [image(0), 'no result'],
+    ]);
+    const findings = await verify(world);
+    expect(findings.faults).toEqual([0, 1, 2].map((i) => ({ image: image(i), state: 'no result' })));
+    expect([isAllOk(findings), isRestorable(findings)]).toEqual([false, false]);
+    expect(adviceOn(findings, AUDIT, '--local').join()).toMatch(/^3 images cannot be judged or shown: /);
   });
 
   it.each(FAULTS)(
