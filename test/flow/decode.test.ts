@@ -114,10 +114,16 @@ describe('a valid image', () => {
     ['with a view box alone', 'viewBox="0 0 24 24"', 150, 150],
     ['with a wide view box alone', 'viewBox="0 0 100 20"', 300, 60],
     ['with one side and a view box', 'width="10cm" viewBox="0 0 100 20"', 378, 76],
+    ['with more pixels than are ever drawn', 'width="12000" height="12000"', 12_000, 12_000],
     ['with sides in percent', 'width="100%" height="100%" viewBox="0 0 100 20"', 300, 60],
     ['with nothing', '', 300, 150],
   ])('is as large as a browser shows it: an SVG %s', async (_, attributes, width, height) => {
     expect(facts(await decoder.look(svg(RECTANGLE, attributes)))).toEqual(ok('svg', width, height));
+  });
+
+  test('is measured in time that grows with its bytes: an SVG whose width is 190,000 digits and no length', async () => {
+    const attributes = `viewBox="0 0 60 40" height="40" width="${'1'.repeat(190_000)}!"`;
+    expect(facts(await decoder.look(svg(RECTANGLE, attributes)))).toEqual(ok('svg', 60, 40));
   });
 
   test.each([
@@ -218,6 +224,20 @@ describe('a quarantined image', () => {
     for (const share of [0.9, 0.5, 0.2])
       expect(await why(whole.subarray(0, Math.floor(whole.length * share)))).toBe('truncated');
     expect(await why(whole.subarray(0, -16))).toBe('truncated');
+  });
+
+  test('is an AVIF that ends within any box, in whatever order its boxes are', async () => {
+    const whole = await picture().avif({ effort: 0 }).toBuffer();
+    const pitm = whole.indexOf('pitm', 0, 'latin1') - 4;
+    const behind = pitm + whole.readUInt32BE(pitm);
+    const mdat = whole.indexOf('mdat', 0, 'latin1') - 4;
+    const last = Buffer.concat([
+      ...[whole.subarray(0, pitm), whole.subarray(behind, mdat)],
+      ...[whole.subarray(pitm, behind), whole.subarray(mdat)],
+    ]);
+    expect(facts(await decoder.look(last))).toEqual(ok('avif'));
+    for (const cut of [last.subarray(0, mdat - 6), last.subarray(0, mdat - 2), whole.subarray(0, pitm + 8)])
+      expect(await why(cut)).toBe('truncated');
   });
 
   test('fails its checksum', async () => {

@@ -19,7 +19,10 @@ export interface Limits {
   recycleMb: number;
   /** Processor time of an image, in milliseconds. */
   processorMs: number;
-  /** Time after which an image that uses no processor is given up. A machine that is busy must not reach it. */
+  /**
+   * Time after which an image that uses no processor is given up. A machine that is busy must not reach it, and eight
+   * images that do, as many as a record has, must leave time in a run of `tag`.
+   */
   silenceMs: number;
 }
 
@@ -29,7 +32,7 @@ export const LIMITS: Limits = {
   memoryBytes: 1024 ** 3,
   recycleMb: 512,
   processorMs: 20_000,
-  silenceMs: 120_000,
+  silenceMs: 60_000,
 };
 
 /** An image that ends the sandbox is given to a fresh one again: the image before may have left the first one broken. */

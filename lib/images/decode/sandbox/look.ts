@@ -33,8 +33,17 @@ function avifForCodecs(bytes: Buffer): Buffer {
   return copy;
 }
 
-/** Each reads whatever bytes it is given without throwing, in time that grows with their number only. */
-const structureOf: Record<ShownFormat, (bytes: Buffer) => Structure> = { png, jpeg, webp, gif, avif, svg };
+/** Each reads whatever bytes it is given, in time that grows with their number only. @throws RangeError behind their end */
+const STRUCTURES: Record<ShownFormat, (bytes: Buffer) => Structure> = { png, jpeg, webp, gif, avif, svg };
+
+function structureOf(bytes: Buffer, format: ShownFormat): Structure {
+  try {
+    return STRUCTURES[format](bytes);
+  } catch (error) {
+    if (error instanceof RangeError) return { whole: false, animated: false, c2pa: false };
+    throw error;
+  }
+}
 
 /** An image as the codecs know it. */
 function forCodecs(bytes: Buffer, format: ShownFormat, size: Size): Buffer {
@@ -56,6 +65,11 @@ async function sizeOf(bytes: Buffer): Promise<Size | undefined> {
 /** An SVG is drawn as large as its rendition, whatever size it gives itself. */
 function densityFor({ width, height }: Size): number {
   return Math.max(1, 72 * Math.min(1, RENDITION_PIXELS / Math.max(width, height)));
+}
+
+function pixelsToDecode(format: ShownFormat, size: Size): number {
+  const scale = format === 'svg' ? densityFor(size) / 72 : 1;
+  return size.width * scale * (size.height * scale);
 }
 
 /** Decodes a whole image, its first frame upright, made small. @throws if it cannot be decoded to its end */
@@ -100,12 +114,12 @@ export async function look(
   if (bytes.length === 0) return quarantined('empty');
   if (!isShown(format)) return quarantined(isPicture(format) ? 'not-shown' : 'not-an-image');
   if (format === 'svg' && bytes.length > MOST_SVG_BYTES) return quarantined('too-large');
-  const { animated, c2pa, whole, unusual, ...structure } = structureOf[format](bytes);
+  const { animated, c2pa, whole, unusual, ...structure } = structureOf(bytes, format);
   decoding({ ...facts, animated, c2pa });
   const size = structure.size ?? (await sizeOf(bytes));
   facts = { ...facts, ...size, animated, c2pa };
   if (unusual) return quarantined('unusual');
-  if (facts.width * facts.height > mostPixels) return quarantined('too-many-pixels');
+  if (pixelsToDecode(format, facts) > mostPixels) return quarantined('too-many-pixels');
   decoding(facts);
   let pixels: Pixels | undefined;
   if (facts.width > 0 && facts.height > 0)

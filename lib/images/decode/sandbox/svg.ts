@@ -29,9 +29,10 @@ function rootOf(text: string): Root | undefined {
     if (text.startsWith('<!--', at)) at = after(text, '-->', at);
     else if (text.startsWith('<?', at)) at = after(text, '?>', at);
     else if (text.startsWith('<!DOCTYPE', at)) {
-      const open = text.indexOf('[', at);
-      const close = text.indexOf('>', at);
-      at = open !== -1 && open < close ? after(text, '>', after(text, ']', open)) : after(text, '>', at);
+      // Nothing is read twice: there may be thousands of these.
+      const end = after(text, '>', at);
+      const open = text.slice(at, end).indexOf('[');
+      at = open === -1 ? end : after(text, '>', after(text, ']', at + open));
     } else break;
   }
   const tag = /^<(?:[\w-]{1,40}:)?svg(?=[\s/>])/.exec(text.slice(at, at + 64));
@@ -99,7 +100,9 @@ const PIXELS: Record<string, number> = {
 
 /** A length in CSS pixels; undefined for a share of what surrounds the image, and for what is no length. */
 function pixels(length: string | undefined): number | undefined {
-  const [, number, unit = ''] = /^\s*([+-]?\d*\.?\d+(?:e[+-]?\d+)?)([a-z]*)\s*$/i.exec(length ?? '') ?? [];
+  // No two parts of this match the same characters, or a long number would be tried in ever so many ways.
+  const [, number, unit = ''] =
+    /^([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)([a-z]*)$/i.exec((length ?? '').trim()) ?? [];
   const factor = PIXELS[unit.toLowerCase()];
   return number === undefined || factor === undefined ? undefined : Math.max(0, Number(number) * factor);
 }
