@@ -22,9 +22,8 @@ export function addRejudge(program: Command, end: (status: ExitStatus) => void):
       .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
     'npx weaudit rejudge 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
   ).action(async (audit: string, flags: RejudgeFlags) => {
-    const { carryOutRejudge, describeRejudged, describeRejudgePlan, findRejudge } = await import(
-      '../operator/rejudge.ts'
-    );
+    const { carryOutRejudge, describeRejudged, describeRejudgePlan, describeUnanswered, findRejudge } =
+      await import('../operator/rejudge.ts');
     const { explainSilence } = await import('../operator/judging.ts');
     const { cloud, output } = await operator(flags);
     const { images } = cloud;
@@ -43,12 +42,7 @@ export function addRejudge(program: Command, end: (status: ExitStatus) => void):
         : describeRejudged(done),
     );
     if (done.unanswered > 0) {
-      output.complain(
-        explainSilence(
-          `${count(done.unanswered, 'image keeps its', 'images keep their')} older judgement, without a rendition. If the deployment is older than this program, deploy it first.`,
-          stageFlag(flags, cloud),
-        ),
-      );
+      output.complain(explainSilence(describeUnanswered(done), stageFlag(flags, cloud)));
       end(EXIT.unavailable);
     }
   });

@@ -1,12 +1,14 @@
+import { dependsOnMachine } from '../../lib/images/verdict.ts';
 import type { ObjectStore } from '../../lib/ports.ts';
 import {
   addJudgements,
+  holding,
   type Judgement,
   type Judgements,
   judgementKeys,
   parseJudgementKey,
 } from '../../lib/records/judgement.ts';
-import { cellJudgementsPrefix, parseImageKey } from '../../lib/records/keys.ts';
+import { cellJudgementsPrefix, imageKey, parseImageKey, resultKey } from '../../lib/records/keys.ts';
 
 /**
  * Replaces the judgement of an image and keeps those of the other images in the same record. The new record is created
@@ -40,4 +42,27 @@ export async function replaceJudgement(
     await images.create(current, '', { tags: retention ? { retention } : {} });
   }
   await images.delete(records.filter((record) => record !== current));
+}
+
+/**
+ * Removes judgements of a cell that depend on the machine, such as "too slow": the same record would not show that `tag`
+ * looked again. What else is known of the images stays. Does nothing if the cell has no result, because `tag` would not
+ * look again.
+ */
+export async function forgetMachine(
+  images: ObjectStore,
+  audit: string,
+  cell: number,
+  indexes: readonly number[],
+): Promise<void> {
+  const machine = new Set<number>();
+  const certain: Judgements = new Map();
+  for await (const { key } of images.list(cellJudgementsPrefix(audit, cell)))
+    for (const [index, judgement] of parseJudgementKey(audit, key)?.found ?? [])
+      if (dependsOnMachine(judgement.decoded?.reason)) machine.add(index);
+      else certain.set(index, holding(certain.get(index), judgement));
+  const forgotten = indexes.filter((index) => machine.has(index));
+  if (forgotten.length === 0 || !(await images.exists(resultKey(audit, cell)))) return;
+  for (const index of forgotten)
+    await replaceJudgement(images, imageKey(audit, cell, index), certain.get(index));
 }

@@ -1,6 +1,13 @@
 import type { ObjectStore, Time } from '../../lib/ports.ts';
-import { type Judgement, type Judgements, listJudgements } from '../../lib/records/judgement.ts';
 import {
+  addJudgements,
+  type Judgement,
+  type Judgements,
+  listJudgements,
+  parseJudgementKey,
+} from '../../lib/records/judgement.ts';
+import {
+  cellJudgementsPrefix,
   cellName,
   imageOfRendition,
   imagesPrefix,
@@ -18,9 +25,9 @@ export interface CellToJudge {
 }
 
 export interface Judging {
-  /** Whether `tag` is done with an image. */
+  /** Whether `tag` is done with an image that has such a record. */
   isDone: (judgement: Judgement | undefined, hasRendition: boolean) => boolean;
-  /** Called with each cell when all of its images are done. */
+  /** Called with each cell when all of its images are done, and with what holds of them. */
   onDone?: (cell: CellToJudge, found: Judgements) => void;
   time?: Time;
 }
@@ -80,7 +87,7 @@ export async function judgeCells(
   cells: AsyncIterable<CellToJudge> | Iterable<CellToJudge>,
   { isDone, onDone, time = systemTime }: Judging,
 ): Promise<{ unanswered: CellToJudge[]; unfinished: CellToJudge[] }> {
-  const open = new Map<number, CellToJudge>();
+  const open = new Map<number, CellToJudge & { seen: number }>();
   const source = (async function* () {
     yield* cells;
   })();
@@ -91,21 +98,24 @@ export async function judgeCells(
     while (isMore && open.size < AT_ONCE) {
       const { done, value: next } = await source.next();
       if (done) isMore = false;
-      else if (await requestJudgement(images, audit, next.cell)) open.set(next.cell, next);
+      else if (await requestJudgement(images, audit, next.cell)) open.set(next.cell, { ...next, seen: 0 });
       else unfinished.push(next);
     }
     if (open.size === 0) return { unanswered: [], unfinished };
     await time.sleep(POLL_MS);
-    const numbers = [...open.keys()];
-    const judged = await readJudged(images, audit, Math.min(...numbers), Math.max(...numbers));
-    for (const cell of open.values()) {
-      const found = judged.judgements.get(cell.cell) ?? new Map();
+    const read = [...open.values()].map(async (cell) => [cell, await readCell(images, audit, cell)] as const);
+    for (const [cell, { records, renditions }] of await Promise.all(read)) {
+      // A cell of many images gets a record for every eight of them.
+      const seen = records.length + renditions.size;
+      if (seen > cell.seen) answeredAt = time.monotonic();
+      cell.seen = seen;
       const isAnswered = cell.indexes.every((index) =>
-        isDone(found.get(index), judged.renditions.has(renditionKey(audit, cell.cell, index))),
+        records.some((record) => isDone(record.get(index), renditions.has(index))),
       );
       if (!isAnswered) continue;
       open.delete(cell.cell);
-      answeredAt = time.monotonic();
+      const found: Judgements = new Map();
+      for (const record of records) addJudgements(found, record);
       onDone?.(cell, found);
     }
     if (time.monotonic() - answeredAt > PATIENCE_MINUTES * 60_000) {
@@ -113,4 +123,21 @@ export async function judgeCells(
       return { unanswered: [...open.values()], unfinished };
     }
   }
+}
+
+/**
+ * What `tag` left of one cell: each record, because an older one may hold against the answer, and the indexes of
+ * renditions. These are read only if all images have a record.
+ */
+async function readCell(images: ObjectStore, audit: string, { cell, indexes }: CellToJudge) {
+  const records: Judgements[] = [];
+  for await (const { key } of images.list(cellJudgementsPrefix(audit, cell))) {
+    const record = parseJudgementKey(audit, key);
+    if (record) records.push(record.found);
+  }
+  const renditions = new Set<number>();
+  if (indexes.every((index) => records.some((record) => record.has(index))))
+    for await (const { key } of images.list(`${renditionsPrefix(audit)}${cellName(cell)}/`))
+      renditions.add(Number(parseImageKey(imageOfRendition(key))?.index));
+  return { records, renditions };
 }

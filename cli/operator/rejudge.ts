@@ -6,7 +6,7 @@ import { readPlan } from '../../lib/records/plan.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { count, oneLine } from '../output.ts';
 import type { Progress } from '../progress.ts';
-import { replaceJudgement } from './judgement.ts';
+import { forgetMachine } from './judgement.ts';
 import { type CellToJudge, isDecoded, judgeCells, listImages, readJudged } from './judging.ts';
 import { readPurged } from './purged.ts';
 
@@ -37,6 +37,8 @@ export interface Rejudged {
   unfinished: number;
   /** Images that are still not judged, because `tag` gave no answer. */
   unanswered: number;
+  /** Of these, images without any judgement. */
+  unjudged: number;
 }
 
 /** A cell with what is known of it; `indexes` are those to judge. */
@@ -50,11 +52,11 @@ interface KnownCell extends CellToJudge {
 /** Cells that are looked up by one LIST each of images, judgements and renditions: memory does not grow with the audit. */
 const CELLS_A_STEP = 500;
 /**
- * US dollars for an image of 1 megapixel that is the only one of its cell: five writes and LISTs (tags of the result,
- * rendition, record, the cell's images and records), ten reads, two events, and 0.3 GB-s of Lambda's time
+ * US dollars for an image of 1 megapixel that is the only one of its cell: nine writes and LISTs (tags of the result,
+ * rendition, record, the cell's images and records, and four LISTs of this command), ten reads, two events, and 0.3 GB-s of Lambda's time
  * (`npm run bench -- cost`).
  */
-const DOLLARS_AN_IMAGE = 0.035 / 1_000;
+const DOLLARS_AN_IMAGE = 0.055 / 1_000;
 const MAX_ROWS = 100;
 
 /**
@@ -92,17 +94,14 @@ export async function carryOutRejudge(
   const { audit } = plan;
   const done: Rejudged = {
     ...{ audit, decoder: DECODER_VERSION, judged: 0, renditions: 0 },
-    ...{ shown: [], quarantined: [], unfinished: 0, unanswered: 0 },
+    ...{ shown: [], quarantined: [], unfinished: 0, unanswered: 0, unjudged: 0 },
   };
   const row = progress.row('judged', plan.toJudge);
   const known = new Map<number, KnownCell>();
   const cells = async function* () {
     for await (const cell of judgedCells(images, plan)) {
       if (cell.indexes.length === 0) continue;
-      // Of one version of the decoder, the same record would not show that `tag` looked again.
-      for (const index of cell.indexes)
-        if (dependsOnMachine(cell.before.get(index)?.decoded?.reason))
-          await replaceJudgement(images, imageKey(audit, cell.cell, index), undefined);
+      await forgetMachine(images, audit, cell.cell, cell.indexes);
       known.set(cell.cell, cell);
       yield cell;
     }
@@ -115,7 +114,8 @@ export async function carryOutRejudge(
       const now = found.get(index)!;
       const was = before.get(index)?.status;
       done.judged++;
-      if (now.status === 'ok' && !renditions.has(renditionKey(audit, cell, index))) done.renditions++;
+      if (now.status === 'ok' && isPresent(now, true) && !renditions.has(renditionKey(audit, cell, index)))
+        done.renditions++;
       if (was === 'quarantined' && now.status === 'ok') done.shown.push(key);
       if (was === 'ok' && now.status === 'quarantined') done.quarantined.push({ key, reason: reasonOf(now) });
     }
@@ -127,7 +127,12 @@ export async function carryOutRejudge(
     ...(time && { time }),
   });
   done.unfinished = unfinished.reduce((sum, { indexes }) => sum + indexes.length, 0);
-  if (unanswered.length > 0) done.unanswered = plan.toJudge - done.judged - done.unfinished;
+  if (unanswered.length > 0) {
+    done.unanswered = plan.toJudge - done.judged - done.unfinished;
+    const skipped = new Set(unfinished.map(({ cell }) => cell));
+    for await (const { cell, indexes, before } of judgedCells(images, plan))
+      if (!skipped.has(cell)) done.unjudged += indexes.filter((index) => !before.has(index)).length;
+  }
   return done;
 }
 
@@ -165,6 +170,18 @@ async function* judgedCells(
 export function describeRejudgePlan({ images, toJudge }: RejudgePlan): string {
   const dollars = Math.max(0.01, toJudge * DOLLARS_AN_IMAGE).toFixed(2);
   return `${toJudge.toLocaleString('en')} of ${count(images, 'image')} ${toJudge === 1 ? 'needs' : 'need'} the present decoder (version ${DECODER_VERSION}): about $${dollars} for Lambda and S3.`;
+}
+
+/** What became of the images that `tag` gave no answer about. */
+export function describeUnanswered({ unanswered, unjudged }: Rejudged): string {
+  const kept = unanswered - unjudged;
+  return [
+    ...(kept > 0 ? [`${count(kept, 'image keeps its', 'images keep their')} older judgement.`] : []),
+    ...(unjudged > 0
+      ? [`${count(unjudged, 'image has', 'images have')} no judgement until you run the same command again.`]
+      : []),
+    'If the deployment is older than this program, deploy it first.',
+  ].join(' ');
 }
 
 /** What changed, image by image where something that people see has changed. */

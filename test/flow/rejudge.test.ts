@@ -1,10 +1,13 @@
-import { carryOutRejudge, findRejudge } from '../../cli/operator/rejudge.ts';
+import { isDecoded, judgeCells } from '../../cli/operator/judging.ts';
+import { carryOutRejudge, describeUnanswered, findRejudge } from '../../cli/operator/rejudge.ts';
 import { DECODER_VERSION } from '../../lib/images/verdict.ts';
+import type { Time } from '../../lib/ports.ts';
 import { type Judgement, judgementKeys, listJudgements, PURGED } from '../../lib/records/judgement.ts';
 import { imageKey, renditionKey } from '../../lib/records/keys.ts';
+import { systemTime } from '../../lib/system.ts';
 import { looked } from '../../sim/look.ts';
 import { png } from '../support/images.ts';
-import { answering, named, recordCell, SILENT } from './operators.ts';
+import { AnsweringStore, answering, named, recordCell, SILENT } from './operators.ts';
 import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
 
 /** An operator has `tag` judge an older audit again. */
@@ -45,9 +48,19 @@ async function audit(in_: World, cells: readonly [Judgement | undefined, boolean
   }
 }
 
-async function rejudge(in_: World, store = answering(in_)) {
+/** A clock on which each poll takes as long as this. What happens meanwhile is up to the test. */
+const polling = (minutes: number, meanwhile: (poll: number) => Promise<void> = async () => {}) => {
+  let polls = 0;
+  return {
+    ...systemTime,
+    monotonic: () => polls * minutes * 60_000,
+    sleep: () => meanwhile(++polls),
+  };
+};
+
+async function rejudge(in_: World, store = answering(in_), time: Time = in_.time) {
   const plan = await findRejudge(store, AUDIT, SILENT);
-  const done = await carryOutRejudge(store, plan, SILENT, in_.time);
+  const done = await carryOutRejudge(store, plan, SILENT, time);
   return { plan, done, requested: store.requested.map((key) => Number(key.slice(-10, -5))) };
 }
 
@@ -135,12 +148,34 @@ describe('judging an audit again', () => {
     );
     const silent = answering(world);
     silent.isSilent = true;
-    const { done } = await rejudge(world, silent);
+    const { done } = await rejudge(world, silent, polling(1));
     expect(done).toMatchObject({ judged: 0, unanswered: 25 });
     expect(await rejudge(world)).toMatchObject({
       plan: { toJudge: 25 },
       done: { judged: 25, unanswered: 0 },
     });
+  });
+
+  it('says how many images have no judgement when tag gives no answer, because theirs depended on the machine', async () => {
+    await audit(world, [
+      [OLD, false],
+      [SLOW, false],
+    ]);
+    const silent = answering(world);
+    silent.isSilent = true;
+    const { done } = await rejudge(world, silent, polling(1));
+    expect(done).toMatchObject({ unanswered: 2, unjudged: 1 });
+    expect((await state(world, 2)).map(([status]) => status)).toEqual(['ok', undefined]);
+    expect(describeUnanswered(done)).toMatch(
+      /^1 image keeps its older judgement. 1 image has no judgement until you run the same command again. /,
+    );
+  });
+
+  it('removes no judgement that tag cannot renew, because the prediction has no result', async () => {
+    await audit(world, [[SLOW, false]]);
+    await world.truth.images.delete([`audits/${AUDIT}/results/00000.json`]);
+    expect((await rejudge(world)).done).toMatchObject({ unfinished: 1, unanswered: 0 });
+    expect(await state(world, 1)).toEqual([['quarantined', DECODER_VERSION, false]]);
   });
 
   it('requests at most eight cells at a time', async () => {
@@ -150,7 +185,7 @@ describe('judging an audit again', () => {
     );
     const store = answering(world);
     store.isSilent = true;
-    expect((await rejudge(world, store)).requested).toHaveLength(8);
+    expect((await rejudge(world, store, polling(1))).requested).toHaveLength(8);
   });
 
   it('leaves an image of a prediction without a result to its event, and says so', async () => {
@@ -197,4 +232,63 @@ describe('judging an audit again', () => {
       expect(calls).toBeGreaterThanOrEqual(15);
     },
   );
+});
+
+describe('waiting for tag', () => {
+  it('lasts as long as there are new records, although no cell is complete for more than five minutes', async () => {
+    await audit(world, [[undefined, false]]);
+    const { images } = world.truth;
+    const indexes = Array.from({ length: 24 }, (_, i) => i);
+    const time = polling(4, async (poll) => {
+      const group = indexes.filter((index) => Math.floor(index / 8) === poll - 1);
+      const found = new Map(group.map((index) => [index, DAMAGED]));
+      for (const key of judgementKeys(AUDIT, 0, found)) await images.create(key, '');
+    });
+    const { unanswered } = await judgeCells(images, AUDIT, [{ cell: 0, indexes }], {
+      isDone: isDecoded,
+      time,
+    });
+    expect(unanswered).toEqual([]);
+  });
+
+  it('reads cells that are open, and none of those that are answered while one is stuck', async () => {
+    const cells = Array.from({ length: 20 }, (_, cell) => ({ cell, indexes: [0] }));
+    await audit(
+      world,
+      cells.map(() => [undefined, false]),
+    );
+    let listed = 0;
+    let most = 0;
+    class Counting extends AnsweringStore {
+      override async *list(...which: Parameters<AnsweringStore['list']>) {
+        for await (const object of super.list(...which)) {
+          if (/judged|renditions/.test(which[0])) listed++;
+          yield object;
+        }
+      }
+    }
+    const store = new Counting(world.images.client, world.images.bucket);
+    await store.delete([imageKey(AUDIT, 0, 0)]);
+    const time = polling(1, async () => {
+      most = Math.max(most, listed);
+      listed = 0;
+    });
+    const { unanswered } = await judgeCells(store, AUDIT, cells, { isDone: isDecoded, time });
+    expect(unanswered.map(({ cell }) => cell)).toEqual([0]);
+    expect(most).toBeLessThanOrEqual(16);
+  });
+
+  it('ends with any record that answers, although an older one holds', async () => {
+    await audit(world, [[NEW, true]]);
+    const { images } = world.truth;
+    const time = polling(1, async () => {
+      for (const key of judgementKeys(AUDIT, 0, new Map([[0, SLOW]]))) await images.create(key, '');
+    });
+    const { unanswered } = await judgeCells(images, AUDIT, [{ cell: 0, indexes: [0] }], {
+      isDone: (judgement) => judgement?.status === 'quarantined',
+      onDone: (_cell, found) => expect(found.get(0)).toEqual(NEW),
+      time,
+    });
+    expect(unanswered).toEqual([]);
+  });
 });
