@@ -53,7 +53,7 @@ interface KnownCell extends CellToJudge {
 const CELLS_A_STEP = 500;
 /**
  * US dollars for an image of 1 megapixel that is the only one of its cell: nine writes and LISTs (tags of the result,
- * rendition, record, the cell's images and records, and four LISTs of this command), ten reads, two events, and 0.3 GB-s of Lambda's time
+ * rendition, record, the cell's images and records, and four LISTs of this command), twelve reads, two events, and 0.3 GB-s of Lambda's time
  * (`npm run bench -- cost`).
  */
 const DOLLARS_AN_IMAGE = 0.055 / 1_000;

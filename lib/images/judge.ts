@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { IMAGE_BYTES, sizeClass } from '../limits.ts';
 import type { LookAtImage, ObjectStore } from '../ports.ts';
 import {
+  everyJudgement,
   holding,
   IMAGES_A_RECORD,
   type Judgement,
   type Judgements,
   judgementKeys,
-  listJudgements,
 } from '../records/judgement.ts';
 import { deletedKey, imageKey, purgedKey, renditionKey } from '../records/keys.ts';
 import type { Looked } from './decode/looked.ts';
@@ -38,7 +38,15 @@ interface Loaded {
   tags: Record<string, string>;
   bytes: Buffer;
   /** What records say about it. */
-  known: Judgement | undefined;
+  known: readonly Judgement[];
+}
+
+/** What became of an image that was looked at. */
+interface Judged {
+  /** What this decoder found. */
+  seen: Judgement;
+  /** What holds with what records say beside it. */
+  holds: Judgement;
 }
 
 const judgementOf = (looked: Looked): Judgement => {
@@ -47,9 +55,15 @@ const judgementOf = (looked: Looked): Judgement => {
   return { status, format, width, height, decoded: { version: DECODER_VERSION, ...facts } };
 };
 
-/** Whether this decoder has judged the image before, and would find the same again. */
-const isCertain = ({ decoded }: Judgement) =>
-  decoded?.version === DECODER_VERSION && !dependsOnMachine(decoded.reason);
+/**
+ * Whether this decoder has judged an image. It does not look again although it may have been too slow: a cell with a
+ * hundred such images would begin again with every delivery.
+ */
+const isSeen = (known: readonly Judgement[]) =>
+  known.some(({ decoded }) => decoded?.version === DECODER_VERSION);
+
+const heldOf = (known: readonly Judgement[]): Judgement | undefined =>
+  known.reduce<Judgement | undefined>(holding, undefined);
 
 /**
  * Judges images of one cell with the decoder, makes renditions of those that are `ok`, and records what was found. Every
@@ -62,7 +76,8 @@ const isCertain = ({ decoded }: Judgement) =>
  * @param indexes places of the images; one that does not exist any more is skipped
  * @param signal ends the work: what is recorded by then is kept
  * @returns what holds of each image
- * @throws the first fault, after the other images were judged; or the signal's reason
+ * @throws the first fault, after the other images were judged; or the signal's reason. A later run repairs what a fault
+ * leaves, also that of another run at once which found something else
  */
 export async function judgeCell(
   deps: JudgeDeps,
@@ -84,7 +99,7 @@ class CellJudge {
   readonly #onFirst: JudgeDeps['onFirst'];
   readonly #cell: CellImages;
   readonly #signal: AbortSignal | undefined;
-  #known: Promise<Judgements> | undefined;
+  #known: Promise<Map<number, Judgement[]>> | undefined;
   #retention: string | undefined;
 
   constructor({ store, look, onFirst }: JudgeDeps, cell: CellImages, signal: AbortSignal | undefined) {
@@ -98,7 +113,7 @@ class CellJudge {
   /** Judges the images of one record and writes it, unless one of them could not be judged. */
   async group(indexes: readonly number[], faults: unknown[]): Promise<Judgements> {
     const found: Judgements = new Map();
-    const looked: Judgements = new Map();
+    const seen = new Map<number, Judged>();
     const before = faults.length;
     let next = settled(this.#load(indexes[0]!));
     for (const [place, index] of indexes.entries()) {
@@ -110,27 +125,30 @@ class CellJudge {
       try {
         if (loaded?.status === 'rejected') throw loaded.reason;
         const image = loaded?.value;
-        const judgement = image && ('bytes' in image ? await this.#judge(index, image) : image);
-        if (judgement) found.set(index, judgement);
-        else await this.#destroyRendition(index);
-        if (judgement && judgement !== image) looked.set(index, judgement);
+        const judged = image && ('bytes' in image ? await this.#judge(index, image) : image);
+        if (!judged) await this.#destroyRendition(index);
+        else if ('seen' in judged) seen.set(index, judged);
+        if (judged) found.set(index, 'seen' in judged ? judged.holds : judged);
       } catch (error) {
         this.#signal?.throwIfAborted();
         faults.push(error);
       }
     }
-    if (faults.length === before) await this.#record(looked);
+    if (faults.length === before && seen.size > 0) {
+      await this.#record(seen);
+      await this.#demandOneTruth(seen);
+    }
     return found;
   }
 
-  /** Records judgements of one group, but those that records say already, of this run or of another at the same time. */
-  async #record(judgements: Judgements): Promise<void> {
+  /** Records what was seen of one group, but for what would change nothing that this decoder has recorded before. */
+  async #record(judged: ReadonlyMap<number, Judged>): Promise<void> {
     const { audit, n } = this.#cell;
-    const known: Judgements = (await this.#known) ?? new Map();
+    const known = (await this.#known) ?? new Map<number, Judgement[]>();
     const fresh: Judgements = new Map();
-    for (const [index, judgement] of judgements) {
-      const before = known.get(index);
-      if (judgement !== before && holding(before, judgement) === judgement) fresh.set(index, judgement);
+    for (const [index, { seen }] of judged) {
+      const before = known.get(index) ?? [];
+      if (!isSeen(before) || holding(heldOf(before), seen) === seen) fresh.set(index, seen);
     }
     const first = [...fresh].flatMap(([index, judgement]) => (known.has(index) ? [] : [judgement]));
     for (const key of judgementKeys(audit, n, fresh)) {
@@ -138,6 +156,28 @@ class CellJudge {
       const isNew = await this.#store.create(key, '', { tags: this.#retentionTag });
       if (isNew && first.length > 0) this.#onFirst?.(first);
     }
+  }
+
+  /**
+   * Two runs at once may find different things of an image: one was too slow. Each tags it, records it, and then looks at
+   * what is there. So either the run that was not too slow sees what the other has left of the image, or the slow one,
+   * which lists the records, sees the other's.
+   * @throws if tags or rendition are not what holds
+   */
+  async #demandOneTruth(judged: ReadonlyMap<number, Judged>): Promise<void> {
+    const { audit, n } = this.#cell;
+    const wasSlow = [...judged.values()].some(({ seen }) => dependsOnMachine(seen.decoded?.reason));
+    const said = wasSlow ? await everyJudgement(this.#store, audit, n) : new Map<number, Judgement[]>();
+    const check = async (index: number, judgement: Judgement) => {
+      const holds = (said.get(index) ?? []).reduce(holding, judgement);
+      const key = imageKey(audit, n, index);
+      const [tags, isWhole] = await Promise.all([this.#store.tags(key), this.#hasItsRendition(index, holds)]);
+      if (tags && (tags.status !== holds.status || !isWhole))
+        throw new Error(
+          `Two runs of tag found different things of ${key}, and its tags or its rendition are not what holds. The next delivery of the event repairs it.`,
+        );
+    };
+    await Promise.all([...judged].map(([index, { holds }]) => check(index, holds)));
   }
 
   /** @returns the judgement of an image that needs no other; undefined for one that does not exist any more */
@@ -148,37 +188,34 @@ class CellJudge {
     if (isEnded || !tags) return undefined;
     this.#retention = tags.retention;
     // Tags come before records: an image that is still pending has none.
-    const known = tags.status === 'pending' ? undefined : (await this.#recorded()).get(index);
-    if (
-      known &&
-      isCertain(known) &&
-      known.status === tags.status &&
-      (await this.#hasItsRendition(index, known))
-    )
-      return known;
+    const known = (tags.status === 'pending' ? undefined : (await this.#recorded()).get(index)) ?? [];
+    const held = heldOf(known);
+    if (held && isSeen(known) && held.status === tags.status && (await this.#hasItsRendition(index, held)))
+      return held;
     const read = await this.#store.readRange(key, WHOLE);
     return read && { tags, bytes: read.bytes, known };
   }
 
   /** @returns undefined if the image was deleted meanwhile */
-  async #judge(index: number, { tags, bytes, known }: Loaded): Promise<Judgement | undefined> {
+  async #judge(index: number, { tags, bytes, known }: Loaded): Promise<Judged | undefined> {
     const { audit, n } = this.#cell;
     const looked = await this.#look(bytes, this.#signal);
-    const judgement = holding(known, judgementOf(looked));
-    if (judgement.status === 'quarantined') await this.#destroyRendition(index);
+    const seen = judgementOf(looked);
+    const holds = holding(heldOf(known), seen);
+    if (holds.status === 'quarantined') await this.#destroyRendition(index);
     else if (looked.rendition)
       await this.#store.create(renditionKey(audit, n, index), looked.rendition, {
         contentType: 'image/webp',
         tags: { status: 'ok', ...this.#retentionTag },
       });
-    const { status, format } = judgement;
-    const wanted = { ...tags, status, format, size: sizeClass(judgement) };
+    const { status, format } = holds;
+    const wanted = { ...tags, status, format, size: sizeClass(holds) };
     const [isEnded, isThere] = await Promise.all([
       this.#isEnded(index),
       // Tags that are set again would start the backup again.
       isDeepStrictEqual(wanted, tags) || this.#store.setTags(imageKey(audit, n, index), wanted),
     ]);
-    return isThere && !isEnded ? judgement : undefined;
+    return isThere && !isEnded ? { seen, holds } : undefined;
   }
 
   async #isEnded(index: number): Promise<boolean> {
@@ -198,9 +235,9 @@ class CellJudge {
   }
 
   /** What the records of the cell say. */
-  async #recorded(): Promise<Judgements> {
+  #recorded(): Promise<Map<number, Judgement[]>> {
     const { audit, n } = this.#cell;
-    this.#known ??= listJudgements(this.#store, audit, n, n).then((cells) => cells.get(n) ?? new Map());
+    this.#known ??= everyJudgement(this.#store, audit, n);
     return this.#known;
   }
 

@@ -123,12 +123,14 @@ export function parseJudgementKey(
 /**
  * Which of two judgements of one image holds: the one with the higher number. A purge holds for good: a run of `tag`
  * that comes late must not bring the image back. A newer decoder knows better than an older one, and any decoder better
- * than none. Of one version, what was decoded holds against what depends on the machine, such as "too slow".
+ * than none. What depends on the machine, such as "too slow", says little about the image: whatever a decoder of any
+ * version found holds against it.
  */
 function weight({ status, decoded }: Judgement): number {
   if (decoded?.reason === 'purged') return Number.POSITIVE_INFINITY;
-  const isCertain = !dependsOnMachine(decoded?.reason);
-  return 4 * (decoded?.version ?? 0) + (isCertain ? 2 : 0) + (status === 'quarantined' ? 1 : 0);
+  const isHidden = status === 'quarantined' ? 1 : 0;
+  if (!decoded) return isHidden;
+  return dependsOnMachine(decoded.reason) ? 2 : 4 + 2 * decoded.version + isHidden;
 }
 
 /** The one of two judgements of an image that holds. */
@@ -138,6 +140,19 @@ export const holding = (one: Judgement | undefined, other: Judgement): Judgement
 /** Adds what a record tells to what others of its cell have told. */
 export function addJudgements(known: Judgements, more: Judgements): void {
   for (const [index, judgement] of more) known.set(index, holding(known.get(index), judgement));
+}
+
+/** All that the records of a cell say of its images, also what does not hold, by LIST. */
+export async function everyJudgement(
+  store: ObjectStore,
+  audit: string,
+  cell: number,
+): Promise<Map<number, Judgement[]>> {
+  const said = new Map<number, Judgement[]>();
+  for await (const { key } of store.list(cellJudgementsPrefix(audit, cell)))
+    for (const [index, judgement] of parseJudgementKey(audit, key)?.found ?? [])
+      said.set(index, [...(said.get(index) ?? []), judgement]);
+  return said;
 }
 
 /** What `tag` found of the images of some cells, or of all, cell by cell, by LIST. */

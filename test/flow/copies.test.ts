@@ -6,7 +6,7 @@ import { BackupMismatch, backUp } from '../../lib/images/backup.ts';
 import { createDecoder, type Decoder } from '../../lib/images/decode/decoder.ts';
 import { judgeCell } from '../../lib/images/judge.ts';
 import { wordsFor } from '../../lib/images/verdict.ts';
-import type { LookAtImage } from '../../lib/ports.ts';
+import type { LookAtImage, ObjectStore } from '../../lib/ports.ts';
 import { listJudgements } from '../../lib/records/judgement.ts';
 import { deletedKey, imageKey, purgedKey, renditionKey, resultKey } from '../../lib/records/keys.ts';
 import { looked } from '../../sim/look.ts';
@@ -219,17 +219,112 @@ describe('judging the images of a cell', () => {
     expect(await judged()).toHaveLength(1);
   });
 
-  it('again looks at what an older decoder, or a busy machine, has judged, and the new judgement holds', async () => {
+  it('again looks at what an older decoder, or none, has judged, and the new judgement holds', async () => {
     await put(png(4, 4));
     await put(png(4, 4), world, 1);
     const tags = { status: 'quarantined', format: 'png', size: 'small', retention: 'short' };
     for (const index of [0, 1]) await world.images.setTags(imageAt(index), tags);
-    await world.images.create(record('0.quarantined.png.4x4_1.quarantined.png.4x4.-.too-slow.d1'), '');
+    await world.images.create(record('0.quarantined.png.4x4_1.quarantined.png.4x4.-.too-slow.d0'), '');
     await judge([0, 1]);
     const found = (await listJudgements(world.images, AUDIT, CELL, CELL)).get(CELL)!;
     expect([...found.values()].map(({ status }) => status)).toEqual(['ok', 'ok']);
     expect(await world.truth.images.tags(KEY)).toEqual({ ...tags, status: 'ok' });
     expect(await world.versions('renditions/')).toEqual([0, 1].map(renditionAt));
+  });
+
+  it('again looks at no image that took too long and is recorded: a delivery continues behind a hundred of them', async () => {
+    const indexes = Array.from({ length: 10 }, (_, index) => index);
+    for (const index of indexes) await put(png(4, 4 + index), world, index);
+    const seen: number[] = [];
+    const slow = (most: number): Promise<unknown> => {
+      const stop = new AbortController();
+      const look: LookAtImage = async (image) => {
+        const { rendition, ...found } = looked(image);
+        seen.push(found.height - 4);
+        if (seen.length === most) stop.abort(new Error('the time is up'));
+        return { ...found, verdict: 'quarantined', reason: 'too-slow' };
+      };
+      return judgeCell({ store: world.images, look }, { audit: AUDIT, n: CELL, indexes }, stop.signal);
+    };
+    await expect(slow(9)).rejects.toThrow('the time is up');
+    await slow(99);
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9]);
+    expect((await judged()).map((key) => key.split('_').length)).toEqual([8, 2]);
+  });
+
+  describe('twice at once with different findings', () => {
+    const slow: LookAtImage = async (image) => {
+      const { rendition, ...found } = looked(image);
+      return { ...found, verdict: 'quarantined', reason: 'too-slow' };
+    };
+    const run = (store: ObjectStore, look: LookAtImage) =>
+      judgeCell({ store, look }, { audit: AUDIT, n: CELL, indexes: [0] });
+    const fine: LookAtImage = async (image) => looked(image);
+
+    it.each<[string, (other: (look: LookAtImage) => Promise<unknown>, store: World['images']) => void]>([
+      [
+        'tags it',
+        (other, store) => {
+          const { setTags } = store;
+          store.setTags = async (key, tags) => {
+            store.setTags = setTags;
+            await other(fine);
+            return setTags.call(store, key, tags);
+          };
+        },
+      ],
+      [
+        'destroys its rendition',
+        (other, store) => {
+          const { destroy } = store;
+          store.destroy = async (key) => {
+            store.destroy = destroy;
+            await other(fine);
+            return destroy.call(store, key);
+          };
+        },
+      ],
+      [
+        'records it',
+        (other, store) => {
+          const { create } = store;
+          store.create = async (key, body, upload) => {
+            store.create = create;
+            await other(fine);
+            return create.call(store, key, body, upload);
+          };
+        },
+      ],
+    ])(
+      'leaves an image that is shown with its rendition, if another run ends before the slow one %s',
+      async (_step, interrupt) => {
+        await put(png(4, 4));
+        interrupt((look) => run(world.truth.images, look), world.images);
+        // A run that fails is delivered again.
+        await run(world.images, slow).catch(() => run(world.images, fine));
+        await consistent();
+      },
+    );
+
+    it('leaves an image that is shown with its rendition, if the slow run ends before the other one records it', async () => {
+      await put(png(4, 4));
+      const { create } = world.images;
+      world.images.create = async (key, body, upload) => {
+        if (key.startsWith('audits/')) await run(world.truth.images, slow);
+        return create.call(world.images, key, body, upload);
+      };
+      await expect(run(world.images, fine)).rejects.toThrow('different things');
+      world.images.create = create;
+      await run(world.images, fine);
+      await consistent();
+    });
+
+    async function consistent(): Promise<void> {
+      const holds = (await listJudgements(world.images, AUDIT, CELL, CELL)).get(CELL)?.get(0);
+      expect(holds?.status).toBe('ok');
+      expect(await world.truth.images.tags(KEY)).toMatchObject({ status: 'ok' });
+      expect(await world.keys('renditions/')).toEqual([renditionAt(0)]);
+    }
   });
 
   it('counts what is no picture once, whatever comes again or at the same time', async () => {
@@ -274,7 +369,9 @@ describe('judging the images of a cell', () => {
       const { rendition, ...found } = looked(image);
       return { ...found, verdict: 'quarantined', reason: 'too-slow' };
     };
-    await judgeCell({ store: world.images, look }, { audit: AUDIT, n: CELL, indexes: [0] });
+    const again = judgeCell({ store: world.images, look }, { audit: AUDIT, n: CELL, indexes: [0] });
+    // Its rendition is still missing.
+    await expect(again).rejects.toThrow('The next delivery');
     expect(await world.truth.images.tags(KEY)).toMatchObject({ status: 'ok' });
     const found = (await listJudgements(world.images, AUDIT, CELL, CELL)).get(CELL)!;
     expect(found.get(0)).toMatchObject({ status: 'ok' });

@@ -255,6 +255,16 @@ describe('keys', () => {
       { ...shown, decoded: seen },
       { ...hidden, decoded: { ...seen, reason: 'too-slow' } },
     ],
+    [
+      'what an older decoder found holds against what depends on the machine',
+      { ...shown, decoded: seen },
+      { ...hidden, decoded: { ...seen, version: 9, reason: 'crashed' } },
+    ],
+    [
+      'what depends on the machine holds against no decoder at all',
+      { ...hidden, decoded: { ...seen, reason: 'too-much-memory' } },
+      shown,
+    ],
     ['a purge holds for good', PURGED, { ...shown, decoded: { ...seen, version: 9 } }],
   ])('of judgements that disagree: %s', (_rule, holds, other) => {
     const keys = [holds, other].flatMap((judgement) => judgementKeys(AUDIT, 3, new Map([[1, judgement]])));
