@@ -35,8 +35,9 @@ const cellsUnder = (store: ObjectStore, audit: string, prefix: string, cells: nu
 
 /**
  * Counts an audit's cells and images by LISTs alone. Counts follow the results: what a writer left that was not the one
- * to create the result counts for nothing. The LISTs are not simultaneous: a cell that finishes between two of them is
- * counted with its old or its new status.
+ * to create the result counts for nothing. Its images are the exception if they were judged: only results tell them
+ * apart, so that the manifest may count fewer. The LISTs are not simultaneous: a cell that finishes between two of them
+ * is counted with its old or its new status.
  */
 export async function countProgress(store: ObjectStore, audit: string, cells: number): Promise<Progress> {
   const written = await store.head(manifestKey(audit, 'json'));

@@ -32,7 +32,7 @@ const ImageCounts = v.object({
   ok: v.pipe(
     count,
     v.description(
-      'Images that are shown, without blank ones. Images that are not judged yet are not counted.',
+      'Images that are shown, without blank ones. Images that are not judged yet are not counted. Until the manifest is written, `ok`, `blank` and `quarantined` may include images that no result names, such as those of a delivery that another one was quicker than.',
     ),
   ),
   blank: v.pipe(
