@@ -99,10 +99,8 @@ describe('the purge of an audit', () => {
         act: (world) => purge(world, { audit: AUDIT }),
         recover: (world) => purge(world.truth, { audit: AUDIT }).then(() => {}),
         check: async (world) => {
-          for (const prefix of NOTHING) {
-            expect(await traces(world, 'images', prefix)).toEqual([]);
-            expect(await traces(world, 'backup', prefix)).toEqual([]);
-          }
+          const left = [...(await traces(world, 'images', '')), ...(await traces(world, 'backup', ''))];
+          expect(left.filter((key) => NOTHING.some((prefix) => key.startsWith(prefix)))).toEqual([]);
           expect(await world.keys('')).toEqual([
             `deleted/${AUDIT}`,
             `open/${AUDIT}`,

@@ -144,15 +144,15 @@ describe('judging an audit again', () => {
   it('ends with what is left when tag gives no answer, and continues when it is run again', async () => {
     await audit(
       world,
-      Array.from({ length: 25 }, () => [OLD, false]),
+      Array.from({ length: 10 }, () => [OLD, false]),
     );
     const silent = answering(world);
     silent.isSilent = true;
     const { done } = await rejudge(world, silent, polling(1));
-    expect(done).toMatchObject({ judged: 0, unanswered: 25 });
+    expect(done).toMatchObject({ judged: 0, unanswered: 10 });
     expect(await rejudge(world)).toMatchObject({
-      plan: { toJudge: 25 },
-      done: { judged: 25, unanswered: 0 },
+      plan: { toJudge: 10 },
+      done: { judged: 10, unanswered: 0 },
     });
   });
 
@@ -181,7 +181,7 @@ describe('judging an audit again', () => {
   it('requests at most eight cells at a time', async () => {
     await audit(
       world,
-      Array.from({ length: 25 }, () => [OLD, false]),
+      Array.from({ length: 10 }, () => [OLD, false]),
     );
     const store = answering(world);
     store.isSilent = true;

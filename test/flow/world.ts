@@ -48,14 +48,14 @@ export class Faults {
   #armed: { fault: Fault; at: number } | undefined;
   #dead = false;
   calls = 0;
-  /** Whether the chosen call came. */
-  fired = false;
+  /** The call that went wrong; undefined if the chosen one did not come. */
+  fired: number | undefined;
 
   arm(fault: Fault, at: number): void {
     this.#armed = { fault, at };
     this.#dead = false;
     this.calls = 0;
-    this.fired = false;
+    this.fired = undefined;
   }
 
   disarm(): void {
@@ -63,16 +63,21 @@ export class Faults {
     this.#dead = false;
   }
 
-  /** @param lost the error that tells a caller of an answer that never came */
-  async step<T>(call: () => Promise<T>, lost: () => Error): Promise<T> {
+  /**
+   * A read leaves nothing behind. Its answer that is lost is one that fails, and a process that dies after it has died
+   * after the write before it. So these two faults wait for the next write.
+   * @param lost the error that tells a caller of an answer that never came
+   */
+  async step<T>(call: () => Promise<T>, lost: () => Error, isRead = false): Promise<T> {
     if (this.#dead) throw new Died('dead');
     this.calls++;
+    if (isRead && this.#armed?.at === this.calls && this.#armed.fault !== 'it fails') this.#armed.at++;
     if (!this.#armed || this.calls !== this.#armed.at) {
       const answer = await call();
       if (this.#dead) throw new Died('dead');
       return answer;
     }
-    this.fired = true;
+    this.fired = this.calls;
     switch (this.#armed.fault) {
       case 'the process dies':
         // What was in flight at the same time arrives, too.
@@ -108,6 +113,7 @@ export class TestQueue implements CellQueue {
     return this.#faults.step(
       async () => this.messages.length === 0,
       () => new Error('the queue gave no answer'),
+      true,
     );
   }
 }
@@ -252,11 +258,13 @@ export class FlowCloud {
     };
     const through = new S3Client(config);
     through.middlewareStack.add(
-      (next) => (args) =>
-        cloud.#faults.step(
-          () => next(args),
-          () => Object.assign(new Error('the connection broke'), { name: 'TimeoutError' }),
-        ),
+      (next, { commandName = '' }) =>
+        (args) =>
+          cloud.#faults.step(
+            () => next(args),
+            () => Object.assign(new Error('the connection broke'), { name: 'TimeoutError' }),
+            /^(Get|Head|List)/.test(commandName),
+          ),
       { step: 'finalizeRequest', priority: 'low', name: 'faults' },
     );
     cloud.#clients = { through, truth: new S3Client(config) };
@@ -559,6 +567,7 @@ export class World {
  * time in a new world that begins like the prepared one.
  * @param act the flow; what it throws is lost, as it is when a process dies
  * @param recover what happens then, without faults
+ * @returns how many calls the flow makes
  */
 export async function atEveryCall(
   cloud: FlowCloud,
@@ -574,34 +583,38 @@ export async function atEveryCall(
   await flow.prepare(first);
   const prepared = await cloud.keep(first);
   try {
-    for (let at = 1; ; at++) if (!(await atOneCall(cloud, fault, flow, prepared, at))) return at - 1;
+    for (let at = 1; ; ) {
+      const { fired, calls } = await atOneCall(cloud, fault, flow, prepared, at);
+      if (!fired) return calls;
+      at = fired + 1;
+    }
   } finally {
     await rm(prepared.dir, { recursive: true, force: true });
   }
 }
 
-/** @returns whether the flow made this call */
+/** @returns the call that went wrong, if there was one, and how many there were */
 async function atOneCall(
   cloud: FlowCloud,
   fault: Fault,
   flow: Omit<Parameters<typeof atEveryCall>[2], 'prepare'>,
   prepared: Prepared,
   at: number,
-): Promise<boolean> {
+): Promise<Pick<Faults, 'fired' | 'calls'>> {
   const world = await cloud.world(prepared);
   world.faults.arm(fault, at);
   const error = await flow.act(world).then(
     () => undefined,
     (thrown: Error) => thrown,
   );
-  const { fired } = world.faults;
+  const { fired, calls } = world.faults;
   world.faults.disarm();
   if (!fired && error) throw error;
   try {
     await flow.recover(world);
     await flow.check(world);
   } catch (cause) {
-    throw new Error(`${fault}, call ${at}: ${(cause as Error).message}`, { cause });
+    throw new Error(`${fault}, call ${fired}: ${(cause as Error).message}`, { cause });
   }
-  return fired;
+  return { fired, calls };
 }
