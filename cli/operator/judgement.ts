@@ -2,6 +2,7 @@ import { dependsOnMachine } from '../../lib/images/verdict.ts';
 import type { ObjectStore } from '../../lib/ports.ts';
 import {
   addJudgements,
+  everyJudgement,
   holding,
   type Judgement,
   type Judgements,
@@ -45,9 +46,9 @@ export async function replaceJudgement(
 }
 
 /**
- * Removes judgements of a cell that depend on the machine, such as "too slow": the same record would not show that `tag`
- * looked again. What else is known of the images stays. Does nothing if the cell has no result, because `tag` would not
- * look again.
+ * Removes judgements of a cell that depend on the machine, such as "too slow": `tag` does not look again at what has one,
+ * and the same record would not show that it did. What holds against them stays. Does nothing if the cell has no result:
+ * nothing would start `tag`.
  */
 export async function forgetMachine(
   images: ObjectStore,
@@ -55,14 +56,12 @@ export async function forgetMachine(
   cell: number,
   indexes: readonly number[],
 ): Promise<void> {
-  const machine = new Set<number>();
-  const certain: Judgements = new Map();
-  for await (const { key } of images.list(cellJudgementsPrefix(audit, cell)))
-    for (const [index, judgement] of parseJudgementKey(audit, key)?.found ?? [])
-      if (dependsOnMachine(judgement.decoded?.reason)) machine.add(index);
-      else certain.set(index, holding(certain.get(index), judgement));
-  const forgotten = indexes.filter((index) => machine.has(index));
+  const said = await everyJudgement(images, audit, cell);
+  const isMachines = ({ decoded }: Judgement) => dependsOnMachine(decoded?.reason);
+  const forgotten = indexes.filter((index) => said.get(index)?.some(isMachines));
   if (forgotten.length === 0 || !(await images.exists(resultKey(audit, cell)))) return;
-  for (const index of forgotten)
-    await replaceJudgement(images, imageKey(audit, cell, index), certain.get(index));
+  for (const index of forgotten) {
+    const held = said.get(index)!.reduce(holding);
+    await replaceJudgement(images, imageKey(audit, cell, index), isMachines(held) ? undefined : held);
+  }
 }

@@ -1,13 +1,12 @@
 import type { ObjectStore, Time } from '../../lib/ports.ts';
 import {
-  addJudgements,
+  everyJudgement,
+  holding,
   type Judgement,
   type Judgements,
   listJudgements,
-  parseJudgementKey,
 } from '../../lib/records/judgement.ts';
 import {
-  cellJudgementsPrefix,
   cellName,
   imageOfRendition,
   imagesPrefix,
@@ -25,7 +24,7 @@ export interface CellToJudge {
 }
 
 export interface Judging {
-  /** Whether `tag` is done with an image that has such a record. */
+  /** Whether `tag` is done with an image that was judged so. */
   isDone: (judgement: Judgement | undefined, hasRendition: boolean) => boolean;
   /** Called with each cell when all of its images are done, and with what holds of them. */
   onDone?: (cell: CellToJudge, found: Judgements) => void;
@@ -104,19 +103,17 @@ export async function judgeCells(
     if (open.size === 0) return { unanswered: [], unfinished };
     await time.sleep(POLL_MS);
     const read = [...open.values()].map(async (cell) => [cell, await readCell(images, audit, cell)] as const);
-    for (const [cell, { records, renditions }] of await Promise.all(read)) {
+    for (const [cell, { said, renditions }] of await Promise.all(read)) {
       // A cell of many images gets a record for every eight of them.
-      const seen = records.length + renditions.size;
+      const seen = [...said.values()].flat().length + renditions.size;
       if (seen > cell.seen) answeredAt = time.monotonic();
       cell.seen = seen;
       const isAnswered = cell.indexes.every((index) =>
-        records.some((record) => isDone(record.get(index), renditions.has(index))),
+        said.get(index)?.some((judgement) => isDone(judgement, renditions.has(index))),
       );
       if (!isAnswered) continue;
       open.delete(cell.cell);
-      const found: Judgements = new Map();
-      for (const record of records) addJudgements(found, record);
-      onDone?.(cell, found);
+      onDone?.(cell, new Map([...said].map(([index, all]) => [index, all.reduce(holding)])));
     }
     if (time.monotonic() - answeredAt > PATIENCE_MINUTES * 60_000) {
       await source.return();
@@ -126,18 +123,14 @@ export async function judgeCells(
 }
 
 /**
- * What `tag` left of one cell: each record, because an older one may hold against the answer, and the indexes of
- * renditions. These are read only if all images have a record.
+ * What `tag` left of one cell: all judgements, because an older one may hold against the answer, and the indexes of
+ * renditions. These are read only if all images have a judgement.
  */
 async function readCell(images: ObjectStore, audit: string, { cell, indexes }: CellToJudge) {
-  const records: Judgements[] = [];
-  for await (const { key } of images.list(cellJudgementsPrefix(audit, cell))) {
-    const record = parseJudgementKey(audit, key);
-    if (record) records.push(record.found);
-  }
+  const said = await everyJudgement(images, audit, cell);
   const renditions = new Set<number>();
-  if (indexes.every((index) => records.some((record) => record.has(index))))
+  if (indexes.every((index) => said.has(index)))
     for await (const { key } of images.list(`${renditionsPrefix(audit)}${cellName(cell)}/`))
       renditions.add(Number(parseImageKey(imageOfRendition(key))?.index));
-  return { records, renditions };
+  return { said, renditions };
 }

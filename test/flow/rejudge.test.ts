@@ -125,6 +125,21 @@ describe('judging an audit again', () => {
     expect(done).toMatchObject({ judged: 1, shown: [], quarantined: [], unanswered: 0 });
   });
 
+  it('keeps what an older decoder found of an image that this one is too slow for, and looks again each time', async () => {
+    await audit(world, [[by(0), true]]);
+    const store = answering(world);
+    let looks = 0;
+    store.look = (image) => {
+      looks++;
+      return { ...looked(image), verdict: 'quarantined', reason: 'too-slow' };
+    };
+    for (const times of [1, 2]) {
+      expect((await rejudge(world, store, polling(1))).done).toMatchObject({ judged: 1, unanswered: 0 });
+      expect(looks).toBe(times);
+      expect(await state(world, 1)).toEqual([['ok', 0, true]]);
+    }
+  });
+
   it('does nothing a second time, and leaves purged images alone', async () => {
     await audit(world, [
       [OLD, false],
