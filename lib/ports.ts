@@ -123,7 +123,10 @@ export interface ObjectStore {
   createCopy(source: ObjectStore, key: string): Promise<Copied>;
   /** Deletes up to 1,000 objects in one call (S3's limit). On a versioned bucket the bytes stay as old versions. */
   delete(keys: string[]): Promise<void>;
-  /** Deletes the current version of an object for good: its bytes do not stay as an old version. */
+  /**
+   * Deletes all versions of an object for good, also those behind a delete marker: its bytes do not stay.
+   * @param key one that ends with `/` stands for all objects below it
+   */
   destroy(key: string): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import type {
   GetObjectCommandInput,
   HeadObjectCommandInput,
   ListObjectsV2CommandInput,
+  ListObjectVersionsCommandInput,
   PutObjectCommandInput,
   PutObjectTaggingCommandInput,
   S3Client,
@@ -94,6 +95,7 @@ const MODELLED: Record<string, string[]> = {
   GetObjectCommand: ['Bucket', 'Key', 'Range'],
   HeadObjectCommand: ['Bucket', 'Key', 'ChecksumMode'],
   ListObjectsV2Command: ['Bucket', 'Prefix', 'MaxKeys', 'StartAfter', 'ContinuationToken', 'Delimiter'],
+  ListObjectVersionsCommand: ['Bucket', 'Prefix'],
   GetObjectTaggingCommand: ['Bucket', 'Key'],
   PutObjectTaggingCommand: ['Bucket', 'Key', 'Tagging'],
   CopyObjectCommand: ['Bucket', 'Key', 'CopySource', 'IfNoneMatch'],
@@ -103,6 +105,8 @@ const MODELLED: Record<string, string[]> = {
 class Bucket {
   readonly name: string;
   readonly keys = new SortedKeys();
+  /** Also deleted ones. */
+  readonly everyKey = new SortedKeys();
   readonly versions = new Map<string, Version[]>();
   /** Versions that there ever were. */
   written = 0;
@@ -161,6 +165,8 @@ export class S3Model {
         return this.#head(by, input as HeadObjectCommandInput);
       case 'ListObjectsV2Command':
         return this.#list(by, input as ListObjectsV2CommandInput);
+      case 'ListObjectVersionsCommand':
+        return this.#versions(by, input as ListObjectVersionsCommandInput);
       case 'GetObjectTaggingCommand':
         return this.#tags(by, input as GetObjectCommandInput);
       case 'PutObjectTaggingCommand':
@@ -179,7 +185,10 @@ export class S3Model {
     const is = { ...version, id, modified: Math.floor(this.#kernel.now / 1_000) * 1_000, by };
     const versions = bucket.versions.get(key);
     if (versions) versions.push(is);
-    else bucket.versions.set(key, [is]);
+    else {
+      bucket.versions.set(key, [is]);
+      bucket.everyKey.add(key);
+    }
     if (is.body) bucket.keys.add(key);
     else bucket.keys.delete(key);
     const what = is.body ? 'Object Created' : 'Object Deleted';
@@ -303,6 +312,28 @@ export class S3Model {
       ...(folders.length > 0 && { CommonPrefixes: folders.map((folder) => ({ Prefix: folder })) }),
       KeyCount: contents.length + folders.length,
       ...(more && { NextContinuationToken: last, IsTruncated: true }),
+    };
+  }
+
+  /** In one page: nothing in a world has a thousand versions. */
+  #versions(by: string, { Bucket: name, Prefix = '' }: ListObjectVersionsCommandInput) {
+    const bucket = this.bucket(name);
+    this.authorize(by, {
+      action: 's3:ListBucketVersions',
+      bucket: bucket.name,
+      key: '',
+      context: { 's3:prefix': Prefix },
+    });
+    const found: { Key: string; VersionId: string; isMarker: boolean }[] = [];
+    for (const key of bucket.everyKey.from(Prefix)) {
+      if (!key.startsWith(Prefix)) break;
+      const versions = bucket.versions.get(key) ?? [];
+      found.push(...versions.map(({ id, body }) => ({ Key: key, VersionId: id, isMarker: !body })).reverse());
+    }
+    if (found.length > 1_000) throw new Unmodelled('sim/s3.ts has no model of the next page of versions');
+    return {
+      Versions: found.filter(({ isMarker }) => !isMarker),
+      DeleteMarkers: found.filter(({ isMarker }) => isMarker),
     };
   }
 

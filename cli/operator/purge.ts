@@ -4,6 +4,7 @@ import pLimit from 'p-limit';
 import { writeTombstone } from '../../lib/audits/end.ts';
 import { cellQueue } from '../../lib/aws/cell-queue.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
+import { listVersions, type ObjectVersion } from '../../lib/aws/versions.ts';
 import type { CellQueue } from '../../lib/ports.ts';
 import { blocksOf } from '../../lib/records/blocks.ts';
 import { PURGED } from '../../lib/records/judgement.ts';
@@ -31,7 +32,7 @@ import { isForbidden, isMissing } from './faults.ts';
 import { hashObject } from './inspect.ts';
 import { replaceJudgement } from './judgement.ts';
 import { type PurgeRecord, type PurgeTarget, purgeKey, readPurged } from './purged.ts';
-import { destroyVersions, listVersions, type ObjectVersion } from './versions.ts';
+import { destroyVersions } from './versions.ts';
 
 /** Everything that exists of a target. */
 export interface PurgePlan {

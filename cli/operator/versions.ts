@@ -1,41 +1,10 @@
-import { DeleteObjectsCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
+import { DeleteObjectsCommand } from '@aws-sdk/client-s3';
 import type { S3Store } from '../../lib/aws/objects.ts';
+import { listVersions, type ObjectVersion } from '../../lib/aws/versions.ts';
 import { CommandError, EXIT } from '../exit.ts';
-
-/** One version of an object, or a delete marker. */
-export interface ObjectVersion {
-  key: string;
-  versionId: string;
-  isMarker: boolean;
-  bytes: number;
-}
 
 /** The most that S3 deletes in one call. */
 const DELETE_BATCH = 1_000;
-
-/** Every version and delete marker under a prefix; newest first within a key. */
-export async function* listVersions(
-  { client, bucket }: S3Store,
-  prefix: string,
-): AsyncGenerator<ObjectVersion> {
-  let markers: { KeyMarker?: string; VersionIdMarker?: string } = {};
-  for (;;) {
-    const page = await client.send(
-      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...markers }),
-    );
-    const versions = [
-      ...(page.Versions ?? []).map((version) => ({ ...version, isMarker: false, bytes: version.Size ?? 0 })),
-      ...(page.DeleteMarkers ?? []).map((marker) => ({ ...marker, isMarker: true, bytes: 0 })),
-    ];
-    for (const { Key, VersionId, isMarker, bytes } of versions)
-      if (Key && VersionId) yield { key: Key, versionId: VersionId, isMarker, bytes };
-    if (!page.IsTruncated) return;
-    markers = {
-      ...(page.NextKeyMarker ? { KeyMarker: page.NextKeyMarker } : {}),
-      ...(page.NextVersionIdMarker ? { VersionIdMarker: page.NextVersionIdMarker } : {}),
-    };
-  }
-}
 
 /** The versions of one key, newest first, without delete markers. */
 export async function versionsOf(store: S3Store, key: string): Promise<ObjectVersion[]> {

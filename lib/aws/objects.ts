@@ -17,9 +17,12 @@ import {
 import type { Chance, Copied, Head, Listed, ObjectStore, Time, Upload } from '../ports.ts';
 import { systemChance, systemTime } from '../system.ts';
 import { chunkedWithChecksum } from './chunked-body.ts';
+import { listVersions } from './versions.ts';
 
 /** S3 answers a LIST with at most so many objects. */
 const LIST_PAGE = 1_000;
+/** The most that S3 deletes in one call. */
+const DELETE_BATCH = 1_000;
 /**
  * What an S3 client needs that sends streams. Without `Expect: 100-continue`: for it the SDK opens a connection an
  * upload. A body that was lost in a connection that S3 had closed is a fault like any other: the caller starts over
@@ -259,8 +262,13 @@ export class S3Store implements ObjectStore {
   }
 
   async destroy(key: string): Promise<void> {
-    const head = await this.head(key);
-    if (head) await this.#delete([{ Key: key, VersionId: head.versionId }]);
+    const versions: ObjectIdentifier[] = [];
+    for await (const { key: Key, versionId: VersionId, isMarker } of listVersions(this, key)) {
+      // Other keys that begin alike come behind it.
+      if (Key !== key && !key.endsWith('/')) break;
+      if (!isMarker) versions.push({ Key, VersionId });
+    }
+    while (versions.length > 0) await this.#delete(versions.splice(0, DELETE_BATCH));
   }
 
   async #delete(Objects: ObjectIdentifier[]): Promise<void> {

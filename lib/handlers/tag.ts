@@ -5,7 +5,13 @@ import { wordsFor } from '../images/verdict.ts';
 import { measurementsOfImages, modelDimension, type Publish } from '../metrics.ts';
 import type { Log, LookAtImage, ObjectStore, Time } from '../ports.ts';
 import type { Judgement } from '../records/judgement.ts';
-import { cellImagesPrefix, parseImageKey } from '../records/keys.ts';
+import {
+  cellImagesPrefix,
+  cellRenditionsPrefix,
+  deletedKey,
+  parseImageKey,
+  parseResultKey,
+} from '../records/keys.ts';
 import { isStored, type Result } from '../records/result.ts';
 import { type Environment, listSetting } from '../settings.ts';
 import { createdResult } from './created-result.ts';
@@ -29,7 +35,10 @@ export function createTag({ store, look, time, log, publish }: TagPorts, env: En
   const models = listSetting(env, 'METRICS_MODELS');
   return async (event: unknown, context: Context) => {
     const { key, result } = await createdResult({ store, log }, event);
-    if (!result) return { key, images: [] };
+    if (!result) {
+      await destroyRenditions(store, key);
+      return { key, images: [] };
+    }
     const { audit, cell: n } = result;
     const indexes = isTagging(event) ? await existingIndexes(store, result) : namedIndexes(result);
     const signal = time.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS));
@@ -54,6 +63,13 @@ export function createTag({ store, look, time, log, publish }: TagPorts, env: En
       if (image.status === 'quarantined') log.warn('not a valid image: quarantined', { key, ...image });
     return { key, images };
   };
+}
+
+/** A run before may have died behind a rendition that it made after the audit was deleted. */
+async function destroyRenditions(store: ObjectStore, resultKey: string): Promise<void> {
+  const of = parseResultKey(resultKey);
+  if (of && (await store.exists(deletedKey(of.audit))))
+    await store.destroy(cellRenditionsPrefix(of.audit, of.cell));
 }
 
 const namedIndexes = ({ images }: Result): number[] => images.filter(isStored).map(({ index }) => index);

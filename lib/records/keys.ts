@@ -41,6 +41,12 @@ export const abortedKey = (audit: string, cell: number) =>
 
 export const resultsPrefix = (audit: string) => `${auditPrefix(audit)}results/`;
 export const resultKey = (audit: string, cell: number) => `${resultsPrefix(audit)}${cellName(cell)}.json`;
+const RESULT = /^audits\/([^/]+)\/results\/(\d{5})\.json$/;
+/** `audits/<a>/results/<n>.json` → its parts; any other key → undefined. */
+export function parseResultKey(key: string): { audit: string; cell: number } | undefined {
+  const [, audit, cell] = RESULT.exec(key) ?? [];
+  return audit && cell && isAuditId(audit) ? { audit, cell: Number(cell) } : undefined;
+}
 
 export const markersPrefix = (audit: string) => `${auditPrefix(audit)}failed/`;
 /** @param name from `markerName` */
@@ -63,9 +69,11 @@ export function parseImageKey(key: string): { audit: string; cell: number; index
 }
 
 export const renditionsPrefix = (audit: string) => `renditions/${audit}/`;
+export const cellRenditionsPrefix = (audit: string, cell: number) =>
+  `${renditionsPrefix(audit)}${cellName(cell)}/`;
 /** The small WebP that `tag` makes of an image that is `ok`. */
 export const renditionKey = (audit: string, cell: number, index: number) =>
-  `${renditionsPrefix(audit)}${cellName(cell)}/${index}`;
+  `${cellRenditionsPrefix(audit, cell)}${index}`;
 /** A rendition's key → that of its image. */
 export const imageOfRendition = (key: string): string => key.replace(/^renditions\//, 'images/');
 

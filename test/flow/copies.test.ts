@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { createCanvas } from '@napi-rs/canvas';
 import type { Context } from 'aws-lambda';
+import { listVersions } from '../../lib/aws/versions.ts';
 import { createTag } from '../../lib/handlers/tag.ts';
 import { BackupMismatch, backUp } from '../../lib/images/backup.ts';
 import { createDecoder, type Decoder } from '../../lib/images/decode/decoder.ts';
@@ -438,6 +439,22 @@ describe('an image that is deleted while it is judged', () => {
           left: [],
         });
       }
+  });
+
+  it('by a purge, and hidden by a sweep of reconcile meanwhile, leaves no bytes of a rendition', async () => {
+    await put(png(4, 4));
+    const { create } = world.images;
+    world.images.create = async (key, body, upload) => {
+      await end(deletedKey(AUDIT));
+      const isNew = await create.call(world.images, key, body, upload);
+      await world.truth.images.delete([key]);
+      return isNew;
+    };
+    await judge();
+    const left: string[] = [];
+    for await (const { key, isMarker } of listVersions(world.truth.images, 'renditions/'))
+      if (!isMarker) left.push(key);
+    expect(left).toEqual([]);
   });
 
   it.each(FAULTS)(

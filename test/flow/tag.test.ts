@@ -1,8 +1,15 @@
 import type { Context } from 'aws-lambda';
 import sharp from 'sharp';
+import { listVersions } from '../../lib/aws/versions.ts';
 import { createTag, type TagPorts } from '../../lib/handlers/tag.ts';
 import { createDecoder, LIMITS } from '../../lib/images/decode/decoder.ts';
-import { cellJudgementsPrefix, imageKey, resultKey } from '../../lib/records/keys.ts';
+import {
+  cellJudgementsPrefix,
+  deletedKey,
+  imageKey,
+  renditionKey,
+  resultKey,
+} from '../../lib/records/keys.ts';
 import { systemTime } from '../../lib/system.ts';
 import { looked } from '../../sim/look.ts';
 import { preparedDecoder } from '../support/decoder.ts';
@@ -93,6 +100,25 @@ test('an event without its result judges nothing: the audit was deleted', async 
   for (const kind of ['Object Created', 'Object Tags Added'])
     expect((await tag({}, kind)).images).toEqual([]);
   expect(await records()).toEqual([]);
+});
+
+test("an event without its result leaves no bytes of the cell's renditions if the audit was deleted", async () => {
+  const { images } = world.truth;
+  const left = renditionKey(AUDIT, CELL, 0);
+  const hidden = renditionKey(AUDIT, CELL, 10);
+  const other = renditionKey(AUDIT, CELL + 1, 0);
+  for (const key of [left, hidden, other]) await images.create(key, 'made by a run that died');
+  await images.delete([hidden]);
+  const bytes = async () => {
+    const found: string[] = [];
+    for await (const { key, isMarker } of listVersions(images, 'renditions/')) if (!isMarker) found.push(key);
+    return found;
+  };
+  await tag();
+  expect(await bytes()).toEqual([left, hidden, other]);
+  await images.create(deletedKey(AUDIT), '');
+  await tag();
+  expect(await bytes()).toEqual([other]);
 });
 
 describe('a poison image costs itself', () => {

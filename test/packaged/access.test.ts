@@ -189,6 +189,11 @@ describe('each role', () => {
     for (const action of ['PutObject', 'PutObjectTagging', 'DeleteObjectVersion'])
       expect([action, able(action)]).toEqual([action, ['tag']]);
     expect(able('DeleteObject')).toEqual(['reconcile']);
+    const lists = (prefix: string) =>
+      FUNCTIONS.filter((who) =>
+        may({ who, action: 'ListBucketVersions', bucket: 'images', context: { 's3:prefix': prefix } }),
+      );
+    expect([lists(RENDITION), lists('images/'), lists('')]).toEqual([['tag'], [], []]);
     // Created once, by tag too.
     expect(may(put('tag', RENDITION))).toBe(false);
   });

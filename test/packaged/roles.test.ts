@@ -162,6 +162,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
     ],
     's3:GetObjectTagging': ['images/images/*'],
     's3:ListBucket': ['images'],
+    's3:ListBucketVersions': ['images if {"StringLike":{"s3:prefix":"renditions/*"}}'],
     's3:PutObject': ['images/audits/*/judged/*', 'images/renditions/*'],
     's3:PutObjectTagging': ['images/audits/*/judged/*', 'images/images/*', 'images/renditions/*'],
     'sqs:SendMessage': ['tag-dead'],

@@ -39,7 +39,9 @@ function emptyWorld() {
     await kernel.run(() => done);
     return promise;
   };
-  return { client: s3.client(process), settle };
+  const bytes = () =>
+    [...s3.bucket(FIRST).versions.values()].flat().flatMap(({ body }) => (body ? [String(body)] : []));
+  return { client: s3.client(process), settle, bytes };
 }
 
 let modelled: Record<string, Outcome>;
@@ -59,8 +61,8 @@ test('the simulated S3 refuses what it has no model of, instead of guessing', as
   await expect(settle(sending)).rejects.toThrow(Unmodelled);
 });
 
-test('in the simulated S3 an object that is destroyed leaves no version, and one that was deleted before stays so', async () => {
-  const { client, settle } = emptyWorld();
+test('in the simulated S3 an object that is destroyed leaves no version, also behind a delete marker', async () => {
+  const { client, settle, bytes } = emptyWorld();
   const store = new S3Store(client, FIRST);
   await settle(
     (async () => {
@@ -71,9 +73,15 @@ test('in the simulated S3 an object that is destroyed leaves no version, and one
       expect(await store.create('a', 'two')).toBe(true);
       await store.delete(['a']);
       expect(await store.create('a', 'three')).toBe(true);
+      await store.delete(['a']);
+      await store.create('aa', 'another');
+      await store.create('a/1', 'below');
       await store.destroy('a');
       expect(await store.exists('a')).toBe(false);
+      expect(bytes()).toEqual(['another', 'below']);
       await store.destroy('a');
+      await store.destroy('a/');
+      expect(bytes()).toEqual(['another']);
     })(),
   );
 });

@@ -1,0 +1,33 @@
+import { ListObjectVersionsCommand, type S3Client } from '@aws-sdk/client-s3';
+
+/** One version of an object, or a delete marker. */
+export interface ObjectVersion {
+  key: string;
+  versionId: string;
+  isMarker: boolean;
+  bytes: number;
+}
+
+/** Every version and delete marker under a prefix; newest first within a key. */
+export async function* listVersions(
+  { client, bucket }: { client: S3Client; bucket: string },
+  prefix: string,
+): AsyncGenerator<ObjectVersion> {
+  let markers: { KeyMarker?: string; VersionIdMarker?: string } = {};
+  for (;;) {
+    const page = await client.send(
+      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...markers }),
+    );
+    const versions = [
+      ...(page.Versions ?? []).map((version) => ({ ...version, isMarker: false, bytes: version.Size ?? 0 })),
+      ...(page.DeleteMarkers ?? []).map((marker) => ({ ...marker, isMarker: true, bytes: 0 })),
+    ];
+    for (const { Key, VersionId, isMarker, bytes } of versions)
+      if (Key && VersionId) yield { key: Key, versionId: VersionId, isMarker, bytes };
+    if (!page.IsTruncated) return;
+    markers = {
+      ...(page.NextKeyMarker ? { KeyMarker: page.NextKeyMarker } : {}),
+      ...(page.NextVersionIdMarker ? { VersionIdMarker: page.NextVersionIdMarker } : {}),
+    };
+  }
+}
