@@ -271,8 +271,10 @@ function* checkOutputs(books: Books, key: string, prediction: Prediction): Itera
     // Where nothing could be fetched within the hour, or Replicate forgot it, the result itself says so.
     const isSaidOfAll = named.length === 0 || prediction.forgotten;
     const reason = image ? image.error : isSaidOfAll ? result.error : undefined;
+    // Once Replicate has removed them, nobody can know of outputs beyond those that were asked for.
+    const isUnknown = index >= result.asked && modified - prediction.completedAt! >= OUTPUT_LIVES_MS;
     if (image?.key) yield* checkImage(books, prediction, image);
-    else if (!reason && !(index > MOST_OUTPUTS && named[MOST_OUTPUTS]?.error))
+    else if (!reason && !isUnknown && !(index > MOST_OUTPUTS && named[MOST_OUTPUTS]?.error))
       yield broken('every output is stored, or the result says why not', key, `output ${index} is not named`);
     else if (!output.gone && index < MOST_OUTPUTS && modified - prediction.completedAt! < OUTPUT_LIVES_MS)
       yield broken('an output that still exists is stored', key, `output ${index}: ${reason}`);

@@ -24,6 +24,7 @@ function readKind(key: string): string {
     .replace(/\b[0-9a-hjkmnp-tv-z]{26}\b/g, '<a>')
     .replace(/\b[0-9a-f]{64}\b/g, '<sha256>')
     .replace(/\/\d{5}\b/g, '/<n>')
+    .replace(/(\/failed\/<n>\.[a-z]+)(?:\.[a-z]+\d+)*(?:\.\d+)?$/, '$1')
     .replace(/<n>\/\d+$/, '<n>/<i>')
     .replace(/<n>\/\d+\..*$/, '<n>/<i>.<verdict>');
 }
