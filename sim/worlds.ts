@@ -237,41 +237,64 @@ export function extrapolated({ figures }: Pick<Run, 'figures'>, cells: number): 
 
 const sum = (counts: Record<string, number>) => Object.values(counts).reduce((total, one) => total + one, 0);
 
+/** The same world, whose first audit is canceled or deleted when half of its time is over. */
+function ended({ scenario }: Named, { figures }: Run, how: 'cancelAt' | 'deleteAt'): Scenario {
+  const [first, ...others] = scenario.orders as [Order, ...Order[]];
+  const seconds = figures.audits[0]!.ended ?? figures.hours * 3_600;
+  return { ...scenario, orders: [{ ...first, [how]: first.at + (seconds * SECOND) / 2 }, ...others] };
+}
+
+const faultOf = ({ violations: [first] }: Run) => first && `${first.promise}: ${first.what}`;
+
 async function main(): Promise<number> {
   const { only, seed } = new Command('npm run sim:worlds --')
-    .description('Plays the named worlds, and prints what became of each promise.')
+    .description(
+      'Plays the named worlds, and prints what became of each promise; each again with its first audit canceled in the middle, and with it deleted.',
+    )
     .option('--only <text>', 'worlds whose name has this text')
     .option('--seed <number>', 'the seed of all worlds', wholeNumber(0), 1)
     .parse()
     .opts<{ only?: string; seed: number }>();
   const stack = await deployedStack();
   const table = new Table({
-    head: ['world', 'promise', 'hours', 'lost', 'paid again', 'S3 calls', 'functions run', '$', 'seconds'],
-    colWidths: [36, 44, 8, 6, 8, 10, 10, 7, 9],
+    head: [
+      ...['world', 'promise', 'canceled', 'deleted', 'hours', 'lost', 'paid again', 'S3 calls'],
+      ...['functions run', '$', 'seconds'],
+    ],
+    colWidths: [36, 44, 10, 9, 8, 6, 8, 10, 10, 7, 9],
     wordWrap: true,
     style: { head: [], border: [] },
   });
   let broken = 0;
   let many: string | undefined;
-  for (const [name, { promise, scenario, holds }] of Object.entries(WORLDS)) {
+  for (const [name, named] of Object.entries(WORLDS)) {
+    const { promise, scenario, holds } = named;
     if (!name.includes(only ?? '')) continue;
     const began = performance.now();
     const run = await play(scenario, seed, stack);
     const { figures, violations } = run;
-    const fault = violations[0] ? `${violations[0].promise}: ${violations[0].what}` : holds?.(run);
+    const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+    const ends: (string | undefined)[] = [];
+    // What is ended in the middle already is not ended again.
+    if (!scenario.orders.some(({ cancelAt, deleteAt }) => cancelAt ?? deleteAt))
+      for (const how of ['cancelAt', 'deleteAt'] as const)
+        ends.push(faultOf(await play(ended(named, run, how), seed, stack)) ?? 'green');
+    const bad = ends.find((end) => end !== undefined && end !== 'green');
+    const fault = faultOf(run) ?? holds?.(run) ?? bad;
     if (fault) broken++;
     if (name === OPEN_AUDITS) many = extrapolated(run, MANY.audits * MANY.cells);
     const lost = violations.filter(({ promise: of }) => /lost|stored/.test(of)).length;
     table.push([
       name,
       fault ? `RED: ${fault}`.slice(0, 200) : `green: ${promise}`,
+      ...[0, 1].map((place) => (ends[place] === undefined ? '' : ends[place] === 'green' ? 'green' : 'RED')),
       figures.hours,
       lost,
       sum(figures.paidAgain),
       sum(figures.s3),
       sum(figures.invocations),
       figures.dollars.toFixed(2),
-      ((performance.now() - began) / 1_000).toFixed(1),
+      seconds,
     ]);
     process.stderr.write(`${name}: ${fault ? 'RED' : 'green'}\n`);
   }
