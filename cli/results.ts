@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { CellStatus, ImageCounts, Prediction } from '../lib/contract/answers.ts';
-import { type Equal, equalInWords, equalOf, isBlank } from '../lib/contract/counted.ts';
+import { countedAs, countImages, type Equal, equalInWords, equalOf } from '../lib/contract/counted.ts';
 import type { ApiClient } from './api-client.ts';
 import { oneLine, table } from './output.ts';
 import { statusWord } from './watch.ts';
@@ -44,7 +44,7 @@ export async function sumUp(predictions: AsyncIterable<Prediction>): Promise<Res
   const results: Results = {
     models: [],
     outcomes: new Map(),
-    images: { ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0, pending: 0, bytes: 0 },
+    images: { ...countImages([]), pending: 0, bytes: 0 },
     reasons: new Map(),
     place: undefined,
   };
@@ -73,7 +73,7 @@ export async function sumUp(predictions: AsyncIterable<Prediction>): Promise<Res
       results.reasons.set(reason, (results.reasons.get(reason) ?? 0) + 1);
     }
     for (const image of images) {
-      results.images[isBlank(image) ? 'blank' : image.status]++;
+      results.images[countedAs(image.status, image.blank)]++;
       results.images.bytes += image.bytes ?? 0;
       if (image.url && image.key) results.place ??= placeOf(image.url, image.key);
     }

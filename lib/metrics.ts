@@ -1,4 +1,5 @@
-import { countedAs, type Judgement } from './records/judgement.ts';
+import { countedAs } from './contract/counted.ts';
+import type { Judgement } from './records/judgement.ts';
 import { isStored, type Result } from './records/result.ts';
 
 /** One value to be measured, with the unit that CloudWatch knows. */

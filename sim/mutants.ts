@@ -23,6 +23,15 @@ const inStores = (make: (store: ObjectStore) => Partial<ObjectStore>) => (ports:
   images: changed(ports.images, make(ports.images)),
 });
 
+/** For some keys a store answers a verb by itself, and does nothing. */
+const answering = (verb: 'exists' | 'create' | 'createJson', keys: RegExp, answer: boolean) =>
+  inStores((store) => {
+    const real = store[verb].bind(store) as (key: string, ...rest: unknown[]) => Promise<boolean>;
+    return {
+      [verb]: async (key: string, ...rest: unknown[]) => (keys.test(key) ? answer : real(key, ...rest)),
+    };
+  });
+
 /** Takes an action away from a function's role. */
 const without = (functionKey: string, action: string) => (stack: StackModel) => {
   const { role } = stack.functions.find(({ key }) => key === functionKey)!;
@@ -278,9 +287,7 @@ export const MUTANTS: Record<string, Plant> = {
   },
   'cancel is not looked for': {
     functions: ['dispatch'],
-    ports: inStores((store) => ({
-      exists: async (key) => (/\/cancel\.json$|^deleted\//.test(key) ? false : store.exists(key)),
-    })),
+    ports: answering('exists', /\/cancel\.json$|^deleted\//, false),
   },
   'cancel is looked for once a minute': {
     functions: ['dispatch'],
@@ -301,9 +308,7 @@ export const MUTANTS: Record<string, Plant> = {
   },
   'a webhook does not look for the tombstone': {
     functions: ['webhook'],
-    ports: inStores((store) => ({
-      exists: async (key) => (key.startsWith('deleted/') ? false : store.exists(key)),
-    })),
+    ports: answering('exists', /^deleted\//, false),
   },
   'reconcile takes every audit for a deleted one': {
     functions: ['reconcile'],
@@ -325,21 +330,15 @@ export const MUTANTS: Record<string, Plant> = {
   },
   'an aborted prediction is not marked': {
     functions: WRITERS,
-    ports: inStores((store) => ({
-      create: async (key, ...rest) => (key.endsWith('-aborted') ? true : store.create(key, ...rest)),
-    })),
+    ports: answering('create', /-aborted$/, true),
   },
   'a failure marker is left out': {
     functions: WRITERS,
-    ports: inStores((store) => ({
-      create: async (key, ...rest) => (key.includes('/failed/') ? true : store.create(key, ...rest)),
-    })),
+    ports: answering('create', /\/failed\//, true),
   },
   'a result is left out': {
     functions: WRITERS,
-    ports: inStores((store) => ({
-      createJson: async (key, ...rest) => (key.includes('/results/') ? true : store.createJson(key, ...rest)),
-    })),
+    ports: answering('create', /\/results\//, true),
   },
   'tag records without tagging': {
     functions: ['tag'],
@@ -353,9 +352,7 @@ export const MUTANTS: Record<string, Plant> = {
   },
   'tag makes no renditions': {
     functions: ['tag'],
-    ports: inStores((store) => ({
-      create: async (key, ...rest) => (key.startsWith('renditions/') ? true : store.create(key, ...rest)),
-    })),
+    ports: answering('create', /^renditions\//, true),
   },
   'renditions have no tags': {
     functions: ['tag'],
@@ -443,10 +440,7 @@ export const MUTANTS: Record<string, Plant> = {
   },
   'reconcile leaves the judgement to an event': {
     functions: ['reconcile'],
-    ports: inStores((store) => ({
-      setTags: async () => true,
-      create: async (key, ...rest) => (key.includes('/judged/') ? true : store.create(key, ...rest)),
-    })),
+    ports: inStores(() => ({ setTags: async () => true })),
   },
   'reconcile leaves the copies to events': {
     functions: ['reconcile'],
@@ -513,22 +507,15 @@ export const MUTANTS: Record<string, Plant> = {
   },
   'closing does not look for a tombstone': {
     functions: ['reconcile'],
-    ports: inStores((store) => ({
-      exists: async (key) => (key.startsWith('deleted/') ? false : store.exists(key)),
-    })),
+    ports: answering('exists', /^deleted\//, false),
   },
   'cancel writes nothing': {
     functions: ['api'],
-    ports: inStores((store) => ({
-      createJson: async (key, ...rest) =>
-        key.endsWith('/cancel.json') ? true : store.createJson(key, ...rest),
-    })),
+    ports: answering('createJson', /\/cancel\.json$/, true),
   },
   'every audit is taken for a finished one when it is canceled': {
     functions: ['api'],
-    ports: inStores((store) => ({
-      exists: async (key) => (key.endsWith('/manifest.json') ? true : store.exists(key)),
-    })),
+    ports: answering('exists', /\/manifest\.json$/, true),
   },
   'a second deletion finds nothing': {
     functions: ['api'],
@@ -588,8 +575,6 @@ export const MUTANTS: Record<string, Plant> = {
   'reconcile may not delete': { functions: [], stack: without('reconcile', 's3:DeleteObject') },
   'a webhook is answered well although nothing is stored, and polls believe it': {
     functions: WRITERS,
-    ports: inStores((store) => ({
-      exists: async (key) => (key.includes('/results/') ? true : store.exists(key)),
-    })),
+    ports: answering('exists', /\/results\//, true),
   },
 };

@@ -8,6 +8,7 @@ import {
 } from '../../lib/records/judgement.ts';
 import {
   cellName,
+  cellRenditionsPrefix,
   imageOfRendition,
   imagesPrefix,
   parseImageKey,
@@ -130,7 +131,7 @@ async function readCell(images: ObjectStore, audit: string, { cell, indexes }: C
   const said = await everyJudgement(images, audit, cell);
   const renditions = new Set<number>();
   if (indexes.every((index) => said.has(index)))
-    for await (const { key } of images.list(`${renditionsPrefix(audit)}${cellName(cell)}/`))
+    for await (const { key } of images.list(cellRenditionsPrefix(audit, cell)))
       renditions.add(Number(parseImageKey(imageOfRendition(key))?.index));
   return { said, renditions };
 }

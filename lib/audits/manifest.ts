@@ -1,8 +1,9 @@
 import { stringify } from 'csv-stringify/sync';
 import type { ImageCounts } from '../contract/answers.ts';
+import { countImages } from '../contract/counted.ts';
 import { wordsFor } from '../images/verdict.ts';
 import type { ObjectStore, RecordReader, TemporaryFile, Time, WithTemporaryFile } from '../ports.ts';
-import { countedAs, type Judgement, listJudgements } from '../records/judgement.ts';
+import { type Judgement, listJudgements } from '../records/judgement.ts';
 import { manifestKey, resultKey } from '../records/keys.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
 import { isStored, type Result, type StoredImage } from '../records/result.ts';
@@ -29,7 +30,7 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
   const counts: Record<string, number> = {
     ...{ succeeded: 0, failed: 0, refused: 0, canceled: 0 },
     // Of images; `images` are those that are stored, whatever was found of them.
-    ...{ images: 0, ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0 },
+    ...{ images: 0, ...countImages([]) },
   };
   const add = (name: string, more: number) => {
     counts[name] = (counts[name] ?? 0) + more;
@@ -80,11 +81,10 @@ type ManifestCell = Awaited<ReturnType<typeof readCells>>[number];
 const lostOf = ({ images }: ManifestCell) => images.filter((image) => !('key' in image)).length;
 
 /** A cell's images by the names under which they are counted. */
-function imageCounts(cell: ManifestCell): ImageCounts {
-  const counts = { ok: 0, blank: 0, quarantined: 0, lost: lostOf(cell), filtered: cell.filtered ?? 0 };
-  for (const image of cell.images) if ('status' in image) counts[countedAs(image.status, image.blank)]++;
-  return counts;
-}
+const imageCounts = (cell: ManifestCell): ImageCounts =>
+  countImages([
+    { ...cell, images: cell.images.map((image) => ('key' in image ? image : { status: 'lost' })) },
+  ]);
 
 /**
  * Says of each image which earlier one of the same prompt and model has the same bytes (`sameAs`): a model that returns

@@ -1,6 +1,7 @@
 import type { Counts, ImageCounts } from '../contract/answers.ts';
+import { countedAs, countImages } from '../contract/counted.ts';
 import type { Head, ObjectStore } from '../ports.ts';
-import { countedAs, listJudgements } from '../records/judgement.ts';
+import { listJudgements } from '../records/judgement.ts';
 import { bindingsPrefix, manifestKey, markersPrefix, resultsPrefix } from '../records/keys.ts';
 import { type CellObject, listCells } from '../records/progress.ts';
 import { type Outcome, parseMarker } from '../records/result.ts';
@@ -62,7 +63,7 @@ export async function countProgress(store: ObjectStore, audit: string, cells: nu
     refused: 0,
     canceled: 0,
   };
-  const images: ImageCounts = { ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0 };
+  const images = countImages([]);
   const outcomes = new Map<number, Outcome>();
   for (const { cell, rest } of markers) {
     const outcome = parseMarker(rest, sizes.get(cell));

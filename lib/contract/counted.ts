@@ -2,7 +2,7 @@
 import type { ImageCounts } from './answers.ts';
 
 interface CountedImage {
-  status: string;
+  status?: string | undefined;
   blank?: boolean | undefined;
   sha256?: string | undefined;
 }
@@ -15,6 +15,12 @@ interface CountedPrediction {
 
 /** Whether it is one even area, which several models return instead of refusing. */
 export const isBlank = ({ status, blank }: CountedImage): boolean => status === 'ok' && blank === true;
+
+/** The name under which an image is counted. */
+export const countedAs = <Status extends string>(
+  status: Status,
+  blank: boolean | undefined,
+): Status | 'blank' => (isBlank({ status, blank }) ? 'blank' : status);
 
 /**
  * How many of the filtered images are not among the returned ones. A model that returns a blank picture instead of
@@ -35,11 +41,9 @@ export function countImages(predictions: Iterable<CountedPrediction>): ImageCoun
   const counts: ImageCounts = { ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0 };
   for (const { filtered = 0, images } of predictions) {
     counts.filtered += filtered;
-    for (const image of images) {
-      if (isBlank(image)) counts.blank++;
-      else if (image.status === 'ok' || image.status === 'quarantined' || image.status === 'lost')
-        counts[image.status]++;
-    }
+    for (const { status, blank } of images)
+      if (status === 'ok' || status === 'quarantined' || status === 'lost')
+        counts[countedAs(status, blank)]++;
   }
   return counts;
 }

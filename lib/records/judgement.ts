@@ -26,12 +26,6 @@ export interface Decoded {
   blank: boolean;
 }
 
-/** The name under which an image is counted. */
-export const countedAs = (
-  status: Judgement['status'],
-  blank: boolean | undefined,
-): 'ok' | 'blank' | 'quarantined' => (status === 'ok' && blank ? 'blank' : status);
-
 /** Judgements of a cell's images, by their index. */
 export type Judgements = Map<number, Judgement>;
 

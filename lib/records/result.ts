@@ -90,9 +90,10 @@ export function parseMarker(name: string, bytes: number | undefined): Outcome | 
  */
 export async function recordResult(store: ObjectStore, plan: Plan, result: Result): Promise<void> {
   const tags = { retention: plan.retention };
-  const marker = markerName(result, Buffer.byteLength(JSON.stringify(result)));
+  const body = JSON.stringify(result);
+  const marker = markerName(result, Buffer.byteLength(body));
   if (marker) await store.create(markerKey(plan.id, result.cell, marker), '', { tags });
-  await store.createJson(resultKey(plan.id, result.cell), result, { tags });
+  await store.create(resultKey(plan.id, result.cell), body, { contentType: 'application/json', tags });
 }
 
 /**
