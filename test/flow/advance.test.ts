@@ -8,7 +8,7 @@ import type { Plan } from '../../lib/records/plan.ts';
 import type { Result } from '../../lib/records/result.ts';
 import { AnswerTooLarge, ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/errors.ts';
 import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
-import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 const CELLS = 2;
 const RANGE = { audit: '7zzzzzzzzzzzzzzzzzzzzzzzzz', from: 0, to: CELLS - 1 };
@@ -17,14 +17,10 @@ const MINUTE = 60_000;
 let cloud: FlowCloud;
 let world: World;
 let plan: Plan;
-beforeAll(async () => {
-  cloud = await FlowCloud.open();
-});
-beforeEach(async () => {
-  world = await cloud.world();
+eachWorld(async (fresh, opened) => {
+  [world, cloud] = [fresh, opened];
   plan = await world.accept(CELLS);
 });
-afterAll(() => cloud.close());
 
 const advance = (in_ = world, last = false) => advanceRange(in_.advanceDeps, RANGE, in_.turn(last));
 const readResult = async (cell: number, in_ = world) =>

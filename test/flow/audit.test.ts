@@ -20,7 +20,7 @@ import type { Result } from '../../lib/records/result.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import { systemChance } from '../../lib/system.ts';
 import { png } from '../support/images.ts';
-import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const CELLS = 2;
@@ -29,13 +29,9 @@ const MINUTE = 60_000;
 
 let cloud: FlowCloud;
 let world: World;
-beforeAll(async () => {
-  cloud = await FlowCloud.open();
+eachWorld((fresh, opened) => {
+  [world, cloud] = [fresh, opened];
 });
-beforeEach(async () => {
-  world = await cloud.world();
-});
-afterAll(() => cloud.close());
 
 const BODY = JSON.stringify({ prompts: ['a nurse'], models: ['a/b'], samples: CELLS });
 let requests = 0;

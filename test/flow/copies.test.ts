@@ -14,7 +14,7 @@ import { looked } from '../../sim/look.ts';
 import { preparedDecoder } from '../support/decoder.ts';
 import { png } from '../support/images.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const KEY = imageKey(AUDIT, 7, 0);
@@ -22,13 +22,9 @@ const TAGS = { status: 'pending', retention: 'short' };
 
 let cloud: FlowCloud;
 let world: World;
-beforeAll(async () => {
-  cloud = await FlowCloud.open();
+eachWorld((fresh, opened) => {
+  [world, cloud] = [fresh, opened];
 });
-beforeEach(async () => {
-  world = await cloud.world();
-});
-afterAll(() => cloud.close());
 
 const CELL = 7;
 const SILENT = { info() {}, warn() {}, error() {}, appendKeys() {}, resetKeys() {} };

@@ -4,19 +4,15 @@ import type { Plan } from '../../lib/records/plan.ts';
 import { isStored, type Result } from '../../lib/records/result.ts';
 import type { EndedPrediction } from '../../lib/replicate/prediction.ts';
 import { png } from '../support/images.ts';
-import { FlowCloud, type Serve, type World } from './world.ts';
+import { eachWorld, type FlowCloud, type Serve, type World } from './world.ts';
 
 let cloud: FlowCloud;
 let world: World;
 let plan: Plan;
-beforeAll(async () => {
-  cloud = await FlowCloud.open();
-});
-beforeEach(async () => {
-  world = await cloud.world();
+eachWorld(async (fresh, opened) => {
+  [world, cloud] = [fresh, opened];
   plan = await world.accept(2);
 });
-afterAll(() => cloud.close());
 
 const finish = (prediction: EndedPrediction, in_ = world) => in_.finish(plan, 0, prediction);
 const readResult = async (cell = 0, in_ = world) =>

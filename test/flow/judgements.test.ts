@@ -3,7 +3,7 @@ import { judgeCell } from '../../lib/images/judge.ts';
 import { type Judgement, listJudgements, PURGED } from '../../lib/records/judgement.ts';
 import { imageKey } from '../../lib/records/keys.ts';
 import { png } from '../support/images.ts';
-import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 /** Operators replace the judgement of one image in a record with several. */
 
@@ -18,13 +18,9 @@ const FINE: Judgement = {
 
 let cloud: FlowCloud;
 let world: World;
-beforeAll(async () => {
-  cloud = await FlowCloud.open();
+eachWorld((fresh, opened) => {
+  [world, cloud] = [fresh, opened];
 });
-beforeEach(async () => {
-  world = await cloud.world();
-});
-afterAll(() => cloud.close());
 
 const imageAt = (index: number) => imageKey(AUDIT, CELL, index);
 const record = (names: string) => `audits/${AUDIT}/judged/00007/${names}`;

@@ -2,7 +2,7 @@ import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { carryOutPurge, findPurge } from '../../cli/operator/purge.ts';
 import { deletedKey, imageKey, renditionKey } from '../../lib/records/keys.ts';
 import { named, operators, recordCell, SILENT } from './operators.ts';
-import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 /** A purge, stopped at every call, beside a run of `tag` that began before it. */
 
@@ -12,13 +12,9 @@ const IMAGE = { audit: AUDIT, image: '00000/1' };
 
 let cloud: FlowCloud;
 let world: World;
-beforeAll(async () => {
-  cloud = await FlowCloud.open();
+eachWorld((fresh, opened) => {
+  [world, cloud] = [fresh, opened];
 });
-beforeEach(async () => {
-  world = await cloud.world();
-});
-afterAll(() => cloud.close());
 
 async function purge(stores: Pick<World, 'images' | 'backup'>, target: { audit: string; image?: string }) {
   const plan = await findPurge(operators(stores), target, SILENT);

@@ -8,7 +8,7 @@ import { systemTime } from '../../lib/system.ts';
 import { looked } from '../../sim/look.ts';
 import { png } from '../support/images.ts';
 import { AnsweringStore, answering, named, recordCell, SILENT } from './operators.ts';
-import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 /** An operator has `tag` judge an older audit again. */
 
@@ -25,13 +25,9 @@ const DAMAGED = by(DECODER_VERSION, { status: 'quarantined' }, 'damaged');
 
 let cloud: FlowCloud;
 let world: World;
-beforeAll(async () => {
-  cloud = await FlowCloud.open();
+eachWorld((fresh, opened) => {
+  [world, cloud] = [fresh, opened];
 });
-beforeEach(async () => {
-  world = await cloud.world();
-});
-afterAll(() => cloud.close());
 
 /** An audit of cells with one valid image each. @param cells what is known of the image; whether it has a rendition */
 async function audit(in_: World, cells: readonly [Judgement | undefined, boolean][]): Promise<void> {

@@ -8,7 +8,7 @@ import { type Judgement, judgementKeys, listJudgements } from '../../lib/records
 import { imageKey, manifestKey, planKey, renditionKey } from '../../lib/records/keys.ts';
 import { png } from '../support/images.ts';
 import { type AnsweringStore, answering, named, operators, recordCell, SILENT } from './operators.ts';
-import { atEveryCall, FAULTS, FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 /** What verify finds of judgements and renditions, and how restore has `tag` judge what came back. */
 
@@ -26,13 +26,9 @@ const bytesOf = (index: number, judgement = FINE) =>
 
 let cloud: FlowCloud;
 let world: World;
-beforeAll(async () => {
-  cloud = await FlowCloud.open();
+eachWorld((fresh, opened) => {
+  [world, cloud] = [fresh, opened];
 });
-beforeEach(async () => {
-  world = await cloud.world();
-});
-afterAll(() => cloud.close());
 
 /** A finished audit of one cell with three images, all ok and with everything that belongs to them. */
 async function finished(in_: World, judgements: Judgement[] = [FINE, FINE, FINE]): Promise<void> {

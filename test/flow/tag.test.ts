@@ -14,7 +14,7 @@ import { systemTime } from '../../lib/system.ts';
 import { looked } from '../../sim/look.ts';
 import { preparedDecoder } from '../support/decoder.ts';
 import { png } from '../support/images.ts';
-import { FlowCloud, type World } from './world.ts';
+import { eachWorld, type World } from './world.ts';
 
 /** The function `tag`, given events as S3 sends them. */
 
@@ -22,15 +22,10 @@ const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const CELL = 7;
 const MINUTES_15 = 900_000;
 
-let cloud: FlowCloud;
 let world: World;
-beforeAll(async () => {
-  cloud = await FlowCloud.open();
+eachWorld((fresh) => {
+  world = fresh;
 });
-beforeEach(async () => {
-  world = await cloud.world();
-});
-afterAll(() => cloud.close());
 
 const warned: Record<string, unknown>[] = [];
 const log = {

@@ -31,6 +31,18 @@ import { withTemporaryFile } from '../../lib/temporary-file.ts';
 import { looked } from '../../sim/look.ts';
 import { png } from '../support/images.ts';
 
+/** Opens a cloud for the tests of a file. @param begin called before each of them with a world of its own */
+export function eachWorld(begin: (world: World, cloud: FlowCloud) => unknown): void {
+  let cloud: FlowCloud;
+  beforeAll(async () => {
+    cloud = await FlowCloud.open();
+  });
+  beforeEach(async () => {
+    await begin(await cloud.world(), cloud);
+  });
+  afterAll(() => cloud.close());
+}
+
 /**
  * What happens at the chosen call to S3, the queue or Replicate. (A process that dies before a call has died after
  * the one before.)
