@@ -16,6 +16,7 @@ import { systemChance, systemTime } from '../lib/system.ts';
 const { env } = process;
 const log = new Logger();
 const s3 = new S3Client({});
+const sqs = new SQSClient({});
 const store = new S3Store(s3, setting(env, 'IMAGES_BUCKET'));
 const secret = (name: string) =>
   secretReader(parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, name)), systemTime);
@@ -24,7 +25,8 @@ export const handler = middy(
   createApi(
     {
       store,
-      queue: cellQueue(new SQSClient({}), setting(env, 'QUEUE_URL')),
+      queue: cellQueue(sqs, setting(env, 'QUEUE_URL')),
+      polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
       replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), secret('REPLICATE_TOKEN_PARAMETER')),
       presign: presigner(store),
       readRecord: recordReader(store),

@@ -14,6 +14,7 @@ import { withTemporaryFile } from '../lib/temporary-file.ts';
 const { env } = process;
 const log = new Logger();
 const images = new S3Store(new S3Client(STREAMING), setting(env, 'IMAGES_BUCKET'));
+const sqs = new SQSClient({});
 const backupClient = new S3Client({ region: setting(env, 'BACKUP_REGION') });
 
 export const handler = middy(
@@ -23,7 +24,8 @@ export const handler = middy(
       backup: new S3Store(backupClient, setting(env, 'BACKUP_BUCKET')),
       readRecord: recordReader(images),
       withTemporaryFile,
-      queue: cellQueue(new SQSClient({}), setting(env, 'QUEUE_URL')),
+      queue: cellQueue(sqs, setting(env, 'QUEUE_URL')),
+      polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
       time: systemTime,
       chance: systemChance,
       log,

@@ -102,7 +102,7 @@ export function paidAgain<P extends Prediction>(predictions: readonly P[], reaso
     last.set(after.cell, after);
     if (!before) return [];
     const isAborted = before.status === 'aborted' && before.completedAt! <= after.createdAt;
-    const why = isAborted ? 'the first was aborted before it started' : reason(before, after);
+    const why = isAborted ? 'the one before was aborted before it started' : reason(before, after);
     return [{ before, after, why }];
   });
 }
@@ -227,19 +227,26 @@ function* checkMarkers(books: Books, cell: number): Iterable<Violation> {
     );
 }
 
-/** @returns the record that is in force: the second behind a first prediction that was aborted */
+/** @returns the record that is in force: that of the last attempt, each behind a prediction that was aborted */
 function* checkBinding(books: Books, cell: number) {
   const { audit, images, made } = books;
   const stem = `audits/${audit}/dispatched/${nameOf(cell)}`;
-  const [first, marker, second] = ['.json', '-aborted', '-2.json'].map((end) =>
-    images.get(account(books, stem + end)),
-  );
-  if (!first) yield broken('every cell has a binding', `${stem}.json`, 'is missing');
-  if (second && !marker) yield broken('a cell has one binding', `${stem}-2.json`, 'no marker of the first');
-  const one = made.get(first?.json.predictionId);
-  if (marker && one?.status !== 'aborted')
-    yield broken('only what was aborted is marked so', `${stem}-aborted`, `${one?.id} is ${one?.status}`);
-  return (second ?? first)?.json;
+  for (let attempt = 1; ; attempt++) {
+    const name = attempt === 1 ? stem : `${stem}-${attempt}`;
+    const [binding, marker] = ['.json', '-aborted'].map((end) => images.get(account(books, name + end)));
+    if (!binding) {
+      yield broken('every cell has a binding', `${name}.json`, 'is missing');
+      return undefined;
+    }
+    if (!marker) {
+      if (images.has(`${stem}-${attempt + 1}.json`))
+        yield broken('a cell has one binding', `${stem}-${attempt + 1}.json`, 'no marker of the one before');
+      return binding.json;
+    }
+    const one = made.get(binding.json.predictionId);
+    if (one?.status !== 'aborted')
+      yield broken('only what was aborted is marked so', `${name}-aborted`, `${one?.id} is ${one?.status}`);
+  }
 }
 
 /** What was read from the model's words. An hour after its end Replicate shows them no more. */

@@ -5,7 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { Looked } from './images/decode/looked.ts';
-import type { Range } from './records/blocks.ts';
+import type { Message } from './records/blocks.ts';
 import type { Prediction } from './replicate/prediction.ts';
 
 export interface Time {
@@ -142,10 +142,10 @@ export type RecordReader = <T>(key: string) => Promise<T | undefined>;
 /** Makes the address at which a browser gets an object for an hour or more. */
 export type Presign = (key: string) => Promise<string>;
 
-/** The queue of ranges that wait to be advanced. */
+/** A queue of messages about cells: `cells` or `polls`. */
 export interface CellQueue {
-  /** Sends ranges, all to be delivered no earlier than `delaySeconds` (at most 900). */
-  send(ranges: Range[], delaySeconds?: number): Promise<void>;
+  /** Sends messages, all to be delivered no earlier than `delaySeconds` (at most 900). Their audits share the queue. */
+  send(messages: Message[], delaySeconds?: number): Promise<void>;
   /** Whether nothing waits, is delayed, or is being worked on. SQS counts approximately. */
   isIdle(): Promise<boolean>;
 }
@@ -162,7 +162,13 @@ export interface ReplicateClient {
   /** @param model `owner/name` or `owner/name:version` */
   model(model: string): Promise<ModelFacts>;
   /** @returns the prediction's id */
-  create(request: { version: string; input: Record<string, unknown>; webhook: string }): Promise<string>;
+  create(request: {
+    version: string;
+    input: Record<string, unknown>;
+    webhook: string;
+    /** Ends the request. Whether Replicate took it stays open. */
+    signal?: AbortSignal;
+  }): Promise<string>;
   get(id: string): Promise<Prediction>;
   cancel(id: string): Promise<Prediction>;
 }

@@ -83,10 +83,14 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
         without: chance.pick([undefined, 'sqs', 'sqs']),
       };
   for (const order of orders) order.retention = chance.pick(['short', 'standard', 'keep']);
+  const parallel = isSlow ? 1 : chance.pick([4, 20, 100]);
+  const ran: [number, number] = isSlow ? [60, 120] : isLeftToReconcile ? [1_600, 2_400] : isLong ? [300, 1_500] : seconds;
+  // What the model takes for all of it, if it is kept busy for half of the time.
+  const work = (cells * 2 * ran[1] * 1_000) / parallel;
   return {
     orders,
     concurrency: chance.pick([1_000, 1_000, 1_000, 10]),
-    endsWithin: 6 * HOUR,
+    endsWithin: 6 * HOUR + work,
     gateway: { throttled: share(0.02) },
     rotation: chance.happens(0.25)
       ? { at: chance.between(0, 3 * MINUTE), inOrder: chance.happens(0.7) }
@@ -117,8 +121,8 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     replicate: {
       createsPerMinute: chance.pick([600, 600, 600, 600, 60, 6]),
       model: {
-        parallel: isSlow ? 1 : chance.pick([4, 20, 100]),
-        seconds: isSlow ? [60, 120] : isLeftToReconcile ? [1_600, 2_400] : isLong ? [300, 1_500] : seconds,
+        parallel,
+        seconds: ran,
         outputs: 1,
         refuses: chance.pick([0, 0.1, 0.5]),
         fails: 0.03,

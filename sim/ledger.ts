@@ -40,7 +40,7 @@ const CELL = /^(?:audits\/[^/]+\/(?:dispatched|results|failed|judged)|(?:images|
 /** The index of an image that is `ok`, in a record of a decoder. */
 const SHOWN = /^(\d+)\.ok\..+\.d\d+$/;
 /** State that is no fact, and may be written over. */
-const OVERWRITTEN = /^leases\/|\/waiting\.json$/;
+const OVERWRITTEN = /^(leases|flow)\/|\/waiting\.json$/;
 /** A writer that looked before an audit was ended may still be at work for so long. */
 const LATE_WRITE_MS = 150_000;
 /** A turn looks every three seconds whether its audit was ended; a request may be under way. S3 cuts off milliseconds. */
@@ -116,7 +116,7 @@ export class Ledger {
       this.#cancelTried.add(about);
       if (/^$|lost|dies after/.test(outcome)) this.#canceled(about, who);
     }
-    if (/^(api|dispatch|reconcile)#/.test(who) && /unavailable|lost|dies|died|threw/.test(outcome))
+    if (/^(api|dispatch|poll|reconcile)#/.test(who) && /unavailable|lost|dies|died|threw/.test(outcome))
       this.#faultsAt.push(this.#world.kernel.now);
     if (!audit || !/unavailable|lost|dies/.test(outcome)) return;
     const faulty = what === 'PutObject' ? this.#unrecorded : this.#unread;
@@ -223,9 +223,9 @@ export class Ledger {
   /** What has to hold whenever one looks: permissions, and no second payment without a reason. */
   check(): void {
     const { denied, lambda, replicate } = this.#world;
-    const { messages } = this.#world.cells;
-    if (messages.size > this.#mostMessages)
-      this.#broken('the queue never grows by repairs', `it holds ${messages.size} messages`);
+    const { messages } = this.#world;
+    if (messages > this.#mostMessages)
+      this.#broken('the queue never grows by repairs', `it holds ${messages} messages`);
     for (const text of denied.splice(0))
       this.#broken('a role may do what its function does, and no more', text);
     for (const name of lambda.overran.splice(0)) this.#broken('a function ends before its time limit', name);
@@ -474,8 +474,11 @@ export class Ledger {
     for (const made of this.#world.replicate.made.values()) {
       if (made.audit !== audit || this.#cancelTried.has(made.id) || this.#isUnknown(made)) continue;
       const stem = `audits/${audit}/dispatched/${String(made.cell).padStart(5, '0')}`;
-      const bindings = [`${stem}.json`, `${stem}-2.json`];
-      if (!bindings.some((key) => this.#bound(key) === made.id))
+      const isBound = (attempt: number): boolean => {
+        const id = this.#bound(attempt === 1 ? `${stem}.json` : `${stem}-${attempt}.json`);
+        return id !== undefined && (id === made.id || isBound(attempt + 1));
+      };
+      if (!isBound(1))
         this.#broken(
           'a superfluous prediction is canceled',
           `${made.id} of cell ${made.cell}`,
@@ -532,7 +535,7 @@ export class Ledger {
         })),
       ),
     );
-    if (this.#world.cells.messages.size > 0)
-      this.#broken('no message lives forever', `${this.#world.cells.messages.size} are left`);
+    if (this.#world.messages > 0)
+      this.#broken('no message lives forever', `${this.#world.messages} are left`);
   }
 }

@@ -171,7 +171,8 @@ function priceOf(requests: ReadonlyMap<string, number>): number {
 }
 
 function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number): Figures {
-  const { s3, lambda, kernel, replicate, cells } = world;
+  const { s3, lambda, kernel, replicate } = world;
+  const sent = [...world.queues.values()].reduce((sum, queue) => sum + queue.sent, 0);
   const invocations = [...lambda.invocations.values()].reduce((sum, one) => sum + one, 0);
   const megabyteSeconds = [...lambda.megabyteSeconds.values()].reduce((sum, one) => sum + one, 0);
   const ofReconcile = lambda.megabyteSeconds.get('reconcile') ?? 0;
@@ -195,7 +196,7 @@ function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number
       priceOf(s3.requests) +
       (megabyteSeconds / 1_024) * PRICES.gbSecond +
       invocations * PRICES.invocation +
-      cells.sent * SQS_CALLS_PER_MESSAGE * PRICES.sqs,
+      sent * SQS_CALLS_PER_MESSAGE * PRICES.sqs,
     reconcile: {
       dollars: priceOf(s3.requestsOfReconcile) + (ofReconcile / 1_024) * PRICES.gbSecond,
       seconds: ofReconcile / lambda.model('reconcile').memorySize,

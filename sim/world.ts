@@ -9,6 +9,7 @@ import { createApi } from '../lib/handlers/api.ts';
 import { createBackup } from '../lib/handlers/backup.ts';
 import { createDispatch } from '../lib/handlers/dispatch.ts';
 import { createMetrics } from '../lib/handlers/metrics.ts';
+import { createPoll } from '../lib/handlers/poll.ts';
 import { createReconcile } from '../lib/handlers/reconcile.ts';
 import { createTag } from '../lib/handlers/tag.ts';
 import { createWebhook } from '../lib/handlers/webhook.ts';
@@ -87,7 +88,8 @@ export class World {
   readonly stack: StackModel;
   readonly storm: Storm;
   readonly s3: S3Model;
-  readonly cells: QueueModelled;
+  /** The queues that functions read, by their functions. */
+  readonly queues = new Map<string, QueueModelled>();
   readonly lambda: LambdaModel;
   readonly replicate: ReplicateModel;
   readonly images: string;
@@ -120,16 +122,19 @@ export class World {
     this.s3.shortPages = 0.02;
     this.s3.conflicts = options.storm.conflicts;
     this.s3.onChange = (change) => this.#changed(change);
-    const queue = this.stack.queues.find(({ name }) => name.endsWith('-cells'))!;
-    this.cells = new QueueModelled(this.kernel, queue);
-    this.cells.doubles = () => this.storm.doublesMessage();
-    this.cells.onWaiting = () => this.#poll();
-    this.cells.onDead = ({ body, failures }) =>
-      this.deadLetters.push({
-        queue: queue.name,
-        what: `${failures.map(({ why }) => why).join(', then ')}: ${body}`,
-        isExplained: failures.every(({ metFault }) => metFault),
-      });
+    for (const { functionKey, queue } of this.stack.queueSources) {
+      const model = this.stack.queues.find(({ name }) => name === queue)!;
+      const modelled = new QueueModelled(this.kernel, model);
+      modelled.doubles = () => this.storm.doublesMessage();
+      modelled.onWaiting = () => this.#poll();
+      modelled.onDead = ({ body, failures }) =>
+        this.deadLetters.push({
+          queue,
+          what: `${failures.map(({ why }) => why).join(', then ')}: ${body}`,
+          isExplained: failures.every(({ metFault }) => metFault),
+        });
+      this.queues.set(functionKey, modelled);
+    }
     this.lambda = new LambdaModel(
       { kernel: this.kernel, weather: this.storm, coverage: this.coverage, concurrency: options.concurrency },
       this.stack.functions,
@@ -230,14 +235,15 @@ export class World {
   /** Lambda's pollers: as many functions at once as the queue may have, one message each. */
   #poll(): void {
     for (const { functionKey, maximumConcurrency = 5 } of this.stack.queueSources) {
+      const queue = this.queues.get(functionKey)!;
       while ((this.#polling.get(functionKey) ?? 0) < maximumConcurrency && !this.lambda.isFull) {
-        const message = this.cells.receive();
-        if (!message) return;
+        const message = queue.receive();
+        if (!message) break;
         const isLoop = this.lambda.model(functionKey).recursiveLoop === 'Terminate';
         if (isLoop && message.lineage >= LOOP_LIMIT) {
-          this.cells.delete(message);
+          queue.delete(message);
           const what = `loop: ${message.body}`;
-          this.deadLetters.push({ queue: this.cells.model.name, what, isExplained: false });
+          this.deadLetters.push({ queue: queue.model.name, what, isExplained: false });
           continue;
         }
         this.#polling.set(functionKey, (this.#polling.get(functionKey) ?? 0) + 1);
@@ -255,11 +261,11 @@ export class World {
             const failed = how.ok
               ? (how.value as { batchItemFailures: { itemIdentifier: string }[] }).batchItemFailures
               : [{ itemIdentifier: messageId }];
-            if (failed.length === 0) this.cells.delete(message);
+            if (failed.length === 0) queue.delete(message);
             else message.failures.push({ why: how.ok ? 'cells failed' : how.why, metFault: how.metFault });
             // A deleted message may come again all the same.
             if (failed.length === 0 && this.storm.doublesMessage())
-              this.cells.send(message.body, 0, message.lineage);
+              queue.send(message.body, 0, message.lineage);
             this.#poll();
           },
           message.lineage + 1,
@@ -336,6 +342,7 @@ export class World {
       backup: () => createBackup(ports),
       dispatch: () => createDispatch(ports, env),
       metrics: () => createMetrics(ports, env),
+      poll: () => createPoll(ports, env),
       reconcile: () => createReconcile(ports, env),
       tag: () => createTag(ports, env),
       webhook: () => createWebhook(ports, env),
@@ -370,6 +377,13 @@ export class World {
         ),
         signal,
       );
+    const queue = (functionKey: string) => {
+      const modelled = this.queues.get(functionKey)!;
+      return cellQueue(
+        sqsClient(process, modelled, () => environment.lineage),
+        modelled.model.name,
+      );
+    };
     return {
       store: images,
       images,
@@ -377,10 +391,8 @@ export class World {
       backup: new S3Store(client, this.backup, time, chance),
       readRecord: async <T>(key: string) => (await images.readJson<T>(key))?.value,
       presign: async (key: string) => `https://${this.images}.s3.amazonaws.com/${key}?signed`,
-      queue: cellQueue(
-        sqsClient(process, this.cells, () => environment.lineage),
-        this.cells.model.name,
-      ),
+      queue: queue('dispatch'),
+      polls: queue('poll'),
       replicate: this.replicate.client(process),
       fetchOutput: this.replicate.fetchOutput(process),
       tokens: secret(() => this.secrets.tokens),
@@ -393,8 +405,15 @@ export class World {
     };
   }
 
+  /** In all queues. */
+  get messages(): number {
+    let count = 0;
+    for (const { messages } of this.queues.values()) count += messages.size;
+    return count;
+  }
+
   /** Nothing runs, waits or is on its way, the schedule aside. */
   get isQuiet(): boolean {
-    return this.cells.messages.size === 0 && this.underWay === 0 && this.lambda.running === 0;
+    return this.messages === 0 && this.underWay === 0 && this.lambda.running === 0;
   }
 }

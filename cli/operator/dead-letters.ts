@@ -6,7 +6,7 @@ import {
   ReceiveMessageCommand,
   SendMessageCommand,
 } from '@aws-sdk/client-sqs';
-import { parseRange } from '../../lib/records/blocks.ts';
+import { parseMessage } from '../../lib/records/blocks.ts';
 import type { Cloud } from './cloud.ts';
 import type { DeadLetterKind } from './kinds.ts';
 
@@ -70,7 +70,7 @@ export function describeLetter(kind: DeadLetterKind, message: Message): DeadLett
   };
   const body = parse(Body);
   if (kind === 'cells') {
-    const range = parseRange(Body);
+    const range = parseMessage(Body);
     return {
       ...letter,
       about: range ? `audit ${range.audit}, cells ${range.from} to ${range.to}` : 'not a range of cells',

@@ -6,7 +6,7 @@ import { cellQueue } from '../../lib/aws/cell-queue.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import { listVersions, type ObjectVersion } from '../../lib/aws/versions.ts';
 import type { CellQueue } from '../../lib/ports.ts';
-import { blocksOf } from '../../lib/records/blocks.ts';
+import { rangesOf } from '../../lib/records/blocks.ts';
 import { PURGED } from '../../lib/records/judgement.ts';
 import {
   auditPrefix,
@@ -140,10 +140,10 @@ export async function carryOutPurge(
   else {
     // Every writer checks the tombstone of a deletion, also one that comes when the plan is long gone.
     await writeTombstone({ store: images, time: systemTime }, target.audit, 'operator');
-    const queue = cellQueue(sqs, await cloud.queueUrl('cells'));
+    const polls = cellQueue(sqs, await cloud.queueUrl('polls'));
     const audit = await readPlan(images, target.audit);
-    if (audit) await queue.send(blocksOf(audit));
-    if (plan.running > 0 && !(await becomesIdle(queue))) running = plan.running;
+    if (audit) await polls.send(rangesOf(audit));
+    if (plan.running > 0 && !(await becomesIdle(polls))) running = plan.running;
   }
   const row = progress.row('purged', plan.versions.bucket + plan.versions.backup);
   const done = { bucket: 0, backup: 0 };

@@ -3,7 +3,7 @@ import { TIME_MAX, ulid } from 'ulid';
 import { Refusal } from '../errors.ts';
 import { DESIGN, PAGE } from '../limits.ts';
 import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
-import { blocksOf } from '../records/blocks.ts';
+import { blockAt } from '../records/blocks.ts';
 import { idempotencyKey, openKey, planKey } from '../records/keys.ts';
 import { countCells, type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
 import { readStop } from '../records/stop.ts';
@@ -47,7 +47,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 /**
  * Accepts an audit. The writes come in this order, and the process may die after any of them: the idempotency record
  * (a repeated request finds the same ID), `open/<a>` (reconcile sees the audit), the plan (now the audit is accepted),
- * the messages (reconcile sends missing ones).
+ * the first message of its chain (reconcile sends a missing one).
  * @throws {Refusal} 410 if the audit of this Idempotency-Key was deleted; 422 for a model that Replicate does not know
  * or a key used with another body; 502 or 503 if Replicate does not describe a model
  */
@@ -88,17 +88,17 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
       410,
       `Audit ${id} was deleted while it was being accepted. Send the request again with a new Idempotency-Key.`,
     );
-  // Of simultaneous equal requests only the one that wrote the plan sends its cells: sent twice, they are paid twice.
-  if (existing.request === origin.request) await sendAll(deps, existing);
+  // Of simultaneous equal requests only the one that wrote the plan begins its chain.
+  if (existing.request === origin.request) await begin(deps, existing);
   return accepted(existing);
 }
 
-/** The plan is durable: if its messages cannot be sent now, reconcile sends them. */
-async function sendAll({ queue, log }: AcceptDeps, plan: Plan): Promise<void> {
+/** The plan is durable: if its first message cannot be sent now, reconcile sends it. */
+async function begin({ queue, log }: AcceptDeps, plan: Plan): Promise<void> {
   try {
-    await queue.send(blocksOf(plan));
+    await queue.send([{ ...blockAt(plan, 0)!, link: 0 }]);
   } catch (error) {
-    log.error('an audit was accepted; reconcile sends its messages', { audit: plan.id, error });
+    log.error('an audit was accepted; reconcile sends its first message', { audit: plan.id, error });
   }
 }
 

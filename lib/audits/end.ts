@@ -1,11 +1,11 @@
 import { Refusal } from '../errors.ts';
 import type { CellQueue, ObjectStore } from '../ports.ts';
-import { blocksOf } from '../records/blocks.ts';
+import { rangesOf } from '../records/blocks.ts';
 import { cancelKey, deletedKey, isAuditId, manifestKey, openKey } from '../records/keys.ts';
 import { type ReadDeps, requirePlan } from './read.ts';
 
 export interface EndDeps extends Pick<ReadDeps, 'store' | 'readPlan' | 'time'> {
-  queue: CellQueue;
+  polls: CellQueue;
 }
 
 /**
@@ -14,7 +14,7 @@ export interface EndDeps extends Pick<ReadDeps, 'store' | 'readPlan' | 'time'> {
  * @throws {Refusal} 404 if there is no such audit, 409 if it is finished
  */
 export async function cancelAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
-  const { store, queue, time } = deps;
+  const { store, polls, time } = deps;
   const plan = await requirePlan(deps, audit);
   if (await store.exists(manifestKey(audit, 'json')))
     throw new Refusal(409, 'This audit is finished, so nothing is left to cancel. To remove it, use DELETE.');
@@ -23,7 +23,7 @@ export async function cancelAudit(deps: EndDeps, audit: string, caller: string):
     { at: time.now().toISOString(), by: caller },
     { tags: { retention: plan.retention } },
   );
-  await queue.send(blocksOf(plan));
+  await polls.send(rangesOf(plan));
 }
 
 /**
@@ -31,14 +31,14 @@ export async function cancelAudit(deps: EndDeps, audit: string, caller: string):
  * @throws {Refusal} 404 if there is no such audit
  */
 export async function deleteAudit(deps: EndDeps, audit: string, caller: string): Promise<void> {
-  const { store, queue } = deps;
+  const { store, polls } = deps;
   if (await isDeleted(store, audit)) {
     await store.create(openKey(audit), '');
     return;
   }
   const plan = await requirePlan(deps, audit);
   await writeTombstone(deps, audit, caller);
-  await queue.send(blocksOf(plan));
+  await polls.send(rangesOf(plan));
 }
 
 /**

@@ -1,9 +1,10 @@
 import { backUp } from '../images/backup.ts';
 import type { CellQueue, Chance, ObjectStore, RecordReader, Time, WithTemporaryFile } from '../ports.ts';
-import { blockOf, blocksOf, type Range } from '../records/blocks.ts';
+import { blocksOf, DISPATCHERS, type Range, rangesOf } from '../records/blocks.ts';
 import { judgementsByCell } from '../records/judgement.ts';
 import {
   auditPrefix,
+  blockDoneKey,
   deletedKey,
   imagesPrefix,
   leaseKey,
@@ -13,10 +14,12 @@ import {
   openKey,
   parseImageKey,
   planKey,
+  pollLeaseKey,
   rejudgedKey,
   renditionsPrefix,
   resentKey,
 } from '../records/keys.ts';
+import { restartChain } from '../records/lease.ts';
 import { type Plan, readPlan } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
 import { requestJudgement } from '../records/result.ts';
@@ -28,14 +31,13 @@ export interface ReconcileDeps {
   images: ObjectStore;
   backup: ObjectStore;
   queue: CellQueue;
+  polls: CellQueue;
   /** Reads results for the manifest. */
   readRecord: RecordReader;
   withTemporaryFile: WithTemporaryFile;
   time: Time;
   chance: Chance;
-  /** A cell without a result is overdue when it was asked so long ago. */
-  overdueMs: number;
-  /** A block is not sent again within this time. */
+  /** A chain that has not moved for so long is begun anew, and what no event has brought about by then is done. */
   resendMs: number;
   /** After a deletion: as long as a prediction can still send its webhook. */
   settleMs: number;
@@ -55,8 +57,6 @@ export interface Reconciled {
 
 /** An `open/<a>` whose plan never came belongs to a request that died; the API ends its requests after 30 s. */
 const ORPHAN_MS = 15 * 60_000;
-/** A queue that is never idle must not hide a lost message forever. */
-const LOST_MS = 6 * 3_600_000;
 const DELETE_BATCH = 1_000;
 const PARALLEL_REQUESTS = 10;
 
@@ -70,12 +70,11 @@ export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): P
   const open: { audit: string; since: Date }[] = [];
   for await (const { key, modified } of deps.images.list(OPEN_PREFIX))
     open.push({ audit: key.slice(OPEN_PREFIX.length), since: modified });
-  const idle = await deps.queue.isIdle();
   for (const { audit, since } of shuffled(open, deps.chance)) {
     if (timeIsUp()) break;
     done.audits++;
     try {
-      await reconcileAudit(deps, audit, since, idle, done);
+      await reconcileAudit(deps, audit, since, done);
     } catch (error) {
       done.faults.push({ audit, error: error as Error });
     }
@@ -83,13 +82,7 @@ export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): P
   return done;
 }
 
-async function reconcileAudit(
-  deps: ReconcileDeps,
-  audit: string,
-  since: Date,
-  idle: boolean,
-  done: Reconciled,
-) {
+async function reconcileAudit(deps: ReconcileDeps, audit: string, since: Date, done: Reconciled) {
   const { images, time } = deps;
   const tombstone = await images.head(deletedKey(audit));
   const plan = await readPlan(images, audit);
@@ -101,9 +94,7 @@ async function reconcileAudit(
     return;
   }
   if (await images.exists(manifestKey(audit, 'json'))) return settle(deps, plan, done);
-  const late = await findLate(deps, plan, idle);
-  await resend(deps, plan, late.blocks, done);
-  if (late.unfinished > 0) return;
+  if (!(await isFinished(deps, plan, done))) return;
   if (!(await isBackedUp(deps, audit, done))) return;
   await writeManifest(deps, plan);
   done.manifests++;
@@ -111,51 +102,58 @@ async function reconcileAudit(
 
 const age = (since: Date, time: Time) => time.now().getTime() - since.getTime();
 
-/** When each block's lease was last held, when it was last sent again, and when judgements were requested, by their keys. */
-async function readWorked(images: ObjectStore, audit: string): Promise<Map<string, Date>> {
-  const worked = new Map<string, Date>();
-  for await (const { key, modified } of images.list(leasesPrefix(audit))) worked.set(key, modified);
-  return worked;
+/** When each chain of an audit last moved, and which blocks are finished: objects by their keys. */
+async function readChains(images: ObjectStore, audit: string): Promise<Map<string, Date>> {
+  const chains = new Map<string, Date>();
+  for await (const { key, modified } of images.list(leasesPrefix(audit))) chains.set(key, modified);
+  return chains;
 }
 
 /**
- * The blocks where something should have happened by now. While a block's own message is in the queue, only
- * its overdue cells are to be looked after: a second message that asks would be a second chain of messages.
+ * Whether every cell of an audit is finished. If not, chains that have stopped are begun anew. One LIST tells both, so
+ * that an audit that goes its way costs next to nothing.
  */
-async function findLate(deps: ReconcileDeps, plan: Plan, idle: boolean) {
-  const { images, time, overdueMs, resendMs } = deps;
-  const worked = await readWorked(images, plan.id);
-  const stopped = (await readStop(images, plan.id)) !== undefined;
-  const progress = [...(await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 }))];
-  const unfinished = progress.filter(([, { ended }]) => !ended).length;
-  const blocks = blocksOf(plan).flatMap((block): Range[] => {
-    const { from, to } = block;
-    const lastSent = worked.get(resentKey(plan.id, from)) ?? new Date(plan.createdAt);
-    const lastWorked = worked.get(leaseKey(plan.id, from)) ?? new Date(plan.createdAt);
-    if (Math.min(age(lastSent, time), age(lastWorked, time)) <= resendMs) return [];
-    const open = progress.slice(from, to + 1).filter(([, { ended }]) => !ended);
-    const waiting = open.filter(([, { boundAt }]) => !boundAt);
-    // What waits is in the queue, unless the queue has nothing, or nobody has worked on it for too long.
-    if (waiting.length > 0 && (idle || age(lastWorked, time) > LOST_MS)) return [block];
-    const isOverdue = (boundAt: Date | undefined) => boundAt && (stopped || age(boundAt, time) > overdueMs);
-    const looks = open.some(([, { boundAt }]) => isOverdue(boundAt)) ? [{ ...block, look: true }] : [];
-    // A cell whose prediction was aborted is in no message of its own: the one that asked for it was done.
-    const aborted = waiting.filter(([, { attempt }]) => attempt === 2);
-    return [...looks, ...aborted.map(([cell]) => ({ audit: plan.id, from: cell, to: cell }))];
-  });
-  return { unfinished, blocks };
+async function isFinished(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promise<boolean> {
+  const { images, time, resendMs } = deps;
+  const chains = await readChains(images, plan.id);
+  const blocks = blocksOf(plan);
+  const open = blocks.filter(({ from }) => !chains.has(blockDoneKey(plan.id, from)));
+  if (open.length === 0) return true;
+  const isSilent = (key: string) => {
+    const moved = chains.get(key);
+    return moved !== undefined && age(moved, time) > resendMs;
+  };
+  const looks = open.filter(({ from }) => isSilent(pollLeaseKey(plan.id, from)));
+  for (const block of looks) await restart(deps, deps.polls, block, pollLeaseKey(plan.id, block.from), done);
+  // Blocks that nobody looks after have a chain that asks, or are still to come in one.
+  const unseen = open.filter(({ from }) => !chains.has(pollLeaseKey(plan.id, from)));
+  if (unseen.length === 0) return false;
+  const moved = Math.max(
+    Date.parse(plan.createdAt),
+    ...blocks.map(({ from }) => chains.get(leaseKey(plan.id, from))?.getTime() ?? 0),
+  );
+  if (age(new Date(moved), time) <= resendMs) return false;
+  if (await readStop(images, plan.id)) await lookOnce(deps, plan, chains.get(resentKey(plan.id)), done);
+  else
+    for (const block of unseen.slice(0, DISPATCHERS))
+      await restart(deps, deps.queue, block, leaseKey(plan.id, block.from), done);
+  return false;
 }
 
-async function resend({ images, queue, time }: ReconcileDeps, plan: Plan, ranges: Range[], done: Reconciled) {
-  if (ranges.length === 0) return;
-  await queue.send(ranges);
-  const blocks = new Set(ranges.map(({ from }) => blockOf(plan, from)));
-  await Promise.all(
-    [...blocks].map((block) =>
-      images.replaceJson(resentKey(plan.id, block), { at: time.now().toISOString() }),
-    ),
-  );
-  done.repairs += ranges.length;
+async function restart(deps: ReconcileDeps, to: CellQueue, block: Range, key: string, done: Reconciled) {
+  const link = await restartChain({ ...deps, store: deps.images }, key);
+  if (link === undefined) return;
+  await to.send([{ ...block, link }]);
+  done.repairs++;
+}
+
+/** Has all predictions of an audit that was ended looked at. @param since when that was last done */
+async function lookOnce(deps: ReconcileDeps, plan: Plan, since: Date | undefined, done: Reconciled) {
+  const { images, polls, time, resendMs } = deps;
+  if (since && age(since, time) <= resendMs) return;
+  await polls.send(rangesOf(plan));
+  await images.replaceJson(resentKey(plan.id), { at: time.now().toISOString() });
+  done.repairs++;
 }
 
 /** Images of one cell that lack their judgement or their copy. */
@@ -226,7 +224,7 @@ async function requestJudgements(
   cells: number[],
   done: Reconciled,
 ): Promise<void> {
-  const before = (await readWorked(images, audit)).get(rejudgedKey(audit));
+  const before = (await readChains(images, audit)).get(rejudgedKey(audit));
   if (before && age(before, time) < resendMs) return;
   for (let at = 0; at < cells.length; at += PARALLEL_REQUESTS) {
     const some = cells.slice(at, at + PARALLEL_REQUESTS);
@@ -281,9 +279,13 @@ async function sweep(
   const early = age(since, time) < resendMs;
   let deleted = await deletePrefix(images, imagesPrefix(audit));
   deleted += await deletePrefix(images, renditionsPrefix(audit));
-  const running = plan && !settled ? await blocksRunning(images, plan) : [];
-  if (plan && (running.length > 0 || early)) await resendUnworked(deps, plan, running, since, done);
-  else {
+  const isRunning = plan && !settled && (await hasRunning(images, plan));
+  if (plan && (isRunning || early)) {
+    if (isRunning && !early) {
+      const chains = await readChains(images, audit);
+      await lookOnce(deps, plan, chains.get(resentKey(audit)) ?? since, done);
+    }
+  } else {
     deleted += await deletePrefix(images, auditPrefix(audit));
     deleted += await deletePrefix(images, leasesPrefix(audit));
   }
@@ -291,28 +293,9 @@ async function sweep(
   if (settled && deleted === 0) await close(deps, audit, done);
 }
 
-async function blocksRunning(images: ObjectStore, plan: Plan): Promise<Range[]> {
+async function hasRunning(images: ObjectStore, plan: Plan): Promise<boolean> {
   const progress = await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 });
-  const running = [...progress].filter(([, { boundAt, ended }]) => boundAt && !ended).map(([cell]) => cell);
-  return blocksOf(plan).filter(({ from, to }) => running.some((cell) => cell >= from && cell <= to));
-}
-
-/** The caller that deleted the audit may have died before it sent the messages that cancel running predictions. */
-async function resendUnworked(
-  deps: ReconcileDeps,
-  plan: Plan,
-  blocks: Range[],
-  since: Date,
-  done: Reconciled,
-): Promise<void> {
-  const { images, time, resendMs } = deps;
-  const worked = await readWorked(images, plan.id);
-  const unworked = blocks.filter(({ from }) => {
-    const lastWorked = worked.get(leaseKey(plan.id, from));
-    const lastSent = worked.get(resentKey(plan.id, from)) ?? since;
-    return !(lastWorked && lastWorked > since) && age(lastSent, time) > resendMs;
-  });
-  await resend(deps, plan, unworked, done);
+  return [...progress.values()].some(({ boundAt, ended }) => boundAt && !ended);
 }
 
 async function deletePrefix(store: ObjectStore, prefix: string): Promise<number> {

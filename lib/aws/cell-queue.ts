@@ -4,7 +4,7 @@ import type { CellQueue } from '../ports.ts';
 /** SQS takes ten messages a call. */
 const BATCH = 10;
 
-/** The queue of cells in SQS. */
+/** A queue in SQS. */
 export function cellQueue(client: SQSClient, url: string): CellQueue {
   return {
     async send(ranges, delaySeconds = 0) {
@@ -20,6 +20,8 @@ export function cellQueue(client: SQSClient, url: string): CellQueue {
                 Id: String(index),
                 MessageBody: JSON.stringify(range),
                 DelaySeconds: delaySeconds,
+                // Standard queues deliver fairly by groups: a large audit does not hold up a small one.
+                MessageGroupId: range.audit,
               })),
             }),
           );

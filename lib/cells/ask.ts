@@ -55,13 +55,15 @@ export const webhookAddress = (base: string, audit: string, cell: number) =>
 /**
  * Asks Replicate for a cell and binds the prediction to it. A refusal that no retry changes ends the cell with
  * Replicate's words.
+ * @param signal ends the request in time to record what it brought
  * @throws {MustWait}, {Unrecorded}, {ReplicateRefusal} for what may pass, and whatever leaves open whether it was accepted
  */
 export async function askCell(
   { store, replicate, webhookUrl, time, onSuperfluous }: AskDeps,
   plan: Plan,
   cell: Cell,
-  attempt: 1 | 2,
+  attempt: number,
+  signal: AbortSignal,
 ): Promise<void> {
   const { model } = cell;
   let id: string;
@@ -70,6 +72,7 @@ export async function askCell(
       version: model.version === null ? model.model : `${model.model}:${model.version}`,
       input: inputOf(plan, cell),
       webhook: webhookAddress(webhookUrl, plan.id, cell.n),
+      signal,
     });
   } catch (error) {
     if (!(error instanceof ReplicateRefusal && FINAL.includes(error.status))) throw waitingOf(error) ?? error;
@@ -100,7 +103,7 @@ export const closing = (closed: ClosedBinding['closed'], error: string, time: Ti
 export async function closeCell(
   store: ObjectStore,
   cell: CellRef & { plan: Plan },
-  attempt: 1 | 2,
+  attempt: number,
   wanted: ClosedBinding,
 ): Promise<void> {
   const binding = await createBinding(store, cell, attempt, wanted);

@@ -35,7 +35,7 @@ type BoundEnding = Ending & { binding: BoundBinding };
  * - `already`: it was there before
  * - `deleted`: the audit was deleted; nothing was written
  * - `superfluous`: the cell belongs to another prediction; nothing was written
- * - `aborted`: it never started, and the cell may be requested a second time
+ * - `aborted`: it never started, and the cell waits to be requested again
  */
 export type Finished = 'stored' | 'already' | 'deleted' | 'superfluous' | 'aborted';
 
@@ -62,8 +62,8 @@ export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Fini
   const askedAt = prediction.created_at ?? time.now().toISOString();
   const binding = await adoptPrediction(store, ending, prediction.id, askedAt);
   if (!binding) return 'superfluous';
-  if (prediction.status === 'aborted' && binding.attempt === 1) {
-    await markAborted(store, ending);
+  if (prediction.status === 'aborted') {
+    await markAborted(store, ending, binding.attempt);
     return 'aborted';
   }
   const bound = { ...ending, binding };
@@ -83,10 +83,23 @@ async function storeOutputs(
   if (addresses.length === 0) return storedBefore(deps.store, ending);
   const images: ResultImage[] = [];
   const next = addresses.entries();
+  // One that fails ends the others: they would run on beside the next cells.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([ending.signal, failed.signal]);
   const worker = async () => {
-    for (const [index, address] of next) images[index] = await storeOutput(deps, ending, index, address);
+    for (const [index, address] of next)
+      images[index] = await storeOutput(deps, { ...ending, signal }, index, address);
   };
-  await Promise.all(Array.from({ length: PARALLEL_OUTPUTS }, worker));
+  const workers = Array.from({ length: PARALLEL_OUTPUTS }, async () => {
+    try {
+      await worker();
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+  });
+  await Promise.allSettled(workers);
+  if (failed.signal.aborted) throw failed.signal.reason;
   if (returned > addresses.length)
     images.push({
       index: addresses.length,

@@ -21,6 +21,8 @@ export class Pacer {
   #next = 0;
   #heldUntil = 0;
   #pauses = 0;
+  /** After a pause one request goes first; the others wait for what becomes of it. */
+  #probe: 'none' | 'due' | { ended: Promise<void>; end: () => void } = 'none';
 
   /**
    * @param perMinute requests a minute, of all dispatchers together
@@ -42,9 +44,20 @@ export class Pacer {
 
   /**
    * Waits for a place and takes it. Places are given in the order of calls.
-   * @returns false where a pause began meanwhile: it took the place away
+   * @returns false where no place was given: a pause began meanwhile, or another request goes first and has ended
    */
   async take(): Promise<boolean> {
+    if (typeof this.#probe === 'object') {
+      await this.#probe.ended;
+      return false;
+    }
+    if (this.#probe === 'due') {
+      let end = () => {};
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      this.#probe = { ended, end };
+    }
     const wait = this.waitMs;
     const pauses = this.#pauses;
     const from = Math.max(this.#time.monotonic(), this.#heldUntil) - this.#slackMs;
@@ -60,9 +73,23 @@ export class Pacer {
    * @param seconds what Replicate said, or the default of `ask.ts`, within the bounds of `advance.ts`
    */
   pause(seconds: number): void {
+    this.probeFirst();
     const now = this.#time.monotonic();
     this.#pauses++;
     this.#next = Math.min(this.#next, now);
     this.#heldUntil = Math.max(this.#heldUntil, now + seconds * 1_000);
+  }
+
+  /** Lets one request go before all others: Replicate refused the last one, as far as is known. */
+  probeFirst(): void {
+    this.settled();
+    this.#probe = 'due';
+  }
+
+  /** Must follow every place that was given: if its request went first, the others may go now. */
+  settled(): void {
+    if (typeof this.#probe !== 'object') return;
+    this.#probe.end();
+    this.#probe = 'none';
   }
 }

@@ -1,6 +1,6 @@
 import { Refusal } from '../errors.ts';
 import type { SecretReader } from '../ports.ts';
-import { isClosed, readBinding } from '../records/binding.ts';
+import { isBound } from '../records/binding.ts';
 import { deletedKey, isAuditId, parseCellName } from '../records/keys.ts';
 import type { Plan } from '../records/plan.ts';
 import { hasEnded, type Prediction, parsePrediction } from '../replicate/prediction.ts';
@@ -69,7 +69,6 @@ async function requireSameCell(
       throw new Refusal(403, 'the signed body names another cell than this address');
     return;
   }
-  const binding = await readBinding(store, path.audit, cell);
-  if (!binding || isClosed(binding) || binding.predictionId !== prediction.id)
+  if (!(await isBound(store, path.audit, cell, prediction.id)))
     throw new Refusal(403, 'the signed body does not name its cell, and its prediction is not the bound one');
 }

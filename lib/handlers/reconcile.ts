@@ -13,6 +13,7 @@ export interface ReconcilePorts {
   readRecord: RecordReader;
   withTemporaryFile: WithTemporaryFile;
   queue: CellQueue;
+  polls: CellQueue;
   time: Time;
   chance: Chance;
   log: Log;
@@ -23,7 +24,6 @@ export function createReconcile(ports: ReconcilePorts, env: Environment) {
   const { log } = ports;
   const deps = {
     ...ports,
-    overdueMs: numberSetting(env, 'OVERDUE_SECONDS') * 1_000,
     resendMs: numberSetting(env, 'RESEND_SECONDS') * 1_000,
     settleMs: numberSetting(env, 'SETTLE_SECONDS') * 1_000,
   };

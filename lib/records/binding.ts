@@ -5,7 +5,7 @@ import type { Plan } from './plan.ts';
 /**
  * What became of a cell is decided by who creates this record: `audits/<a>/dispatched/<n>.json`. Either one
  * prediction is bound to the cell, and no other's images are ever stored for it, or the cell was closed
- * without one. (A second record exists only behind a first prediction that was aborted before it started.)
+ * without one. (A record of another attempt exists only behind a prediction that was aborted before it started.)
  */
 export type Binding = BoundBinding | ClosedBinding;
 
@@ -13,7 +13,7 @@ export interface BoundBinding {
   predictionId: string;
   /** ISO 8601. */
   askedAt: string;
-  attempt: 1 | 2;
+  attempt: number;
   /** The webhook came before, or instead of, the record of the dispatcher that asked. */
   adopted?: true;
 }
@@ -33,19 +33,23 @@ export interface CellRef {
   n: number;
 }
 
-/**
- * The binding in force: the second attempt's where there is one, else the first's.
- */
+/** The binding of an attempt. */
 export async function readBinding(
   store: ObjectStore,
   audit: string,
   cell: number,
+  attempt: number,
 ): Promise<Binding | undefined> {
-  const [first, second] = await Promise.all([
-    store.readJson<Binding>(bindingKey(audit, cell, 1)),
-    store.readJson<Binding>(bindingKey(audit, cell, 2)),
-  ]);
-  return (second ?? first)?.value;
+  return (await store.readJson<Binding>(bindingKey(audit, cell, attempt)))?.value;
+}
+
+/** Whether a prediction is that of any attempt of a cell. */
+export async function isBound(store: ObjectStore, audit: string, cell: number, id: string): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    const binding = await readBinding(store, audit, cell, attempt);
+    if (!binding || isClosed(binding)) return false;
+    if (binding.predictionId === id) return true;
+  }
 }
 
 /**
@@ -56,7 +60,7 @@ export async function readBinding(
 export async function createBinding(
   store: ObjectStore,
   { plan, n }: CellRef,
-  attempt: 1 | 2,
+  attempt: number,
   binding: Binding,
 ): Promise<Binding> {
   const key = bindingKey(plan.id, n, attempt);
@@ -70,7 +74,7 @@ export async function createBinding(
 
 /**
  * The attempt that a prediction is bound as. It is adopted if the dispatcher that asked for it left no record (it died,
- * or is slower than the webhook). A second attempt is only adopted behind a first one that is known to be aborted.
+ * or is slower than the webhook). A later attempt is only adopted behind one that is known to be aborted.
  * @returns undefined if the cell belongs to another prediction, or is closed: this one is superfluous
  */
 export async function adoptPrediction(
@@ -80,17 +84,16 @@ export async function adoptPrediction(
   askedAt: string,
 ): Promise<BoundBinding | undefined> {
   const { plan, n } = cell;
-  for (const attempt of [1, 2] as const) {
+  for (let attempt = 1; ; attempt++) {
     const binding =
-      (await store.readJson<Binding>(bindingKey(plan.id, n, attempt)))?.value ??
+      (await readBinding(store, plan.id, n, attempt)) ??
       (await createBinding(store, cell, attempt, { predictionId, askedAt, attempt, adopted: true }));
     if (isClosed(binding)) return undefined;
     if (binding.predictionId === predictionId) return binding;
-    if (attempt === 1 && !(await store.exists(abortedKey(plan.id, n)))) return undefined;
+    if (!(await store.exists(abortedKey(plan.id, n, attempt)))) return undefined;
   }
-  return undefined;
 }
 
-/** Notes that a cell's first prediction never started. */
-export const markAborted = (store: ObjectStore, { plan, n }: CellRef) =>
-  store.create(abortedKey(plan.id, n), '', { tags: { retention: plan.retention } });
+/** Notes that a cell's prediction never started. */
+export const markAborted = (store: ObjectStore, { plan, n }: CellRef, attempt: number) =>
+  store.create(abortedKey(plan.id, n, attempt), '', { tags: { retention: plan.retention } });

@@ -5,15 +5,24 @@ export interface Range {
   audit: string;
   from: number;
   to: number;
-  /** Overdue cells are looked after and nothing is asked for: another message does that. */
-  look?: boolean;
 }
 
-/** Cells that one queue message, one lease and one repair cover at most. */
-export const MAX_BLOCK = 100;
+/**
+ * A message of `cells` or `polls`. With a number it is a link of its block's chain: it works on the block, and the last
+ * thing that it does is to send the next link. Of two with one number only the first is worked on, so that a block
+ * never has two chains of one kind. A poll without a number looks once, right now, and sends nothing.
+ */
+export interface Message extends Range {
+  /** Grows by one with every message of the chain. */
+  link?: number;
+}
 
+/** Cells that one turn, one lease and one chain cover at most: few, so that others have their turn soon. */
+export const MAX_BLOCK = 25;
 /** Dispatchers that work at once, each at its share of the rate: `maximumConcurrency` of the queue in serverless.yml. */
 export const DISPATCHERS = 2;
+/** Cells that a message may name. */
+const MAX_RANGE = 100;
 
 /** Not worth cutting: two leases and some LISTs for a few seconds. */
 const MIN_TO_CUT = 11;
@@ -24,41 +33,54 @@ interface Cut {
   cells: number;
 }
 
-/** As few as there can be, and as many for one dispatcher as for another. */
-const countOf = ({ cells }: Cut): number =>
-  cells < MIN_TO_CUT ? 1 : DISPATCHERS * Math.ceil(cells / (DISPATCHERS * MAX_BLOCK));
+/** As few as there can be, and an even number. */
+const countOf = ({ cells }: Cut): number => (cells < MIN_TO_CUT ? 1 : 2 * Math.ceil(cells / (2 * MAX_BLOCK)));
 
-const startOf = ({ cells }: Cut, count: number, block: number): number => Math.floor((block * cells) / count);
+const startOf = ({ cells }: Cut, count: number, place: number): number => Math.floor((place * cells) / count);
+
+/** The block at a place, or undefined behind the last one. */
+export function blockAt(plan: Cut, place: number): Range | undefined {
+  const count = countOf(plan);
+  if (place >= count) return undefined;
+  return {
+    audit: plan.id,
+    from: startOf(plan, count, place),
+    to: startOf(plan, count, place + 1) - 1,
+  };
+}
 
 /**
- * All cells of an audit in blocks whose sizes differ by one at most: the ranges that the queue takes. One dispatcher
- * at a time works on a block, so that both have work to the end. How an audit is cut follows from the number of its
+ * All cells of an audit in blocks whose sizes differ by one at most. How an audit is cut follows from the number of its
  * cells and is stored nowhere.
  */
-export function blocksOf(plan: Cut): Range[] {
-  const count = countOf(plan);
-  return Array.from({ length: count }, (_, block) => ({
-    audit: plan.id,
-    from: startOf(plan, count, block),
-    to: startOf(plan, count, block + 1) - 1,
-  }));
-}
+export const blocksOf = (plan: Cut): Range[] =>
+  Array.from({ length: countOf(plan) }, (_, place) => blockAt(plan, place)!);
 
-/** The first cell of the block that a cell lies in: by it the block's lease is named. */
-export function blockOf(plan: Cut, cell: number): number {
+/** The place of the block that a cell lies in. */
+export function placeOf(plan: Cut, cell: number): number {
   const count = countOf(plan);
   // The last block that begins at this cell or before it.
-  const block = Math.floor(((cell + 1) * count - 1) / plan.cells);
-  return startOf(plan, count, block);
+  return Math.floor(((cell + 1) * count - 1) / plan.cells);
 }
 
-/** The range that a message's body holds; undefined for any other body. */
-export function parseRange(body: string): Range | undefined {
+/** The messages that look once at all cells of an audit. */
+export const rangesOf = ({ id, cells }: Cut): Range[] =>
+  Array.from({ length: Math.ceil(cells / MAX_RANGE) }, (_, i) => ({
+    audit: id,
+    from: i * MAX_RANGE,
+    to: Math.min(cells, (i + 1) * MAX_RANGE) - 1,
+  }));
+
+const isCount = (n: unknown): n is number =>
+  Number.isInteger(n) && (n as number) >= 0 && (n as number) < 2 ** 31;
+
+/** What a message's body holds; undefined for any other body. */
+export function parseMessage(body: string): Message | undefined {
   try {
-    const { audit, from, to, look } = JSON.parse(body) as Range;
-    const isCell = (n: unknown) => Number.isInteger(n) && (n as number) >= 0 && (n as number) < 100_000;
-    const isRange = isAuditId(audit) && isCell(from) && isCell(to) && from <= to && to - from < MAX_BLOCK;
-    return isRange ? { audit, from, to, ...(look === true && { look }) } : undefined;
+    const { audit, from, to, link } = JSON.parse(body) as Message;
+    const isRange =
+      isAuditId(audit) && isCount(from) && isCount(to) && from <= to && to < 100_000 && to - from < MAX_RANGE;
+    return isRange ? { audit, from, to, ...(isCount(link) && { link }) } : undefined;
   } catch {
     return undefined;
   }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /**
  * Names of the objects in the images bucket. A cell's number has five digits, so that keys sort by number
  * (S3 lists in ascending order of UTF-8 bytes) and an audit holds at most 100,000 cells by key, 10,000 by rule.
@@ -32,12 +34,15 @@ export const purgedKey = (audit: string, cell: number, index: number) =>
   `purged/${audit}/${cellName(cell)}/${index}`;
 
 export const bindingsPrefix = (audit: string) => `${auditPrefix(audit)}dispatched/`;
-/** The record that binds a cell to its prediction; the second attempt follows a prediction that was aborted. */
-export const bindingKey = (audit: string, cell: number, attempt: 1 | 2 = 1) =>
-  `${bindingsPrefix(audit)}${cellName(cell)}${attempt === 2 ? '-2' : ''}.json`;
-/** Says that the first prediction never started, so that a second may be asked for and bound. */
-export const abortedKey = (audit: string, cell: number) =>
-  `${bindingsPrefix(audit)}${cellName(cell)}-aborted`;
+/** `00007`, and of a later attempt `00007-2`. */
+const attemptName = (cell: number, attempt: number) =>
+  attempt === 1 ? cellName(cell) : `${cellName(cell)}-${attempt}`;
+/** The record that binds a cell to its prediction. Each later attempt follows a prediction that was aborted. */
+export const bindingKey = (audit: string, cell: number, attempt = 1) =>
+  `${bindingsPrefix(audit)}${attemptName(cell, attempt)}.json`;
+/** Says that the prediction of an attempt never started, so that another may be asked for and bound. */
+export const abortedKey = (audit: string, cell: number, attempt = 1) =>
+  `${bindingsPrefix(audit)}${attemptName(cell, attempt)}-aborted`;
 
 export const resultsPrefix = (audit: string) => `${auditPrefix(audit)}results/`;
 export const resultKey = (audit: string, cell: number) => `${resultsPrefix(audit)}${cellName(cell)}.json`;
@@ -82,9 +87,19 @@ export const cellJudgementsPrefix = (audit: string, cell: number) =>
   `${judgementsPrefix(audit)}${cellName(cell)}/`;
 
 export const leasesPrefix = (audit: string) => `leases/${audit}/`;
-/** @param block the first cell of the block */
+/** The chain that asks for a block. @param block its first cell */
 export const leaseKey = (audit: string, block: number) => `${leasesPrefix(audit)}${cellName(block)}`;
 /** When reconcile last asked for judgements of an audit again: the object's date. */
 export const rejudgedKey = (audit: string) => `${leasesPrefix(audit)}rejudged`;
-/** When reconcile last sent a block again: the object's date. */
-export const resentKey = (audit: string, block: number) => `${leaseKey(audit, block)}.resent`;
+/** The chain that looks after a block. */
+export const pollLeaseKey = (audit: string, block: number) => `${leaseKey(audit, block)}.poll`;
+
+/** Empty: every cell of the block is finished. */
+export const blockDoneKey = (audit: string, block: number) => `${leaseKey(audit, block)}.done`;
+/** When reconcile last had all predictions of an ended audit looked at: the object's date. */
+export const resentKey = (audit: string) => `${leasesPrefix(audit)}resent`;
+
+export const FLOW_PREFIX = 'flow/';
+/** What a model has in flight. @param name of its owner, itself, and its version */
+export const flowKey = (model: string) =>
+  `${FLOW_PREFIX}${createHash('sha256').update(model).digest('hex').slice(0, 40)}.json`;

@@ -1,60 +1,105 @@
 import type { Chance, ObjectStore, Time } from '../ports.ts';
-import { leaseKey } from './keys.ts';
 
-/** What a lease holds; its object's date says when the block was worked on last. */
-interface Lease {
+/**
+ * What the object of a chain holds: who works on its block, and which message of the chain comes next. It is no fact; it
+ * is swapped by etag. The object's date says when the chain last moved.
+ */
+export interface Lease {
   holder: string;
   /** Milliseconds since 1970. Free from then on. */
   until: number;
+  /** The message that is worked on, or, if the lease is free, that comes next. Those with a lower number are dropped. */
+  link: number;
+  /** Turns in a row that did nothing, or times that the chain was begun anew without a turn in between. */
+  idle: number;
 }
 
 export interface HeldLease {
-  /** Lets the next one in at once, instead of when the time is over. */
-  release(): Promise<void>;
+  idle: number;
+  /** Lets the next message in: the one behind this turn's, or this turn's again. @param idle see `Lease` */
+  release(next: { isDone: boolean; idle: number }): Promise<void>;
 }
 
 /** A lease as it was read. */
 export type ExistingLease = { value: Lease; etag: string } | undefined;
 
-/** @param block its first cell */
-export const readLease = (store: ObjectStore, audit: string, block: number): Promise<ExistingLease> =>
-  store.readJson<Lease>(leaseKey(audit, block));
+export const readLease = (store: ObjectStore, key: string): Promise<ExistingLease> =>
+  store.readJson<Lease>(key);
 
-/**
- * Lets one dispatcher at a time work on a block of cells. The queue delivers more than once, and Replicate has
- * no idempotency key: two dispatchers at once would ask, and pay, twice. A lease is no fact; it is swapped by
- * etag, and a dead holder's runs out by itself.
- * @param block of an audit, by its first cell
- * @param existing as it was read a moment ago
- * @param until when Lambda ends the function that holds it
- * @returns the lease, or the seconds to wait for the present holder's
- */
-export async function acquireLease(
-  { store, time, chance }: { store: ObjectStore; time: Time; chance: Chance },
-  { audit, block }: { audit: string; block: number },
-  existing: ExistingLease,
-  until: Date,
-): Promise<HeldLease | { waitSeconds: number }> {
-  const key = leaseKey(audit, block);
-  const lease: Lease = { holder: chance.id(), until: until.getTime() };
-  const now = time.now().getTime();
-  if (existing && existing.value.until > now) return waitFor(existing.value, now);
-  let etag = await store.swapJson(key, lease, existing?.etag);
-  if (etag === undefined) {
-    // Lost the race, unless the answer to our own write was lost and the SDK sent it again.
-    const winner = await store.readJson<Lease>(key);
-    if (winner?.value.holder !== lease.holder)
-      return winner ? waitFor(winner.value, now) : { waitSeconds: 1 };
-    etag = winner.etag;
-  }
-  const held = etag;
-  return {
-    release: async () => {
-      await store.swapJson(key, { ...lease, until: 0 }, held);
-    },
-  };
+/** A lease that one turn holds, or why it does not: its message is `old`, or another turn is at work for some seconds. */
+export type Acquired = HeldLease | { why: 'old' } | { why: 'held'; seconds: number };
+
+interface Deps {
+  store: ObjectStore;
+  time: Time;
+  chance: Chance;
 }
 
-const waitFor = ({ until }: Lease, now: number) => ({
-  waitSeconds: Math.max(1, Math.ceil((until - now) / 1000)),
+/**
+ * Lets one turn at a time work on a block. The queue delivers more than once, and Replicate has no idempotency key: two
+ * turns at once would ask, and pay, twice. A dead holder's lease runs out by itself.
+ * @param existing as it was read a moment ago
+ * @param link the number of the turn's message
+ * @param until when Lambda ends the function that holds it
+ */
+export async function acquireLease(
+  { store, time, chance }: Deps,
+  key: string,
+  existing: ExistingLease,
+  link: number,
+  until: Date,
+): Promise<Acquired> {
+  const holder = chance.id();
+  for (let known = existing; ; known = await readLease(store, key)) {
+    // Our own write, whose answer was lost.
+    if (known?.value.holder === holder) return held(store, key, known.value, known.etag);
+    const refusal = known && refusalOf(known.value, link, time);
+    if (refusal) return refusal;
+    const lease: Lease = { holder, until: until.getTime(), link, idle: known?.value.idle ?? 0 };
+    const etag = await store.swapJson(key, lease, known?.etag);
+    if (etag !== undefined) return held(store, key, lease, etag);
+  }
+}
+
+function refusalOf(lease: Lease, link: number, time: Time): Acquired | undefined {
+  if (lease.link > link) return { why: 'old' };
+  const left = lease.until - time.now().getTime();
+  if (left <= 0) return undefined;
+  // A second copy of the very message that is worked on.
+  if (lease.link === link) return { why: 'old' };
+  return { why: 'held', seconds: Math.max(1, Math.ceil(left / 1_000)) };
+}
+
+const held = (store: ObjectStore, key: string, lease: Lease, etag: string): HeldLease => ({
+  idle: lease.idle,
+  release: async ({ isDone, idle }) => {
+    await store.swapJson(key, { ...lease, until: 0, link: lease.link + (isDone ? 1 : 0), idle }, etag);
+  },
 });
+
+/** Begins a chain. @returns false if it was begun before */
+export const beginChain = async (store: ObjectStore, key: string): Promise<boolean> =>
+  !(await store.exists(key)) &&
+  (await store.swapJson(key, { holder: '', until: 0, link: 0, idle: 0 } satisfies Lease, undefined)) !==
+    undefined;
+
+/**
+ * Begins a chain anew: the message that it waits for, wherever it is, counts no longer.
+ * @returns the number that the chain's next message must have, or undefined if a turn is at work
+ */
+export async function restartChain(
+  { store, time }: Omit<Deps, 'chance'>,
+  key: string,
+): Promise<number | undefined> {
+  const existing = await store.readJson<Lease>(key);
+  const lease = existing?.value ?? { holder: '', until: 0, link: 0, idle: 0 };
+  if (lease.until > time.now().getTime()) return undefined;
+  const next = { ...lease, link: lease.link + 1, idle: lease.idle + 1 };
+  const etag = await store.swapJson(key, next, existing?.etag);
+  return etag === undefined ? undefined : next.link;
+}
+
+/** Whether a turn is at work. */
+export async function isHeld({ store, time }: Omit<Deps, 'chance'>, key: string): Promise<boolean> {
+  return ((await store.readJson<Lease>(key))?.value.until ?? 0) > time.now().getTime();
+}

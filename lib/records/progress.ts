@@ -36,27 +36,39 @@ export async function* listCells(
 export interface CellProgress {
   /** When the binding in force was made; undefined while the cell waits to be asked. */
   boundAt?: Date;
-  /** The next attempt to ask with, while it waits. */
-  attempt: 1 | 2;
+  /** The attempt in force, or, while it waits, the next one. */
+  attempt: number;
+  /** When the prediction of the attempt before was found to be aborted. */
+  abortedAt?: Date;
+  /** When its result was written. */
+  endedAt?: Date;
   ended: boolean;
 }
+
+/** `.json`, `-2.json`, `-aborted`, `-2-aborted`: what follows a cell's number, as the attempt that it is about. */
+const ATTEMPT = /^(?:-(\d+))?(\.json|-aborted)$/;
 
 /** How far every cell of a range has come, by two LISTs. */
 export async function readProgress(store: ObjectStore, range: Range): Promise<Map<number, CellProgress>> {
   const progress = new Map<number, CellProgress>();
   for (let cell = range.from; cell <= range.to; cell++) progress.set(cell, { attempt: 1, ended: false });
   const bindings = async () => {
-    // Keys come as `-2.json`, `-aborted`, `.json`: the second attempt is known before the first is seen.
     for await (const { cell, rest, modified } of listCells(store, bindingsPrefix(range.audit), range)) {
+      const [, number = '1', what] = ATTEMPT.exec(rest) ?? [];
+      if (!what) continue;
       const entry = progress.get(cell)!;
-      if (rest === '-aborted') entry.attempt = 2;
-      else if (rest === '-2.json') entry.boundAt = modified;
-      else if (entry.attempt === 1) entry.boundAt ??= modified;
+      const attempt = Number(number) + (what === '-aborted' ? 1 : 0);
+      // The highest number counts; of one attempt, its binding.
+      if (attempt < entry.attempt) continue;
+      if (attempt > entry.attempt) delete entry.boundAt;
+      entry.attempt = attempt;
+      if (what === '-aborted') entry.abortedAt = modified;
+      else entry.boundAt = modified;
     }
   };
   const results = async () => {
-    for await (const { cell } of listCells(store, resultsPrefix(range.audit), range))
-      progress.get(cell)!.ended = true;
+    for await (const { cell, modified } of listCells(store, resultsPrefix(range.audit), range))
+      Object.assign(progress.get(cell)!, { ended: true, endedAt: modified });
   };
   await Promise.all([bindings(), results()]);
   return progress;

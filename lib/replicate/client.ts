@@ -66,7 +66,7 @@ function inputNames(version: unknown): string[] | null {
  * @throws {ReplicateRefusal | ReplicateUnreachable | AnswerTooLarge}
  */
 export function replicateClient(baseUrl: string, token: SecretReader): ReplicateClient {
-  async function once<T>(call: (client: Replicate) => Promise<T>): Promise<T> {
+  async function once<T>(call: (client: Replicate) => Promise<T>, signal?: AbortSignal): Promise<T> {
     let failure: ReplicateRefusal | ReplicateUnreachable | AnswerTooLarge | undefined;
     const client = new Replicate({
       auth: await token(),
@@ -80,7 +80,7 @@ export function replicateClient(baseUrl: string, token: SecretReader): Replicate
             ...init,
             headers,
             redirect: 'error',
-            signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+            signal: AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MS), ...(signal ? [signal] : [])]),
           });
           if (response.ok) return new Response(await boundedBytes(response), response);
           failure = await refusalOf(response);
@@ -115,10 +115,12 @@ export function replicateClient(baseUrl: string, token: SecretReader): Replicate
         inputs: inputNames(model.latest_version),
       };
     },
-    async create({ version, input, webhook }) {
+    async create({ version, input, webhook, signal }) {
       return parseCreated(
-        await once((client) =>
-          client.predictions.create({ version, input, webhook, webhook_events_filter: ['completed'] }),
+        await once(
+          (client) =>
+            client.predictions.create({ version, input, webhook, webhook_events_filter: ['completed'] }),
+          signal,
         ),
       );
     },

@@ -43,6 +43,7 @@ beforeEach(async () => {
     {
       store: world.images,
       queue: world.queue,
+      polls: world.polls,
       replicate: world.replicate,
       presign: async (key) => `https://images.example/${key}?X-Amz-Signature=1`,
       readRecord: world.readRecord,

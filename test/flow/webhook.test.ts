@@ -35,7 +35,7 @@ beforeEach(() => {
 });
 const deps = () => ({
   ...world.finishDeps,
-  readPlan: world.advanceDeps.readPlan,
+  readPlan: world.turnDeps.readPlan,
   secrets: async () => secrets,
 });
 const address = (cell: string | number, audit = plan.id) =>

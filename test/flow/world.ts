@@ -10,17 +10,18 @@ import { openS3, type S3Service } from '@weaudit/aws-emulator/s3';
 import type { Context } from 'aws-lambda';
 import { reconcile } from '../../lib/audits/reconcile.ts';
 import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
-import type { AdvanceDeps } from '../../lib/cells/advance.ts';
 import { webhookAddress } from '../../lib/cells/ask.ts';
+import { type AskTurnDeps, askTurn } from '../../lib/cells/ask-turn.ts';
 import { type FinishDeps, finishCell } from '../../lib/cells/finish.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
+import { type PollTurnDeps, pollTurn } from '../../lib/cells/poll-turn.ts';
 import { createTag } from '../../lib/handlers/tag.ts';
 import { backUp } from '../../lib/images/backup.ts';
 import { fetchOutput } from '../../lib/images/fetch-output.ts';
 import { type JudgeDeps, judgeCell } from '../../lib/images/judge.ts';
 import type { CellQueue, ModelFacts, ReplicateClient, Time } from '../../lib/ports.ts';
-import type { Range } from '../../lib/records/blocks.ts';
-import { planKey, resultsPrefix } from '../../lib/records/keys.ts';
+import { blockAt, type Message, placeOf } from '../../lib/records/blocks.ts';
+import { leaseKey, planKey, resultsPrefix } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import { readPlan } from '../../lib/records/plan.ts';
 import { isStored, type Result } from '../../lib/records/result.ts';
@@ -109,14 +110,14 @@ export class Faults {
 /** A queue whose messages the tests deliver. */
 export class TestQueue implements CellQueue {
   readonly #faults: Faults;
-  messages: { range: Range; delaySeconds: number }[] = [];
+  messages: { message: Message; delaySeconds: number }[] = [];
   constructor(faults: Faults) {
     this.#faults = faults;
   }
-  async send(ranges: Range[], delaySeconds = 0): Promise<void> {
+  async send(messages: Message[], delaySeconds = 0): Promise<void> {
     await this.#faults.step(
       async () => {
-        for (const range of ranges) this.messages.push({ range, delaySeconds });
+        for (const message of messages) this.messages.push({ message, delaySeconds });
       },
       () => new Error('the queue gave no answer'),
     );
@@ -235,6 +236,7 @@ interface Prepared {
   now: number;
   asked: [string, Asked][];
   messages: TestQueue['messages'];
+  polls: TestQueue['messages'];
 }
 
 /** S3 and a server of outputs, kept for all tests of a file; each test works in a world of its own. */
@@ -298,12 +300,12 @@ export class FlowCloud {
   }
 
   /** Ends a world and keeps what is in it. */
-  async keep({ replicate, queue }: World): Promise<Prepared> {
+  async keep({ replicate, queue, polls }: World): Promise<Prepared> {
     await this.#s3?.stop();
     this.#s3 = undefined;
     const [dir, now] = [this.#dir!, this.#now];
     this.#dir = undefined;
-    return { dir, now, asked: [...replicate.asked], messages: queue.messages };
+    return { dir, now, asked: [...replicate.asked], messages: queue.messages, polls: polls.messages };
   }
 
   /** Empty buckets, an empty queue, a Replicate that knows nothing, or what was kept. The one before ends. */
@@ -337,6 +339,7 @@ export class FlowCloud {
     );
     for (const [id, asked] of structuredClone(from?.asked ?? [])) world.replicate.asked.set(id, asked);
     world.queue.messages = [...(from?.messages ?? [])];
+    world.polls.messages = [...(from?.polls ?? [])];
     return world;
   }
 
@@ -368,6 +371,7 @@ export class World {
   /** The same buckets without faults, for assertions. */
   readonly truth: { images: S3Store; backup: S3Store };
   readonly queue: TestQueue;
+  readonly polls: TestQueue;
   readonly replicate: TestReplicate;
   readonly superfluous: string[] = [];
   readonly now: () => Date;
@@ -388,6 +392,7 @@ export class World {
     this.backup = new S3Store(through, 'backup');
     this.truth = { images: new S3Store(truth, 'images'), backup: new S3Store(truth, 'backup') };
     this.queue = new TestQueue(faults);
+    this.polls = new TestQueue(faults);
     this.replicate = new TestReplicate(faults);
     this.now = now;
     this.time = {
@@ -420,17 +425,34 @@ export class World {
     };
   }
 
-  get advanceDeps(): AdvanceDeps {
+  get turnDeps(): AskTurnDeps & PollTurnDeps {
     return {
       ...this.finishDeps,
       readPlan: (audit) => readPlan(this.images, audit),
+      queue: this.queue,
+      polls: this.polls,
       replicate: this.replicate,
       webhookUrl: WEBHOOK_URL,
       chance: systemChance,
+      createsPerMinute: 6_000,
       pacer: new Pacer(this.time, 60_000),
       overdueMs: 10 * MINUTE,
+      resendMs: 15 * MINUTE,
       onSuperfluous: (_cell, prediction) => this.superfluous.push(prediction),
     };
+  }
+
+  /** The next turn of the chain that asks for the block of a cell. */
+  async ask(plan: Plan, { cell = 0, last = false, turn = this.turn(last), deps = {} as object } = {}) {
+    const block = blockAt(plan, placeOf(plan, cell))!;
+    const lease = await this.truth.images.readJson<{ link: number }>(leaseKey(plan.id, block.from));
+    const message = { ...block, link: lease?.value.link ?? 0 };
+    return askTurn({ ...this.turnDeps, ...deps }, message, turn);
+  }
+
+  /** Looks once at cells, or does what a message of `polls` says. */
+  poll(message: Message, { turn = this.turn(), deps = {} as object } = {}) {
+    return pollTurn({ ...this.turnDeps, ...deps }, message, turn);
   }
 
   /** Nothing is decoded. */
@@ -443,11 +465,11 @@ export class World {
       images: this.images,
       backup: this.backup,
       queue: this.queue,
+      polls: this.polls,
       readRecord: this.readRecord,
       withTemporaryFile,
       time: this.time,
       chance: systemChance,
-      overdueMs: 10 * MINUTE,
       resendMs: 15 * MINUTE,
       settleMs: 90 * MINUTE,
     };
@@ -456,7 +478,7 @@ export class World {
   get endDeps() {
     return {
       store: this.images,
-      queue: this.queue,
+      polls: this.polls,
       readPlan: (audit: string) => readPlan(this.images, audit),
       presign: async (key: string) => key,
       readRecord: this.readRecord,

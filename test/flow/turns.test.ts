@@ -1,8 +1,8 @@
-import { advanceRange } from '../../lib/cells/advance.ts';
+import { askTurn } from '../../lib/cells/ask-turn.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
 import { type Binding, createBinding, readBinding } from '../../lib/records/binding.ts';
 import { blocksOf } from '../../lib/records/blocks.ts';
-import { cancelKey, deletedKey, resultKey } from '../../lib/records/keys.ts';
+import { cancelKey, deletedKey, leaseKey, pollLeaseKey, resultKey } from '../../lib/records/keys.ts';
 import { acquireLease, readLease } from '../../lib/records/lease.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import type { Result } from '../../lib/records/result.ts';
@@ -22,17 +22,35 @@ eachWorld(async (fresh, opened) => {
   plan = await world.accept(CELLS);
 });
 
-const advance = (in_ = world, last = false) => advanceRange(in_.advanceDeps, RANGE, in_.turn(last));
+/** A poll of all cells and a turn that asks, as the two queues bring them about. */
+async function advance(in_ = world, last = false) {
+  const polled = await in_.poll(RANGE);
+  const asked = await in_.ask(plan, { last });
+  return { ...asked, faults: [...polled.faults, ...asked.faults] };
+}
+/** The message that was sent last. */
+const sent = (queue = world.queue) => queue.messages.at(-1);
 const readResult = async (cell: number, in_ = world) =>
   (await in_.truth.images.readJson<Result>(resultKey(plan.id, cell)))?.value;
 const cells = Array.from({ length: CELLS }, (_, n) => n);
 
-/** Takes the lease of a block for two minutes. */
+/** Takes the lease of a block for two minutes, as the holder of its next message. */
 const hold = async (block: number) => {
   const until = new Date(world.now().getTime() + 2 * MINUTE);
-  const existing = await readLease(world.images, plan.id, block);
-  await acquireLease(world.advanceDeps, { audit: plan.id, block }, existing, until);
+  const key = leaseKey(plan.id, block);
+  const existing = await readLease(world.images, key);
+  await acquireLease({ ...world.turnDeps }, key, existing, existing?.value.link ?? 0, until);
 };
+
+/** A turn that asks for the first cell only. */
+async function askOne(in_ = world): Promise<void> {
+  const onCreate = in_.replicate.onCreate;
+  in_.replicate.onCreate = ({ webhook }) => {
+    if (!webhook.endsWith('00000')) throw new ReplicateRefusal(500, 'internal error', undefined);
+  };
+  await in_.ask(plan);
+  in_.replicate.onCreate = onCreate;
+}
 
 /** Every prediction that was asked for succeeds, and its webhook comes. */
 async function deliverWebhooks(in_: World): Promise<void> {
@@ -47,13 +65,13 @@ async function deliverWebhooks(in_: World): Promise<void> {
 async function expectAllSucceeded(in_: World, count = CELLS): Promise<void> {
   for (const cell of cells.slice(0, count)) {
     const result = (await readResult(cell, in_))!;
-    const binding = (await readBinding(in_.truth.images, plan.id, cell)) as Binding & {
+    const binding = (await readBinding(in_.truth.images, plan.id, cell, 1)) as Binding & {
       predictionId: string;
     };
     expect(result).toMatchObject({ status: 'succeeded', prediction: { id: binding.predictionId } });
   }
   expect(await in_.keys(`images/${plan.id}/`)).toHaveLength(count);
-  expect((await in_.rewritten('')).filter((key) => !key.startsWith('leases/'))).toEqual([]);
+  expect((await in_.rewritten('')).filter((key) => !/^(leases|flow)\//.test(key))).toEqual([]);
 }
 
 describe('a range is advanced', () => {
@@ -120,21 +138,31 @@ describe('a range is advanced', () => {
     });
   });
 
-  it('once by two dispatchers at once: each cell is asked exactly once', async () => {
-    const turns = await Promise.all([advance(), advance()]);
+  it('once by two copies of one message at once: each cell is asked exactly once', async () => {
+    await Promise.all([world.ask(plan), world.ask(plan)]);
     expect(world.replicate.asked.size).toBe(CELLS);
-    const waiting = turns.filter(({ rest }) => rest);
-    expect(waiting).toHaveLength(1);
-    expect(waiting[0]!.rest).toEqual({ range: RANGE, delaySeconds: 120 });
+    expect(await world.keys('leases/')).toHaveLength(2);
   });
 
-  it('by the next as soon as the one before has ended, and as soon as a dead one would have been stopped', async () => {
-    await advance();
-    expect((await advance()).rest).toBeUndefined();
+  it('once, whatever copies of its message come later: they are dropped, and send nothing', async () => {
+    const message = { ...RANGE, link: 0 };
+    await askTurn(world.turnDeps, message, world.turn());
+    const { messages } = world.queue;
+    world.queue.messages = [];
+    world.pass(3 * MINUTE);
+    expect(await askTurn(world.turnDeps, message, world.turn())).toEqual({ asked: 0, faults: [] });
+    expect({ messages, later: world.queue.messages }).toEqual({ messages: [], later: [] });
+  });
+
+  it('by the next message once the turn before has ended, or would have been stopped', async () => {
     await hold(0);
-    expect((await advance()).rest?.delaySeconds).toBe(120);
+    const next = { ...RANGE, link: 1 };
+    await askTurn(world.turnDeps, next, world.turn());
+    expect(sent()).toEqual({ message: next, delaySeconds: 120 });
+    expect(world.replicate.asked.size).toBe(0);
     world.pass(2 * MINUTE);
-    expect((await advance()).rest).toBeUndefined();
+    await askTurn(world.turnDeps, next, world.turn());
+    expect(world.replicate.asked.size).toBe(CELLS);
   });
 
   it('with the version that was pinned, the inputs of all, of the model, the prompt and the seed', async () => {
@@ -174,20 +202,26 @@ describe('a second prediction for a cell', () => {
     ];
     expect(world.superfluous).toEqual([prediction.id]);
     expect(world.replicate.canceled).toEqual([prediction.id]);
-    expect(await readBinding(world.images, plan.id, 1)).toMatchObject({ predictionId: 'quicker' });
+    expect(await readBinding(world.images, plan.id, 1, 1)).toMatchObject({ predictionId: 'quicker' });
   });
 
-  it('is asked for once where the first was aborted, and never a third', async () => {
+  it('is asked for as often as the one before was aborted, each time after a longer pause', async () => {
     await advance();
-    for (const round of [1, 2]) {
-      const asked = world.replicate.askedFor(plan.id, 0).at(-1)!;
-      const ended = world.replicate.end(asked.prediction.id, { status: 'aborted' });
-      const outcome = await world.finish(plan, 0, ended);
-      expect(outcome).toBe(round === 1 ? 'aborted' : 'stored');
+    for (const [round, minutes] of [1, 2, 4, 8, 15, 15].entries()) {
+      const aborted = world.replicate.askedFor(plan.id, 0).at(-1)!;
+      const ended = world.replicate.end(aborted.prediction.id, { status: 'aborted' });
+      expect(await world.finish(plan, 0, ended)).toBe('aborted');
+      world.pass((minutes - 0.5) * MINUTE);
       await advance();
-      expect(world.replicate.askedFor(plan.id, 0)).toHaveLength(2);
+      expect(world.replicate.askedFor(plan.id, 0)).toHaveLength(round + 1);
+      world.pass(MINUTE);
+      await advance();
+      expect(world.replicate.askedFor(plan.id, 0)).toHaveLength(round + 2);
     }
-    expect(await readResult(0)).toMatchObject({ status: 'failed' });
+    const last = world.replicate.askedFor(plan.id, 0).at(-1)!;
+    const ended = world.replicate.end(last.prediction.id, { output: world.outputs('a', 1) });
+    expect(await world.finish(plan, 0, ended)).toBe('stored');
+    expect(await readResult(0)).toMatchObject({ status: 'succeeded' });
   });
 });
 
@@ -210,8 +244,7 @@ describe('waiting is not failing', () => {
     world.replicate.onCreate = () => {
       if (asked.push(world.time.monotonic()) === 1) throw new ReplicateRefusal(429, 'not now', 0);
     };
-    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
-    expect(asked).toHaveLength(2);
+    await world.ask(plan);
     expect(asked[1]! - asked[0]!).toBeGreaterThanOrEqual(1_000);
   });
 
@@ -221,11 +254,11 @@ describe('waiting is not failing', () => {
     [429, 'rate limit', 300],
   ])('a %i goes back to the queue with a delay, and the audit shows why', async (status, why, seconds) => {
     refuseTimes(100, status, status === 429 ? seconds : undefined);
-    const { rest, faults } = await advance();
+    const { faults } = await world.ask(plan);
     expect(faults).toEqual([]);
-    expect(rest?.range).toEqual(RANGE);
-    expect(rest?.delaySeconds).toBeGreaterThan(seconds - 3);
-    expect(rest?.delaySeconds).toBeLessThanOrEqual(seconds);
+    expect(sent()?.message).toEqual({ ...RANGE, link: 1 });
+    expect(sent()?.delaySeconds).toBeGreaterThan(seconds - 3);
+    expect(sent()?.delaySeconds).toBeLessThanOrEqual(seconds);
     const waiting = await world.truth.images.readJson(`audits/${plan.id}/waiting.json`);
     expect(waiting?.value).toMatchObject({ why, detail: 'not now' });
     expect(await world.keys(`audits/${plan.id}/dispatched/`)).toEqual([]);
@@ -234,82 +267,92 @@ describe('waiting is not failing', () => {
   it('a range that comes while the rate limit lasts goes back for as long, without asking', async () => {
     const pacer = new Pacer(world.time, 600);
     pacer.pause(200);
-    const { rest } = await advanceRange({ ...world.advanceDeps, pacer }, RANGE, world.turn());
+    await world.ask(plan, { deps: { pacer } });
     expect(world.replicate.asked.size).toBe(0);
-    expect(rest?.delaySeconds).toBeGreaterThan(190);
+    expect(sent()?.delaySeconds).toBeGreaterThan(190);
   });
 
   it('whatever Replicate says is waited for at most 15 minutes', async () => {
     refuseTimes(100, 429, 1e9);
     const pacer = new Pacer(world.time, 600);
-    const { rest } = await advanceRange({ ...world.advanceDeps, pacer }, RANGE, world.turn());
-    expect(rest?.delaySeconds).toBeGreaterThan(890);
+    await world.ask(plan, { deps: { pacer } });
+    expect(sent()?.delaySeconds).toBeGreaterThan(890);
     expect(pacer.waitMs).toBeLessThanOrEqual(901_000);
   });
 
   it('a turn that has no time left leaves everything to the next, at once', async () => {
     const turn = { ...world.turn(), stopAt: new Date(world.now().getTime() - 1) };
-    const { rest } = await advanceRange(world.advanceDeps, RANGE, turn);
-    expect(rest).toEqual({ range: RANGE, delaySeconds: 0 });
+    await world.ask(plan, { turn });
+    expect(sent()).toEqual({ message: { ...RANGE, link: 1 }, delaySeconds: 0 });
     expect(world.replicate.asked.size).toBe(0);
+  });
+
+  it('after a refusal one request goes first: the others wait for what becomes of it', async () => {
+    world = await cloud.world();
+    plan = await world.accept(10);
+    let left = 20;
+    let [now, most, refused] = [0, 0, 0];
+    world.replicate.onCreate = async () => {
+      most = refused > 0 ? Math.max(most, ++now) : most;
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+      now = Math.max(0, now - 1);
+      if (left-- <= 0) return;
+      refused++;
+      throw new ReplicateRefusal(429, 'not now', 2);
+    };
+    await world.ask(plan, { deps: { pacer: new Pacer(world.time, 600) } });
+    expect(most).toBe(1);
   });
 
   it('many cells at a low rate are all asked once, by as many turns as it takes, without a fault', async () => {
     world = await cloud.world();
     plan = await world.accept(100);
     const pacer = new Pacer(world.time, 3_000);
-    let range = { ...RANGE, to: 49 };
     let turns = 0;
-    for (;;) {
+    for (; world.replicate.asked.size < 25 && turns < 100; turns++) {
       const stopAt = new Date(world.now().getTime() + 100);
-      const { rest, faults } = await advanceRange({ ...world.advanceDeps, pacer }, range, {
-        ...world.turn(),
-        stopAt,
-      });
+      const { faults } = await world.ask(plan, { deps: { pacer }, turn: { ...world.turn(), stopAt } });
       world.pass(100);
       expect(faults).toEqual([]);
-      turns++;
-      if (!rest) break;
-      range = rest.range;
     }
-    expect(world.replicate.asked.size).toBe(50);
     expect(turns).toBeGreaterThan(1);
+    expect(new Set([...world.replicate.asked.values()].map(({ request }) => request.webhook)).size).toBe(25);
   });
 });
 
-describe('two dispatchers', () => {
-  const both = (cells: number) => blocksOf({ id: plan.id, cells });
-
-  it('work on an audit of eleven cells at once, each on its own half, and every cell is asked once', async () => {
+describe('the chain of an audit', () => {
+  it('begins with few cells, begins that of the other dispatcher, and goes on from block to block', async () => {
     world = await cloud.world();
-    plan = await world.accept(11);
-    const turns = await Promise.all(
-      both(11).map((range) => advanceRange(world.advanceDeps, range, world.turn())),
-    );
-    expect(turns.map(({ asked }) => asked)).toEqual([5, 6]);
-    expect(world.replicate.asked.size).toBe(11);
-    expect(await world.keys(`leases/${plan.id}/`)).toEqual([
-      `leases/${plan.id}/00000`,
-      `leases/${plan.id}/00005`,
+    plan = await world.accept(100);
+    const blocks = blocksOf(plan);
+    await world.ask(plan);
+    expect(world.replicate.asked.size).toBe(3);
+    expect(world.queue.messages.map(({ message }) => message)).toEqual([
+      { ...blocks[0], link: 1 },
+      { ...blocks[1], link: 0 },
     ]);
+    await world.ask(plan);
+    await world.ask(plan);
+    expect(world.replicate.asked.size).toBe(25);
+    expect(sent()).toEqual({ message: { ...blocks[2], link: 0 }, delaySeconds: 0 });
   });
 
-  it('share the lease of a block, however small the range is that they come with', async () => {
+  it('leaves the cells of a model without room to later turns, and asks for those of another', async () => {
     world = await cloud.world();
-    plan = await world.accept(11);
-    await hold(5);
-    const last = { ...RANGE, from: 10, to: 10 };
-    expect((await advanceRange(world.advanceDeps, last, world.turn())).rest?.delaySeconds).toBe(120);
-    expect(world.replicate.asked.size).toBe(0);
-  });
-
-  it('never take a range of two blocks, which would be under the lease of only one of them', async () => {
-    world = await cloud.world();
-    plan = await world.accept(11);
-    await expect(advanceRange(world.advanceDeps, { ...RANGE, from: 4, to: 5 }, world.turn())).rejects.toThrow(
-      'cells 4 to 5 do not lie in one block',
-    );
-    expect(world.replicate.asked.size).toBe(0);
+    const model = { version: null, input: {}, inputs: null, seed: 'unknown' as const };
+    plan = await world.accept(20, {
+      models: [
+        { model: 'slow/one', ...model },
+        { model: 'quick/one', ...model },
+      ],
+      samples: 10,
+    });
+    await world.ask(plan, { deps: { createsPerMinute: 6 } });
+    const other = { ...plan, id: '7zzzzzzzzzzzzzzzzzzzzzzzzy' };
+    await world.images.createJson('flow/of-another.json', {});
+    expect(other.cells).toBe(20);
+    for (let turn = 0; turn < 3; turn++) await world.ask(plan, { deps: { createsPerMinute: 6 } });
+    expect(world.replicate.asked.size).toBe(10);
   });
 });
 
@@ -368,7 +411,7 @@ describe('a cell that cannot be asked', () => {
 
   it('hours after the audit began, while others of its block are still taken, is not closed over one lost answer', async () => {
     world.pass(7 * 60 * MINUTE);
-    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    await askOne();
     await deliverWebhooks(world);
     world.replicate.onCreate = () => {
       throw new ReplicateUnreachable('Replicate gave no answer');
@@ -414,7 +457,8 @@ describe('a cell that cannot be asked', () => {
       creates++;
       throw new ReplicateUnreachable('Replicate gave no answer');
     };
-    const { faults } = await advanceRange(world.advanceDeps, { ...RANGE, to: 99 }, world.turn());
+    await world.ask(plan);
+    const { faults } = await world.ask(plan, { cell: 50 });
     expect(faults.length).toBeGreaterThanOrEqual(5);
     expect(creates).toBeLessThan(20);
   });
@@ -464,11 +508,12 @@ describe('looking after overdue cells', () => {
     [429, 'rate limit'],
   ])('waits where Replicate answers %i, and says why', async (status, why) => {
     world.replicate.get = async () => {
-      throw new ReplicateRefusal(status, 'not now', 40);
+      throw new ReplicateRefusal(status, 'not now', 400);
     };
-    const { rest, faults, waitedFor } = await look();
-    expect({ faults, waitedFor, range: rest?.range }).toEqual({ faults: [], waitedFor: why, range: RANGE });
-    expect(rest?.delaySeconds).toBeGreaterThan(35);
+    const chain = sent(world.polls)!;
+    const { faults } = await world.poll(chain.message);
+    expect(faults).toEqual([]);
+    expect(sent(world.polls)).toEqual({ message: { ...RANGE, link: 1 }, delaySeconds: 400 });
     const waiting = await world.truth.images.readJson(`audits/${plan.id}/waiting.json`);
     expect(waiting?.value).toMatchObject({ why });
   });
@@ -500,7 +545,7 @@ describe('looking after overdue cells', () => {
     world = await cloud.world();
     plan = await world.accept(5);
     const range = { ...RANGE, to: 4 };
-    await advanceRange(world.advanceDeps, range, world.turn());
+    for (let turn = 0; turn < 2; turn++) await world.ask(plan);
     world.pass(11 * MINUTE);
     let [now, most, seen] = [0, 0, 0];
     world.replicate.get = async (id) => {
@@ -511,18 +556,17 @@ describe('looking after overdue cells', () => {
       now--;
       return { id, status: 'processing' };
     };
-    await advanceRange(world.advanceDeps, range, world.turn());
+    await world.poll(range);
     expect({ most, seen }).toEqual({ most: 2, seen: 5 });
     const over = new Date(world.now().getTime() - 1);
     const turn = { stopAt: over, endsAt: new Date(over.getTime() + 10_000), last: false };
-    expect((await advanceRange(world.advanceDeps, range, turn)).rest?.range).toEqual(range);
+    await world.poll(range, { turn });
     expect(seen).toBe(5);
   });
 });
 
 describe('at a low rate', () => {
-  it('a turn asks for what comes within its patience, leaves the block, and looks after it first the next time', async () => {
-    const range = { ...RANGE, to: 9 };
+  it('a turn asks for what comes within its patience, and leaves the block for as long as the rate lasts', async () => {
     world = await cloud.world();
     plan = await world.accept(10);
     // One in 20 s: the first at once, the second after 20 s. The turn has two minutes.
@@ -538,67 +582,80 @@ describe('at a low rate', () => {
         return true;
       },
       pause() {},
+      settled() {},
     } as unknown as Pacer;
-    const deps = { ...world.advanceDeps, pacer };
-    const first = await advanceRange(deps, range, world.turn());
+    expect(await world.ask(plan, { deps: { pacer } })).toMatchObject({ asked: 2 });
     expect(waits).toEqual([0, 20_000]);
-    expect(first).toMatchObject({ asked: 2, rest: { range, delaySeconds: 40 } });
-    world.pass(11 * MINUTE);
-    for (const { prediction } of world.replicate.asked.values())
-      world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
-    next = 90_000;
-    await advanceRange(deps, first.rest!.range, world.turn());
-    expect((await readResult(0))?.status).toBe('succeeded');
+    expect(sent()).toMatchObject({ message: { from: 0, link: 1 }, delaySeconds: 40 });
   });
 
-  it('looks after every overdue cell before it asks, whatever those at the front do', async () => {
-    const range = { ...RANGE, to: 19 };
+  it('every overdue cell is looked at, whatever those at the front do', async () => {
     world = await cloud.world();
-    plan = await world.accept(40);
-    await advanceRange(world.advanceDeps, { ...range, to: 9 }, world.turn());
+    plan = await world.accept(10);
+    for (let turn = 0; turn < 2; turn++) await world.ask(plan);
     const ids = [...world.replicate.asked.keys()];
     for (const id of ids.slice(2)) world.replicate.end(id, { output: world.outputs(id, 1) });
     const get = world.replicate.get.bind(world.replicate);
     world.replicate.get = (id) =>
       id === ids[0] ? Promise.reject(new ReplicateRefusal(500, 'internal error', undefined)) : get(id);
     world.pass(11 * MINUTE);
-    const slow = { waitMs: 20_000, take: async () => true, pause() {} } as unknown as Pacer;
-    await advanceRange({ ...world.advanceDeps, pacer: slow }, range, world.turn());
+    await world.poll({ ...RANGE, to: 9 });
     expect(await world.keys(`audits/${plan.id}/results/`)).toHaveLength(8);
   });
 
-  it('a turn with a fault leaves no rest: its message comes back when what was paid has been adopted', async () => {
+  it('a turn with a fault sends nothing: its message comes back when what was paid has been adopted', async () => {
     const create = world.replicate.create.bind(world.replicate);
     world.replicate.create = async (request) => {
       await create(request);
       throw new ReplicateUnreachable('Replicate gave no answer');
     };
-    const over = { ...world.turn(), stopAt: new Date(world.now().getTime() + 50) };
-    const slow = {
-      waitMs: 0,
-      pause() {},
-      take: async () => {
-        slow.waitMs = 60_000;
-        return true;
-      },
-    };
-    const { rest, faults } = await advanceRange(
-      { ...world.advanceDeps, pacer: slow as unknown as Pacer },
-      RANGE,
-      over,
-    );
-    expect({ rest, faults: faults.length }).toEqual({ rest: undefined, faults: 1 });
+    expect((await world.ask(plan)).faults).toHaveLength(CELLS);
+    expect(world.queue.messages).toEqual([]);
+    expect((await readLease(world.images, leaseKey(plan.id, 0)))?.value).toMatchObject({ link: 0, until: 0 });
   });
 
-  it('a message that only looks asks for nothing and leaves nothing', async () => {
-    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+  it('a message that looks once asks for nothing and sends nothing', async () => {
+    await askOne();
     world.pass(11 * MINUTE);
     for (const { prediction } of world.replicate.asked.values())
       world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
-    const { asked, rest } = await advanceRange(world.advanceDeps, { ...RANGE, look: true }, world.turn());
-    expect({ asked, rest }).toEqual({ asked: 0, rest: undefined });
+    world.polls.messages = [];
+    await world.poll(RANGE);
+    expect(world.polls.messages).toEqual([]);
     expect((await readResult(0))?.status).toBe('succeeded');
     expect(world.replicate.asked.size).toBe(1);
+  });
+});
+
+describe('the chain that looks after a block', () => {
+  it('begins when something was asked for, looks often at first, and ends with its last cell', async () => {
+    await world.ask(plan);
+    expect(sent(world.polls)).toEqual({ message: { ...RANGE, link: 0 }, delaySeconds: 10 });
+    world.pass(10_000);
+    await world.poll(sent(world.polls)!.message);
+    expect(sent(world.polls)).toEqual({ message: { ...RANGE, link: 1 }, delaySeconds: 10 });
+    await deliverWebhooks(world);
+    world.pass(10_000);
+    await world.poll(sent(world.polls)!.message);
+    expect(world.polls.messages).toHaveLength(2);
+    expect(await world.keys('leases/')).toContain(`${leaseKey(plan.id, 0)}.done`);
+  });
+
+  it('is one: of two copies of a message the second does nothing', async () => {
+    await world.ask(plan);
+    const { message } = sent(world.polls)!;
+    await world.poll(message);
+    await world.poll(message);
+    expect(world.polls.messages).toHaveLength(2);
+    expect((await readLease(world.images, pollLeaseKey(plan.id, 0)))?.value.link).toBe(1);
+  });
+
+  it('has asked for again what its own chain has left for a quarter of an hour', async () => {
+    await askOne();
+    world.queue.messages = [];
+    world.pass(16 * MINUTE);
+    await world.poll(sent(world.polls)!.message);
+    expect(world.queue.messages).toEqual([{ message: { ...RANGE, link: 1 }, delaySeconds: 0 }]);
   });
 });
 
@@ -609,13 +666,15 @@ describe('the end of an audit in the middle', () => {
       await world.truth.images.createJson(deletedKey(plan.id), {});
       return create(request);
     };
-    await advance();
+    await world.ask(plan);
     expect(world.replicate.asked.size).toBeGreaterThan(0);
+    expect(sent(world.polls)).toEqual({ message: RANGE, delaySeconds: 0 });
+    await world.poll(RANGE);
     expect(world.replicate.canceled).toHaveLength(world.replicate.asked.size);
   });
 
   it('by canceling: running predictions are canceled, pending ones are not requested, every cell has a result', async () => {
-    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    await askOne();
     await world.images.createJson(cancelKey(plan.id), {});
     await advance();
     expect(world.replicate.asked.size).toBe(1);
@@ -626,7 +685,7 @@ describe('the end of an audit in the middle', () => {
   });
 
   it('by canceling: a prediction that has succeeded by then is stored', async () => {
-    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    await askOne();
     for (const { prediction } of world.replicate.asked.values())
       world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
     await world.images.createJson(cancelKey(plan.id), {});
@@ -635,7 +694,7 @@ describe('the end of an audit in the middle', () => {
   });
 
   it('by deleting: what runs is canceled, nothing is asked, nothing is written', async () => {
-    await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+    await askOne();
     await world.images.createJson(deletedKey(plan.id), {});
     const before = await world.keys('audits/');
     await advance();
@@ -649,7 +708,7 @@ describe('the end of an audit in the middle', () => {
     await atEveryCall(cloud, fault, {
       prepare: async (world) => {
         await world.accept(CELLS);
-        await advanceRange(world.advanceDeps, { ...RANGE, to: 0 }, world.turn());
+        await askOne();
         await world.images.createJson(cancelKey(plan.id), {});
       },
       act: (world) => advance(world),
@@ -660,7 +719,7 @@ describe('the end of an audit in the middle', () => {
       check: async (world) => {
         expect(world.replicate.asked.size).toBe(1);
         for (const cell of cells) expect(await readResult(cell, world)).toMatchObject({ status: 'canceled' });
-        expect((await world.rewritten('')).filter((key) => !key.startsWith('leases/'))).toEqual([]);
+        expect((await world.rewritten('')).filter((key) => !/^(leases|flow)\//.test(key))).toEqual([]);
       },
     });
   });

@@ -1,0 +1,39 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import middy from '@middy/core';
+import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { S3Store, STREAMING } from '../lib/aws/objects.ts';
+import { parameterReader } from '../lib/aws/parameter.ts';
+import { tuneHeapForStreams } from '../lib/aws/stream-memory.ts';
+import { createPoll } from '../lib/handlers/poll.ts';
+import { fetchOutput } from '../lib/images/fetch-output.ts';
+import { replicateClient } from '../lib/replicate/client.ts';
+import { secretReader } from '../lib/secrets.ts';
+import { setting } from '../lib/settings.ts';
+import { systemChance, systemTime } from '../lib/system.ts';
+
+const { env } = process;
+const log = new Logger();
+const s3 = new S3Client(STREAMING);
+const sqs = new SQSClient({});
+const token = parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, 'REPLICATE_TOKEN_PARAMETER'));
+
+tuneHeapForStreams();
+
+export const handler = middy(
+  createPoll(
+    {
+      store: new S3Store(s3, setting(env, 'IMAGES_BUCKET')),
+      queue: cellQueue(sqs, setting(env, 'QUEUE_URL')),
+      polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
+      replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), secretReader(token, systemTime)),
+      fetchOutput,
+      time: systemTime,
+      chance: systemChance,
+      log,
+    },
+    env,
+  ),
+).use(injectLambdaContext(log));

@@ -1,0 +1,358 @@
+import { messageOf } from '../errors.ts';
+import type { CellQueue, Chance } from '../ports.ts';
+import { blockAt, DISPATCHERS, type Message, placeOf, type Range } from '../records/blocks.ts';
+import { leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
+import { acquireLease, beginChain, readLease, restartChain } from '../records/lease.ts';
+import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
+import { type CellProgress, readProgress } from '../records/progress.ts';
+import { readStop } from '../records/stop.ts';
+import { readWaiting, type WaitingReason, writeWaiting } from '../records/waiting.ts';
+import { ReplicateRefusal } from '../replicate/errors.ts';
+import { type AskDeps, askCell, closeCell, closing, MustWait, Unrecorded } from './ask.ts';
+import { type FlowDeps, grantFlow, recountFlow, wishOf } from './flow.ts';
+import type { Pacer } from './pacer.ts';
+
+export interface AskTurnDeps extends AskDeps, FlowDeps {
+  readPlan: (audit: string) => Promise<Plan | undefined>;
+  pacer: Pacer;
+  chance: Chance;
+  /** Where the chain goes on. */
+  queue: CellQueue;
+  /** Where what was asked for is looked after. */
+  polls: CellQueue;
+  /** When the webhook of a prediction should have come by. */
+  overdueMs: number;
+}
+
+export interface Turn {
+  /** No cell is started after this. */
+  stopAt: Date;
+  /** When Lambda ends the function. */
+  endsAt: Date;
+  /** The queue will not try again: what cannot be asked now ends as failed. */
+  last: boolean;
+}
+
+export interface Asked {
+  /** Predictions asked for in this turn. */
+  asked: number;
+  /** What Replicate last wanted it to wait for, if anything. */
+  waitedFor?: WaitingReason;
+  /**
+   * Faults of single cells; the others continued. The message has to come back: by then the webhook of what was paid has
+   * mostly come.
+   */
+  faults: { cell: number; error: Error }[];
+}
+
+const PARALLEL_ASKS = 10;
+/** So many faults in a row mean that the other side is down. */
+const MAX_FAULTS_IN_A_ROW = 5;
+/** How often a turn looks whether the audit was canceled or deleted meanwhile. */
+const STOP_CHECK_MS = 3_000;
+/** The longest delay that SQS knows. */
+export const MAX_DELAY_SECONDS = 900;
+/** Longer waits for what Replicate said are cheaper in the queue than in a running function. */
+const MAX_WAIT_SECONDS = 15;
+/**
+ * A turn begins so long to wait for the rate, and for its first cell as long as it takes. At a low rate the turns of
+ * many audits share the time.
+ */
+const PACING_SECONDS = 30;
+/** Time to record what a request brought. */
+const RECORD_MS = 5_000;
+/** Cells of the first turns of an audit: everybody who starts at the same time sees first images soon. */
+const FIRST_TURNS = [3, 8];
+/** Longest pause of a chain whose models have no room. */
+const MAX_ROOM_SECONDS = 60;
+/** Pause before a cell is asked for again whose prediction was aborted, for each attempt before. */
+const ABORTED_MS = 60_000;
+/** Where it stays open whether Replicate accepts a cell, and no other of its block is, it is asked again for so long. */
+const GIVE_UP_ASKING_MS = 6 * 3_600_000;
+
+/** When a cell whose prediction was aborted is to be asked for again. */
+export const askedAgainAt = ({ attempt, abortedAt }: CellProgress): number =>
+  (abortedAt?.getTime() ?? 0) + Math.min(2 ** (attempt - 2) * ABORTED_MS, MAX_DELAY_SECONDS * 1_000);
+
+/** Whether a cell is to be asked for now. */
+export const isPending = (progress: CellProgress, now: Date): boolean =>
+  !progress.ended && !progress.boundAt && (!progress.abortedAt || askedAgainAt(progress) <= now.getTime());
+
+/**
+ * Asks for cells of one block, and sends the message of the next turn: of this block or, when all of it is asked for, of
+ * the next one. Any number of such turns, in any order, comes to the same end.
+ */
+export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): Promise<Asked> {
+  const { store, queue } = deps;
+  const nothing = { asked: 0, faults: [] };
+  const plan = await deps.readPlan(message.audit);
+  if (!plan || message.from >= plan.cells) return nothing;
+  const place = placeOf(plan, message.from);
+  const block = blockAt(plan, place)!;
+  const link = message.link ?? 0;
+  const key = leaseKey(plan.id, block.from);
+  const [existing, stop, isOpen] = await Promise.all([
+    readLease(store, key),
+    readStop(store, plan.id),
+    store.exists(openKey(plan.id)),
+  ]);
+  // A late copy of a message leaves no lease behind in an audit that is over; what was ended is the work of polls.
+  if (stop || !isOpen) return nothing;
+  const lease = await acquireLease(deps, key, existing, link, turn.endsAt);
+  if ('why' in lease) {
+    if (lease.why === 'held')
+      await queue.send([{ ...block, link }], Math.min(lease.seconds, MAX_DELAY_SECONDS));
+    return nothing;
+  }
+  const work = new AskTurn(deps, plan, block, turn);
+  let isDone = false;
+  try {
+    const most = (place < DISPATCHERS && FIRST_TURNS[link]) || Number.POSITIVE_INFINITY;
+    const { isFull, ...done } = await work.run(most);
+    if (done.faults.length > 0) return done;
+    if (!isFull) await queue.send([{ ...block, link: link + 1 }], work.delaySeconds(lease.idle));
+    const begun = blocksToBegin(plan, place, { isFirst: place === 0 && link === 0, isFull });
+    if (begun.length > 0) await queue.send(begun.map((range) => ({ ...range, link: 0 })));
+    isDone = true;
+    return done;
+  } finally {
+    // It runs out by itself; what the turn has to say is not lost over it.
+    await lease.release({ isDone, idle: work.asked > 0 ? 0 : lease.idle + 1 }).catch(() => {});
+  }
+}
+
+/** A full block is followed by another, and the first turn of an audit begins the chains of the other dispatchers. */
+function blocksToBegin(
+  plan: Plan,
+  place: number,
+  { isFirst, isFull }: { isFirst: boolean; isFull: boolean },
+): Range[] {
+  const others = isFirst ? Array.from({ length: DISPATCHERS - 1 }, (_, i) => i + 1) : [];
+  return [...others, ...(isFull ? [place + DISPATCHERS] : [])]
+    .map((one) => blockAt(plan, one))
+    .filter((block) => block !== undefined);
+}
+
+/** One turn over one block: what its workers share. */
+class AskTurn {
+  readonly #deps: AskTurnDeps;
+  readonly #plan: Plan;
+  readonly #block: Range;
+  readonly #turn: Turn;
+  readonly #faults: Asked['faults'] = [];
+  #faultsInARow = 0;
+  #waitedFor: WaitingReason | undefined;
+  /** Cells of the block are left to the next turn. */
+  #leaves = false;
+  /** When the first of this turn's cells began to wait for the rate, by the process's clock. */
+  #pacedSince: number | undefined;
+  asked = 0;
+  /** When a cell of the block was last asked for with success, in milliseconds; at first, when the audit began. */
+  #progressAt = 0;
+  #stop: { value: Promise<boolean>; readAt: number } | undefined;
+
+  constructor(deps: AskTurnDeps, plan: Plan, block: Range, turn: Turn) {
+    this.#deps = deps;
+    this.#plan = plan;
+    this.#block = block;
+    this.#turn = turn;
+  }
+
+  /** @returns `isFull` if nothing of the block is left to ask for now */
+  async run(most: number): Promise<Asked & { isFull: boolean }> {
+    const { store, time, pacer } = this.#deps;
+    const [progress, waiting] = await Promise.all([
+      readProgress(store, this.#block),
+      readWaiting(store, this.#plan.id, time.now()),
+    ]);
+    const bound = [...progress.values()].filter(({ boundAt, ended }) => boundAt && !ended);
+    this.#progressAt = Math.max(
+      Date.parse(this.#plan.createdAt),
+      ...bound.map(({ boundAt }) => boundAt!.getTime()),
+    );
+    const pending = [...progress].filter(([, state]) => isPending(state, time.now()));
+    const chosen = await this.#choose(progress, pending, most);
+    if (waiting) pacer.probeFirst();
+    const models = new Set(chosen.map(([n]) => cellAt(this.#plan, n).model));
+    // Beside the requests: room for the next turns.
+    const counting = Promise.all([...models].map((model) => recountFlow(this.#deps, model, this.#block)));
+    counting.catch(() => {});
+    const next = chosen.values();
+    const worker = async () => {
+      for (const [cell, { attempt }] of next) {
+        if (this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
+        if (this.#leaves || this.#secondsLeft() <= 0) return this.#leave();
+        await this.#try(cell, () => this.#ask(cell, attempt));
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL_ASKS }, worker));
+    await counting.catch(() => {});
+    const isFull = !this.#leaves && chosen.length === pending.length;
+    if (this.asked > 0 || bound.length > 0) await this.#haveItLookedAfter(isFull);
+    return {
+      asked: this.asked,
+      ...(this.#waitedFor && { waitedFor: this.#waitedFor }),
+      faults: this.#faults,
+      isFull,
+    };
+  }
+
+  /** As many of the pending cells as the turn may ask for and their models have room for, in their order. */
+  async #choose(
+    progress: Map<number, CellProgress>,
+    pending: [number, CellProgress][],
+    most: number,
+  ): Promise<[number, CellProgress][]> {
+    const full = new Set<PlannedModel>();
+    const granted = new Map<PlannedModel, number>();
+    const chosen: [number, CellProgress][] = [];
+    const modelOf = ([n]: [number, CellProgress]) => cellAt(this.#plan, n).model;
+    let rest = pending;
+    while (chosen.length < most) {
+      const batch = rest.filter((cell) => !full.has(modelOf(cell))).slice(0, most - chosen.length);
+      if (batch.length === 0) break;
+      rest = rest.filter((cell) => !batch.includes(cell));
+      for (const model of new Set(batch.map(modelOf))) {
+        const wanted = batch.filter((cell) => modelOf(cell) === model);
+        const before = granted.get(model) ?? 0;
+        const wish = wishOf({ plan: this.#plan, block: this.#block, model }, progress, wanted.length);
+        const got = await grantFlow(this.#deps, { ...wish, observed: wish.observed + before });
+        granted.set(model, before + got);
+        if (got < wanted.length) full.add(model);
+        chosen.push(...wanted.slice(0, got));
+      }
+    }
+    return chosen.sort(([one], [other]) => one - other);
+  }
+
+  /** A fault of one cell is noted and does not hold up the others. */
+  async #try(cell: number, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+      this.#faultsInARow = 0;
+    } catch (error) {
+      this.#faultsInARow++;
+      this.#faults.push({ cell, error: error instanceof Error ? error : new Error(messageOf(error)) });
+    }
+  }
+
+  /**
+   * Begins the chain that looks after the block. If this process dies before, its message comes back and does it. A
+   * caller that ended the audit during this turn did not see what the turn has asked for since: that is canceled now.
+   */
+  async #haveItLookedAfter(isFull: boolean): Promise<void> {
+    const { store, polls, overdueMs } = this.#deps;
+    const key = pollLeaseKey(this.#plan.id, this.#block.from);
+    let link: number | undefined;
+    if (await beginChain(store, key)) link = 0;
+    // It may wait for long, because nothing was about to end.
+    else if (isFull && this.asked > 0) link = await restartChain(this.#deps, key);
+    if (link !== undefined) await polls.send([{ ...this.#block, link }], firstPollSeconds(overdueMs));
+    if (this.asked > 0 && (await readStop(store, this.#plan.id))) await polls.send([this.#block]);
+  }
+
+  /** Asks as soon as the rate allows it, and again where Replicate wants to be asked later within this turn. */
+  async #ask(cell: number, attempt: number): Promise<void> {
+    const { pacer, time } = this.#deps;
+    for (;;) {
+      if (this.#leaves || pacer.waitMs > this.#patienceMs()) return this.#leave();
+      this.#pacedSince ??= time.monotonic();
+      if (!(await pacer.take())) continue;
+      try {
+        if (await this.#stopped()) return this.#leave();
+        const ms = this.#turn.endsAt.getTime() - time.now().getTime() - RECORD_MS;
+        await askCell(
+          this.#deps,
+          this.#plan,
+          cellAt(this.#plan, cell),
+          attempt,
+          time.timeout(Math.max(1, ms)),
+        );
+        this.asked++;
+        return;
+      } catch (error) {
+        if (error instanceof MustWait) await this.#wait(error);
+        else if (this.#turn.last && this.#isHopeless(error))
+          return await this.#close(
+            cell,
+            attempt,
+            `the prediction could not be requested in many attempts: ${messageOf(error)}`,
+          );
+        else throw error;
+      } finally {
+        pacer.settled();
+      }
+    }
+  }
+
+  /** How long a cell may wait for the rate. */
+  #patienceMs(): number {
+    const left = this.#secondsLeft() * 1_000;
+    if (this.#pacedSince === undefined) return left;
+    return Math.min(left, this.#pacedSince + PACING_SECONDS * 1_000 - this.#deps.time.monotonic());
+  }
+
+  /** Replicate said no, or has not said yes for hours. Else a prediction may run, whose webhook will say so. */
+  #isHopeless(error: unknown): boolean {
+    if (error instanceof Unrecorded) return false;
+    if (error instanceof ReplicateRefusal && error.status < 500 && error.status !== 408) return true;
+    return this.#deps.time.now().getTime() - this.#progressAt > GIVE_UP_ASKING_MS;
+  }
+
+  async #wait({ why, message, seconds: wanted }: MustWait): Promise<void> {
+    const { pacer, store, time } = this.#deps;
+    // Whatever Replicate said is asked again after the longest delay that a message can have, and never at once: a
+    // refused request has its place back.
+    const seconds = Math.min(Math.max(1, wanted), MAX_DELAY_SECONDS);
+    const until = new Date(time.now().getTime() + seconds * 1_000);
+    const isSaid = this.#waitedFor === why;
+    this.#waitedFor = why;
+    pacer.pause(seconds);
+    // Before anything is awaited: the others would sleep it out.
+    if (seconds > Math.min(MAX_WAIT_SECONDS, this.#secondsLeft())) this.#leave();
+    if (isSaid) return;
+    await writeWaiting(store, this.#plan, {
+      why,
+      detail: message,
+      at: time.now().toISOString(),
+      until: until.toISOString(),
+    });
+  }
+
+  async #close(cell: number, attempt: number, error: string): Promise<void> {
+    const { store, time } = this.#deps;
+    await closeCell(store, { plan: this.#plan, n: cell }, attempt, closing('failed', error, time));
+  }
+
+  /** As long as the rate, or what Replicate said, or a model without room keeps the next turn from asking anything. */
+  delaySeconds(idle: number): number {
+    const paced = Math.floor(this.#deps.pacer.waitMs / 1_000);
+    const room = this.asked > 0 || this.#leaves ? 0 : Math.min(2 ** Math.min(idle, 10), MAX_ROOM_SECONDS);
+    return Math.min(MAX_DELAY_SECONDS, Math.max(paced, room));
+  }
+
+  #leave(): void {
+    this.#leaves = true;
+  }
+
+  #secondsLeft(): number {
+    return (this.#turn.stopAt.getTime() - this.#deps.time.now().getTime()) / 1_000;
+  }
+
+  #stopped(): Promise<boolean> {
+    const now = this.#deps.time.monotonic();
+    if (!this.#stop || now - this.#stop.readAt > STOP_CHECK_MS) {
+      const value = readStop(this.#deps.store, this.#plan.id).then((stop) => stop !== undefined);
+      const reading = { value, readAt: now };
+      this.#stop = reading;
+      // One refused call is one cell's fault, not that of all who look within these seconds.
+      value.catch(() => {
+        if (this.#stop === reading) this.#stop = undefined;
+      });
+    }
+    return this.#stop.value;
+  }
+}
+
+/** Most predictions have ended by then. */
+export const firstPollSeconds = (overdueMs: number): number => Math.ceil(overdueMs / 60_000);

@@ -1,0 +1,223 @@
+import type { ObjectStore, Time } from '../ports.ts';
+import type { Range } from '../records/blocks.ts';
+import { flowKey, leaseKey, resultKey } from '../records/keys.ts';
+import { isHeld } from '../records/lease.ts';
+import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
+import { type CellProgress, readProgress } from '../records/progress.ts';
+import type { Result } from '../records/result.ts';
+
+/**
+ * What is in flight for a model, in all audits: `flow/<sha of model>.json`. Replicate aborts what has not started half
+ * an hour after it was asked for, so only so much is asked for as starts in time; the rest waits here, where it costs
+ * nothing and can be canceled. Swapped by etag.
+ */
+interface Flow {
+  /** Predictions that may be in flight. It adapts to how long they wait to start. */
+  limit: number;
+  /** When the limit was changed. Milliseconds since 1970. */
+  changedAt: number;
+  /** Predictions that ended since. */
+  ended: number;
+  /** Most that may be in flight, by block. Too high after a crash, never too low. */
+  blocks: Record<string, InFlight>;
+}
+
+interface InFlight {
+  count: number;
+  /** Which cells of the block are the model's, so that it can be counted without the plan. */
+  cells: { to: number; samples: number; models: number; place: number };
+}
+
+/** How many predictions a model has at first for each request that the account may send in a minute: ten seconds' worth. */
+const START_SHARE = 1 / 6;
+const LEAST_START = 16;
+const MOST = 20_000;
+/** A wait as long as this is too long, and one as short leaves room. */
+const LONG_WAIT_MS = 84_000;
+const SHORT_WAIT_MS = 20_000;
+const GROW = 1.5;
+/** What has not started by then is aborted: `Cancel-After`, counted from the request. */
+const ABORTED_AFTER_MS = 30 * 60_000;
+/** Blocks that are counted again in one turn. */
+const RECOUNTS = 8;
+
+export interface FlowDeps {
+  store: ObjectStore;
+  time: Time;
+  /** What the account may ask for, of all models together. */
+  createsPerMinute: number;
+}
+
+/** The name of a model's queue at Replicate. */
+const queueOf = ({ model, version }: PlannedModel) => (version === null ? model : `${model}:${version}`);
+
+/** A model of a block, and what its turn knows of it. */
+export interface Wish {
+  plan: Plan;
+  block: Range;
+  model: PlannedModel;
+  /** Predictions of the block that have not ended. */
+  observed: number;
+  /** When a prediction of the block was last found to be aborted. Milliseconds since 1970. */
+  abortedAt: number;
+  /** How many more are wanted. */
+  wanted: number;
+}
+
+/** What is known of a model in a block, and how many more predictions of it are wanted. */
+export function wishOf(
+  { plan, block, model }: Pick<Wish, 'plan' | 'block' | 'model'>,
+  progress: Map<number, CellProgress>,
+  wanted: number,
+): Wish {
+  const mine = [...progress].filter(([n]) => cellAt(plan, n).model === model).map(([, state]) => state);
+  return {
+    ...{ plan, block, model, wanted },
+    observed: mine.filter(({ boundAt, ended }) => boundAt && !ended).length,
+    abortedAt: Math.max(0, ...mine.map(({ abortedAt }) => abortedAt?.getTime() ?? 0)),
+  };
+}
+
+/**
+ * How many predictions more may be in flight for a model in a block. The number is durable before anything is asked
+ * for, and absolute, so that writing it again is harmless. Only the holder of the block's lease may call this.
+ */
+export async function grantFlow(deps: FlowDeps, wish: Wish): Promise<number> {
+  const { store, time } = deps;
+  const key = flowKey(queueOf(wish.model));
+  const name = nameOf(wish.block);
+  let wasCounted = false;
+  for (;;) {
+    const existing = await store.readJson<Flow>(key);
+    const flow = existing?.value ?? newFlow(deps, time.now());
+    if (wish.abortedAt - ABORTED_AFTER_MS > flow.changedAt) adapt(flow, ABORTED, time.now());
+    const room = flow.limit - inFlight(flow, name) - wish.observed;
+    const granted = Math.max(0, Math.min(room, wish.wanted));
+    if (granted < wish.wanted && !wasCounted) {
+      wasCounted = true;
+      await recount(deps, key, existing, name);
+      continue;
+    }
+    if (granted === 0) return 0;
+    const count = wish.observed + granted;
+    const blocks = { ...flow.blocks, [name]: { count, cells: cellsOf(wish) } };
+    if (await store.swapJson(key, { ...flow, blocks }, existing?.etag)) return granted;
+  }
+}
+
+const newFlow = ({ createsPerMinute }: FlowDeps, now: Date): Flow => ({
+  limit: Math.max(LEAST_START, Math.round(createsPerMinute * START_SHARE)),
+  changedAt: now.getTime(),
+  ended: 0,
+  blocks: {},
+});
+
+const nameOf = ({ audit, from }: Range) => `${audit}/${from}`;
+
+/** Of all blocks, or of all but one. */
+const inFlight = ({ blocks }: Flow, without?: string): number =>
+  Object.entries(blocks).reduce((sum, [name, { count }]) => sum + (name === without ? 0 : count), 0);
+
+const cellsOf = ({ plan, block, model }: Wish): InFlight['cells'] => ({
+  to: block.to,
+  samples: plan.samples,
+  models: plan.models.length,
+  place: plan.models.indexOf(model),
+});
+
+/** Whether a cell is one of the model's: cells are numbered prompt by prompt, model by model, sample by sample. */
+const isOf = ({ samples, models, place }: InFlight['cells'], cell: number): boolean =>
+  Math.floor(cell / samples) % models === place;
+
+/** Counts again what a model has in flight, if it may soon be full. */
+export async function recountFlow(deps: FlowDeps, model: PlannedModel, own: Range): Promise<void> {
+  const key = flowKey(queueOf(model));
+  const existing = await deps.store.readJson<Flow>(key);
+  if (existing && inFlight(existing.value) > existing.value.limit / 2)
+    await recount(deps, key, existing, nameOf(own));
+}
+
+/**
+ * Counts blocks again in which nobody is at work. What was read before the LISTs is swapped: a turn that was granted
+ * something since has changed it, and its number stays.
+ */
+async function recount(
+  { store, time }: FlowDeps,
+  key: string,
+  existing: { value: Flow; etag: string } | undefined,
+  own: string,
+): Promise<void> {
+  if (!existing) return;
+  const flow = { ...existing.value, blocks: { ...existing.value.blocks } };
+  const others = Object.entries(flow.blocks).filter(([name]) => name !== own);
+  const counted = await Promise.all(
+    others.slice(0, RECOUNTS).map(async ([name, { count, cells }]) => {
+      const [audit = '', from = ''] = name.split('/');
+      if (await isHeld({ store, time }, leaseKey(audit, Number(from)))) return undefined;
+      const range = { audit, from: Number(from), to: cells.to };
+      const progress = [...(await readProgress(store, range))].filter(([n]) => isOf(cells, n));
+      const open = progress.filter(([, { boundAt, ended }]) => boundAt && !ended).length;
+      const seen = await lastSeen(store, audit, progress, flow.changedAt);
+      return { name, count, cells, open, seen };
+    }),
+  );
+  for (const one of counted) {
+    if (!one) continue;
+    // To the end: those that are counted now are counted last the next time.
+    delete flow.blocks[one.name];
+    if (one.open > 0) flow.blocks[one.name] = { count: one.open, cells: one.cells };
+    flow.ended += Math.max(0, one.count - one.open);
+    adapt(flow, one.seen, time.now());
+  }
+  await store.swapJson(key, flow, existing.etag);
+}
+
+/** How long a prediction waited to start, and then ran, in milliseconds. */
+interface Seen {
+  waited: number;
+  ran: number;
+}
+
+const ABORTED: Seen = { waited: ABORTED_AFTER_MS, ran: 0 };
+
+/** The last prediction to end of those that were asked for since a time. */
+async function lastSeen(
+  store: ObjectStore,
+  audit: string,
+  progress: [number, CellProgress][],
+  since: number,
+): Promise<Seen | undefined> {
+  if (progress.some(([, { abortedAt }]) => (abortedAt?.getTime() ?? 0) - ABORTED_AFTER_MS > since))
+    return ABORTED;
+  const [last] = progress
+    .filter(([, { endedAt, boundAt }]) => endedAt && boundAt && boundAt.getTime() > since)
+    .sort(([, one], [, other]) => other.endedAt!.getTime() - one.endedAt!.getTime());
+  const prediction = last && (await store.readJson<Result>(resultKey(audit, last[0])))?.value.prediction;
+  if (!prediction) return undefined;
+  const [created, started, completed] = [
+    prediction.createdAt,
+    prediction.startedAt,
+    prediction.completedAt,
+  ].map((at) => Date.parse(at ?? '')) as [number, number, number];
+  const seen = { waited: started - created, ran: completed - started };
+  return Number.isFinite(seen.waited) && Number.isFinite(seen.ran) ? seen : undefined;
+}
+
+/**
+ * Only what was asked for since the last change tells of it; and a queue that is growing looks short at first. The time
+ * that a prediction spends at Replicate is proportional to what is in flight (Little's law): what was too long shrinks
+ * to its target at once.
+ */
+function adapt(flow: Flow, seen: Seen | undefined, now: Date): void {
+  if (!seen) return;
+  const { waited, ran } = seen;
+  const isLong = waited > LONG_WAIT_MS;
+  const isShort = waited < SHORT_WAIT_MS && flow.ended >= flow.limit;
+  if (!isLong && !isShort) return;
+  const most = Math.min(flow.limit, Math.max(1, inFlight(flow)));
+  flow.limit = isLong
+    ? Math.max(1, Math.floor((most * (ran + LONG_WAIT_MS)) / (ran + waited)))
+    : Math.min(MOST, Math.ceil(flow.limit * GROW));
+  flow.changedAt = now.getTime();
+  flow.ended = 0;
+}

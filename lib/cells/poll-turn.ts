@@ -1,0 +1,291 @@
+import { messageOf } from '../errors.ts';
+import type { CellQueue, Chance, ReplicateClient } from '../ports.ts';
+import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts';
+import { blockAt, blocksOf, type Message, placeOf, type Range } from '../records/blocks.ts';
+import { blockDoneKey, leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
+import { acquireLease, readLease, restartChain } from '../records/lease.ts';
+import type { Plan } from '../records/plan.ts';
+import { type CellProgress, readProgress } from '../records/progress.ts';
+import { recordResult } from '../records/result.ts';
+import { readStop, type Stop } from '../records/stop.ts';
+import { writeWaiting } from '../records/waiting.ts';
+import { AnswerTooLarge, ReplicateRefusal } from '../replicate/errors.ts';
+import { hasEnded, type Prediction } from '../replicate/prediction.ts';
+import { shuffled } from '../shuffled.ts';
+import { closeCell, closing, type MustWait, waitingOf } from './ask.ts';
+import { askedAgainAt, firstPollSeconds, isPending, MAX_DELAY_SECONDS, type Turn } from './ask-turn.ts';
+import { closedResult } from './derive.ts';
+import { type FinishDeps, finishCell } from './finish.ts';
+
+export interface PollTurnDeps extends FinishDeps {
+  readPlan: (audit: string) => Promise<Plan | undefined>;
+  replicate: ReplicateClient;
+  chance: Chance;
+  /** Where cells are asked for again. */
+  queue: CellQueue;
+  /** Where the chain goes on. */
+  polls: CellQueue;
+  /** A bound cell without a result is polled when it is older than this. */
+  overdueMs: number;
+  /** A chain that has not moved for so long is begun anew. */
+  resendMs: number;
+}
+
+export interface Polled {
+  /** Faults of single cells; the others continued. */
+  faults: { cell: number; error: Error }[];
+}
+
+/** Each holds Replicate's answer and, where outputs have no length, their bytes on the function's small disk. */
+const PARALLEL_POLLS = 2;
+const PARALLEL_CLOSES = 10;
+/** So many faults in a row mean that the other side is down. */
+const MAX_FAULTS_IN_A_ROW = 5;
+/** What is open for so long ends: outputs live an hour, and Replicate itself cancels after half of one. */
+const GIVE_UP_MS = 24 * 3_600_000;
+/** Predictions of an audit that was ended are looked at again so soon. */
+const STOPPED_SECONDS = 10;
+
+/**
+ * Looks after the cells of a block: finishes what is overdue, ends the cells of a canceled audit, has asked for again
+ * what was aborted. A link of the chain sends the next one, until every cell of the block is finished.
+ */
+export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn): Promise<Polled> {
+  const plan = await deps.readPlan(message.audit);
+  if (!plan || message.from >= plan.cells) return { faults: [] };
+  if (message.link === undefined) {
+    // A late copy of a message leaves nothing behind in an audit that is over.
+    if (!(await deps.store.exists(openKey(plan.id)))) return { faults: [] };
+    const range = { ...message, to: Math.min(message.to, plan.cells - 1) };
+    const { faults } = await new PollTurn(deps, plan, range, turn).run();
+    return { faults };
+  }
+  const { polls } = deps;
+  const { link } = message;
+  const block = blockAt(plan, placeOf(plan, message.from))!;
+  const key = pollLeaseKey(plan.id, block.from);
+  const existing = await readLease(deps.store, key);
+  // The audit is over, and its leases are deleted.
+  if (!existing) return { faults: [] };
+  const lease = await acquireLease(deps, key, existing, link, turn.endsAt);
+  if ('why' in lease) {
+    if (lease.why === 'held')
+      await polls.send([{ ...block, link }], Math.min(lease.seconds, MAX_DELAY_SECONDS));
+    return { faults: [] };
+  }
+  let isDone = false;
+  let idle = lease.idle;
+  try {
+    const { faults, delaySeconds } = await new PollTurn(deps, plan, block, turn).run();
+    idle = faults.length > 0 ? idle + 1 : 0;
+    const pause = idle > 0 ? 2 ** Math.min(idle, 8) : 0;
+    if (delaySeconds !== undefined)
+      await polls.send(
+        [{ ...block, link: link + 1 }],
+        Math.min(MAX_DELAY_SECONDS, Math.max(delaySeconds, pause)),
+      );
+    isDone = true;
+    return { faults };
+  } finally {
+    await lease.release({ isDone, idle }).catch(() => {});
+  }
+}
+
+/** One turn over one range: what its workers share. */
+class PollTurn {
+  readonly #deps: PollTurnDeps;
+  readonly #plan: Plan;
+  readonly #range: Range;
+  readonly #turn: Turn;
+  readonly #signal: AbortSignal;
+  readonly #faults: Polled['faults'] = [];
+  #faultsInARow = 0;
+  /** Replicate wants to be left alone, or the time is over. */
+  #leaves = false;
+  #waitSeconds = 0;
+  #stop: Stop | undefined;
+
+  constructor(deps: PollTurnDeps, plan: Plan, range: Range, turn: Turn) {
+    this.#deps = deps;
+    this.#plan = plan;
+    this.#range = range;
+    this.#turn = turn;
+    this.#signal = deps.time.timeout(Math.max(1, turn.endsAt.getTime() - deps.time.now().getTime() - 1_000));
+  }
+
+  /** @returns when to look again; undefined if every cell is finished */
+  async run(): Promise<Polled & { delaySeconds: number | undefined }> {
+    const { store, chance } = this.#deps;
+    this.#stop = await readStop(store, this.#plan.id);
+    const cells = [...(await readProgress(store, this.#range))];
+    const overdue = cells.filter(([, state]) => this.#isOverdue(state));
+    // In any order, so that a few that fail hold up nobody for long.
+    await this.#each(shuffled(overdue, chance), PARALLEL_POLLS, (cell, { attempt }) =>
+      this.#look(cell, attempt),
+    );
+    if (this.#stop === 'canceled') {
+      const waiting = cells.filter(([, { boundAt, ended }]) => !boundAt && !ended);
+      await this.#each(waiting, PARALLEL_CLOSES, (cell, { attempt }) => this.#cancel(cell, attempt));
+    }
+    const touched = overdue.length > 0 || this.#stop !== undefined;
+    const now = touched ? [...(await readProgress(store, this.#range))] : cells;
+    await this.#noteDone(now);
+    const open = now.filter(([, { ended }]) => !ended);
+    if (!this.#stop) await this.#askAgain(open);
+    return { faults: this.#faults, delaySeconds: this.#delaySeconds(open) };
+  }
+
+  #isOverdue({ boundAt, ended }: CellProgress): boolean {
+    if (!boundAt || ended) return false;
+    return this.#stop !== undefined || this.#age(boundAt) >= this.#deps.overdueMs;
+  }
+
+  #age(since: Date): number {
+    return this.#deps.time.now().getTime() - since.getTime();
+  }
+
+  async #each(
+    cells: [number, CellProgress][],
+    workers: number,
+    step: (cell: number, progress: CellProgress) => Promise<void>,
+  ): Promise<void> {
+    const next = cells.values();
+    const worker = async () => {
+      for (const [cell, progress] of next) {
+        const isLate = this.#turn.stopAt.getTime() <= this.#deps.time.now().getTime();
+        if (this.#leaves || isLate || this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
+        try {
+          await step(cell, progress);
+          this.#faultsInARow = 0;
+        } catch (error) {
+          this.#faultsInARow++;
+          this.#faults.push({ cell, error: error instanceof Error ? error : new Error(messageOf(error)) });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: workers }, worker));
+  }
+
+  /** Blocks of which every cell is finished. */
+  async #noteDone(cells: [number, CellProgress][]): Promise<void> {
+    const ended = new Set(cells.filter(([, { ended }]) => ended).map(([cell]) => cell));
+    const isDone = ({ from, to }: Range) => {
+      for (let cell = from; cell <= to; cell++) if (!ended.has(cell)) return false;
+      return true;
+    };
+    const within = blocksOf(this.#plan).filter(
+      ({ from, to }) => from >= this.#range.from && to <= this.#range.to,
+    );
+    for (const block of within.filter(isDone))
+      await this.#deps.store.create(blockDoneKey(this.#plan.id, block.from), '');
+  }
+
+  /** Aborted predictions, and cells whose chain was lost, are asked for by a chain that begins anew. */
+  async #askAgain(open: [number, CellProgress][]): Promise<void> {
+    const { store, time, queue, resendMs } = this.#deps;
+    const pending = open.filter(([, state]) => isPending(state, time.now()));
+    for (const place of new Set(pending.map(([cell]) => placeOf(this.#plan, cell)))) {
+      const block = blockAt(this.#plan, place)!;
+      const key = leaseKey(this.#plan.id, block.from);
+      const mine = pending.filter(([cell]) => cell >= block.from && cell <= block.to);
+      const worked = await store.head(key);
+      const isSilent = !worked || this.#age(worked.modified) > resendMs;
+      const wasAborted = mine.some(
+        ([, state]) => state.abortedAt && (!worked || askedAgainAt(state) > worked.modified.getTime()),
+      );
+      if (!isSilent && !wasAborted) continue;
+      const link = await restartChain(this.#deps, key);
+      if (link !== undefined) await queue.send([{ ...block, link }]);
+    }
+  }
+
+  #delaySeconds(open: [number, CellProgress][]): number | undefined {
+    const { overdueMs, time } = this.#deps;
+    // What waits in a deleted audit is never asked for.
+    const left = this.#stop === 'deleted' ? open.filter(([, { boundAt }]) => boundAt) : open;
+    if (left.length === 0) return undefined;
+    if (this.#stop) return Math.max(STOPPED_SECONDS, this.#waitSeconds);
+    const now = time.now().getTime();
+    const least = firstPollSeconds(overdueMs) * 1_000;
+    // Half as long again as it took so far: often at first, when most end, and at the moment when one is overdue.
+    const due = left.map(([, state]) => {
+      // What waits is asked for by a chain of its own.
+      if (!state.boundAt) return isPending(state, time.now()) ? overdueMs : askedAgainAt(state) - now;
+      const age = this.#age(state.boundAt);
+      return age >= overdueMs ? overdueMs / 4 : Math.min(Math.max(age / 2, least), overdueMs - age);
+    });
+    return Math.max(
+      1,
+      this.#waitSeconds,
+      Math.ceil(Math.min(...due.map((ms) => Math.max(ms, 1_000))) / 1_000),
+    );
+  }
+
+  /** Polls the prediction of a bound cell, or cancels it, and finishes the cell if it has ended. */
+  async #look(cell: number, attempt: number): Promise<void> {
+    const { store } = this.#deps;
+    const binding = await readBinding(store, this.#plan.id, cell, attempt);
+    if (!binding) return;
+    if (isClosed(binding)) {
+      if (this.#stop === 'deleted') return;
+      return recordResult(store, this.#plan, closedResult(this.#plan, cell, binding));
+    }
+    const prediction = await this.#endingOf(binding);
+    if (prediction && hasEnded(prediction))
+      await finishCell(this.#deps, { plan: this.#plan, n: cell, prediction, signal: this.#signal });
+  }
+
+  /** What Replicate says of a prediction, or what has to stand for it; undefined where it is to be asked later. */
+  async #endingOf({ predictionId: id, askedAt }: BoundBinding): Promise<Prediction | undefined> {
+    const { replicate, time } = this.#deps;
+    const isOld = time.now().getTime() - Date.parse(askedAt) > GIVE_UP_MS;
+    const failed = (error: string): Prediction => ({ id, status: 'failed', error });
+    try {
+      const prediction = await (this.#stop ? this.#end(id) : replicate.get(id));
+      return isOld && !hasEnded(prediction)
+        ? failed(`Replicate still reported "${prediction.status}" a day after the request`)
+        : prediction;
+    } catch (error) {
+      const wait = waitingOf(error);
+      if (wait) {
+        await this.#wait(wait);
+        return undefined;
+      }
+      if (error instanceof ReplicateRefusal && error.status === 404)
+        return failed('Replicate no longer knows this prediction');
+      if (error instanceof AnswerTooLarge) return failed(`too large: ${error.message}`);
+      if (isOld) return failed(`Replicate could not be polled for a day: ${messageOf(error)}`);
+      throw error;
+    }
+  }
+
+  async #wait({ why, message, seconds }: MustWait): Promise<void> {
+    const { store, time } = this.#deps;
+    const isSaid = this.#leaves;
+    this.#leaves = true;
+    this.#waitSeconds = Math.min(MAX_DELAY_SECONDS, Math.max(1, Math.ceil(seconds)));
+    if (isSaid) return;
+    const now = time.now();
+    const until = new Date(now.getTime() + this.#waitSeconds * 1_000);
+    const said = { why, detail: message, at: now.toISOString(), until: until.toISOString() };
+    await writeWaiting(store, this.#plan, said);
+  }
+
+  /** Cancels a prediction. Replicate may refuse that of one that has ended: then it tells how it ended. */
+  async #end(id: string): Promise<Prediction> {
+    const { replicate } = this.#deps;
+    try {
+      return await replicate.cancel(id);
+    } catch (error) {
+      const isRefused = error instanceof ReplicateRefusal && error.status >= 400 && error.status < 500;
+      if (!isRefused || error.status === 404 || waitingOf(error)) throw error;
+      return replicate.get(id);
+    }
+  }
+
+  async #cancel(cell: number, attempt: number): Promise<void> {
+    const { store, time } = this.#deps;
+    const why = 'the audit was canceled before this prediction was requested';
+    await closeCell(store, { plan: this.#plan, n: cell }, attempt, closing('canceled', why, time));
+  }
+}
