@@ -84,7 +84,13 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
       };
   for (const order of orders) order.retention = chance.pick(['short', 'standard', 'keep']);
   const parallel = isSlow ? 1 : chance.pick([4, 20, 100]);
-  const ran: [number, number] = isSlow ? [60, 120] : isLeftToReconcile ? [1_600, 2_400] : isLong ? [300, 1_500] : seconds;
+  const ran: [number, number] = isSlow
+    ? [60, 120]
+    : isLeftToReconcile
+      ? [1_600, 2_400]
+      : isLong
+        ? [300, 1_500]
+        : seconds;
   // What the model takes for all of it, if it is kept busy for half of the time.
   const work = (cells * 2 * ran[1] * 1_000) / parallel;
   return {
