@@ -168,7 +168,7 @@ class AskTurn {
     const bound = [...progress.values()].filter(({ boundAt, ended }) => boundAt && !ended);
     this.#progressAt = Math.max(
       Date.parse(this.#plan.createdAt),
-      ...bound.map(({ boundAt }) => boundAt!.getTime()),
+      ...[...progress.values()].map(({ boundAt }) => boundAt?.getTime() ?? 0),
     );
     const pending = [...progress].filter(([, state]) => isPending(state, time.now()));
     const chosen = await this.#choose(progress, pending, most);
@@ -257,7 +257,8 @@ class AskTurn {
     for (;;) {
       if (this.#leaves || pacer.waitMs > this.#patienceMs()) return this.#leave();
       this.#pacedSince ??= time.monotonic();
-      if (!(await pacer.take())) continue;
+      const settle = await pacer.take();
+      if (!settle) continue;
       try {
         if (await this.#stopped()) return this.#leave();
         const ms = this.#turn.endsAt.getTime() - time.now().getTime() - RECORD_MS;
@@ -280,7 +281,7 @@ class AskTurn {
           );
         else throw error;
       } finally {
-        pacer.settled();
+        settle();
       }
     }
   }

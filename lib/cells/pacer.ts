@@ -44,26 +44,24 @@ export class Pacer {
 
   /**
    * Waits for a place and takes it. Places are given in the order of calls.
-   * @returns false where no place was given: a pause began meanwhile, or another request goes first and has ended
+   * @returns what to call once it is known what became of the request; undefined where no place was given: a pause began
+   *   meanwhile, or another request goes first
    */
-  async take(): Promise<boolean> {
+  async take(): Promise<(() => void) | undefined> {
     if (typeof this.#probe === 'object') {
       await this.#probe.ended;
-      return false;
+      return undefined;
     }
-    if (this.#probe === 'due') {
-      let end = () => {};
-      const ended = new Promise<void>((resolve) => {
-        end = resolve;
-      });
-      this.#probe = { ended, end };
-    }
+    const probe = this.#probe === 'due' ? this.#beginProbe() : undefined;
     const wait = this.waitMs;
     const pauses = this.#pauses;
     const from = Math.max(this.#time.monotonic(), this.#heldUntil) - this.#slackMs;
     this.#next = Math.max(this.#next, from) + this.#intervalMs;
     if (wait > 0) await this.#time.sleep(wait);
-    return pauses === this.#pauses;
+    if (pauses !== this.#pauses) return undefined;
+    return () => {
+      if (probe && this.#probe === probe) this.#endProbe('none');
+    };
   }
 
   /**
@@ -82,14 +80,18 @@ export class Pacer {
 
   /** Lets one request go before all others: Replicate refused the last one, as far as is known. */
   probeFirst(): void {
-    this.settled();
-    this.#probe = 'due';
+    this.#endProbe('due');
   }
 
-  /** Must follow every place that was given: if its request went first, the others may go now. */
-  settled(): void {
-    if (typeof this.#probe !== 'object') return;
-    this.#probe.end();
-    this.#probe = 'none';
+  #beginProbe(): { ended: Promise<void>; end: () => void } {
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const probe = { ended, end };
+    this.#probe = probe;
+    return probe;
+  }
+
+  #endProbe(next: 'none' | 'due'): void {
+    if (typeof this.#probe === 'object') this.#probe.end();
+    this.#probe = next;
   }
 }

@@ -22,7 +22,7 @@ async function places(
   for (;;) {
     const take = pacer.take();
     await jest.advanceTimersByTimeAsync(Math.max(0, Math.ceil(pacer.waitMs)));
-    await take;
+    (await take)?.();
     const at = performance.now() - start;
     if (at > end) return given;
     given.push(at);
@@ -34,7 +34,7 @@ async function places(
 async function atOnce(pacer: Pacer): Promise<number> {
   for (let given = 0; ; given++) {
     if (pacer.waitMs > 0) return given;
-    await pacer.take();
+    (await pacer.take())?.();
   }
 }
 
@@ -67,7 +67,7 @@ test('what a pause of a second lost is caught up', async () => {
 
 test('after a long pause it gives no more at once than a second holds', async () => {
   const pacer = new Pacer(time, 600);
-  await pacer.take();
+  (await pacer.take())?.();
   pacer.pause(60);
   const given = await places(pacer, 60_999);
   expect(given.filter((at) => at < 60_000)).toEqual([]);
@@ -113,10 +113,12 @@ async function askTogether(perMinute: number, burst: number, seconds: number) {
   };
   const cell = async (pacer: Pacer) => {
     while (!over) {
-      if (!(await pacer.take()) || over) continue;
+      const settle = await pacer.take();
+      if (!settle || over) continue;
       await new Promise((resolve) => setTimeout(resolve, 50));
       const wait = ask();
       if (wait > 0) pacer.pause(wait);
+      settle();
     }
   };
   const pacers = [new Pacer(time, perMinute, 2), new Pacer(time, perMinute, 2)];
@@ -148,6 +150,27 @@ test('a pause takes back a place that is waited for, and gives it again afterwar
   const waiting = pacer.take();
   pacer.pause(5);
   await jest.advanceTimersByTimeAsync(2_000);
-  expect(await waiting).toBe(false);
+  expect(await waiting).toBeUndefined();
   expect(Math.round(pacer.waitMs)).toBe(3_000);
+});
+
+test('after a pause one request goes first, whatever becomes of those that were on their way', async () => {
+  const pacer = new Pacer(time, 600);
+  const settleEarly = (await pacer.take())!;
+  pacer.pause(5);
+  const [first, second] = [pacer.take(), pacer.take()];
+  await jest.advanceTimersByTimeAsync(5_000);
+  const settleFirst = (await first)!;
+  settleEarly();
+  let isGiven = false;
+  second.then(() => {
+    isGiven = true;
+  });
+  await jest.advanceTimersByTimeAsync(60_000);
+  expect(isGiven).toBe(false);
+  settleFirst();
+  await jest.advanceTimersByTimeAsync(0);
+  expect(isGiven).toBe(true);
+  expect(await second).toBeUndefined();
+  expect(await pacer.take()).toBeDefined();
 });
