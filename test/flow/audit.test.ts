@@ -108,6 +108,9 @@ async function settle(in_: World, { webhooks = true } = {}): Promise<void> {
 const rewrittenFacts = async (in_: World) =>
   (await in_.rewritten('')).filter((key) => !/^(leases|open|flow)\//.test(key));
 
+/** All keys but what a model has in flight, which belongs to no audit and expires by itself. */
+const remaining = async (in_: World) => (await in_.keys('')).filter((key) => !key.startsWith('flow/'));
+
 describe('accepting an audit', () => {
   it.each(FAULTS)(
     'leaves nothing half-accepted where the caller gives up after, at any call, %s',
@@ -243,7 +246,7 @@ describe('reconcile', () => {
       recover: settle,
       check: (world) => expectSettled(world, 1),
     });
-    expect(calls).toBeGreaterThan(15);
+    expect(calls).toBeGreaterThan(10);
   });
 
   it.each(RECONCILE_FAULTS)(
@@ -259,7 +262,7 @@ describe('reconcile', () => {
         recover: settle,
         check: (world) => expectSettled(world, 1),
       });
-      expect(calls).toBeGreaterThan(15);
+      expect(calls).toBeGreaterThan(10);
     },
   );
 
@@ -303,6 +306,7 @@ describe('reconcile', () => {
     const [{ prediction }] = in_.replicate.askedFor(AUDIT, 0) as unknown as [{ prediction: { id: string } }];
     const end = in_.replicate.end(prediction.id, { output: in_.outputs(prediction.id, 3) });
     await in_.finish(plan, 0, end);
+    await in_.poll({ ...RANGE, to: 0 });
   };
   /** And a fourth is stored, which no result names. */
   const withOrphan = async (in_: World) => {
@@ -502,7 +506,7 @@ describe('deleting an audit', () => {
     await world.reconcile();
     world.images.delete = remove;
     await settle(world, { webhooks: false });
-    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+    expect(await remaining(world)).toEqual([deletedKey(AUDIT)]);
   });
 
   it('again carries out one whose mark was lost', async () => {
@@ -511,7 +515,7 @@ describe('deleting an audit', () => {
     await world.truth.images.delete([openKey(AUDIT)]);
     await deleteAudit(world.endDeps, AUDIT, 'ann');
     await settle(world, { webhooks: false });
-    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+    expect(await remaining(world)).toEqual([deletedKey(AUDIT)]);
   });
 
   it.each(FAULTS)('leaves nothing running and nothing behind when, at any call, %s', async (fault) => {
@@ -534,7 +538,7 @@ describe('deleting an audit', () => {
       },
       check: async (world) => {
         if (!(await world.truth.images.exists(deletedKey(AUDIT)))) return;
-        expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+        expect(await remaining(world)).toEqual([deletedKey(AUDIT)]);
         const running = [...world.replicate.asked.values()].filter(
           ({ prediction }) => prediction.status === 'starting',
         );
@@ -558,7 +562,7 @@ describe('deleting an audit', () => {
       },
       recover: settle,
       check: async (world) => {
-        expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+        expect(await remaining(world)).toEqual([deletedKey(AUDIT)]);
       },
     });
   });
@@ -574,7 +578,7 @@ describe('deleting an audit', () => {
     const late = world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 2) });
     expect(await world.finish(plan, 0, late)).toBe('deleted');
     await settle(world, { webhooks: false });
-    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+    expect(await remaining(world)).toEqual([deletedKey(AUDIT)]);
   });
 
   it('removes what a webhook wrote that had looked before the tombstone came', async () => {
@@ -591,7 +595,7 @@ describe('deleting an audit', () => {
     };
     expect(await world.finish(plan, 0, prediction)).toBe('stored');
     await settle(world, { webhooks: false });
-    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+    expect(await remaining(world)).toEqual([deletedKey(AUDIT)]);
   });
 
   it('never touches the backup', async () => {
@@ -613,7 +617,7 @@ describe('deleting an audit', () => {
     await deleteAudit(world.endDeps, AUDIT, 'ann');
     await deleteAudit(world.endDeps, AUDIT, 'ann');
     await settle(world);
-    expect(await world.keys('')).toEqual([deletedKey(AUDIT)]);
+    expect(await remaining(world)).toEqual([deletedKey(AUDIT)]);
   });
 });
 
