@@ -37,7 +37,7 @@ export interface ReconcileDeps {
   withTemporaryFile: WithTemporaryFile;
   time: Time;
   chance: Chance;
-  /** A chain that has not moved for so long is begun anew, and what no event has brought about by then is done. */
+  /** A chain that has not moved for so long is restarted, and what no event has brought about by then is done. */
   resendMs: number;
   /** After a deletion: as long as a prediction can still send its webhook. */
   settleMs: number;
@@ -110,7 +110,7 @@ async function readChains(images: ObjectStore, audit: string): Promise<Map<strin
 }
 
 /**
- * Whether every cell of an audit is finished. If not, chains that have stopped are begun anew. One LIST tells both, so
+ * Whether every cell of an audit is finished. If not, chains that have stopped are restarted. One LIST tells both, so
  * that an audit that goes its way costs next to nothing.
  */
 async function isFinished(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promise<boolean> {

@@ -16,7 +16,7 @@ export interface AskTurnDeps extends AskDeps, FlowDeps {
   readPlan: (audit: string) => Promise<Plan | undefined>;
   pacer: Pacer;
   chance: Chance;
-  /** Where the chain goes on. */
+  /** Where the next link of the chain goes. */
   queue: CellQueue;
   /** Where what was asked for is looked after. */
   polls: CellQueue;

@@ -204,7 +204,7 @@ async function lastSeen(
 }
 
 /**
- * Only what was asked for since the last change tells of it; and a queue that is growing looks short at first. The time
+ * Only what was asked for since the last change shows its effect; and a queue that is growing looks short at first. The time
  * that a prediction spends at Replicate is proportional to what is in flight (Little's law): what was too long shrinks
  * to its target at once.
  */

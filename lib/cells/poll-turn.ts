@@ -23,11 +23,11 @@ export interface PollTurnDeps extends FinishDeps {
   chance: Chance;
   /** Where cells are asked for again. */
   queue: CellQueue;
-  /** Where the chain goes on. */
+  /** Where the next link of the chain goes. */
   polls: CellQueue;
   /** A bound cell without a result is polled when it is older than this. */
   overdueMs: number;
-  /** A chain that has not moved for so long is begun anew. */
+  /** A chain that has not moved for so long is restarted. */
   resendMs: number;
 }
 
@@ -166,7 +166,7 @@ class PollTurn {
     await Promise.all(Array.from({ length: workers }, worker));
   }
 
-  /** Blocks of which every cell is finished. */
+  /** Notes the blocks whose cells are all finished. */
   async #noteDone(cells: [number, CellProgress][]): Promise<void> {
     const ended = new Set(cells.filter(([, { ended }]) => ended).map(([cell]) => cell));
     const isDone = ({ from, to }: Range) => {
@@ -180,7 +180,7 @@ class PollTurn {
       await this.#deps.store.create(blockDoneKey(this.#plan.id, block.from), '');
   }
 
-  /** Aborted predictions, and cells whose chain was lost, are asked for by a chain that begins anew. */
+  /** Aborted predictions, and cells whose chain was lost, are asked for by their block's chain, which is restarted. */
   async #askAgain(open: [number, CellProgress][]): Promise<void> {
     const { store, time, queue, resendMs } = this.#deps;
     const pending = open.filter(([, state]) => isPending(state, time.now()));

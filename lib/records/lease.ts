@@ -10,7 +10,7 @@ export interface Lease {
   until: number;
   /** The message that is worked on, or, if the lease is free, that comes next. Those with a lower number are dropped. */
   link: number;
-  /** Turns in a row that did nothing, or times that the chain was begun anew without a turn in between. */
+  /** Turns in a row that did nothing, or times that the chain was restarted without a turn in between. */
   idle: number;
 }
 
@@ -84,7 +84,7 @@ export const beginChain = async (store: ObjectStore, key: string): Promise<boole
     undefined;
 
 /**
- * Begins a chain anew: the message that it waits for, wherever it is, counts no longer.
+ * Restarts a chain: the message that it waits for, wherever it is, counts no longer.
  * @returns the number that the chain's next message must have, or undefined if a turn is at work
  */
 export async function restartChain(

@@ -280,7 +280,7 @@ describe('reconcile', () => {
     });
   });
 
-  it('begins a chain anew that has stopped, and what its old message does then is nothing', async () => {
+  it('restarts a chain that has stopped, and what its old message does then is nothing', async () => {
     const plan = await world.accept(CELLS);
     const old = { ...RANGE, link: 0 };
     world.pass(16 * MINUTE);
@@ -387,7 +387,7 @@ describe('reconcile', () => {
     await expectSettled(world);
   });
 
-  it('begins a chain anew that looks after a block, at most once in 15 minutes', async () => {
+  it('restarts a chain that looks after a block, at most once in 15 minutes', async () => {
     await world.accept(CELLS);
     await advance(world, RANGE);
     world.polls.messages = [];

@@ -173,7 +173,9 @@ describe('a range is advanced', () => {
       models: [{ model: 'a/b', version, input: { width: 768 }, inputs: null, seed: 'unknown' }],
     });
     await advance();
-    const [{ request }] = [...world.replicate.asked.values()] as unknown as [{ request: { signal: unknown } }];
+    const [{ request }] = [...world.replicate.asked.values()] as unknown as [
+      { request: { signal: unknown } },
+    ];
     const { signal: _signal, ...asked } = request;
     expect(asked).toEqual({
       version: `a/b:${version}`,
@@ -327,7 +329,7 @@ describe('waiting is not failing', () => {
 });
 
 describe('the chain of an audit', () => {
-  it('begins with few cells, begins that of the other dispatcher, and goes on from block to block', async () => {
+  it('begins with few cells, begins that of the other dispatcher, and continues from block to block', async () => {
     world = await cloud.world();
     plan = await world.accept(100);
     const blocks = blocksOf(plan);
