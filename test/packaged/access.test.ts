@@ -3,7 +3,7 @@ import { createResolver } from '@weaudit/aws-emulator/stack';
 import { bucketPolicies, decide, type Question } from '../support/access.ts';
 import { ACCOUNT, EVERYTHING, type Packaged, packageStack } from '../support/packaged.ts';
 
-const FUNCTIONS = ['api', 'webhook', 'dispatch', 'reconcile', 'tag', 'backup', 'metrics'];
+const FUNCTIONS = ['api', 'webhook', 'dispatch', 'poll', 'reconcile', 'tag', 'backup', 'metrics'];
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const IMAGE = `images/${AUDIT}/00000/0`;
 const RENDITION = `renditions/${AUDIT}/00000/0`;
@@ -55,7 +55,7 @@ describe('an image that was not judged sound', () => {
     ['without any status', {}],
   ])('is read by the pipeline alone: %s', (_, context) => {
     const readers = [...FUNCTIONS, 'administrator'].filter((who) => may(get(who, IMAGE, context)));
-    expect(readers.sort()).toEqual(['backup', 'dispatch', 'reconcile', 'tag', 'webhook']);
+    expect(readers.sort()).toEqual(['backup', 'poll', 'reconcile', 'tag', 'webhook']);
     // The api signs addresses. What it signs opens nothing that it may not read itself.
     expect(may(get('api', IMAGE, context))).toBe(false);
     expect(mayWithAll(get('member', IMAGE, context))).toBe(false);
@@ -147,7 +147,7 @@ describe('a fact', () => {
 describe('each role', () => {
   test('brings images in as pending only: nobody can upload one that looks judged', () => {
     for (const who of FUNCTIONS) {
-      const stores = who === 'webhook' || who === 'dispatch';
+      const stores = who === 'webhook' || who === 'poll';
       expect([who, may(put(who, IMAGE, uploadedAs('pending')))]).toEqual([who, stores]);
       expect([who, may(put(who, IMAGE, uploadedAs('ok')))]).toEqual([who, false]);
       expect([who, may(put(who, IMAGE, once))]).toEqual([who, false]);
@@ -201,7 +201,7 @@ describe('each role', () => {
   test('has images judged again only if it is reconcile: it writes the tags of results again', () => {
     const key = `audits/${AUDIT}/results/00000.json`;
     const able = FUNCTIONS.filter((who) => may({ who, action: 'PutObjectTagging', bucket: 'images', key }));
-    expect(able).toEqual(['webhook', 'dispatch', 'reconcile']);
+    expect(able).toEqual(['webhook', 'dispatch', 'poll', 'reconcile']);
     expect(may(put('reconcile', key, once))).toBe(false);
   });
 
@@ -217,7 +217,7 @@ describe('each role', () => {
     expect(FUNCTIONS.filter((who) => may(put(who, `open/${AUDIT}`, once)))).toEqual(['api', 'reconcile']);
   });
 
-  test('writes results and bindings only if it asks or receives', () => {
+  test('writes results and bindings only if it asks, polls or receives', () => {
     for (const key of [
       `audits/${AUDIT}/results/00000.json`,
       `audits/${AUDIT}/dispatched/00000.json`,
@@ -225,7 +225,7 @@ describe('each role', () => {
     ])
       expect([key, FUNCTIONS.filter((who) => may(put(who, key, once)))]).toEqual([
         key,
-        ['webhook', 'dispatch'],
+        ['webhook', 'dispatch', 'poll'],
       ]);
   });
 

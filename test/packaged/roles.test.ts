@@ -30,7 +30,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/open/*',
     ],
     's3:PutObjectTagging': ['images/audits/*/audit.json', 'images/audits/*/cancel.json'],
-    'sqs:SendMessage': ['cells'],
+    'sqs:SendMessage': ['cells', 'polls'],
     'ssm:GetParameter': ['api-tokens', 'replicate-token'],
   },
   webhook: {
@@ -66,9 +66,45 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/audits/*/cancel.json',
       'images/audits/*/dispatched/*',
       'images/audits/*/results/*',
+      'images/audits/*/waiting.json',
+      'images/deleted/*',
+      'images/flow/*',
+      'images/leases/*',
+      'images/open/*',
+    ],
+    's3:ListBucket': ['images'],
+    's3:PutObject': [
+      'images/audits/*/dispatched/*',
+      'images/audits/*/failed/*',
+      'images/audits/*/results/*',
+      'images/audits/*/waiting.json',
+      'images/flow/*',
+      'images/leases/*',
+    ],
+    's3:PutObjectTagging': [
+      'images/audits/*/dispatched/*',
+      'images/audits/*/failed/*',
+      'images/audits/*/results/*',
+      'images/audits/*/waiting.json',
+    ],
+    'sqs:DeleteMessage': ['cells'],
+    'sqs:GetQueueAttributes': ['cells'],
+    'sqs:ReceiveMessage': ['cells'],
+    'sqs:SendMessage': ['cells', 'polls'],
+    'ssm:GetParameter': ['replicate-token'],
+  },
+  poll: {
+    'logs:CreateLogStream': ['its own'],
+    'logs:PutLogEvents': ['its own'],
+    's3:GetObject': [
+      'images/audits/*/audit.json',
+      'images/audits/*/cancel.json',
+      'images/audits/*/dispatched/*',
+      'images/audits/*/results/*',
       'images/deleted/*',
       'images/images/*',
       'images/leases/*',
+      'images/open/*',
     ],
     's3:ListBucket': ['images'],
     's3:PutObject': [
@@ -86,10 +122,10 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/audits/*/waiting.json',
       'images/images/* as pending',
     ],
-    'sqs:DeleteMessage': ['cells'],
-    'sqs:GetQueueAttributes': ['cells'],
-    'sqs:ReceiveMessage': ['cells'],
-    'sqs:SendMessage': ['cells'],
+    'sqs:DeleteMessage': ['polls'],
+    'sqs:GetQueueAttributes': ['polls'],
+    'sqs:ReceiveMessage': ['polls'],
+    'sqs:SendMessage': ['cells', 'polls'],
     'ssm:GetParameter': ['replicate-token'],
   },
   reconcile: {
@@ -114,6 +150,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/audits/*/results/*',
       'images/deleted/*',
       'images/images/*',
+      'images/leases/*',
     ],
     's3:GetObjectTagging': [
       'backup/audits/*/audit.json',
@@ -146,8 +183,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/audits/*/manifest.json',
       'images/audits/*/results/*',
     ],
-    'sqs:GetQueueAttributes': ['cells'],
-    'sqs:SendMessage': ['cells', 'reconcile-dead'],
+    'sqs:SendMessage': ['cells', 'polls', 'reconcile-dead'],
   },
   tag: {
     'logs:CreateLogStream': ['its own'],
@@ -291,6 +327,6 @@ describe('roles', () => {
     expect(parameters).toEqual(['webhook-secrets']);
     expect(
       ALL_ROLES.filter((role) => ROLES[role]?.['ssm:GetParameter']?.includes('replicate-token')),
-    ).toEqual(['api', 'dispatch']);
+    ).toEqual(['api', 'dispatch', 'poll']);
   });
 });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ROUTES } from '../../lib/http/routes.ts';
 import { COUNTED } from '../../lib/log-lines.ts';
 import { DISPATCHERS } from '../../lib/records/blocks.ts';
+import { permissionsOf } from '../support/access.ts';
 import { ACCOUNT, EVERYTHING, ofType, type Packaged, packageStack, REGION } from '../support/packaged.ts';
 
 let plain: Packaged;
@@ -13,6 +14,12 @@ beforeAll(async () => {
 const buckets = ['ImagesBucket', 'BackupBucket', 'LogsBucket', 'SiteBucket'];
 const bucket = (id: string, packaged = plain) => packaged.resources[id]!.Properties;
 const arnOfQueue = (name: string) => `arn:aws:sqs:${REGION}:${ACCOUNT}:weaudit-dev-${name}`;
+/** What reads queues, with the name of its function. */
+const sources = () =>
+  ofType(plain.resources, 'AWS::Lambda::EventSourceMapping').map(([, { Properties }]) => ({
+    ...Properties,
+    reader: Properties.FunctionName.split(':').at(-1),
+  }));
 /** The one resource of a type. */
 const only = (packaged: Packaged, type: string) => ofType(packaged.resources, type)[0]![1];
 const rules = (id: string, packaged = plain) =>
@@ -88,7 +95,7 @@ describe('buckets', () => {
         TagFilters?: { Value: string }[];
         Prefix?: string;
       }[])
-        expect(TagFilters?.[0]?.Value ?? Prefix).toMatch(/^(short|standard|idempotency\/|leases\/)$/);
+        expect(TagFilters?.[0]?.Value ?? Prefix).toMatch(/^(short|standard|idempotency\/|leases\/|flow\/)$/);
     }
   });
 
@@ -231,7 +238,7 @@ describe('functions', () => {
     const functions = ofType(all.resources, 'AWS::Lambda::Function');
     expect(
       functions.filter(([, { Properties }]) => Properties.TracingConfig?.Mode === 'Active'),
-    ).toHaveLength(7);
+    ).toHaveLength(8);
     expect(
       functions
         .filter(([, { Properties }]) => Properties.ReservedConcurrentExecutions === 5)
@@ -239,20 +246,39 @@ describe('functions', () => {
     ).toEqual(['ApiLambdaFunction', 'WebhookLambdaFunction']);
   });
 
-  test('the queue hides a message for more than six times what dispatch may take, one at a time, two at once', () => {
-    const queue = plain.resources.CellsQueue!.Properties;
-    const dispatch = plain.resources.DispatchLambdaFunction!.Properties;
-    expect(queue.VisibilityTimeout).toBeGreaterThan(6 * dispatch.Timeout);
-    const source = only(plain, 'AWS::Lambda::EventSourceMapping');
-    expect(source.Properties).toMatchObject({
-      EventSourceArn: arnOfQueue('cells'),
-      BatchSize: 1,
-      FunctionResponseTypes: ['ReportBatchItemFailures'],
-      ScalingConfig: { MaximumConcurrency: 2 },
-    });
-    const { DISPATCH_CONCURRENCY, MAX_RECEIVE_COUNT } = dispatch.Environment.Variables;
-    expect(String(DISPATCH_CONCURRENCY)).toBe(String(DISPATCHERS));
-    expect(String(MAX_RECEIVE_COUNT)).toBe(String(queue.RedrivePolicy.maxReceiveCount));
+  test.each([
+    ['Cells', 'Dispatch', DISPATCHERS],
+    ['Polls', 'Poll', 10],
+  ])(
+    'the queue %s hides a message for more than six times what %s may take, one at a time, %i at once',
+    (queueId, functionId, atOnce) => {
+      const queue = plain.resources[`${queueId}Queue`]!.Properties;
+      const reader = plain.resources[`${functionId}LambdaFunction`]!.Properties;
+      expect(queue.VisibilityTimeout).toBeGreaterThan(6 * reader.Timeout);
+      const [source] = sources().filter((one) => one.reader === reader.FunctionName);
+      expect(source).toMatchObject({
+        EventSourceArn: arnOfQueue(queueId.toLowerCase()),
+        BatchSize: 1,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        ScalingConfig: { MaximumConcurrency: atOnce },
+      });
+      const { MAX_RECEIVE_COUNT, DISPATCH_CONCURRENCY = atOnce } = reader.Environment.Variables;
+      expect(String(DISPATCH_CONCURRENCY)).toBe(String(atOnce));
+      expect(String(MAX_RECEIVE_COUNT)).toBe(String(queue.RedrivePolicy.maxReceiveCount));
+    },
+  );
+
+  test('one that sends to the queue it reads is not ended by Lambda as a loop, and none other is excepted', () => {
+    const looping = sources()
+      .filter(({ reader, EventSourceArn }) =>
+        permissionsOf(plain, reader).includes(`sqs:SendMessage ${EventSourceArn}`),
+      )
+      .map(({ reader }) => reader);
+    const allowed = ofType(plain.resources, 'AWS::Lambda::Function')
+      .filter(([, { Properties }]) => Properties.RecursiveLoop === 'Allow')
+      .map(([, { Properties }]) => Properties.FunctionName);
+    expect(allowed).toEqual(looping);
+    expect(looping).toEqual(['weaudit-dev-dispatch', 'weaudit-dev-poll']);
   });
 
   test('may be invoked by the API and the rules of this stack alone', () => {
@@ -370,10 +396,23 @@ describe('watching', () => {
     }
   });
 
-  test('there is one on queue age, webhooks answered 5xx, audits that wait for people, and repairs', () => {
+  test('there is one on messages that are taken for a loop, of each function that may send to its own queue', () => {
+    const watched = alarms(plain)
+      .filter(([, { Properties }]) => Properties.MetricName === 'RecursiveInvocationsDropped')
+      .map(([, { Properties }]) => Properties.Dimensions[0].Value);
+    expect(watched).toEqual(sources().map(({ reader }) => reader));
+  });
+
+  test('there is one on the age of each queue that a function reads', () => {
+    const watched = alarms(plain)
+      .filter(([, { Properties }]) => Properties.MetricName === 'ApproximateAgeOfOldestMessage')
+      .map(([, { Properties }]) => arnOfQueue(Properties.Dimensions[0].Value.replace('weaudit-dev-', '')));
+    expect(watched).toEqual(sources().map(({ EventSourceArn }) => EventSourceArn));
+  });
+
+  test('there is one on webhooks answered 5xx, audits that wait for people, and repairs', () => {
     const watched = alarms(plain).map(([, { Properties }]) => Properties.MetricName);
-    for (const metric of ['ApproximateAgeOfOldestMessage', 'Webhook5xx', 'WaitingForPeople', 'Repairs'])
-      expect(watched).toContain(metric);
+    for (const metric of ['Webhook5xx', 'WaitingForPeople', 'Repairs']) expect(watched).toContain(metric);
   });
 
   test('what is counted from logs is what the functions log', async () => {
@@ -515,7 +554,7 @@ describe('a deployed stage', () => {
   );
 
   test('fetches outputs from Replicate alone', () => {
-    for (const id of ['WebhookLambdaFunction', 'DispatchLambdaFunction'])
+    for (const id of ['WebhookLambdaFunction', 'PollLambdaFunction'])
       expect(plain.resources[id]!.Properties.Environment.Variables.OUTPUT_ORIGINS).toBe(
         'https://replicate.delivery,https://*.replicate.delivery',
       );
