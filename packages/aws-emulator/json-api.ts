@@ -11,6 +11,8 @@ export interface Call {
   principal: Principal;
   /** @throws AwsError AccessDenied when the caller's role does not allow the action */
   demand(action: string, resource: string): void;
+  /** The caller's `X-Amzn-Trace-Id`. */
+  trace: string | undefined;
   /** Aborted when the client has gone. */
   signal: AbortSignal;
 }
@@ -52,6 +54,7 @@ export function createJsonService({ name, target, operations, access }: JsonApi)
     response.on('close', () => gone.abort());
     return operation(input, {
       principal,
+      trace: request.headers['x-amzn-trace-id']?.toString(),
       signal: gone.signal,
       demand(action, resource) {
         const verdict = access.explain({ principal, action, resource, context: {} });

@@ -17,7 +17,7 @@ export interface GatewayOptions {
   stack: StackModel;
   /** Folder of the page, requested with each file; undefined when there is none. */
   site?: (() => Promise<string | undefined>) | undefined;
-  invoke(functionKey: string, event: unknown, requestId: string): Promise<InvocationResult>;
+  invoke(functionKey: string, event: unknown, options: { requestId: string }): Promise<InvocationResult>;
 }
 
 function answer(response: ServerResponse, status: number, message: string, requestId: string): void {
@@ -70,7 +70,7 @@ export function createGateway({ stack, site, invoke }: GatewayOptions): Service 
     if (body.length > MAX_EVENT_BYTES / 2 && Buffer.byteLength(JSON.stringify(event)) > MAX_EVENT_BYTES) {
       return answer(response, 413, 'Request Entity Too Large', requestId);
     }
-    const invocation = invoke(matched.route.functionKey, event, requestId).catch(() => undefined);
+    const invocation = invoke(matched.route.functionKey, event, { requestId }).catch(() => undefined);
     const result = await withTimeLimit(invocation, INTEGRATION_LIMIT_MS);
     if (result === 'late' || result === undefined)
       return answer(response, 503, 'Service Unavailable', requestId);

@@ -69,7 +69,7 @@ export function openAsynchronous(options: AsynchronousOptions) {
       if (message === undefined) continue;
       const event = JSON.parse(message.body) as unknown;
       // Lambda keeps the request ID over the retries of an event.
-      const result = await invoke(model.key, event, message.messageId).catch(() => undefined);
+      const result = await invoke(model.key, event, { requestId: message.messageId }).catch(() => undefined);
       // Rejected: the emulator stops, and the event waits in its queue for the next start.
       if (result === undefined || stopping.signal.aborted) return;
       if (result.ok) store.remove(queue, message.receiptHandle);

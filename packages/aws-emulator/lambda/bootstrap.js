@@ -46,7 +46,10 @@ async function handle(handler, message) {
     maxMemoryMb: Math.ceil(process.resourceUsage().maxRSS / 1024),
     processorMs: processorMs() - before,
   });
-  const { requestId } = message;
+  const { requestId, trace } = message;
+  // The SDK sends it along with every request.
+  if (trace === undefined) delete process.env._X_AMZN_TRACE_ID;
+  else process.env._X_AMZN_TRACE_ID = trace;
   try {
     const result = await handler(JSON.parse(message.event), contextOf(message));
     send({

@@ -22,7 +22,17 @@ export type InvocationResult =
   | { ok: false; error: FunctionError; report: InvocationReport };
 
 /** Runs a function on one event. Resolves also when the function fails; rejects only when Lambda stops. */
-export type Invoke = (functionKey: string, event: unknown, requestId?: string) => Promise<InvocationResult>;
+export type Invoke = (
+  functionKey: string,
+  event: unknown,
+  options?: InvokeOptions,
+) => Promise<InvocationResult>;
+
+export interface InvokeOptions {
+  requestId?: string;
+  /** The trace header of the invocation. */
+  trace?: string;
+}
 
 /** Parent → child. The event travels as text, as it does on Lambda. */
 export interface InvokeMessage {
@@ -30,6 +40,8 @@ export interface InvokeMessage {
   event: string;
   /** Milliseconds since 1970. */
   deadline: number;
+  /** The trace header of the invocation, as `_X_AMZN_TRACE_ID`. */
+  trace?: string | undefined;
 }
 
 /** What a process reports that it used for an event. */

@@ -3,7 +3,14 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { FunctionLog } from './log.ts';
-import type { ChildMessage, FunctionError, InvocationResult, InvokeMessage, Used } from './model.ts';
+import type {
+  ChildMessage,
+  FunctionError,
+  InvocationResult,
+  InvokeMessage,
+  InvokeOptions,
+  Used,
+} from './model.ts';
 
 const BOOTSTRAP = path.join(import.meta.dirname, 'bootstrap.js');
 /** Lambda's limit for the response of a synchronous invocation. */
@@ -32,6 +39,7 @@ export interface PoolOptions {
 interface Job {
   requestId: string;
   event: string;
+  trace: string | undefined;
   settle(result: InvocationResult): void;
   abandon(error: Error): void;
 }
@@ -136,6 +144,7 @@ export function openFunctionPool(options: PoolOptions) {
       requestId: job.requestId,
       event: job.event,
       deadline: Date.now() + limitMs,
+      trace: job.trace,
     };
     worker.process.send(message, (error) => {
       // The process died between two events: its exit hands the job back as a crash.
@@ -231,10 +240,13 @@ export function openFunctionPool(options: PoolOptions) {
 
   return {
     /** Runs the function on an event. Resolves also when the function fails; rejects only after `stop`. */
-    invoke(event: unknown, requestId: string = randomUUID()): Promise<InvocationResult> {
+    invoke(
+      event: unknown,
+      { requestId = randomUUID(), trace }: InvokeOptions = {},
+    ): Promise<InvocationResult> {
       if (stopped) return Promise.reject(new Error(`The function ${options.name} has been stopped.`));
       return new Promise((settle, abandon) => {
-        waiting.push({ requestId, event: JSON.stringify(event), settle, abandon });
+        waiting.push({ requestId, event: JSON.stringify(event), trace, settle, abandon });
         const idle = [...workers].find(
           (worker) => worker.ready && !worker.ending && worker.current === undefined,
         );

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Access } from '../iam/access.ts';
 import type { QueueStore, ReceivedMessage } from '../sqs/store.ts';
 import type { QueueSourceModel, StackModel } from '../stack/model.ts';
+import { isLoop, traceThrough } from './lineage.ts';
 import type { InvocationResult, Invoke } from './model.ts';
 
 /** Lambda starts with five batches at once where the event source sets no maximum. */
@@ -38,6 +39,7 @@ function toRecord(message: ReceivedMessage, arn: string, stack: StackModel) {
       SentTimestamp: String(message.sentAt),
       SenderId: stack.accountId,
       ApproximateFirstReceiveTimestamp: String(message.firstReceivedAt),
+      ...(message.trace === undefined ? {} : { AWSTraceHeader: message.trace }),
     },
     messageAttributes: Object.fromEntries(attributes) as object,
     md5OfBody: createHash('md5').update(message.body).digest('hex'),
@@ -77,18 +79,35 @@ export function openQueueSource(options: QueueSourceOptions) {
   const { queue, functionKey } = source;
   const arn = `arn:aws:sqs:${stack.region}:${stack.accountId}:${queue}`;
   const stopping = new AbortController();
+  const model = stack.functions.find(({ key }) => key === functionKey)!;
   let polls: Promise<void>[] = [];
+
+  /** Whether Lambda ends the chain of a message here. Then it is a dead letter, or lost if its queue has none. */
+  function isStopped({ trace, receiptHandle }: ReceivedMessage): boolean {
+    if (!isLoop(trace, model)) return false;
+    const why = `A chain of messages has passed through ${functionKey} 16 times, and Lambda takes more for an endless loop.`;
+    const hint = 'If it is meant, set RecursiveLoop: Allow on the function.';
+    if (store.bury(queue, receiptHandle)) {
+      options.warn(`${why} The next message is a dead letter of ${queue}. ${hint}`);
+    } else {
+      store.remove(queue, receiptHandle);
+      options.warn(`${why} The next message is lost, as on AWS: ${queue} has no dead-letter queue. ${hint}`);
+    }
+    return true;
+  }
 
   async function poll(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const messages = await store.receive(queue, {
+      const received = await store.receive(queue, {
         max: source.batchSize,
         waitSeconds: 60,
         signal: stopping.signal,
       });
+      const messages = received.filter((message) => !isStopped(message));
       if (messages.length === 0) continue;
       const event = { Records: messages.map((message) => toRecord(message, arn, stack)) };
-      const result = await options.invoke(functionKey, event).catch(() => undefined);
+      const trace = traceThrough(messages[0]!.trace, model);
+      const result = await options.invoke(functionKey, event, { trace }).catch(() => undefined);
       // Rejected: the emulator stops, and the messages are handed out again after the next start.
       if (result === undefined || stopping.signal.aborted) return;
       const failed = failedMessages(messages, result, source.reportBatchItemFailures);
@@ -108,8 +127,7 @@ export function openQueueSource(options: QueueSourceOptions) {
       return visible + inFlight + delayed;
     },
     start(): void {
-      const model = stack.functions.find(({ key }) => key === functionKey);
-      const missing = NEEDED.filter((action) => model === undefined || !access.roleMay(model, action, arn));
+      const missing = NEEDED.filter((action) => !access.roleMay(model, action, arn));
       if (missing.length > 0) {
         options.warn(
           `The role of ${functionKey} lacks ${missing.join(', ')} on ${queue}, so Lambda delivers no message of that queue. Add the actions to the role.`,

@@ -89,7 +89,7 @@ export function openLambda(options: LambdaOptions): Lambda {
     if (found === undefined) throw new Error(`The stack declares no function "${functionKey}".`);
     return found;
   };
-  const invoke: Invoke = (functionKey, event, requestId) => find(functionKey).pool.invoke(event, requestId);
+  const invoke: Invoke = (functionKey, event, options) => find(functionKey).pool.invoke(event, options);
   const asynchronous = openAsynchronous({ ...options, invoke });
   const sources = stack.queueSources.map((source) =>
     openQueueSource({ source, stack, store, access, invoke, warn }),

@@ -54,6 +54,7 @@ function systemAttributes(
     ...(message.movedFrom === undefined
       ? {}
       : { DeadLetterQueueSourceArn: `arn:aws:sqs:${region}:${accountId}:${message.movedFrom}` }),
+    ...(message.trace === undefined ? {} : { AWSTraceHeader: message.trace }),
   };
 }
 
@@ -70,7 +71,7 @@ export function createSqs(options: SqsOptions): Service {
     throw queueError('QueueDoesNotExist', 'The specified queue does not exist.');
   }
 
-  function send(queue: string, entry: Input) {
+  function send(queue: string, entry: Input, { trace }: Call) {
     const body = entry.MessageBody;
     if (typeof body !== 'string' || body === '') {
       throw queueError('MissingParameter', 'The request must contain the parameter MessageBody.');
@@ -83,7 +84,7 @@ export function createSqs(options: SqsOptions): Service {
     }
     const delaySeconds = integer(entry, 'DelaySeconds', LIMITS.delaySeconds);
     const attributes = entry.MessageAttributes as MessageAttributes | undefined;
-    const { messageId, bodyMd5 } = store.send(queue, body, { delaySeconds, attributes });
+    const { messageId, bodyMd5 } = store.send(queue, body, { delaySeconds, attributes, trace });
     return { MessageId: messageId, MD5OfMessageBody: bodyMd5 };
   }
 
@@ -189,12 +190,12 @@ export function createSqs(options: SqsOptions): Service {
       };
     }),
     SendMessage: onQueue('SendMessage', send),
-    SendMessageBatch: onQueue('SendMessage', (queue, input) => {
+    SendMessageBatch: onQueue('SendMessage', (queue, input, call) => {
       const bodies = ((input.Entries ?? []) as Input[]).map((entry) => String(entry.MessageBody ?? ''));
       if (bodies.reduce((sum, body) => sum + Buffer.byteLength(body), 0) > LIMITS.bytes) {
         throw queueError('BatchRequestTooLong', `A batch may hold ${LIMITS.bytes} bytes at most.`);
       }
-      return store.transaction(() => batch(input, (entry) => send(queue, entry)));
+      return store.transaction(() => batch(input, (entry) => send(queue, entry, call)));
     }),
     ReceiveMessage: onQueue('ReceiveMessage', async (queue, input, call) => {
       const messages = await store.receive(queue, {

@@ -19,6 +19,8 @@ export type MessageAttributes = Record<
 export interface SendOptions {
   delaySeconds?: number | undefined;
   attributes?: MessageAttributes | undefined;
+  /** The sender's trace header. */
+  trace?: string | undefined;
 }
 
 export interface ReceivedMessage {
@@ -34,6 +36,8 @@ export interface ReceivedMessage {
   firstReceivedAt: number;
   /** The queue it was moved here from, when this is a dead-letter queue. */
   movedFrom: string | undefined;
+  /** SQS's attribute `AWSTraceHeader`. */
+  trace: string | undefined;
 }
 
 export interface QueueCounts {
@@ -63,7 +67,8 @@ CREATE TABLE IF NOT EXISTS messages (
   receipt TEXT,
   receives INTEGER NOT NULL DEFAULT 0,
   first_received_at INTEGER,
-  moved_from TEXT
+  moved_from TEXT,
+  trace TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS by_availability ON messages (queue, available_at, sequence);
 CREATE INDEX IF NOT EXISTS by_receipt ON messages (receipt);
@@ -71,6 +76,7 @@ CREATE INDEX IF NOT EXISTS by_receipt ON messages (receipt);
 
 interface Row {
   sequence: number;
+  queue: string;
   id: string;
   body: string;
   attributes: string;
@@ -78,6 +84,7 @@ interface Row {
   receives: number;
   first_received_at: number | null;
   moved_from: string | null;
+  trace: string | null;
 }
 
 /** A waiting receiver checks again after this time, in case the clock was changed. */
@@ -94,6 +101,9 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
   // Exclusive: two clouds on one folder would share messages. The lock ends with the process.
   const database = new Database(file, SCHEMA, { exclusive: true });
   const sql = (text: string) => database.sql(text);
+  // Files of earlier versions have no such column.
+  if (!sql("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'trace'").get())
+    database.exec('ALTER TABLE messages ADD COLUMN trace TEXT');
   /** Runs several changes as one: after a kill all of them are there, or none. */
   const transaction = <T>(work: () => T): T => database.transaction(work);
   // The receivers of the last process are gone. That is not their failure, so their messages are visible at once and
@@ -115,6 +125,16 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
     for (const waiter of waiters.get(queue) ?? []) waiter();
   }
 
+  /** Moves a message to the dead-letter queue of its queue. @returns the name of that, if there is one */
+  function moveToDead({ queue, sequence }: Pick<Row, 'queue' | 'sequence'>): string | undefined {
+    const dead = known(queue).redrive?.deadLetterQueue;
+    if (dead === undefined || !queues.has(dead)) return undefined;
+    sql(
+      'UPDATE messages SET queue = ?, available_at = ?, receipt = NULL, moved_from = ? WHERE sequence = ?',
+    ).run(dead, now(), queue, sequence);
+    return dead;
+  }
+
   function take(queue: string, max: number, visibilitySeconds: number): ReceivedMessage[] {
     const { redrive } = known(queue);
     const time = now();
@@ -126,16 +146,12 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
           'SELECT * FROM messages WHERE queue = ? AND available_at <= ? ORDER BY available_at, sequence LIMIT 1',
         ).get(queue, time) as Row | undefined;
         if (row === undefined) break;
-        if (
-          redrive !== undefined &&
-          row.receives >= redrive.maxReceiveCount &&
-          queues.has(redrive.deadLetterQueue)
-        ) {
-          sql(
-            'UPDATE messages SET queue = ?, available_at = ?, receipt = NULL, moved_from = ? WHERE sequence = ?',
-          ).run(redrive.deadLetterQueue, time, queue, row.sequence);
-          woken.push(redrive.deadLetterQueue);
-          continue;
+        if (redrive !== undefined && row.receives >= redrive.maxReceiveCount) {
+          const dead = moveToDead(row);
+          if (dead !== undefined) {
+            woken.push(dead);
+            continue;
+          }
         }
         const receiptHandle = randomUUID();
         const firstReceivedAt = row.first_received_at ?? time;
@@ -154,6 +170,7 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
           sentAt: row.sent_at,
           firstReceivedAt,
           movedFrom: row.moved_from ?? undefined,
+          trace: row.trace ?? undefined,
         });
       }
       return result;
@@ -197,7 +214,7 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
       const messageId = randomUUID();
       const time = now();
       sql(
-        'INSERT INTO messages (queue, id, body, attributes, sent_at, available_at) VALUES (?, ?, ?, ?, ?, ?)',
+        'INSERT INTO messages (queue, id, body, attributes, sent_at, available_at, trace) VALUES (?, ?, ?, ?, ?, ?, ?)',
       ).run(
         queue,
         messageId,
@@ -205,6 +222,7 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
         JSON.stringify(options.attributes ?? {}),
         time,
         time + delaySeconds * 1000,
+        options.trace ?? null,
       );
       // Receivers continue in a microtask, so inside a transaction they see what was committed.
       wake(queue);
@@ -229,6 +247,13 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
       return (
         sql('DELETE FROM messages WHERE queue = ? AND receipt = ?').run(queue, receiptHandle).changes > 0
       );
+    },
+    /** Gives up a received message: it becomes a dead letter. False if its queue has no dead-letter queue. */
+    bury(queue: string, receiptHandle: string): boolean {
+      const row = sql('SELECT * FROM messages WHERE queue = ? AND receipt = ?').get(queue, receiptHandle);
+      const dead = row && moveToDead(row as unknown as Row);
+      if (dead !== undefined) wake(dead);
+      return dead !== undefined;
     },
     /** False if the message is not in flight. */
     changeVisibility(queue: string, receiptHandle: string, seconds: number): boolean {
