@@ -8,14 +8,17 @@ import { createBinding } from '../lib/records/binding.ts';
 import { listJudgements } from '../lib/records/judgement.ts';
 import {
   auditPrefix,
+  blockDoneKey,
   deletedKey,
   imageKey,
   imagesPrefix,
   leasesPrefix,
   openKey,
   planKey,
+  pollLeaseKey,
   renditionsPrefix,
 } from '../lib/records/keys.ts';
+import type { Lease } from '../lib/records/lease.ts';
 import { countCells, type Plan } from '../lib/records/plan.ts';
 import {
   type EndedPrediction,
@@ -25,7 +28,7 @@ import {
 } from '../lib/replicate/prediction.ts';
 import { systemTime } from '../lib/system.ts';
 
-/** The audit of the sample events. It is not marked as open, so that reconcile leaves it to them. */
+/** The audit of the sample events. Only they work on it: see `LOOKED_AFTER`. */
 export const SAMPLE_AUDIT = '7ychs9v1bzsamp1e0000000001';
 /** An audit whose cell is finished: the sample run of reconcile writes its manifest. */
 export const SAMPLE_ENDED_AUDIT = '7ychs9hwczsamp1e0000000002';
@@ -38,10 +41,19 @@ export const SAMPLE_CELLS = {
   refused: 3,
   stored: 4,
   notAnImage: 5,
+  overdue: 6,
 } as const;
 
 const MODEL = 'simulated/flash';
-const JOBS = ['sailor', 'gardener', 'baker', 'soldier', 'tailor', 'clerk'];
+const JOBS = ['sailor', 'gardener', 'baker', 'soldier', 'tailor', 'clerk', 'miller'];
+/** The predictions that webhooks of `events/` are about. */
+const INLINED = 'samp1edatauri0000000000001';
+const REFUSED = 'samp1erefused0000000000001';
+/**
+ * Says that a turn looks after the cells, and for ever. Nothing else begins one: reconcile leaves the audit alone, although
+ * it is open, as dispatch and poll need it.
+ */
+const LOOKED_AFTER: Lease = { holder: 'samples', until: Date.UTC(2100, 0), link: 0, idle: 0 };
 const ENDED_WITHIN_MS = 120_000;
 const JUDGED_WITHIN_MS = 120_000;
 
@@ -62,10 +74,11 @@ export interface SampleOptions {
  */
 export async function seedSamples(options: SampleOptions): Promise<void> {
   const { images, backup, file, webhookSecret } = options;
-  const [asked, stored] = await Promise.all([
-    endedPrediction(options, JOBS[SAMPLE_CELLS.asked]!),
-    endedPrediction(options, JOBS[SAMPLE_CELLS.stored]!),
-  ]);
+  const [asked, stored, overdue] = await Promise.all(
+    [SAMPLE_CELLS.asked, SAMPLE_CELLS.stored, SAMPLE_CELLS.overdue].map((n) =>
+      endedPrediction(options, JOBS[n]!),
+    ),
+  );
   for (const audit of [SAMPLE_AUDIT, SAMPLE_ENDED_AUDIT])
     for (const store of [images, backup]) await clear(store, audit);
 
@@ -80,13 +93,21 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
     finishCell(deps, { plan, n, prediction, signal: AbortSignal.timeout(30_000) });
 
   const plan = await createPlan(images, SAMPLE_AUDIT, 'Sample events', JOBS, '2026-01-05T09:00:00.000Z');
-  await createBinding(images, { plan, n: SAMPLE_CELLS.asked }, 1, {
-    predictionId: asked.id,
-    askedAt: new Date().toISOString(),
-    attempt: 1,
-  });
-  await finish(plan, SAMPLE_CELLS.stored, stored);
+  for (const [n, predictionId] of [
+    [SAMPLE_CELLS.asked, asked!.id],
+    [SAMPLE_CELLS.inlined, INLINED],
+    [SAMPLE_CELLS.refused, REFUSED],
+    [SAMPLE_CELLS.overdue, overdue!.id],
+  ] as const)
+    await createBinding(images, { plan, n }, 1, {
+      predictionId,
+      askedAt: new Date().toISOString(),
+      attempt: 1,
+    });
+  await finish(plan, SAMPLE_CELLS.stored, stored!);
   await finish(plan, SAMPLE_CELLS.notAnImage, notAnImage());
+  await images.swapJson(pollLeaseKey(SAMPLE_AUDIT, 0), LOOKED_AFTER, undefined);
+  await images.create(openKey(SAMPLE_AUDIT), '');
 
   const ended = await createPlan(
     images,
@@ -95,7 +116,8 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
     [JOBS[SAMPLE_CELLS.stored]!],
     '2026-01-05T09:05:00.000Z',
   );
-  await finish(ended, 0, stored);
+  await finish(ended, 0, stored!);
+  await images.create(blockDoneKey(SAMPLE_ENDED_AUDIT, 0), '');
   await isJudged(images, SAMPLE_ENDED_AUDIT);
   for (const done of [imageKey(SAMPLE_ENDED_AUDIT, 0, 0), planKey(SAMPLE_ENDED_AUDIT)])
     await backUp(images, backup, done);

@@ -10,7 +10,14 @@ import { type Answer, AUDIT, sampleEvents } from '../support/sample-events.ts';
 
 const EVENTS = path.resolve(import.meta.dirname, '..', '..', 'events');
 
-const cloud = withCloud({ predictionSeconds: 0.1 });
+const cloud = withCloud({
+  predictionSeconds: 0.1,
+  /** A cell is overdue within a second. */
+  amend(stack) {
+    for (const { key, environment } of stack.functions) if (key === 'poll') environment.OVERDUE_SECONDS = '1';
+    return stack;
+  },
+});
 const { s3, json, keys, tags } = buckets(cloud);
 const { seed, load, exists, testEachFunction } = sampleEvents(cloud);
 
@@ -91,7 +98,7 @@ describe('the other events', () => {
 });
 
 test('every sample event belongs to a function and is tried above', () => {
-  const functions = ['api', 'backup', 'dispatch', 'metrics', 'reconcile', 'tag', 'webhook'];
+  const functions = ['api', 'backup', 'dispatch', 'metrics', 'poll', 'reconcile', 'tag', 'webhook'];
   const files = readdirSync(EVENTS).filter((name) => /\.(json|js)$/.test(name));
   const events = files.filter((name) => name !== 'package.json' && name !== 'signed-webhook.js');
   expect(new Set(events.map((name) => name.split('.')[0]))).toEqual(new Set(functions));

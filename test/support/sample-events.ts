@@ -109,6 +109,18 @@ export function sampleEvents(cloud: TestCloud) {
       expect((await json(IMAGES, `audits/${FINISHED_AUDIT}/manifest.json`)).cells).toHaveLength(1);
     });
 
+    test('poll finishes a cell whose webhook never came', async () => {
+      const result = `audits/${AUDIT}/results/00006.json`;
+      await waitFor('the cell is overdue, and finished', async () => {
+        expect((await run('poll', 'poll.json')).answer).toEqual({ batchItemFailures: [] });
+        return exists(IMAGES, result);
+      });
+      expect(await json(IMAGES, result)).toMatchObject({
+        status: 'succeeded',
+        images: [{ key: `images/${AUDIT}/00006/0` }],
+      });
+    });
+
     test('backup copies an image; metrics measures a result', async () => {
       const Key = `images/${AUDIT}/00004/0`;
       await waitFor('the backup has followed', () => cloud.cloud.idle());
