@@ -76,6 +76,8 @@ const local = withCloud({
     for (const { environment } of stack.functions) {
       if ('OUTPUT_ORIGINS' in environment) environment.OUTPUT_ORIGINS += `,${ORIGIN}`;
       if ('MAX_IMAGE_BYTES' in environment) environment.MAX_IMAGE_BYTES = String(LIMIT);
+      // Nor does poll look after them.
+      if ('OVERDUE_SECONDS' in environment) environment.OVERDUE_SECONDS = '54000';
     }
     return stack;
   },
@@ -85,9 +87,14 @@ async function listed(bucket: string): Promise<string[]> {
   const { Contents = [] } = await local.s3().send(new ListObjectsV2Command({ Bucket: bucket }));
   return Contents.map(({ Key, ETag }) => `${Key} ${ETag}`);
 }
-/** Every object of both buckets, once nothing is under way. */
+/** Every object of both buckets, once nothing is under way. Messages of polls wait for predictions that do not end. */
 async function everything(): Promise<string[][]> {
-  await waitFor('nothing is under way', () => local.cloud.idle());
+  await waitFor('nothing is under way', () => {
+    const { queues, pendingEvents } = local.cloud;
+    const [cells, polls] = ['cells', 'polls'].map((name) => queues.counts(`weaudit-local-${name}`));
+    const messages = cells!.visible + cells!.inFlight + cells!.delayed + polls!.visible + polls!.inFlight;
+    return messages + pendingEvents() === 0;
+  });
   return Promise.all(BUCKETS.map(listed));
 }
 
