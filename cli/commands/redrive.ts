@@ -19,7 +19,7 @@ export function addRedrive(program: Command, end: (status: ExitStatus) => void):
       .command('redrive')
       .summary('list dead letters and send them back')
       .description(
-        'List dead letters with their reasons and send them back to where they failed: cells to the queue, events to their function. Redriving is always safe: handlers are idempotent.',
+        'List dead letters with their reasons and send them back to where they failed: ranges of cells to their queue, events to their function. Redriving is always safe: handlers are idempotent.',
       )
       .addArgument(new Argument('[kind]', 'redrive one kind only').choices(DEAD_LETTER_KINDS))
       .addOption(new Option('--list', 'list only; send nothing back')),

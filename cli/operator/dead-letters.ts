@@ -4,8 +4,8 @@ import {
   DeleteMessageCommand,
   type Message,
   ReceiveMessageCommand,
-  SendMessageCommand,
 } from '@aws-sdk/client-sqs';
+import { cellQueue } from '../../lib/aws/cell-queue.ts';
 import { parseMessage } from '../../lib/records/blocks.ts';
 import type { Cloud } from './cloud.ts';
 import type { DeadLetterKind } from './kinds.ts';
@@ -23,6 +23,12 @@ export interface DeadLetter {
   payload: string | undefined;
   receipt: string;
 }
+
+/** The functions whose queues hold ranges of cells, by the kinds of their dead letters: the queues are named like these. */
+const READERS = new Map<DeadLetterKind, string>([
+  ['cells', 'dispatch'],
+  ['polls', 'poll'],
+]);
 
 /** Long enough to read a full queue once. Letters that are kept become visible again at the end. */
 const HELD_SECONDS = 300;
@@ -69,13 +75,14 @@ export function describeLetter(kind: DeadLetterKind, message: Message): DeadLett
     receipt: ReceiptHandle,
   };
   const body = parse(Body);
-  if (kind === 'cells') {
+  const reader = READERS.get(kind);
+  if (reader) {
     const range = parseMessage(Body);
     return {
       ...letter,
       about: range ? `audit ${range.audit}, cells ${range.from} to ${range.to}` : 'not a range of cells',
       reason: range
-        ? "dispatch failed on every delivery; see dispatch's log"
+        ? `${reader} failed on every delivery; see ${reader}'s log`
         : 'the message is not a range of cells',
       payload: range ? Body : undefined,
     };
@@ -126,7 +133,7 @@ export async function release({ sqs, queueUrl }: Cloud, letters: DeadLetter[]): 
 }
 
 /**
- * Returns a function that sends a letter back to where it failed: cells to their queue, events to their function.
+ * Returns a function that sends a letter back to where it failed: ranges of cells to their queue, events to their function.
  * It throws for a letter that is not valid.
  */
 export function createRedrive(cloud: Cloud): (letter: DeadLetter) => Promise<void> {
@@ -134,8 +141,7 @@ export function createRedrive(cloud: Cloud): (letter: DeadLetter) => Promise<voi
   const lambda = new LambdaClient(client);
   return async ({ kind, payload, receipt }) => {
     if (payload === undefined) throw new Error('the message is not valid');
-    if (kind === 'cells')
-      await sqs.send(new SendMessageCommand({ QueueUrl: await queueUrl('cells'), MessageBody: payload }));
+    if (READERS.has(kind)) await cellQueue(sqs, await queueUrl(kind)).send([parseMessage(payload)!]);
     else
       await lambda.send(
         new InvokeCommand({

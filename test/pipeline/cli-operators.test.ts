@@ -205,7 +205,7 @@ describe('redrive', () => {
     );
     const { queues } = cloud.cloud;
     // Earlier tests leave dead letters of their own.
-    for (const kind of ['tag', 'backup', 'cells']) queues.purge(`weaudit-local-${kind}-dead`);
+    for (const kind of ['tag', 'backup', 'cells', 'polls']) queues.purge(`weaudit-local-${kind}-dead`);
     queues.send(
       'weaudit-local-tag-dead',
       JSON.stringify({
@@ -226,10 +226,11 @@ describe('redrive', () => {
     );
     queues.send('weaudit-local-cells-dead', JSON.stringify({ audit: id, from: 0, to: 1 }));
     queues.send('weaudit-local-cells-dead', 'no range');
+    queues.send('weaudit-local-polls-dead', JSON.stringify({ audit: id, from: 0, to: 1, link: 3 }));
 
     const listed = await weaudit.json(['redrive', '--local', '--list']);
     expect(listed.status).toBe(0);
-    expect(listed.document).toHaveLength(4);
+    expect(listed.document).toHaveLength(5);
     expect(listed.document).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
@@ -245,9 +246,14 @@ describe('redrive', () => {
         }),
         expect.objectContaining({ kind: 'cells', about: `audit ${id}, cells 0 to 1` }),
         expect.objectContaining({ kind: 'cells', about: 'not a range of cells' }),
+        expect.objectContaining({
+          kind: 'polls',
+          about: `audit ${id}, cells 0 to 1`,
+          reason: "poll failed on every delivery; see poll's log",
+        }),
       ]),
     );
-    expect([dead('tag'), dead('backup'), dead('cells')]).toEqual([1, 1, 2]);
+    expect([dead('tag'), dead('backup'), dead('cells'), dead('polls')]).toEqual([1, 1, 2, 1]);
 
     expect(await weaudit.run(['redrive', 'tag', '--local'])).toMatchObject({
       status: 0,
@@ -259,9 +265,9 @@ describe('redrive', () => {
     const all = await weaudit.run(['redrive', '--local']);
     expect(all).toMatchObject({
       status: 5,
-      stdout: expect.stringContaining('2 dead letters sent back, 1 kept'),
+      stdout: expect.stringContaining('3 dead letters sent back, 1 kept'),
     });
     await waitFor('everything is done', () => cloud.cloud.idle());
-    expect([dead('tag'), dead('backup'), dead('cells')]).toEqual([0, 0, 1]);
+    expect([dead('tag'), dead('backup'), dead('cells'), dead('polls')]).toEqual([0, 0, 1, 0]);
   });
 });

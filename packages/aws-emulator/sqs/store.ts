@@ -101,7 +101,7 @@ export function openQueueStore(file: string, now: () => number = Date.now) {
   // Exclusive: two clouds on one folder would share messages. The lock ends with the process.
   const database = new Database(file, SCHEMA, { exclusive: true });
   const sql = (text: string) => database.sql(text);
-  // Files of earlier versions have no such column.
+  // Files of earlier versions lack the column.
   if (!sql("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'trace'").get())
     database.exec('ALTER TABLE messages ADD COLUMN trace TEXT');
   /** Runs several changes as one: after a kill all of them are there, or none. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Database } from '@weaudit/sqlite';
 import { openQueueStore, type QueueStore } from '../sqs/store.ts';
 
 let folder: string;
@@ -111,6 +112,28 @@ describe('the local queue', () => {
       }),
     ).toThrow('no');
     expect(store.counts('cells').visible).toBe(0);
+  });
+
+  test('a file of an earlier version, which knew no trace headers, is opened with its messages', async () => {
+    store.send('cells', 'old');
+    store.close();
+    const earlier = new Database(path.join(folder, 'queue.sqlite'), 'ALTER TABLE messages DROP COLUMN trace');
+    earlier.close();
+    store = open();
+    store.send('cells', 'new', { trace: 'Root=1' });
+    expect(await store.receive('cells', { max: 2 })).toMatchObject([
+      { body: 'old', trace: undefined },
+      { body: 'new', trace: 'Root=1' },
+    ]);
+  });
+
+  test('a message that is given up becomes a dead letter, with its content', async () => {
+    store.send('cells', 'loop');
+    expect(store.bury('cells', (await receiveOne())!.receiptHandle)).toBe(true);
+    expect(store.peek('cells')).toEqual([]);
+    expect((await receiveOne('dead'))?.body).toBe('loop');
+    store.send('dead', 'nowhere to go');
+    expect(store.bury('dead', (await receiveOne('dead'))!.receiptHandle)).toBe(false);
   });
 
   test('a restart hands out what was in flight, without counting the interrupted attempt, and keeps delays', async () => {
