@@ -165,7 +165,6 @@ class AskTurn {
       readProgress(store, this.#block),
       readWaiting(store, this.#plan.id, time.now()),
     ]);
-    const bound = [...progress.values()].filter(({ boundAt, ended }) => boundAt && !ended);
     this.#progressAt = Math.max(
       Date.parse(this.#plan.createdAt),
       ...[...progress.values()].map(({ boundAt }) => boundAt?.getTime() ?? 0),
@@ -188,7 +187,9 @@ class AskTurn {
     await Promise.all(Array.from({ length: PARALLEL_ASKS }, worker));
     await counting.catch(() => {});
     const isFull = !this.#leaves && chosen.length === pending.length;
-    if (this.asked > 0 || bound.length > 0) await this.#haveItLookedAfter(isFull);
+    // Ended cells too: only the chain that looks after the block notes that it is finished.
+    const wasAsked = [...progress.values()].some(({ boundAt, ended }) => boundAt || ended);
+    if (this.asked > 0 || wasAsked) await this.#haveItLookedAfter(isFull);
     return {
       asked: this.asked,
       ...(this.#waitedFor && { waitedFor: this.#waitedFor }),

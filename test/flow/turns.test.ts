@@ -2,7 +2,14 @@ import { askTurn } from '../../lib/cells/ask-turn.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
 import { type Binding, createBinding, readBinding } from '../../lib/records/binding.ts';
 import { blocksOf } from '../../lib/records/blocks.ts';
-import { cancelKey, deletedKey, leaseKey, pollLeaseKey, resultKey } from '../../lib/records/keys.ts';
+import {
+  blockDoneKey,
+  cancelKey,
+  deletedKey,
+  leaseKey,
+  pollLeaseKey,
+  resultKey,
+} from '../../lib/records/keys.ts';
 import { acquireLease, readLease } from '../../lib/records/lease.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import type { Result } from '../../lib/records/result.ts';
@@ -75,6 +82,15 @@ async function expectAllSucceeded(in_: World, count = CELLS): Promise<void> {
 }
 
 describe('a range is advanced', () => {
+  it('and noted as finished, also if webhooks have finished all of it before its dispatcher, which died, could say so', async () => {
+    for (const cell of cells) await world.finish(plan, cell, await world.succeeded(plan.id, cell, 1));
+    await world.ask(plan);
+    expect(world.replicate.asked.size).toBe(CELLS);
+    expect(world.polls.messages).toHaveLength(1);
+    await world.poll(world.polls.messages[0]!.message);
+    expect(await world.keys(blockDoneKey(plan.id, 0))).toHaveLength(1);
+  });
+
   it.each(FAULTS)('and each cell paid once, adopted by its webhook, when, at any call, %s', async (fault) => {
     const calls = await atEveryCall(cloud, fault, {
       prepare: async (world) => {
