@@ -50,7 +50,7 @@ const JOBS = ['sailor', 'gardener', 'baker', 'soldier', 'tailor', 'clerk', 'mill
 const INLINED = 'samp1edatauri0000000000001';
 const REFUSED = 'samp1erefused0000000000001';
 /**
- * Says that a turn looks after the cells, and for ever. Nothing else begins one: reconcile leaves the audit alone, although
+ * Says that a turn looks after the cells, forever. Nothing else begins one: reconcile leaves the audit alone, although
  * it is open, as dispatch and poll need it.
  */
 const LOOKED_AFTER: Lease = { holder: 'samples', until: Date.UTC(2100, 0), link: 0, idle: 0 };
