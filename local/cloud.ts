@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import {
   type Emulator,
@@ -17,6 +16,7 @@ import { openStandIn, type StandIn } from '@weaudit/replicate-stand-in';
 import type { Wires } from '@weaudit/replicate-stand-in/wires';
 import { DatabaseInUse } from '@weaudit/sqlite';
 import { prepareBundles, prepareSite } from './bundles.ts';
+import { removeLeftovers, takeFolder } from './data-folder.ts';
 import { type Endpoints, localStack } from './origins.ts';
 import { type LocalSecrets, seedSecrets } from './secrets.ts';
 
@@ -33,6 +33,8 @@ export interface Ports {
 
 export interface CloudOptions
   extends Pick<RunOptions, 'dataDir' | 'retryDelaysMs' | 'processesPerFunction' | 'decided' | 'warn'> {
+  /** Deletes the data of earlier starts, once the folder is this cloud's. */
+  fresh?: boolean;
   /** 0: any free port. */
   ports?: Partial<Ports>;
   /** How long a simulated prediction typically takes, in seconds. */
@@ -133,7 +135,9 @@ async function start(options: CloudOptions): Promise<Cloud> {
   const api = await open(ports?.api, 'API', '--port-api');
   const replicate = await open(ports?.replicate, 'stand-in for Replicate', '--port-replicate');
   const endpoints: Endpoints = { aws: aws.origin, api: api.origin, replicate: replicate.origin };
-  mkdirSync(dataDir, { recursive: true });
+  const lock = takeFolder(dataDir);
+  opened.defer(async () => lock.close());
+  if (options.fresh) await removeLeftovers(dataDir);
 
   // Functions are bundled while the stack is read. An error is thrown where the bundles are needed.
   const bundling = prepareBundles(ROOT);

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { LocalError } from '@weaudit/aws-emulator/local-error';
@@ -11,17 +10,6 @@ import { openRealReplicate, type RealReplicate } from './real-replicate.ts';
 import { LOCAL_TOKENS, setWebhookSecret } from './secrets.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
-
-/** What starts leave in a data folder. `--fresh` removes these and nothing else. */
-const LEFTOVERS = [
-  's3',
-  'replicate',
-  'logs',
-  'queue.sqlite',
-  'queue.sqlite-wal',
-  'queue.sqlite-shm',
-  'parameters.json',
-];
 
 /** US dollars at list prices: Replicate's cheapest image models, and its dearest usual ones. */
 const PRICE_PER_PREDICTION = { low: 0.003, high: 0.08 };
@@ -54,10 +42,6 @@ async function confirmSpending(options: StartOptions): Promise<string> {
   const answer = await prompt.question('Continue? [y/N] ').finally(() => prompt.close());
   if (!/^y(es)?$/i.test(answer.trim())) throw new LocalError('Not started. Nothing was spent.');
   return token;
-}
-
-async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of LEFTOVERS) await rm(path.join(folder, name), { recursive: true, force: true });
 }
 
 /** Commands to copy. Those for a POSIX shell are left out on Windows. */
@@ -148,7 +132,6 @@ async function run(options: StartOptions): Promise<void> {
     options.replicate === 'real' ? await startReal(options, await confirmSpending(options)) : undefined;
   // Since the start of this process; the time that a person took to confirm is none of it.
   const started = real === undefined ? 0 : performance.now();
-  if (options.fresh) await removeLeftovers(options.data);
 
   // esbuild is a process of its own: it works while this one loads the rest. The cloud reports a failure.
   prepareBundles(ROOT).catch(() => {});
@@ -157,6 +140,7 @@ async function run(options: StartOptions): Promise<void> {
   const stopping = new AbortController();
   const starting = startCloud({
     dataDir: options.data,
+    fresh: options.fresh,
     ports: { api: options.portApi, aws: options.portAws, replicate: options.portReplicate },
     predictionSeconds: options.seconds,
     ...(real === undefined ? {} : { replicate: real.replicate }),

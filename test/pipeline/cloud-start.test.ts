@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,12 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Durable files below a folder. */
+const contents = (below: string) =>
+  readdirSync(below, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/-(wal|shm)$/.test(entry.name))
+    .map((entry) => path.join(entry.parentPath, entry.name));
+
 /** Starts `npm start` as a script would, without a terminal. */
 function start(args: string[], environment: Record<string, string> = {}, node: string[] = []) {
   const { REPLICATE_API_TOKEN: _, ...rest } = process.env;
@@ -31,7 +37,7 @@ function start(args: string[], environment: Record<string, string> = {}, node: s
   return { child, output, exited: once(child, 'exit') as Promise<[number | null]> };
 }
 
-test('it starts, says where and what to try, finishes the demo audit, refuses a second on its folder, and ends cleanly', async () => {
+test('it starts, says where and what to try, finishes the demo audit, refuses a second on its folder, also one with --fresh that would delete its data, and ends cleanly', async () => {
   const data = ['--data', path.join(folder, 'data')];
   const { child, output, exited } = start([...ANY_PORTS, ...data, '--demo', '--seconds', '0.1']);
   await waitFor('it is ready', () => /ready after [\d.]+ s/.test(output.text));
@@ -43,6 +49,12 @@ test('it starts, says where and what to try, finishes the demo audit, refuses a 
   const second = start([...ANY_PORTS, ...data]);
   expect(await second.exited).toEqual([1, null]);
   expect(second.output.text).toMatch(/^The data folder .* is in use by another local cloud\..*--data/);
+
+  const before = contents(data[1]!);
+  const fresh = start([...ANY_PORTS, ...data, '--fresh']);
+  expect(await fresh.exited).toEqual([1, null]);
+  expect(fresh.output.text).toMatch(/^The data folder .* is in use by another local cloud\..*--data/);
+  expect(contents(data[1]!)).toEqual(expect.arrayContaining(before));
   child.kill('SIGINT');
   expect(await exited).toEqual([0, null]);
 });
