@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { glob, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { LocalError } from './local-error.ts';
 
 /** A short hash over names and contents of the files that the patterns match below `root`. */
 export async function fingerprint(root: string, patterns: string[]): Promise<string> {
@@ -52,13 +53,16 @@ export function prepare(
   return made;
 }
 
+/** Builds that are repeated because a source changed meanwhile. */
+const ATTEMPTS = 10;
+
 async function prepareFolder(
   root: string,
   directory: string,
   sources: string[],
   make: (folder: string) => Promise<unknown>,
 ): Promise<string> {
-  for (;;) {
+  for (let attempts = 0; attempts < ATTEMPTS; attempts += 1) {
     const name = await fingerprint(root, sources);
     const folder = path.join(directory, name);
     if (existsSync(folder)) return folder;
@@ -78,4 +82,7 @@ async function prepareFolder(
     await sweep(directory, name);
     return folder;
   }
+  throw new LocalError(
+    `The sources below ${root} changed during each of ${ATTEMPTS} builds of ${directory}. Stop the program that writes them, and start again.`,
+  );
 }

@@ -85,6 +85,7 @@ export async function runStack(options: RunOptions): Promise<Emulator> {
         .flatMap((origin) => [origin, origin.replace('127.0.0.1', 'localhost')]),
       credentials: access.credentials,
       authorize: access.authorize,
+      warn,
       onEvent: async (event) => (faults.event === undefined ? bus.put(event) : faults.event(event, bus.put)),
     }),
   );

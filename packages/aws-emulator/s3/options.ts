@@ -20,6 +20,8 @@ export interface S3Options {
   now?(): Date;
   /** Pages of these origins may read objects; none unless given. */
   corsOrigins?: readonly string[];
+  /** Says what a person should know; the console unless given. */
+  warn?(message: string): void;
   /** Called with errors that are bugs of this server; standard error unless given. */
   onError?(error: unknown): void;
 }

@@ -45,3 +45,18 @@ export function readable(
   }
   return version;
 }
+
+/** How often an object is looked up again that was replaced before its bytes were open. */
+const ATTEMPTS = 20;
+
+/**
+ * Repeats `attempt` while it answers undefined: what it found was replaced before its bytes were open.
+ * @throws S3Error SlowDown after 20 times; clients retry that
+ */
+export async function whileReplaced<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+  for (let attempts = 0; attempts < ATTEMPTS; attempts += 1) {
+    const result = await attempt();
+    if (result !== undefined) return result;
+  }
+  throw new S3Error('SlowDown', 'Please reduce your request rate.');
+}

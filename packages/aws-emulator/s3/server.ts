@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Service } from '../service.ts';
 import type { Answer } from './answer.ts';
 import { authenticate } from './authenticate.ts';
+import { BodyLost } from './bodies.ts';
 import { corsHeaders, preflight } from './cors.ts';
 import { S3Error } from './errors.ts';
 import type { Exchange } from './exchange.ts';
@@ -19,6 +20,9 @@ export type { BucketSettings } from './store.ts';
 
 /** `stop` waits for requests and events in progress, and then closes the folder. */
 export type S3Service = Service & Required<Pick<Service, 'api' | 'start' | 'stop'>>;
+
+/** Lost files that one warning names. */
+const MOST_NAMED = 10;
 
 function toAnswer(error: unknown, ids: { id: string; hostId: string }, resource: string): Answer {
   const known =
@@ -57,7 +61,13 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
  * @throws DatabaseInUse when another process uses the folder
  */
 export async function openS3(options: S3Options): Promise<S3Service> {
-  const { region, accountId = '000000000000', authorize, now = () => new Date() } = options;
+  const {
+    region,
+    accountId = '000000000000',
+    authorize,
+    now = () => new Date(),
+    warn = console.warn,
+  } = options;
   const onError =
     options.onError ?? ((error) => console.error('The local S3 failed. This is a bug in it:', error));
   const store = new Store(options.dataDir, options.buckets, {
@@ -67,7 +77,14 @@ export async function openS3(options: S3Options): Promise<S3Service> {
     now,
   });
   const uploads = new Uploads(store);
-  await store.sweep(uploads.files());
+  const lost = await store.sweep(uploads.files());
+  if (lost.length > 0) {
+    const named = lost.slice(0, MOST_NAMED).join('; ');
+    const more = lost.length > MOST_NAMED ? `; and ${lost.length - MOST_NAMED} more` : '';
+    warn(
+      `The bytes of ${lost.length} objects are missing, and reading them answers 500. Restore these files, or delete the objects. ${named}${more}`,
+    );
+  }
   const underWay = new Set<Promise<void>>();
 
   /** authenticate → route → authorize and operate → hand events over */
@@ -105,7 +122,8 @@ export async function openS3(options: S3Options): Promise<S3Service> {
     try {
       reply = await respond(message, ids);
     } catch (error) {
-      if (!(error instanceof S3Error)) onError(error);
+      if (error instanceof BodyLost) warn(error.message);
+      else if (!(error instanceof S3Error)) onError(error);
       reply = toAnswer(error, ids, (message.url ?? '/').split('?')[0]!);
     }
     Object.assign(reply.headers, corsHeaders(message, options.corsOrigins ?? []), {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
 import { Database } from '@weaudit/sqlite';
-import { Bodies, type StoredBody } from './bodies.ts';
+import { Bodies, BodyLost, type StoredBody } from './bodies.ts';
 import type { Checksum } from './checksums.ts';
 import { checkWrite, type WriteCondition } from './conditions.ts';
 import {
@@ -189,33 +189,40 @@ export class Store {
 
   /**
    * The bytes `[start, end]`, both included, of a version that is not empty: of a small one in one piece.
-   * Undefined: it was removed meanwhile.
+   * Undefined: it was removed meanwhile. Throws BodyLost.
    */
   async read(version: ObjectVersion, start: number, end: number): Promise<Readable | [Buffer] | undefined> {
     if (version.file === undefined) {
-      const row = this.prepare('SELECT bytes FROM small_bodies WHERE seq = ?').get(version.seq);
-      return row && [Buffer.from(row.bytes as Uint8Array).subarray(start, end + 1)];
+      const bytes = this.#smallBody(version);
+      return bytes && [bytes.subarray(start, end + 1)];
     }
-    try {
-      return await this.bodies.read(version.file, start, end);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    return this.bodies.read(version.file, start, end).catch((error) => this.#unread(version, error));
   }
 
-  /** A body of its own with the version's bytes. Undefined: it was removed meanwhile. */
+  /** A body of its own with the version's bytes. Undefined: it was removed meanwhile. Throws BodyLost. */
   async duplicate(version: ObjectVersion): Promise<StoredBody | undefined> {
-    if (version.file === undefined) {
-      const row = this.prepare('SELECT bytes FROM small_bodies WHERE seq = ?').get(version.seq);
-      return row && { size: version.size, file: undefined, bytes: Buffer.from(row.bytes as Uint8Array) };
+    const { size, file } = version;
+    if (file === undefined) {
+      const bytes = this.#smallBody(version);
+      return bytes && { size, file, bytes };
     }
-    try {
-      return { size: version.size, file: await this.bodies.duplicate(version.file), bytes: undefined };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    return this.bodies
+      .duplicate(file, size)
+      .then((copy) => ({ size, file: copy, bytes: undefined }))
+      .catch((error) => this.#unread(version, error));
+  }
+
+  #smallBody(version: ObjectVersion): Buffer | undefined {
+    const row = this.prepare('SELECT bytes FROM small_bodies WHERE seq = ?').get(version.seq);
+    return row ? Buffer.from(row.bytes as Uint8Array) : this.#unread(version, 'there is no such row');
+  }
+
+  /** Undefined: the version was removed since it was found. Throws BodyLost where it is still there. */
+  #unread(version: ObjectVersion, cause: unknown): undefined {
+    const { seq, bucket, key, versionId, file } = version;
+    if (this.prepare('SELECT 1 FROM versions WHERE seq = ?').get(seq) === undefined) return undefined;
+    const where = file === undefined ? `row ${seq} of small_bodies` : this.bodies.path(file);
+    throw new BodyLost(`${bucket}/${key} (version ${versionId})`, where, cause);
   }
 
   // --- writing
@@ -431,10 +438,20 @@ export class Store {
     });
   }
 
-  /** Removes what a killed process left half-written. `others` are the files of uploads in progress. */
-  async sweep(others: Iterable<string>): Promise<void> {
-    const rows = this.prepare('SELECT file FROM versions WHERE file IS NOT NULL').all();
-    await this.bodies.sweep(new Set([...rows.map((row) => String(row.file)), ...others]));
+  /**
+   * Removes what a killed process left half-written.
+   * @param parts file → what it belongs to, for uploads in progress
+   * @returns what has lost its file, each as `bucket/key (version …): path`
+   */
+  async sweep(parts: ReadonlyMap<string, string>): Promise<string[]> {
+    const owners = new Map(parts);
+    const rows = this.prepare(
+      'SELECT bucket, key, version_id, file FROM versions WHERE file IS NOT NULL',
+    ).all();
+    for (const { bucket, key, version_id, file } of rows)
+      owners.set(String(file), `${bucket}/${key} (version ${version_id})`);
+    const missing = await this.bodies.sweep(owners.keys());
+    return [...missing].map((file) => `${owners.get(file)}: ${this.bodies.path(file)}`);
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { StoredBody } from './bodies.ts';
+import { BodyLost, type StoredBody } from './bodies.ts';
 import type { Algorithm, Checksum } from './checksums.ts';
 import type { Description } from './metadata.ts';
 import type { Store } from './store.ts';
@@ -28,7 +28,6 @@ export interface Part {
   /** Milliseconds since 1970. */
   modified: number;
   checksum: Checksum;
-  /** Every part is a file: uploads in parts are large. */
   file: string | undefined;
   bytes: Buffer | undefined;
 }
@@ -124,11 +123,19 @@ export class Uploads {
     }));
   }
 
-  /** Bytes of parts, one after the other. */
-  async *bytesOf(parts: readonly Part[]): AsyncGenerator<Buffer> {
-    for (const part of parts) {
-      if (part.file === undefined) yield part.bytes ?? Buffer.alloc(0);
-      else yield* await this.#store.bodies.read(part.file, 0, part.size - 1);
+  /** Bytes of parts, one after the other. Throws BodyLost, and the reason of `ended` where the upload ended meanwhile. */
+  async *bytesOf(upload: Upload, parts: readonly Part[], ended: () => Error): AsyncGenerator<Buffer> {
+    for (const { number, size, file, bytes } of parts) {
+      if (file === undefined) {
+        yield bytes ?? Buffer.alloc(0);
+        continue;
+      }
+      yield* await this.#store.bodies.read(file, 0, size - 1).catch((error) => {
+        const part = this.parts(upload).find((one) => one.file === file);
+        if (part === undefined) throw ended();
+        const what = `part ${number} of the upload of ${upload.bucket}/${upload.key}`;
+        throw new BodyLost(what, this.#store.bodies.path(file), error);
+      });
     }
   }
 
@@ -143,9 +150,18 @@ export class Uploads {
     for (const part of parts) await this.#store.bodies.remove(part.file);
   }
 
-  /** Files of all parts. */
-  files(): string[] {
-    const rows = this.#store.prepare('SELECT file FROM parts WHERE file IS NOT NULL').all();
-    return rows.map((row) => String(row.file));
+  /** Files of all parts, and what each belongs to. */
+  files(): Map<string, string> {
+    const rows = this.#store
+      .prepare(
+        'SELECT file, number, bucket, key FROM parts JOIN uploads ON id = parts.upload WHERE file IS NOT NULL',
+      )
+      .all();
+    return new Map(
+      rows.map(({ file, number, bucket, key }) => [
+        String(file),
+        `part ${number} of the upload of ${bucket}/${key}`,
+      ]),
+    );
   }
 }

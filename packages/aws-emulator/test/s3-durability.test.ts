@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   CompleteMultipartUploadCommand,
+  CopyObjectCommand,
   CreateMultipartUploadCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
@@ -12,6 +13,7 @@ import {
   PutObjectCommand,
   PutObjectTaggingCommand,
   UploadPartCommand,
+  UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { clientFor, signed } from './conformance/wire.ts';
@@ -182,4 +184,51 @@ test('a second server on the same folder is refused with a sentence', async () =
     /objects\.sqlite is in use by another process\. Stop that process/,
   );
   await first.end();
+});
+
+test.each<[string, (file: string) => Promise<void>]>([
+  ['gone', (file) => rm(file)],
+  ['cut short', (file) => truncate(file, 1_000)],
+])('a body file that is %s is answered with 500 and named, and the server still ends', async (how, harm) => {
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  const first = await startEndpoint({ dataDir, warn });
+  const { client } = first;
+  const Key = 'large';
+  await client.send(new PutObjectCommand({ Bucket, Key, Body: Buffer.alloc(100_000) }));
+  const [name = ''] = await readdir(join(dataDir, 'bodies'));
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key: 'parts' }));
+  const part = { Bucket, Key: 'parts', UploadId, PartNumber: 1 };
+  const { ETag } = await client.send(new UploadPartCommand({ ...part, Body: Buffer.alloc(100_000) }));
+  const [other = ''] = (await readdir(join(dataDir, 'bodies'))).filter((file) => file !== name);
+  const lost = [name, other].map((file) => join(dataDir, 'bodies', file));
+  for (const file of lost) await harm(file);
+
+  const CopySource = `${Bucket}/${Key}`;
+  const Checked = { ChecksumAlgorithm: 'SHA1' } as const;
+  const attempts = [
+    () => client.send(new GetObjectCommand({ Bucket, Key })),
+    () => client.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource })),
+    () => client.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource, ...Checked })),
+    () => client.send(new UploadPartCopyCommand({ ...part, CopySource })),
+  ];
+  for (const attempt of attempts) {
+    await expect(attempt()).rejects.toMatchObject({ $metadata: { httpStatusCode: 500 } });
+    expect(warnings.pop()).toMatch(
+      new RegExp(`^The bytes of ${Bucket}/${Key} \\(version \\S+\\) cannot be read from ${lost[0]} `),
+    );
+  }
+  await expect(
+    client.send(
+      new CompleteMultipartUploadCommand({ ...part, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } }),
+    ),
+  ).rejects.toMatchObject({ $metadata: { httpStatusCode: 500 } });
+  expect(warnings.pop()).toContain(`part 1 of the upload of ${Bucket}/parts cannot be read from ${lost[1]} `);
+  await first.stop();
+
+  const second = await startEndpoint({ dataDir, warn });
+  const said = warnings.join();
+  await second.end();
+  // A start looks at names only: the sizes of many files would take long.
+  if (how === 'gone') for (const file of lost) expect(said).toContain(file);
 });

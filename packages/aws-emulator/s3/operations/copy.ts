@@ -7,7 +7,7 @@ import { checkCopySource, writeCondition } from '../conditions.ts';
 import { invalidArgument, S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { describe } from '../metadata.ts';
-import { readable } from '../readable.ts';
+import { readable, whileReplaced } from '../readable.ts';
 import type { S3Request } from '../request.ts';
 import type { ObjectVersion, Store } from '../store.ts';
 import { parseTagHeader, type Tags } from '../tags.ts';
@@ -143,7 +143,11 @@ function checkChangesItself(exchange: Exchange, source: ObjectVersion, replacing
   }
 }
 
-export async function copyObject(exchange: Exchange, target: Target): Promise<Answer> {
+export const copyObject = (exchange: Exchange, target: Target): Promise<Answer> =>
+  whileReplaced(() => copied(exchange, target));
+
+/** Undefined: the source was replaced before its bytes were copied. */
+async function copied(exchange: Exchange, target: Target): Promise<Answer | undefined> {
   const { request, store, occasion } = exchange;
   const { bucket, key, arn } = target;
   const source = copySource(exchange);
@@ -168,8 +172,7 @@ export async function copyObject(exchange: Exchange, target: Target): Promise<An
   const body: StoredBody | undefined = await store.duplicate(source);
   if (digests === undefined || body === undefined) {
     await store.bodies.remove(body?.file);
-    // It was replaced or removed since it was found: start again.
-    return copyObject(exchange, target);
+    return undefined;
   }
   const { etag, checksum } = digests;
   const version = await store.put(

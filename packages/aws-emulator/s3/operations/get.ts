@@ -5,7 +5,7 @@ import { checkRead } from '../conditions.ts';
 import { notImplemented, S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { descriptionHeaders, OWN_HEADERS } from '../metadata.ts';
-import { readable } from '../readable.ts';
+import { readable, whileReplaced } from '../readable.ts';
 import type { S3Request } from '../request.ts';
 import type { ObjectVersion } from '../store.ts';
 import { checkVersionId, type Target } from '../target.ts';
@@ -79,7 +79,11 @@ function headersOf(exchange: Exchange, version: ObjectVersion, whole: boolean): 
 }
 
 /** GET and HEAD of an object: the same answer, HEAD without the body. */
-export async function getObject(exchange: Exchange, target: Target): Promise<Answer> {
+export const getObject = (exchange: Exchange, target: Target): Promise<Answer> =>
+  whileReplaced(() => answerOf(exchange, target));
+
+/** Undefined: the object was replaced before its bytes were open. */
+async function answerOf(exchange: Exchange, target: Target): Promise<Answer | undefined> {
   const { request, identity, store } = exchange;
   const { bucket, key } = target;
   if (request.query.has('partNumber')) throw notImplemented('partNumber');
@@ -107,7 +111,5 @@ export async function getObject(exchange: Exchange, target: Target): Promise<Ans
   const status = range === undefined ? 200 : 206;
   if (request.method === 'HEAD' || version.size === 0) return { status, headers };
   const body = await store.read(version, start, end);
-  // It was replaced or removed since it was found: start again.
-  if (body === undefined) return getObject(exchange, target);
-  return { status, headers, body: Array.isArray(body) ? body[0] : body };
+  return body && { status, headers, body: Array.isArray(body) ? body[0] : body };
 }

@@ -11,9 +11,10 @@ import {
   startDigest,
 } from '../checksums.ts';
 import { writeCondition } from '../conditions.ts';
-import { invalidArgument, malformedXml, noSuchKey, S3Error } from '../errors.ts';
+import { invalidArgument, malformedXml, S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { describe } from '../metadata.ts';
+import { whileReplaced } from '../readable.ts';
 import { integerParameter } from '../request.ts';
 import type { BucketSettings } from '../store.ts';
 import { parseTagHeader } from '../tags.ts';
@@ -144,13 +145,14 @@ export async function uploadPartCopy(exchange: Exchange, target: Target): Promis
   const number = partNumber(exchange);
   demand(exchange, 's3:PutObject', target.arn, { 's3:ObjectCreationOperation': 'false' });
   const upload = uploadOf(exchange, target);
-  const source = copySource(exchange);
-  const { start, end } = copyRange(request.header('x-amz-copy-source-range'), source.size);
+  const { source, stream } = await whileReplaced(async () => {
+    const found = copySource(exchange);
+    const { start, end } = copyRange(request.header('x-amz-copy-source-range'), found.size);
+    const opened = found.size === 0 ? [] : await store.read(found, start, end);
+    return opened && { source: found, stream: opened };
+  });
   const [md5, digest] = [startDigest('MD5'), startDigest(upload.algorithm)];
   async function* bytes(): AsyncGenerator<Buffer> {
-    if (source.size === 0) return;
-    const stream = await store.read(source, start, end);
-    if (stream === undefined) throw noSuchKey(source.key);
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       md5.update(chunk);
       digest.update(chunk);
@@ -240,7 +242,7 @@ export async function completeMultipartUpload(exchange: Exchange, target: Target
 
   const digest = startDigest(upload.algorithm);
   async function* bytes(): AsyncGenerator<Buffer> {
-    for await (const chunk of uploads.bytesOf(parts)) {
+    for await (const chunk of uploads.bytesOf(upload, parts, () => noSuchUpload(upload.id))) {
       if (upload.checksumType === 'FULL_OBJECT') digest.update(chunk);
       yield chunk;
     }
