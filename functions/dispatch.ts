@@ -1,9 +1,8 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import { S3Client } from '@aws-sdk/client-s3';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { s3Client, sqsClient } from '../lib/aws/clients.ts';
 import { S3Store } from '../lib/aws/objects.ts';
 import { parameterReader } from '../lib/aws/parameter.ts';
 import { createDispatch } from '../lib/handlers/dispatch.ts';
@@ -14,8 +13,8 @@ import { systemChance, systemTime } from '../lib/system.ts';
 
 const { env } = process;
 const log = new Logger();
-const s3 = new S3Client({});
-const sqs = new SQSClient({});
+const s3 = s3Client();
+const sqs = sqsClient();
 const token = parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, 'REPLICATE_TOKEN_PARAMETER'));
 
 export const handler = middy(

@@ -1,9 +1,8 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import { S3Client } from '@aws-sdk/client-s3';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import middy from '@middy/core';
 import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { s3Client, sqsClient } from '../lib/aws/clients.ts';
 import { S3Store, STREAMING } from '../lib/aws/objects.ts';
 import { recordReader } from '../lib/aws/signed-gets.ts';
 import { createReconcile } from '../lib/handlers/reconcile.ts';
@@ -13,9 +12,9 @@ import { withTemporaryFile } from '../lib/temporary-file.ts';
 
 const { env } = process;
 const log = new Logger();
-const images = new S3Store(new S3Client(STREAMING), setting(env, 'IMAGES_BUCKET'));
-const sqs = new SQSClient({});
-const backupClient = new S3Client({ region: setting(env, 'BACKUP_REGION') });
+const images = new S3Store(s3Client(STREAMING), setting(env, 'IMAGES_BUCKET'));
+const sqs = sqsClient();
+const backupClient = s3Client({ region: setting(env, 'BACKUP_REGION') });
 
 export const handler = middy(
   createReconcile(

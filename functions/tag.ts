@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
+import { s3Client } from '../lib/aws/clients.ts';
 import { embeddedMetrics } from '../lib/aws/embedded-metrics.ts';
 import { S3Store } from '../lib/aws/objects.ts';
 import { createTag } from '../lib/handlers/tag.ts';
@@ -12,7 +12,7 @@ import { systemTime } from '../lib/system.ts';
 
 const { env } = process;
 const log = new Logger();
-const store = new S3Store(new S3Client({}), setting(env, 'IMAGES_BUCKET'));
+const store = new S3Store(s3Client(), setting(env, 'IMAGES_BUCKET'));
 
 /** Started by the first image, and kept for the events that follow. Its files lie beside this bundle. */
 let decoder: Decoder | undefined;

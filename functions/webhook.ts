@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import { S3Client } from '@aws-sdk/client-s3';
 import middy from '@middy/core';
+import { s3Client } from '../lib/aws/clients.ts';
 import { S3Store, STREAMING } from '../lib/aws/objects.ts';
 import { parameterReader } from '../lib/aws/parameter.ts';
 import { tuneHeapForStreams } from '../lib/aws/stream-memory.ts';
@@ -13,7 +13,7 @@ import { systemTime } from '../lib/system.ts';
 
 const { env } = process;
 const log = new Logger();
-const s3 = new S3Client(STREAMING);
+const s3 = s3Client(STREAMING);
 const secrets = parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, 'WEBHOOK_SECRETS_PARAMETER'));
 
 tuneHeapForStreams();

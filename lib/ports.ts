@@ -72,6 +72,8 @@ export type Copied = { outcome: 'copied'; sha256: string | undefined } | { outco
  */
 export interface ObjectStore {
   readonly bucket: string;
+  /** The same bucket for a piece of work that has an end: every call fails as soon as the signal aborts. */
+  within(signal: AbortSignal): ObjectStore;
   /** Creates an object. @returns false where one exists: it is left as it is. */
   create(key: string, body: string | Buffer, upload?: Upload): Promise<boolean>;
   /** Creates a JSON record. @returns false where one exists: it is left as it is. */

@@ -12,6 +12,7 @@ import type { Plant, Ports } from './world.ts';
 const changed = <S extends ObjectStore>(store: S, change: Partial<ObjectStore>): S =>
   new Proxy(store, {
     get(target, name) {
+      if (name === 'within') return (signal: AbortSignal) => changed(target.within(signal), change);
       const value = name in change ? change[name as keyof ObjectStore] : target[name as keyof S];
       return typeof value === 'function' ? value.bind(target) : value;
     },

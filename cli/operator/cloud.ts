@@ -1,5 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { TIME_LIMITS } from '../../lib/aws/clients.ts';
 import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
 
 import type { CloudSettings } from '../configuration.ts';
@@ -7,6 +8,7 @@ import type { CloudSettings } from '../configuration.ts';
 /** Settings of AWS clients for a deployment. */
 export interface ClientSettings {
   region: string;
+  requestHandler: object;
   endpoint?: string;
   credentials?: { accessKeyId: string; secretAccessKey: string };
 }
@@ -24,6 +26,7 @@ export interface Cloud extends CloudSettings {
 
 /** Credentials are `local` for the local cloud, else those that the SDK finds (profile, environment, single sign-on). */
 export const clientSettings = ({ local, region, endpoint }: CloudSettings): ClientSettings => ({
+  ...TIME_LIMITS,
   region,
   ...(endpoint ? { endpoint } : {}),
   ...(local ? { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } } : {}),

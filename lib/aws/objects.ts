@@ -69,12 +69,20 @@ export class S3Store implements ObjectStore {
   readonly client: S3Client;
   readonly #time: Time;
   readonly #chance: Chance;
+  /** Options of every call: what ends it. */
+  #limits: { abortSignal?: AbortSignal } = {};
 
   constructor(client: S3Client, bucket: string, time: Time = systemTime, chance: Chance = systemChance) {
     this.client = client;
     this.bucket = bucket;
     this.#time = time;
     this.#chance = chance;
+  }
+
+  within(signal: AbortSignal): S3Store {
+    const limited = new S3Store(this.client, this.bucket, this.#time, this.#chance);
+    limited.#limits = { abortSignal: signal };
+    return limited;
   }
 
   async create(key: string, body: string | Buffer, upload: Upload = {}): Promise<boolean> {
@@ -96,7 +104,7 @@ export class S3Store implements ObjectStore {
     const broken = endsWithItsStream(command, body);
     try {
       const { ChecksumSHA256 } = await this.client.send(command, {
-        abortSignal: AbortSignal.any([signal, broken]),
+        abortSignal: AbortSignal.any([signal, broken, ...Object.values(this.#limits)]),
       });
       return toHex(ChecksumSHA256);
     } catch (error) {
@@ -114,6 +122,7 @@ export class S3Store implements ObjectStore {
         ...this.#put(key, { contentType: 'application/json', ...upload }),
         Body: JSON.stringify(value),
       }),
+      this.#limits,
     );
   }
 
@@ -126,6 +135,7 @@ export class S3Store implements ObjectStore {
     try {
       const { Body, ETag, LastModified } = await this.client.send(
         new GetObjectCommand({ Bucket: this.bucket, Key: key }),
+        this.#limits,
       );
       const text = await Body?.transformToString();
       return { value: JSON.parse(text ?? '') as T, etag: ETag ?? '', modified: LastModified ?? new Date(0) };
@@ -139,6 +149,7 @@ export class S3Store implements ObjectStore {
     try {
       const { Body, ContentRange, ContentLength } = await this.client.send(
         new GetObjectCommand({ Bucket: this.bucket, Key: key, Range: range }),
+        this.#limits,
       );
       const { buffer, byteOffset, byteLength } = (await Body?.transformToByteArray()) ?? new Uint8Array();
       // Not a copy: it may be an image of 50 MB.
@@ -157,6 +168,7 @@ export class S3Store implements ObjectStore {
     try {
       output = await this.client.send(
         new HeadObjectCommand({ Bucket: this.bucket, Key: key, ChecksumMode: 'ENABLED' }),
+        this.#limits,
       );
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -198,6 +210,7 @@ export class S3Store implements ObjectStore {
           ...request,
           ...(token ? { ContinuationToken: token } : after ? { StartAfter: after } : {}),
         }),
+        this.#limits,
       );
       yield page;
       token = page.NextContinuationToken;
@@ -220,6 +233,7 @@ export class S3Store implements ObjectStore {
     try {
       const { TagSet } = await this.client.send(
         new GetObjectTaggingCommand({ Bucket: this.bucket, Key: key }),
+        this.#limits,
       );
       return Object.fromEntries((TagSet ?? []).map(({ Key, Value }) => [Key, Value ?? '']));
     } catch (error) {
@@ -233,6 +247,7 @@ export class S3Store implements ObjectStore {
     try {
       await this.client.send(
         new PutObjectTaggingCommand({ Bucket: this.bucket, Key: key, Tagging: { TagSet } }),
+        this.#limits,
       );
       return true;
     } catch (error) {
@@ -247,6 +262,7 @@ export class S3Store implements ObjectStore {
       const { CopyObjectResult } = await this.#retryConflicts(() =>
         this.client.send(
           new CopyObjectCommand({ Bucket: this.bucket, Key: key, CopySource, IfNoneMatch: '*' }),
+          this.#limits,
         ),
       );
       return { outcome: 'copied', sha256: toHex(CopyObjectResult?.ChecksumSHA256) };
@@ -263,7 +279,7 @@ export class S3Store implements ObjectStore {
 
   async destroy(key: string): Promise<void> {
     const versions: ObjectIdentifier[] = [];
-    for await (const { key: Key, versionId: VersionId, isMarker } of listVersions(this, key)) {
+    for await (const { key: Key, versionId: VersionId, isMarker } of listVersions(this, key, this.#limits)) {
       // Other keys that begin alike come behind it.
       if (Key !== key && !key.endsWith('/')) break;
       if (!isMarker) versions.push({ Key, VersionId });
@@ -274,6 +290,7 @@ export class S3Store implements ObjectStore {
   async #delete(Objects: ObjectIdentifier[]): Promise<void> {
     const { Errors } = await this.client.send(
       new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }),
+      this.#limits,
     );
     if (Errors?.length)
       throw new Error(
@@ -310,6 +327,7 @@ export class S3Store implements ObjectStore {
             ChecksumAlgorithm: 'SHA256',
             ...condition,
           }),
+          this.#limits,
         ),
       );
       return ETag ?? '';
@@ -326,7 +344,10 @@ export class S3Store implements ObjectStore {
         return await write();
       } catch (error) {
         if (statusOf(error) !== 409 || attempt === CONFLICT_TRIES) throw error;
-        await this.#time.sleep(this.#chance.fraction() * CONFLICT_PAUSE_MS * attempt);
+        await this.#time.sleep(
+          this.#chance.fraction() * CONFLICT_PAUSE_MS * attempt,
+          this.#limits.abortSignal,
+        );
       }
     }
   }

@@ -55,11 +55,16 @@ export const parameterReader =
 function send(url: URL, headers: Record<string, string>, body: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const { request } = url.protocol === 'https:' ? https : http;
-    const sent = request(url, { method: 'POST', headers, timeout: TIMEOUT_MS }, resolve);
-    sent.on('timeout', () =>
-      sent.destroy(new Error(`the Parameter Store sent nothing for ${TIMEOUT_MS / 1_000} s`)),
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const sent = request(url, { method: 'POST', headers, signal }, resolve);
+    sent.on('error', (error) =>
+      reject(
+        signal.aborted
+          ? new Error(`the Parameter Store gave no whole answer within ${TIMEOUT_MS / 1_000} s`)
+          : error,
+      ),
     );
-    sent.on('error', reject).end(body);
+    sent.end(body);
   });
 }
 

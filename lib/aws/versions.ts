@@ -12,11 +12,13 @@ export interface ObjectVersion {
 export async function* listVersions(
   { client, bucket }: { client: S3Client; bucket: string },
   prefix: string,
+  limits: { abortSignal?: AbortSignal } = {},
 ): AsyncGenerator<ObjectVersion> {
   let markers: { KeyMarker?: string; VersionIdMarker?: string } = {};
   for (;;) {
     const page = await client.send(
       new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...markers }),
+      limits,
     );
     const versions = [
       ...(page.Versions ?? []).map((version) => ({ ...version, isMarker: false, bytes: version.Size ?? 0 })),

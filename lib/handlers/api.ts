@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import type { HttpResponse } from '../http/problem.ts';
 import { type ServeDeps, serve } from '../http/serve.ts';
-import { planReader } from '../records/plan.ts';
+import { planKeeper } from '../records/plan.ts';
 import { type Environment, listSetting, numberSetting } from '../settings.ts';
 
 export type ApiPorts = Omit<ServeDeps, 'readPlan' | 'models' | 'retentionDays'>;
@@ -10,7 +10,7 @@ export type ApiPorts = Omit<ServeDeps, 'readPlan' | 'models' | 'retentionDays'>;
 export function createApi(ports: ApiPorts, env: Environment) {
   const deps: ServeDeps = {
     ...ports,
-    readPlan: planReader(ports.store),
+    readPlan: planKeeper()(ports.store),
     models: listSetting(env, 'METRICS_MODELS'),
     retentionDays: {
       short: numberSetting(env, 'SHORT_DAYS'),

@@ -1,21 +1,25 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Turn } from '../cells/ask-turn.ts';
-import type { Log, Time } from '../ports.ts';
+import type { Log, ObjectStore, Time } from '../ports.ts';
 import { type Message, parseMessage } from '../records/blocks.ts';
 import { type Environment, numberSetting } from '../settings.ts';
 
 /** Time that is kept for cells under way, the next message, and the lease. */
 const RESERVE_MS = 8_000;
+/** Time that is kept to say that a message is not done: a call that S3 does not answer ends before the function does. */
+const ANSWER_MS = 1_000;
 /** Faults of one range that are logged: those of a hundred cells are mostly the same. */
 const LOGGED_FAULTS = 3;
 
 /** Handles messages of a queue one by one. One that is not done comes back, until it is a dead letter. */
 export function cellMessages(
-  { time, log }: { time: Time; log: Log },
+  { store, time, log }: { store: ObjectStore; time: Time; log: Log },
   env: Environment,
   handle: (
     message: Message,
     turn: Turn,
+    /** Whose calls end with the turn. */
+    store: ObjectStore,
   ) => Promise<{ faults: { cell: number; error: Error }[]; isDone: boolean }>,
 ) {
   const lastDelivery = numberSetting(env, 'MAX_RECEIVE_COUNT');
@@ -35,8 +39,9 @@ export function cellMessages(
       endsAt: new Date(endsAt),
       last: Number(record.attributes.ApproximateReceiveCount) >= lastDelivery,
     };
+    const signal = time.timeout(Math.max(1, context.getRemainingTimeInMillis() - ANSWER_MS));
     try {
-      const { faults, isDone } = await handle(message, turn);
+      const { faults, isDone } = await handle(message, turn, store.within(signal));
       for (const { cell, error } of faults.slice(0, LOGGED_FAULTS))
         log.error('the cell could not be advanced', { cell, error });
       return isDone;

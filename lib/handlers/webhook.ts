@@ -4,7 +4,7 @@ import { Refusal } from '../errors.ts';
 import { bodyOf } from '../http/body.ts';
 import { type HttpResponse, jsonResponse, problemResponse } from '../http/problem.ts';
 import type { FetchOutput, Log, ObjectStore, SecretReader, Time } from '../ports.ts';
-import { planReader } from '../records/plan.ts';
+import { planKeeper } from '../records/plan.ts';
 import { type Environment, listSetting, numberSetting } from '../settings.ts';
 
 /** Replicate wants an answer within a few seconds; what takes longer is finished by the queue. */
@@ -21,9 +21,9 @@ export interface WebhookPorts {
 /** Replicate says that a prediction has ended: store what it made. 2xx only when all of it is durable. */
 export function createWebhook(ports: WebhookPorts, env: Environment) {
   const { time, log } = ports;
+  const plansOf = planKeeper();
   const deps = {
     ...ports,
-    readPlan: planReader(ports.store),
     origins: listSetting(env, 'OUTPUT_ORIGINS'),
     maxImageBytes: numberSetting(env, 'MAX_IMAGE_BYTES'),
   };
@@ -33,8 +33,15 @@ export function createWebhook(ports: WebhookPorts, env: Environment) {
     log.resetKeys();
     log.appendKeys({ audit: audit.slice(0, 40), cell: cell.slice(0, 10) });
     const delivery = { headers: event.headers, body: bodyOf(event) };
+    const signal = time.timeout(TIME_MS);
+    const store = ports.store.within(signal);
     try {
-      const outcome = await receiveWebhook(deps, { audit, cell }, delivery, time.timeout(TIME_MS));
+      const outcome = await receiveWebhook(
+        { ...deps, store, readPlan: plansOf(store) },
+        { audit, cell },
+        delivery,
+        signal,
+      );
       if (outcome !== 'stored' && outcome !== 'already') log.warn(`webhook: ${outcome}`);
       return jsonResponse(200, { outcome });
     } catch (error) {

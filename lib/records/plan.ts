@@ -92,10 +92,13 @@ export async function readPlan(store: ObjectStore, audit: string): Promise<Plan 
   return (await store.readJson<Plan>(planKey(audit)))?.value;
 }
 
-/** Keeps the plan that was read last: a function mostly works for one audit at a time, and a plan can have megabytes. */
-export function planReader(store: ObjectStore): (audit: string) => Promise<Plan | undefined> {
+/**
+ * Keeps the plan that was read last: a function mostly works for one audit at a time, and a plan can have megabytes.
+ * @returns for a store a reader of its plans; all readers share what is kept
+ */
+export function planKeeper(): (store: ObjectStore) => (audit: string) => Promise<Plan | undefined> {
   let kept: Plan | undefined;
-  return async (audit) => {
+  return (store) => async (audit) => {
     if (kept?.id === audit) return kept;
     const plan = await readPlan(store, audit);
     if (plan) kept = plan;

@@ -1,11 +1,10 @@
-import { createHmac } from 'node:crypto';
 import { type Received, receiveWebhook } from '../../lib/cells/receive.ts';
 import { deletedKey, resultKey } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import type { Result } from '../../lib/records/result.ts';
+import { SECRET, signed } from './delivery.ts';
 import { FlowCloud, type World } from './world.ts';
 
-const SECRET = `whsec_${Buffer.from('a secret of thirty-two bytes....').toString('base64')}`;
 const OTHER = `whsec_${Buffer.from('another secret of 32 bytes......').toString('base64')}`;
 
 let cloud: FlowCloud;
@@ -19,15 +18,6 @@ beforeEach(async () => {
   plan = await world.accept(3);
 });
 afterAll(() => cloud.close());
-
-/** Headers of a delivery signed as Replicate signs. */
-function signed(body: string, { secret = SECRET, secondsAgo = 0 } = {}): Record<string, string> {
-  const id = 'msg_1';
-  const timestamp = String(Math.floor(Date.now() / 1_000) - secondsAgo);
-  const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
-  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
-  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` };
-}
 
 let secrets: string;
 beforeEach(() => {

@@ -253,10 +253,14 @@ export class FlowCloud {
   #tagged: string[] = [];
   /** What an address serves; without an entry, a small picture that is different for each path. */
   serve = new Map<string, Serve>();
+  #silence: { from: number; onSilent: () => void } | undefined;
 
   static async open(): Promise<FlowCloud> {
     const cloud = new FlowCloud();
-    const s3 = await listen((request, response) => void cloud.#s3?.api.handle(request, response));
+    const s3 = await listen((request, response) => {
+      if (cloud.#silence && --cloud.#silence.from < 0) return cloud.#silence.onSilent();
+      void cloud.#s3?.api.handle(request, response);
+    });
     const outputs = await listen((request, response) => cloud.#answer(request, response));
     cloud.#s3Server = s3.server;
     cloud.#outputServer = outputs.server;
@@ -295,6 +299,11 @@ export class FlowCloud {
     (serve ?? picture)(request, response);
   }
 
+  /** S3 answers so many more requests, and then takes each connection and says nothing. */
+  fallSilent(after: number, onSilent: () => void): void {
+    this.#silence = { from: after, onSilent };
+  }
+
   takeTagged(): string[] {
     return this.#tagged.splice(0);
   }
@@ -312,6 +321,7 @@ export class FlowCloud {
   async world(from?: Prepared): Promise<World> {
     await this.#closeWorld();
     this.serve.clear();
+    this.#silence = undefined;
     this.#tagged = [];
     this.#faults = new Faults();
     this.#dir = await mkdtemp(join(DATA, 'flow-'));

@@ -119,3 +119,10 @@ test('no file imports itself through others', async () => {
     ),
   ).toEqual([]);
 });
+
+test('functions make their AWS clients where the time limits of calls are', async () => {
+  const own: string[] = [];
+  for await (const file of glob('{functions,lib}/**/*.ts'))
+    if (!file.endsWith('clients.ts') && /new \w+Client\(/.test(await readFile(file, 'utf8'))) own.push(file);
+  expect(own).toEqual([]);
+});
