@@ -509,6 +509,15 @@ describe('the site', () => {
     expect(config(all).ViewerCertificate.MinimumProtocolVersion).toBe('TLSv1.2_2021');
   });
 
+  test('keeps no error for other callers: CloudFront would answer all of them with it for ten seconds', () => {
+    // Every status that CloudFront knows such a rule for; without a page or a status of its own the answer stays as it is.
+    const statuses = [400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504];
+    for (const packaged of [plain, all])
+      expect(config(packaged).CustomErrorResponses).toEqual(
+        statuses.map((ErrorCode) => ({ ErrorCode, ErrorCachingMinTTL: 0 })),
+      );
+  });
+
   test('shares its origin with an API that is never cached, and rewrites none of its errors', () => {
     const [api] = config(plain).CacheBehaviors;
     expect(api).toMatchObject({
@@ -516,7 +525,6 @@ describe('the site', () => {
       OriginRequestPolicyId: 'b689b0a8-53d0-40ab-baf2-68738e2966ac',
       TargetOriginId: 'api',
     });
-    expect(config(plain)).not.toHaveProperty('CustomErrorResponses');
   });
 
   test('has headers that let it run its own code only, and show images of the images bucket only', () => {
