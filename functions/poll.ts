@@ -7,7 +7,7 @@ import { S3Store, STREAMING } from '../lib/aws/objects.ts';
 import { parameterReader } from '../lib/aws/parameter.ts';
 import { tuneHeapForStreams } from '../lib/aws/stream-memory.ts';
 import { createPoll } from '../lib/handlers/poll.ts';
-import { fetchOutput } from '../lib/images/fetch-output.ts';
+import { outputFetcher } from '../lib/images/fetch-output.ts';
 import { replicateClient } from '../lib/replicate/client.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { setting } from '../lib/settings.ts';
@@ -17,7 +17,10 @@ const { env } = process;
 const log = new Logger();
 const s3 = s3Client(STREAMING);
 const sqs = sqsClient();
-const token = parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, 'REPLICATE_TOKEN_PARAMETER'));
+const token = secretReader(
+  parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, 'REPLICATE_TOKEN_PARAMETER')),
+  systemTime,
+);
 
 tuneHeapForStreams();
 
@@ -27,8 +30,8 @@ export const handler = middy(
       store: new S3Store(s3, setting(env, 'IMAGES_BUCKET')),
       queue: cellQueue(sqs, setting(env, 'QUEUE_URL')),
       polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
-      replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), secretReader(token, systemTime)),
-      fetchOutput,
+      replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), token),
+      fetchOutput: outputFetcher(token),
       time: systemTime,
       chance: systemChance,
       log,

@@ -18,7 +18,7 @@ jest.unstable_mockModule('node:dns', () => ({
     );
   },
 }));
-const { fetchOutput } = await import('../../lib/images/fetch-output.ts');
+const { fetchOutput, outputFetcher } = await import('../../lib/images/fetch-output.ts');
 const { withOutput } = await import('../../lib/images/open-output.ts');
 const { publicLookup } = await import('../../lib/images/origins.ts');
 
@@ -32,7 +32,7 @@ let deadline: AbortController;
 const timeOut = () => deadline.abort(new DOMException('The time is over.', 'TimeoutError'));
 
 /** What each path answers. */
-const PATHS: Record<string, (response: http.ServerResponse) => void> = {
+const PATHS: Record<string, (response: http.ServerResponse, authorization?: string) => void> = {
   '/whole': (response) => response.writeHead(200, { 'content-length': MAX }).end(BYTES),
   '/no-length': (response) => response.end(BYTES),
   '/no-length-too-large': (response) => response.end(Buffer.concat([BYTES, Buffer.from('x')])),
@@ -48,6 +48,14 @@ const PATHS: Record<string, (response: http.ServerResponse) => void> = {
   '/redirect': (response) => response.writeHead(302, { location: 'http://169.254.169.254/latest/' }).end(),
   '/missing': (response) => response.writeHead(404).end('no'),
   '/forbidden': (response) => response.writeHead(403).end('no'),
+  '/not-for-all': (response, authorization) =>
+    authorization === 'Bearer r8_token' ? response.end(BYTES) : response.writeHead(401).end('no'),
+  '/hidden': (response, authorization) =>
+    authorization === 'Bearer r8_token' ? response.end(BYTES) : response.writeHead(403).end('no'),
+  '/denies-and-redirects': (response, authorization) =>
+    authorization
+      ? response.writeHead(302, { location: `${origin}/whole` }).end()
+      : response.writeHead(401).end('no'),
   '/broken': (response) => response.writeHead(500).end('no'),
   '/cut': (response) => {
     response.writeHead(200, { 'content-length': MAX });
@@ -80,7 +88,7 @@ const PATHS: Record<string, (response: http.ServerResponse) => void> = {
 beforeAll(async () => {
   server = http.createServer((request, response) => {
     requests.push(request);
-    PATHS[request.url ?? '']?.(response);
+    PATHS[request.url ?? '']?.(response, request.headers.authorization);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -93,10 +101,10 @@ afterAll(() => {
   server.closeAllConnections();
 });
 
-const open = (address: string, { origins = [origin], onPiece = () => {} } = {}) =>
+const open = (address: string, { origins = [origin], onPiece = () => {}, fetch = fetchOutput } = {}) =>
   withOutput(
     address,
-    { origins, maxBytes: MAX, signal: deadline.signal, fetchOutput },
+    { origins, maxBytes: MAX, signal: deadline.signal, fetchOutput: fetch },
     async ({ head, body, bytes }) => {
       const hash = createHash('sha256');
       let read = 0;
@@ -187,6 +195,47 @@ describe('an output', () => {
     const elsewhere = open(`${origin}/whole`, { origins: ['https://replicate.delivery'] });
     await expect(elsewhere).rejects.toMatchObject({ name: 'OutputRejected' });
     expect(requests).toHaveLength(1);
+  });
+
+  describe('that is denied without credentials', () => {
+    const fetch = outputFetcher(async () => 'r8_token');
+    beforeEach(() => {
+      requests.length = 0;
+    });
+    const authorizations = () => requests.map(({ headers }) => headers.authorization);
+
+    test.each(['/not-for-all', '/hidden'])(
+      '%s is fetched with the token where there is one',
+      async (path) => {
+        expect(await open(origin + path, { fetch })).toMatchObject({ bytes: MAX, sha256: sha256(BYTES) });
+        expect(authorizations()).toEqual([undefined, 'Bearer r8_token']);
+        await expect(open(origin + path)).rejects.toMatchObject({ name: 'OutputUnavailable' });
+      },
+    );
+
+    test('is unavailable if the token does not help either', async () => {
+      await expect(open(`${origin}/forbidden`, { fetch })).rejects.toMatchObject({
+        name: 'OutputUnavailable',
+        message: expect.not.stringContaining('r8_'),
+      });
+      expect(requests).toHaveLength(2);
+    });
+
+    test('has the token sent nowhere else: not to another origin, not after a redirect', async () => {
+      const elsewhere = open(`${origin}/not-for-all`, { fetch, origins: ['https://replicate.delivery'] });
+      await expect(elsewhere).rejects.toMatchObject({ name: 'OutputRejected' });
+      expect(requests).toEqual([]);
+      await expect(open(`${origin}/denies-and-redirects`, { fetch })).rejects.toMatchObject({
+        name: 'OutputRejected',
+      });
+      expect(requests.map(({ url }) => url)).toEqual(['/denies-and-redirects', '/denies-and-redirects']);
+    });
+
+    test('is unavailable, and no token is sent, for any other answer', async () => {
+      for (const path of ['/missing', '/broken', '/cut'])
+        await expect(open(origin + path, { fetch })).rejects.toMatchObject({ name: 'OutputUnavailable' });
+      expect(authorizations()).toEqual([undefined, undefined, undefined]);
+    });
   });
 
   test('whose reader fails ends with the error of the reader', async () => {
