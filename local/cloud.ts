@@ -15,6 +15,7 @@ import { readServerless, readStack, type StackModel } from '@weaudit/aws-emulato
 import { openStandIn, type StandIn } from '@weaudit/replicate-stand-in';
 import type { Wires } from '@weaudit/replicate-stand-in/wires';
 import { DatabaseInUse } from '@weaudit/sqlite';
+import { isDiskFull } from '@weaudit/sqlite/full-disk';
 import { prepareBundles, prepareSite } from './bundles.ts';
 import { removeLeftovers, takeFolder } from './data-folder.ts';
 import { type Endpoints, localStack } from './origins.ts';
@@ -99,11 +100,13 @@ function explained(error: unknown, dataDir: string): unknown {
   const problem =
     error instanceof DatabaseInUse
       ? 'is in use by another local cloud. Stop that one,'
-      : syscall === 'mkdir'
-        ? `cannot be created (${code}). Change its permissions,`
-        : code === 'ERR_SQLITE_ERROR'
-          ? `cannot be written (${message}). Change its permissions,`
-          : undefined;
+      : isDiskFull(error)
+        ? 'is on a full disk. Free some space,'
+        : syscall === 'mkdir'
+          ? `cannot be created (${code}). Change its permissions,`
+          : code === 'ERR_SQLITE_ERROR'
+            ? `cannot be written (${message}). Change its permissions,`
+            : undefined;
   if (problem === undefined) return error;
   return new LocalError(`The data folder ${dataDir} ${problem} or choose another with --data <folder>.`);
 }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { isDiskFull } from '@weaudit/sqlite/full-disk';
 
 /** An error of a service of AWS, except S3; SDKs make `type` the error's name. */
 export class AwsError extends Error {
@@ -16,14 +17,18 @@ export class AwsError extends Error {
   }
 }
 
-/** Answers with an error in the form of a service; anything but an AwsError is a bug of the emulator. */
+/** Answers with an error in the form of a service; anything but an AwsError and a full disk is a bug of the emulator. */
 export function answerError(
   response: ServerResponse,
   error: unknown,
   body: (type: string, message: string) => object,
 ): void {
   const known =
-    error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), { status: 500 });
+    error instanceof AwsError
+      ? error
+      : isDiskFull(error)
+        ? new AwsError('ServiceUnavailable', 'The disk is full. Try again later.', { status: 503 })
+        : new AwsError('InternalFailure', String(error), { status: 500 });
   response.writeHead(known.status, {
     'x-amzn-errortype': known.type,
     ...(known.queryCode !== undefined && { 'x-amzn-query-error': `${known.queryCode};Sender` }),

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { isDiskFull } from '@weaudit/sqlite/full-disk';
+import { watchDisk } from './disk.ts';
 import { type Bus, createBus } from './events/bus.ts';
 import { createGateway, type GatewayOptions } from './gateway/gateway.ts';
 import { type Access, type AccessRequest, createAccess } from './iam/access.ts';
 import { type Lambda, type LambdaOptions, openLambda } from './lambda/service.ts';
 import type { Listener } from './listen.ts';
+import { LocalError } from './local-error.ts';
 import { openS3 } from './s3/server.ts';
 import { dispatch, type RequestHandler, type Service } from './service.ts';
 import { createSqs } from './sqs/service.ts';
@@ -53,9 +56,20 @@ export interface Emulator
 
 /**
  * Runs a stack on this machine. Starting again on the same folder continues where the last run stopped.
- * @throws DatabaseInUse when another process runs on the folder
+ * @throws DatabaseInUse when another process runs on the folder, LocalError when its disk is full
  */
 export async function runStack(options: RunOptions): Promise<Emulator> {
+  try {
+    return await open(options);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new LocalError(
+      `The disk of ${options.dataDir} is full, so nothing can start on it. Free some space, then start again; nothing that was accepted is lost.`,
+    );
+  }
+}
+
+async function open(options: RunOptions): Promise<Emulator> {
   const { stack, dataDir, listeners, parameters, faults = {}, warn = console.warn } = options;
   const { region, accountId } = stack;
   const endpoint = listeners.aws.origin;
@@ -64,16 +78,17 @@ export async function runStack(options: RunOptions): Promise<Emulator> {
 
   // Closes in reverse order: functions before the services that they call, queues last.
   await using opened = new AsyncDisposableStack();
-  const open = <T extends Service>(service: T): T => {
+  const add = <T extends Service>(service: T): T => {
     opened.defer(async () => service.stop?.());
     return service;
   };
+  const disk = watchDisk(dataDir, warn);
   const access = createAccess(stack, options.decided);
   const store = openQueueStore(queueFile);
   for (const queue of stack.queues) store.configure(queue);
-  const sqs = open(createSqs({ store, access, region, accountId, endpoint }));
-  const ssm = open(createSsm({ store: parameters, access, region, accountId }));
-  const s3 = open(
+  const sqs = add(createSqs({ store, access, region, accountId, endpoint }));
+  const ssm = add(createSsm({ store: parameters, access, region, accountId }));
+  const s3 = add(
     await openS3({
       dataDir: path.join(dataDir, 's3'),
       region,
@@ -86,22 +101,24 @@ export async function runStack(options: RunOptions): Promise<Emulator> {
       credentials: access.credentials,
       authorize: access.authorize,
       warn,
+      disk,
       onEvent: async (event) => (faults.event === undefined ? bus.put(event) : faults.event(event, bus.put)),
     }),
   );
   for (const listener of Object.values(listeners)) opened.defer(listener.close);
-  const lambda = open(
+  const lambda = add(
     openLambda({
       ...options,
       access,
       store,
       logs: path.join(dataDir, 'logs'),
       endpoint,
+      disk,
       warn,
     }),
   );
-  const bus = open(createBus({ stack, accept: lambda.accept, transaction: store.transaction }));
-  const gateway = open(createGateway({ stack, site: options.site, invoke: lambda.invoke }));
+  const bus = add(createBus({ stack, accept: lambda.accept, transaction: store.transaction, disk }));
+  const gateway = add(createGateway({ stack, site: options.site, invoke: lambda.invoke }));
 
   const handleS3 = faults.s3?.(s3.api.handle) ?? s3.api.handle;
   listeners.aws.serve(dispatch([sqs, ssm, lambda, { ...s3, api: { ...s3.api, handle: handleS3 } }]));

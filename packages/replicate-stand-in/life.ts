@@ -1,3 +1,4 @@
+import { isDiskFull } from '@weaudit/sqlite/full-disk';
 import { Draw } from './draw.ts';
 import type { LedgerOutput } from './ledger.ts';
 import type { Run } from './models.ts';
@@ -134,18 +135,22 @@ export class Life {
     });
   }
 
-  /** Takes every step that is due by now. */
+  /** Takes every step that is due by now; none while the disk is full. */
   advance(): void {
     if (this.#closed) return;
     const { store, deliverer, now } = this.#options;
     const at = now();
-    store.atomically(() => {
-      this.#stopOverdue(at);
-      this.#finishDue(at);
-      this.#startDue(at);
-      this.#removeOld(at);
-    });
-    this.#reached = at;
+    try {
+      store.atomically(() => {
+        this.#stopOverdue(at);
+        this.#finishDue(at);
+        this.#startDue(at);
+        this.#removeOld(at);
+      });
+      this.#reached = at;
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
     deliverer.pump();
     this.#schedule();
   }
@@ -225,6 +230,9 @@ export class Life {
         const output = run.output(parts.map(({ address }) => address));
         this.#succeed(current, run, { output, ledger: parts.map(({ entry }) => entry) });
       });
+    } catch (error) {
+      // It stays due, and is made again.
+      if (!isDiskFull(error)) throw error;
     } finally {
       this.#finishing.delete(prediction.id);
     }

@@ -2,6 +2,7 @@ import { createHash, randomInt } from 'node:crypto';
 import type http from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isDiskFull } from '@weaudit/sqlite/full-disk';
 import type { StandInEvent } from './ledger.ts';
 import { Life } from './life.ts';
 import { findModel, MODELS } from './models.ts';
@@ -300,6 +301,9 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
       return await answer(req, url);
     } catch (error) {
       if (req.destroyed && !req.complete) throw error;
+      if (isDiskFull(error)) {
+        return { status: 503, body: { detail: 'The disk is full. Try again later.', status: 503 } };
+      }
       if (!(error instanceof Problem)) {
         console.error('The stand-in for Replicate failed. This is a bug in it:', error);
         return { status: 500, body: { detail: 'Internal server error', status: 500 } };

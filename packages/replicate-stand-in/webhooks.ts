@@ -1,3 +1,4 @@
+import { whenRoom } from '@weaudit/sqlite/full-disk';
 import { Webhook } from 'standardwebhooks';
 import { Draw } from './draw.ts';
 import type { Delivery, Prediction, WebhookEvent } from './prediction.ts';
@@ -109,20 +110,22 @@ export class Deliverer {
     const wait = retrySeconds[delivery.attempts];
     // Only the terminal event is resent. A redirect is neither followed nor repeated.
     const again = delivery.event === 'completed' && (status === null || status >= 400) && wait !== undefined;
-    store.atomically(() => {
-      store.record({
-        at: at.toISOString(),
-        kind: 'webhook',
-        prediction: delivery.prediction.id,
-        event: delivery.event,
-        id: delivery.id,
-        address: delivery.address,
-        attempt: attempts,
-        status,
-        error: failure,
+    const record = () =>
+      store.atomically(() => {
+        store.record({
+          at: at.toISOString(),
+          kind: 'webhook',
+          prediction: delivery.prediction.id,
+          event: delivery.event,
+          id: delivery.id,
+          address: delivery.address,
+          attempt: attempts,
+          status,
+          error: failure,
+        });
+        if (again) store.saveDelivery({ ...delivery, attempts, due: now() + wait * 1000 });
+        else store.removeDelivery(delivery.id);
       });
-      if (again) store.saveDelivery({ ...delivery, attempts, due: now() + wait * 1000 });
-      else store.removeDelivery(delivery.id);
-    });
+    await whenRoom(record, this.#closing.signal);
   }
 }

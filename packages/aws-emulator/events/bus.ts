@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Disk } from '../disk.ts';
 import type { Service } from '../service.ts';
 import type { ScheduleModel, StackModel } from '../stack/model.ts';
 import { matchesPattern } from './pattern.ts';
@@ -9,6 +10,7 @@ export interface BusOptions {
   accept(functionKey: string, event: unknown): void;
   /** Runs several `accept` as one: after a kill all of them count, or none. */
   transaction(work: () => void): void;
+  disk: Disk;
 }
 
 export interface Bus extends Service {
@@ -19,7 +21,7 @@ export interface Bus extends Service {
 }
 
 /** EventBridge: rules and schedules that invoke functions asynchronously. */
-export function createBus({ stack, accept, transaction }: BusOptions): Bus {
+export function createBus({ stack, accept, transaction, disk }: BusOptions): Bus {
   let timers: NodeJS.Timeout[] = [];
 
   function fire(schedule: ScheduleModel): void {
@@ -37,6 +39,15 @@ export function createBus({ stack, accept, transaction }: BusOptions): Bus {
     accept(schedule.functionKey, event);
   }
 
+  /** A schedule that finds no room is left out; its next time comes. */
+  function tick(schedule: ScheduleModel): void {
+    try {
+      fire(schedule);
+    } catch (error) {
+      if (!disk.full(error)) throw error;
+    }
+  }
+
   return {
     name: 'events',
     put(event) {
@@ -49,7 +60,7 @@ export function createBus({ stack, accept, transaction }: BusOptions): Bus {
     fire,
     start() {
       timers = stack.schedules.map((schedule) => {
-        const timer = setInterval(() => fire(schedule), schedule.everySeconds * 1000);
+        const timer = setInterval(() => tick(schedule), schedule.everySeconds * 1000);
         return timer.unref();
       });
     },

@@ -1,3 +1,5 @@
+import { whenRoom } from '@weaudit/sqlite/full-disk';
+import type { Disk } from '../disk.ts';
 import type { Access } from '../iam/access.ts';
 import type { QueueStore, ReceivedMessage } from '../sqs/store.ts';
 import type { FunctionModel, StackModel } from '../stack/model.ts';
@@ -14,6 +16,7 @@ export interface AsynchronousOptions {
   store: QueueStore;
   access: Access;
   invoke: Invoke;
+  disk: Disk;
   retryDelaysMs?: readonly number[] | undefined;
   warn(message: string): void;
 }
@@ -62,18 +65,25 @@ export function openAsynchronous(options: AsynchronousOptions) {
     });
   }
 
+  const patiently = <T>(work: () => T | Promise<T>) => whenRoom(work, stopping.signal, options.disk.full);
+
   async function deliver(model: FunctionModel): Promise<void> {
     const queue = queueOf(model.key);
     while (!stopping.signal.aborted) {
-      const [message] = await store.receive(queue, { waitSeconds: 60, signal: stopping.signal });
+      const received = await patiently(() =>
+        store.receive(queue, { waitSeconds: 60, signal: stopping.signal }),
+      );
+      const message = received?.[0];
       if (message === undefined) continue;
       const event = JSON.parse(message.body) as unknown;
       // Lambda keeps the request ID over the retries of an event.
       const result = await invoke(model.key, event, { requestId: message.messageId }).catch(() => undefined);
       // Rejected: the emulator stops, and the event waits in its queue for the next start.
       if (result === undefined || stopping.signal.aborted) return;
-      if (result.ok) store.remove(queue, message.receiptHandle);
-      else fail(model, message, event, result);
+      await patiently(() => {
+        if (result.ok) store.remove(queue, message.receiptHandle);
+        else fail(model, message, event, result);
+      });
     }
   }
 

@@ -37,8 +37,10 @@ export function openFunctionLog(
 
   function open(): WriteStream {
     const opened = createWriteStream(file, { flags: 'a' });
-    // A full disk must not stop the cloud. The lines stay readable in memory.
-    opened.on('error', () => {});
+    // A full disk must not stop the cloud. The lines stay readable in memory, and the next one opens the file again.
+    opened.on('error', () => {
+      if (stream === opened) stream = undefined;
+    });
     return opened;
   }
 

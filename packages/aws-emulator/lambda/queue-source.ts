@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { whenRoom } from '@weaudit/sqlite/full-disk';
+import type { Disk } from '../disk.ts';
 import type { Access } from '../iam/access.ts';
 import type { QueueStore, ReceivedMessage } from '../sqs/store.ts';
 import type { QueueSourceModel, StackModel } from '../stack/model.ts';
@@ -16,6 +18,7 @@ export interface QueueSourceOptions {
   store: QueueStore;
   access: Access;
   invoke: Invoke;
+  disk: Disk;
   warn(message: string): void;
 }
 
@@ -96,14 +99,15 @@ export function openQueueSource(options: QueueSourceOptions) {
     return true;
   }
 
+  const patiently = <T>(work: () => T | Promise<T>) => whenRoom(work, stopping.signal, options.disk.full);
+
   async function poll(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const received = await store.receive(queue, {
-        max: source.batchSize,
-        waitSeconds: 60,
-        signal: stopping.signal,
-      });
-      const messages = received.filter((message) => !isStopped(message));
+      const received = await patiently(() =>
+        store.receive(queue, { max: source.batchSize, waitSeconds: 60, signal: stopping.signal }),
+      );
+      const messages = await patiently(() => received?.filter((message) => !isStopped(message)));
+      if (messages === undefined) return;
       if (messages.length === 0) continue;
       const event = { Records: messages.map((message) => toRecord(message, arn, stack)) };
       const trace = traceThrough(messages[0]!.trace, model);
@@ -112,11 +116,13 @@ export function openQueueSource(options: QueueSourceOptions) {
       if (result === undefined || stopping.signal.aborted) return;
       const failed = failedMessages(messages, result, source.reportBatchItemFailures);
       // What failed stays hidden for its visibility timeout and counts as received.
-      store.transaction(() => {
-        for (const message of messages) {
-          if (!failed.has(message.messageId)) store.remove(queue, message.receiptHandle);
-        }
-      });
+      await patiently(() =>
+        store.transaction(() => {
+          for (const message of messages) {
+            if (!failed.has(message.messageId)) store.remove(queue, message.receiptHandle);
+          }
+        }),
+      );
     }
   }
 

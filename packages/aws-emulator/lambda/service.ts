@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import { authenticate } from '../authenticate.ts';
 import { AwsError, answerError } from '../aws-error.ts';
+import type { Disk } from '../disk.ts';
 import type { Access } from '../iam/access.ts';
 import { readBody, type Service } from '../service.ts';
 import type { QueueStore } from '../sqs/store.ts';
@@ -23,6 +24,7 @@ export interface LambdaOptions {
   access: Access;
   /** Holds accepted events, and the queues that start functions. */
   store: QueueStore;
+  disk: Disk;
   /** Absolute path of the functions' bundles: `<folder>/tag.cjs` for the handler `functions/tag.handler`. */
   bundleFolder: string;
   /** Folder of the functions' logs. */
@@ -58,7 +60,7 @@ export interface Lambda extends Service {
  * the asynchronous Invoke, which is how dead letters are sent back.
  */
 export function openLambda(options: LambdaOptions): Lambda {
-  const { stack, access, store, warn } = options;
+  const { stack, access, store, disk, warn } = options;
 
   function open(model: FunctionModel) {
     const [file, handlerName = 'handler'] = path.basename(model.handler).split('.');
@@ -92,7 +94,7 @@ export function openLambda(options: LambdaOptions): Lambda {
   const invoke: Invoke = (functionKey, event, options) => find(functionKey).pool.invoke(event, options);
   const asynchronous = openAsynchronous({ ...options, invoke });
   const sources = stack.queueSources.map((source) =>
-    openQueueSource({ source, stack, store, access, invoke, warn }),
+    openQueueSource({ source, stack, store, access, invoke, disk, warn }),
   );
 
   async function acceptRequest(request: IncomingMessage): Promise<void> {

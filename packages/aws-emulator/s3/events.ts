@@ -132,21 +132,23 @@ export class Outbox {
     void this.handOver(rows.map((row) => ({ id: Number(row.id), event: JSON.parse(String(row.event)) })));
   }
 
-  async #attempt(entry: OutboxEntry): Promise<void> {
+  /** @param accepted the event was handed over already, and only has to be forgotten */
+  async #attempt(entry: OutboxEntry, accepted = false): Promise<void> {
+    let handedOver = accepted;
     try {
-      await this.#options.onEvent(entry.event);
+      if (!handedOver) await this.#options.onEvent(entry.event);
+      handedOver = true;
+      this.#forget.run(entry.id);
     } catch {
       // It stays in the outbox, and this process or the next one retries it.
       if (this.#closed) return;
       const timer = setTimeout(() => {
         this.#waiting.delete(timer);
-        void this.#track(this.#attempt(entry));
+        void this.#track(this.#attempt(entry, handedOver));
       }, RETRY_MS);
       timer.unref();
       this.#waiting.add(timer);
-      return;
     }
-    this.#forget.run(entry.id);
   }
 
   async #track(attempt: Promise<void>): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Disk } from '../disk.ts';
 import type { AccessRequest, Principal, SigningKey } from '../iam/access.ts';
 import type { EventBridgeS3Event } from './events.ts';
 import type { BucketSettings } from './store.ts';
@@ -22,6 +23,8 @@ export interface S3Options {
   corsOrigins?: readonly string[];
   /** Says what a person should know; the console unless given. */
   warn?(message: string): void;
+  /** Tells errors of a full disk; one that watches `dataDir` unless given. */
+  disk?: Disk;
   /** Called with errors that are bugs of this server; standard error unless given. */
   onError?(error: unknown): void;
 }

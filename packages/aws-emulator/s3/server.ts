@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { watchDisk } from '../disk.ts';
 import type { Service } from '../service.ts';
 import type { Answer } from './answer.ts';
 import { authenticate } from './authenticate.ts';
@@ -24,11 +25,7 @@ export type S3Service = Service & Required<Pick<Service, 'api' | 'start' | 'stop
 /** Lost files that one warning names. */
 const MOST_NAMED = 10;
 
-function toAnswer(error: unknown, ids: { id: string; hostId: string }, resource: string): Answer {
-  const known =
-    error instanceof S3Error
-      ? error
-      : new S3Error('InternalError', 'We encountered an internal error. Please try again.');
+function toAnswer(known: S3Error, ids: { id: string; hostId: string }, resource: string): Answer {
   const elements = { Resource: resource, ...known.elements, RequestId: ids.id, HostId: ids.hostId };
   return {
     status: known.status,
@@ -85,6 +82,18 @@ export async function openS3(options: S3Options): Promise<S3Service> {
       `The bytes of ${lost.length} objects are missing, and reading them answers 500. Restore these files, or delete the objects. ${named}${more}`,
     );
   }
+  const disk = options.disk ?? watchDisk(options.dataDir, warn);
+
+  /** What the client is told. A person is told what is no answer of S3. */
+  function known(error: unknown): S3Error {
+    if (error instanceof S3Error) return error;
+    if (disk.full(error))
+      return new S3Error('ServiceUnavailable', 'The disk is full. Please try again later.');
+    if (error instanceof BodyLost) warn(error.message);
+    else onError(error);
+    return new S3Error('InternalError', 'We encountered an internal error. Please try again.');
+  }
+
   const underWay = new Set<Promise<void>>();
 
   /** authenticate → route → authorize and operate → hand events over */
@@ -122,9 +131,7 @@ export async function openS3(options: S3Options): Promise<S3Service> {
     try {
       reply = await respond(message, ids);
     } catch (error) {
-      if (error instanceof BodyLost) warn(error.message);
-      else if (!(error instanceof S3Error)) onError(error);
-      reply = toAnswer(error, ids, (message.url ?? '/').split('?')[0]!);
+      reply = toAnswer(known(error), ids, (message.url ?? '/').split('?')[0]!);
     }
     Object.assign(reply.headers, corsHeaders(message, options.corsOrigins ?? []), {
       server: 'AmazonS3',
