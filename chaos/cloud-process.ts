@@ -16,10 +16,10 @@ const cloud = await startCloud({
         model.environment,
         Object.fromEntries(Object.entries(options.environment).filter(([name]) => name in model.environment)),
       );
-      if (model.key === 'dispatch') model.timeoutSeconds = options.dispatchSeconds;
+      if (stack.queueSources.some(({ functionKey }) => functionKey === model.key))
+        model.timeoutSeconds = options.turnSeconds;
     }
-    for (const queue of stack.queues)
-      if (queue.redrive) queue.visibilitySeconds = options.dispatchSeconds + 1;
+    for (const queue of stack.queues) if (queue.redrive) queue.visibilitySeconds = options.turnSeconds + 1;
     for (const schedule of stack.schedules) schedule.everySeconds = options.reconcileSeconds;
     return stack;
   },

@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { Command } from 'commander';
+import { DEAD_LETTER_KINDS } from '../cli/operator/kinds.ts';
 import { createProgress } from '../cli/progress.ts';
 import { wholeNumber } from '../cli/whole-number.ts';
 import { FaultRecord } from './faults/record.ts';
@@ -31,7 +32,6 @@ const { cells, rate } = new Command('npm run load --')
   .opts<{ cells: number; rate: number }>();
 
 const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
-const DEAD = ['cells', 'tag', 'backup', 'metrics', 'reconcile'];
 const POLL_MS = 2_000;
 /** Between two calls of the API. */
 const CALL_MS = 400;
@@ -49,7 +49,7 @@ const cloud = await spawnCloud({
   dataDir,
   predictionSeconds: 2,
   environment: { CREATES_PER_MINUTE: String(rate), OVERDUE_SECONDS: '600', RESEND_SECONDS: '900' },
-  dispatchSeconds: 120,
+  turnSeconds: 120,
   reconcileSeconds: 15,
 });
 const { aws, api, replicate } = cloud.endpoints;
@@ -71,7 +71,7 @@ const residentMb = () =>
 
 async function dead(): Promise<number> {
   const counts = await Promise.all(
-    DEAD.map(async (name) => {
+    DEAD_LETTER_KINDS.map(async (name) => {
       const QueueUrl = `${aws}/000000000000/weaudit-local-${name}-dead`;
       const { Attributes } = await sqs.send(
         new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] }),

@@ -53,7 +53,7 @@ function hasten(stack: StackModel): StackModel {
     if ('CREATES_PER_MINUTE' in environment) environment.CREATES_PER_MINUTE = '6000';
     if ('OVERDUE_SECONDS' in environment) environment.OVERDUE_SECONDS = '4';
     if ('RESEND_SECONDS' in environment) environment.RESEND_SECONDS = '5';
-    if (model.key === 'dispatch') model.timeoutSeconds = 12;
+    if (stack.queueSources.some(({ functionKey }) => functionKey === model.key)) model.timeoutSeconds = 12;
   }
   for (const queue of stack.queues) if (queue.redrive) queue.visibilitySeconds = 13;
   return stack;

@@ -14,8 +14,8 @@ export interface CloudProcessOptions {
   predictionSeconds: number;
   /** Replaces variables that functions declare. */
   environment: Record<string, string>;
-  /** Time limit of dispatch. A message is redelivered a second later. */
-  dispatchSeconds: number;
+  /** Time limit of dispatch and poll. A message is redelivered a second later. */
+  turnSeconds: number;
   /** Between two runs of reconcile. */
   reconcileSeconds: number;
 }

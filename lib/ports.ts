@@ -148,7 +148,7 @@ export type Presign = (key: string) => Promise<string>;
 export interface CellQueue {
   /** Sends messages, all to be delivered no earlier than `delaySeconds` (at most 900). Their audits share the queue. */
   send(messages: Message[], delaySeconds?: number): Promise<void>;
-  /** Whether nothing waits, is delayed, or is being worked on. SQS counts approximately. */
+  /** Whether no message is due or being worked on; those with a delay may wait. SQS counts approximately. */
   isIdle(): Promise<boolean>;
 }
 

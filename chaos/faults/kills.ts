@@ -7,12 +7,12 @@ const BETWEEN_COPIES: [number, number] = [50, 350];
 
 /**
  * From now on functions are killed in the middle of their work (SIGKILL, so that no `finally` runs), and messages of
- * the queue of cells are delivered twice. Both come after a drawn number of requests. If they came after a drawn time,
+ * the queues are delivered twice. Both come after a drawn number of requests. If they came after a drawn time,
  * a busy machine would be killed more often for the same work, until nothing finishes.
  */
 export function startKilling(world: World, cloud: Cloud): void {
   const { chance, record } = world;
-  const queue = cloud.stack.queueSources.find(({ functionKey }) => functionKey === 'dispatch')?.queue ?? '';
+  const queues = cloud.stack.queueSources.map(({ queue }) => queue);
   const drawKill = () => chance.next('when kill', '').between(...BETWEEN_KILLS);
   const drawCopy = () => chance.next('when copy', '').between(...BETWEEN_COPIES);
   let untilKill = drawKill();
@@ -26,9 +26,11 @@ export function startKilling(world: World, cloud: Cloud): void {
     }
     if (--untilCopy < 0) {
       untilCopy = drawCopy();
-      const messages = cloud.queues.peek(queue);
+      const messages = queues.flatMap((queue) =>
+        cloud.queues.peek(queue).map(({ body }) => ({ queue, body })),
+      );
       if (messages.length === 0) return;
-      const { body } = chance.next('copy', '').pick(messages);
+      const { queue, body } = chance.next('copy', '').pick(messages);
       cloud.queues.send(queue, body);
       record.add('queue', 'delivered twice', body);
     }

@@ -43,8 +43,13 @@ export interface Letter {
   body: string;
 }
 
-/** Deliveries before a message of cells, or an event, becomes a dead letter. */
-const DELIVERIES = { cells: 5, event: 3 };
+/** Deliveries before a message, or an event, becomes a dead letter. */
+const DELIVERIES = { message: 5, event: 3 };
+/** Queues of messages, and the functions that read them. */
+const READERS = new Map([
+  ['cells', 'dispatch'],
+  ['polls', 'poll'],
+]);
 
 /**
  * Why there is a dead letter: on each delivery its function was killed, or S3 failed for this object.
@@ -53,16 +58,17 @@ const DELIVERIES = { cells: 5, event: 3 };
 export function whyDead(faults: FaultRecord, { queue, body }: Letter): DeadLetter {
   const name = /-([a-z]+)-dead$/.exec(queue)?.[1] ?? queue;
   const message = JSON.parse(body);
-  if (name === 'cells') {
-    const what = `cells ${message.from} to ${message.to}`;
-    const kills = killsOf(faults, 'dispatch');
+  const reader = READERS.get(name);
+  if (reader) {
+    const what = `${name} ${message.from} to ${message.to}`;
+    const kills = killsOf(faults, reader);
     const met = faults.entries.filter(
       ({ place, kind, subject, by }) =>
         (place === 'replicate' && /500|429|cut/.test(kind)) ||
-        (by === 'dispatch' && isOfRange(subject, message)),
+        (by === reader && isOfRange(subject, message)),
     ).length;
-    return kills + met >= DELIVERIES.cells
-      ? { what, why: `${DELIVERIES.cells} deliveries met kills of dispatch, S3 or Replicate` }
+    return kills + met >= DELIVERIES.message
+      ? { what, why: `${DELIVERIES.message} deliveries met kills of ${reader}, S3 or Replicate` }
       : { what, why: undefined };
   }
   const key: string = message.requestPayload?.detail?.object?.key ?? name;

@@ -160,7 +160,7 @@ export async function carryOutPurge(
       batch = [];
     };
     for await (const version of versionsUnder(store, target)) {
-      // Dispatch cancels predictions by their bindings, so records are kept until it has.
+      // poll cancels predictions by their bindings, so records are kept until it has.
       if (running > 0 && name === 'bucket' && !parseImageKey(imageOfRendition(version.key))) continue;
       if (isRendition(version.key)) renditions.add(version.key);
       if (batch.push(version) === BATCH) await destroy();
@@ -223,7 +223,7 @@ async function addResultHash(
   if (image) hashes.set(key, (hashes.get(key) ?? new Set()).add(image.sha256));
 }
 
-/** Waits until the queue is empty: dispatch has then canceled the predictions. @returns false after a minute */
+/** Waits until nothing is due: poll has then canceled the predictions. @returns false after a minute */
 async function becomesIdle(queue: CellQueue): Promise<boolean> {
   for (const until = Date.now() + IDLE_WITHIN_MS; ; await setTimeout(1_000)) {
     if (await queue.isIdle()) return true;

@@ -112,11 +112,16 @@ describe('purge', () => {
     });
   });
 
-  test('a running audit is removed completely once its predictions are canceled', async () => {
-    const design = ['-p', 'a snail', ...NEVER, '-n', '5', '--key', 'purge'];
-    const { document } = await weaudit.json(['run', ...design, '--no-wait']);
-    const id = document.id;
-    await waitFor('it is asked', async () => (await keys(IMAGES, `audits/${id}/dispatched/`)).length > 0);
+  test('a running audit is removed completely once its predictions are canceled, while another one runs', async () => {
+    const run = async (key: string): Promise<string> => {
+      const design = ['-p', 'a snail', ...NEVER, '-n', '5', '--key', key];
+      const { document } = await weaudit.json(['run', ...design, '--no-wait']);
+      const bindings = `audits/${document.id}/dispatched/`;
+      await waitFor('it is asked', async () => (await keys(IMAGES, bindings)).length > 0);
+      return document.id;
+    };
+    const other = await run('beside');
+    const id = await run('purge');
     expect((await weaudit.run(['purge', id, '--local', '--yes', '--reason', 'now'])).status).toBe(0);
     for (const prefix of [`images/${id}/`, `audits/${id}/`]) expect(await versions(IMAGES, prefix)).toBe(0);
     const log = cloud.cloud.standIn!.log();
@@ -124,6 +129,8 @@ describe('purge', () => {
     const over = log.filter((entry) => entry.kind === 'terminal').map(({ prediction }) => prediction);
     expect(asked.length).toBeGreaterThan(0);
     for (const entry of asked) expect(over).toContain('prediction' in entry && entry.prediction);
+    expect(await keys(IMAGES, `audits/${other}/dispatched/`)).toHaveLength(5);
+    await weaudit.run(['cancel', other]);
   });
 });
 

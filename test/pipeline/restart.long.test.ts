@@ -33,7 +33,7 @@ async function start(before?: CloudProcess): Promise<CloudProcess> {
     ports: Object.fromEntries(ports),
     predictionSeconds: 0.5,
     environment: { CREATES_PER_MINUTE: '1200', OVERDUE_SECONDS: '3', RESEND_SECONDS: '3' },
-    dispatchSeconds: 10,
+    turnSeconds: 10,
     reconcileSeconds: 1,
   });
   return cloud;
