@@ -64,8 +64,7 @@ export function whyDead(faults: FaultRecord, { queue, body }: Letter): DeadLette
     const kills = killsOf(faults, reader);
     const met = faults.entries.filter(
       ({ place, kind, subject, by }) =>
-        (place === 'replicate' && /500|429|cut/.test(kind)) ||
-        (by === reader && isOfRange(subject, message)),
+        (place === 'replicate' && /500|429|cut/.test(kind)) || (by === reader && isOfRange(subject, message)),
     ).length;
     return kills + met >= DELIVERIES.message
       ? { what, why: `${DELIVERIES.message} deliveries met kills of ${reader}, S3 or Replicate` }
