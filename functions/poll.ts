@@ -12,10 +12,12 @@ import { replicateClient } from '../lib/replicate/client.ts';
 import { secretReader } from '../lib/secrets.ts';
 import { setting } from '../lib/settings.ts';
 import { systemChance, systemTime } from '../lib/system.ts';
+import { withTemporaryFile } from '../lib/temporary-file.ts';
 
 const { env } = process;
 const log = new Logger();
 const s3 = s3Client(STREAMING);
+const backupClient = s3Client({ region: setting(env, 'BACKUP_REGION') });
 const sqs = sqsClient();
 const token = secretReader(
   parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, 'REPLICATE_TOKEN_PARAMETER')),
@@ -28,10 +30,12 @@ export const handler = middy(
   createPoll(
     {
       store: new S3Store(s3, setting(env, 'IMAGES_BUCKET')),
+      backup: new S3Store(backupClient, setting(env, 'BACKUP_BUCKET')),
       queue: cellQueue(sqs, setting(env, 'QUEUE_URL')),
       polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
       replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), token),
       fetchOutput: outputFetcher(token),
+      withTemporaryFile,
       time: systemTime,
       chance: systemChance,
       log,

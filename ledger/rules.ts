@@ -33,6 +33,7 @@ export const PROMISES = {
   'a rendition has the status and retention of its image': 'mismatched',
   'a backup is its original': 'mismatched',
   'a backup has the tags of its original': 'mismatched',
+  'summaries say what the results say': 'mismatched',
   'the manifest says what the results say': 'mismatched',
   'nothing is left over': 'orphaned',
   'only an image that is ok has a rendition': 'orphaned',
@@ -167,6 +168,7 @@ function* checkFinished(facts: Facts): Iterable<Violation> {
     else yield broken('every accepted audit ends', key, 'is missing');
   }
   for (let cell = 0; cell < cells; cell++) yield* checkCell(books, cell);
+  yield* checkSummaries(books);
   for (const { key, what } of differences(facts, books.made))
     yield broken('the manifest says what the results say', key, what);
   yield* checkLeftOver(books);
@@ -199,6 +201,26 @@ function* checkCell(books: Books, cell: number): Iterable<Violation> {
     yield broken('what was aborted is requested again', key, `is ${result.status} by ${id}`);
   yield* checkReading(books, key, prediction);
   yield* checkOutputs(books, key, prediction);
+}
+
+/** Each result is in one summary: that of its block, which is named after its first cell. */
+function* checkSummaries(books: Books): Iterable<Violation> {
+  const { audit, cells, images } = books;
+  const folder = `audits/${audit}/blocks/`;
+  let next = 0;
+  for (const key of [...images.keys()].filter((one) => one.startsWith(folder)).sort()) {
+    const summary: unknown[] = images.get(account(books, key))!.json;
+    if (key !== `${folder}${nameOf(next)}.json`)
+      yield broken('summaries say what the results say', key, `the next cell is ${next}`);
+    for (const result of summary) {
+      const single = images.get(`audits/${audit}/results/${nameOf(next)}.json`)?.json;
+      if (!isDeepStrictEqual(result, single))
+        yield broken('summaries say what the results say', key, `has another result of cell ${next}`);
+      next++;
+    }
+  }
+  if (next !== cells)
+    yield broken('summaries say what the results say', folder, `have ${next} of ${cells} results`);
 }
 
 /**

@@ -138,9 +138,6 @@ export interface ObjectStore {
  */
 export type LookAtImage = (image: Uint8Array, signal?: AbortSignal) => Promise<Looked>;
 
-/** Reads a JSON record that a LIST has just shown; undefined if it is gone by now. */
-export type RecordReader = <T>(key: string) => Promise<T | undefined>;
-
 /** Makes the address at which a browser gets an object for an hour or more. */
 export type Presign = (key: string) => Promise<string>;
 

@@ -8,7 +8,6 @@ import { createBinding } from '../lib/records/binding.ts';
 import { listJudgements } from '../lib/records/judgement.ts';
 import {
   auditPrefix,
-  blockDoneKey,
   deletedKey,
   imageKey,
   imagesPrefix,
@@ -20,6 +19,7 @@ import {
 } from '../lib/records/keys.ts';
 import type { Lease } from '../lib/records/lease.ts';
 import { countCells, type Plan } from '../lib/records/plan.ts';
+import { createSummary } from '../lib/records/summary.ts';
 import {
   type EndedPrediction,
   hasEnded,
@@ -117,10 +117,10 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
     '2026-01-05T09:05:00.000Z',
   );
   await finish(ended, 0, stored!);
-  await images.create(blockDoneKey(SAMPLE_ENDED_AUDIT, 0), '');
   await isJudged(images, SAMPLE_ENDED_AUDIT);
   for (const done of [imageKey(SAMPLE_ENDED_AUDIT, 0, 0), planKey(SAMPLE_ENDED_AUDIT)])
     await backUp(images, backup, done);
+  await createSummary(images, ended, { audit: SAMPLE_ENDED_AUDIT, from: 0, to: 0 });
   // Last, because from here on the scheduled reconcile works on it too.
   await images.create(openKey(SAMPLE_ENDED_AUDIT), '');
   await writeFile(file, JSON.stringify({ webhookSecret, prediction: asked }, null, 2), { mode: 0o600 });

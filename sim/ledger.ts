@@ -176,6 +176,7 @@ export class Ledger {
     // What is written for a deleted audit may be half gone already.
     if (tombstone) return;
     if (/\/results\/\d{5}\.json$/.test(key)) this.#resultCreated(key, is);
+    if (/\/blocks\/\d{5}\.json$/.test(key)) this.#summaryCreated(key, is);
     if (key.includes('/judged/')) this.#judgementCreated(key);
   }
 
@@ -214,6 +215,15 @@ export class Ledger {
     const isPlain = status === 'succeeded' && counts === '';
     if (!isPlain && !this.#current(`${stem}${status}${counts}.${body!.length}`))
       this.#broken('a marker comes before its result', `${key} is ${status}${counts} and has no marker`, key);
+  }
+
+  /** The manifest is written as soon as all blocks are summed up. */
+  #summaryCreated(key: string, { body }: Version): void {
+    const backup = this.#world.s3.bucket(this.#world.backup);
+    const results = JSON.parse(body!.toString()) as { images: { key?: string }[] }[];
+    for (const { key: image } of results.flatMap(({ images }) => images))
+      if (image && (!backup.current(image) || this.#current(image)?.tags.status === 'pending'))
+        this.#broken('a block is summed up when its images are safe', `${image} is not, in ${key}`, key);
   }
 
   #current(key: string): Version | undefined {

@@ -434,10 +434,10 @@ export const MUTANTS: Record<string, Plant> = {
     }),
   },
   'the manifest reads the record of another cell': {
-    functions: ['reconcile'],
-    ports: ({ readRecord }) => ({
-      readRecord: (key) => readRecord(key.replace(/\d{5}\.json$/, '00000.json')),
-    }),
+    functions: ['poll', 'reconcile'],
+    ports: inStores((store) => ({
+      readJson: (key) => store.readJson(key.replace(/\/results\/\d{5}/, '/results/00000')),
+    })),
   },
   'reconcile leaves the judgement to an event': {
     functions: ['reconcile'],

@@ -389,7 +389,6 @@ export class World {
       images,
       look,
       backup: new S3Store(client, this.backup, time, chance),
-      readRecord: async <T>(key: string) => (await images.readJson<T>(key))?.value,
       presign: async (key: string) => `https://${this.images}.s3.amazonaws.com/${key}?signed`,
       queue: queue('dispatch'),
       polls: queue('poll'),

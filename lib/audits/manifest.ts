@@ -2,20 +2,19 @@ import { stringify } from 'csv-stringify/sync';
 import type { ImageCounts } from '../contract/answers.ts';
 import { countImages } from '../contract/counted.ts';
 import { wordsFor } from '../images/verdict.ts';
-import type { ObjectStore, RecordReader, TemporaryFile, Time, WithTemporaryFile } from '../ports.ts';
+import type { ObjectStore, TemporaryFile, Time, WithTemporaryFile } from '../ports.ts';
+import { type Range, rangesOf } from '../records/blocks.ts';
 import { type Judgement, listJudgements } from '../records/judgement.ts';
-import { manifestKey, resultKey } from '../records/keys.ts';
+import { manifestKey } from '../records/keys.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
-import { isStored, type Result, type StoredImage } from '../records/result.ts';
+import { isStored, type StoredImage } from '../records/result.ts';
+import { readResult, readSummaries } from '../records/summary.ts';
 import { resultFacts, seenOf } from './read.ts';
 
-/** Results read at a time: enough to keep S3 busy, few enough to hold in memory. */
-const CHUNK = 100;
 const UPLOAD_MS = 120_000;
 
 export interface ManifestDeps {
   images: ObjectStore;
-  readRecord: RecordReader;
   withTemporaryFile: WithTemporaryFile;
   time: Time;
 }
@@ -43,8 +42,8 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
         `{"audit":${JSON.stringify(audit)},"createdAt":"${deps.time.now().toISOString()}","cells":[`,
       );
       await csv.append(csvLine(csvHeader(plan)));
-      for (let from = 0; from < plan.cells; from += CHUNK) {
-        const cells = await readCells(deps, plan, from, Math.min(plan.cells, from + CHUNK) - 1);
+      for (const range of rangesOf(plan)) {
+        const cells = await readCells(deps, plan, range);
         for (const cell of cells) {
           markEqual(cell);
           add(cell.status, 1);
@@ -52,7 +51,7 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
           for (const [name, count] of Object.entries(imageCounts(cell))) add(name, count);
         }
         const text = cells.map((cell) => JSON.stringify(cell)).join(',\n');
-        await json.append(`${from === 0 ? '\n' : ',\n'}${text}`);
+        await json.append(`${range.from === 0 ? '\n' : ',\n'}${text}`);
         await csv.append(
           cells
             .flatMap((cell) => csvRows(plan, cell))
@@ -106,14 +105,15 @@ function equalityMarker({ samples }: Plan): (cell: ManifestCell) => void {
   };
 }
 
-async function readCells({ images, readRecord }: ManifestDeps, plan: Plan, from: number, to: number) {
-  const judgements = await listJudgements(images, plan.id, from, to);
+async function readCells({ images }: ManifestDeps, plan: Plan, { from, to }: Range) {
+  const [summed, judgements] = await Promise.all([
+    readSummaries(images, plan, { from, to }),
+    listJudgements(images, plan.id, from, to),
+  ]);
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   return Promise.all(
     numbers.map(async (n) => {
-      const result = await readRecord<Result>(resultKey(plan.id, n));
-      if (!result)
-        throw new Error(`cell ${n} of audit ${plan.id} had a result a moment ago and has none now`);
+      const result = summed.get(n) ?? (await readResult(images, plan.id, n));
       const { prompt, model, sample } = cellAt(plan, n);
       return {
         n,

@@ -3,7 +3,7 @@ import type { AuditEntry, AuditPage, AuditStatus, Exact } from '../contract/answ
 import { Refusal } from '../errors.ts';
 import { wordsFor } from '../images/verdict.ts';
 import { PAGE } from '../limits.ts';
-import type { ObjectStore, Presign, RecordReader, Time } from '../ports.ts';
+import type { ObjectStore, Presign, Time } from '../ports.ts';
 import { type Judgement, listJudgements } from '../records/judgement.ts';
 import {
   AUDITS_PREFIX,
@@ -16,9 +16,10 @@ import {
   resultKey,
 } from '../records/keys.ts';
 import { type Cell, cellAt, type Plan } from '../records/plan.ts';
-import { readProgress } from '../records/progress.ts';
+import { type CellProgress, readProgress } from '../records/progress.ts';
 import { isStored, type Result, type ResultImage } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
+import { readSummaries } from '../records/summary.ts';
 import { readWaiting } from '../records/waiting.ts';
 import { countProgress, countsOf } from './progress.ts';
 
@@ -26,7 +27,6 @@ export interface ReadDeps {
   store: ObjectStore;
   readPlan: (audit: string) => Promise<Plan | undefined>;
   presign: Presign;
-  readRecord: RecordReader;
   time: Time;
 }
 
@@ -134,12 +134,18 @@ export async function listPredictions(
     );
   const to = Math.min(plan.cells, from + limit) - 1;
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  const [progress, judgements] = await Promise.all([
-    readProgress(store, { audit, from, to }),
+  const [summed, judgements] = await Promise.all([
+    readSummaries(store, plan, { from, to }),
     listJudgements(store, audit, from, to),
   ]);
+  const rest = numbers.filter((n) => !summed.has(n));
+  const progress: Map<number, CellProgress> =
+    rest.length > 0 ? await readProgress(store, { audit, from: rest[0]!, to: rest.at(-1)! }) : new Map();
   const results = await Promise.all(
-    numbers.map((n) => (progress.get(n)?.ended ? deps.readRecord<Result>(resultKey(audit, n)) : undefined)),
+    numbers.map(async (n) => {
+      const isSingle = progress.get(n)?.ended && !summed.has(n);
+      return isSingle ? (await store.readJson<Result>(resultKey(audit, n)))?.value : summed.get(n);
+    }),
   );
   const predictions = await Promise.all(
     numbers.map(async (n, i): Promise<Exact<'Prediction'>> => {

@@ -1,10 +1,8 @@
 import { backUp } from '../images/backup.ts';
-import type { CellQueue, Chance, ObjectStore, RecordReader, Time, WithTemporaryFile } from '../ports.ts';
-import { blocksOf, DISPATCHERS, type Range, rangesOf } from '../records/blocks.ts';
-import { judgementsByCell } from '../records/judgement.ts';
+import type { CellQueue, Chance, ObjectStore, Time } from '../ports.ts';
+import { blocksOf, type Cut, DISPATCHERS, type Range, rangesOf } from '../records/blocks.ts';
 import {
   auditPrefix,
-  blockDoneKey,
   deletedKey,
   imagesPrefix,
   leaseKey,
@@ -12,30 +10,26 @@ import {
   manifestKey,
   OPEN_PREFIX,
   openKey,
-  parseImageKey,
   planKey,
   pollLeaseKey,
   rejudgedKey,
   renditionsPrefix,
   resentKey,
+  unsafeKey,
 } from '../records/keys.ts';
 import { restartChain } from '../records/lease.ts';
-import { type Plan, readPlan } from '../records/plan.ts';
+import { readPlan, readSize, type Size } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
 import { requestJudgement } from '../records/result.ts';
 import { readStop } from '../records/stop.ts';
+import { listSummaries } from '../records/summary.ts';
 import { shuffled } from '../shuffled.ts';
-import { writeManifest } from './manifest.ts';
+import { completeManifest, type SumUpDeps, sumUpBlocks } from './sum-up.ts';
+import { unsafeByCell } from './unsafe.ts';
 
-export interface ReconcileDeps {
-  images: ObjectStore;
-  backup: ObjectStore;
+export interface ReconcileDeps extends SumUpDeps {
   queue: CellQueue;
   polls: CellQueue;
-  /** Reads results for the manifest. */
-  readRecord: RecordReader;
-  withTemporaryFile: WithTemporaryFile;
-  time: Time;
   chance: Chance;
   /** A chain that has not moved for so long is restarted, and what no event has brought about by then is done. */
   resendMs: number;
@@ -46,7 +40,7 @@ export interface ReconcileDeps {
 /** What one run did. */
 export interface Reconciled {
   audits: number;
-  /** Ranges that were sent again, cells whose images are to be judged again, images backed up: what events did not do. */
+  /** Messages that were sent again, cells whose images are to be judged again, images backed up: what events did not do. */
   repairs: number;
   manifests: number;
   deleted: number;
@@ -55,208 +49,227 @@ export interface Reconciled {
   faults: { audit: string; error: Error }[];
 }
 
+/** One run: what it needs, what it has done, and whether it has to end. */
+interface Run extends ReconcileDeps {
+  done: Reconciled;
+  timeIsUp: () => boolean;
+}
+
+interface OpenAudit {
+  audit: string;
+  since: Date;
+}
+
+/** What can wait until the overdue work of all audits is done. */
+interface Rest {
+  audit: string;
+  finish: () => Promise<void>;
+}
+
+/** When each chain of an audit last moved, and its marks: objects of `leases/` by their keys. */
+type Chains = ReadonlyMap<string, Date>;
+
 /** An `open/<a>` whose plan never came belongs to a request that died; the API ends its requests after 30 s. */
 const ORPHAN_MS = 15 * 60_000;
 const DELETE_BATCH = 1_000;
+const PARALLEL_AUDITS = 10;
+/** Each may have a manifest on the function's small disk. */
+const PARALLEL_RESTS = 2;
+/** Requests for one audit. */
 const PARALLEL_REQUESTS = 10;
 
 /**
- * Brings every open audit a step nearer to its end: what the queue, the webhooks and the events have failed to
- * do is done again here. Each audit stands alone; a fault in one does not hold up the others.
- * @param timeIsUp asked before each audit; those that are left come next time, in another order
+ * Brings every open audit a step nearer to its end: what the queues, the webhooks and the events have failed to do is
+ * done again here. What is overdue comes first, for all audits: stopped chains are restarted, deleted audits swept. Then
+ * come repairs and manifests. Each audit stands alone; a fault in one does not hold up the others.
+ * @param timeIsUp asked before each step; what is left comes next time, in another order
  */
 export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): Promise<Reconciled> {
   const done: Reconciled = { audits: 0, repairs: 0, manifests: 0, deleted: 0, closed: 0, faults: [] };
-  const open: { audit: string; since: Date }[] = [];
+  const run: Run = { ...deps, done, timeIsUp };
+  const open: OpenAudit[] = [];
   for await (const { key, modified } of deps.images.list(OPEN_PREFIX))
     open.push({ audit: key.slice(OPEN_PREFIX.length), since: modified });
-  for (const { audit, since } of shuffled(open, deps.chance)) {
-    if (timeIsUp()) break;
+  const rests: Rest[] = [];
+  const note = ({ audit }: { audit: string }, error: Error) => void done.faults.push({ audit, error });
+  const first = async (one: OpenAudit) => {
     done.audits++;
-    try {
-      await reconcileAudit(deps, audit, since, done);
-    } catch (error) {
-      done.faults.push({ audit, error: error as Error });
-    }
-  }
+    const finish = await seeTo(run, one);
+    if (finish) rests.push({ audit: one.audit, finish });
+  };
+  await each(run, shuffled(open, deps.chance), PARALLEL_AUDITS, first, note);
+  await each(run, rests, PARALLEL_RESTS, ({ finish }) => finish(), note);
   return done;
 }
 
-async function reconcileAudit(deps: ReconcileDeps, audit: string, since: Date, done: Reconciled) {
-  const { images, time } = deps;
-  const tombstone = await images.head(deletedKey(audit));
-  const plan = await readPlan(images, audit);
-  if (tombstone) return sweep(deps, audit, plan, tombstone.modified, done);
-  if (!plan) {
-    // The request may be repeated in this very moment, with the same idempotency key.
-    if (age(since, time) > ORPHAN_MS)
-      await close(deps, audit, done, async () => (await readPlan(images, audit)) !== undefined);
-    return;
-  }
-  if (await images.exists(manifestKey(audit, 'json'))) return settle(deps, plan, done);
-  if (!(await isFinished(deps, plan, done))) return;
-  if (!(await isBackedUp(deps, audit, done))) return;
-  await writeManifest(deps, plan);
-  done.manifests++;
+/** Does some things at once, until time is up. A fault in one does not hold up the others. */
+async function each<T>(
+  { timeIsUp }: Run,
+  items: readonly T[],
+  workers: number,
+  step: (item: T) => Promise<unknown>,
+  note: (item: T, error: Error) => void,
+): Promise<void> {
+  const next = items.values();
+  const worker = async () => {
+    for (const item of next) {
+      if (timeIsUp()) return;
+      await step(item).catch((error: Error) => note(item, error));
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, worker));
+}
+
+/** As `each`, for parts of one audit. @throws {Error} the first fault, behind the last of the others */
+async function eachPart<T>(
+  run: Run,
+  items: readonly T[],
+  step: (item: T) => Promise<unknown>,
+): Promise<void> {
+  const faults: Error[] = [];
+  await each(run, items, PARALLEL_REQUESTS, step, (_, error) => void faults.push(error));
+  if (faults[0]) throw faults[0];
 }
 
 const age = (since: Date, time: Time) => time.now().getTime() - since.getTime();
 
-/** When each chain of an audit last moved, and which blocks are finished: objects by their keys. */
-async function readChains(images: ObjectStore, audit: string): Promise<Map<string, Date>> {
+/**
+ * Does what is overdue in an audit. One that goes its way costs two LISTs and three HEADs.
+ * @returns what else there is to do
+ */
+async function seeTo(run: Run, { audit, since }: OpenAudit): Promise<Rest['finish'] | undefined> {
+  const { images, time, done } = run;
+  const [tombstone, size, isWritten, chains, summed] = await Promise.all([
+    images.head(deletedKey(audit)),
+    readSize(images, audit),
+    images.exists(manifestKey(audit, 'json')),
+    readChains(images, audit),
+    listSummaries(images, audit),
+  ]);
+  if (tombstone) {
+    await sweep(run, audit, size, tombstone.modified);
+    return undefined;
+  }
+  if (!size) {
+    // The request may be repeated in this very moment, with the same idempotency key.
+    if (age(since, time) > ORPHAN_MS)
+      await close(run, audit, async () => (await readPlan(images, audit)) !== undefined);
+    return undefined;
+  }
+  if (isWritten) return () => settle(run, audit);
+  const open = blocksOf(size).filter(({ from }) => !summed.has(from));
+  await restartSilent(run, size, open, chains);
+  const unsafe = open.filter(({ from }) => chains.has(unsafeKey(audit, from)));
+  if (open.length > 0 && unsafe.length === 0) return undefined;
+  return async () => {
+    await repair(run, audit, unsafe, chains);
+    const plan = await readPlan(images, audit);
+    if (!plan) return;
+    await sumUpBlocks(run, plan, unsafe);
+    if (await completeManifest(run, plan)) done.manifests++;
+  };
+}
+
+async function readChains(images: ObjectStore, audit: string): Promise<Chains> {
   const chains = new Map<string, Date>();
   for await (const { key, modified } of images.list(leasesPrefix(audit))) chains.set(key, modified);
   return chains;
 }
 
-/**
- * Whether every cell of an audit is finished. If not, chains that have stopped are restarted. One LIST tells both, so
- * that an audit that goes its way costs next to nothing.
- */
-async function isFinished(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promise<boolean> {
-  const { images, time, resendMs } = deps;
-  const chains = await readChains(images, plan.id);
-  const blocks = blocksOf(plan);
-  const open = blocks.filter(({ from }) => !chains.has(blockDoneKey(plan.id, from)));
-  if (open.length === 0) return true;
+/** Restarts chains that have stopped. @param open blocks that are not summed up */
+async function restartSilent(run: Run, size: Size, open: readonly Range[], chains: Chains): Promise<void> {
+  const { images, time, resendMs, polls, queue } = run;
   const isSilent = (key: string) => {
     const moved = chains.get(key);
     return moved !== undefined && age(moved, time) > resendMs;
   };
-  const looks = open.filter(({ from }) => isSilent(pollLeaseKey(plan.id, from)));
-  for (const block of looks) await restart(deps, deps.polls, block, pollLeaseKey(plan.id, block.from), done);
+  const silent = open.filter(({ from }) => isSilent(pollLeaseKey(size.id, from)));
+  await eachPart(run, silent, (block) => restart(run, polls, block, pollLeaseKey(size.id, block.from)));
   // Blocks that nobody looks after have a chain that asks, or are still to come in one.
-  const unseen = open.filter(({ from }) => !chains.has(pollLeaseKey(plan.id, from)));
-  if (unseen.length === 0) return false;
-  const moved = Math.max(
-    Date.parse(plan.createdAt),
-    ...blocks.map(({ from }) => chains.get(leaseKey(plan.id, from))?.getTime() ?? 0),
-  );
-  if (age(new Date(moved), time) <= resendMs) return false;
-  if (await readStop(images, plan.id)) await lookOnce(deps, plan, chains.get(resentKey(plan.id)), done);
+  const unseen = open.filter(({ from }) => !chains.has(pollLeaseKey(size.id, from)));
+  if (unseen.length === 0) return;
+  const asking = blocksOf(size).flatMap(({ from }) => chains.get(leaseKey(size.id, from)) ?? []);
+  const moved = new Date(Math.max(...[size.acceptedAt, ...asking].map((date) => date.getTime())));
+  if (age(moved, time) <= resendMs) return;
+  if (await readStop(images, size.id)) await lookOnce(run, size, chains.get(resentKey(size.id)));
   else
     for (const block of unseen.slice(0, DISPATCHERS))
-      await restart(deps, deps.queue, block, leaseKey(plan.id, block.from), done);
-  return false;
+      await restart(run, queue, block, leaseKey(size.id, block.from));
 }
 
-async function restart(deps: ReconcileDeps, to: CellQueue, block: Range, key: string, done: Reconciled) {
-  const link = await restartChain({ ...deps, store: deps.images }, key);
+async function restart(run: Run, to: CellQueue, block: Range, key: string): Promise<void> {
+  const link = await restartChain({ ...run, store: run.images }, key);
   if (link === undefined) return;
   await to.send([{ ...block, link }]);
-  done.repairs++;
+  run.done.repairs++;
 }
 
 /** Has all predictions of an audit that was ended looked at. @param since when that was last done */
-async function lookOnce(deps: ReconcileDeps, plan: Plan, since: Date | undefined, done: Reconciled) {
-  const { images, polls, time, resendMs } = deps;
+async function lookOnce(run: Run, cut: Cut, since: Date | undefined): Promise<void> {
+  const { images, polls, time, resendMs } = run;
   if (since && age(since, time) <= resendMs) return;
-  await polls.send(rangesOf(plan));
-  await images.replaceJson(resentKey(plan.id), { at: time.now().toISOString() });
-  done.repairs++;
-}
-
-/** Images of one cell that lack their judgement or their copy. */
-interface Unsafe {
-  /** Undefined for what is no image's key. */
-  cell: number | undefined;
-  /** When the last of them was stored. */
-  since: Date;
-  /** Whether any of them lacks its judgement. */
-  unjudged: boolean;
-  /** Those that lack their copy. */
-  uncopied: string[];
-}
-
-/** What is not judged or not copied, cell by cell: by three LISTs that go along beside each other. */
-async function* unsafeByCell({ images, backup }: ReconcileDeps, audit: string): AsyncGenerator<Unsafe> {
-  const judgements = judgementsByCell(images, audit);
-  const copies = backup.list(imagesPrefix(audit));
-  let judged = await judgements.next();
-  let copy = await copies.next();
-  let open: Unsafe | undefined;
-  for await (const { key, bytes, modified } of images.list(imagesPrefix(audit))) {
-    const image = parseImageKey(key);
-    while (image && !judged.done && judged.value.cell < image.cell) judged = await judgements.next();
-    while (!copy.done && copy.value.key < key) copy = await copies.next();
-    const isJudged = !judged.done && judged.value.cell === image?.cell && judged.value.found.has(image.index);
-    const isCopied = !copy.done && copy.value.key === key && copy.value.bytes === bytes;
-    if (isJudged && isCopied) continue;
-    if (open && open.cell !== image?.cell) {
-      yield open;
-      open = undefined;
-    }
-    open ??= { cell: image?.cell, since: modified, unjudged: false, uncopied: [] };
-    if (modified > open.since) open.since = modified;
-    open.unjudged ||= !isJudged;
-    if (!isCopied) open.uncopied.push(key);
-  }
-  if (open) yield open;
+  await polls.send(rangesOf(cut));
+  await images.replaceJson(resentKey(cut.id), { at: time.now().toISOString() });
+  run.done.repairs++;
 }
 
 /**
- * Whether every image is judged and has its copy in the backup. What is only just there is left to its event. Where the
- * event has done nothing by now, the copy is made here, and `tag` is requested to judge, also an image that no result
- * names: only `tag` decodes. Copies wait for judgements, so that they have the tags.
+ * Has done for the images of finished blocks what no event has done by now: copies are made here, and `tag` is requested
+ * to judge, also an image that no result names: only `tag` decodes. Copies wait for judgements, so that they have the
+ * tags. What is only just there is left to its event.
  */
-async function isBackedUp(deps: ReconcileDeps, audit: string, done: Reconciled): Promise<boolean> {
-  const { images, backup, time, resendMs } = deps;
+async function repair(run: Run, audit: string, blocks: readonly Range[], chains: Chains): Promise<void> {
+  const { images, backup, time, resendMs, done } = run;
   const unjudged: number[] = [];
-  let complete = true;
-  for await (const unsafe of unsafeByCell(deps, audit)) {
-    const { cell, since, uncopied } = unsafe;
-    if (cell === undefined || age(since, time) < resendMs) complete = false;
-    else if (unsafe.unjudged) unjudged.push(cell);
-    else
-      for (const key of uncopied) {
-        await backUp(images, backup, key);
-        done.repairs++;
-      }
-  }
-  if (unjudged.length > 0) await requestJudgements(deps, audit, unjudged, done);
-  return complete && unjudged.length === 0;
+  const uncopied: string[] = [];
+  await eachPart(run, blocks, async (block) => {
+    for await (const unsafe of unsafeByCell(run, block)) {
+      if (age(unsafe.since, time) < resendMs) continue;
+      if (unsafe.unjudged) unjudged.push(unsafe.cell);
+      else uncopied.push(...unsafe.uncopied);
+    }
+  });
+  if (unjudged.length > 0) await requestJudgements(run, audit, unjudged, chains.get(rejudgedKey(audit)));
+  await eachPart(run, shuffled(uncopied, run.chance), async (key) => {
+    await backUp(images, backup, key);
+    done.repairs++;
+  });
 }
 
-/** Judging may take its time: it is requested again as rarely as blocks are sent again. */
+/** Judging may take its time: it is requested again as rarely as chains are restarted. @param before when it last was */
 async function requestJudgements(
-  { images, time, resendMs }: ReconcileDeps,
+  run: Run,
   audit: string,
-  cells: number[],
-  done: Reconciled,
+  cells: readonly number[],
+  before: Date | undefined,
 ): Promise<void> {
-  const before = (await readChains(images, audit)).get(rejudgedKey(audit));
+  const { images, time, resendMs, done } = run;
   if (before && age(before, time) < resendMs) return;
-  for (let at = 0; at < cells.length; at += PARALLEL_REQUESTS) {
-    const some = cells.slice(at, at + PARALLEL_REQUESTS);
-    await Promise.all(some.map((cell) => requestJudgement(images, audit, cell)));
-    done.repairs += some.length;
-  }
-  await images.replaceJson(rejudgedKey(audit), { at: time.now().toISOString() });
+  await eachPart(run, shuffled(cells, run.chance), async (cell) => {
+    await requestJudgement(images, audit, cell);
+    done.repairs++;
+  });
+  if (!run.timeIsUp()) await images.replaceJson(rejudgedKey(audit), { at: time.now().toISOString() });
 }
 
 /** The manifest is written: the audit is over as soon as its records are in the backup too. */
-async function settle(deps: ReconcileDeps, plan: Plan, done: Reconciled): Promise<void> {
-  const { images, backup, time, resendMs } = deps;
-  const records = [planKey(plan.id), manifestKey(plan.id, 'csv'), manifestKey(plan.id, 'json')];
+async function settle(run: Run, audit: string): Promise<void> {
+  const { images, backup, time, resendMs } = run;
+  const records = [planKey(audit), manifestKey(audit, 'csv'), manifestKey(audit, 'json')];
   for (const key of records) {
     const [original, copy] = await Promise.all([images.head(key), backup.head(key)]);
     if (!original || copy) continue;
     if (age(original.modified, time) < resendMs) return;
     await backUp(images, backup, key);
-    done.repairs++;
+    run.done.repairs++;
   }
-  await deletePrefix(images, leasesPrefix(plan.id));
+  await deletePrefix(run, leasesPrefix(audit));
   // It may be deleted in this very moment.
-  await close(deps, plan.id, done, () => images.exists(deletedKey(plan.id)));
+  if (!run.timeIsUp()) await close(run, audit, () => images.exists(deletedKey(audit)));
 }
 
 /** @param isNeeded called after closing: a request that needs the audit open may have found it open just before */
-async function close(
-  { images }: ReconcileDeps,
-  audit: string,
-  done: Reconciled,
-  isNeeded?: () => Promise<boolean>,
-): Promise<void> {
+async function close({ images, done }: Run, audit: string, isNeeded?: () => Promise<boolean>): Promise<void> {
   await images.delete([openKey(audit)]);
   done.closed++;
   if (await isNeeded?.()) await images.create(openKey(audit), '');
@@ -264,50 +277,46 @@ async function close(
 
 /**
  * Deletes what an audit left, again and again until nothing can come any more. While predictions may still be
- * running, plan and bindings stay, so that dispatch can cancel them; images go at once.
+ * running, plan and bindings stay, so that they can be canceled; images go at once.
  */
-async function sweep(
-  deps: ReconcileDeps,
-  audit: string,
-  plan: Plan | undefined,
-  since: Date,
-  done: Reconciled,
-) {
-  const { images, time, resendMs, settleMs } = deps;
+async function sweep(run: Run, audit: string, size: Size | undefined, since: Date): Promise<void> {
+  const { images, time, resendMs, settleMs, done } = run;
   const settled = age(since, time) > settleMs;
   // A dispatcher that was requesting predictions when the tombstone came has recorded them by then.
   const early = age(since, time) < resendMs;
-  let deleted = await deletePrefix(images, imagesPrefix(audit));
-  deleted += await deletePrefix(images, renditionsPrefix(audit));
-  const isRunning = plan && !settled && (await hasRunning(images, plan));
-  if (plan && (isRunning || early)) {
+  let deleted = await deletePrefix(run, imagesPrefix(audit));
+  deleted += await deletePrefix(run, renditionsPrefix(audit));
+  const isRunning = size && !settled && (await hasRunning(images, size));
+  if (size && (isRunning || early)) {
     if (isRunning && !early) {
       const chains = await readChains(images, audit);
-      await lookOnce(deps, plan, chains.get(resentKey(audit)) ?? since, done);
+      await lookOnce(run, size, chains.get(resentKey(audit)) ?? since);
     }
   } else {
-    deleted += await deletePrefix(images, auditPrefix(audit));
-    deleted += await deletePrefix(images, leasesPrefix(audit));
+    deleted += await deletePrefix(run, auditPrefix(audit));
+    deleted += await deletePrefix(run, leasesPrefix(audit));
   }
   done.deleted += deleted;
-  if (settled && deleted === 0) await close(deps, audit, done);
+  if (settled && deleted === 0 && !run.timeIsUp()) await close(run, audit);
 }
 
-async function hasRunning(images: ObjectStore, plan: Plan): Promise<boolean> {
-  const progress = await readProgress(images, { audit: plan.id, from: 0, to: plan.cells - 1 });
+async function hasRunning(images: ObjectStore, { id, cells }: Cut): Promise<boolean> {
+  const progress = await readProgress(images, { audit: id, from: 0, to: cells - 1 });
   return [...progress.values()].some(({ boundAt, ended }) => boundAt && !ended);
 }
 
-async function deletePrefix(store: ObjectStore, prefix: string): Promise<number> {
+/** @returns how many objects were deleted before time was up */
+async function deletePrefix({ images, timeIsUp }: Run, prefix: string): Promise<number> {
   let keys: string[] = [];
   let count = 0;
-  for await (const { key } of store.list(prefix)) {
+  for await (const { key } of images.list(prefix)) {
+    if (keys.length === 0 && timeIsUp()) return count;
     keys.push(key);
     count++;
     if (keys.length < DELETE_BATCH) continue;
-    await store.delete(keys);
+    await images.delete(keys);
     keys = [];
   }
-  await store.delete(keys);
+  await images.delete(keys);
   return count;
 }

@@ -187,9 +187,9 @@ class AskTurn {
     await Promise.all(Array.from({ length: PARALLEL_ASKS }, worker));
     await counting.catch(() => {});
     const isFull = !this.#leaves && chosen.length === pending.length;
-    // Ended cells too: only the chain that looks after the block notes that it is finished.
+    // Ended cells too, also if all was refused: only the chain that looks after the block sums it up.
     const wasAsked = [...progress.values()].some(({ boundAt, ended }) => boundAt || ended);
-    if (this.asked > 0 || wasAsked) await this.#haveItLookedAfter(isFull);
+    if (this.asked > 0 || wasAsked || isFull) await this.#haveItLookedAfter(isFull);
     return {
       asked: this.asked,
       ...(this.#waitedFor && { waitedFor: this.#waitedFor }),

@@ -2,7 +2,7 @@ import { messageOf } from '../errors.ts';
 import type { CellQueue, Chance, ReplicateClient } from '../ports.ts';
 import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts';
 import { blockAt, blocksOf, type Message, placeOf, type Range } from '../records/blocks.ts';
-import { blockDoneKey, leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
+import { leaseKey, openKey, pollLeaseKey, unsafeKey } from '../records/keys.ts';
 import { acquireLease, readLease, restartChain } from '../records/lease.ts';
 import type { Plan } from '../records/plan.ts';
 import { type CellProgress, readProgress } from '../records/progress.ts';
@@ -29,6 +29,11 @@ export interface PollTurnDeps extends FinishDeps {
   overdueMs: number;
   /** A chain that has not moved for so long is restarted. */
   resendMs: number;
+  /**
+   * Sums up blocks whose cells are all finished.
+   * @returns those that have to wait, because an image lacks its judgement or its copy
+   */
+  sumUp: (plan: Plan, blocks: readonly Range[]) => Promise<readonly Range[]>;
 }
 
 export interface Polled {
@@ -45,10 +50,12 @@ const MAX_FAULTS_IN_A_ROW = 5;
 const GIVE_UP_MS = 24 * 3_600_000;
 /** Predictions of an audit that was ended are looked at again so soon. */
 const STOPPED_SECONDS = 10;
+/** A finished block is looked at again so soon while its images are being judged and copied. */
+const UNSAFE_SECONDS = { least: 2, most: 8 };
 
 /**
  * Looks after the cells of a block: finishes what is overdue, ends the cells of a canceled audit, has asked for again
- * what was aborted. A link of the chain sends the next one, until every cell of the block is finished.
+ * what was aborted. A link of the chain sends the next one, until the block is summed up.
  */
 export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn): Promise<Polled> {
   const plan = await deps.readPlan(message.audit);
@@ -113,7 +120,7 @@ class PollTurn {
     this.#signal = deps.time.timeout(Math.max(1, turn.endsAt.getTime() - deps.time.now().getTime() - 1_000));
   }
 
-  /** @returns when to look again; undefined if every cell is finished */
+  /** @returns when to look again; undefined if there is nothing left to do */
   async run(): Promise<Polled & { delaySeconds: number | undefined }> {
     const { store, chance } = this.#deps;
     this.#stop = await readStop(store, this.#plan.id);
@@ -129,10 +136,10 @@ class PollTurn {
     }
     const touched = overdue.length > 0 || this.#stop !== undefined;
     const now = touched ? [...(await readProgress(store, this.#range))] : cells;
-    await this.#noteDone(now);
+    const unsafeSeconds = await this.#sumUp(new Map(now));
     const open = now.filter(([, { ended }]) => !ended);
     if (!this.#stop) await this.#askAgain(open);
-    return { faults: this.#faults, delaySeconds: this.#delaySeconds(open) };
+    return { faults: this.#faults, delaySeconds: this.#delaySeconds(open) ?? unsafeSeconds };
   }
 
   #isOverdue({ boundAt, ended }: CellProgress): boolean {
@@ -159,25 +166,45 @@ class PollTurn {
           this.#faultsInARow = 0;
         } catch (error) {
           this.#faultsInARow++;
-          this.#faults.push({ cell, error: error instanceof Error ? error : new Error(messageOf(error)) });
+          this.#note(cell, error);
         }
       }
     };
     await Promise.all(Array.from({ length: workers }, worker));
   }
 
-  /** Notes the blocks whose cells are all finished. */
-  async #noteDone(cells: [number, CellProgress][]): Promise<void> {
-    const ended = new Set(cells.filter(([, { ended }]) => ended).map(([cell]) => cell));
-    const isDone = ({ from, to }: Range) => {
-      for (let cell = from; cell <= to; cell++) if (!ended.has(cell)) return false;
-      return true;
+  #note(cell: number, error: unknown): void {
+    this.#faults.push({ cell, error: error instanceof Error ? error : new Error(messageOf(error)) });
+  }
+
+  /** Sums up the blocks whose cells are all finished. @returns when to look again at those that have to wait */
+  async #sumUp(cells: ReadonlyMap<number, CellProgress>): Promise<number | undefined> {
+    const { store, resendMs, time, sumUp } = this.#deps;
+    // Nothing is created behind a tombstone.
+    if (this.#stop === 'deleted') return undefined;
+    const endedAt = ({ from, to }: Range): number => {
+      let last = 0;
+      for (let cell = from; cell <= to; cell++)
+        last = Math.max(last, cells.get(cell)?.endedAt?.getTime() ?? Number.POSITIVE_INFINITY);
+      return last;
     };
-    const within = blocksOf(this.#plan).filter(
-      ({ from, to }) => from >= this.#range.from && to <= this.#range.to,
-    );
-    for (const block of within.filter(isDone))
-      await this.#deps.store.create(blockDoneKey(this.#plan.id, block.from), '');
+    const ended = blocksOf(this.#plan).filter((block) => Number.isFinite(endedAt(block)));
+    if (ended.length === 0) return undefined;
+    if (this.#turn.stopAt.getTime() <= time.now().getTime()) return 1;
+    try {
+      const unsafe = await sumUp(this.#plan, ended);
+      if (unsafe.length === 0) return undefined;
+      const waits = unsafe.map((block) => ({ block, ms: time.now().getTime() - endedAt(block) }));
+      // By now it is reconcile that has to help. It finds the blocks by their marks.
+      const late = waits.filter(({ ms }) => ms > resendMs / 3);
+      for (const { block } of late) await store.create(unsafeKey(this.#plan.id, block.from), '');
+      if (late.length === waits.length) return Math.ceil(resendMs / 3_000);
+      const since = Math.min(...waits.map(({ ms }) => ms)) / 1_000;
+      return Math.ceil(Math.min(Math.max(since / 4, UNSAFE_SECONDS.least), UNSAFE_SECONDS.most));
+    } catch (error) {
+      this.#note(ended[0]!.from, error);
+      return UNSAFE_SECONDS.most;
+    }
   }
 
   /** Aborted predictions, and cells whose chain was lost, are asked for by their block's chain, which is restarted. */
@@ -207,12 +234,12 @@ class PollTurn {
     if (this.#stop) return Math.max(STOPPED_SECONDS, this.#waitSeconds);
     const now = time.now().getTime();
     const least = firstPollSeconds(overdueMs) * 1_000;
-    // Half as long again as it took so far: often at first, when most end, and at the moment when one is overdue.
+    // A quarter as long again as it took so far: often at first, when most end, and at the moment when one is overdue.
     const due = left.map(([, state]) => {
       // What waits is asked for by a chain of its own.
       if (!state.boundAt) return isPending(state, time.now()) ? overdueMs : askedAgainAt(state) - now;
       const age = this.#age(state.boundAt);
-      return age >= overdueMs ? overdueMs / 4 : Math.min(Math.max(age / 2, least), overdueMs - age);
+      return age >= overdueMs ? overdueMs / 4 : Math.min(Math.max(age / 4, least), overdueMs - age);
     });
     return Math.max(
       1,

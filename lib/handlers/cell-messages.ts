@@ -1,6 +1,6 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import type { Turn } from '../cells/ask-turn.ts';
-import type { Log, ObjectStore, Time } from '../ports.ts';
+import type { Log, Time } from '../ports.ts';
 import { type Message, parseMessage } from '../records/blocks.ts';
 import { type Environment, numberSetting } from '../settings.ts';
 
@@ -13,13 +13,13 @@ const LOGGED_FAULTS = 3;
 
 /** Handles messages of a queue one by one. One that is not done comes back, until it is a dead letter. */
 export function cellMessages(
-  { store, time, log }: { store: ObjectStore; time: Time; log: Log },
+  { time, log }: { time: Time; log: Log },
   env: Environment,
   handle: (
     message: Message,
     turn: Turn,
-    /** Whose calls end with the turn. */
-    store: ObjectStore,
+    /** Ends every call of the turn. */
+    signal: AbortSignal,
   ) => Promise<{ faults: { cell: number; error: Error }[]; isDone: boolean }>,
 ) {
   const lastDelivery = numberSetting(env, 'MAX_RECEIVE_COUNT');
@@ -41,7 +41,7 @@ export function cellMessages(
     };
     const signal = time.timeout(Math.max(1, context.getRemainingTimeInMillis() - ANSWER_MS));
     try {
-      const { faults, isDone } = await handle(message, turn, store.within(signal));
+      const { faults, isDone } = await handle(message, turn, signal);
       for (const { cell, error } of faults.slice(0, LOGGED_FAULTS))
         log.error('the cell could not be advanced', { cell, error });
       return isDone;

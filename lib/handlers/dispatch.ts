@@ -31,7 +31,8 @@ export function createDispatch(ports: DispatchPorts, env: Environment) {
     onSuperfluous: (cell: number, predictionId: string) =>
       log.warn('a second prediction for a cell was canceled', { cell, predictionId }),
   };
-  return cellMessages(ports, env, async (message, turn, store) => {
+  return cellMessages(ports, env, async (message, turn, signal) => {
+    const store = ports.store.within(signal);
     const { asked, waitedFor, faults } = await askTurn(
       { ...deps, store, readPlan: plansOf(store) },
       message,

@@ -1,16 +1,15 @@
 import type { Context } from 'aws-lambda';
 import { reconcile } from '../audits/reconcile.ts';
 import { COUNTED } from '../log-lines.ts';
-import type { CellQueue, Chance, Log, ObjectStore, RecordReader, Time, WithTemporaryFile } from '../ports.ts';
+import type { CellQueue, Chance, Log, ObjectStore, Time, WithTemporaryFile } from '../ports.ts';
 import { type Environment, numberSetting } from '../settings.ts';
 
-/** The longest that one audit may take, so that a run ends by itself. */
+/** The longest that one step may take, such as a manifest, so that a run ends by itself. */
 const RESERVE_MS = 60_000;
 
 export interface ReconcilePorts {
   images: ObjectStore;
   backup: ObjectStore;
-  readRecord: RecordReader;
   withTemporaryFile: WithTemporaryFile;
   queue: CellQueue;
   polls: CellQueue;

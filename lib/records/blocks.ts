@@ -23,12 +23,13 @@ export const MAX_BLOCK = 25;
 export const DISPATCHERS = 2;
 /** Cells that a message may name. */
 const MAX_RANGE = 100;
+const BLOCKS_A_RANGE = MAX_RANGE / MAX_BLOCK;
 
 /** Not worth cutting: two leases and some LISTs for a few seconds. */
 const MIN_TO_CUT = 11;
 
 /** An audit, as far as its blocks follow from it. */
-interface Cut {
+export interface Cut {
   id: string;
   cells: number;
 }
@@ -63,13 +64,14 @@ export function placeOf(plan: Cut, cell: number): number {
   return Math.floor(((cell + 1) * count - 1) / plan.cells);
 }
 
-/** The messages that look once at all cells of an audit. */
-export const rangesOf = ({ id, cells }: Cut): Range[] =>
-  Array.from({ length: Math.ceil(cells / MAX_RANGE) }, (_, i) => ({
-    audit: id,
-    from: i * MAX_RANGE,
-    to: Math.min(cells, (i + 1) * MAX_RANGE) - 1,
-  }));
+/** All cells of an audit in ranges of a few whole blocks: the messages that look once at all of them. */
+export function rangesOf(plan: Cut): Range[] {
+  const blocks = blocksOf(plan);
+  return Array.from({ length: Math.ceil(blocks.length / BLOCKS_A_RANGE) }, (_, i) => {
+    const some = blocks.slice(i * BLOCKS_A_RANGE, (i + 1) * BLOCKS_A_RANGE);
+    return { audit: plan.id, from: some[0]!.from, to: some.at(-1)!.to };
+  });
+}
 
 const isCount = (n: unknown): n is number =>
   Number.isInteger(n) && (n as number) >= 0 && (n as number) < 2 ** 31;

@@ -53,6 +53,11 @@ export function parseResultKey(key: string): { audit: string; cell: number } | u
   return audit && cell && isAuditId(audit) ? { audit, cell: Number(cell) } : undefined;
 }
 
+export const summariesPrefix = (audit: string) => `${auditPrefix(audit)}blocks/`;
+/** The results of all cells of a block. @param block its first cell */
+export const summaryKey = (audit: string, block: number) =>
+  `${summariesPrefix(audit)}${cellName(block)}.json`;
+
 export const markersPrefix = (audit: string) => `${auditPrefix(audit)}failed/`;
 /** @param name from `markerName` */
 export const markerKey = (audit: string, cell: number, name: string) =>
@@ -93,9 +98,8 @@ export const leaseKey = (audit: string, block: number) => `${leasesPrefix(audit)
 export const rejudgedKey = (audit: string) => `${leasesPrefix(audit)}rejudged`;
 /** The chain that looks after a block. */
 export const pollLeaseKey = (audit: string, block: number) => `${leaseKey(audit, block)}.poll`;
-
-/** Empty: every cell of the block is finished. */
-export const blockDoneKey = (audit: string, block: number) => `${leaseKey(audit, block)}.done`;
+/** Empty: the block is finished, and after some minutes an image still lacks its judgement or its copy. */
+export const unsafeKey = (audit: string, block: number) => `${leaseKey(audit, block)}.unsafe`;
 /** When reconcile last had all predictions of an ended audit looked at: the object's date. */
 export const resentKey = (audit: string) => `${leasesPrefix(audit)}resent`;
 

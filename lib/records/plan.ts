@@ -92,6 +92,22 @@ export async function readPlan(store: ObjectStore, audit: string): Promise<Plan 
   return (await store.readJson<Plan>(planKey(audit)))?.value;
 }
 
+/** How large an audit is, and when it was accepted. */
+export interface Size {
+  id: string;
+  cells: number;
+  acceptedAt: Date;
+}
+
+/** The size of an audit without its plan, which may have megabytes; undefined where there is none. */
+export async function readSize(store: ObjectStore, audit: string): Promise<Size | undefined> {
+  const head = await store.head(planKey(audit));
+  if (!head) return undefined;
+  const { predictions } = head.metadata;
+  const cells = predictions === undefined ? (await readPlan(store, audit))?.cells : Number(predictions);
+  return cells === undefined ? undefined : { id: audit, cells, acceptedAt: head.modified };
+}
+
 /**
  * Keeps the plan that was read last: a function mostly works for one audit at a time, and a plan can have megabytes.
  * @returns for a store a reader of its plans; all readers share what is kept

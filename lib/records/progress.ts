@@ -4,6 +4,7 @@ import { bindingsPrefix, cellName, parseCellName, resultsPrefix } from './keys.t
 
 /** An object whose name starts with a cell's number. */
 export interface CellObject {
+  key: string;
   cell: number;
   /** What follows the five digits. */
   rest: string;
@@ -11,24 +12,28 @@ export interface CellObject {
   modified: Date;
 }
 
-/** The objects under a prefix whose names start with the number of a cell in the range. */
+/**
+ * The objects under a prefix whose names start with the number of a cell in the range.
+ * @param aCell how many of them a cell is likely to have
+ */
 export async function* listCells(
   store: ObjectStore,
   prefix: string,
   { from, to }: Range,
+  aCell = 1,
 ): AsyncGenerator<CellObject> {
   // The key before any of cell `from`: its bare number is the beginning of all of them.
-  // One object a cell, and the one that shows the end of the range.
+  // And one object more, which shows the end of the range.
   for await (const { key, bytes, modified } of store.list(
     prefix,
     `${prefix}${cellName(from)}`,
-    to - from + 2,
+    (to - from + 1) * aCell + 1,
   )) {
     const name = key.slice(prefix.length);
     const cell = parseCellName(name.slice(0, 5));
     if (cell === undefined) continue;
     if (cell > to) return;
-    yield { cell, rest: name.slice(5), bytes, modified };
+    yield { key, cell, rest: name.slice(5), bytes, modified };
   }
 }
 

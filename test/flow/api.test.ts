@@ -46,7 +46,6 @@ beforeEach(async () => {
       polls: world.polls,
       replicate: world.replicate,
       presign: async (key) => `https://images.example/${key}?X-Amz-Signature=1`,
-      readRecord: world.readRecord,
       tokens: async ({ refresh = false } = {}) => {
         if (tokens.fail) throw tokens.fail;
         return refresh ? tokens.fresh : tokens.known;

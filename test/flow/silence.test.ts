@@ -30,7 +30,7 @@ type Ports = ReturnType<typeof portsOf>;
 /** Time is up as soon as S3 says nothing: the signals that limit the work are one that the test aborts. */
 function portsOf(world: World, isOver: AbortSignal) {
   const time = { ...world.time, timeout: () => isOver };
-  return { ...world.turnDeps, time, log, secrets: async () => SECRET };
+  return { ...world.reconcileDeps, ...world.turnDeps, time, log, secrets: async () => SECRET };
 }
 
 /**

@@ -3,12 +3,12 @@ import { Pacer } from '../../lib/cells/pacer.ts';
 import { type Binding, createBinding, readBinding } from '../../lib/records/binding.ts';
 import { blocksOf } from '../../lib/records/blocks.ts';
 import {
-  blockDoneKey,
   cancelKey,
   deletedKey,
   leaseKey,
   pollLeaseKey,
   resultKey,
+  summaryKey,
 } from '../../lib/records/keys.ts';
 import { acquireLease, readLease } from '../../lib/records/lease.ts';
 import type { Plan } from '../../lib/records/plan.ts';
@@ -82,13 +82,14 @@ async function expectAllSucceeded(in_: World, count = CELLS): Promise<void> {
 }
 
 describe('a range is advanced', () => {
-  it('and noted as finished, also if webhooks have finished all of it before its dispatcher, which died, could say so', async () => {
+  it('and summed up, also if webhooks have finished all of it before its dispatcher, which died, could say so', async () => {
     for (const cell of cells) await world.finish(plan, cell, await world.succeeded(plan.id, cell, 1));
     await world.ask(plan);
     expect(world.replicate.asked.size).toBe(CELLS);
     expect(world.polls.messages).toHaveLength(1);
+    await world.judgeAndBackUp(plan.id);
     await world.poll(world.polls.messages[0]!.message);
-    expect(await world.keys(blockDoneKey(plan.id, 0))).toHaveLength(1);
+    expect(await world.keys(summaryKey(plan.id, 0))).toHaveLength(1);
   });
 
   it.each(FAULTS)('and each cell paid once, adopted by its webhook, when, at any call, %s', async (fault) => {
@@ -651,17 +652,18 @@ describe('at a low rate', () => {
 });
 
 describe('the chain that looks after a block', () => {
-  it('begins when something was asked for, looks often at first, and ends with its last cell', async () => {
+  it('begins when something was asked for, looks often at first, and ends when it is summed up', async () => {
     await world.ask(plan);
     expect(sent(world.polls)).toEqual({ message: { ...RANGE, link: 0 }, delaySeconds: 10 });
     world.pass(10_000);
     await world.poll(sent(world.polls)!.message);
     expect(sent(world.polls)).toEqual({ message: { ...RANGE, link: 1 }, delaySeconds: 10 });
     await deliverWebhooks(world);
+    await world.judgeAndBackUp(plan.id);
     world.pass(10_000);
     await world.poll(sent(world.polls)!.message);
     expect(world.polls.messages).toHaveLength(2);
-    expect(await world.keys('leases/')).toContain(`${leaseKey(plan.id, 0)}.done`);
+    expect(await world.keys(`audits/${plan.id}/blocks/`)).toEqual([summaryKey(plan.id, 0)]);
   });
 
   it('is one: of two copies of a message the second does nothing', async () => {

@@ -9,6 +9,7 @@ import { ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
 import { openS3, type S3Service } from '@weaudit/aws-emulator/s3';
 import type { Context } from 'aws-lambda';
 import { reconcile } from '../../lib/audits/reconcile.ts';
+import { sumUp } from '../../lib/audits/sum-up.ts';
 import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
 import { webhookAddress } from '../../lib/cells/ask.ts';
 import { type AskTurnDeps, askTurn } from '../../lib/cells/ask-turn.ts';
@@ -448,6 +449,7 @@ export class World {
       pacer: new Pacer(this.time, 60_000),
       overdueMs: 10 * MINUTE,
       resendMs: 15 * MINUTE,
+      sumUp: (plan, blocks) => sumUp({ ...this.reconcileDeps }, plan, blocks),
       onSuperfluous: (_cell, prediction) => this.superfluous.push(prediction),
     };
   }
@@ -476,7 +478,6 @@ export class World {
       backup: this.backup,
       queue: this.queue,
       polls: this.polls,
-      readRecord: this.readRecord,
       withTemporaryFile,
       time: this.time,
       chance: systemChance,
@@ -491,13 +492,9 @@ export class World {
       polls: this.polls,
       readPlan: (audit: string) => readPlan(this.images, audit),
       presign: async (key: string) => key,
-      readRecord: this.readRecord,
       time: this.time,
     };
   }
-
-  readonly readRecord = async <T>(key: string): Promise<T | undefined> =>
-    (await this.images.readJson<T>(key))?.value;
 
   /** Ends a prediction as webhook does. */
   finish(plan: Plan, n: number, prediction: EndedPrediction, signal = AbortSignal.timeout(600_000)) {

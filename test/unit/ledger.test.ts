@@ -67,6 +67,8 @@ function facts() {
   ];
   const images = new Map<string, StoredObject>([
     ...copied(),
+    ['audits/a/blocks/00000.json', record([results[0]])],
+    ['audits/a/blocks/00001.json', record([results[1]])],
     ['audits/a/dispatched/00000.json', record({ predictionId: 'p0' })],
     ['audits/a/dispatched/00001.json', record({ predictionId: 'p1' })],
     ['audits/a/dispatched/00001-aborted', record()],
@@ -203,6 +205,9 @@ const PLANTS: Record<Exclude<Broken, 'no message dies without a fault'>, (a: Fac
   'a backup has the tags of its original': (a) => {
     a.copy.tags = { ...SHOWN, status: 'pending' };
   },
+  'summaries say what the results say': (a) => {
+    a.images.get('audits/a/blocks/00001.json')!.json[0] = a.result.json;
+  },
   'the manifest says what the results say': (a) => {
     a.images.get('audits/a/manifest.json')!.json.cells[1].status = 'refused';
   },
@@ -243,6 +248,16 @@ test.each([
   const broken = facts();
   broken.images.get('audits/a/manifest.csv')!.text = TABLE.replace(right, wrong);
   expect(promisesOf(broken)).toEqual(['the manifest says what the results say']);
+});
+
+test.each([
+  ['is missing', remove('audits/a/blocks/00001.json')],
+  ['has a cell of another block', (a: Facts) => a.images.get('audits/a/blocks/00000.json')!.json.push({})],
+  ['lacks a cell', (a: Facts) => a.images.get('audits/a/blocks/00000.json')!.json.pop()],
+])('a summary that %s breaks a promise', (_, plant) => {
+  const wrong = facts();
+  plant(wrong);
+  expect(new Set(promisesOf(wrong))).toEqual(new Set(['summaries say what the results say']));
 });
 
 test('a dead letter breaks a promise unless faults explain it', () => {
