@@ -164,7 +164,7 @@ async function seeTo(run: Run, { audit, since }: OpenAudit): Promise<Rest['finis
   return async () => {
     await repair(run, audit, unsafe, chains);
     const plan = await readPlan(images, audit);
-    if (!plan) return;
+    if (!plan || run.timeIsUp()) return;
     await sumUpBlocks(run, plan, unsafe);
     if (await completeManifest(run, plan)) done.manifests++;
   };
