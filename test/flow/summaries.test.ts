@@ -175,8 +175,8 @@ describe('what readers find', () => {
   });
 
   it.each([
-    { what: 'of which all are summed up', block: { from: 0, to: 99 }, rounds: 2, calls: 6 },
-    { what: 'of which none is', block: undefined, rounds: 4, calls: 108 },
+    { what: 'all of them summed up', block: { from: 0, to: 99 }, rounds: 2, calls: 6 },
+    { what: 'none of them summed up', block: undefined, rounds: 4, calls: 108 },
   ])('of a page of a hundred finished cells, $what, comes after $rounds calls in a row', async (expected) => {
     await finished(world, 100);
     await world.judgeAndBackUp(AUDIT);
