@@ -129,15 +129,18 @@ describe('the organization', () => {
 });
 
 describe('a fact', () => {
-  test.each([IMAGE, `audits/${AUDIT}/audit.json`, `audits/${AUDIT}/results/00000.json`, `deleted/${AUDIT}`])(
-    'is never written over, not even by an administrator: %s',
-    (key) => {
-      expect(may(put('administrator', key))).toBe(false);
-      expect(may(put('administrator', key, once))).toBe(true);
-      // A part of an upload creates nothing by itself.
-      expect(may(put('administrator', key, { 's3:ObjectCreationOperation': 'false' }))).toBe(true);
-    },
-  );
+  test.each([
+    IMAGE,
+    `audits/${AUDIT}/audit.json`,
+    `audits/${AUDIT}/results/00000.json`,
+    `audits/${AUDIT}/blocks/00000.json`,
+    `deleted/${AUDIT}`,
+  ])('is never written over, not even by an administrator: %s', (key) => {
+    expect(may(put('administrator', key))).toBe(false);
+    expect(may(put('administrator', key, once))).toBe(true);
+    // A part of an upload creates nothing by itself.
+    expect(may(put('administrator', key, { 's3:ObjectCreationOperation': 'false' }))).toBe(true);
+  });
 
   test('why an audit waits is no fact, and is written over', () => {
     expect(may(put('dispatch', `audits/${AUDIT}/waiting.json`))).toBe(true);
@@ -226,6 +229,14 @@ describe('each role', () => {
       expect([key, FUNCTIONS.filter((who) => may(put(who, key, once)))]).toEqual([
         key,
         ['webhook', 'dispatch', 'poll'],
+      ]);
+  });
+
+  test('sums up blocks, and writes manifests, only if it polls or reconciles', () => {
+    for (const name of ['blocks/00000.json', 'manifest.csv', 'manifest.json'])
+      expect(FUNCTIONS.filter((who) => may(put(who, `audits/${AUDIT}/${name}`, once)))).toEqual([
+        'poll',
+        'reconcile',
       ]);
   });
 
@@ -323,6 +334,13 @@ describe('a backup in another account', () => {
       resourcePolicies: [PolicyDocument],
     }).allowed;
   };
+
+  test('is listed by the two roles that look for copies', () => {
+    expect(FUNCTIONS.filter((who) => mayThere(`weaudit-dev-${who}`, 'ListBucket'))).toEqual([
+      'poll',
+      'reconcile',
+    ]);
+  });
 
   test('is written to by the two roles that copy, and deleted by none', () => {
     for (const role of ['backup', 'reconcile']) {
