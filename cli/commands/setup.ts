@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { lineOf } from '../checks.ts';
 import { cloudSettings } from '../configuration.ts';
 import { ask } from '../confirm.ts';
 import { CommandError, EXIT } from '../exit.ts';
@@ -85,12 +86,15 @@ async function setup(flags: SetupFlags): Promise<void> {
   if (isNewSecret) await store.putWebhookSecrets(webhookSecrets);
   if (tokens.changed) await store.putApiTokens(tokens.stored);
 
+  const { checkDeployment } = await import('../operator/deployment.ts');
+  const checks = onlyRevokes ? [] : await checkDeployment(settings);
   output.print(
     [
       `Replicate token: ${kept ? 'kept' : 'stored'}`,
       `Webhook secret:  ${isNewSecret ? `stored${webhookSecrets.length > 1 ? '; the previous one is still accepted' : ''}` : 'kept'}`,
       `API tokens:      ${tokens.stored.map(({ name, scope, expires }) => `${name} (${scope}${expires ? `, until ${expires.slice(0, 10)}` : ''})`).join(', ')}`,
       ...(tokens.created ? ['', 'New API token (it is not shown again):', tokens.created] : []),
+      ...(checks.length > 0 ? ['', ...checks.map(lineOf)] : []),
       '',
       'The functions use these values within five minutes.',
     ].join('\n'),
@@ -101,6 +105,7 @@ async function setup(flags: SetupFlags): Promise<void> {
     webhookSecret: isNewSecret ? 'stored' : 'kept',
     apiTokens: tokens.stored.map(({ sha256: _sha256, ...token }) => token),
     ...(tokens.created ? { newToken: tokens.created } : {}),
+    checks,
   });
 }
 

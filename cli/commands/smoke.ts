@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
+import { type Check, lineOf } from '../checks.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import type { Check } from '../operator/smoke.ts';
 import {
   type AuditorFlags,
   auditor,
@@ -17,11 +17,6 @@ interface SmokeFlags extends OperatorFlags, AuditorFlags {
 
 const CHEAP = 'black-forest-labs/flux-schnell';
 const LOCAL = 'simulated/flash';
-const SIGNS = new Map([
-  [true, 'ok  '],
-  [false, 'FAIL'],
-  [undefined, '-   '],
-]);
 
 /** `smoke` */
 export function addSmoke(program: Command, end: (status: ExitStatus) => void): void {
@@ -44,7 +39,7 @@ export function addSmoke(program: Command, end: (status: ExitStatus) => void): v
     const checks: Check[] = [];
     const audit = await smoke(client, cloud, flags.model ?? (cloud.local ? LOCAL : CHEAP), (check) => {
       checks.push(check);
-      output.print(`${SIGNS.get(check.ok)} ${check.step.padEnd(11)} ${check.detail}`);
+      output.print(lineOf(check));
     });
     if (!flags.keep) {
       await client.delete(audit);

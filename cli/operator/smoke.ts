@@ -7,16 +7,11 @@ import { bindingKey, resultKey } from '../../lib/records/keys.ts';
 import type { Result } from '../../lib/records/result.ts';
 import { isStored, type StoredImage } from '../../lib/records/result.ts';
 import type { ApiClient } from '../api-client.ts';
+import type { Check, Verdict } from '../checks.ts';
 import type { Cloud } from './cloud.ts';
+import { checkDeployment } from './deployment.ts';
 import { isForbidden } from './faults.ts';
 import { inspect } from './inspect.ts';
-
-/** One step of the pipeline and whether it worked; `undefined` if this stage cannot check it. */
-export interface Check {
-  step: string;
-  ok: boolean | undefined;
-  detail: string;
-}
 
 const PAUSE_MS = 500;
 /** Cold functions, a queue, a model that has to start. */
@@ -46,6 +41,7 @@ export async function smoke(
   model: string,
   report: (check: Check) => void,
 ): Promise<string> {
+  for (const check of await checkDeployment(cloud, client.url)) report(check);
   const startedAt = new Date();
   const design = {
     name: 'Smoke test',
@@ -86,7 +82,6 @@ export async function smoke(
   return id;
 }
 
-type Verdict = [ok: boolean | undefined, detail: string];
 type Report = (step: string, ...verdict: Verdict) => void;
 
 const seconds = (since: Date) => `${((Date.now() - since.getTime()) / 1_000).toFixed(1)} s`;

@@ -190,6 +190,8 @@ describe('smoke', () => {
     const { status, document } = await weaudit.json(['smoke', '--local']);
     expect(document.checks.filter(({ ok }: { ok?: boolean }) => ok === false)).toEqual([]);
     expect(document.checks.map(({ step }: { step: string }) => step)).toEqual([
+      'concurrency',
+      'webhook URL',
       'queued',
       'webhook',
       'stored',
