@@ -153,7 +153,8 @@ export interface CellQueue {
 export interface ModelFacts {
   official: boolean;
   version: string | null;
-  inputs: string[] | null;
+  /** The OpenAPI description of the version, as strangers wrote it; undefined where Replicate shows none. */
+  openapi: unknown;
 }
 
 /** Replicate's API. Every call throws `ReplicateRefusal`, `ReplicateUnreachable` or `AnswerTooLarge`. */

@@ -93,6 +93,22 @@ class FinalRefusal extends ReplicateRefusal {
 
 /** The only model that there is. */
 const MODEL = 'simulated/model';
+/** Its inputs, as Cog describes them. */
+const OPENAPI = {
+  components: {
+    schemas: {
+      Input: {
+        type: 'object',
+        required: ['prompt'],
+        properties: {
+          prompt: { type: 'string' },
+          seed: { type: 'integer' },
+          num_outputs: { type: 'integer', minimum: 1, maximum: 4 },
+        },
+      },
+    },
+  },
+};
 /** Statuses that no retry changes. */
 const FINAL = [400, 404, 413, 422];
 /** More than are stored. */
@@ -425,7 +441,7 @@ export class ReplicateModel {
         call('model', '', (): ModelFacts => {
           if (this.isRevoked) this.#refuse(401, 'Unauthenticated');
           if (name !== MODEL) this.#refuse(404, 'No model found');
-          return { official: true, version: null, inputs: ['prompt', 'seed', 'num_outputs'] };
+          return { official: true, version: null, openapi: OPENAPI };
         }),
       create: async (request) => {
         const id = await call('create', request.webhook.slice(-32), () =>

@@ -8,6 +8,8 @@ import { idempotencyKey, openKey, planKey } from '../records/keys.ts';
 import { countCells, type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
 import { readStop } from '../records/stop.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
+import { ModelInputs } from '../replicate/inputs.ts';
+import { checkInputs } from './check-inputs.ts';
 import type { Design } from './request.ts';
 
 export interface AcceptDeps {
@@ -16,7 +18,7 @@ export interface AcceptDeps {
   replicate: ReplicateClient;
   time: Time;
   chance: Chance;
-  log: Pick<Log, 'error'>;
+  log: Pick<Log, 'error' | 'warn'>;
 }
 
 /** Who starts an audit, and in which request. */
@@ -49,14 +51,15 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
  * (a repeated request finds the same ID), `open/<a>` (reconcile sees the audit), the plan (now the audit is accepted),
  * the first message of its chain (reconcile sends a missing one).
  * @throws {Refusal} 410 if the audit of this Idempotency-Key was deleted; 422 for a model that Replicate does not know
- * or a key used with another body; 502 or 503 if Replicate does not describe a model
+ * or that does not take the design, or a key used with another body; 502 or 503 if Replicate does not describe a model
  */
 export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
   const { store, time, chance } = deps;
   const repeated = await findRepeated(store, origin);
   if (repeated?.plan) return accepted(repeated.plan);
   // Before anything is written: a refusal leaves no trace.
-  const models = await pinModels(deps.replicate, design);
+  const seed = design.seed ?? Math.floor(chance.fraction() * 2 ** 31);
+  const { models, seeds } = await pinModels(deps, design, seed);
   const id = repeated?.audit ?? (await claimId(deps, origin));
   const plan: Plan = {
     id,
@@ -65,7 +68,8 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     createdBy: origin.caller,
     request: origin.request,
     retention: design.retention,
-    seed: design.seed ?? Math.floor(chance.fraction() * 2 ** 31),
+    seed,
+    ...(seeds ? { seeds } : {}),
     samples: design.samples,
     prompts: design.prompts,
     models,
@@ -140,31 +144,39 @@ async function claimId({ store, time, chance }: AcceptDeps, origin: Origin): Pro
   return existing?.audit ?? id;
 }
 
-/** Asks Replicate about each model and pins its answers. */
-async function pinModels(replicate: ReplicateClient, { models }: Design): Promise<PlannedModel[]> {
-  return Promise.all(
-    models.map(async ({ model, input }) => {
-      const { version, inputs, official } = await modelFacts(replicate, model);
+/**
+ * Asks Replicate about each model, checks that it takes the design, and pins the answers.
+ * @throws {Refusal}
+ */
+async function pinModels({ replicate, log }: AcceptDeps, design: Design, seed: number) {
+  const described = await Promise.all(
+    design.models.map(async ({ model, input }) => {
+      const { version, openapi, official } = await modelFacts(replicate, model);
       if (!version && !official)
         throw new Refusal(
           422,
           `The model "${model}" has no version to run. Choose another model, or name a version: owner/name:version.`,
         );
-      const unknown = Object.keys(input).find((name) => inputs && !inputs.includes(name));
-      if (inputs && unknown)
-        throw new Refusal(
-          422,
-          `The model "${model}" has no input "${unknown}" and would ignore it. Its inputs: ${inputs.join(', ')}.`,
-        );
-      return {
-        model: model.split(':')[0] ?? model,
-        version,
-        input,
-        inputs,
-        seed: inputs === null ? 'unknown' : inputs.includes('seed') ? 'supported' : 'unsupported',
-      } as const;
+      return { model, version, input, inputs: ModelInputs.read(openapi) };
     }),
   );
+  const seeds = checkInputs(design, described, seed);
+  for (const { model, inputs } of described) {
+    const reason = inputs ? inputs.unread : 'Replicate does not describe its inputs';
+    if (reason)
+      log.warn('a model is used whose inputs were not checked, or not all of them', { model, reason });
+  }
+  const models = described.map(
+    ({ model, version, input, inputs }): PlannedModel => ({
+      model: model.split(':')[0] ?? model,
+      version,
+      input,
+      inputs: inputs?.names ?? null,
+      seed: !inputs ? 'unknown' : inputs.names.includes('seed') ? 'supported' : 'unsupported',
+      ...(inputs && inputs.secret.length > 0 ? { secrets: inputs.secret } : {}),
+    }),
+  );
+  return { models, seeds };
 }
 
 async function modelFacts(replicate: ReplicateClient, model: string) {

@@ -6,7 +6,7 @@ import type { ObjectStore, TemporaryFile, Time, WithTemporaryFile } from '../por
 import { type Range, rangesOf } from '../records/blocks.ts';
 import { type Judgement, listJudgements } from '../records/judgement.ts';
 import { manifestKey } from '../records/keys.ts';
-import { cellAt, type Plan } from '../records/plan.ts';
+import { cellAt, type Plan, shownPlan } from '../records/plan.ts';
 import { isStored, type StoredImage } from '../records/result.ts';
 import { readResult, readSummaries } from '../records/summary.ts';
 import { resultFacts, seenOf } from './read.ts';
@@ -35,11 +35,10 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
     counts[name] = (counts[name] ?? 0) + more;
   };
   const markEqual = equalityMarker(plan);
-  const { request: _request, ...audit } = plan;
   await deps.withTemporaryFile(async (json) =>
     deps.withTemporaryFile(async (csv) => {
       await json.append(
-        `{"audit":${JSON.stringify(audit)},"createdAt":"${deps.time.now().toISOString()}","cells":[`,
+        `{"audit":${JSON.stringify(shownPlan(plan))},"createdAt":"${deps.time.now().toISOString()}","cells":[`,
       );
       await csv.append(csvLine(csvHeader(plan)));
       for (const range of rangesOf(plan)) {

@@ -2,7 +2,7 @@ import { messageOf } from '../errors.ts';
 import type { ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { type CellRef, type ClosedBinding, createBinding, isClosed } from '../records/binding.ts';
 import { cellName } from '../records/keys.ts';
-import { type Cell, inputOf, type Plan } from '../records/plan.ts';
+import { type Cell, cellRedactor, inputOf, type Plan } from '../records/plan.ts';
 import { recordResult } from '../records/result.ts';
 import type { WaitingReason } from '../records/waiting.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
@@ -74,7 +74,8 @@ export async function askCell(
       webhook: webhookAddress(webhookUrl, plan.id, cell.n),
       signal,
     });
-  } catch (error) {
+  } catch (thrown) {
+    const error = withoutSecrets(thrown, cellRedactor(plan, cell));
     if (!(error instanceof ReplicateRefusal && FINAL.includes(error.status))) throw waitingOf(error) ?? error;
     const why = `Replicate refused: ${error.message}`;
     return closeCell(store, { plan, n: cell.n }, attempt, closing('failed', why, time));
@@ -91,6 +92,13 @@ export async function askCell(
       cause: error,
     });
   }
+}
+
+/** Replicate's words may repeat what it was sent, and they end in records and logs. */
+function withoutSecrets(error: unknown, redact: (words: string) => string): unknown {
+  if (!(error instanceof ReplicateRefusal)) return error;
+  const words = redact(error.message);
+  return words === error.message ? error : new ReplicateRefusal(error.status, words, error.retryAfter);
 }
 
 export const closing = (closed: ClosedBinding['closed'], error: string, time: Time): ClosedBinding => ({

@@ -1,6 +1,6 @@
 import type { BoundBinding, ClosedBinding } from '../records/binding.ts';
 import { imagesAsked } from '../records/images-asked.ts';
-import { type Cell, cellAt, inputOf, type Plan } from '../records/plan.ts';
+import { type Cell, cellAt, cellRedactor, inputOf, type Plan } from '../records/plan.ts';
 import {
   type CellStatus,
   EXPIRED,
@@ -60,7 +60,7 @@ const common = (plan: Plan, cell: Cell) => ({
   audit: plan.id,
   cell: cell.n,
   model: cell.model.model,
-  sent: { input: inputOf(plan, cell) },
+  sent: { input: cellRedactor(plan, cell)(inputOf(plan, cell)) },
 });
 
 /** The result of a cell that was closed without a prediction. It follows from the binding alone. */
@@ -87,7 +87,8 @@ export function predictionResult(
   now: Date,
 ): Result {
   const cell = cellAt(plan, n);
-  const facts = { ...common(plan, cell), ...outputs, prediction: keepPrediction(prediction) };
+  const kept = keepPrediction(prediction, cellRedactor(plan, cell, prediction.input));
+  const facts = { ...common(plan, cell), ...outputs, prediction: kept };
   return { ...facts, ...derive(cell, facts), askedAt: binding.askedAt, storedAt: now.toISOString() };
 }
 

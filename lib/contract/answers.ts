@@ -105,6 +105,14 @@ const PlannedModel = v.object({
     v.description('Names of the inputs that the version knows; null where Replicate does not say.'),
   ),
   seed: v.picklist(['supported', 'unsupported', 'unknown']),
+  secrets: v.exactOptional(
+    v.pipe(
+      v.array(v.string()),
+      v.description(
+        'Names of inputs that are keys or passwords, which audits do not send. Absent if there are none.',
+      ),
+    ),
+  ),
 });
 export type PlannedModel = v.InferOutput<typeof PlannedModel>;
 
@@ -115,6 +123,14 @@ const Plan = v.object({
   ...identity,
   retention,
   seed: count,
+  seeds: v.exactOptional(
+    v.pipe(
+      v.object({ least: v.pipe(v.number(), v.integer()), most: v.pipe(v.number(), v.integer()) }),
+      v.description(
+        'From which seeds those of the samples were drawn. Absent if all models take every seed of 31 bits.',
+      ),
+    ),
+  ),
   samples: count,
   prompts: v.array(Prompt),
   models: v.array(PlannedModel),

@@ -6,6 +6,7 @@ import { parseDesign } from '../audits/request.ts';
 import { Refusal } from '../errors.ts';
 import { DESIGN, IDEMPOTENCY_KEY_LENGTH, PAGE } from '../limits.ts';
 import { AUDIT_ID, CELL_NAME, manifestKey } from '../records/keys.ts';
+import { shownPlan } from '../records/plan.ts';
 import { type Route, route } from './route.ts';
 
 const RANGE = `must be a whole number from 1 to ${PAGE.most}`;
@@ -50,7 +51,7 @@ export const ROUTES: Record<string, Route> = {
     refusals: {
       410: 'The audit of this Idempotency-Key was deleted.',
       413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
-      422: 'The design is not right, Replicate does not know a model, or the Idempotency-Key was used for another body.',
+      422: 'The design is not right, a model does not take it, Replicate does not know a model, or the Idempotency-Key was used for another body.',
       502: 'Replicate refused to describe a model.',
       503: 'Replicate could not be reached, and nothing was written. Try again after `Retry-After` seconds.',
     },
@@ -93,8 +94,8 @@ export const ROUTES: Record<string, Route> = {
     status: 200,
     answer: 'Plan',
     handle: async (deps, { audit }) => {
-      const { request: _request, ...plan } = await requirePlan(deps, audit);
-      return { body: plan, headers: IMMUTABLE };
+      const plan = await requirePlan(deps, audit);
+      return { body: shownPlan(plan), headers: IMMUTABLE };
     },
   }),
 

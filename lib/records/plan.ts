@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Retention } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
+import { redactor } from '../replicate/secret-inputs.ts';
 import { planKey } from './keys.ts';
 
 export type { Retention };
@@ -23,6 +24,8 @@ export interface PlannedModel {
   /** Names of the inputs the version knows; null where Replicate does not tell. Unknown ones are ignored silently. */
   inputs: string[] | null;
   seed: 'supported' | 'unsupported' | 'unknown';
+  /** Names of its inputs that are secret: never sent, and redacted where Replicate shows them. Absent if there are none. */
+  secrets?: string[];
 }
 
 /** What was accepted: `audits/<a>/audit.json`. It is written once and is the evidence of what was asked. */
@@ -37,12 +40,20 @@ export interface Plan {
   request: string;
   retention: Retention;
   seed: number;
+  /** Which seeds samples may have. Absent if all models take every seed of 31 bits. */
+  seeds?: SeedRange;
   samples: number;
   prompts: Prompt[];
   models: PlannedModel[];
   /** Inputs for every model. */
   input: Input;
   cells: number;
+}
+
+/** Both ends belong to it. */
+export interface SeedRange {
+  least: number;
+  most: number;
 }
 
 /** One prediction of an audit, as planned. */
@@ -67,15 +78,44 @@ export function cellAt(plan: Plan, n: number): Cell {
   const model = plan.models[pair % plan.models.length];
   const prompt = plan.prompts[Math.floor(pair / plan.models.length)];
   if (!model || !prompt) throw new RangeError(`audit ${plan.id} has no cell ${n}`);
-  return { n, prompt, model, sample, seed: seedOf(plan.seed, sample) };
+  return { n, prompt, model, sample, seed: seedOf(plan.seed, sample, plan.seeds) };
 }
 
+/** 31 bits: models with a signed 32-bit seed take them as well as those with an unsigned one. */
+export const SEEDS: SeedRange = { least: 0, most: 2 ** 31 - 1 };
+
 /**
- * A seed for each sample, derived from the audit's. 31 bits: the largest range that models with a signed
- * 32-bit seed accept as well as those with an unsigned one.
+ * A seed for each sample, derived from the audit's.
+ * @param range where some models take fewer seeds: then samples are spread evenly over it, so that none has the seed of
+ *   another, nor one of the few behind it, which some models use for the further images of a prediction
  */
-export const seedOf = (seed: number, sample: number): number =>
-  createHash('sha256').update(`${seed}/${sample}`).digest().readUInt32BE(0) >>> 1;
+export function seedOf(seed: number, sample: number, range?: SeedRange): number {
+  if (!range) return hash31(`${seed}/${sample}`);
+  const size = range.most - range.least + 1;
+  let step = Math.max(1, Math.round(size * GOLDEN));
+  while (divisor(step, size) > 1) step++;
+  return range.least + ((hash31(String(seed)) + sample * step) % size);
+}
+
+const hash31 = (text: string): number => createHash('sha256').update(text).digest().readUInt32BE(0) >>> 1;
+/** Steps of this share of a circle leave the widest gaps between all points. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+/** The greatest common divisor. With a step that has none with the size, all places are taken before one is taken again. */
+const divisor = (one: number, other: number): number => (other === 0 ? one : divisor(other, one % other));
+
+/** Removes the secrets of a cell from what Replicate says about it. */
+export const cellRedactor = (plan: Plan, { model }: Cell, ...echoed: (Input | null | undefined)[]) =>
+  redactor(model.secrets, plan.input, model.input, ...echoed);
+
+/** A plan as it is shown and listed in the manifest. Older plans can hold secrets. */
+export function shownPlan({ request: _request, ...plan }: Plan): Omit<Plan, 'request'> {
+  const models = plan.models.map((model) => ({
+    ...model,
+    input: redactor(model.secrets, model.input)(model.input),
+  }));
+  const secrets = plan.models.flatMap((model) => model.secrets ?? []);
+  return { ...plan, models, input: redactor(secrets, plan.input)(plan.input) };
+}
 
 /** What Replicate is sent for a cell. A seed only goes to models that know one, or do not say. */
 export function inputOf(plan: Plan, cell: Cell): Input {

@@ -51,14 +51,6 @@ async function refusalOf(response: Response): Promise<ReplicateRefusal> {
   );
 }
 
-/** The names of a version's inputs, from its OpenAPI schema. */
-function inputNames(version: unknown): string[] | null {
-  const schema = (
-    version as { openapi_schema?: { components?: { schemas?: { Input?: { properties?: object } } } } }
-  )?.openapi_schema?.components?.schemas?.Input?.properties;
-  return schema ? Object.keys(schema) : null;
-}
-
 /**
  * Replicate's HTTP API through its own package, with two things changed. It never retries: the package would
  * send a create again after a network error or a 429 without waiting, and each may be a second, paid prediction.
@@ -106,13 +98,13 @@ export function replicateClient(baseUrl: string, token: SecretReader): Replicate
       const model = await once((client) => client.models.get(owner, name));
       if (pinned) {
         const version = await once((client) => client.models.versions.get(owner, name, pinned));
-        return { official: false, version: pinned, inputs: inputNames(version) };
+        return { official: false, version: pinned, openapi: version.openapi_schema };
       }
       const official = (model as { is_official?: boolean }).is_official === true;
       return {
         official,
         version: official ? null : (model.latest_version?.id ?? null),
-        inputs: inputNames(model.latest_version),
+        openapi: model.latest_version?.openapi_schema,
       };
     },
     async create({ version, input, webhook, signal }) {

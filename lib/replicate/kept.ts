@@ -31,13 +31,18 @@ const MAX_LINE = 300;
 const MAX_LINES = 2_000;
 
 /** The error of a prediction, of a long one the beginning and end. Undefined if it has none. */
-export function errorOf({ error }: Prediction): string | undefined {
+function errorOf({ error }: Prediction, redact: Redact): string | undefined {
   if (error === null || error === undefined || error === '') return undefined;
-  const text = typeof error === 'string' ? error : (jsonOf(error) ?? 'an error nested too deep to be shown');
+  const words = typeof error === 'string' ? error : (jsonOf(error) ?? 'an error nested too deep to be shown');
+  const text = redact(words);
   return text.length <= MAX_ERROR ? text : beginningAndEnd(text, MAX_ERROR, []);
 }
 
-export function keepPrediction(prediction: Prediction): KeptPrediction {
+/** A copy of a value without secrets. */
+type Redact = <T>(value: T) => T;
+
+/** @param redact removes secret inputs, and their values from what the model says */
+export function keepPrediction(prediction: Prediction, redact: Redact = (value) => value): KeptPrediction {
   const { logs, metrics, input } = prediction;
   const { said } = outputsOf(prediction);
   return {
@@ -47,11 +52,11 @@ export function keepPrediction(prediction: Prediction): KeptPrediction {
     createdAt: prediction.created_at ?? null,
     startedAt: prediction.started_at ?? null,
     completedAt: prediction.completed_at ?? null,
-    input: bounded(input, MAX_MEMBER),
-    logs: logs ? boundedLogs(logs) : null,
+    input: bounded(redact(input), MAX_MEMBER),
+    logs: logs ? boundedLogs(redact(logs)) : null,
     metrics: bounded(metrics, MAX_MEMBER),
-    error: errorOf(prediction) ?? null,
-    ...(said === undefined ? {} : { said: bounded(said, MAX_SAID) }),
+    error: errorOf(prediction, redact) ?? null,
+    ...(said === undefined ? {} : { said: bounded(redact(said), MAX_SAID) }),
     ...(prediction.data_removed ? { dataRemoved: true } : {}),
   };
 }

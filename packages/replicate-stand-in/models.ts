@@ -23,7 +23,8 @@ export type Run =
   | { end: 'aborted'; logs: string }
   | { end: 'never' };
 
-type Property = Record<string, unknown> & { type?: string };
+/** The schema of an input: with a type, or by way of `allOf` the one of a component. */
+export type Property = Record<string, unknown> & { type?: string; allOf?: { $ref: string }[] };
 
 /** JSON Schema of a model's input, as far as the models here need it. */
 export interface InputSchema {
@@ -45,6 +46,8 @@ export interface Model {
   versions: string[];
   /** What the model validates against. */
   input: InputSchema;
+  /** Schemas that inputs refer to, by name. Cog describes a list of choices so. */
+  components?: Record<string, Property>;
   output: Record<string, unknown>;
   /** false: the public description of its version leaves the schema empty, as for some official models. */
   schemaPublished: boolean;
@@ -61,10 +64,10 @@ const SENSITIVE = /\b(nsfw|gore|weapons?|nudes?|nudity)\b/iu;
 const version = (name: string, number: number): string =>
   createHash('sha256').update(`${OWNER}/${name} ${number}`).digest('hex');
 
-const schema = (properties: Record<string, Property>): InputSchema => ({
+const schema = (properties: Record<string, Property>, required = ['prompt']): InputSchema => ({
   type: 'object',
   title: 'Input',
-  required: ['prompt'],
+  required,
   properties: Object.fromEntries(
     Object.entries(properties).map(([name, property], order) => [
       name,
@@ -90,6 +93,11 @@ const choice = (description: string, first: string, ...rest: string[]): Property
   type: 'string',
   description,
   enum: [first, ...rest],
+  default: first,
+});
+/** Choices as Cog writes them: a component of the name of the input. */
+const component = (name: string, first: string): Property => ({
+  allOf: [{ $ref: `#/components/schemas/${name}` }],
   default: first,
 });
 const OUTPUT_LIST = { type: 'array', title: 'Output', items: { type: 'string', format: 'uri' } };
@@ -456,6 +464,89 @@ export const MODELS: readonly Model[] = [
         end: 'succeeded',
         logs: seedLog(used),
         files: indexes(input).map((index) => file('poster', input, used, index, look, { padTo })),
+        output: asList,
+      };
+    },
+  },
+  {
+    owner: OWNER,
+    name: 'lettering',
+    description: 'Writes words on a sign. Its input is called text, so it cannot be audited with prompts.',
+    official: false,
+    shownVersion: version('lettering', 1),
+    versions: [version('lettering', 1)],
+    input: schema({ text: { type: 'string', description: 'The words on the sign', maxLength: 80 }, seed }, [
+      'text',
+    ]),
+    output: OUTPUT_ONE,
+    schemaPublished: true,
+    pace: 0.5,
+    run(input, drawn) {
+      const used = seedOf(input, drawn);
+      const look: Look = { motif: 'lines', width: 512, height: 256, format: 'png' };
+      const shown = { ...input, prompt: String(input.text ?? '') };
+      return {
+        end: 'succeeded',
+        logs: seedLog(used),
+        files: [file('lettering', shown, used, 0, look)],
+        output: asOne,
+      };
+    },
+  },
+  {
+    owner: OWNER,
+    name: 'relay',
+    description:
+      "Passes prompts on to another service, with a caller's own key if one is given. Seeds of 16 bits, short prompts, choices by reference.",
+    official: true,
+    shownVersion: 'hidden',
+    versions: [version('relay', 1)],
+    input: schema({
+      prompt: { ...prompt, maxLength: 500 },
+      seed: { ...seed, minimum: 0, maximum: 65_535 },
+      quality: component('quality', 'auto'),
+      strength: {
+        type: 'number',
+        description: 'How much of the style',
+        default: 0.5,
+        minimum: 0,
+        maximum: 1,
+      },
+      reference_images: {
+        type: 'array',
+        description: 'Pictures to take the style from',
+        items: { type: 'string', format: 'uri' },
+        maxItems: 3,
+        nullable: true,
+      },
+      openai_api_key: {
+        type: 'string',
+        description: 'Your own key of the other service',
+        format: 'password',
+        writeOnly: true,
+        nullable: true,
+        'x-cog-secret': true,
+      },
+    }),
+    components: {
+      quality: {
+        type: 'string',
+        title: 'quality',
+        description: 'An enumeration.',
+        enum: ['auto', 'low', 'high'],
+      },
+    },
+    output: OUTPUT_LIST,
+    schemaPublished: true,
+    pace: 1,
+    run(input, drawn) {
+      const used = seedOf(input, drawn) & 0xffff;
+      const side = input.quality === 'high' ? 768 : 512;
+      const look: Look = { motif: 'rings', width: side, height: side, format: 'webp' };
+      return {
+        end: 'succeeded',
+        logs: seedLog(used),
+        files: [file('relay', input, used, 0, look)],
         output: asList,
       };
     },

@@ -1,4 +1,4 @@
-import { findModel, findVersion, type InputSchema, type Model } from './models.ts';
+import { findModel, findVersion, type Model, type Property } from './models.ts';
 import type { WebhookEvent } from './prediction.ts';
 import { type InvalidField, invalidInput, invalidVersion, notFound } from './problems.ts';
 
@@ -79,51 +79,88 @@ const checkBody = (body: unknown, keys: string[], required: string[]): Record<st
   return body;
 };
 
+/** The schema that counts for an input: the component that it refers to, or its own. */
+const resolved = (model: Model, name: string): Property | undefined => {
+  const property = Object.hasOwn(model.input.properties, name) ? model.input.properties[name] : undefined;
+  const component = property?.allOf?.[0]?.$ref.split('/').at(-1);
+  return component === undefined ? property : { ...property, ...model.components?.[component] };
+};
+
 /** What is wrong with an input, by the model's schema. Unknown inputs pass, as on Replicate. */
-const inputFaults = (schema: InputSchema, input: Record<string, unknown>): InvalidField[] => {
+const inputFaults = (model: Model, input: Record<string, unknown>): InvalidField[] => {
   const faults: InvalidField[] = [];
-  for (const name of schema.required)
+  for (const name of model.input.required)
     if (input[name] === undefined)
       faults.push({ type: 'required', field: 'input', description: `${name} is required` });
   for (const [name, value] of Object.entries(input)) {
-    const property = Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
-    if (property === undefined || (value === null && property.nullable === true)) continue;
-    const field = `input.${name}`;
-    if (typeOf(value) !== property.type) {
-      faults.push(wrongType(field, property.type ?? 'any', value));
-      continue;
-    }
-    if (Array.isArray(property.enum) && !property.enum.includes(value))
-      faults.push({
-        type: 'enum',
-        field,
-        description: `${field} must be one of the following: ${property.enum.map((one) => JSON.stringify(one)).join(', ')}`,
-      });
-    if (typeof property.minimum === 'number' && (value as number) < property.minimum)
-      faults.push({
-        type: 'number_gte',
-        field,
-        description: `Must be greater than or equal to ${property.minimum}`,
-      });
-    if (typeof property.maximum === 'number' && (value as number) > property.maximum)
-      faults.push({
-        type: 'number_lte',
-        field,
-        description: `Must be less than or equal to ${property.maximum}`,
-      });
+    const property = resolved(model, name);
+    if (property !== undefined) faults.push(...valueFaults(`input.${name}`, property, value));
   }
   return faults;
 };
 
+const valueFaults = (field: string, property: Property, value: unknown): InvalidField[] => {
+  if (value === null && property.nullable === true) return [];
+  const faults: InvalidField[] = [];
+  const isType = typeOf(value) === property.type || (property.type === 'number' && typeof value === 'number');
+  if (!isType) return [wrongType(field, property.type ?? 'any', value)];
+  if (Array.isArray(property.enum) && !property.enum.includes(value))
+    faults.push({
+      type: 'enum',
+      field,
+      description: `${field} must be one of the following: ${property.enum.map((one) => JSON.stringify(one)).join(', ')}`,
+    });
+  if (typeof property.minimum === 'number' && (value as number) < property.minimum)
+    faults.push({
+      type: 'number_gte',
+      field,
+      description: `Must be greater than or equal to ${property.minimum}`,
+    });
+  if (typeof property.maximum === 'number' && (value as number) > property.maximum)
+    faults.push({
+      type: 'number_lte',
+      field,
+      description: `Must be less than or equal to ${property.maximum}`,
+    });
+  if (typeof property.maxLength === 'number' && Array.from(value as string).length > property.maxLength)
+    faults.push({
+      type: 'string_lte',
+      field,
+      description: `String length must be less than or equal to ${property.maxLength}`,
+    });
+  if (property.format === 'uri' && URL.parse(value as string) === null)
+    faults.push({ type: 'format', field, description: "Does not match format 'uri'" });
+  if (Array.isArray(value)) {
+    if (typeof property.maxItems === 'number' && value.length > property.maxItems)
+      faults.push({
+        type: 'array_max_items',
+        field,
+        description: `Array must have at most ${property.maxItems} items`,
+      });
+    for (const [i, item] of value.entries())
+      faults.push(...valueFaults(`${field}.${i}`, property.items as Property, item));
+  }
+  return faults;
+};
+
+/** The input as it is kept and shown: secrets are replaced. */
+const withoutSecrets = (model: Model, input: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(input).map(([name, value]) => [
+      name,
+      resolved(model, name)?.['x-cog-secret'] === true && value !== null ? '[REDACTED]' : value,
+    ]),
+  );
+
 const finish = (model: Model, version: string, body: Record<string, unknown>): CreateRequest => {
   const input = body.input as Record<string, unknown>;
-  const faults = inputFaults(model.input, input);
+  const faults = inputFaults(model, input);
   if (faults.length > 0) throw invalidInput(faults);
   const filter = body.webhook_events_filter as WebhookEvent[] | null | undefined;
   return {
     model,
     version,
-    input,
+    input: withoutSecrets(model, input),
     webhook: (body.webhook as string | undefined) ?? null,
     events: filter == null ? [...EVENTS] : [...new Set(filter)],
   };

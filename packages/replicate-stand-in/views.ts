@@ -68,7 +68,7 @@ export const versionView = (model: Model, id: string): Record<string, unknown> =
         openapi: '3.0.2',
         info: { title: 'Cog', version: '0.1.0' },
         paths: {},
-        components: { schemas: { Input: model.input, Output: model.output } },
+        components: { schemas: { Input: model.input, Output: model.output, ...model.components } },
       }
     : {},
 });

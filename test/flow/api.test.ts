@@ -9,6 +9,7 @@ import { writeWaiting } from '../../lib/records/waiting.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import { systemChance } from '../../lib/system.ts';
 import { expectContract, routeKeyOf } from '../support/contract.ts';
+import { named } from '../support/openapi.ts';
 import { FlowCloud, type World } from './world.ts';
 
 /** The handler of the API on its ports: every route, every status, every shape that its answers can have. */
@@ -196,7 +197,8 @@ describe('what the API answers', () => {
     { inputs: ['prompt'], seedSource: 'unsupported' },
     { inputs: ['prompt', 'seed'], seedSource: 'sent' },
   ])('says where the seed is from: $seedSource', async ({ inputs, seedSource }) => {
-    world.replicate.facts = { official: false, version: 'f'.repeat(64), inputs };
+    const openapi = inputs === null ? undefined : named(...inputs);
+    world.replicate.facts = { official: false, version: 'f'.repeat(64), openapi };
     const template = { template: 'a {job}', factors: { job: ['nurse'] }, name: 'jobs' };
     const { id } = (await api('POST', '/api/audits', { body: { ...template, models: ['a/b'], samples: 1 } }))
       .body;

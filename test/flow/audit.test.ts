@@ -50,7 +50,10 @@ const acceptDeps = (in_: World) => ({
   replicate: in_.replicate,
   time: in_.time,
   chance: systemChance,
-  log: { error: (_message: string, about?: Record<string, unknown>) => void unsent.push(about?.audit) },
+  log: {
+    error: (_message: string, about?: Record<string, unknown>) => void unsent.push(about?.audit),
+    warn: () => {},
+  },
 });
 const accept = (in_: World, from: Origin = origin()) => acceptAudit(acceptDeps(in_), parseDesign(BODY), from);
 

@@ -163,7 +163,7 @@ describe('a model', () => {
 
   test('that is official has no version to pin', async () => {
     json(200, { is_official: true, latest_version: { id: 'ab', openapi_schema: schema } });
-    expect(await client.model('a/b')).toEqual({ official: true, version: null, inputs: ['prompt', 'seed'] });
+    expect(await client.model('a/b')).toEqual({ official: true, version: null, openapi: schema });
     expect(seen[0]?.url).toBe('/v1/models/a/b');
   });
 
@@ -174,13 +174,13 @@ describe('a model', () => {
     expect(await client.model(`a/b:${'cd'.repeat(32)}`)).toEqual({
       official: false,
       version: 'cd'.repeat(32),
-      inputs: null,
+      openapi: {},
     });
   });
 
   test('that never ran has neither', async () => {
     json(200, { latest_version: null });
-    expect(await client.model('a/b')).toEqual({ official: false, version: null, inputs: null });
+    expect(await client.model('a/b')).toEqual({ official: false, version: null, openapi: undefined });
   });
 });
 

@@ -32,6 +32,7 @@ import { systemChance, systemTime } from '../../lib/system.ts';
 import { withTemporaryFile } from '../../lib/temporary-file.ts';
 import { looked } from '../../sim/look.ts';
 import { png } from '../support/images.ts';
+import { named } from '../support/openapi.ts';
 
 /** Opens a cloud for the tests of a file. @param begin called before each of them with a world of its own */
 export function eachWorld(begin: (world: World, cloud: FlowCloud) => unknown): void {
@@ -144,7 +145,7 @@ export class TestReplicate implements ReplicateClient {
   readonly #faults: Faults;
   readonly asked = new Map<string, Asked>();
   readonly canceled: string[] = [];
-  facts: ModelFacts = { official: true, version: null, inputs: ['prompt', 'seed', 'num_outputs'] };
+  facts: ModelFacts = { official: true, version: null, openapi: named('prompt', 'seed', 'num_outputs') };
   /** Called before each create: throws what Replicate should refuse with. */
   onCreate: (request: Create) => void | Promise<void> = () => {};
 

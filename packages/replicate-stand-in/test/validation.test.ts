@@ -15,6 +15,8 @@ const refusal = (work: () => unknown): ProblemBody => {
 
 const flash = { version: 'simulated/flash', input: { prompt: 'a nurse' } };
 const portrait = findModel('simulated/portrait')!;
+const lettering = findModel('simulated/lettering')!.versions[0]!;
+const relay = (input: object) => ({ version: 'simulated/relay', input: { prompt: 'a nurse', ...input } });
 
 describe('a create request', () => {
   it.each([
@@ -80,6 +82,29 @@ describe('a create request', () => {
       'input.output_format',
       'enum',
     ],
+    [
+      'words that are too long',
+      { version: lettering, input: { text: 'x'.repeat(81) } },
+      'input.text',
+      'string_lte',
+    ],
+    ['no words', { version: lettering, input: { prompt: 'x' } }, 'input', 'required'],
+    ['a choice that a component does not have', relay({ quality: 'best' }), 'input.quality', 'enum'],
+    ['a number that is too large', relay({ strength: 1.5 }), 'input.strength', 'number_lte'],
+    ['a seed of more than 16 bits', relay({ seed: 65_536 }), 'input.seed', 'number_lte'],
+    [
+      'a picture that is no address',
+      relay({ reference_images: ['x'] }),
+      'input.reference_images.0',
+      'format',
+    ],
+    [
+      'too many pictures',
+      relay({ reference_images: Array(4).fill('https://a.example/1.png') }),
+      'input.reference_images',
+      'array_max_items',
+    ],
+    ['a secret that is no text', relay({ openai_api_key: 1 }), 'input.openai_api_key', 'invalid_type'],
     ['a webhook over plain http', { ...flash, webhook: 'http://example.com/hook' }, 'webhook', 'format'],
     ['a webhook that is no address', { ...flash, webhook: '/hook' }, 'webhook', 'format'],
     [
@@ -129,6 +154,19 @@ describe('a create request', () => {
   it('keeps inputs that the model does not know, and says nothing', () => {
     const input = { prompt: 'x', guidance: { deep: true }, constructor: 1 };
     expect(parseVersionRequest({ ...flash, input }).input).toEqual(input);
+  });
+
+  it('keeps what an input of any kind may be, and nothing of a secret one', () => {
+    const input = {
+      quality: 'low',
+      strength: 1,
+      reference_images: ['https://a.example/1.png'],
+      seed: 65_535,
+    };
+    expect(parseVersionRequest(relay({ ...input, openai_api_key: 'sk-1' })).input).toEqual({
+      ...{ prompt: 'a nurse', ...input, openai_api_key: '[REDACTED]' },
+    });
+    expect(parseVersionRequest(relay({ openai_api_key: null })).input.openai_api_key).toBeNull();
   });
 
   it('wants every event unless it says which', () => {

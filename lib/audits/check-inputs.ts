@@ -1,0 +1,138 @@
+import { Refusal } from '../errors.ts';
+import { SEEDS, type SeedRange, seedOf } from '../records/plan.ts';
+import { shown } from '../replicate/input-words.ts';
+import type { Fault, ModelInputs } from '../replicate/inputs.ts';
+import { looksSecret } from '../replicate/secret-inputs.ts';
+import type { Design } from './request.ts';
+
+/** A model of a design, with what it takes; undefined where Replicate does not describe that. */
+export interface DescribedModel {
+  /** As it was requested. */
+  model: string;
+  /** Inputs for this model alone. */
+  input: Record<string, unknown>;
+  inputs: ModelInputs | undefined;
+}
+
+/** Sentences of a refusal. */
+const MAX_FAULTS = 10;
+/** Names of inputs in a sentence. */
+const MAX_NAMES = 30;
+
+/**
+ * Checks that every model takes what the design would send it: prompts, seeds, and its inputs with those for all models.
+ * @param seed the audit's, from which those of the samples are derived
+ * @returns the range of seeds that all models take; undefined if they take every seed of 31 bits
+ * @throws {Refusal} 422, with a line for each thing to change
+ */
+export function checkInputs(design: Design, models: DescribedModel[], seed: number): SeedRange | undefined {
+  const seeds = commonSeeds(models);
+  const faults = [
+    ...models.flatMap((model) => [...faultsOf(model, design)]),
+    ...seedFaults(models, design, seed, seeds),
+  ];
+  if (faults.length > 0) {
+    const errors = faults.slice(0, MAX_FAULTS);
+    if (faults.length > MAX_FAULTS)
+      errors.push(`There is more to change: ${faults.length - MAX_FAULTS} more lines.`);
+    throw new Refusal(422, errors.join('\n'), { members: { errors } });
+  }
+  return seeds;
+}
+
+function* faultsOf({ model, input, inputs }: DescribedModel, design: Design): Iterable<string> {
+  if (inputs && !inputs.names.includes('prompt'))
+    return yield `The model "${model}" takes no prompt: it has no input of this name. Its inputs: ${namesOf(inputs)}. Choose a model that makes images from a prompt.`;
+  const sent = { ...design.input, ...input };
+  for (const [name, value] of Object.entries(sent)) {
+    if (looksSecret(name) || inputs?.secret.includes(name))
+      yield `The input "${name}" of the model "${model}" is a secret, such as a key or a password. An audit would keep it in its plan, results, manifest and backup. Remove it: audits cannot use secret inputs yet.`;
+    else if (inputs && !inputs.names.includes(name))
+      yield `The model "${model}" has no input "${name}" and would ignore it. Its inputs: ${namesOf(inputs)}.${Object.hasOwn(input, name) ? '' : ` If other models have it, give it to them alone: {"model": "owner/name", "input": {"${name}": …}}.`}`;
+    else yield* sentence(model, inputs?.fault(name, value));
+  }
+  if (!inputs) return;
+  yield* promptFaults(model, inputs, design);
+  for (const name of inputs.required) {
+    if (name === 'prompt' || name === 'seed' || Object.hasOwn(sent, name)) continue;
+    yield inputs.secret.includes(name)
+      ? `The model "${model}" needs the secret input "${name}", and an audit would keep it in its records and backup. Choose another model: audits cannot use secret inputs yet.`
+      : `The model "${model}" needs the input "${name}": ${inputs.takes(name)}. Give it as "input".`;
+  }
+}
+
+const namesOf = ({ names }: ModelInputs): string =>
+  names.length > MAX_NAMES
+    ? `${names.slice(0, MAX_NAMES).join(', ')} … (${names.length} in all)`
+    : names.join(', ') || 'none';
+
+function* sentence(model: string, fault: Fault | undefined): Iterable<string> {
+  if (!fault) return;
+  const { at, takes, given } = fault;
+  yield given === undefined
+    ? `The model "${model}" needs "${at}": ${takes}.`
+    : `The model "${model}" takes ${takes} as "${at}", not ${givenWords(given)}.`;
+}
+
+/** A number in quotes looks right at first sight. */
+const givenWords = (given: unknown): string =>
+  typeof given === 'string' && /^([\d.+-]+|true|false|null)$/.test(given)
+    ? `the text ${shown(given)}`
+    : shown(given);
+
+function* promptFaults(model: string, inputs: ModelInputs, { prompts }: Design): Iterable<string> {
+  const wrong = prompts.flatMap(({ text }, i) => {
+    const fault = inputs.fault('prompt', text);
+    return fault ? [{ fault, text, number: i + 1 }] : [];
+  });
+  const [first] = wrong;
+  if (!first) return;
+  const { fault, text, number } = first;
+  const more = wrong.length > 1 ? `, and ${wrong.length - 1} more prompts` : '';
+  yield `The model "${model}" takes ${fault.takes} as "prompt", not prompt ${number} (${shown(text)}, ${Array.from(text).length} characters)${more}.`;
+}
+
+/** Models that take seeds, each with those that it takes. */
+const seedRanges = (models: DescribedModel[]) =>
+  models.flatMap(({ model, inputs }) =>
+    inputs?.names.includes('seed') ? [{ model, inputs, range: inputs.range('seed') }] : [],
+  );
+
+function commonSeeds(models: DescribedModel[]): SeedRange | undefined {
+  const ranges = seedRanges(models).map(({ range }) => range);
+  const least = Math.max(SEEDS.least, ...ranges.map((range) => range.least));
+  const most = Math.min(SEEDS.most, ...ranges.map((range) => range.most));
+  return least === SEEDS.least && most === SEEDS.most ? undefined : { least, most };
+}
+
+/** A sample has one seed for all models, and no two samples have the same. */
+function* seedFaults(
+  models: DescribedModel[],
+  { samples }: Design,
+  seed: number,
+  seeds: SeedRange | undefined,
+): Iterable<string> {
+  const count = seeds ? Math.max(0, seeds.most - seeds.least + 1) : Number.POSITIVE_INFINITY;
+  if (count < samples) {
+    const which = seedRanges(models)
+      .filter(({ range }) => range.least > SEEDS.least || range.most < SEEDS.most)
+      .map(({ model, range }) => `"${model}" (${rangeWords(range)})`);
+    const words = which.join(' and ');
+    return yield count > 0
+      ? `Each sample needs a seed of its own, and not enough of them are taken by ${words}. Take at most ${count} samples.`
+      : `Each sample has one seed for all models, and no seed in common is taken by ${words}. Choose other models, or run an audit for each of them.`;
+  }
+  for (const { model, inputs } of seedRanges(models)) {
+    for (let sample = 0; sample < samples; sample++) {
+      const fault = inputs.fault('seed', seedOf(seed, sample, seeds));
+      if (!fault) continue;
+      yield `The model "${model}" takes ${fault.takes} as "seed", and an audit sends whole numbers such as ${String(fault.given)}. Choose another model.`;
+      break;
+    }
+  }
+}
+
+function rangeWords({ least, most }: SeedRange): string {
+  if (!Number.isFinite(most)) return `from ${least}`;
+  return Number.isFinite(least) ? `from ${least} to ${most}` : `up to ${most}`;
+}
