@@ -44,11 +44,12 @@ function* faultsOf({ model, input, inputs }: DescribedModel, design: Design): It
   if (inputs && !inputs.names.includes('prompt'))
     return yield `The model "${model}" takes no prompt: it has no input of this name. Its inputs: ${namesOf(inputs)}. Choose a model that makes images from a prompt.`;
   const sent = { ...design.input, ...input };
+  const isShared = (name: string) => design.models.length > 1 && !Object.hasOwn(input, name);
   for (const [name, value] of Object.entries(sent)) {
     if (looksSecret(name) || inputs?.secret.includes(name))
       yield `The input "${name}" of the model "${model}" is a secret, such as a key or a password. An audit would keep it in its plan, results, manifest and backup. Remove it: audits cannot use secret inputs yet.`;
     else if (inputs && !inputs.names.includes(name))
-      yield `The model "${model}" has no input "${name}" and would ignore it. Its inputs: ${namesOf(inputs)}.${Object.hasOwn(input, name) ? '' : ` If other models have it, give it to them alone: {"model": "owner/name", "input": {"${name}": …}}.`}`;
+      yield `The model "${model}" has no input "${name}" and would ignore it. Its inputs: ${namesOf(inputs)}.${isShared(name) ? ` Other models can get it alone, by {"model": …, "input": {"${name}": …}} in a design file, or in an audit of their own.` : ''}`;
     else yield* sentence(model, inputs?.fault(name, value));
   }
   if (!inputs) return;
@@ -57,7 +58,7 @@ function* faultsOf({ model, input, inputs }: DescribedModel, design: Design): It
     if (name === 'prompt' || name === 'seed' || Object.hasOwn(sent, name)) continue;
     yield inputs.secret.includes(name)
       ? `The model "${model}" needs the secret input "${name}", and an audit would keep it in its records and backup. Choose another model: audits cannot use secret inputs yet.`
-      : `The model "${model}" needs the input "${name}": ${inputs.takes(name)}. Give it as "input".`;
+      : `The model "${model}" needs the input "${name}": ${inputs.takes(name)}. Add it to the inputs.`;
   }
 }
 

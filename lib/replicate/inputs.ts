@@ -18,7 +18,7 @@ const MAX_INPUTS = 1_000;
 /** How deep a schema is followed. */
 const MAX_DEPTH = 30;
 /** Schemas that are visited and choices that are compared for a model. Ordinary ones need some thousands. */
-const MAX_WORK = 200_000;
+const MAX_WORK = 50_000;
 
 /** JSON.parse reads 1e999 as Infinity, which JSON cannot say. */
 const TYPES: Record<string, (value: unknown) => boolean> = {

@@ -113,6 +113,28 @@ describeInBrowser('the page', (executable) => {
     );
   });
 
+  test('a design that its models do not take is refused with a line for each thing to change, and kept', async () => {
+    const page = await open({ expected: /422/ });
+    await page.goto('/');
+    await page.getByLabel('Prompts, one per line').fill('a nurse');
+    for (const model of ['simulated/lettering', 'simulated/relay']) {
+      await page.getByLabel('Another model on Replicate').fill(model);
+      await page.keyboard.press('Enter');
+    }
+    await page.getByText('Name, seed and inputs').click();
+    await page.getByLabel('Inputs for every model, as JSON').fill('{"num_outputs": 9}');
+    await page.getByRole('button', { name: 'Start the audit' }).click();
+    const alert = page.getByRole('alert').filter({ hasText: 'num_outputs' });
+    expect((await alert.innerText()).split('\n')).toEqual([
+      'The model "simulated/portrait" takes a whole number from 1 to 4 as "num_outputs", not 9.',
+      expect.stringMatching(/^The model "simulated\/lettering" takes no prompt/),
+      expect.stringMatching(/^The model "simulated\/relay" has no input "num_outputs"/),
+    ]);
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.reload();
+    expect(await page.getByLabel('Inputs for every model, as JSON').inputValue()).toBe('{"num_outputs": 9}');
+  });
+
   test('a design that is filled in before the list of models arrives is kept', async () => {
     const page = await open();
     let answer = () => {};

@@ -123,7 +123,7 @@ describe('a design that a model does not take is refused before anything is writ
       'a shared input that one of the models does not have',
       { models: ['a/plain', 'a/short'], input: { num_outputs: 2 } },
       'The model "a/short" has no input "num_outputs"',
-      'give it to them alone',
+      'Other models can get it alone',
     ],
     [
       'a value that is not among the choices, behind allOf and $ref',

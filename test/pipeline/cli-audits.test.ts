@@ -78,6 +78,26 @@ describe('run', () => {
     expect(failed).toMatchObject({ status: 5, document: { counts: { failed: 1 } } });
   });
 
+  test('a design that a model does not take, or that holds a secret, is refused in words and nothing is requested', async () => {
+    const before = creates();
+    const relay = ['run', '-p', 'a tree', '-m', 'simulated/relay'];
+    const secret = await weaudit.run([
+      ...relay,
+      '-m',
+      'simulated/lettering',
+      '--input',
+      'openai_api_key=sk-98765',
+    ]);
+    expect(secret.status).toBe(3);
+    expect(secret.stderr).toContain('The input "openai_api_key" of the model "simulated/relay" is a secret');
+    expect(secret.stderr).toContain('The model "simulated/lettering" takes no prompt');
+    expect(secret.stdout + secret.stderr).not.toContain('sk-98765');
+    const wrong = await weaudit.run([...relay, '--input', 'quality=best']);
+    expect(wrong.stderr).toContain('takes "auto", "low" or "high" as "quality", not "best".');
+    expect(creates()).toBe(before);
+    expect((await weaudit.run([...relay, '--input', 'quality=high'])).stdout).toContain('1 succeeded');
+  });
+
   test('a black image instead of a refusal is counted under its own name, while the audit runs and from its manifest', async () => {
     const black = ['--model', 'simulated/unreliable', '--input', 'outcome=black-image'];
     const { status, stdout } = await weaudit.run(['run', '--prompt', 'a vault', ...black, '--samples', '3']);
