@@ -3,4 +3,6 @@ export const COUNTED = {
   asked: 'requested predictions',
   waiting: 'waiting for Replicate',
   repaired: 'repaired',
+  received: 'stored by webhook',
+  polled: 'stored by polling',
 } as const;

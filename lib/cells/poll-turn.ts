@@ -29,6 +29,8 @@ export interface PollTurnDeps extends FinishDeps {
   overdueMs: number;
   /** A chain that has not moved for so long is restarted. */
   resendMs: number;
+  /** Called for a cell that polling finished, although a webhook should have. */
+  onFound: (cell: number) => void;
   /**
    * Sums up blocks whose cells are all finished.
    * @returns those that have to wait, because an image lacks its judgement or its copy
@@ -258,8 +260,11 @@ class PollTurn {
       return recordResult(store, this.#plan, closedResult(this.#plan, cell, binding));
     }
     const prediction = await this.#endingOf(binding);
-    if (prediction && hasEnded(prediction))
-      await finishCell(this.#deps, { plan: this.#plan, n: cell, prediction, signal: this.#signal });
+    if (!prediction || !hasEnded(prediction)) return;
+    const ending = { plan: this.#plan, n: cell, prediction, signal: this.#signal };
+    const finished = await finishCell(this.#deps, ending);
+    // What this side has just ended is not overdue.
+    if (finished === 'stored' && !this.#stop) this.#deps.onFound(cell);
   }
 
   /** What Replicate says of a prediction, or what has to stand for it; undefined where it is to be asked later. */

@@ -1,5 +1,6 @@
 import { sumUp } from '../audits/sum-up.ts';
 import { pollTurn } from '../cells/poll-turn.ts';
+import { COUNTED } from '../log-lines.ts';
 import type {
   CellQueue,
   Chance,
@@ -33,6 +34,7 @@ export function createPoll(ports: PollPorts, env: Environment) {
   const plansOf = planKeeper();
   const deps = {
     ...ports,
+    onFound: (cell: number) => ports.log.info(COUNTED.polled, { found: cell }),
     origins: listSetting(env, 'OUTPUT_ORIGINS'),
     maxImageBytes: numberSetting(env, 'MAX_IMAGE_BYTES'),
     overdueMs: numberSetting(env, 'OVERDUE_SECONDS') * 1_000,

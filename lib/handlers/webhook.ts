@@ -3,6 +3,7 @@ import { receiveWebhook } from '../cells/receive.ts';
 import { Refusal } from '../errors.ts';
 import { bodyOf } from '../http/body.ts';
 import { type HttpResponse, jsonResponse, problemResponse } from '../http/problem.ts';
+import { COUNTED } from '../log-lines.ts';
 import type { FetchOutput, Log, ObjectStore, SecretReader, Time } from '../ports.ts';
 import { planKeeper } from '../records/plan.ts';
 import { type Environment, listSetting, numberSetting } from '../settings.ts';
@@ -42,7 +43,8 @@ export function createWebhook(ports: WebhookPorts, env: Environment) {
         delivery,
         signal,
       );
-      if (outcome !== 'stored' && outcome !== 'already') log.warn(`webhook: ${outcome}`);
+      if (outcome === 'stored') log.info(COUNTED.received);
+      else if (outcome !== 'already') log.warn(`webhook: ${outcome}`);
       return jsonResponse(200, { outcome });
     } catch (error) {
       if (error instanceof Refusal) {

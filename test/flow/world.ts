@@ -451,6 +451,7 @@ export class World {
       overdueMs: 10 * MINUTE,
       resendMs: 15 * MINUTE,
       sumUp: (plan, blocks) => sumUp({ ...this.reconcileDeps }, plan, blocks),
+      onFound: () => {},
       onSuperfluous: (_cell, prediction) => this.superfluous.push(prediction),
     };
   }

@@ -415,6 +415,20 @@ describe('watching', () => {
     for (const metric of ['Webhook5xx', 'WaitingForPeople', 'Repairs']) expect(watched).toContain(metric);
   });
 
+  test('there is one on the share of results that polling finds, from ten results an hour on', () => {
+    const [, { Properties }] = alarms(plain).find(([id]) => id === 'PollingAlarm')!;
+    const [share, ...counts] = Properties.Metrics;
+    expect(counts.map(({ MetricStat }: { MetricStat: { Metric: object } }) => MetricStat.Metric)).toEqual([
+      { Namespace: 'WeAudit/dev', MetricName: 'Polled' },
+      { Namespace: 'WeAudit/dev', MetricName: 'Received' },
+    ]);
+    expect(share).toMatchObject({
+      Expression: 'IF(polled >= 10, 100 * polled / (polled + FILL(received, 0)), 0)',
+      ReturnData: true,
+    });
+    expect(Properties).toMatchObject({ Threshold: 50, ComparisonOperator: 'GreaterThanThreshold' });
+  });
+
   test('what is counted from logs is what the functions log', async () => {
     const filters = new Map(
       ofType(plain.resources, 'AWS::Logs::MetricFilter').map(([, { Properties }]) => [
@@ -428,6 +442,8 @@ describe('watching', () => {
       ['WaitingForPeople', COUNTED.waiting],
       ['Asked', COUNTED.asked],
       ['Repairs', COUNTED.repaired],
+      ['Received', COUNTED.received],
+      ['Polled', COUNTED.polled],
     ] as const)
       expect(messages(filters.get(metric))).toEqual([message]);
     const route = /routeKey = "([^"*]+)/.exec(filters.get('Webhook5xx') ?? '')?.[1] ?? '?';
