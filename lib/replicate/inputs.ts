@@ -183,16 +183,20 @@ export class ModelInputs {
     return undefined;
   }
 
+  /** A secret in a part makes the whole input one. */
   #isSecret(schema: unknown, depth = 0): boolean {
     if (!isObject(schema)) return false;
-    const parts = this.#parts(schema, depth);
+    const parts = [
+      ...this.#parts(schema, depth),
+      ...['anyOf', 'oneOf'].flatMap((name) => listIn(schema, name)),
+      own(schema, 'items'),
+      ...Object.values(own(schema, 'properties') ?? {}),
+    ];
     return (
       own(schema, 'x-cog-secret') === true ||
       own(schema, 'writeOnly') === true ||
       own(schema, 'format') === 'password' ||
-      [...parts, ...listIn(schema, 'anyOf'), ...listIn(schema, 'oneOf'), own(schema, 'items')].some((part) =>
-        this.#isSecret(part, depth + 1),
-      )
+      parts.some((part) => this.#isSecret(part, depth + 1))
     );
   }
 

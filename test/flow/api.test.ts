@@ -209,6 +209,36 @@ describe('what the API answers', () => {
     expect(plan.headers['cache-control']).toContain('immutable');
   });
 
+  it('says what a model does not take, a line for each thing to change', async () => {
+    world.replicate.facts = { official: true, version: null, openapi: named('text') };
+    const design = { prompts: ['a nurse'], samples: 1, models: ['a/b', 'a/c'], input: { api_key: 'sk-1' } };
+    const { status, headers, body } = await api('POST', '/api/audits', { body: design });
+    expect({ status, type: headers['content-type'] }).toEqual({
+      status: 422,
+      type: 'application/problem+json',
+    });
+    expect(body.errors).toEqual([
+      expect.stringMatching(/^The model "a\/b" takes no prompt/),
+      expect.stringMatching(/^The model "a\/c" takes no prompt/),
+    ]);
+    expect(body.detail).toBe(body.errors.join('\n'));
+  });
+
+  it('shows the plan of an older audit without the secrets that it holds', async () => {
+    const model = {
+      model: 'a/b',
+      version: null,
+      input: { hf_token: 'hf_1' },
+      inputs: null,
+      seed: 'unknown' as const,
+    };
+    const { id } = await world.accept(1, { models: [model], input: { api_key: 'sk-1', width: 512 } });
+    expect((await api('GET', `/api/audits/${id}/plan`)).body).toMatchObject({
+      models: [{ input: { hf_token: '[redacted]' } }],
+      input: { api_key: '[redacted]', width: 512 },
+    });
+  });
+
   it('says why an audit waits, and that it is being canceled', async () => {
     const audit = await start(2);
     const until = new Date(world.now().getTime() + MINUTE).toISOString();

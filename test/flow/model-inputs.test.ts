@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { acceptAudit } from '../../lib/audits/accept.ts';
+import { writeManifest } from '../../lib/audits/manifest.ts';
 import { parseDesign } from '../../lib/audits/request.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { resultKey } from '../../lib/records/keys.ts';
@@ -9,6 +10,7 @@ import type { Result } from '../../lib/records/result.ts';
 import { replicateClient } from '../../lib/replicate/client.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import { systemChance } from '../../lib/system.ts';
+import { withTemporaryFile } from '../../lib/temporary-file.ts';
 import { openapiOf } from '../support/openapi.ts';
 import { type Asked, eachWorld, type World } from './world.ts';
 
@@ -335,7 +337,7 @@ describe('a secret that Replicate repeats', () => {
     });
   });
 
-  it('that an older plan holds is sent, and is in no result, no refusal, no manifest and no answer', async () => {
+  it('that an older plan holds is sent, and is in no result, no refusal and no manifest', async () => {
     const input = { openai_api_key: KEY };
     const plan = await world.accept(2, { input });
     world.replicate.onCreate = (request) => {
@@ -350,6 +352,8 @@ describe('a secret that Replicate repeats', () => {
       0,
       world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) }),
     );
+    await writeManifest({ ...world.endDeps, images: world.images, withTemporaryFile }, plan);
+    expect(await world.keys(`audits/${plan.id}/manifest`)).toHaveLength(2);
     await expectNowhere('audit.json');
     const { value } = (await world.images.readJson<Result>(resultKey(plan.id, 1)))!;
     expect(value).toMatchObject({

@@ -177,9 +177,9 @@ describe('compared with ajv', () => {
         expect(taken).toBe(accepts(document, of));
         expect(inputs.unread).toBeUndefined();
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
-    expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(100);
+    expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(50);
   });
 
   test('with keywords that are not read, nothing is refused that ajv takes', () => {
@@ -187,7 +187,7 @@ describe('compared with ajv', () => {
       fc.property(documents(false), value, (document, of) => {
         if (ModelInputs.read(document)!.fault('x', of)) expect(accepts(document, of)).toBe(false);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
   });
 });
@@ -251,7 +251,7 @@ describe('a description of any shape', () => {
           }
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
   });
 });
@@ -270,8 +270,8 @@ describe('seeds of samples', () => {
         const samples = Math.min(1_000, range.most - range.least + 1);
         const seeds = Array.from({ length: samples }, (_, sample) => seedOf(seed, sample, range));
         expect(new Set(seeds).size).toBe(samples);
-        for (const one of seeds)
-          expect(one >= range.least && one <= range.most && Number.isInteger(one)).toBe(true);
+        const isIn = (one: number) => Number.isInteger(one) && one >= range.least && one <= range.most;
+        expect(seeds.every(isIn)).toBe(true);
       }),
       { numRuns: 200 },
     );
@@ -322,6 +322,7 @@ describe('secrets', () => {
     ['a $ref', { $ref: '#/components/schemas/s' }],
     ['allOf', { allOf: [{ $ref: '#/components/schemas/s' }] }],
     ['anyOf with null', { anyOf: [{ format: 'password' }, { type: 'null' }] }],
+    ['a member', { properties: { login: { properties: { word: { format: 'password' } } } } }],
     ['its entries', { type: 'array', items: { 'x-cog-secret': true } }],
   ])('are seen by %s', (_how, x) => {
     expect(inputsOf({ prompt: {}, x }, { schemas: { s: { writeOnly: true } } }).secret).toEqual(['x']);
