@@ -342,8 +342,10 @@ describe('secrets', () => {
         };
         // What surrounds a secret may hold it by chance.
         if (around.includes(key)) return;
-        for (const text of Object.values(redact(said)).map(String)) expect(text).not.toContain(key);
-        expect(JSON.stringify(redact(said).list)).not.toContain(JSON.stringify(key).slice(1, -1));
+        const { logs, json, list } = redact(said);
+        expect(logs).not.toContain(key);
+        for (const text of [json, JSON.stringify(list)])
+          expect(text).not.toContain(JSON.stringify(key).slice(1, -1));
       }),
     );
   });
