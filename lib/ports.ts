@@ -123,6 +123,8 @@ export interface ObjectStore {
    * exists here is left as it is.
    */
   createCopy(source: ObjectStore, key: string): Promise<Copied>;
+  /** Deletes an object if it is the one that was read. @returns false if it is another one by now, or gone */
+  deleteIf(key: string, etag: string): Promise<boolean>;
   /** Deletes up to 1,000 objects in one call (S3's limit). On a versioned bucket the bytes stay as old versions. */
   delete(keys: string[]): Promise<void>;
   /**

@@ -78,11 +78,6 @@ export class Ledger {
   /** Predictions that somebody asked Replicate to cancel, whatever came of it. */
   readonly #cancelTried = new Set<string>();
 
-  /**
-   * Audits that reconcile had closed in the moment of their deletion, and could not open again. A known fault of the
-   * pipeline: their objects stay until somebody deletes them again.
-   */
-  readonly #notOpenedAgain = new Set<string>();
   /** When a secret could not be read last. */
   #unreadAt = 0;
 
@@ -108,9 +103,6 @@ export class Ledger {
   /** A call that did not go well may be the reason for a second payment. */
   #heard({ who, what, about, outcome }: Line): void {
     const [, audit, cell] = /:audits\/([^/]+)\/dispatched\/(\d{5})(?:-\d+)?\.json$/.exec(about) ?? [];
-    const [, opened] = /^images:open\/(.+)$/.exec(about) ?? [];
-    if (opened && what === 'PutObject' && who.startsWith('reconcile#') && outcome !== '')
-      this.#notOpenedAgain.add(opened);
     if (what === 'GetParameter' && outcome !== '') this.#unreadAt = this.#world.kernel.now;
     if (what === 'cancel') {
       this.#cancelTried.add(about);
@@ -359,7 +351,6 @@ export class Ledger {
 
   /** What has to hold of an audit that is over. */
   checkFinished(audit: string, order: Order): undefined {
-    if (this.#notOpenedAgain.has(audit) && !this.#current(`open/${audit}`)) return;
     const cells = order.prompts * order.samples;
     const { images, backup, replicate } = this.#world;
     const predictions = [...replicate.made.values()].filter((made) => made.audit === audit);

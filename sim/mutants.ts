@@ -109,7 +109,6 @@ const withBody = (input: Record<string, unknown>, bytes: Buffer) => ({
 });
 
 /** What was opened, and what was deleted: by keys and IDs, which no two worlds share. */
-const OPENED = new Set<string>();
 const DELETED = new Set<string>();
 
 /** Reads a secret at a cold start, and never again. */
@@ -499,16 +498,19 @@ export const MUTANTS: Record<string, Plant> = {
   'a repeated request does not open its audit again': {
     functions: ['api'],
     ports: inStores((store) => ({
-      create: async (key, ...rest) => {
-        if (OPENED.has(key)) return false;
-        if (key.startsWith('open/')) OPENED.add(key);
-        return store.create(key, ...rest);
+      replaceJson: async (key, ...rest) => {
+        if (!key.startsWith('open/')) await store.replaceJson(key, ...rest);
       },
     })),
   },
-  'closing does not look for a tombstone': {
+  'closing does not look whether the audit was opened again': {
     functions: ['reconcile'],
-    ports: answering('exists', /^deleted\//, false),
+    ports: inStores((store) => ({
+      deleteIf: async (key) => {
+        await store.delete([key]);
+        return true;
+      },
+    })),
   },
   'cancel writes nothing': {
     functions: ['api'],

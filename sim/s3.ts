@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type {
   CopyObjectCommandInput,
+  DeleteObjectCommandInput,
   DeleteObjectsCommandInput,
   GetObjectCommandInput,
   HeadObjectCommandInput,
@@ -99,6 +100,7 @@ const MODELLED: Record<string, string[]> = {
   GetObjectTaggingCommand: ['Bucket', 'Key'],
   PutObjectTaggingCommand: ['Bucket', 'Key', 'Tagging'],
   CopyObjectCommand: ['Bucket', 'Key', 'CopySource', 'IfNoneMatch'],
+  DeleteObjectCommand: ['Bucket', 'Key', 'IfMatch'],
   DeleteObjectsCommand: ['Bucket', 'Delete'],
 };
 
@@ -173,6 +175,8 @@ export class S3Model {
         return this.#setTags(by, input as PutObjectTaggingCommandInput);
       case 'CopyObjectCommand':
         return this.#copy(by, input as CopyObjectCommandInput);
+      case 'DeleteObjectCommand':
+        return this.#deleteIf(by, input as DeleteObjectCommandInput);
       case 'DeleteObjectsCommand':
         return this.#delete(by, input as DeleteObjectsCommandInput);
       default:
@@ -368,6 +372,17 @@ export class S3Model {
     if (IfNoneMatch === '*' && bucket.current(key)) throw s3Error('PreconditionFailed', 412);
     const is = this.#write(by, bucket, key, { ...source, tags: { ...source.tags } });
     return { CopyObjectResult: { ETag: is.etag, ...(is.sha256 && { ChecksumSHA256: is.sha256 }) } };
+  }
+
+  #deleteIf(by: string, { Bucket: name, Key: key = '', IfMatch }: DeleteObjectCommandInput) {
+    const bucket = this.bucket(name);
+    for (const action of ['s3:DeleteObject', ...(IfMatch === undefined ? [] : ['s3:GetObject'])])
+      this.authorize(by, { action, bucket: bucket.name, key, context: {} });
+    const there = bucket.current(key);
+    if (IfMatch !== undefined && !there) throw NO_SUCH_KEY();
+    if (IfMatch !== undefined && there?.etag !== IfMatch) throw s3Error('PreconditionFailed', 412);
+    if (there) this.#write(by, bucket, key, { ...there, body: undefined, tags: {}, etag: '' });
+    return {};
   }
 
   #delete(by: string, { Bucket: name, Delete }: DeleteObjectsCommandInput) {

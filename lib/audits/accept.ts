@@ -76,7 +76,9 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     input: design.input,
     cells: countCells(design),
   };
-  await store.create(openKey(id), '');
+  // With other bytes the second time: reconcile, which may be closing what the first request left, closes only what it read.
+  if (repeated) await store.replaceJson(openKey(id), { request: origin.request });
+  else await store.create(openKey(id), '');
   const metadata = {
     // Metadata is ASCII.
     name: encodeURIComponent(firstCharacters(plan.name, PAGE.nameLength)),
@@ -84,8 +86,6 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     'created-by': encodeURIComponent(plan.createdBy),
   };
   const isOurs = await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
-  // Reconcile may have closed what the first request left, after it looked for the plan and before this write.
-  if (repeated) await store.create(openKey(id), '');
   const existing = isOurs ? plan : await readPlan(store, id);
   if (!existing)
     throw new Refusal(

@@ -43,17 +43,17 @@ export async function deleteAudit(deps: EndDeps, audit: string, caller: string):
 
 /**
  * Writes the tombstone that every writer checks. Reconcile does the work, and only for audits in `open/`. Hence `open/<a>`
- * is written twice: before the tombstone, because this process may die after it, and again after it, because reconcile may
- * at this moment close an audit that it found finished.
+ * is written before it, each time with other bytes: reconcile, which may at this moment close an audit that it found
+ * finished, closes only what it has read.
  */
 export async function writeTombstone(
   { store, time }: Pick<EndDeps, 'store' | 'time'>,
   audit: string,
   caller: string,
 ): Promise<void> {
-  await store.create(openKey(audit), '');
-  await store.createJson(deletedKey(audit), { at: time.now().toISOString(), by: caller });
-  await store.create(openKey(audit), '');
+  const deletion = { at: time.now().toISOString(), by: caller };
+  await store.replaceJson(openKey(audit), deletion);
+  await store.createJson(deletedKey(audit), deletion);
 }
 
 /** Whether an earlier request wrote the tombstone: deleting is idempotent. */

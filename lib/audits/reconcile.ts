@@ -57,7 +57,11 @@ interface Run extends ReconcileDeps {
 
 interface OpenAudit {
   audit: string;
+  /** When `open/<a>` was written last. */
   since: Date;
+  etag: string;
+  /** It was written again, by a request that may still be about to write a tombstone. */
+  isRenewed: boolean;
 }
 
 /** What can wait until the overdue work of all audits is done. */
@@ -69,7 +73,7 @@ interface Rest {
 /** When each chain of an audit last moved, and its marks: objects of `leases/` by their keys. */
 type Chains = ReadonlyMap<string, Date>;
 
-/** An `open/<a>` whose plan never came belongs to a request that died; the API ends its requests after 30 s. */
+/** By then the request that wrote `open/<a>` has died if it has not done what it was about to: the API ends its requests after 30 s. */
 const ORPHAN_MS = 15 * 60_000;
 const DELETE_BATCH = 1_000;
 const PARALLEL_AUDITS = 10;
@@ -88,8 +92,8 @@ export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): P
   const done: Reconciled = { audits: 0, repairs: 0, manifests: 0, deleted: 0, closed: 0, faults: [] };
   const run: Run = { ...deps, done, timeIsUp };
   const open: OpenAudit[] = [];
-  for await (const { key, modified } of deps.images.list(OPEN_PREFIX))
-    open.push({ audit: key.slice(OPEN_PREFIX.length), since: modified });
+  for await (const { key, modified, etag, bytes } of deps.images.list(OPEN_PREFIX))
+    open.push({ audit: key.slice(OPEN_PREFIX.length), since: modified, etag, isRenewed: bytes > 0 });
   const rests: Rest[] = [];
   const note = ({ audit }: { audit: string }, error: Error) => void done.faults.push({ audit, error });
   const first = async (one: OpenAudit) => {
@@ -137,8 +141,9 @@ const age = (since: Date, time: Time) => time.now().getTime() - since.getTime();
  * Does what is overdue in an audit. One that goes its way costs two LISTs and three HEADs.
  * @returns what else there is to do
  */
-async function seeTo(run: Run, { audit, since }: OpenAudit): Promise<Rest['finish'] | undefined> {
+async function seeTo(run: Run, open: OpenAudit): Promise<Rest['finish'] | undefined> {
   const { images, time, done } = run;
+  const { audit, since } = open;
   const [tombstone, size, isWritten, chains, summed] = await Promise.all([
     images.head(deletedKey(audit)),
     readSize(images, audit),
@@ -147,20 +152,19 @@ async function seeTo(run: Run, { audit, since }: OpenAudit): Promise<Rest['finis
     listSummaries(images, audit),
   ]);
   if (tombstone) {
-    await sweep(run, audit, size, tombstone.modified);
+    await sweep(run, open, size, tombstone.modified);
     return undefined;
   }
   if (!size) {
     // The request may be repeated in this very moment, with the same idempotency key.
-    if (age(since, time) > ORPHAN_MS)
-      await close(run, audit, async () => (await readPlan(images, audit)) !== undefined);
+    if (age(since, time) > ORPHAN_MS) await close(run, open);
     return undefined;
   }
-  if (isWritten) return () => settle(run, audit);
-  const open = blocksOf(size).filter(({ from }) => !summed.has(from));
-  await restartSilent(run, size, open, chains);
-  const unsafe = open.filter(({ from }) => chains.has(unsafeKey(audit, from)));
-  if (open.length > 0 && unsafe.length === 0) return undefined;
+  if (isWritten) return () => settle(run, open);
+  const blocks = blocksOf(size).filter(({ from }) => !summed.has(from));
+  await restartSilent(run, size, blocks, chains);
+  const unsafe = blocks.filter(({ from }) => chains.has(unsafeKey(audit, from)));
+  if (blocks.length > 0 && unsafe.length === 0) return undefined;
   return async () => {
     await repair(run, audit, unsafe, chains);
     const plan = await readPlan(images, audit);
@@ -253,7 +257,8 @@ async function requestJudgements(
 }
 
 /** The manifest is written: the audit is over as soon as its records are in the backup too. */
-async function settle(run: Run, audit: string): Promise<void> {
+async function settle(run: Run, open: OpenAudit): Promise<void> {
+  const { audit, since, isRenewed } = open;
   const { images, backup, time, resendMs } = run;
   const records = [planKey(audit), manifestKey(audit, 'csv'), manifestKey(audit, 'json')];
   for (const key of records) {
@@ -263,23 +268,23 @@ async function settle(run: Run, audit: string): Promise<void> {
     await backUp(images, backup, key);
     run.done.repairs++;
   }
+  // It may be about to be deleted.
+  if (isRenewed && age(since, time) <= ORPHAN_MS) return;
   await deletePrefix(run, leasesPrefix(audit));
-  // It may be deleted in this very moment.
-  if (!run.timeIsUp()) await close(run, audit, () => images.exists(deletedKey(audit)));
+  if (!run.timeIsUp()) await close(run, open);
 }
 
-/** @param isNeeded called after closing: a request that needs the audit open may have found it open just before */
-async function close({ images, done }: Run, audit: string, isNeeded?: () => Promise<boolean>): Promise<void> {
-  await images.delete([openKey(audit)]);
-  done.closed++;
-  if (await isNeeded?.()) await images.create(openKey(audit), '');
+/** Whoever needs the audit open has written `open/<a>` again, before anything else: then it stays. */
+async function close({ images, done }: Run, { audit, etag }: OpenAudit): Promise<void> {
+  if (await images.deleteIf(openKey(audit), etag)) done.closed++;
 }
 
 /**
  * Deletes what an audit left, again and again until nothing can come any more. While predictions may still be
  * running, plan and bindings stay, so that they can be canceled; images go at once.
  */
-async function sweep(run: Run, audit: string, size: Size | undefined, since: Date): Promise<void> {
+async function sweep(run: Run, open: OpenAudit, size: Size | undefined, since: Date): Promise<void> {
+  const { audit } = open;
   const { images, time, resendMs, settleMs, done } = run;
   const settled = age(since, time) > settleMs;
   // A dispatcher that was requesting predictions when the tombstone came has recorded them by then.
@@ -297,7 +302,7 @@ async function sweep(run: Run, audit: string, size: Size | undefined, since: Dat
     deleted += await deletePrefix(run, leasesPrefix(audit));
   }
   done.deleted += deleted;
-  if (settled && deleted === 0 && !run.timeIsUp()) await close(run, audit);
+  if (settled && deleted === 0 && !run.timeIsUp()) await close(run, open);
 }
 
 async function hasRunning(images: ObjectStore, { id, cells }: Cut): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
@@ -269,6 +270,21 @@ export class S3Store implements ObjectStore {
     } catch (error) {
       if (statusOf(error) === 412) return { outcome: 'exists' };
       if (isMissing(error)) return { outcome: 'gone' };
+      throw error;
+    }
+  }
+
+  async deleteIf(key: string, etag: string): Promise<boolean> {
+    try {
+      await this.#retryConflicts(() =>
+        this.client.send(
+          new DeleteObjectCommand({ Bucket: this.bucket, Key: key, IfMatch: etag }),
+          this.#limits,
+        ),
+      );
+      return true;
+    } catch (error) {
+      if (statusOf(error) === 412 || isMissing(error)) return false;
       throw error;
     }
   }

@@ -439,17 +439,19 @@ describe('reconcile', () => {
   });
 
   it('keeps the audit open of a request that is repeated while what it left is being closed', async () => {
-    await world.images.create(openKey(AUDIT), '');
+    const createJson = world.images.createJson.bind(world.images);
+    world.images.createJson = (key, ...rest) =>
+      key.endsWith('audit.json') ? Promise.reject(new Error('the process died')) : createJson(key, ...rest);
+    await expect(accept(world)).rejects.toThrow('the process died');
+    world.images.createJson = createJson;
     world.pass(16 * MINUTE);
-    const read = world.images.readJson.bind(world.images);
-    world.images.readJson = async (key: string) => {
-      const record = await read(key);
-      // The repetition comes between this look and what follows from it.
-      if (key === planKey(AUDIT) && !record) await world.accept(CELLS);
-      return record as never;
+    const { deleteIf } = world.images;
+    world.images.deleteIf = async (key, etag) => {
+      await accept(world);
+      return deleteIf.call(world.images, key, etag);
     };
-    await world.reconcile();
-    expect(await world.keys('open/')).toEqual([openKey(AUDIT)]);
+    expect(await world.reconcile()).toMatchObject({ closed: 0 });
+    expect(await world.keys('open/')).toHaveLength(1);
   });
 
   it('sees to all other audits when one cannot be seen to', async () => {
@@ -504,21 +506,45 @@ describe('canceling an audit', () => {
 });
 
 describe('deleting an audit', () => {
-  it('in the very moment in which reconcile closes it is carried out', async () => {
+  it('in the very moment in which reconcile closes it, and dies, is carried out', async () => {
     await world.accept(CELLS);
     await advance(world, RANGE);
     await deliverWebhooks(world);
     await world.judgeAndBackUp(AUDIT);
     await look(world);
     world.pass(16 * MINUTE);
-    const remove = world.images.delete.bind(world.images);
-    world.images.delete = async (keys: string[]) => {
-      if (keys.includes(openKey(AUDIT)))
-        await deleteAudit({ ...world.endDeps, store: world.truth.images }, AUDIT, 'ann');
-      return remove(keys);
+    const { deleteIf, create } = world.images;
+    world.images.deleteIf = async (key, etag) => {
+      await deleteAudit({ ...world.endDeps, store: world.truth.images }, AUDIT, 'ann');
+      world.images.create = () => Promise.reject(new Error('the process died'));
+      return deleteIf.call(world.images, key, etag);
     };
     await world.reconcile();
-    world.images.delete = remove;
+    Object.assign(world.images, { deleteIf, create });
+    await settle(world, { webhooks: false });
+    expect(await remaining(world)).toEqual([deletedKey(AUDIT)]);
+  });
+
+  it('is carried out although the tombstone comes long after its mark: what was just marked is not closed', async () => {
+    await world.accept(CELLS);
+    await advance(world, RANGE);
+    await deliverWebhooks(world);
+    await world.judgeAndBackUp(AUDIT);
+    await look(world);
+    world.pass(16 * MINUTE);
+    const createJson = world.images.createJson.bind(world.images);
+    const closed: number[] = [];
+    world.images.createJson = async (key, ...rest) => {
+      if (key === deletedKey(AUDIT))
+        for (let run = 0; run < 2; run++) {
+          closed.push((await world.reconcile()).closed);
+          world.pass(5 * MINUTE);
+        }
+      return createJson(key, ...rest);
+    };
+    await deleteAudit(world.endDeps, AUDIT, 'ann');
+    world.images.createJson = createJson;
+    expect(closed).toEqual([0, 0]);
     await settle(world, { webhooks: false });
     expect(await remaining(world)).toEqual([deletedKey(AUDIT)]);
   });

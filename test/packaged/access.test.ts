@@ -216,8 +216,7 @@ describe('each role', () => {
       'idempotency/x',
     ])
       expect([key, FUNCTIONS.filter((who) => may(put(who, key, once)))]).toEqual([key, ['api']]);
-    // reconcile puts a marker back that it removed a moment too early.
-    expect(FUNCTIONS.filter((who) => may(put(who, `open/${AUDIT}`, once)))).toEqual(['api', 'reconcile']);
+    expect(FUNCTIONS.filter((who) => may(put(who, `open/${AUDIT}`, once)))).toEqual(['api']);
   });
 
   test('writes results and bindings only if it asks, polls or receives', () => {

@@ -161,6 +161,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/deleted/*',
       'images/images/*',
       'images/leases/*',
+      'images/open/*',
     ],
     's3:GetObjectTagging': [
       'backup/audits/*/audit.json',
@@ -183,7 +184,6 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/audits/*/manifest.csv',
       'images/audits/*/manifest.json',
       'images/leases/*',
-      'images/open/*',
     ],
     's3:PutObjectTagging': [
       'backup/audits/*/audit.json',

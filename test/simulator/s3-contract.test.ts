@@ -61,6 +61,21 @@ test('the simulated S3 refuses what it has no model of, instead of guessing', as
   await expect(settle(sending)).rejects.toThrow(Unmodelled);
 });
 
+test('in the simulated S3 an object is deleted if it is the one that was read, and no other', async () => {
+  const { client, settle } = emptyWorld();
+  const store = new S3Store(client, FIRST);
+  await settle(
+    (async () => {
+      const etag = (await store.swapJson('a', 1, undefined))!;
+      await store.replaceJson('a', 2);
+      expect(await store.deleteIf('a', etag)).toBe(false);
+      expect(await store.deleteIf('a', (await store.head('a'))!.etag)).toBe(true);
+      expect(await store.deleteIf('a', etag)).toBe(false);
+      expect(await store.exists('a')).toBe(false);
+    })(),
+  );
+});
+
 test('in the simulated S3 an object that is destroyed leaves no version, also behind a delete marker', async () => {
   const { client, settle, bytes } = emptyWorld();
   const store = new S3Store(client, FIRST);

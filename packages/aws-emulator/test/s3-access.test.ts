@@ -1,5 +1,6 @@
 import {
   CopyObjectCommand,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
@@ -213,6 +214,16 @@ test('of several deletions each is judged by itself', async () => {
   const answer = await s3.client.send(new DeleteObjectsCommand({ Bucket: 'plain', Delete: { Objects } }));
   expect(answer.Deleted).toEqual([{ Key: 'mine' }]);
   expect(answer.Errors).toEqual([expect.objectContaining({ Key: 'theirs', Code: 'AccessDenied' })]);
+});
+
+test('a deletion that compares needs the permission to read', async () => {
+  const put = await s3.client.send(new PutObjectCommand({ Bucket: 'plain', Key: 'compared', Body: 'x' }));
+  const object = { Bucket: 'plain', Key: 'compared' };
+  refuseActions('s3:GetObject');
+  await expect(
+    s3.client.send(new DeleteObjectCommand({ ...object, IfMatch: put.ETag! })),
+  ).rejects.toMatchObject({ name: 'AccessDenied' });
+  await s3.client.send(new DeleteObjectCommand(object));
 });
 
 test('only a caller who may read tags is told how many there are', async () => {

@@ -103,6 +103,18 @@ test('creating once succeeds on a deleted key', async () => {
   expect(await textOf(Key)).toBe('2');
 });
 
+test('deleting with If-Match deletes the object that was read, and no other', async () => {
+  const Key = 'conditional';
+  const first = await s3.client.send(new PutObjectCommand({ Bucket, Key, Body: '1' }));
+  const second = await s3.client.send(new PutObjectCommand({ Bucket, Key, Body: '2' }));
+  const remove = (IfMatch: string) =>
+    statusOf(s3.client.send(new DeleteObjectCommand({ Bucket, Key, IfMatch })));
+  expect(await remove(first.ETag!)).toBe(412);
+  expect(await textOf(Key)).toBe('2');
+  expect(await remove(second.ETag!)).toBe(200);
+  expect(await remove(second.ETag!)).toBe(404);
+});
+
 test('a stream of many chunks with a trailing checksum arrives byte for byte', async () => {
   const pieces = Array.from({ length: 40 }, (_, index) => Buffer.alloc(65_536, index));
   const put = await s3.client.send(

@@ -18,6 +18,8 @@ async function removeOne(
 ): Promise<Removal> {
   const version = checkVersionId(versionId);
   const arn = objectArn(bucket, key);
+  // Whether an object is the one that is meant tells something of it.
+  if (ifMatch !== undefined && ifMatch !== '*') demand(exchange, 's3:GetObject', arn);
   if (version === undefined) demand(exchange, 's3:DeleteObject', arn);
   else demand(exchange, 's3:DeleteObjectVersion', arn, { 's3:VersionId': version });
   return exchange.store.remove(bucket, key, version, { ifMatch, ifNoneMatch: undefined }, exchange.occasion);
