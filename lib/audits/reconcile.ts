@@ -274,7 +274,7 @@ async function settle(run: Run, open: OpenAudit): Promise<void> {
   if (!run.timeIsUp()) await close(run, open);
 }
 
-/** Whoever needs the audit open has written `open/<a>` again, before anything else: then it stays. */
+/** A request that needs the audit open has written `open/<a>` again, before anything else: then it stays. */
 async function close({ images, done }: Run, { audit, etag }: OpenAudit): Promise<void> {
   if (await images.deleteIf(openKey(audit), etag)) done.closed++;
 }
