@@ -25,6 +25,10 @@ const limit = (ordinary: number) =>
 /** A plan never changes; a browser may keep it. */
 const IMMUTABLE = { 'cache-control': 'private, max-age=3600, immutable' };
 
+const TOO_LARGE = {
+  406: 'The answer has more than 6 MB and the request does not accept gzip. Send `Accept-Encoding: gzip`, or request fewer entries.',
+};
+
 /**
  * Every route of the HTTP API by its route key, as API Gateway names it. serverless.yml declares the same ones, which a
  * test holds against this table.
@@ -93,6 +97,7 @@ export const ROUTES: Record<string, Route> = {
     scope: 'read',
     status: 200,
     answer: 'Plan',
+    refusals: TOO_LARGE,
     handle: async (deps, { audit }) => {
       const plan = await requirePlan(deps, audit);
       return { body: shownPlan(plan), headers: IMMUTABLE };
@@ -112,6 +117,7 @@ export const ROUTES: Record<string, Route> = {
     },
     status: 200,
     answer: 'PredictionPage',
+    refusals: TOO_LARGE,
     handle: async (deps, { audit, query }) => ({ body: await listPredictions(deps, audit, query) }),
   }),
 

@@ -4,7 +4,9 @@ import { createApi } from '../../lib/handlers/api.ts';
 import type { HttpResponse } from '../../lib/http/problem.ts';
 import { refusalsOf } from '../../lib/http/route.ts';
 import { ROUTES } from '../../lib/http/routes.ts';
-import { manifestKey } from '../../lib/records/keys.ts';
+import { manifestKey, planKey } from '../../lib/records/keys.ts';
+import type { Plan } from '../../lib/records/plan.ts';
+import { recordResult } from '../../lib/records/result.ts';
 import { writeWaiting } from '../../lib/records/waiting.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import { systemChance } from '../../lib/system.ts';
@@ -65,6 +67,16 @@ beforeEach(async () => {
   );
 });
 afterAll(() => cloud.close());
+
+/** What the function answers to a GET, as it hands it to Lambda. */
+function answerOf(target: string, headers: object): Promise<HttpResponse> {
+  const event = {
+    routeKey: routeKeyOf('GET', target),
+    headers: { authorization: 'Bearer t-audit', ...headers },
+    pathParameters: { audit: target.split('/')[3] },
+  };
+  return handle(event as unknown as APIGatewayProxyEventV2, { awsRequestId: 'r' });
+}
 
 /** Sends a request as API Gateway hands it on, and holds the answer to the contract. */
 async function api(
@@ -378,6 +390,32 @@ describe('what the API refuses', () => {
       });
     }
     expect(logged).toEqual(failing.map((name) => ({ message: `${name} failed`, about: { error } })));
+  });
+
+  it('an answer that Lambda cannot send uncompressed, and says how to get it', async () => {
+    const numbers = Array.from({ length: 1_000 }, (_, i) => String(i).padStart(4, '0'));
+    const { body } = await api('POST', '/api/audits', {
+      body: {
+        ...{ models: ['a/b'], samples: 1, factors: { n: numbers, of: ['护'.repeat(200)] } },
+        template: `{n}${'{of}'.repeat(9)}${'护'.repeat(190)}`,
+      },
+    });
+    const plan = (await world.truth.images.readJson<Plan>(planKey(body.id)))!.value;
+    const at = world.now().toISOString();
+    for (let n = 0; n < 100; n++)
+      await recordResult(world.images, plan, {
+        ...{ audit: plan.id, cell: n, model: 'a/b', sent: { input: {} }, status: 'failed', seed: 1 },
+        ...{ seedSource: 'sent', asked: 1, returned: 0, filtered: 0, images: [], askedAt: at, storedAt: at },
+        error: `${n} ${'x'.repeat(64_000)}`,
+      });
+    for (const target of [`/api/audits/${plan.id}/plan`, `/api/audits/${plan.id}/predictions`]) {
+      const { status, body: problem } = await api('GET', target);
+      expect([status, problem.detail]).toEqual([406, expect.stringMatching(/Accept-Encoding: gzip/)]);
+      const packed = await answerOf(target, { 'accept-encoding': 'gzip' });
+      expect(Buffer.byteLength(JSON.stringify(packed))).toBeLessThan(6_291_556);
+      expect(packed).toMatchObject({ statusCode: 200, headers: { 'content-encoding': 'gzip' } });
+    }
+    expect((await api('GET', `/api/audits/${plan.id}/predictions?limit=50`)).status).toBe(200);
   });
 
   it('a route that there is not', async () => {
