@@ -50,6 +50,8 @@ const SLOW_STOP_MS = 30_000;
 /** Without a fault, the messages that cancel what runs are done by then, behind those of other audits. */
 const CANCEL_MS = 5 * 60_000;
 const LATE_CANCEL_MS = 22 * 60_000;
+/** Messages that come twice, those who end an audit again, and reconcile, which looks every quarter of an hour. */
+const MOST_CANCELS = 20;
 /** A secret that is new is read again within so long where it is missing, and one that is gone is forgotten. */
 const SECRET_AGES = { forMs: 15_000, goneForMs: 5 * 60_000 + 15_000 };
 /** A request with the token that was replaced may be under way for so long. */
@@ -75,8 +77,8 @@ export class Ledger {
   readonly #faultsAt: number[] = [];
   /** Bindings that a process could not read. */
   readonly #unread = new Set<string>();
-  /** Predictions that somebody asked Replicate to cancel, whatever came of it. */
-  readonly #cancelTried = new Set<string>();
+  /** Predictions that somebody asked Replicate to cancel, whatever came of it, and how often Replicate said that one is over. */
+  readonly #cancelTried = new Map<string, number>();
 
   /** When a secret could not be read last. */
   #unreadAt = 0;
@@ -105,8 +107,9 @@ export class Ledger {
     const [, audit, cell] = /:audits\/([^/]+)\/dispatched\/(\d{5})(?:-\d+)?\.json$/.exec(about) ?? [];
     if (what === 'GetParameter' && outcome !== '') this.#unreadAt = this.#world.kernel.now;
     if (what === 'cancel') {
-      this.#cancelTried.add(about);
-      if (/^$|lost|dies after/.test(outcome)) this.#canceled(about, who);
+      const times = (this.#cancelTried.get(about) ?? 0) + (outcome === '' ? 1 : 0);
+      this.#cancelTried.set(about, times);
+      if (/^$|lost|dies after/.test(outcome)) this.#canceled(about, who, times);
     }
     if (/^(api|dispatch|poll|reconcile)#/.test(who) && /unavailable|lost|dies|died|threw/.test(outcome))
       this.#faultsAt.push(this.#world.kernel.now);
@@ -116,10 +119,16 @@ export class Ledger {
   }
 
   /** Only somebody who ends the audit, or a cell that has another prediction, is a reason to cancel one. */
-  #canceled(id: string, who: string): void {
+  #canceled(id: string, who: string, times: number): void {
     const made = this.#world.replicate.made.get(id);
     if (!made) return;
     const { audit, cell } = made;
+    if (times > MOST_CANCELS)
+      this.#broken(
+        'what was canceled is left alone',
+        `${who} canceled ${id} of cell ${cell}`,
+        `open/${audit}`,
+      );
     if ([`audits/${audit}/cancel.json`, `deleted/${audit}`].some((key) => this.#current(key))) return;
     const stem = `audits/${audit}/dispatched/${String(cell).padStart(5, '0')}`;
     const bound = this.#bound(`${stem}-2.json`) ?? this.#bound(`${stem}.json`);

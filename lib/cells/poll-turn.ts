@@ -113,6 +113,8 @@ class PollTurn {
   #leaves = false;
   #waitSeconds = 0;
   #stop: Stop | undefined;
+  /** Cells of which nothing runs, as Replicate said in this turn. A deleted audit keeps no record of it. */
+  readonly #ended = new Set<number>();
 
   constructor(deps: PollTurnDeps, plan: Plan, range: Range, turn: Turn) {
     this.#deps = deps;
@@ -230,8 +232,9 @@ class PollTurn {
 
   #delaySeconds(open: [number, CellProgress][]): number | undefined {
     const { overdueMs, time } = this.#deps;
-    // What waits in a deleted audit is never asked for.
-    const left = this.#stop === 'deleted' ? open.filter(([, { boundAt }]) => boundAt) : open;
+    // What waits in a deleted audit is never asked for, and what was canceled is canceled once.
+    const runs = ([cell, { boundAt }]: [number, CellProgress]) => boundAt && !this.#ended.has(cell);
+    const left = this.#stop === 'deleted' ? open.filter(runs) : open;
     if (left.length === 0) return undefined;
     if (this.#stop) return Math.max(STOPPED_SECONDS, this.#waitSeconds);
     const now = time.now().getTime();
@@ -256,7 +259,10 @@ class PollTurn {
     const binding = await readBinding(store, this.#plan.id, cell, attempt);
     if (!binding) return;
     if (isClosed(binding)) {
-      if (this.#stop === 'deleted') return;
+      if (this.#stop === 'deleted') {
+        this.#ended.add(cell);
+        return;
+      }
       return recordResult(store, this.#plan, closedResult(this.#plan, cell, binding));
     }
     const prediction = await this.#endingOf(binding);
@@ -265,6 +271,7 @@ class PollTurn {
     const finished = await finishCell(this.#deps, ending);
     // What this side has just ended is not overdue.
     if (finished === 'stored' && !this.#stop) this.#deps.onFound(cell);
+    this.#ended.add(cell);
   }
 
   /** What Replicate says of a prediction, or what has to stand for it; undefined where it is to be asked later. */
