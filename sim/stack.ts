@@ -4,6 +4,9 @@ import { readServerless, readStack } from '@weaudit/aws-emulator/stack';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 
-/** What is deployed: times, limits, roles and rules of the stage `dev`, read from serverless.yml. */
-export const deployedStack = async (): Promise<StackModel> =>
-  readStack(await readServerless(ROOT, 'dev'), '123456789012');
+/**
+ * What is deployed: times, limits, roles and rules of the stage `dev`, read from serverless.yml.
+ * @param parameters such as `createsPerMinute=3000`
+ */
+export const deployedStack = async (...parameters: string[]): Promise<StackModel> =>
+  readStack(await readServerless(ROOT, 'dev', parameters), '123456789012');

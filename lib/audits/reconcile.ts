@@ -1,6 +1,6 @@
 import { backUp } from '../images/backup.ts';
 import type { CellQueue, Chance, ObjectStore, Time } from '../ports.ts';
-import { blocksOf, type Cut, DISPATCHERS, type Range, rangesOf } from '../records/blocks.ts';
+import { blocksOf, type Cut, type Range, rangesOf } from '../records/blocks.ts';
 import {
   auditPrefix,
   deletedKey,
@@ -30,6 +30,8 @@ import { unsafeByCell } from './unsafe.ts';
 export interface ReconcileDeps extends SumUpDeps {
   queue: CellQueue;
   polls: CellQueue;
+  /** How many dispatchers work at once: an audit has as many chains. */
+  dispatchers: number;
   chance: Chance;
   /** A chain that has not moved for so long is restarted, and what no event has brought about by then is done. */
   resendMs: number;
@@ -197,7 +199,7 @@ async function restartSilent(run: Run, size: Size, open: readonly Range[], chain
   if (age(moved, time) <= resendMs) return;
   if (await readStop(images, size.id)) await lookOnce(run, size, chains.get(resentKey(size.id)));
   else
-    for (const block of unseen.slice(0, DISPATCHERS))
+    for (const block of unseen.slice(0, run.dispatchers))
       await restart(run, queue, block, leaseKey(size.id, block.from));
 }
 

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts';
 import type { CellQueue, Chance } from '../ports.ts';
-import { blockAt, DISPATCHERS, type Message, placeOf, type Range } from '../records/blocks.ts';
+import { blockAt, type Message, placeOf, type Range } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
 import { acquireLease, beginChain, readLease, restartChain } from '../records/lease.ts';
 import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
@@ -15,6 +15,8 @@ import type { Pacer } from './pacer.ts';
 export interface AskTurnDeps extends AskDeps, FlowDeps {
   readPlan: (audit: string) => Promise<Plan | undefined>;
   pacer: Pacer;
+  /** How many work at once: an audit has as many chains. */
+  dispatchers: number;
   chance: Chance;
   /** Where the next link of the chain goes. */
   queue: CellQueue;
@@ -107,11 +109,14 @@ export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): 
   const work = new AskTurn(deps, plan, block, turn);
   let isDone = false;
   try {
-    const most = (place < DISPATCHERS && FIRST_TURNS[link]) || Number.POSITIVE_INFINITY;
+    const most = (place < deps.dispatchers && FIRST_TURNS[link]) || Number.POSITIVE_INFINITY;
     const { isFull, ...done } = await work.run(most);
     if (done.faults.length > 0) return done;
     if (!isFull) await queue.send([{ ...block, link: link + 1 }], work.delaySeconds(lease.idle));
-    const begun = blocksToBegin(plan, place, { isFirst: place === 0 && link === 0, isFull });
+    const begun = blocksToBegin(deps.dispatchers, plan, place, {
+      isFirst: place === 0 && link === 0,
+      isFull,
+    });
     if (begun.length > 0) await queue.send(begun.map((range) => ({ ...range, link: 0 })));
     isDone = true;
     return done;
@@ -123,12 +128,13 @@ export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): 
 
 /** A full block is followed by another, and the first turn of an audit begins the chains of the other dispatchers. */
 function blocksToBegin(
+  dispatchers: number,
   plan: Plan,
   place: number,
   { isFirst, isFull }: { isFirst: boolean; isFull: boolean },
 ): Range[] {
-  const others = isFirst ? Array.from({ length: DISPATCHERS - 1 }, (_, i) => i + 1) : [];
-  return [...others, ...(isFull ? [place + DISPATCHERS] : [])]
+  const others = isFirst ? Array.from({ length: dispatchers - 1 }, (_, i) => i + 1) : [];
+  return [...others, ...(isFull ? [place + dispatchers] : [])]
     .map((one) => blockAt(plan, one))
     .filter((block) => block !== undefined);
 }

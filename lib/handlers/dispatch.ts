@@ -21,13 +21,15 @@ export function createDispatch(ports: DispatchPorts, env: Environment) {
   const { time, log } = ports;
   const plansOf = planKeeper();
   const createsPerMinute = numberSetting(env, 'CREATES_PER_MINUTE');
+  const dispatchers = numberSetting(env, 'DISPATCH_CONCURRENCY');
   const deps = {
     ...ports,
     createsPerMinute,
+    dispatchers,
     webhookUrl: setting(env, 'WEBHOOK_URL'),
     overdueMs: numberSetting(env, 'OVERDUE_SECONDS') * 1_000,
     // The account's rate is shared by the functions that run at once.
-    pacer: new Pacer(time, createsPerMinute, numberSetting(env, 'DISPATCH_CONCURRENCY')),
+    pacer: new Pacer(time, createsPerMinute, dispatchers),
     onSuperfluous: (cell: number, predictionId: string) =>
       log.warn('a second prediction for a cell was canceled', { cell, predictionId }),
   };

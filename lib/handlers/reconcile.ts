@@ -23,6 +23,7 @@ export function createReconcile(ports: ReconcilePorts, env: Environment) {
   const { log } = ports;
   const deps = {
     ...ports,
+    dispatchers: numberSetting(env, 'DISPATCH_CONCURRENCY'),
     resendMs: numberSetting(env, 'RESEND_SECONDS') * 1_000,
     settleMs: numberSetting(env, 'SETTLE_SECONDS') * 1_000,
   };

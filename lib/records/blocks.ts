@@ -19,8 +19,6 @@ export interface Message extends Range {
 
 /** Cells that one turn, one lease and one chain cover at most: few, so that others have their turn soon. */
 export const MAX_BLOCK = 25;
-/** Dispatchers that work at once, each at its share of the rate: `maximumConcurrency` of the queue in serverless.yml. */
-export const DISPATCHERS = 2;
 /** Cells that a message may name. */
 const MAX_RANGE = 100;
 const BLOCKS_A_RANGE = MAX_RANGE / MAX_BLOCK;

@@ -447,6 +447,7 @@ export class World {
       webhookUrl: WEBHOOK_URL,
       chance: systemChance,
       createsPerMinute: 6_000,
+      dispatchers: 2,
       pacer: new Pacer(this.time, 60_000),
       overdueMs: 10 * MINUTE,
       resendMs: 15 * MINUTE,
@@ -483,6 +484,7 @@ export class World {
       withTemporaryFile,
       time: this.time,
       chance: systemChance,
+      dispatchers: 2,
       resendMs: 15 * MINUTE,
       settleMs: 90 * MINUTE,
     };

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ROUTES } from '../../lib/http/routes.ts';
 import { COUNTED } from '../../lib/log-lines.ts';
-import { DISPATCHERS } from '../../lib/records/blocks.ts';
 import { permissionsOf } from '../support/access.ts';
 import { ACCOUNT, EVERYTHING, ofType, type Packaged, packageStack, REGION } from '../support/packaged.ts';
 
@@ -247,7 +246,7 @@ describe('functions', () => {
   });
 
   test.each([
-    ['Cells', 'Dispatch', DISPATCHERS],
+    ['Cells', 'Dispatch', 2],
     ['Polls', 'Poll', 10],
   ])(
     'the queue %s hides a message for more than six times what %s may take, one at a time, %i at once',

@@ -15,16 +15,17 @@ interface Source {
  * internal modules: the command `serverless print` gives the same, but takes ten times as long, because it loads every
  * plugin and command (docs/decisions/0037).
  * @param root the folder of serverless.yml
+ * @param param parameters as the command line has them, such as `logLevel=DEBUG`
  * @returns the configuration as `serverless print --stage <stage>` shows it, without the defaults that it fills in
  * @throws LocalError naming the property whose variable cannot be resolved
  */
-export async function readServerless(root: string, stage: string): Promise<unknown> {
+export async function readServerless(root: string, stage: string, param: string[] = []): Promise<unknown> {
   const require = createRequire(path.join(root, 'package.json'));
   const internal = (name: string) => require(`serverless/lib/configuration/${name}.js`);
   const source = (name: string): Source => internal(`variables/sources/${name}`);
   try {
     const configuration = await internal('read')(path.join(root, 'serverless.yml'));
-    const options = { stage };
+    const options = { stage, param };
     const instance = { configurationInput: configuration, processedInput: { options } };
     const sources: Record<string, Source> = {
       // Empty, so that neither a profile nor a credential of the developer can influence the local stack.
