@@ -64,9 +64,10 @@ const PACING_SECONDS = 30;
 /** Time to record what a request brought. */
 const RECORD_MS = 5_000;
 /** Cells of the first turns of an audit: everybody who starts at the same time sees first images soon. */
-const FIRST_TURNS = [3, 8];
-/** Longest pause of a chain whose models have no room. */
-const MAX_ROOM_SECONDS = 60;
+const FIRST_TURNS = [2, 4, 8];
+/** Longest pauses of a chain whose models have no room: at first, and of one that has waited for so many turns. */
+const ROOM_SECONDS = 60;
+const MAX_ROOM_SECONDS = 300;
 /** Pause before a cell is asked for again whose prediction was aborted, for each attempt before. */
 const ABORTED_MS = 60_000;
 /** Where it stays open whether Replicate accepts a cell, and no other of its block is, it is asked again for so long. */
@@ -93,6 +94,7 @@ export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): 
   const block = blockAt(plan, place)!;
   const link = message.link ?? 0;
   const key = leaseKey(plan.id, block.from);
+  const readAt = deps.time.monotonic();
   const [existing, stop, isOpen] = await Promise.all([
     readLease(store, key),
     readStop(store, plan.id),
@@ -106,18 +108,20 @@ export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): 
       await queue.send([{ ...block, link }], Math.min(lease.seconds, MAX_DELAY_SECONDS));
     return nothing;
   }
-  const work = new AskTurn(deps, plan, block, turn);
+  const work = new AskTurn(deps, plan, block, turn, readAt);
   let isDone = false;
   try {
     const most = (place < deps.dispatchers && FIRST_TURNS[link]) || Number.POSITIVE_INFINITY;
     const { isFull, ...done } = await work.run(most);
     if (done.faults.length > 0) return done;
-    if (!isFull) await queue.send([{ ...block, link: link + 1 }], work.delaySeconds(lease.idle));
     const begun = blocksToBegin(deps.dispatchers, plan, place, {
-      isFirst: place === 0 && link === 0,
+      isFirst: place === 0 && (link === 1 || (link === 0 && isFull)),
       isFull,
     });
-    if (begun.length > 0) await queue.send(begun.map((range) => ({ ...range, link: 0 })));
+    await Promise.all([
+      !isFull && queue.send([{ ...block, link: link + 1 }], work.delaySeconds(lease.idle)),
+      begun.length > 0 && queue.send(begun.map((range) => ({ ...range, link: 0 }))),
+    ]);
     isDone = true;
     return done;
   } finally {
@@ -157,7 +161,9 @@ class AskTurn {
   #progressAt = 0;
   #stop: { value: Promise<boolean>; readAt: number } | undefined;
 
-  constructor(deps: AskTurnDeps, plan: Plan, block: Range, turn: Turn) {
+  /** @param readAt when the audit was seen to go on, by the process's clock */
+  constructor(deps: AskTurnDeps, plan: Plan, block: Range, turn: Turn, readAt: number) {
+    this.#stop = { value: Promise.resolve(false), readAt };
     this.#deps = deps;
     this.#plan = plan;
     this.#block = block;
@@ -179,9 +185,13 @@ class AskTurn {
     const chosen = await this.#choose(progress, pending, most);
     if (waiting) pacer.probeFirst();
     const models = new Set(chosen.map(([n]) => cellAt(this.#plan, n).model));
-    // Beside the requests: room for the next turns.
+    // Beside the requests: room for the next turns, and the chain that looks after these.
     const counting = Promise.all([...models].map((model) => recountFlow(this.#deps, model, this.#block)));
     counting.catch(() => {});
+    // Of ended cells too, also if all was refused: only that chain sums the block up.
+    const isWaiting = pending.length === progress.size && chosen.length === 0;
+    const looking = isWaiting ? undefined : this.#beginPolls();
+    looking?.catch(() => {});
     const next = chosen.values();
     const worker = async () => {
       for (const [cell, { attempt }] of next) {
@@ -193,9 +203,11 @@ class AskTurn {
     await Promise.all(Array.from({ length: PARALLEL_ASKS }, worker));
     await counting.catch(() => {});
     const isFull = !this.#leaves && chosen.length === pending.length;
-    // Ended cells too, also if all was refused: only the chain that looks after the block sums it up.
-    const wasAsked = [...progress.values()].some(({ boundAt, ended }) => boundAt || ended);
-    if (this.asked > 0 || wasAsked || isFull) await this.#haveItLookedAfter(isFull);
+    // It may wait for long, because nothing was about to end.
+    const isNew = await looking;
+    await Promise.all(
+      this.asked > 0 ? [this.#endIfStopped(), isFull && isNew === false && this.#hurryPolls()] : [],
+    );
     return {
       asked: this.asked,
       ...(this.#waitedFor && { waitedFor: this.#waitedFor }),
@@ -243,19 +255,33 @@ class AskTurn {
     }
   }
 
+  /** Who ended the audit during this turn did not see what the turn has asked for since: that is canceled now. */
+  async #endIfStopped(): Promise<void> {
+    if (await readStop(this.#deps.store, this.#plan.id)) await this.#deps.polls.send([this.#block]);
+  }
+
   /**
-   * Begins the chain that looks after the block. If this process dies before, its message comes back and does it. A
-   * caller that ended the audit during this turn did not see what the turn has asked for since: that is canceled now.
+   * Begins the chain that looks after the block. If this process dies before, its message comes back and does it.
+   * @returns false if it was begun before
    */
-  async #haveItLookedAfter(isFull: boolean): Promise<void> {
-    const { store, polls, overdueMs } = this.#deps;
-    const key = pollLeaseKey(this.#plan.id, this.#block.from);
-    let link: number | undefined;
-    if (await beginChain(store, key)) link = 0;
-    // It may wait for long, because nothing was about to end.
-    else if (isFull && this.asked > 0) link = await restartChain(this.#deps, key);
-    if (link !== undefined) await polls.send([{ ...this.#block, link }], firstPollSeconds(overdueMs));
-    if (this.asked > 0 && (await readStop(store, this.#plan.id))) await polls.send([this.#block]);
+  async #beginPolls(): Promise<boolean> {
+    const isNew = await beginChain(this.#deps.store, this.#pollKey);
+    if (isNew) await this.#sendPoll(0);
+    return isNew;
+  }
+
+  async #hurryPolls(): Promise<void> {
+    const link = await restartChain(this.#deps, this.#pollKey);
+    if (link !== undefined) await this.#sendPoll(link);
+  }
+
+  get #pollKey(): string {
+    return pollLeaseKey(this.#plan.id, this.#block.from);
+  }
+
+  #sendPoll(link: number): Promise<void> {
+    const { polls, overdueMs } = this.#deps;
+    return polls.send([{ ...this.#block, link }], firstPollSeconds(overdueMs));
   }
 
   /** Asks as soon as the rate allows it, and again where Replicate wants to be asked later within this turn. */
@@ -335,7 +361,7 @@ class AskTurn {
   /** As long as the rate, or what Replicate said, or a model without room keeps the next turn from asking anything. */
   delaySeconds(idle: number): number {
     const paced = Math.floor(this.#deps.pacer.waitMs / 1_000);
-    const room = this.asked > 0 || this.#leaves ? 0 : Math.min(2 ** Math.min(idle, 10), MAX_ROOM_SECONDS);
+    const room = this.asked > 0 || this.#leaves ? 0 : roomSeconds(idle);
     return Math.min(MAX_DELAY_SECONDS, Math.max(paced, room));
   }
 
@@ -360,6 +386,14 @@ class AskTurn {
     }
     return this.#stop.value;
   }
+}
+
+/** Others keep the model busy while a chain waits for long: it looks a tenth later than it might. */
+function roomSeconds(idle: number): number {
+  const first = Math.ceil(Math.log2(ROOM_SECONDS));
+  return idle < first
+    ? 2 ** idle
+    : Math.min(MAX_ROOM_SECONDS, Math.round(ROOM_SECONDS * 1.1 ** (idle - first)));
 }
 
 /** Most predictions have ended by then. */

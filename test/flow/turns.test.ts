@@ -346,14 +346,17 @@ describe('waiting is not failing', () => {
 });
 
 describe('the chain of an audit', () => {
-  it('begins with few cells, begins that of the other dispatcher, and continues from block to block', async () => {
+  it('begins with few cells, then begins that of the other dispatcher, and continues from block to block', async () => {
     world = await cloud.world();
     plan = await world.accept(100);
     const blocks = blocksOf(plan);
     await world.ask(plan);
-    expect(world.replicate.asked.size).toBe(3);
+    expect(world.replicate.asked.size).toBe(2);
+    await world.ask(plan);
+    expect(world.replicate.asked.size).toBe(6);
     expect(world.queue.messages.map(({ message }) => message)).toEqual([
       { ...blocks[0], link: 1 },
+      { ...blocks[0], link: 2 },
       { ...blocks[1], link: 0 },
     ]);
     await world.ask(plan);
@@ -616,7 +619,7 @@ describe('at a low rate', () => {
   it('every overdue cell is looked at, whatever those at the front do', async () => {
     world = await cloud.world();
     plan = await world.accept(10);
-    for (let turn = 0; turn < 2; turn++) await world.ask(plan);
+    for (let turn = 0; turn < 3; turn++) await world.ask(plan);
     const ids = [...world.replicate.asked.keys()];
     for (const id of ids.slice(2)) world.replicate.end(id, { output: world.outputs(id, 1) });
     const get = world.replicate.get.bind(world.replicate);
