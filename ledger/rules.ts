@@ -197,7 +197,7 @@ function* checkCell(books: Books, cell: number): Iterable<Violation> {
     return yield broken('a binding names a prediction of its cell', key, `${id} is for ${prediction?.cell}`);
   if (!isDeepStrictEqual(prediction.input, result.sent?.input))
     yield broken('a result has the input that Replicate received', key, JSON.stringify(result.sent));
-  if (prediction.status === 'aborted' && binding?.attempt !== 2 && !prediction.forgotten)
+  if (prediction.status === 'aborted' && !prediction.forgotten)
     yield broken('what was aborted is requested again', key, `is ${result.status} by ${id}`);
   yield* checkReading(books, key, prediction);
   yield* checkOutputs(books, key, prediction);

@@ -150,6 +150,7 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
         ...(gone && { gone }),
       },
       outputsFail: share(0.05),
+      refusesToCancelEnded: chance.happens(0.4),
     },
   };
 }

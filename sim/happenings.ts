@@ -22,6 +22,7 @@ export const HAPPENINGS = [
   'a webhook came twice',
   'a person canceled a prediction',
   'Replicate refused a request for good',
+  'Replicate refused to cancel what had ended',
   'Replicate did not know a prediction any more',
   'a model used a seed of its own',
   'a model held outputs back',

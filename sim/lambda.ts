@@ -49,7 +49,7 @@ export class LambdaModel {
   /** Seconds × MB by function, which is what costs. */
   readonly megabyteSeconds = new Map<string, number>();
   deaths: { at: number; process: string; why: string }[] = [];
-  /** Functions that came to their time limit although no call of theirs failed or took long. */
+  /** Functions that came to their time limit although no call of theirs failed, or took long for which nothing is bounded. */
   overran: string[] = [];
   throttles = 0;
   /** Told when something stops running. */
@@ -126,7 +126,7 @@ export class LambdaModel {
       };
       kernel.after(timeoutSeconds * 1_000, () => {
         if (over) return;
-        if (process.faults === 0) this.overran.push(process.name);
+        if (process.faults === process.bounded) this.overran.push(process.name);
         process.die(AT_LIMIT);
       });
       process.thaw();

@@ -4,6 +4,7 @@ import { checkAudit, checkDeadLetters, checkPayments, paidAgain, type Violation 
 import type { HttpResponse } from '../lib/http/problem.ts';
 import type { Line } from './kernel.ts';
 import type { Order as Ordered } from './order.ts';
+import type { Process } from './process.ts';
 import type { Delivery, Made, Rejection } from './replicate.ts';
 import type { Change, Version } from './s3.ts';
 import type { World } from './world.ts';
@@ -52,12 +53,16 @@ const CANCEL_MS = 5 * 60_000;
 const LATE_CANCEL_MS = 22 * 60_000;
 /** Messages that come twice, those who end an audit again, and reconcile, which looks every quarter of an hour. */
 const MOST_CANCELS = 20;
+/** An audit knows so long why it waits: the default pause, and half of one more. */
+const KNOWN_REFUSAL_MS = 85_000;
 /** A secret that is new is read again within so long where it is missing, and one that is gone is forgotten. */
 const SECRET_AGES = { forMs: 15_000, goneForMs: 5 * 60_000 + 15_000 };
 /** A request with the token that was replaced may be under way for so long. */
 const NEW_TOKEN_MS = 45_000;
 /** So long a dispatcher that died holds up the next one. */
 const DEAD_LEASE_MS = 2 * 60_000;
+/** In the keys of a cell's records: nothing for the first attempt, `-2` for the second. */
+const numbered = (before: number) => (before === 0 ? '' : `-${before + 1}`);
 /** Without delete markers. */
 const writes = (versions: Version[] = []) => versions.filter(({ body }) => body).length;
 
@@ -80,18 +85,23 @@ export class Ledger {
   /** Predictions that somebody asked Replicate to cancel, whatever came of it, and how often Replicate said that one is over. */
   readonly #cancelTried = new Map<string, number>();
 
+  /** The last turn of each audit whose create was refused for want of credit or a token. */
+  readonly #refusals = new Map<string, { turn: number; at: number; count: number; isKnown: boolean }>();
   /** When a secret could not be read last. */
   #unreadAt = 0;
 
   readonly #mostMessages: number;
 
-  /** @param cells of all audits together: what is in the queue follows from them */
-  constructor(world: World, cells: number) {
+  /** @param cells of each audit: what is in the queues follows from them */
+  constructor(world: World, cells: number[]) {
     this.#world = world;
-    this.#mostMessages = 40 + cells / 5;
+    // One message for each block that is looked after, some for those that are asked for, those that came twice or are void.
+    this.#mostMessages = cells.reduce((sum, one) => sum + 20 + one / 20, 0);
     world.watch = (change) => this.#changed(change);
     world.kernel.log.listen = (line) => this.#heard(line);
     world.onWebhook = (delivery, status, metFault) => this.#webhookAnswered(delivery, status, metFault);
+    world.replicate.onRefused = (audit, process) => this.#refusedCreate(audit, process);
+    world.replicate.onDownload = (made, cells, process) => this.#downloads(made, cells, process);
   }
 
   /** @returns nothing, so that a check can end with it */
@@ -107,7 +117,7 @@ export class Ledger {
     const [, audit, cell] = /:audits\/([^/]+)\/dispatched\/(\d{5})(?:-\d+)?\.json$/.exec(about) ?? [];
     if (what === 'GetParameter' && outcome !== '') this.#unreadAt = this.#world.kernel.now;
     if (what === 'cancel') {
-      const times = (this.#cancelTried.get(about) ?? 0) + (outcome === '' ? 1 : 0);
+      const times = (this.#cancelTried.get(about) ?? 0) + (/^$|Refusal/.test(outcome) ? 1 : 0);
       this.#cancelTried.set(about, times);
       if (/^$|lost|dies after/.test(outcome)) this.#canceled(about, who, times);
     }
@@ -116,6 +126,36 @@ export class Ledger {
     if (!audit || !/unavailable|lost|dies/.test(outcome)) return;
     const faulty = what === 'PutObject' ? this.#unrecorded : this.#unread;
     faulty.add(`${who} ${audit} ${Number(cell)}`);
+  }
+
+  /**
+   * Where Replicate refuses everybody, a turn sends one request. An audit whose earlier turn was refused knows it for as long
+   * as that turn said.
+   */
+  #refusedCreate(audit: string, { name, turn, faults }: Process): void {
+    const { now } = this.#world.kernel;
+    const before = this.#refusals.get(audit);
+    const isSame = before?.turn === turn;
+    const isKnown = isSame
+      ? before.isKnown
+      : before !== undefined &&
+        now - before.at < KNOWN_REFUSAL_MS &&
+        !this.#faultsAt.some((at) => at >= before.at);
+    const count = isSame ? before.count + 1 : 1;
+    this.#refusals.set(audit, { turn, at: now, count, isKnown });
+    if (isKnown && count > 1 && faults === 0)
+      this.#broken('after a pause one request goes first', `${name} sent ${count}`, `open/${audit}`);
+  }
+
+  /** A download that failed leaves none behind that runs beside those of the next cells. */
+  #downloads(made: Made | undefined, cells: number, { name }: Process): void {
+    const most = name.startsWith('poll#') ? 2 : 1;
+    if (cells > most)
+      this.#broken(
+        'a failed download leaves no others running',
+        `${name} downloads for ${cells} cells`,
+        `images/${made?.audit}/${String(made?.cell).padStart(5, '0')}/0`,
+      );
   }
 
   /** Only somebody who ends the audit, or a cell that has another prediction, is a reason to cancel one. */
@@ -131,7 +171,7 @@ export class Ledger {
       );
     if ([`audits/${audit}/cancel.json`, `deleted/${audit}`].some((key) => this.#current(key))) return;
     const stem = `audits/${audit}/dispatched/${String(cell).padStart(5, '0')}`;
-    const bound = this.#bound(`${stem}-2.json`) ?? this.#bound(`${stem}.json`);
+    const bound = this.#boundIds(stem).at(-1);
     if (bound === undefined || bound === id)
       this.#broken(
         'nothing is canceled without need',
@@ -353,9 +393,11 @@ export class Ledger {
     const stem = `audits/${audit}/dispatched/${String(cell).padStart(5, '0')}`;
     if (this.#current(`deleted/${audit}`)) return true;
     if (this.#current(`${stem.replace('/dispatched/', '/results/')}.json`)) return true;
-    if (status === 'aborted' && this.#current(`${stem}-aborted`)) return true;
-    const keys = [`${stem}.json`, `${stem}-2.json`].filter((key) => this.#current(key));
-    return keys.length > 0 && !keys.some((key) => this.#bound(key) === id);
+    const ids = this.#boundIds(stem);
+    const attempt = ids.indexOf(id);
+    // A cell that was closed is bound to none.
+    if (attempt === -1) return this.#current(`${stem}.json`) !== undefined;
+    return status === 'aborted' && this.#current(`${stem}${numbered(attempt)}-aborted`) !== undefined;
   }
 
   /** What has to hold of an audit that is over. */
@@ -484,11 +526,7 @@ export class Ledger {
     for (const made of this.#world.replicate.made.values()) {
       if (made.audit !== audit || this.#cancelTried.has(made.id) || this.#isUnknown(made)) continue;
       const stem = `audits/${audit}/dispatched/${String(made.cell).padStart(5, '0')}`;
-      const isBound = (attempt: number): boolean => {
-        const id = this.#bound(attempt === 1 ? `${stem}.json` : `${stem}-${attempt}.json`);
-        return id !== undefined && (id === made.id || isBound(attempt + 1));
-      };
-      if (!isBound(1))
+      if (!this.#boundIds(stem).includes(made.id))
         this.#broken(
           'a superfluous prediction is canceled',
           `${made.id} of cell ${made.cell}`,
@@ -504,9 +542,15 @@ export class Ledger {
     return !answered || died || this.#unrecorded.has(place) || this.#unread.has(place);
   }
 
-  #bound(key: string): string | undefined {
-    const body = this.#current(key)?.body;
-    return body && (JSON.parse(body.toString()) as { predictionId?: string }).predictionId;
+  /** The predictions that a cell is or was bound to, in their order. @param stem of its records' keys */
+  #boundIds(stem: string): string[] {
+    const ids: string[] = [];
+    for (;;) {
+      const body = this.#current(`${stem}${numbered(ids.length)}.json`)?.body;
+      const id = body && (JSON.parse(body.toString()) as { predictionId?: string }).predictionId;
+      if (id === undefined) return ids;
+      ids.push(id);
+    }
   }
 
   /** Everything of an audit that a bucket holds. */

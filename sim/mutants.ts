@@ -123,7 +123,10 @@ function once(read: SecretReader): SecretReader {
   };
 }
 
-const WRITERS = ['dispatch', 'webhook'];
+/** Who writes bindings and results. */
+const WRITERS = ['dispatch', 'poll', 'webhook'];
+/** Who asks for predictions, and who looks after them. */
+const TURNS = ['dispatch', 'poll'];
 /** When an output was first asked for, by its address, which no two worlds share. */
 const FIRST_TRIES = new Map<string, number>();
 
@@ -139,7 +142,7 @@ export const MUTANTS: Record<string, Plant> = {
   'a result is written without If-None-Match': { functions: WRITERS, request: unconditional(/\/results\//) },
   'an image is written without If-None-Match': { functions: WRITERS, request: unconditional(/^images\//) },
   'a lease is never checked': {
-    functions: ['dispatch'],
+    functions: TURNS,
     request: unconditional(/^leases\//),
     ports: inStores((store) => ({
       readJson: async <T>(key: string) => (key.startsWith('leases/') ? undefined : store.readJson<T>(key)),
@@ -213,7 +216,7 @@ export const MUTANTS: Record<string, Plant> = {
   'a rate limit ends the cell': takenFor(429, 422),
   'a request that is wrong for good is sent again': takenFor(422, 503),
   'a prediction that Replicate forgot is polled for a day': {
-    functions: ['dispatch'],
+    functions: ['poll'],
     ports: ({ replicate }) => ({
       replicate: {
         ...replicate,
@@ -227,12 +230,12 @@ export const MUTANTS: Record<string, Plant> = {
     }),
   },
   'a poll takes a canceled prediction for a running one': {
-    functions: ['dispatch'],
+    functions: ['poll'],
     ports: ({ replicate }) =>
       polled(replicate, (one) => (one.status === 'canceled' ? 'processing' : one.status)),
   },
   'a poll takes an aborted prediction for a failed one': {
-    functions: ['dispatch'],
+    functions: ['poll'],
     ports: ({ replicate }) => polled(replicate, (one) => (one.status === 'aborted' ? 'failed' : one.status)),
   },
   'what was just requested is canceled': {
@@ -286,11 +289,11 @@ export const MUTANTS: Record<string, Plant> = {
     }),
   },
   'cancel is not looked for': {
-    functions: ['dispatch'],
+    functions: TURNS,
     ports: answering('exists', /\/cancel\.json$|^deleted\//, false),
   },
   'cancel is looked for once a minute': {
-    functions: ['dispatch'],
+    functions: TURNS,
     ports: (ports) => {
       const seen = new Map<string, { at: number; exists: boolean }>();
       const change = (store: ObjectStore): Partial<ObjectStore> => ({
@@ -418,7 +421,10 @@ export const MUTANTS: Record<string, Plant> = {
   },
   'reconcile sends nothing again': {
     functions: ['reconcile'],
-    ports: ({ queue }) => ({ queue: { ...queue, send: async () => {} } }),
+    ports: ({ queue, polls }) => ({
+      queue: { ...queue, send: async () => {} },
+      polls: { ...polls, send: async () => {} },
+    }),
   },
   'what is left of a block is sent twice': {
     functions: ['dispatch'],

@@ -20,6 +20,8 @@ export class Process {
   turn = 0;
   /** Calls of the event at hand that failed, were lost, or took long. */
   faults = 0;
+  /** Those of them that its function has to bound by the time that is left: creates that took long. */
+  bounded = 0;
   /** Between two events Lambda lets nothing of it run: answers wait until the next. */
   #frozen = true;
   #held: (() => void)[] = [];
@@ -41,6 +43,7 @@ export class Process {
     this.#frozen = false;
     this.turn = ++turns;
     this.faults = 0;
+    this.bounded = 0;
     for (const act of this.#held.splice(0)) act();
   }
 
@@ -82,6 +85,7 @@ export class Process {
       }
       const { ms, isSlow } = this.#weather.latency(call);
       if (isSlow || fate !== 'answered') this.faults++;
+      if (isSlow && fate === 'answered' && action === 'create') this.bounded++;
       kernel.after(ms, () => {
         if (fate === 'unavailable') {
           log(fate);

@@ -8,7 +8,7 @@ import type { Prediction } from '../lib/replicate/prediction.ts';
 import { type Happening, RUSES } from './happenings.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
-import { KnownBody } from './s3.ts';
+import { abortable, KnownBody } from './s3.ts';
 import { FORGER, type Secrets } from './secrets.ts';
 
 /** How one model behaves. */
@@ -34,6 +34,8 @@ export interface ModelBehavior {
   forgets?: number;
   /** One prediction has more outputs than are stored. */
   floods?: boolean;
+  /** It starts nothing. */
+  stands?: Outage;
 }
 
 /** Times in which Replicate takes no requests, in milliseconds since the world began. */
@@ -49,6 +51,8 @@ export interface ReplicateOptions {
   tokenRevoked?: Outage;
   webhooks: { lost: number; late: number; doubled: number; hostile?: number; gone?: Outage };
   outputsFail: number;
+  /** Who cancels what has ended is refused. */
+  refusesToCancelEnded?: boolean;
 }
 
 /** A prediction as Replicate's own books have it. */
@@ -147,6 +151,10 @@ export class ReplicateModel {
   /** Delivers a webhook; answers with the status, 0 for none. */
   deliver: (delivery: Delivery, done: (status: number) => void) => void = () => {};
   signing: Pick<Secrets, 'signing' | 'old'> = { signing: FORGER, old: FORGER };
+  /** Told of each create that nobody's credit or token allows. */
+  onRefused: (audit: string, process: Process) => void = () => {};
+  /** Told of each download, with the cells whose outputs its process downloads at that moment. */
+  onDownload: (made: Made | undefined, cells: number, process: Process) => void = () => {};
 
   constructor(kernel: Kernel, options: ReplicateOptions) {
     this.#kernel = kernel;
@@ -190,13 +198,12 @@ export class ReplicateModel {
     this.#tokens--;
   }
 
-  #create(
-    { name: by, turn, faults }: Process,
-    { version, input, webhook }: Parameters<ReplicateClient['create']>[0],
-  ): string {
+  #create(process: Process, { version, input, webhook }: Parameters<ReplicateClient['create']>[0]): string {
+    const { name: by, turn, faults } = process;
+    const [, audit = '', cell = ''] = /\/webhooks\/replicate\/([^/]+)\/(\d{5})$/.exec(webhook) ?? [];
+    if (this.isRevoked || this.#isDuring(this.options.noCredit)) this.onRefused(audit, process);
     this.#admit();
     const metFault = faults > 0;
-    const [, audit = '', cell = ''] = /\/webhooks\/replicate\/([^/]+)\/(\d{5})$/.exec(webhook) ?? [];
     this.#judgeInput({ by, audit, cell: Number(cell), createdAt: this.#kernel.now, answered: false });
     const made: Made = {
       id: `p${this.#kernel.chance.id().slice(0, 20)}`,
@@ -254,6 +261,10 @@ export class ReplicateModel {
 
   #startNext(queue: { waiting: Made[]; running: number }): void {
     const { model } = this.options;
+    if (this.#isDuring(model.stands)) {
+      this.#kernel.after(10_000, () => this.#startNext(queue));
+      return;
+    }
     while (queue.running < model.parallel) {
       const made = queue.waiting.shift();
       if (!made) return;
@@ -430,7 +441,7 @@ export class ReplicateModel {
   /** The API as one process reaches it. */
   client(process: Process): ReplicateClient {
     const call = <T>(action: string, about: string, effect: () => T, lost?: () => void) =>
-      process.call({ service: 'replicate', action, about }, effect, (fate) => {
+      process.call({ service: 'replicate', action, about }, effect, (fate): Error => {
         if (fate === 'lost') lost?.();
         return fate === 'unavailable'
           ? new ReplicateRefusal(503, 'Service unavailable', undefined)
@@ -444,11 +455,12 @@ export class ReplicateModel {
           return { official: true, version: null, openapi: OPENAPI };
         }),
       create: async (request) => {
-        const id = await call('create', request.webhook.slice(-32), () =>
-          this.#create(process, request),
-        ).catch((error) => {
+        const created = call('create', request.webhook.slice(-32), () => this.#create(process, request));
+        const id = await abortable(created, request.signal).catch((error) => {
           if (error instanceof FinalRefusal) error.rejection.answered = true;
-          throw error;
+          throw (error as Error).name === 'AbortError'
+            ? new ReplicateUnreachable('Replicate gave no answer in time')
+            : error;
         });
         const made = this.made.get(id);
         if (made) made.answered = true;
@@ -458,6 +470,10 @@ export class ReplicateModel {
       cancel: (id) =>
         call('cancel', id, () => {
           const made = this.#known(id);
+          if (made.completedAt !== undefined && this.options.refusesToCancelEnded) {
+            this.met('Replicate refused to cancel what had ended');
+            this.#refuse(422, 'The prediction has ended');
+          }
           this.#stop(made);
           return this.view(made);
         }),
@@ -466,10 +482,10 @@ export class ReplicateModel {
 
   /** The outputs as one process fetches them. */
   fetchOutput(process: Process): FetchOutput {
-    return async (url, { signal }, use) => {
-      signal.throwIfAborted();
+    const cells = new Map<string, number>();
+    const fetchOutput: FetchOutput = async (url, { signal }, use) => {
       const { chance } = this.#kernel;
-      const bytes = await process.call(
+      const call = process.call(
         { service: 'outputs', action: 'fetch', about: url.pathname },
         () => {
           const [, id = '', index] = /^\/([^/]+)\/(\d+)\.png$/.exec(url.pathname) ?? [];
@@ -484,6 +500,7 @@ export class ReplicateModel {
         },
         () => new OutputUnavailable('replicate.delivery could not be reached'),
       );
+      const bytes = await abortable(call, signal);
       const head = bytes.subarray(0, 32);
       if (!chance.happens(this.options.outputsFail))
         return use({ head, body: new KnownBody(bytes), bytes: bytes.length });
@@ -497,6 +514,20 @@ export class ReplicateModel {
         })(),
       );
       return use({ head, body, bytes: bytes.length });
+    };
+    return async (url, options, use) => {
+      options.signal.throwIfAborted();
+      const made = this.made.get(url.pathname.split('/')[1] ?? '');
+      const cell = `${made?.audit}/${made?.cell}`;
+      cells.set(cell, (cells.get(cell) ?? 0) + 1);
+      this.onDownload(made, cells.size, process);
+      try {
+        return await fetchOutput(url, options, use);
+      } finally {
+        const left = cells.get(cell)! - 1;
+        if (left > 0) cells.set(cell, left);
+        else cells.delete(cell);
+      }
     };
   }
 }

@@ -5,7 +5,7 @@ import type { Coverage } from './coverage.ts';
 import type { Line } from './kernel.ts';
 import { type BrokenPromise, Ledger } from './ledger.ts';
 import { type Order, promptsOf } from './order.ts';
-import type { ReplicateOptions } from './replicate.ts';
+import type { Made, ReplicateOptions } from './replicate.ts';
 import type { Rotation } from './secrets.ts';
 import type { StormOptions } from './storm.ts';
 import { type Plant, World } from './world.ts';
@@ -48,17 +48,36 @@ export interface Figures {
   dollars: number;
   /** What reconcile alone costs, and how long it ran. */
   reconcile: { dollars: number; seconds: number };
-  /** Seconds from each audit's acceptance to its first request, and to its last result. */
-  audits: { cells: number; began: number | undefined; ended: number | undefined }[];
+  /** Predictions asked for in a minute, without the first and the last tenth of them. */
+  rate: number;
+  /** Longest time, in seconds, from the moment when a prediction was to be looked after to its result. */
+  overdue: number;
+  /** Most messages in both queues at once. */
+  messages: number;
+  /** Seconds from each audit's acceptance to its first and last prediction, first picture and last result. */
+  audits: Times[];
+}
+
+interface Times {
+  cells: number;
+  began: number | undefined;
+  asked: number | undefined;
+  shown: number | undefined;
+  ended: number | undefined;
 }
 
 /** An auditor, and how far the audit is. */
 interface Placed {
   auditor: Auditor;
   began: number | undefined;
+  bindings: number;
+  asked: number | undefined;
+  shown: number | undefined;
   results: number;
   ended: number | undefined;
 }
+
+const UNKNOWN = { began: undefined, asked: undefined, shown: undefined, ended: undefined };
 
 const CHECK_MS = 5 * 60_000;
 
@@ -72,7 +91,7 @@ export async function play(
   const world = new World({ seed, stack, ...scenario, plant });
   const ledger = new Ledger(
     world,
-    scenario.orders.reduce((sum, { prompts, samples }) => sum + prompts * samples, 0),
+    scenario.orders.map(({ prompts, samples }) => prompts * samples),
   );
   const { kernel } = world;
   const began = kernel.now;
@@ -85,11 +104,13 @@ export async function play(
   }
   const placed = scenario.orders.map((order, place): Placed => {
     const auditor = new Auditor(world, ledger, order, place);
-    return { auditor, began: undefined, results: 0, ended: undefined };
+    return { auditor, ...UNKNOWN, bindings: 0, results: 0 };
   });
   watchProgress(world, placed);
+  let messages = 0;
   const every = () => {
     ledger.check();
+    messages = Math.max(messages, world.messages);
     kernel.after(CHECK_MS, every);
   };
   kernel.after(CHECK_MS, every);
@@ -125,7 +146,7 @@ export async function play(
     hash: kernel.log.digest(),
     violations: ledger.violations,
     coverage: world.coverage,
-    figures: figuresOf(world, ledger, placed, began),
+    figures: { ...figuresOf(world, ledger, placed, began), messages },
     last: kernel.log.last(25, ({ about }) =>
       first?.audit === undefined
         ? true
@@ -138,16 +159,19 @@ const cellsOf = ({ auditor: { order } }: Placed) => order.prompts * order.sample
 
 function watchProgress(world: World, placed: Placed[]): void {
   const watch = world.watch;
-  const byId = (id: string) => placed.find(({ auditor }) => auditor.ids.has(id));
   world.watch = (change) => {
     watch(change);
     if (change.what !== 'Object Created' || change.bucket !== world.images) return;
-    const [, id = '', kind] = /^audits\/([^/]+)\/(dispatched|results)\/\d{5}.*\.json$/.exec(change.key) ?? [];
-    if (!kind) return;
-    const order = byId(id);
+    const [, id = '', kind] =
+      /^audits\/([^/]+)\/(dispatched|results|judged)\/\d{5}(?:\.json$|\/)/.exec(change.key) ?? [];
+    const order = kind && placed.find(({ auditor }) => auditor.ids.has(id));
     if (!order) return;
-    if (kind === 'dispatched') order.began ??= world.kernel.now;
-    else if (++order.results === cellsOf(order)) order.ended = world.kernel.now;
+    const { now } = world.kernel;
+    if (kind === 'judged') order.shown ??= now;
+    else if (kind === 'dispatched') {
+      order.began ??= now;
+      if (++order.bindings === cellsOf(order)) order.asked = now;
+    } else if (++order.results === cellsOf(order)) order.ended = now;
   };
 }
 
@@ -160,6 +184,25 @@ const isClosed = (world: World, id: string): boolean => {
   );
 };
 
+function rateOf(made: Made[]): number {
+  const [from, to] = [Math.floor(made.length / 10), Math.floor(made.length * 0.9)];
+  const ms = to > from ? made[to]!.createdAt - made[from]!.createdAt : 0;
+  return ms > 0 ? Math.round(((to - from) * 60_000) / ms) : 0;
+}
+
+/** A webhook may bring the result at once; else a poll has to, from `OVERDUE_SECONDS` on. */
+function overdueOf({ replicate, s3, images, lambda }: World): number {
+  const bucket = s3.bucket(images);
+  const overdueMs = Number(lambda.model('poll').environment.OVERDUE_SECONDS) * 1_000;
+  let latest = 0;
+  for (const { audit, cell, createdAt, completedAt } of replicate.made.values()) {
+    const result = bucket.current(`audits/${audit}/results/${String(cell).padStart(5, '0')}.json`);
+    if (!result || completedAt === undefined) continue;
+    latest = Math.max(latest, result.modified - Math.max(completedAt, createdAt + overdueMs));
+  }
+  return Math.round(latest / 1_000);
+}
+
 const WRITES = ['PutObject', 'CopyObject', 'ListObjectsV2', 'PutObjectTagging'];
 const READS = ['GetObject', 'HeadObject', 'GetObjectTagging'];
 
@@ -170,7 +213,7 @@ function priceOf(requests: ReadonlyMap<string, number>): number {
   return count(WRITES) * PRICES.write + count(READS) * PRICES.read;
 }
 
-function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number): Figures {
+function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number): Omit<Figures, 'messages'> {
   const { s3, lambda, kernel, replicate } = world;
   const sent = [...world.queues.values()].reduce((sum, queue) => sum + queue.sent, 0);
   const invocations = [...lambda.invocations.values()].reduce((sum, one) => sum + one, 0);
@@ -201,9 +244,13 @@ function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number
       dollars: priceOf(s3.requestsOfReconcile) + (ofReconcile / 1_024) * PRICES.gbSecond,
       seconds: ofReconcile / lambda.model('reconcile').memorySize,
     },
+    rate: rateOf(statuses),
+    overdue: overdueOf(world),
     audits: placed.map((one) => ({
       cells: cellsOf(one),
       began: seconds(one.began, one.auditor.acceptedAt),
+      asked: seconds(one.asked, one.auditor.acceptedAt),
+      shown: seconds(one.shown, one.auditor.acceptedAt),
       ended: seconds(one.ended, one.auditor.acceptedAt),
     })),
   };

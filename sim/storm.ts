@@ -16,6 +16,8 @@ export interface StormOptions {
   gusts?: Gust[];
   /** Share of calls that take from half a second to twenty. */
   slow?: number;
+  /** Only creates do. */
+  slowCreates?: boolean;
   events: { late: number; doubled: number; lost?: number; silent?: { from: number; to: number } };
   /** Share of conditional writes that S3 answers by 409. */
   conflicts: number;
@@ -110,10 +112,10 @@ export class Storm implements Weather {
     const { chance } = this.#kernel;
     const [low, high] = LATENCIES[service] ?? [5, 20];
     const ms = chance.between(low, high);
-    const { slow = 0 } = this.#options;
-    if (slow === 0 || this.isOver) return { ms, isSlow: false };
+    const { slow = 0, slowCreates = false } = this.#options;
+    if (slow === 0 || this.isOver || (slowCreates && action !== 'create')) return { ms, isSlow: false };
     const seen = this.#seen.get(`${functionKey} ${action} ${kind}`) ?? 1;
-    if (!chance.happens(slow * harder(seen))) return { ms, isSlow: false };
+    if (!chance.happens(slowCreates ? slow : slow * harder(seen))) return { ms, isSlow: false };
     this.#count();
     this.#coverage.met('a call took more than half a second');
     return { ms: 500 * 40 ** chance.fraction(), isSlow: true };

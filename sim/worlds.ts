@@ -51,15 +51,54 @@ interface Named {
   scenario: Scenario;
   /** What else has to hold; says what does not. */
   holds?(run: Run): string | undefined;
+  /** Of the deployment, such as `createsPerMinute=3000`. */
+  parameters?: string[];
+  /** It is large, or about many audits: it is not played again with its first audit ended in the middle. */
+  once?: true;
 }
 
-const share = (run: Run) => run.figures.succeeded / run.figures.cells;
-const begins = (run: Run, place: number, seconds: number) => {
-  const { began } = run.figures.audits[place]!;
-  return began !== undefined && began <= seconds ? undefined : `it began after ${began} s, not ${seconds}`;
-};
+type Times = Run['figures']['audits'][number];
 
-const replicate = (change: Partial<Scenario['replicate']>) => ({ replicate: change }) as Partial<Scenario>;
+/** The first of some demands that does not hold. */
+const all = (...demands: [is: boolean, what: string][]) => demands.find(([is]) => !is)?.[1];
+
+/** A moment of an audit comes in time. */
+function within(audit: Times, name: Exclude<keyof Times, 'cells'>, seconds: number): [boolean, string] {
+  const at = audit[name] ?? Number.POSITIVE_INFINITY;
+  return [at <= seconds, `${name} after ${at} s, not ${seconds}`];
+}
+
+/** All cells succeed, and hardly any prediction is asked for in vain. */
+const allSucceed = ({ figures: { cells, succeeded, predictions } }: Run): [boolean, string][] => [
+  [succeeded === cells, `${succeeded} of ${cells} succeeded`],
+  [predictions <= 1.1 * cells, `${predictions} predictions for ${cells} cells`],
+];
+
+/** The share of the rate that is reached. */
+const reached = ({ figures: { rate } }: Run, perMinute: number): [boolean, string] => [
+  rate >= 0.98 * perMinute,
+  `${rate} creates a minute, not ${perMinute}`,
+];
+
+const CALM = { lost: 0, late: 0, doubled: 0 };
+const CERTAIN: ModelBehavior = { ...FAST, refuses: 0, fails: 0 };
+
+const replicate = (change: Partial<Scenario['replicate']>) =>
+  ({
+    replicate: { createsPerMinute: 600, model: FAST, webhooks: CALM, outputsFail: 0, ...change },
+  }) as Partial<Scenario>;
+
+/** As many creates a minute as a customer of Replicate may have agreed on. */
+const atRate = (createsPerMinute: number, cells: number): Named => ({
+  promise: 'reached to 98 %',
+  scenario: world(
+    Array.from({ length: cells / 3_000 }, () => audit(3_000)),
+    replicate({ createsPerMinute, model: { ...CERTAIN, parallel: 1_000 } }),
+  ),
+  holds: (run) => all(reached(run, createsPerMinute)),
+  parameters: [`createsPerMinute=${createsPerMinute}`],
+  once: true,
+});
 
 /** Worlds with a name, each with its promise. */
 export const WORLDS: Record<string, Named> = {
@@ -90,8 +129,6 @@ export const WORLDS: Record<string, Named> = {
           endsAt: HOUR,
         },
         ...replicate({
-          createsPerMinute: 600,
-          model: FAST,
           webhooks: { lost: 0.05, late: 0.05, doubled: 0.1 },
           outputsFail: 0.03,
         }),
@@ -104,18 +141,13 @@ export const WORLDS: Record<string, Named> = {
       model: { parallel: 1, seconds: [12, 12], outputs: 1, refuses: 0, fails: 0 },
       endsWithin: 30 * HOUR,
     }),
-    holds: (run) =>
-      share(run) === 1 ? undefined : `${run.figures.succeeded} of ${run.figures.cells} succeeded`,
+    holds: (run) => all(...allSucceed(run)),
   },
   'no credit for a day': {
     promise: 'it waits, and every cell ends well',
     scenario: world([audit(200)], {
       endsWithin: 48 * HOUR,
       ...replicate({
-        createsPerMinute: 600,
-        model: FAST,
-        webhooks: { lost: 0, late: 0, doubled: 0 },
-        outputsFail: 0,
         noCredit: { from: 5 * SECOND, to: 24 * HOUR },
       }),
     }),
@@ -125,10 +157,6 @@ export const WORLDS: Record<string, Named> = {
     scenario: world(
       [audit(500)],
       replicate({
-        createsPerMinute: 600,
-        model: FAST,
-        webhooks: { lost: 0, late: 0, doubled: 0 },
-        outputsFail: 0,
         tokenRevoked: { from: 10 * SECOND, to: HOUR },
       }),
     ),
@@ -140,7 +168,7 @@ export const WORLDS: Record<string, Named> = {
       replicate({
         createsPerMinute: 600,
         model: FAST,
-        webhooks: { lost: 0, late: 0, doubled: 0, gone: { from: 0, to: 6 * HOUR } },
+        webhooks: { ...CALM, gone: { from: 0, to: 6 * HOUR } },
         outputsFail: 0,
       }),
     ),
@@ -182,15 +210,70 @@ export const WORLDS: Record<string, Named> = {
     ),
   },
   '8 cells behind three audits of 10,000': {
-    promise: 'the small audit begins within 15 s',
+    promise: 'the small audit begins within 15 s, and ends within 60; the large ones lose less than 2 %',
     scenario: world([
-      audit(10_000),
-      audit(10_000),
-      audit(10_000),
+      ...[10_000, 10_000, 10_000].map((cells) => audit(cells)),
       { at: 2 * MINUTE, prompts: 1, samples: 8 },
     ]),
-    holds: (run) => begins(run, 3, 15),
+    holds: (run) => {
+      const small = run.figures.audits.at(-1)!;
+      return all(within(small, 'began', 15), within(small, 'ended', 60), reached(run, 600));
+    },
   },
+  'ten audits at once': {
+    promise: 'they share the rate evenly',
+    scenario: world(Array.from({ length: 10 }, () => audit(600))),
+    holds: (run) => {
+      const asked = run.figures.audits.map((one) => one.asked ?? Number.POSITIVE_INFINITY);
+      const [first, last] = [Math.min(...asked), Math.max(...asked)];
+      return all(
+        [first >= 0.9 * last, `one was asked for within ${first} s, one within ${last}`],
+        reached(run, 600),
+      );
+    },
+  },
+  'two classes of 30 students at once': {
+    promise: 'everybody sees a first picture within 30 s',
+    scenario: world(
+      Array.from({ length: 60 }, () => audit(30)),
+      { model: { ...CERTAIN, seconds: [1, 4] } },
+    ),
+    holds: (run) => all(...run.figures.audits.map((one) => within(one, 'shown', 30))),
+  },
+  '190 open audits at 60 a minute': {
+    promise: 'a cell whose webhook was lost is looked at in time',
+    scenario: world(
+      Array.from({ length: 190 }, () => audit(20)),
+      replicate({ createsPerMinute: 60, webhooks: { ...CALM, lost: 0.05 } }),
+    ),
+    parameters: ['createsPerMinute=60'],
+    holds: ({ figures: { overdue } }) => all([overdue <= 300, `one waited for ${overdue} s`]),
+  },
+  '6 a minute, no credit and a bad token for hours': {
+    promise: 'chains of messages are never taken for a loop, and every cell ends well',
+    scenario: world(
+      [audit(60)],
+      replicate({
+        createsPerMinute: 6,
+        model: CERTAIN,
+        noCredit: { from: MINUTE, to: 3 * HOUR },
+        tokenRevoked: { from: 3 * HOUR, to: 6 * HOUR },
+      }),
+    ),
+    holds: (run) => all(...allSucceed(run)),
+  },
+  'six hours of backlog': {
+    promise: 'the queue does not grow by repairs',
+    scenario: world(
+      [10_000, 10_000, 10_000].map((cells) => audit(cells)),
+      replicate({ noCredit: { from: MINUTE, to: 6 * HOUR } }),
+    ),
+    holds: ({ figures: { messages } }) => all([messages <= 1_500, `it held ${messages} messages`]),
+    once: true,
+  },
+  '600 creates a minute': atRate(600, 3_000),
+  '3,000 creates a minute': atRate(3_000, 12_000),
+  '6,000 creates a minute': atRate(6_000, 18_000),
   'deleted in the middle': {
     promise: 'nothing is left, and few predictions are paid',
     scenario: world([audit(1_000, { deleteAt: 40 * SECOND })]),
@@ -255,7 +338,6 @@ async function main(): Promise<number> {
     .option('--seed <number>', 'the seed of all worlds', wholeNumber(0), 1)
     .parse()
     .opts<{ only?: string; seed: number }>();
-  const stack = await deployedStack();
   const table = new Table({
     head: [
       ...['world', 'promise', 'canceled', 'deleted', 'hours', 'lost', 'paid again', 'S3 calls'],
@@ -268,15 +350,16 @@ async function main(): Promise<number> {
   let broken = 0;
   let many: string | undefined;
   for (const [name, named] of Object.entries(WORLDS)) {
-    const { promise, scenario, holds } = named;
+    const { promise, scenario, holds, parameters = [], once } = named;
     if (!name.includes(only ?? '')) continue;
     const began = performance.now();
+    const stack = await deployedStack(...parameters);
     const run = await play(scenario, seed, stack);
     const { figures, violations } = run;
     const seconds = ((performance.now() - began) / 1_000).toFixed(1);
     const ends: (string | undefined)[] = [];
     // What is ended in the middle already is not ended again.
-    if (!scenario.orders.some(({ cancelAt, deleteAt }) => cancelAt ?? deleteAt))
+    if (!once && !scenario.orders.some(({ cancelAt, deleteAt }) => cancelAt ?? deleteAt))
       for (const how of ['cancelAt', 'deleteAt'] as const)
         ends.push(faultOf(await play(ended(named, run, how), seed, stack)) ?? 'green');
     const bad = ends.find((end) => end !== undefined && end !== 'green');
