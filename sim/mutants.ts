@@ -2,6 +2,7 @@ import type { PolicyDocument, Statement } from '@weaudit/aws-emulator/iam';
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 import { OutputRejected, OutputUnavailable } from '../lib/images/source.ts';
 import type { Listed, ObjectStore, ReplicateClient, SecretReader } from '../lib/ports.ts';
+import type { Message } from '../lib/records/blocks.ts';
 import { ReplicateRefusal, ReplicateUnreachable } from '../lib/replicate/errors.ts';
 import type { Prediction } from '../lib/replicate/prediction.ts';
 import { KnownBody } from './s3.ts';
@@ -123,6 +124,9 @@ function once(read: SecretReader): SecretReader {
   };
 }
 
+/** Numbers of polls in a queue of messages that ask, and of those that look once. */
+const POLL = 1_000_000;
+const ONCE = 500_000;
 /** Who writes bindings and results. */
 const WRITERS = ['dispatch', 'poll', 'webhook'];
 /** Who asks for predictions, and who looks after them. */
@@ -426,18 +430,6 @@ export const MUTANTS: Record<string, Plant> = {
       polls: { ...polls, send: async () => {} },
     }),
   },
-  'what is left of a block is sent twice': {
-    functions: ['dispatch'],
-    ports: ({ queue }) => ({
-      queue: {
-        ...queue,
-        send: async (ranges, delay) => {
-          await queue.send(ranges, delay);
-          await queue.send(ranges, delay);
-        },
-      },
-    }),
-  },
   'the manifest reads the record of another cell': {
     functions: ['poll', 'reconcile'],
     ports: inStores((store) => ({
@@ -537,7 +529,7 @@ export const MUTANTS: Record<string, Plant> = {
     },
   },
   'nothing of a deleted audit is taken for running': {
-    functions: ['reconcile'],
+    functions: ['poll', 'reconcile'],
     ports: inStores((store) => ({
       async *list(prefix, after, page) {
         const [, audit] = /^audits\/([^/]+)\/dispatched\/$/.exec(prefix) ?? [];
@@ -578,6 +570,82 @@ export const MUTANTS: Record<string, Plant> = {
     stack: ({ functions }) => {
       for (const model of functions) model.recursiveLoop = 'Terminate';
     },
+  },
+  'Lambda takes the polls of a block for a loop': {
+    functions: [],
+    world: '190 open audits at 60 a minute',
+    stack: ({ functions }) => {
+      functions.find(({ key }) => key === 'poll')!.recursiveLoop = 'Terminate';
+    },
+  },
+  'polls share the queue of asking': {
+    functions: ['api', 'dispatch', 'poll', 'reconcile'],
+    world: '190 open audits at 60 a minute',
+    ports: ({ queue }) => ({
+      polls: {
+        ...queue,
+        send: (ranges, delay) =>
+          queue.send(
+            ranges.map((range) => ({ ...range, link: POLL + ((range as Message).link ?? ONCE) })),
+            delay,
+          ),
+      },
+    }),
+    handler: (handler, other) => {
+      const poll = other('poll');
+      return (event, context) => {
+        const { link = 0, ...range } = JSON.parse(event.Records?.[0].body ?? '{}');
+        if (!event.Records || link < POLL) return handler(event, context);
+        const message = { ...range, ...(link < POLL + ONCE && { link: link - POLL }) };
+        return poll({ Records: [{ ...event.Records[0], body: JSON.stringify(message) }] }, context);
+      };
+    },
+    stack: ({ functions }) => {
+      const of = (name: string) => functions.find(({ key }) => key === name)!;
+      of('dispatch').environment = { ...of('poll').environment, ...of('dispatch').environment };
+      of('dispatch').role.policies.push(...of('poll').role.policies);
+    },
+  },
+  'two look after what is asked for, at any rate': {
+    functions: [],
+    world: 'webhooks gone for six hours under 60,000 cells',
+    stack: ({ queueSources }) => {
+      queueSources.find(({ functionKey }) => functionKey === 'poll')!.maximumConcurrency = 2;
+    },
+  },
+  'reconcile does not look at its clock': {
+    functions: ['reconcile'],
+    world: 'half of all events are lost',
+    handler: (handler) => (event, context) =>
+      handler(event, { ...context, getRemainingTimeInMillis: () => 300_000 }),
+  },
+  'reconcile sends what already has a chain': {
+    functions: ['reconcile'],
+    world: '190 open audits at 60 a minute',
+    ports: ({ queue }) => ({
+      queue: {
+        ...queue,
+        send: (ranges) => queue.send(Array.from({ length: 100 }, () => ranges).flat(), 900),
+      },
+    }),
+  },
+  'two dispatchers ask, at any rate': {
+    functions: [],
+    world: '3,000 creates a minute',
+    stack: ({ functions, queueSources }) => {
+      queueSources.find(({ functionKey }) => functionKey === 'dispatch')!.maximumConcurrency = 2;
+      for (const { environment } of functions)
+        if (environment.DISPATCH_CONCURRENCY) environment.DISPATCH_CONCURRENCY = '2';
+    },
+  },
+  'a deleted audit never hears that its predictions were canceled': {
+    functions: ['poll'],
+    ports: ({ replicate }) => ({
+      replicate: {
+        ...replicate,
+        cancel: async (id) => ({ ...(await replicate.cancel(id)), status: 'processing' }),
+      },
+    }),
   },
   'tag may not tag': { functions: [], stack: without('tag', 's3:PutObjectTagging') },
   'backup may not read tags': { functions: [], stack: without('backup', 's3:GetObjectTagging') },

@@ -151,9 +151,9 @@ export class ReplicateModel {
   /** Delivers a webhook; answers with the status, 0 for none. */
   deliver: (delivery: Delivery, done: (status: number) => void) => void = () => {};
   signing: Pick<Secrets, 'signing' | 'old'> = { signing: FORGER, old: FORGER };
-  /** Told of each create that nobody's credit or token allows. */
+  /** Hears of each create that is refused for want of credit or a token. */
   onRefused: (audit: string, process: Process) => void = () => {};
-  /** Told of each download, with the cells whose outputs its process downloads at that moment. */
+  /** Hears of each download, with the cells whose outputs its process downloads at that moment. */
   onDownload: (made: Made | undefined, cells: number, process: Process) => void = () => {};
 
   constructor(kernel: Kernel, options: ReplicateOptions) {

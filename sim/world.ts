@@ -45,10 +45,13 @@ export interface Plant {
   /** Functions that have it. */
   functions: string[];
   ports?(ports: Ports): Partial<Ports>;
-  handler?(handler: Handler): Handler;
+  /** @param other makes another function's handler in the same environment */
+  handler?(handler: Handler, other: (key: string) => Handler): Handler;
   /** Changes what S3 is asked for. */
   request?(command: string, input: Record<string, unknown>): Record<string, unknown>;
   stack?(stack: StackModel): void;
+  /** The named world in which it is looked for, instead of seeds. */
+  world?: string;
 }
 
 type Answered = (response: HttpResponse | undefined, metFault: boolean) => void;
@@ -350,7 +353,7 @@ export class World {
     const make = handlers[key];
     if (!make) throw new Error(`sim/world.ts does not know how to make the function "${key}".`);
     const handler = make();
-    return plant?.handler?.(handler) ?? handler;
+    return plant?.handler?.(handler, (other) => handlers[other]!()) ?? handler;
   }
 
   ports(environment: Environment, change?: Plant['request']) {

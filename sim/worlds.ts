@@ -51,6 +51,8 @@ interface Named {
   scenario: Scenario;
   /** What else has to hold; says what does not. */
   holds?(run: Run): string | undefined;
+  /** The figures that the promise is about. */
+  says?(run: Run): string;
   /** Of the deployment, such as `createsPerMinute=3000`. */
   parameters?: string[];
   /** It is large, or about many audits: it is not played again with its first audit ended in the middle. */
@@ -68,7 +70,7 @@ function within(audit: Times, name: Exclude<keyof Times, 'cells'>, seconds: numb
   return [at <= seconds, `${name} after ${at} s, not ${seconds}`];
 }
 
-/** All cells succeed, and hardly any prediction is asked for in vain. */
+/** All cells succeed, and hardly any prediction is asked for without effect. */
 const allSucceed = ({ figures: { cells, succeeded, predictions } }: Run): [boolean, string][] => [
   [succeeded === cells, `${succeeded} of ${cells} succeeded`],
   [predictions <= 1.1 * cells, `${predictions} predictions for ${cells} cells`],
@@ -96,6 +98,7 @@ const atRate = (createsPerMinute: number, cells: number): Named => ({
     replicate({ createsPerMinute, model: { ...CERTAIN, parallel: 1_000 } }),
   ),
   holds: (run) => all(reached(run, createsPerMinute)),
+  says: ({ figures: { rate } }) => `${rate} a minute`,
   parameters: [`createsPerMinute=${createsPerMinute}`],
   once: true,
 });
@@ -142,6 +145,23 @@ export const WORLDS: Record<string, Named> = {
       endsWithin: 30 * HOUR,
     }),
     holds: (run) => all(...allSucceed(run)),
+    says: ({ figures: { predictions, cells } }) => `${predictions} predictions for ${cells} cells`,
+  },
+  'a model stands still for two hours': {
+    promise: 'what was aborted is asked for as often as it takes',
+    scenario: world([audit(60)], {
+      model: { ...CERTAIN, stands: { from: 0, to: 2 * HOUR } },
+    }),
+    holds: ({ figures: { succeeded, cells } }) =>
+      all([succeeded === cells, `${succeeded} of ${cells} succeeded`]),
+    says: ({ figures: { predictions, cells } }) => `${predictions} predictions for ${cells} cells`,
+  },
+  'creates that take long, in functions that end after 20 s': {
+    promise: 'a create ends with the time that is left',
+    scenario: world([audit(300)], {
+      storm: { ...QUIET, slow: 0.3, slowCreates: true, endsAt: HOUR },
+    }),
+    parameters: ['dispatchTimeout=20', 'queueVisibility=130'],
   },
   'no credit for a day': {
     promise: 'it waits, and every cell ends well',
@@ -151,6 +171,7 @@ export const WORLDS: Record<string, Named> = {
         noCredit: { from: 5 * SECOND, to: 24 * HOUR },
       }),
     }),
+    says: ({ figures: { refused } }) => `${refused[402]} requests were refused`,
   },
   'token revoked for an hour': {
     promise: 'it waits, and every cell ends well',
@@ -161,17 +182,17 @@ export const WORLDS: Record<string, Named> = {
       }),
     ),
   },
-  'webhooks gone for six hours under 20,000 cells': {
-    promise: 'polls find every output within its hour',
+  'webhooks gone for six hours under 60,000 cells': {
+    promise: 'polls find every output within its hour, and do not fall behind',
     scenario: world(
-      [audit(10_000), audit(10_000)],
+      Array.from({ length: 6 }, () => audit(10_000)),
       replicate({
-        createsPerMinute: 600,
-        model: FAST,
         webhooks: { ...CALM, gone: { from: 0, to: 6 * HOUR } },
-        outputsFail: 0,
       }),
     ),
+    holds: ({ figures: { overdue } }) => all([overdue <= 300, `one waited for ${overdue} s`]),
+    says: ({ figures: { overdue } }) => `at most ${overdue} s later than the first look`,
+    once: true,
   },
   'S3 answers 503 in storms': {
     promise: 'nothing is lost or paid twice without a reason',
@@ -198,6 +219,20 @@ export const WORLDS: Record<string, Named> = {
       },
     }),
   },
+  'half of all events are lost': {
+    promise: 'a run of reconcile ends in time, and what one does not do the next one does',
+    scenario: world(
+      Array.from({ length: 4 }, () => audit(1_500)),
+      {
+        storm: {
+          ...QUIET,
+          events: { late: 0, doubled: 0, lost: 0.5 },
+          endsAt: 3 * HOUR,
+        },
+      },
+    ),
+    once: true,
+  },
   'a new account (10 functions at once)': {
     promise: 'every promise holds',
     scenario: world([audit(500)], { concurrency: 10 }),
@@ -219,6 +254,9 @@ export const WORLDS: Record<string, Named> = {
       const small = run.figures.audits.at(-1)!;
       return all(within(small, 'began', 15), within(small, 'ended', 60), reached(run, 600));
     },
+    says: ({ figures: { audits, rate } }) =>
+      `began after ${audits.at(-1)!.began} s, ended after ${audits.at(-1)!.ended} s; ${rate} a minute in all`,
+    once: true,
   },
   'ten audits at once': {
     promise: 'they share the rate evenly',
@@ -231,6 +269,10 @@ export const WORLDS: Record<string, Named> = {
         reached(run, 600),
       );
     },
+    says: ({ figures: { audits, rate } }) => {
+      const asked = audits.map((one) => one.asked!);
+      return `asked for within ${Math.min(...asked)} to ${Math.max(...asked)} s; ${rate} a minute in all`;
+    },
   },
   'two classes of 30 students at once': {
     promise: 'everybody sees a first picture within 30 s',
@@ -239,6 +281,7 @@ export const WORLDS: Record<string, Named> = {
       { model: { ...CERTAIN, seconds: [1, 4] } },
     ),
     holds: (run) => all(...run.figures.audits.map((one) => within(one, 'shown', 30))),
+    says: ({ figures: { audits } }) => `the last one after ${Math.max(...audits.map((one) => one.shown!))} s`,
   },
   '190 open audits at 60 a minute': {
     promise: 'a cell whose webhook was lost is looked at in time',
@@ -247,7 +290,12 @@ export const WORLDS: Record<string, Named> = {
       replicate({ createsPerMinute: 60, webhooks: { ...CALM, lost: 0.05 } }),
     ),
     parameters: ['createsPerMinute=60'],
-    holds: ({ figures: { overdue } }) => all([overdue <= 300, `one waited for ${overdue} s`]),
+    holds: ({ figures: { overdue, messages } }) =>
+      all(
+        [overdue <= 300, `one waited for ${overdue} s`],
+        [messages <= 1_500, `the queues held ${messages}`],
+      ),
+    says: ({ figures: { overdue, messages } }) => `${overdue} s later than due; ${messages} messages at most`,
   },
   '6 a minute, no credit and a bad token for hours': {
     promise: 'chains of messages are never taken for a loop, and every cell ends well',
@@ -265,10 +313,12 @@ export const WORLDS: Record<string, Named> = {
   'six hours of backlog': {
     promise: 'the queue does not grow by repairs',
     scenario: world(
-      [10_000, 10_000, 10_000].map((cells) => audit(cells)),
-      replicate({ noCredit: { from: MINUTE, to: 6 * HOUR } }),
+      Array.from({ length: 200 }, () => audit(12, { prompts: 6, samples: 2 })),
+      replicate({ createsPerMinute: 6 }),
     ),
+    parameters: ['createsPerMinute=6'],
     holds: ({ figures: { messages } }) => all([messages <= 1_500, `it held ${messages} messages`]),
+    says: ({ figures: { messages, hours } }) => `${messages} messages at most in ${hours} hours`,
     once: true,
   },
   '600 creates a minute': atRate(600, 3_000),
@@ -327,17 +377,21 @@ function ended({ scenario }: Named, { figures }: Run, how: 'cancelAt' | 'deleteA
   return { ...scenario, orders: [{ ...first, [how]: first.at + (seconds * SECOND) / 2 }, ...others] };
 }
 
+/** What does not hold of a world that was played. */
+export const faultIn = ({ holds }: Named, run: Run): string | undefined => faultOf(run) ?? holds?.(run);
+
 const faultOf = ({ violations: [first] }: Run) => first && `${first.promise}: ${first.what}`;
 
 async function main(): Promise<number> {
-  const { only, seed } = new Command('npm run sim:worlds --')
+  const { only, seed, plain } = new Command('npm run sim:worlds --')
     .description(
       'Plays the named worlds, and prints what became of each promise; each again with its first audit canceled in the middle, and with it deleted.',
     )
     .option('--only <text>', 'worlds whose name has this text')
     .option('--seed <number>', 'the seed of all worlds', wholeNumber(0), 1)
+    .option('--plain', 'no world again with its first audit ended', false)
     .parse()
-    .opts<{ only?: string; seed: number }>();
+    .opts<{ only?: string; seed: number; plain: boolean }>();
   const table = new Table({
     head: [
       ...['world', 'promise', 'canceled', 'deleted', 'hours', 'lost', 'paid again', 'S3 calls'],
@@ -350,7 +404,7 @@ async function main(): Promise<number> {
   let broken = 0;
   let many: string | undefined;
   for (const [name, named] of Object.entries(WORLDS)) {
-    const { promise, scenario, holds, parameters = [], once } = named;
+    const { promise, scenario, says, parameters = [], once } = named;
     if (!name.includes(only ?? '')) continue;
     const began = performance.now();
     const stack = await deployedStack(...parameters);
@@ -359,17 +413,17 @@ async function main(): Promise<number> {
     const seconds = ((performance.now() - began) / 1_000).toFixed(1);
     const ends: (string | undefined)[] = [];
     // What is ended in the middle already is not ended again.
-    if (!once && !scenario.orders.some(({ cancelAt, deleteAt }) => cancelAt ?? deleteAt))
+    if (!once && !plain && !scenario.orders.some(({ cancelAt, deleteAt }) => cancelAt ?? deleteAt))
       for (const how of ['cancelAt', 'deleteAt'] as const)
         ends.push(faultOf(await play(ended(named, run, how), seed, stack)) ?? 'green');
     const bad = ends.find((end) => end !== undefined && end !== 'green');
-    const fault = faultOf(run) ?? holds?.(run) ?? bad;
+    const fault = faultIn(named, run) ?? bad;
     if (fault) broken++;
     if (name === OPEN_AUDITS) many = extrapolated(run, MANY.audits * MANY.cells);
     const lost = violations.filter(({ promise: of }) => /lost|stored/.test(of)).length;
     table.push([
       name,
-      fault ? `RED: ${fault}`.slice(0, 200) : `green: ${promise}`,
+      fault ? `RED: ${fault}`.slice(0, 200) : `green: ${promise}${says ? ` (${says(run)})` : ''}`,
       ...[0, 1].map((place) => (ends[place] === undefined ? '' : ends[place] === 'green' ? 'green' : 'RED')),
       figures.hours,
       lost,
@@ -379,7 +433,7 @@ async function main(): Promise<number> {
       figures.dollars.toFixed(2),
       seconds,
     ]);
-    process.stderr.write(`${name}: ${fault ? 'RED' : 'green'}\n`);
+    process.stderr.write(`${name}: ${fault ? `RED: ${fault.slice(0, 200)}` : 'green'}\n`);
   }
   console.log(table.toString());
   if (many)

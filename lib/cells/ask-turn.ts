@@ -161,7 +161,7 @@ class AskTurn {
   #progressAt = 0;
   #stop: { value: Promise<boolean>; readAt: number } | undefined;
 
-  /** @param readAt when the audit was seen to go on, by the process's clock */
+  /** @param readAt when the audit was last seen not to be ended, by the process's clock */
   constructor(deps: AskTurnDeps, plan: Plan, block: Range, turn: Turn, readAt: number) {
     this.#stop = { value: Promise.resolve(false), readAt };
     this.#deps = deps;

@@ -113,7 +113,7 @@ class PollTurn {
   #leaves = false;
   #waitSeconds = 0;
   #stop: Stop | undefined;
-  /** Cells of which nothing runs, as Replicate said in this turn. A deleted audit keeps no record of it. */
+  /** Cells whose predictions have ended, as Replicate said in this turn. A deleted audit keeps no record of it. */
   readonly #ended = new Set<number>();
 
   constructor(deps: PollTurnDeps, plan: Plan, range: Range, turn: Turn) {

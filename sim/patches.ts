@@ -1,0 +1,72 @@
+/** A fault in the source itself, because nothing outside shows the place. */
+export interface Patch {
+  file: string;
+  /** Texts of the file, each of which is there once, and what takes its place. */
+  change: [text: string, by: string][];
+  /** The named world in which it is looked for, instead of seeds. */
+  world?: string;
+}
+
+/** Faults that somebody could make within a turn. */
+export const PATCHES: Record<string, Patch> = {
+  'what is in flight is not bounded': {
+    file: 'lib/cells/flow.ts',
+    change: [
+      ['const room = flow.limit - inFlight(flow, name) - wish.observed;', 'const room = wish.wanted;'],
+    ],
+    world: 'a slow model (5 a minute, 600 cells)',
+  },
+  'what was aborted is asked for once again, and never more': {
+    file: 'lib/records/progress.ts',
+    change: [
+      [
+        "const attempt = Number(number) + (what === '-aborted' ? 1 : 0);",
+        "const attempt = Math.min(2, Number(number) + (what === '-aborted' ? 1 : 0));",
+      ],
+    ],
+    world: 'a model stands still for two hours',
+  },
+  'an audit has no first turns': {
+    file: 'lib/cells/ask-turn.ts',
+    change: [['const FIRST_TURNS = [2, 4, 8];', 'const FIRST_TURNS: number[] = [];']],
+    world: 'two classes of 30 students at once',
+  },
+  'a create may outlive its function': {
+    file: 'lib/cells/ask-turn.ts',
+    change: [['time.timeout(Math.max(1, ms))', 'time.timeout(60_000)']],
+    world: 'creates that take long, in functions that end after 20 s',
+  },
+  'after a pause all requests go at once': {
+    file: 'lib/cells/pacer.ts',
+    change: [
+      [
+        "const probe = this.#probe === 'due' ? this.#beginProbe() : undefined;",
+        'const probe = undefined as { ended: Promise<void>; end: () => void } | undefined;',
+      ],
+    ],
+    world: 'no credit for a day',
+  },
+  'a cancellation that is refused is a fault': {
+    file: 'lib/cells/poll-turn.ts',
+    change: [['return replicate.get(id);', 'throw error;']],
+  },
+  'a failed download leaves others running': {
+    file: 'lib/cells/finish.ts',
+    change: [
+      ['const signal = AbortSignal.any([ending.signal, failed.signal]);', 'const { signal } = ending;'],
+      [
+        'await Promise.allSettled(workers);',
+        "await Promise.race([Promise.allSettled(workers), new Promise((resolve) => failed.signal.addEventListener('abort', resolve))]);",
+      ],
+    ],
+  },
+  'counts follow markers of results that lost': {
+    file: 'lib/audits/progress.ts',
+    change: [
+      [
+        'parseMarker(rest, sizes.get(cell))',
+        "parseMarker(rest, sizes.get(cell) && Number(rest.split('.').at(-1)))",
+      ],
+    ],
+  },
+};
