@@ -53,6 +53,8 @@ const CANCEL_MS = 5 * 60_000;
 const LATE_CANCEL_MS = 22 * 60_000;
 /** Messages that come twice, those who end an audit again, and reconcile, which looks every quarter of an hour. */
 const MOST_CANCELS = 20;
+/** A refusal is noted by then. */
+const NOTED_MS = 1_000;
 /** An audit knows so long why it waits: the default pause, and half of one more. */
 const KNOWN_REFUSAL_MS = 85_000;
 /** A secret that is new is read again within so long where it is missing, and one that is gone is forgotten. */
@@ -132,13 +134,14 @@ export class Ledger {
    * Where Replicate refuses everybody, a turn sends one request. An audit whose earlier turn was refused knows it for as long
    * as that turn said.
    */
-  #refusedCreate(audit: string, { name, turn, faults }: Process): void {
+  #refusedCreate(audit: string, { name, turn, since, faults }: Process): void {
     const { now } = this.#world.kernel;
     const before = this.#refusals.get(audit);
     const isSame = before?.turn === turn;
     const isKnown = isSame
       ? before.isKnown
       : before !== undefined &&
+        since - before.at > NOTED_MS &&
         now - before.at < KNOWN_REFUSAL_MS &&
         !this.#faultsAt.some((at) => at >= before.at);
     const count = isSame ? before.count + 1 : 1;

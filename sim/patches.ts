@@ -1,7 +1,7 @@
 /** A fault in the source itself, because nothing outside shows the place. */
 export interface Patch {
   file: string;
-  /** Texts of the file, each of which is there once, and what takes its place. */
+  /** Texts that the file has once each, and what takes their place. */
   change: [text: string, by: string][];
   /** The named world in which it is looked for, instead of seeds. */
   world?: string;

@@ -16,8 +16,9 @@ export class Process {
   readonly #weather: Weather;
   readonly #coverage: Coverage;
   alive = true;
-  /** Counts its events. */
+  /** Counts its events, and when the one at hand began. */
   turn = 0;
+  since = 0;
   /** Calls of the event at hand that failed, were lost, or took long. */
   faults = 0;
   /** Those of them that its function has to bound by the time that is left: creates that took long. */
@@ -42,6 +43,7 @@ export class Process {
   thaw(): void {
     this.#frozen = false;
     this.turn = ++turns;
+    this.since = this.kernel.now;
     this.faults = 0;
     this.bounded = 0;
     for (const act of this.#held.splice(0)) act();

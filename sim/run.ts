@@ -195,9 +195,10 @@ function overdueOf({ replicate, s3, images, lambda }: World): number {
   const bucket = s3.bucket(images);
   const overdueMs = Number(lambda.model('poll').environment.OVERDUE_SECONDS) * 1_000;
   let latest = 0;
-  for (const { audit, cell, createdAt, completedAt } of replicate.made.values()) {
+  for (const { audit, cell, createdAt, completedAt, status } of replicate.made.values()) {
     const result = bucket.current(`audits/${audit}/results/${String(cell).padStart(5, '0')}.json`);
-    if (!result || completedAt === undefined) continue;
+    // What was aborted is asked for again.
+    if (!result || completedAt === undefined || status === 'aborted') continue;
     latest = Math.max(latest, result.modified - Math.max(completedAt, createdAt + overdueMs));
   }
   return Math.round(latest / 1_000);
