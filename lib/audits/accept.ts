@@ -9,7 +9,7 @@ import { countCells, type Plan, type PlannedModel, readPlan } from '../records/p
 import { readStop } from '../records/stop.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
 import { ModelInputs } from '../replicate/inputs.ts';
-import { checkInputs } from './check-inputs.ts';
+import { checkInputs, type DescribedModel } from './check-inputs.ts';
 import type { Design } from './request.ts';
 
 export interface AcceptDeps {
@@ -149,20 +149,17 @@ async function claimId({ store, time, chance }: AcceptDeps, origin: Origin): Pro
  * @throws {Refusal}
  */
 async function pinModels({ replicate, log }: AcceptDeps, design: Design, seed: number) {
-  const described = await Promise.all(
-    design.models.map(async ({ model, input }) => {
-      const { version, openapi, official } = await modelFacts(replicate, model);
-      if (!version && !official)
-        throw new Refusal(
-          422,
-          `The model "${model}" has no version to run. Choose another model, or name a version: owner/name:version.`,
-        );
-      return { model, version, input, inputs: ModelInputs.read(openapi) };
-    }),
-  );
+  const described: (DescribedModel & { version: string | null })[] = [];
+  // Two at a time: an answer may have megabytes.
+  for (let i = 0; i < design.models.length; i += 2)
+    described.push(
+      ...(await Promise.all(design.models.slice(i, i + 2).map((model) => describe(replicate, model)))),
+    );
   const seeds = checkInputs(design, described, seed);
   for (const { model, inputs } of described) {
-    const reason = inputs ? inputs.unread : 'Replicate does not describe its inputs';
+    const reason = inputs
+      ? inputs.unread
+      : 'Replicate shows no schema of its inputs, or none that can be read';
     if (reason)
       log.warn('a model is used whose inputs were not checked, or not all of them', { model, reason });
   }
@@ -177,6 +174,16 @@ async function pinModels({ replicate, log }: AcceptDeps, design: Design, seed: n
     }),
   );
   return { models, seeds };
+}
+
+async function describe(replicate: ReplicateClient, { model, input }: Design['models'][number]) {
+  const { version, openapi, official } = await modelFacts(replicate, model);
+  if (!version && !official)
+    throw new Refusal(
+      422,
+      `The model "${model}" has no version to run. Choose another model, or name a version: owner/name:version.`,
+    );
+  return { model, version, input, inputs: ModelInputs.read(openapi) };
 }
 
 async function modelFacts(replicate: ReplicateClient, model: string) {

@@ -1,3 +1,4 @@
+import { jsonOf } from '../json.ts';
 import { inWords } from './input-words.ts';
 import { boundsIn, choicesIn, isObject, listIn, numberIn, own, type Schema, typesIn } from './schema.ts';
 import { looksSecret } from './secret-inputs.ts';
@@ -15,6 +16,8 @@ export interface Fault {
 /** As `lib/contract/request.ts` has them: an input of another name cannot be sent. */
 const NAME = /^[A-Za-z0-9_]{1,64}$/;
 const MAX_INPUTS = 1_000;
+/** Characters of a description, as JSON, that is kept while a design is checked. */
+const MAX_LENGTH = 1_000_000;
 /** How deep a schema is followed. */
 const MAX_DEPTH = 30;
 /** Schemas that are visited and choices that are compared for a model. Ordinary ones need some thousands. */
@@ -70,12 +73,13 @@ export class ModelInputs {
 
   /**
    * @param document the `openapi_schema` of a version
-   * @returns undefined if it describes no inputs, or more than a thousand
+   * @returns undefined if it describes no inputs, or is too large: more than a thousand inputs, or a million characters
    */
   static read(document: unknown): ModelInputs | undefined {
     const input = own(own(own(document, 'components'), 'schemas'), 'Input');
     const properties = own(input, 'properties');
     if (!isObject(properties) || Object.keys(properties).length > MAX_INPUTS) return undefined;
+    if ((jsonOf(document)?.length ?? Number.POSITIVE_INFINITY) > MAX_LENGTH) return undefined;
     return new ModelInputs(document, properties, listIn(input as Schema, 'required'));
   }
 

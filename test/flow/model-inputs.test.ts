@@ -23,9 +23,17 @@ eachWorld((fresh) => {
 
 /** Models by name: what `GET /v1/models/<name>` answers. */
 let models: Record<string, unknown> = {};
+/** Requests that are being answered, and the most there were. */
+let open = 0;
+let mostOpen = 0;
 let server: http.Server;
 beforeAll(async () => {
-  server = http.createServer(({ url }, response) => {
+  server = http.createServer(async ({ url }, response) => {
+    open++;
+    mostOpen = Math.max(mostOpen, open);
+    // Long enough for others to arrive if they are sent.
+    for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate);
+    open--;
     const model = models[url!.replace('/v1/models/', '')];
     response
       .writeHead(model ? 200 : 404, { 'content-type': 'application/json' })
@@ -217,6 +225,13 @@ describe('a design that all of its models take', () => {
     expect(plan.models[1]).toMatchObject({ inputs: ['prompt', 'openai_api_key', 'credentials'] });
   });
 
+  it('has at most two of its models described at once: each answer may have megabytes', async () => {
+    mostOpen = 0;
+    const plan = await accept({ models: Array(20).fill('a/plain') });
+    expect(plan.models).toHaveLength(20);
+    expect(mostOpen).toBeLessThanOrEqual(2);
+  });
+
   it('is checked against the schema of the version that is named, not of the latest', async () => {
     const version = 'c'.repeat(64);
     models[`a/plain/versions/${version}`] = {
@@ -279,6 +294,10 @@ describe('a model whose schema cannot be read', () => {
     [
       'has keywords of wrong types',
       () => model({ prompt: { type: 'file', enum: 5, maxLength: 'x', allOf: {}, minimum: [] } }),
+    ],
+    [
+      'has more choices than there are steps',
+      () => model({ prompt: { anyOf: Array(60_000).fill({ enum: ['x'] }) } }),
     ],
     ['has a million choices', () => model({ prompt: { anyOf: Array(1_000_000).fill({ enum: ['x'] }) } })],
   ])('does not stop an audit: one that %s', async (_what, make) => {
