@@ -219,7 +219,7 @@ async function fetchManifest(
   for (const [index, format] of (['json', 'csv'] as const).entries()) {
     let url = await client.manifestUrl(status.id, format);
     while (!url && Date.now() < until) {
-      row.update(index, '(written a few minutes after the last prediction finishes)');
+      row.update(index, '(written some seconds after the last image is backed up)');
       await setTimeout(PAUSE_MS);
       url = await client.manifestUrl(status.id, format);
     }

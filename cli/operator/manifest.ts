@@ -76,7 +76,7 @@ async function absence(images: ObjectStore, audit: string): Promise<CommandError
   return (await images.exists(planKey(audit)))
     ? new CommandError(
         EXIT.refused,
-        `Audit ${audit} has no manifest yet. It is written a few minutes after the last prediction finishes. Try again then.`,
+        `Audit ${audit} has no manifest yet. It is written some seconds after the last image is backed up. Try again then.`,
       )
     : new CommandError(
         EXIT.refused,

@@ -140,8 +140,8 @@ export const ROUTES: Record<string, Route> = {
       if (!(await deps.store.exists(key)))
         throw new Refusal(
           409,
-          'The manifest is not written yet: that takes some minutes after the last prediction has finished and its images are backed up. Try again later.',
-          { headers: { 'retry-after': '60' } },
+          'The manifest is not written yet: that takes some seconds after the last image is backed up. Try again then.',
+          { headers: { 'retry-after': '10' } },
         );
       return { body: undefined, headers: { location: await deps.presign(key) } };
     },

@@ -2,7 +2,7 @@
 export interface Pulse {
   /** Whether cells are unfinished or the manifest is missing. */
   open: boolean;
-  /** Whether only the manifest is missing, which takes minutes. */
+  /** Whether only the manifest is missing, which takes some seconds. */
   onlyManifest: boolean;
   hidden: boolean;
   /** Polls in a row without news. */
@@ -14,7 +14,7 @@ export interface Pulse {
 const QUICK_MS = 2_000;
 const SLOW_MS = 20_000;
 const HIDDEN_MS = 60_000;
-const MANIFEST_MS = 15_000;
+const MANIFEST_MS = 5_000;
 
 /**
  * Milliseconds until the next poll, or undefined if there is nothing left to poll. Short while the audit changes,

@@ -86,7 +86,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
         {STATES[state]}
         {counts.running > 0 && <> · {counts.running} in progress</>}
         {state === 'running' && left !== undefined && <> · {roughly(left)} left</>}
-        {open === 0 && !manifest && <> · the manifest follows in a few minutes</>}
+        {open === 0 && !manifest && <> · the manifest follows in some seconds</>}
         {answered > 0 && (
           <>
             {' '}
