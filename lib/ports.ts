@@ -140,7 +140,7 @@ export interface ObjectStore {
  */
 export type LookAtImage = (image: Uint8Array, signal?: AbortSignal) => Promise<Looked>;
 
-/** Makes the address at which a browser gets an object for an hour or more. */
+/** Makes the address at which a browser gets an object: for two hours at most, and no longer than its signer's credentials. */
 export type Presign = (key: string) => Promise<string>;
 
 /** A queue of messages about cells: `cells` or `polls`. */

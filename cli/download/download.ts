@@ -169,7 +169,7 @@ async function fetchThumbnail(transfer: Transfer, n: number, image: PredictionIm
   }
 }
 
-/** Addresses are valid for an hour. In a slow download some expire and are renewed. */
+/** Addresses are valid for two hours at most. In a slow download some expire and are renewed. */
 async function fetchImage(
   { client, audit }: Transfer,
   n: number,

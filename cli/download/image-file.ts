@@ -34,7 +34,7 @@ export async function isComplete(path: string, expected: Expected): Promise<bool
  * Fetches a file unless it exists already. The file gets its name only after it was checked, so that a named file is
  * always complete.
  * @returns whether it was fetched
- * @throws {AddressExpired} for a 403
+ * @throws {AddressExpired} for a 403, which S3 answers to an expired address, and a 400, where the credentials behind it have expired
  * @throws {Error} if it cannot be fetched, or its bytes are not the expected ones
  */
 export async function fetchFile(url: string, path: string, expected: Expected): Promise<boolean> {
@@ -54,7 +54,7 @@ async function fetchOnce(url: string, path: string, expected: Expected): Promise
   const most = 'most' in expected ? expected.most : expected.bytes;
   const part = `${path}.part`;
   const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (response.status === 403) throw new AddressExpired('the address has expired');
+  if (response.status === 403 || response.status === 400) throw new AddressExpired('the address has expired');
   if (!response.ok || !response.body) throw new Error(`S3 answered ${response.status}`);
   const hash = createHash('sha256');
   let received = 0;

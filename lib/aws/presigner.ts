@@ -12,7 +12,9 @@ const CACHE = 'private, max-age=3600, immutable';
 
 /**
  * Addresses at which a browser may read an object. They are signed as of the full hour and live for two, so that
- * within an hour the address is the same, a browser can cache it, and it always lives for an hour more. Whether
+ * within an hour one signer gives the same address again and a browser can cache it. On Lambda each execution environment is a signer
+ * with credentials of its own: another gives another address, and an address dies with the credentials, often sooner than in an hour. S3 then
+ * answers 400 instead of 403, and callers request a new one (docs/decisions/0138). Whether
  * the object may be read is decided when it is read: the bucket shows nobody an image that is not `ok`.
  *
  * The SDK's own presigner takes each address through the steps of a command, which cost several times the signature, and

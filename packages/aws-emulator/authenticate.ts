@@ -16,6 +16,7 @@ function refuse(fault: Fault, message: string, details: Record<string, string> =
       `The access key ${details.AWSAccessKeyId} is unknown. On this machine, use "local" as access key and secret key.`,
     );
   }
+  if (fault === 'ExpiredToken') return answer('ExpiredTokenException', message);
   const malformed = fault === 'AuthorizationHeaderMalformed' || fault === 'InvalidRequest';
   return answer(malformed ? 'IncompleteSignatureException' : 'InvalidSignatureException', message);
 }

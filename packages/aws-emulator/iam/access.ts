@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FunctionModel, StackModel } from '../stack/model.ts';
 import { evaluate, type Verdict } from './evaluate.ts';
@@ -26,6 +27,8 @@ export interface AccessRequest {
 export interface SigningKey {
   secretAccessKey: string;
   principal: Principal;
+  /** Whether a session token belongs to the key. Undefined: the key is permanent, and tokens are not looked at. */
+  isSession?(token: string): boolean;
 }
 
 /** Access keys of the person at this machine. */
@@ -36,6 +39,9 @@ const keyOf = (functionKey: string) => ({
   accessKeyId: `LOCAL${functionKey.toUpperCase()}`,
   secretAccessKey: `local-${functionKey}`,
 });
+
+/** Characters of a session token, as many as AWS's have. */
+const TOKEN_LENGTH = 1_000;
 
 /** The function whose role signed a request, by its Authorization header; undefined for everybody else. */
 export function callerOf({ headers }: IncomingMessage): string | undefined {
@@ -51,6 +57,10 @@ export function createAccess(
   decided: (request: AccessRequest, allowed: boolean) => void = () => {},
 ) {
   const keys = new Map<string, SigningKey>();
+  // New at each start: sessions of the one before have ended.
+  const sessionSecret = randomBytes(32);
+  const proof = (functionKey: string, text: string) =>
+    createHmac('sha256', sessionSecret).update(`${functionKey} ${text}`).digest('base64');
   const adminArn = `arn:aws:iam::${stack.accountId}:user/local`;
   for (const key of ADMIN_KEYS) {
     const principal = { arn: adminArn, accountId: stack.accountId, anonymous: false, admin: true };
@@ -64,7 +74,11 @@ export function createAccess(
   });
   for (const model of stack.functions) {
     const { accessKeyId, secretAccessKey } = keyOf(model.key);
-    keys.set(accessKeyId, { secretAccessKey, principal: principalOf(model) });
+    const isSession = (token: string) => {
+      const [text = '', proved] = token.split('.');
+      return proved === proof(model.key, text);
+    };
+    keys.set(accessKeyId, { secretAccessKey, principal: principalOf(model), isSession });
   }
   const rolePolicies = new Map(stack.functions.map(({ role }) => [role.arn, role.policies]));
 
@@ -96,6 +110,14 @@ export function createAccess(
     credentials: (accessKeyId: string): SigningKey | undefined => keys.get(accessKeyId),
     /** The key of a function's role. */
     functionKey: keyOf,
+    /**
+     * The token of a new session of a function's role. Each process has one, as each execution environment on Lambda. A request
+     * without one is accepted, too: `serverless invoke local` and tests use the role's key alone.
+     */
+    sessionToken(functionKey: string): string {
+      const text = randomBytes(TOKEN_LENGTH).toString('base64').slice(0, TOKEN_LENGTH);
+      return `${text}.${proof(functionKey, text)}`;
+    },
     /** Whether AWS itself may do this for a function, with the function's role. */
     roleMay: (model: FunctionModel, action: string, resource: string): boolean =>
       explain({ principal: principalOf(model), action, resource, context: {} }).allowed,

@@ -29,6 +29,8 @@ export interface PoolOptions {
   memorySize: number;
   timeoutSeconds: number;
   environment: Record<string, string>;
+  /** What the environment of a new process has beside that. */
+  ownEnvironment(): Record<string, string>;
   /** Most processes at once; further events wait for one of them. */
   maxProcesses: number;
   /** An unused process ends after this time. */
@@ -165,7 +167,7 @@ export function openFunctionPool(options: PoolOptions) {
   function start(): void {
     const child = fork(BOOTSTRAP, [options.bundle, options.handlerName, options.arn], {
       cwd: path.dirname(options.bundle),
-      env: options.environment,
+      env: { ...options.environment, ...options.ownEnvironment() },
       execArgv: ['--enable-source-maps'],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

@@ -79,6 +79,7 @@ export function openLambda(options: LambdaOptions): Lambda {
       memorySize: model.memorySize,
       timeoutSeconds: model.timeoutSeconds,
       environment,
+      ownEnvironment: () => ({ AWS_SESSION_TOKEN: access.sessionToken(model.key) }),
       maxProcesses: options.processesPerFunction ?? 4,
       idleMs: IDLE_PROCESS_MS,
       log,

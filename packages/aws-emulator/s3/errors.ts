@@ -9,6 +9,7 @@ const STATUS = {
   EntityTooLarge: 400,
   EntityTooSmall: 400,
   AccessForbidden: 403,
+  ExpiredToken: 400,
   IncompleteBody: 400,
   InternalError: 500,
   InvalidAccessKeyId: 403,

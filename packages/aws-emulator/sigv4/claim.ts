@@ -20,6 +20,7 @@ export type Fault =
   | 'AccessDenied'
   | 'AuthorizationHeaderMalformed'
   | 'AuthorizationQueryParametersError'
+  | 'ExpiredToken'
   | 'InvalidAccessKeyId'
   | 'InvalidRequest'
   | 'RequestTimeTooSkewed'

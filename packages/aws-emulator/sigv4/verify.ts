@@ -85,6 +85,11 @@ export function verify(request: SignedRequest, payloadHash: string, claim: Claim
       { AWSAccessKeyId: claim.accessKeyId },
     );
   }
+  const token =
+    request.message.headers['x-amz-security-token'] ??
+    request.query.entries.find(([name]) => name === 'X-Amz-Security-Token')?.[1];
+  if (token !== undefined && known.isSession?.(String(token)) === false)
+    throw terms.refuse('ExpiredToken', 'The provided token has expired.');
   const { date, region, service } = claim.scope;
   const scope = [date, region, service, 'aws4_request'];
   const canonical = canonicalRequest(request, claim, payloadHash);

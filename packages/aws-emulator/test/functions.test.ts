@@ -1,4 +1,4 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { many } from '../iam/policy.ts';
 import type { FunctionModel } from '../stack/model.ts';
@@ -43,6 +43,31 @@ describe('a function runs as on Lambda', () => {
     expect(env).not.toHaveProperty('REPLICATE_API_TOKEN');
     expect(env).not.toHaveProperty('AWS_PROFILE');
     expect(env).not.toHaveProperty('HOME');
+  });
+
+  test('each process has a session of its own, and S3 takes its token and no other', async () => {
+    const tokenOf = async (): Promise<string> =>
+      (await payload('second', 'environment')).env.AWS_SESSION_TOKEN;
+    const first = await tokenOf();
+    expect(await tokenOf()).toBe(first);
+    await run('second', 'exit');
+    const tokens = [first, await tokenOf()];
+    expect(new Set(tokens).size).toBe(2);
+    for (const token of tokens) expect(token.length).toBeGreaterThan(1_000);
+    const read = (sessionToken: string) => {
+      const { credentials, ...settings } = local.client('second');
+      const client = new S3Client({ ...settings, credentials: { ...credentials, sessionToken } });
+      return client.send(new GetObjectCommand({ Bucket: 'files', Key: 'x' })).finally(() => client.destroy());
+    };
+    // The role may read nothing: it is known.
+    for (const token of tokens) await expect(read(token)).rejects.toMatchObject({ name: 'AccessDenied' });
+    const other = `x${tokens[0]!.slice(1)}`;
+    await expect(read(other)).rejects.toMatchObject({
+      name: 'ExpiredToken',
+      $metadata: { httpStatusCode: 400 },
+    });
+    await local.restart();
+    await expect(read(tokens[0]!)).rejects.toMatchObject({ name: 'ExpiredToken' });
   });
 
   test('the context knows name, memory and the time that is left', async () => {

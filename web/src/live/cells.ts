@@ -6,7 +6,7 @@ import type { Plan, Prediction } from '../api/types.ts';
 export const BLOCK = PAGE.most;
 const AT_ONCE = 3;
 const RETRY_MS = 3_000;
-/** Presigned addresses are valid for at least an hour. */
+/** Addresses of a block are mostly valid for so long. One whose credentials end sooner is renewed when its image is loaded. */
 const ADDRESS_MS = 3_500_000;
 
 interface Block {
