@@ -27,17 +27,24 @@ const MAX_NAMES = 30;
  */
 export function checkInputs(design: Design, models: DescribedModel[], seed: number): SeedRange | undefined {
   const seeds = commonSeeds(models);
-  const faults = [
-    ...models.flatMap((model) => [...faultsOf(model, design)]),
-    ...seedFaults(models, design, seed, seeds),
-  ];
-  if (faults.length > 0) {
-    const errors = faults.slice(0, MAX_FAULTS);
-    if (faults.length > MAX_FAULTS)
-      errors.push(`There is more to change: ${faults.length - MAX_FAULTS} more lines.`);
-    throw new Refusal(422, errors.join('\n'), { members: { errors } });
+  const errors: string[] = [];
+  for (const fault of allFaults(design, models, seed, seeds)) {
+    errors.push(errors.length < MAX_FAULTS ? fault : 'There is more to change.');
+    if (errors.length > MAX_FAULTS) break;
   }
+  if (errors.length > 0) throw new Refusal(422, errors.join('\n'), { members: { errors } });
   return seeds;
+}
+
+/** As far as they are read: a design can have tens of thousands. */
+function* allFaults(
+  design: Design,
+  models: DescribedModel[],
+  seed: number,
+  seeds: SeedRange | undefined,
+): Generator<string> {
+  for (const model of models) yield* faultsOf(model, design);
+  yield* seedFaults(models, design, seed, seeds);
 }
 
 function* faultsOf({ model, input, inputs }: DescribedModel, design: Design): Iterable<string> {
