@@ -57,7 +57,7 @@ const invalidChecksum = (header: string) =>
 
 /** Undefined when the client says nothing. Throws InvalidRequest. */
 export function checksumClaim(request: S3Request): Claim | undefined {
-  const names = Object.keys(request.message.headers).filter(
+  const names = Object.keys(request.headers).filter(
     (name) =>
       name.startsWith('x-amz-checksum-') &&
       !['x-amz-checksum-algorithm', 'x-amz-checksum-type', 'x-amz-checksum-mode'].includes(name),

@@ -5,6 +5,13 @@ import type { Exchange } from './exchange.ts';
 import type { ObjectVersion } from './store.ts';
 import type { Location } from './target.ts';
 
+type Action =
+  | 'GetObject'
+  | `${'Get' | 'Put' | 'Delete'}ObjectTagging`
+  | `${'Get' | 'Put'}Object${'Retention' | 'LegalHold'}`;
+/** These have no action of their own for a named version. */
+const SAME_FOR_VERSIONS = /Retention$|LegalHold$/;
+
 /**
  * The object a caller wants to read, permission checked with the object's own tags.
  * A missing object is 404 for callers that may list the bucket, and 403 for others, so that they cannot probe.
@@ -14,11 +21,12 @@ import type { Location } from './target.ts';
 export function readable(
   exchange: Exchange,
   { bucket, key, versionId }: Location,
-  action: 'GetObject' | 'GetObjectTagging' | 'PutObjectTagging' | 'DeleteObjectTagging',
+  action: Action,
   more: Context = {},
 ): ObjectVersion {
   const version = exchange.store.find(bucket, key, versionId);
-  const named = versionId === undefined ? action : action.replace('Object', 'ObjectVersion');
+  const same = versionId === undefined || SAME_FOR_VERSIONS.test(action);
+  const named = same ? action : action.replace('Object', 'ObjectVersion');
   demand(exchange, `s3:${named}`, objectArn(bucket, key), {
     ...more,
     ...tagContext('Existing', version?.tags ?? []),

@@ -46,6 +46,8 @@ export interface S3Request {
   key: string | undefined;
   ip: string;
   message: IncomingMessage;
+  /** By name in lower case. Presigned URLs carry headers `x-amz-…` in their query; those are here too. */
+  headers: Readonly<Record<string, string>>;
   /** The header's value, its name in lower case; undefined when it is absent. */
   header(name: string): string | undefined;
 }
@@ -73,20 +75,45 @@ export function parseRequest(message: IncomingMessage): S3Request {
       MaxSizeAllowed: String(MAX_KEY_BYTES),
     });
   }
+  const query = new Query(mark < 0 ? '' : url.slice(mark + 1));
+  const headers = headersOf(message, query);
   return {
     ...requestIds(),
     method: message.method ?? 'GET',
     path,
-    query: new Query(mark < 0 ? '' : url.slice(mark + 1)),
+    query,
+    headers,
     bucket: bucket === '' ? undefined : bucket,
     key: key === '' ? undefined : key,
     ip: message.socket.remoteAddress ?? '',
     message,
-    header: (name) => {
-      const value = message.headers[name];
-      return Array.isArray(value) ? value.join(',') : value;
-    },
+    header: (name) => headers[name],
   };
+}
+
+/** Query parameters of Signature V4 itself. */
+export const SIGNATURE_PARAMETERS: ReadonlySet<string> = new Set(
+  [
+    'Algorithm',
+    'Content-Sha256',
+    'Credential',
+    'Date',
+    'Expires',
+    'Security-Token',
+    'Signature',
+    'SignedHeaders',
+  ].map((name) => `X-Amz-${name}`),
+);
+
+function headersOf(message: IncomingMessage, query: Query): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of query.entries) {
+    if (/^x-amz-/i.test(name) && !SIGNATURE_PARAMETERS.has(name)) headers[name.toLowerCase()] = value;
+  }
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(',') : value;
+  }
+  return headers;
 }
 
 /** Names of one request, in S3's form. */
@@ -94,13 +121,31 @@ export function requestIds(): { id: string; hostId: string } {
   return { id: randomBytes(8).toString('hex').toUpperCase(), hostId: randomBytes(24).toString('base64') };
 }
 
-/** A whole number from the query, `fallback` when absent and `max` when larger. Throws InvalidArgument. */
-export function integerParameter(query: Query, name: string, fallback: number, max: number): number {
-  const text = query.get(name);
+/** A whole number, `fallback` when absent and `max` when larger. Throws InvalidArgument. */
+export function integerValue(text: string | undefined, name: string, fallback: number, max: number): number {
   if (text === undefined || text === '') return fallback;
   const value = Number(text);
   if (!/^\d+$/.test(text) || value > MAX_INTEGER) {
     throw invalidArgument(`Provided ${name} not an integer or within integer range`, name, text);
   }
   return Math.min(value, max);
+}
+
+/** The same of a query parameter. */
+export const integerParameter = (query: Query, name: string, fallback: number, max: number): number =>
+  integerValue(query.get(name), name, fallback, max);
+
+export const MAX_PART_NUMBER = 10_000;
+
+/** `partNumber`; undefined when absent. Throws InvalidArgument. */
+export function partNumberOf({ query }: S3Request): number | undefined {
+  const text = query.get('partNumber');
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= 1 && number <= MAX_PART_NUMBER) return number;
+  throw invalidArgument(
+    `Part number must be an integer between 1 and ${MAX_PART_NUMBER}, inclusive`,
+    'partNumber',
+    text,
+  );
 }

@@ -14,6 +14,7 @@ import {
   Outbox,
   type OutboxOptions,
 } from './events.ts';
+import { type BucketLock, checkDeletion, type Lock } from './lock.ts';
 import type { Description } from './metadata.ts';
 import type { Tags } from './tags.ts';
 
@@ -24,6 +25,9 @@ export interface BucketSettings {
   name: string;
   versioning: boolean;
   eventBridge: boolean;
+  /** It kept versions once, and those are still there. */
+  suspended?: boolean;
+  objectLock?: BucketLock | undefined;
 }
 
 export interface ObjectVersion {
@@ -44,6 +48,17 @@ export interface ObjectVersion {
   tags: Tags;
   /** Undefined: the body is in the database. */
   file: string | undefined;
+  /** What protects it from deletion. Listings leave it out. */
+  lock?: Lock | undefined;
+}
+
+/** A part of an object that was uploaded in parts. */
+export interface ObjectPart {
+  number: number;
+  /** Hex MD5. */
+  etag: string;
+  size: number;
+  checksum: Checksum;
 }
 
 export interface NewObject {
@@ -54,6 +69,9 @@ export interface NewObject {
   checksum: Checksum | undefined;
   tags: Tags;
   body: StoredBody;
+  lock?: Lock;
+  /** The upload that it comes from. */
+  uploaded?: { upload: string; parts: readonly ObjectPart[] };
 }
 
 export interface Removal {
@@ -64,6 +82,11 @@ export interface Removal {
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, created INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS bucket_settings (name TEXT PRIMARY KEY, settings TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS locks (seq INTEGER PRIMARY KEY, lock TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS object_parts (
+  seq INTEGER PRIMARY KEY, upload TEXT NOT NULL UNIQUE, parts TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS versions (
   seq INTEGER PRIMARY KEY,
   bucket TEXT NOT NULL,
@@ -88,6 +111,8 @@ CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY CHECK (id = 1), value
 INSERT OR IGNORE INTO counter VALUES (1, 0);
 `;
 
+const FIND = 'SELECT versions.*, lock FROM versions LEFT JOIN locks USING (seq) WHERE bucket = ? AND key = ?';
+
 type Row = Record<string, SQLOutputValue>;
 
 function toVersion(row: Row): ObjectVersion {
@@ -105,6 +130,7 @@ function toVersion(row: Row): ObjectVersion {
     checksum: row.checksum === null ? undefined : (JSON.parse(String(row.checksum)) as Checksum),
     tags: JSON.parse(String(row.tags)) as Tags,
     file: row.file === null ? undefined : String(row.file),
+    lock: typeof row.lock === 'string' ? (JSON.parse(row.lock) as Lock) : undefined,
   };
 }
 
@@ -118,7 +144,7 @@ export class Store {
   readonly bodies: Bodies;
   readonly outbox: Outbox;
   readonly #now: () => Date;
-  readonly #settings: ReadonlyMap<string, BucketSettings>;
+  readonly #settings = new Map<string, BucketSettings>();
 
   /** @throws DatabaseInUse when another process has the folder open: it would sweep this one's uploads */
   constructor(dataDir: string, buckets: readonly BucketSettings[], options: OutboxOptions) {
@@ -127,8 +153,17 @@ export class Store {
     this.bodies = new Bodies(join(dataDir, 'bodies'));
     this.outbox = new Outbox(this.database, options);
     this.#now = options.now;
-    this.#settings = new Map(buckets.map((bucket) => [bucket.name, bucket]));
-    for (const { name } of buckets) this.createBucket(name);
+    for (const { name } of this.buckets()) {
+      this.#settings.set(name, { name, versioning: false, eventBridge: false });
+    }
+    for (const { settings } of this.prepare('SELECT settings FROM bucket_settings').all()) {
+      const stored = JSON.parse(String(settings)) as BucketSettings;
+      this.#settings.set(stored.name, stored);
+    }
+    for (const bucket of buckets) {
+      this.createBucket(bucket);
+      this.#settings.set(bucket.name, bucket);
+    }
   }
 
   prepare(sql: string): StatementSync {
@@ -146,11 +181,9 @@ export class Store {
 
   // --- buckets
 
-  /** Undefined: there is none. A bucket that was not configured keeps no versions and sends no events. */
+  /** Undefined: there is none. */
   bucket(name: string): BucketSettings | undefined {
-    const row = this.prepare('SELECT name FROM buckets WHERE name = ?').get(name);
-    if (row === undefined) return undefined;
-    return this.#settings.get(name) ?? { name, versioning: false, eventBridge: false };
+    return this.#settings.get(name);
   }
 
   buckets(): { name: string; created: number }[] {
@@ -159,12 +192,38 @@ export class Store {
   }
 
   /** False if it is there already. */
-  createBucket(name: string): boolean {
-    const { changes } = this.prepare('INSERT OR IGNORE INTO buckets VALUES (?, ?)').run(
-      name,
-      this.#now().getTime(),
-    );
-    return changes === 1;
+  createBucket(settings: BucketSettings): boolean {
+    const { name } = settings;
+    return this.transaction(() => {
+      const { changes } = this.prepare('INSERT OR IGNORE INTO buckets VALUES (?, ?)').run(
+        name,
+        this.#now().getTime(),
+      );
+      if (changes === 1) this.changeBucket(name, settings);
+      return changes === 1;
+    });
+  }
+
+  /** Settings that a caller gave it. Those that the stack declares come back with the next start. */
+  changeBucket(name: string, changes: Partial<BucketSettings>): void {
+    const before = this.#settings.get(name) ?? { name, versioning: false, eventBridge: false };
+    const settings: BucketSettings = { ...before, ...changes };
+    this.prepare('INSERT OR REPLACE INTO bucket_settings VALUES (?, ?)').run(name, JSON.stringify(settings));
+    this.#settings.set(name, settings);
+  }
+
+  /** False if something is in it. */
+  deleteBucket(name: string): boolean {
+    return this.transaction(() => {
+      const used = this.prepare(
+        'SELECT 1 FROM versions WHERE bucket = ?1 UNION ALL SELECT 1 FROM uploads WHERE bucket = ?1 LIMIT 1',
+      ).get(name);
+      if (used !== undefined) return false;
+      this.prepare('DELETE FROM bucket_settings WHERE name = ?').run(name);
+      this.prepare('DELETE FROM buckets WHERE name = ?').run(name);
+      this.#settings.delete(name);
+      return true;
+    });
   }
 
   // --- reading
@@ -173,12 +232,8 @@ export class Store {
   find(bucket: string, key: string, versionId?: string): ObjectVersion | undefined {
     const row =
       versionId === undefined
-        ? this.prepare('SELECT * FROM versions WHERE bucket = ? AND key = ? AND latest = 1').get(bucket, key)
-        : this.prepare('SELECT * FROM versions WHERE bucket = ? AND key = ? AND version_id = ?').get(
-            bucket,
-            key,
-            versionId,
-          );
+        ? this.prepare(`${FIND} AND latest = 1`).get(bucket, key)
+        : this.prepare(`${FIND} AND version_id = ?`).get(bucket, key, versionId);
     return row === undefined ? undefined : toVersion(row);
   }
 
@@ -223,6 +278,20 @@ export class Store {
     if (this.prepare('SELECT 1 FROM versions WHERE seq = ?').get(seq) === undefined) return undefined;
     const where = file === undefined ? `row ${seq} of small_bodies` : this.bodies.path(file);
     throw new BodyLost(`${bucket}/${key} (version ${versionId})`, where, cause);
+  }
+
+  /** Parts of the version, by number; undefined if it was not uploaded in parts. */
+  partsOf(version: ObjectVersion): ObjectPart[] | undefined {
+    const row = this.prepare('SELECT parts FROM object_parts WHERE seq = ?').get(version.seq);
+    return row && (JSON.parse(String(row.parts)) as ObjectPart[]);
+  }
+
+  /** The version that an upload in parts became, while it is there. */
+  findUploaded(upload: string): ObjectVersion | undefined {
+    const row = this.prepare(
+      'SELECT versions.* FROM versions JOIN object_parts USING (seq) WHERE upload = ?',
+    ).get(upload);
+    return row && toVersion(row);
   }
 
   // --- writing
@@ -277,7 +346,9 @@ export class Store {
 
   /** Removes one row. Returns the file that no row names any more. */
   #drop(version: ObjectVersion): string | undefined {
-    this.prepare('DELETE FROM versions WHERE seq = ?').run(version.seq);
+    for (const table of ['versions', 'locks', 'object_parts']) {
+      this.prepare(`DELETE FROM ${table} WHERE seq = ?`).run(version.seq);
+    }
     if (version.file === undefined) this.prepare('DELETE FROM small_bodies WHERE seq = ?').run(version.seq);
     return version.file;
   }
@@ -344,9 +415,17 @@ export class Store {
           checksum: object.checksum,
           tags: object.tags,
           file: object.body.file,
+          lock: object.lock,
         };
         this.#insert(version, object.body.bytes);
         also();
+        if (object.lock !== undefined && Object.keys(object.lock).length > 0) {
+          this.#writeLock(seq, object.lock);
+        }
+        if (object.uploaded !== undefined) {
+          const { upload, parts } = object.uploaded;
+          this.prepare('INSERT INTO object_parts VALUES (?, ?, ?)').run(seq, upload, JSON.stringify(parts));
+        }
         this.#announce('Object Created', version, occasion, { seq, reason });
         return version;
       });
@@ -358,12 +437,15 @@ export class Store {
     return written;
   }
 
-  /** Without a version id: removes the object, or hides it under a delete marker where versions are kept. */
+  /**
+   * Without a version id: removes the object, or hides it under a delete marker where versions are kept.
+   * @param bypass the caller may and wants to remove what is locked for governance
+   * @throws S3Error AccessDenied for a version that is locked
+   */
   async remove(
-    bucket: string,
-    key: string,
+    { bucket, key }: Pick<NewObject, 'bucket' | 'key'>,
     versionId: string | undefined,
-    condition: WriteCondition,
+    { condition, bypass }: { condition: WriteCondition; bypass: boolean },
     occasion: Occasion,
   ): Promise<Removal> {
     let orphan: string | undefined;
@@ -376,6 +458,7 @@ export class Store {
       if (versionId !== undefined) {
         const version = this.find(bucket, key, versionId);
         if (version === undefined) return { versionId, deleteMarker: false };
+        checkDeletion(version.lock, this.#now().getTime(), bypass);
         orphan = this.#drop(version);
         if (version.latest) this.#promote(bucket, key);
         this.#announceDeleted(version, occasion, seq, 'Permanently Deleted');
@@ -391,7 +474,7 @@ export class Store {
           bucket,
           key,
         );
-        if (older === undefined) {
+        if (older === undefined && !this.#settings.get(bucket)?.suspended) {
           if (version !== undefined) this.#announceDeleted(version, occasion, seq, 'Permanently Deleted');
           return { versionId: undefined, deleteMarker: false };
         }
@@ -423,6 +506,26 @@ export class Store {
     this.prepare(
       'UPDATE versions SET latest = 1 WHERE seq = (SELECT max(seq) FROM versions WHERE bucket = ? AND key = ?)',
     ).run(bucket, key);
+  }
+
+  #writeLock(seq: number, lock: Lock): void {
+    this.prepare('INSERT OR REPLACE INTO locks VALUES (?, ?)').run(seq, JSON.stringify(lock));
+  }
+
+  /**
+   * Changes the lock of a version; undefined if it is gone.
+   * @param change returns the new lock, or throws
+   */
+  setLock(seq: number, change: (current: Lock | undefined) => Lock): ObjectVersion | undefined {
+    return this.transaction(() => {
+      const row = this.prepare(
+        'SELECT versions.*, lock FROM versions LEFT JOIN locks USING (seq) WHERE seq = ?',
+      ).get(seq);
+      if (row === undefined) return undefined;
+      const version = toVersion(row);
+      this.#writeLock(seq, change(version.lock));
+      return version;
+    });
   }
 
   /** Replaces the tags of a version; false if it is gone. */

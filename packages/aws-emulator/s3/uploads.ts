@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { BodyLost, type StoredBody } from './bodies.ts';
 import type { Algorithm, Checksum } from './checksums.ts';
+import type { Lock } from './lock.ts';
 import type { Description } from './metadata.ts';
 import type { Store } from './store.ts';
 import type { Tags } from './tags.ts';
@@ -14,6 +15,8 @@ export interface Upload {
   initiated: number;
   description: Description;
   tags: Tags;
+  /** Undefined in uploads that older starts began. */
+  lock?: Lock;
   algorithm: Algorithm;
   checksumType: Checksum['type'];
   /** True if the client chose the algorithm, and so expects it named in answers. */
@@ -68,10 +71,10 @@ export class Uploads {
     return row && (JSON.parse(String(row.upload)) as Upload);
   }
 
-  /** By key. */
+  /** By key, the oldest of each key first. */
   list(bucket: string, prefix: string): Upload[] {
     const rows = this.#store
-      .prepare('SELECT upload FROM uploads WHERE bucket = ? ORDER BY key, id')
+      .prepare('SELECT upload FROM uploads WHERE bucket = ? ORDER BY key, rowid')
       .all(bucket);
     return rows
       .map((row) => JSON.parse(String(row.upload)) as Upload)

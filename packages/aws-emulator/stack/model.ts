@@ -1,5 +1,6 @@
 import type { EventPattern } from '../events/pattern.ts';
 import type { PolicyDocument } from '../iam/policy.ts';
+import type { BucketLock } from '../s3/lock.ts';
 
 export interface RoleModel {
   arn: string;
@@ -68,6 +69,7 @@ export interface BucketModel {
   arn: string;
   versioning: boolean;
   eventBridge: boolean;
+  objectLock?: BucketLock;
   /** Origins whose pages may read objects. */
   corsOrigins: string[];
   policies: PolicyDocument[];

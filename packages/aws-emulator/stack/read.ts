@@ -1,5 +1,6 @@
 import type { EventPattern } from '../events/pattern.ts';
 import type { PolicyDocument } from '../iam/policy.ts';
+import { bucketRetention } from '../s3/lock.ts';
 import { createResolver, type Resolver, type Resource, type Template } from './intrinsics.ts';
 import type {
   BucketModel,
@@ -332,8 +333,21 @@ function readBucket(
     arn: resolver.arnOf(id),
     versioning: versioning?.Status === 'Enabled',
     eventBridge: eventBridge !== undefined && String(eventBridge.EventBridgeEnabled ?? true) === 'true',
+    ...lockOf(properties),
     corsOrigins: (cors?.CorsRules ?? []).flatMap((rule) => rule.AllowedOrigins ?? []),
     policies,
+  };
+}
+
+/** Object Lock, as CloudFormation declares it: the switch, and what the bucket gives to every object. */
+function lockOf({ ObjectLockEnabled, ObjectLockConfiguration }: Fields): Pick<BucketModel, 'objectLock'> {
+  if (String(ObjectLockEnabled) !== 'true') return {};
+  const rule = (ObjectLockConfiguration as { Rule?: { DefaultRetention?: Record<string, unknown> } })?.Rule;
+  const { Mode, Days, Years } = rule?.DefaultRetention ?? {};
+  const text = (value: unknown) => (value === undefined ? undefined : String(value));
+  return {
+    objectLock:
+      Mode === undefined ? {} : { retention: bucketRetention(String(Mode), text(Days), text(Years)) },
   };
 }
 

@@ -8,8 +8,12 @@ import {
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectAttributesCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
   PutObjectCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
@@ -102,15 +106,88 @@ test('a full checksum is over the whole and verified when the upload is complete
   expect(answer).toMatchObject({ ChecksumCRC32: whole.ChecksumCRC32, ChecksumType: 'FULL_OBJECT' });
 });
 
-test('of several that complete or abort one upload exactly one succeeds', async () => {
+test('a completion that is repeated, at once or later, is answered with the same object', async () => {
   const input = await uploadParts('race');
-  const outcomes = await Promise.allSettled([
-    ...[1, 2, 3].map(() => s3.client.send(new CompleteMultipartUploadCommand(input))),
-  ]);
-  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-  for (const outcome of outcomes) {
-    if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ name: 'NoSuchUpload' });
+  const complete = () => s3.client.send(new CompleteMultipartUploadCommand(input));
+  const answers = [...(await Promise.all([1, 2, 3].map(complete))), await complete()];
+  const { VersionId, ETag } = answers[0]!;
+  expect(VersionId).toBeDefined();
+  for (const answer of answers) expect(answer).toMatchObject({ VersionId, ETag });
+  const { Versions } = await s3.client.send(new ListObjectVersionsCommand({ Bucket, Prefix: 'race' }));
+  expect(Versions).toHaveLength(1);
+
+  const [first] = input.MultipartUpload.Parts;
+  const other = { ...input, MultipartUpload: { Parts: [first!] } };
+  const refused = { name: 'NoSuchUpload' };
+  await expect(s3.client.send(new CompleteMultipartUploadCommand(other))).rejects.toMatchObject(refused);
+  await expect(s3.client.send(new AbortMultipartUploadCommand(input))).rejects.toMatchObject(refused);
+  await s3.client.send(new DeleteObjectCommand({ Bucket, Key: 'race', VersionId }));
+  await expect(complete()).rejects.toMatchObject(refused);
+});
+
+test('a part is read by its number, and the attributes of the object list its parts', async () => {
+  const Key = 'by-number';
+  const input = await uploadParts(Key, { ChecksumAlgorithm: 'SHA256' });
+  const { ETag } = await s3.client.send(new CompleteMultipartUploadCommand(input));
+  for (const [index, bytes] of PARTS.entries()) {
+    const part = await s3.client.send(new GetObjectCommand({ Bucket, Key, PartNumber: index + 1 }));
+    expect(part).toMatchObject({ PartsCount: 3, ETag, ContentLength: bytes.length });
+    expect(bytes.equals(await part.Body!.transformToByteArray())).toBe(true);
   }
+  const beyond = s3.client.send(new GetObjectCommand({ Bucket, Key, PartNumber: 4 }));
+  await expect(beyond).rejects.toMatchObject({ name: 'InvalidPart' });
+
+  const attributes = await s3.client.send(
+    new GetObjectAttributesCommand({
+      Bucket,
+      Key,
+      ObjectAttributes: ['ETag', 'Checksum', 'ObjectParts', 'ObjectSize', 'StorageClass'],
+      MaxParts: 1,
+      PartNumberMarker: '1',
+    }),
+  );
+  const [, second] = input.MultipartUpload.Parts;
+  expect(attributes).toMatchObject({
+    ETag: ETag!.replaceAll('"', ''),
+    ObjectSize: Buffer.concat(PARTS).length,
+    StorageClass: 'STANDARD',
+    Checksum: { ChecksumType: 'COMPOSITE' },
+    ObjectParts: {
+      TotalPartsCount: 3,
+      IsTruncated: true,
+      NextPartNumberMarker: '2',
+      Parts: [{ PartNumber: 2, Size: PARTS[1]!.length, ChecksumSHA256: second!.ChecksumSHA256 }],
+    },
+  });
+});
+
+test('a completion that claims another size or kind of checksum is refused', async () => {
+  const input = await uploadParts('claims');
+  for (const claim of [{ MpuObjectSize: 1 }, { ChecksumType: 'COMPOSITE' as const }]) {
+    const attempt = s3.client.send(new CompleteMultipartUploadCommand({ ...input, ...claim }));
+    await expect(attempt).rejects.toMatchObject({ name: 'InvalidRequest' });
+  }
+  const MpuObjectSize = Buffer.concat(PARTS).length;
+  await s3.client.send(new CompleteMultipartUploadCommand({ ...input, MpuObjectSize }));
+});
+
+test('uploads in progress are listed in pages and by a delimiter', async () => {
+  const keys = ['list/a', 'list/a', 'list/b/1', 'list/b/2', 'list/c'];
+  for (const Key of keys) await s3.client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const list = (more: object) =>
+    s3.client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: 'list/', ...more }));
+  const found: string[] = [];
+  let next: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } = {};
+  do {
+    const page = await list({ MaxUploads: 2, ...next });
+    expect(page.Uploads!.length).toBeLessThanOrEqual(2);
+    found.push(...page.Uploads!.map(({ Key }) => Key!));
+    next = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+  } while (next.KeyMarker !== undefined);
+  expect(found).toEqual(keys);
+  const folders = await list({ Delimiter: '/' });
+  expect(folders.Uploads!.map(({ Key }) => Key)).toEqual(['list/a', 'list/a', 'list/c']);
+  expect(folders.CommonPrefixes).toEqual([{ Prefix: 'list/b/' }]);
 });
 
 test('If-None-Match: * is judged when an upload is completed', async () => {

@@ -104,6 +104,11 @@ const printed = {
           BucketName: 'images',
           VersioningConfiguration: { Status: 'Enabled' },
           NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
+          ObjectLockEnabled: 'true',
+          ObjectLockConfiguration: {
+            ObjectLockEnabled: 'Enabled',
+            Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: '30' } },
+          },
         },
       },
       ImagesPolicy: {
@@ -181,6 +186,7 @@ describe('the framework’s configuration becomes what the emulator runs', () =>
         arn: 'arn:aws:s3:::images',
         versioning: true,
         eventBridge: true,
+        objectLock: { retention: { mode: 'GOVERNANCE', days: 30 } },
         corsOrigins: [],
         policies: [{ Statement: [] }],
       },

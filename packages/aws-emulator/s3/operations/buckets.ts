@@ -1,17 +1,23 @@
 import { bucketArn, demand } from '../access.ts';
 import { type Answer, isoDate, xmlAnswer } from '../answer.ts';
-import { S3Error } from '../errors.ts';
+import { readText } from '../body.ts';
+import { malformedXml, notImplemented, S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
+import { checkAcl } from '../metadata.ts';
 import type { BucketSettings } from '../store.ts';
+import { parse, textOf } from '../xml.ts';
 
 export async function listBuckets(exchange: Exchange): Promise<Answer> {
   demand(exchange, 's3:ListAllMyBuckets', bucketArn('*'));
+  const prefix = exchange.request.query.get('prefix') ?? '';
   const Bucket = exchange.store
     .buckets()
+    .filter(({ name }) => name.startsWith(prefix))
     .map(({ name, created }) => ({ Name: name, CreationDate: isoDate(created) }));
   return xmlAnswer('ListAllMyBucketsResult', {
     Owner: { ID: exchange.accountId },
     Buckets: { Bucket },
+    Prefix: prefix || undefined,
   });
 }
 
@@ -28,26 +34,71 @@ export async function getBucketLocation(exchange: Exchange, { name }: BucketSett
 }
 
 export async function getBucketVersioning(exchange: Exchange, bucket: BucketSettings): Promise<Answer> {
-  const { name, versioning } = bucket;
+  const { name, versioning, suspended } = bucket;
   demand(exchange, 's3:GetBucketVersioning', bucketArn(name));
-  return xmlAnswer('VersioningConfiguration', versioning ? { Status: 'Enabled' } : {});
+  const Status = versioning ? 'Enabled' : suspended ? 'Suspended' : undefined;
+  return xmlAnswer('VersioningConfiguration', { Status });
 }
 
-/** For `aws s3 mb`: such a bucket keeps no versions and sends no events, which is for the stack to configure. */
+/** Buckets of the stack are as it declares them again at the next start. */
+export async function putBucketVersioning(exchange: Exchange, bucket: BucketSettings): Promise<Answer> {
+  const { request, identity, store } = exchange;
+  demand(exchange, 's3:PutBucketVersioning', bucketArn(bucket.name));
+  const root = parse(await readText(request, identity.payload), 'VersioningConfiguration', { Status: true });
+  const status = textOf(root, 'Status');
+  if (status !== 'Enabled' && status !== 'Suspended') throw malformedXml();
+  if (status === 'Suspended' && bucket.objectLock !== undefined) {
+    throw new S3Error(
+      'InvalidBucketState',
+      'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.',
+    );
+  }
+  store.changeBucket(bucket.name, { versioning: status === 'Enabled', suspended: status === 'Suspended' });
+  return { status: 200, headers: {} };
+}
+
+const OWNERSHIP = 'BucketOwnerEnforced';
+
+/** Such a bucket sends no events, which is for the stack to configure. */
 export async function createBucket(exchange: Exchange): Promise<Answer> {
-  const name = exchange.request.bucket ?? '';
+  const { request, identity, region, store } = exchange;
+  const name = request.bucket ?? '';
   demand(exchange, 's3:CreateBucket', bucketArn(name));
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name)) {
     throw new S3Error('InvalidBucketName', 'The specified bucket is not valid.', { BucketName: name });
   }
-  if (!exchange.store.createBucket(name)) {
+  checkAcl(request);
+  const ownership = request.header('x-amz-object-ownership') ?? OWNERSHIP;
+  if (ownership !== OWNERSHIP) throw notImplemented(`x-amz-object-ownership: ${ownership}`);
+  if (Number(request.header('content-length') ?? 0) > 0) {
+    const root = parse(await readText(request, identity.payload), 'CreateBucketConfiguration', {
+      LocationConstraint: true,
+    });
+    const location = textOf(root, 'LocationConstraint') ?? region;
+    if (location !== region) {
+      throw new S3Error(
+        'IllegalLocationConstraintException',
+        `The ${location} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+      );
+    }
+  }
+  const locks = request.header('x-amz-bucket-object-lock-enabled')?.toLowerCase() === 'true';
+  if (
+    !store.createBucket({ name, versioning: locks, eventBridge: false, ...(locks && { objectLock: {} }) })
+  ) {
     throw new S3Error(
       'BucketAlreadyOwnedByYou',
       'Your previous request to create the named bucket succeeded and you already own it.',
-      {
-        BucketName: name,
-      },
+      { BucketName: name },
     );
   }
   return { status: 200, headers: { location: `/${name}` } };
+}
+
+export async function deleteBucket(exchange: Exchange, { name }: BucketSettings): Promise<Answer> {
+  demand(exchange, 's3:DeleteBucket', bucketArn(name));
+  if (!exchange.store.deleteBucket(name)) {
+    throw new S3Error('BucketNotEmpty', 'The bucket you tried to delete is not empty', { BucketName: name });
+  }
+  return { status: 204, headers: {} };
 }

@@ -4,7 +4,7 @@ import type { StoredBody } from '../bodies.ts';
 import { chosenAlgorithm, MAX_BODY_BYTES } from '../body.ts';
 import { type Algorithm, type Checksum, checksumElement, startDigest } from '../checksums.ts';
 import { checkCopySource, writeCondition } from '../conditions.ts';
-import { invalidArgument, S3Error } from '../errors.ts';
+import { accessDenied, invalidArgument, S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { describe } from '../metadata.ts';
 import { readable, whileReplaced } from '../readable.ts';
@@ -12,6 +12,7 @@ import type { S3Request } from '../request.ts';
 import type { ObjectVersion, Store } from '../store.ts';
 import { parseTagHeader, type Tags } from '../tags.ts';
 import { checkVersionId, existingBucket, type Location, type Target } from '../target.ts';
+import { newLock } from './lock.ts';
 import { demandWrite, writtenHeaders } from './put.ts';
 
 /** `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, URL-encoded. Throws InvalidArgument. */
@@ -43,6 +44,8 @@ export function parseCopySource(header: string): Location {
 export function copySource(exchange: Exchange): ObjectVersion {
   const location = parseCopySource(exchange.request.header('x-amz-copy-source') ?? '');
   existingBucket(exchange.store, location.bucket);
+  const owner = exchange.request.header('x-amz-source-expected-bucket-owner');
+  if (owner !== undefined && owner !== exchange.accountId) throw accessDenied();
   let version: ObjectVersion;
   try {
     version = readable(exchange, location, 'GetObject');
@@ -166,6 +169,7 @@ async function copied(exchange: Exchange, target: Target): Promise<Answer | unde
   if (!replacing && own.headers['x-amz-storage-class'] === undefined)
     delete description.headers['x-amz-storage-class'];
   const wanted = chosenAlgorithm(request);
+  const lock = newLock(exchange, target);
   store.check(bucket, key, condition);
 
   const digests = await digestsOf(store, source, wanted);
@@ -176,7 +180,7 @@ async function copied(exchange: Exchange, target: Target): Promise<Answer | unde
   }
   const { etag, checksum } = digests;
   const version = await store.put(
-    { bucket, key, etag, description, checksum, tags, body },
+    { bucket, key, etag, description, checksum, tags, body, lock },
     condition,
     occasion,
     'CopyObject',

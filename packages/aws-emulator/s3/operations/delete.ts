@@ -5,9 +5,12 @@ import { malformedXml, S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import type { BucketSettings, Removal } from '../store.ts';
 import { checkVersionId, type Target } from '../target.ts';
-import { nodesOf, parse, textOf, type XmlValue } from '../xml.ts';
+import { type Elements, nodesOf, parse, textOf, type XmlValue } from '../xml.ts';
+import { bypasses } from './lock.ts';
 
 const MAX_OBJECTS = 1000;
+/** `LastModifiedTime` and `Size` are conditions of directory buckets. */
+const DELETE: Elements = { Object: { Key: true, VersionId: true, ETag: true }, Quiet: true };
 
 async function removeOne(
   exchange: Exchange,
@@ -22,7 +25,9 @@ async function removeOne(
   if (ifMatch !== undefined && ifMatch !== '*') demand(exchange, 's3:GetObject', arn);
   if (version === undefined) demand(exchange, 's3:DeleteObject', arn);
   else demand(exchange, 's3:DeleteObjectVersion', arn, { 's3:VersionId': version });
-  return exchange.store.remove(bucket, key, version, { ifMatch, ifNoneMatch: undefined }, exchange.occasion);
+  const condition = { ifMatch, ifNoneMatch: undefined };
+  const bypass = bypasses(exchange, arn);
+  return exchange.store.remove({ bucket, key }, version, { condition, bypass }, exchange.occasion);
 }
 
 export async function deleteObject(exchange: Exchange, { bucket, key }: Target): Promise<Answer> {
@@ -52,7 +57,7 @@ export async function deleteObjects(exchange: Exchange, { name: bucket }: Bucket
       'Missing required header for this request: Content-MD5 OR x-amz-checksum-*',
     );
   }
-  const root = parse(await readText(request, identity.payload), 'Delete');
+  const root = parse(await readText(request, identity.payload), 'Delete', DELETE);
   const nodes = nodesOf(root, 'Object');
   if (nodes.length === 0 || nodes.length > MAX_OBJECTS) throw malformedXml();
   const quiet = textOf(root, 'Quiet')?.trim() === 'true';

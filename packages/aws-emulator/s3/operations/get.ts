@@ -2,13 +2,14 @@ import { may, objectArn, tagContext } from '../access.ts';
 import { type Answer, httpDate, quoted, versionHeader } from '../answer.ts';
 import { checksumHeader } from '../checksums.ts';
 import { checkRead } from '../conditions.ts';
-import { notImplemented, S3Error } from '../errors.ts';
+import { S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { descriptionHeaders, OWN_HEADERS } from '../metadata.ts';
 import { readable, whileReplaced } from '../readable.ts';
-import type { S3Request } from '../request.ts';
+import { partNumberOf, type S3Request } from '../request.ts';
 import type { ObjectVersion } from '../store.ts';
 import { checkVersionId, type Target } from '../target.ts';
+import { lockHeaders } from './lock.ts';
 
 interface Range {
   start: number;
@@ -34,6 +35,43 @@ function rangeOf(header: string | undefined, size: number): Range | undefined {
   }
   return range;
 }
+
+/**
+ * The range and headers of the part that the request asks for; undefined for a request of the whole. An object that was
+ * not uploaded in parts is its own part 1. Throws InvalidArgument, InvalidRequest, InvalidPart.
+ */
+function partOf(exchange: Exchange, version: ObjectVersion) {
+  const { request, store } = exchange;
+  const number = partNumberOf(request);
+  if (number === undefined) return undefined;
+  if (request.header('range') !== undefined) {
+    throw new S3Error('InvalidRequest', 'Cannot specify both Range header and partNumber query parameter');
+  }
+  const parts = store.partsOf(version);
+  const count = parts?.length ?? 1;
+  if (number > count) {
+    throw new S3Error('InvalidPart', 'The requested partnumber is not satisfiable', {
+      PartNumberRequested: String(number),
+      ActualPartCount: String(count),
+    });
+  }
+  if (parts === undefined) return { range: undefined, headers: {} };
+  const start = parts.slice(0, number - 1).reduce((sum, { size }) => sum + size, 0);
+  const { size, checksum } = parts[number - 1]!;
+  return {
+    range: { start, end: start + size - 1 },
+    headers: {
+      'x-amz-mp-parts-count': String(count),
+      ...(wantsChecksum(request) && {
+        [checksumHeader(checksum.algorithm)]: checksum.value,
+        'x-amz-checksum-type': version.checksum?.type ?? checksum.type,
+      }),
+    },
+  };
+}
+
+const wantsChecksum = (request: S3Request) =>
+  request.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED';
 
 /** `response-content-type` and its like, which only signed requests may use. */
 function overrides(request: S3Request, anonymous: boolean): Record<string, string> {
@@ -68,10 +106,11 @@ function headersOf(exchange: Exchange, version: ObjectVersion, whole: boolean): 
     etag: quoted(version.etag),
     'last-modified': httpDate(version.modified),
     ...versionHeader(exchange.store, version),
+    ...lockHeaders(exchange, version),
     ...(tags.length > 0 && tagging && { 'x-amz-tagging-count': String(tags.length) }),
     ...(checksum !== undefined &&
       whole &&
-      request.header('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED' && {
+      wantsChecksum(request) && {
         [checksumHeader(checksum.algorithm)]: checksum.value,
         'x-amz-checksum-type': checksum.type,
       }),
@@ -86,7 +125,6 @@ export const getObject = (exchange: Exchange, target: Target): Promise<Answer> =
 async function answerOf(exchange: Exchange, target: Target): Promise<Answer | undefined> {
   const { request, identity, store } = exchange;
   const { bucket, key } = target;
-  if (request.query.has('partNumber')) throw notImplemented('partNumber');
   const versionId = checkVersionId(request.query.get('versionId'));
   const version = readable(exchange, { bucket, key, versionId }, 'GetObject');
   const overridden = overrides(request, identity.principal.anonymous);
@@ -100,10 +138,12 @@ async function answerOf(exchange: Exchange, target: Target): Promise<Answer | un
     );
     return { status: 304, headers: { etag: etag!, 'last-modified': modified!, ...Object.fromEntries(kept) } };
   }
-  const range = rangeOf(request.header('range'), version.size);
+  const part = partOf(exchange, version);
+  const range = part?.range ?? rangeOf(request.header('range'), version.size);
   const { start, end } = range ?? { start: 0, end: version.size - 1 };
   const headers = {
     ...headersOf(exchange, version, range === undefined),
+    ...part?.headers,
     ...overridden,
     'content-length': String(end - start + 1),
     ...(range && { 'content-range': `bytes ${start}-${end}/${version.size}` }),

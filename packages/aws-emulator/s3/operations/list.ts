@@ -4,6 +4,7 @@ import { invalidArgument } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { integerParameter, type Query } from '../request.ts';
 import type { BucketSettings, ObjectVersion, Store } from '../store.ts';
+import type { Upload } from '../uploads.ts';
 import type { XmlValue } from '../xml.ts';
 
 const MAX_KEYS = 1000;
@@ -15,13 +16,15 @@ interface Position {
   inclusive: boolean;
   /** Of this key, only versions written before this one. */
   beforeSeq?: number;
+  /** Of this key, only uploads after this one. */
+  afterUpload?: string;
 }
 
-interface Page {
-  versions: ObjectVersion[];
+interface Page<Item> {
+  items: Item[];
   prefixes: string[];
   /** The last thing on a page that is not the last page. */
-  end: { version: ObjectVersion } | { prefix: string } | undefined;
+  end: { item: Item } | { prefix: string } | undefined;
 }
 
 /** The smallest text that sorts after everything beginning with `prefix`, in the order of UTF-8; undefined: nothing does. */
@@ -50,28 +53,28 @@ const isCommonPrefix = (text: string, { prefix, delimiter }: Question) =>
   text.length > prefix.length;
 
 /** One page. After a common prefix it seeks past all keys below it instead of walking them. */
-function collect(
-  walk: (from: Position) => Iterable<ObjectVersion>,
+function collect<Item extends { key: string }>(
+  walk: (from: Position) => Iterable<Item>,
   question: Question,
   start: Position | undefined,
-): Page {
+): Page<Item> {
   const { prefix, delimiter, max } = question;
-  const page: Page = { versions: [], prefixes: [], end: undefined };
-  let last: Page['end'];
+  const page: Page<Item> = { items: [], prefixes: [], end: undefined };
+  let last: Page<Item>['end'];
   let from = start;
   seek: while (from !== undefined && max > 0) {
-    for (const version of walk(from)) {
-      if (page.versions.length + page.prefixes.length === max) {
+    for (const item of walk(from)) {
+      if (page.items.length + page.prefixes.length === max) {
         page.end = last;
         return page;
       }
-      const at = delimiter === '' ? -1 : version.key.indexOf(delimiter, prefix.length);
+      const at = delimiter === '' ? -1 : item.key.indexOf(delimiter, prefix.length);
       if (at < 0) {
-        page.versions.push(version);
-        last = { version };
+        page.items.push(item);
+        last = { item };
         continue;
       }
-      const common = version.key.slice(0, at + delimiter.length);
+      const common = item.key.slice(0, at + delimiter.length);
       page.prefixes.push(common);
       last = { prefix: common };
       const next = successor(common);
@@ -135,6 +138,7 @@ function urlEncode(text: string): string {
 
 function readQuestion(
   query: Query,
+  maxParameter = 'max-keys',
 ): Question & { encodingType: string | undefined; encode: (text: string) => string } {
   const encodingType = query.get('encoding-type');
   if (encodingType !== undefined && encodingType !== 'url') {
@@ -143,7 +147,7 @@ function readQuestion(
   return {
     prefix: query.get('prefix') ?? '',
     delimiter: query.get('delimiter') ?? '',
-    max: integerParameter(query, 'max-keys', MAX_KEYS, MAX_KEYS),
+    max: integerParameter(query, maxParameter, MAX_KEYS, MAX_KEYS),
     encodingType,
     encode: encodingType === undefined ? (text) => text : urlEncode,
   };
@@ -160,8 +164,8 @@ function demandList(exchange: Exchange, action: string, bucket: string): void {
 }
 
 /** A token says which key was last, or which common prefix. */
-const writeToken = (end: NonNullable<Page['end']>) =>
-  Buffer.from('prefix' in end ? `p${end.prefix}` : `k${end.version.key}`).toString('base64url');
+const writeToken = (end: NonNullable<Page<ObjectVersion>['end']>) =>
+  Buffer.from('prefix' in end ? `p${end.prefix}` : `k${end.item.key}`).toString('base64url');
 
 function readToken(token: string): Position | undefined {
   const text = Buffer.from(token, 'base64url').toString('utf8');
@@ -181,11 +185,32 @@ const described = (version: ObjectVersion) => ({
 const storageClass = (version: ObjectVersion) =>
   version.description.headers['x-amz-storage-class'] ?? 'STANDARD';
 
+/** What both versions of ListObjects say of a page. */
+function listed(page: Page<ObjectVersion>, question: ReturnType<typeof readQuestion>, owner: XmlValue) {
+  const { encode, prefix, delimiter, max, encodingType } = question;
+  return {
+    Prefix: encode(prefix),
+    MaxKeys: max,
+    Delimiter: delimiter === '' ? undefined : encode(delimiter),
+    EncodingType: encodingType,
+    IsTruncated: page.end !== undefined,
+    Contents: page.items.map((version) => ({
+      Key: encode(version.key),
+      ...described(version),
+      Owner: owner,
+      StorageClass: storageClass(version),
+    })),
+    CommonPrefixes: page.prefixes.map((common) => ({ Prefix: encode(common) })),
+  };
+}
+
+/** ListObjectsV2. */
 export async function listObjects(exchange: Exchange, { name: bucket }: BucketSettings): Promise<Answer> {
   const { query } = exchange.request;
+  const version = query.get('list-type') ?? '';
+  if (version !== '2') throw invalidArgument('Invalid List Type specified in Request', 'list-type', version);
   demandList(exchange, 's3:ListBucket', bucket);
   const question = readQuestion(query);
-  const { encode } = question;
   const [startAfter, token] = [query.get('start-after'), query.get('continuation-token')];
   if (token === '')
     throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token);
@@ -197,23 +222,42 @@ export async function listObjects(exchange: Exchange, { name: bucket }: BucketSe
     question,
     finished ? undefined : startOf(question, after),
   );
+  const owner = query.get('fetch-owner') === 'true' ? { ID: exchange.accountId } : undefined;
   return xmlAnswer('ListBucketResult', {
     Name: bucket,
-    Prefix: encode(question.prefix),
-    StartAfter: token === undefined && startAfter ? encode(startAfter) : undefined,
+    StartAfter: startAfter ? question.encode(startAfter) : undefined,
     ContinuationToken: token,
     NextContinuationToken: page.end && writeToken(page.end),
-    KeyCount: page.versions.length + page.prefixes.length,
-    MaxKeys: question.max,
-    Delimiter: question.delimiter === '' ? undefined : encode(question.delimiter),
-    EncodingType: question.encodingType,
-    IsTruncated: page.end !== undefined,
-    Contents: page.versions.map((version) => ({
-      Key: encode(version.key),
-      ...described(version),
-      StorageClass: storageClass(version),
-    })),
-    CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
+    KeyCount: page.items.length + page.prefixes.length,
+    ...listed(page, question, owner),
+  });
+}
+
+/** Where a listing continues whose marker is a key, or a common prefix that was listed. */
+function afterMarker(marker: string, question: Question): Position | undefined {
+  if (isCommonPrefix(marker, question)) return afterPrefix(marker);
+  return startOf(question, marker === '' ? undefined : { key: marker, inclusive: false });
+}
+
+/** Version 1 of ListObjects. */
+export async function listObjectsV1(exchange: Exchange, { name: bucket }: BucketSettings): Promise<Answer> {
+  const { query } = exchange.request;
+  demandList(exchange, 's3:ListBucket', bucket);
+  const question = readQuestion(query);
+  const { encode, delimiter } = question;
+  const marker = query.get('marker') ?? '';
+  const page = collect(
+    walker(exchange.store, bucket, question.prefix, false),
+    question,
+    afterMarker(marker, question),
+  );
+  const next = page.end && ('prefix' in page.end ? page.end.prefix : page.end.item.key);
+  return xmlAnswer('ListBucketResult', {
+    Name: bucket,
+    Marker: encode(marker),
+    // Without a delimiter, the last key is the next marker.
+    NextMarker: next === undefined || delimiter === '' ? undefined : encode(next),
+    ...listed(page, question, { ID: exchange.accountId }),
   });
 }
 
@@ -230,10 +274,9 @@ function versionStart(store: Store, bucket: string, question: Question, query: Q
     );
   }
   if (keyMarker === undefined) return startOf(question, undefined);
-  if (isCommonPrefix(keyMarker, question)) return afterPrefix(keyMarker);
   const marker = idMarker === undefined ? undefined : store.find(bucket, keyMarker, idMarker);
-  const after: Position = { key: keyMarker, inclusive: false };
-  return startOf(question, marker === undefined ? after : { ...after, beforeSeq: marker.seq });
+  if (marker === undefined) return afterMarker(keyMarker, question);
+  return startOf(question, { key: keyMarker, inclusive: false, beforeSeq: marker.seq });
 }
 
 export async function listObjectVersions(
@@ -255,7 +298,7 @@ export async function listObjectVersions(
       ? {}
       : 'prefix' in page.end
         ? { NextKeyMarker: encode(page.end.prefix) }
-        : { NextKeyMarker: encode(page.end.version.key), NextVersionIdMarker: page.end.version.versionId };
+        : { NextKeyMarker: encode(page.end.item.key), NextVersionIdMarker: page.end.item.versionId };
   const Owner = { ID: accountId };
   const common = (version: ObjectVersion) => ({
     Key: encode(version.key),
@@ -272,7 +315,7 @@ export async function listObjectVersions(
     Delimiter: question.delimiter === '' ? undefined : encode(question.delimiter),
     EncodingType: question.encodingType,
     IsTruncated: page.end !== undefined,
-    Version: page.versions
+    Version: page.items
       .filter((version) => !version.deleteMarker)
       .map((version) => ({
         ...common(version),
@@ -280,9 +323,61 @@ export async function listObjectVersions(
         Owner,
         StorageClass: storageClass(version),
       })),
-    DeleteMarker: page.versions
+    DeleteMarker: page.items
       .filter((version) => version.deleteMarker)
       .map((version) => ({ ...common(version), LastModified: isoDate(version.modified), Owner })),
     CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encode(prefix) })),
+  });
+}
+
+/** Uploads in progress from a position on, by key, the oldest of each key first. */
+const uploadWalker = (uploads: readonly Upload[]) => (from: Position) => {
+  const marker = uploads.findIndex(({ id }) => id === from.afterUpload);
+  const bytes = Buffer.from(from.key);
+  return uploads.filter(({ key }, at) => {
+    const order = Buffer.compare(Buffer.from(key), bytes);
+    return order > 0 || (order === 0 && (from.inclusive || (marker >= 0 && at > marker)));
+  });
+};
+
+export async function listMultipartUploads(
+  exchange: Exchange,
+  { name: bucket }: BucketSettings,
+): Promise<Answer> {
+  const { request, uploads, accountId } = exchange;
+  const { query } = request;
+  demand(exchange, 's3:ListBucketMultipartUploads', bucketArn(bucket));
+  const question = readQuestion(query, 'max-uploads');
+  const { encode, prefix, delimiter, max, encodingType } = question;
+  const [keyMarker, idMarker] = [query.get('key-marker') ?? '', query.get('upload-id-marker') ?? ''];
+  // S3 ignores the marker of an upload without one of its key.
+  const start =
+    keyMarker !== '' && idMarker !== ''
+      ? startOf(question, { key: keyMarker, inclusive: false, afterUpload: idMarker })
+      : afterMarker(keyMarker, question);
+  const page = collect(uploadWalker(uploads.list(bucket, prefix)), question, start);
+  const owner = { ID: accountId };
+  return xmlAnswer('ListMultipartUploadsResult', {
+    Bucket: bucket,
+    KeyMarker: encode(keyMarker),
+    UploadIdMarker: keyMarker === '' ? '' : idMarker,
+    ...(page.end !== undefined &&
+      ('prefix' in page.end
+        ? { NextKeyMarker: encode(page.end.prefix), NextUploadIdMarker: '' }
+        : { NextKeyMarker: encode(page.end.item.key), NextUploadIdMarker: page.end.item.id })),
+    Prefix: encode(prefix),
+    Delimiter: delimiter === '' ? undefined : encode(delimiter),
+    EncodingType: encodingType,
+    MaxUploads: max,
+    IsTruncated: page.end !== undefined,
+    Upload: page.items.map((upload) => ({
+      Key: encode(upload.key),
+      UploadId: upload.id,
+      Initiator: owner,
+      Owner: owner,
+      StorageClass: upload.description.headers['x-amz-storage-class'] ?? 'STANDARD',
+      Initiated: isoDate(upload.initiated),
+    })),
+    CommonPrefixes: page.prefixes.map((common) => ({ Prefix: encode(common) })),
   });
 }

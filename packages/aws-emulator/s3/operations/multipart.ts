@@ -1,4 +1,4 @@
-import { bucketArn, demand } from '../access.ts';
+import { demand } from '../access.ts';
 import { type Answer, isoDate, quoted, xmlAnswer } from '../answer.ts';
 import { checksumClaim, chosenAlgorithm, openBody, readText } from '../body.ts';
 import {
@@ -10,21 +10,26 @@ import {
   compositeOf,
   startDigest,
 } from '../checksums.ts';
-import { writeCondition } from '../conditions.ts';
+import { type WriteCondition, writeCondition } from '../conditions.ts';
 import { invalidArgument, malformedXml, S3Error } from '../errors.ts';
 import type { Exchange } from '../exchange.ts';
 import { describe } from '../metadata.ts';
 import { whileReplaced } from '../readable.ts';
-import { integerParameter } from '../request.ts';
-import type { BucketSettings } from '../store.ts';
+import { integerParameter, MAX_PART_NUMBER, partNumberOf } from '../request.ts';
+import type { ObjectVersion } from '../store.ts';
 import { parseTagHeader } from '../tags.ts';
 import type { Target } from '../target.ts';
 import type { Part, Upload } from '../uploads.ts';
-import { nodesOf, parse, textOf, type XmlNode } from '../xml.ts';
+import { type Elements, nodesOf, parse, textOf } from '../xml.ts';
 import { copySource, copySourceHeader } from './copy.ts';
+import { newLock } from './lock.ts';
 import { demandWrite, writtenHeaders } from './put.ts';
 
-const MAX_PART_NUMBER = 10_000;
+const COMPLETE: Elements = {
+  Part: Object.fromEntries(
+    ['PartNumber', 'ETag', ...ALGORITHMS.map(checksumElement)].map((name) => [name, true as const]),
+  ),
+};
 const MAX_LISTED_PARTS = 1000;
 /** All parts but the last must have 5 MiB. */
 const MIN_PART_BYTES = 5 * 1024 ** 2;
@@ -70,6 +75,7 @@ export async function createMultipartUpload(exchange: Exchange, target: Target):
     key,
     tags,
     description: describe(request),
+    lock: newLock(exchange, target),
     algorithm,
     checksumType: checksumType(algorithm, request.header('x-amz-checksum-type')),
     algorithmChosen: chosen !== undefined,
@@ -83,22 +89,9 @@ export async function createMultipartUpload(exchange: Exchange, target: Target):
   );
 }
 
-function partNumber(exchange: Exchange): number {
-  const text = exchange.request.query.get('partNumber') ?? '';
-  const number = Number(text);
-  if (!/^\d+$/.test(text) || number < 1 || number > MAX_PART_NUMBER) {
-    throw invalidArgument(
-      `Part number must be an integer between 1 and ${MAX_PART_NUMBER}, inclusive`,
-      'partNumber',
-      text,
-    );
-  }
-  return number;
-}
-
 export async function uploadPart(exchange: Exchange, target: Target): Promise<Answer> {
   const { request, identity, store, uploads } = exchange;
-  const number = partNumber(exchange);
+  const number = partNumberOf(request) ?? 0;
   demand(exchange, 's3:PutObject', target.arn, { 's3:ObjectCreationOperation': 'false' });
   const upload = uploadOf(exchange, target);
   const claim = checksumClaim(request);
@@ -142,7 +135,7 @@ function copyRange(header: string | undefined, size: number): { start: number; e
 
 export async function uploadPartCopy(exchange: Exchange, target: Target): Promise<Answer> {
   const { request, store, uploads } = exchange;
-  const number = partNumber(exchange);
+  const number = partNumberOf(request) ?? 0;
   demand(exchange, 's3:PutObject', target.arn, { 's3:ObjectCreationOperation': 'false' });
   const upload = uploadOf(exchange, target);
   const { source, stream } = await whileReplaced(async () => {
@@ -178,12 +171,18 @@ export async function uploadPartCopy(exchange: Exchange, target: Target): Promis
   );
 }
 
-/** The parts that the client lists, as they were uploaded. Throws MalformedXML, InvalidPart, InvalidPartOrder, EntityTooSmall. */
-function chosenParts(listed: readonly XmlNode[], uploaded: readonly Part[], upload: Upload): Part[] {
-  if (listed.length === 0) throw malformedXml();
-  const byNumber = new Map(uploaded.map((part) => [part.number, part]));
+interface ListedPart {
+  number: number;
+  etag: string;
+  checksums: string[];
+}
+
+/** The parts that the client lists. Throws MalformedXML, InvalidPartOrder. */
+function listedParts(text: string, upload: string): ListedPart[] {
+  const nodes = nodesOf(parse(text, 'CompleteMultipartUpload', COMPLETE), 'Part');
+  if (nodes.length === 0) throw malformedXml();
   let previous = 0;
-  const chosen = listed.map((node) => {
+  return nodes.map((node) => {
     const number = Number(textOf(node, 'PartNumber'));
     const etag = textOf(node, 'ETag')?.trim().replaceAll('"', '');
     if (!Number.isInteger(number) || etag === undefined) throw malformedXml();
@@ -191,26 +190,34 @@ function chosenParts(listed: readonly XmlNode[], uploaded: readonly Part[], uplo
       throw new S3Error(
         'InvalidPartOrder',
         'The list of parts was not in ascending order. Parts must be ordered by part number.',
-        {
-          UploadId: upload.id,
-        },
+        { UploadId: upload },
       );
     }
     previous = number;
-    const part = byNumber.get(number);
     const checksums = ALGORITHMS.flatMap((algorithm) => textOf(node, checksumElement(algorithm)) ?? []);
-    if (
-      part === undefined ||
-      part.etag !== etag ||
-      checksums.some((value) => value !== part.checksum.value)
-    ) {
-      throw new S3Error(
-        'InvalidPart',
-        "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
-        { UploadId: upload.id, PartNumber: String(number), ETag: etag },
-      );
-    }
-    return part;
+    return { number, etag, checksums };
+  });
+}
+
+const isSamePart = (
+  listed: ListedPart,
+  part: Pick<Part, 'number' | 'etag' | 'checksum'> | undefined,
+): boolean =>
+  part?.number === listed.number &&
+  part.etag === listed.etag &&
+  listed.checksums.every((value) => value === part.checksum.value);
+
+/** The listed parts, as they were uploaded. Throws InvalidPart, EntityTooSmall. */
+function chosenParts(listed: readonly ListedPart[], uploaded: readonly Part[], upload: Upload): Part[] {
+  const byNumber = new Map(uploaded.map((part) => [part.number, part]));
+  const chosen = listed.map((one) => {
+    const part = byNumber.get(one.number);
+    if (part !== undefined && isSamePart(one, part)) return part;
+    throw new S3Error(
+      'InvalidPart',
+      "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+      { UploadId: upload.id, PartNumber: String(one.number), ETag: one.etag },
+    );
   });
   for (const part of chosen.slice(0, -1)) {
     if (part.size < MIN_PART_BYTES) {
@@ -225,19 +232,73 @@ function chosenParts(listed: readonly XmlNode[], uploaded: readonly Part[], uplo
   return chosen;
 }
 
-export async function completeMultipartUpload(exchange: Exchange, target: Target): Promise<Answer> {
-  const { request, identity, store, uploads, occasion } = exchange;
-  const { bucket, key, arn } = target;
-  const condition = writeCondition(request);
-  demandWrite(exchange, arn, [], condition);
-  const upload = uploadOf(exchange, target);
+function completed(exchange: Exchange, version: ObjectVersion): Answer {
+  const { request } = exchange;
+  const { bucket, key, checksum } = version;
+  const { etag, ...written } = writtenHeaders(exchange, version);
+  return xmlAnswer(
+    'CompleteMultipartUploadResult',
+    {
+      Location: `http://${request.header('host') ?? ''}${request.path}`,
+      Bucket: bucket,
+      Key: key,
+      ETag: etag,
+      ...(checksum !== undefined && {
+        ChecksumType: checksum.type,
+        [checksumElement(checksum.algorithm)]: checksum.value,
+      }),
+    },
+    written,
+  );
+}
+
+/** The answer to a request that is repeated because its first answer was lost. Undefined: it is not one. */
+function repeated({ store }: Exchange, { bucket, key }: Target, id: string, listed: readonly ListedPart[]) {
+  const version = store.findUploaded(id);
+  if (version?.bucket !== bucket || version.key !== key) return undefined;
+  const parts = store.partsOf(version) ?? [];
+  return parts.length === listed.length && listed.every((one, n) => isSamePart(one, parts[n]))
+    ? version
+    : undefined;
+}
+
+/** Throws InvalidRequest where the request says another size or type than what came together. */
+function checkWhole({ request }: Exchange, size: number, type: Checksum['type']): void {
+  const [claimedSize, claimedType] = ['x-amz-mp-object-size', 'x-amz-checksum-type'].map((name) =>
+    request.header(name),
+  );
+  if (claimedSize !== undefined && Number(claimedSize) !== size) {
+    throw new S3Error(
+      'InvalidRequest',
+      `The provided 'x-amz-mp-object-size' header value ${claimedSize} does not match what was computed: ${size}`,
+    );
+  }
+  if (claimedType !== undefined && claimedType !== type) {
+    throw new S3Error(
+      'InvalidRequest',
+      `The upload was created using the ${type} checksum mode. The complete request must use the same checksum mode.`,
+    );
+  }
+}
+
+/** Makes the object of an upload's parts, and ends the upload. */
+async function assemble(
+  exchange: Exchange,
+  target: Target,
+  listed: readonly ListedPart[],
+  condition: WriteCondition,
+): Promise<ObjectVersion> {
+  const { request, store, uploads, occasion } = exchange;
+  const { bucket, key } = target;
   const claimed = ALGORITHMS.flatMap((algorithm) => {
     const value = request.header(checksumHeader(algorithm));
     return value === undefined ? [] : [{ algorithm, value }];
   })[0];
-  const text = await readText(request, identity.payload, { ownChecksum: false });
+  const upload = uploadOf(exchange, target);
   const uploaded = uploads.parts(upload);
-  const parts = chosenParts(nodesOf(parse(text, 'CompleteMultipartUpload'), 'Part'), uploaded, upload);
+  const parts = chosenParts(listed, uploaded, upload);
+  const size = parts.reduce((sum, part) => sum + part.size, 0);
+  checkWhole(exchange, size, upload.checksumType);
   store.check(bucket, key, condition);
 
   const digest = startDigest(upload.algorithm);
@@ -272,31 +333,52 @@ export async function completeMultipartUpload(exchange: Exchange, target: Target
   const md5 = startDigest('MD5');
   for (const part of parts) md5.update(Buffer.from(part.etag, 'hex'));
   const etag = `${(await md5.digest()).toString('hex')}-${parts.length}`;
-  const { description, tags } = upload;
+  const { description, tags, lock = {} } = upload;
+  const kept = parts.map((part) => ({
+    number: part.number,
+    etag: part.etag,
+    size: part.size,
+    checksum: part.checksum,
+  }));
   const version = await store.put(
-    { bucket, key, etag, description, checksum, tags, body },
+    {
+      bucket,
+      key,
+      etag,
+      description,
+      checksum,
+      tags,
+      body,
+      lock,
+      uploaded: { upload: upload.id, parts: kept },
+    },
     condition,
     occasion,
     'CompleteMultipartUpload',
     () => {
-      // Another request completed or aborted it meanwhile.
       if (!uploads.forget(upload)) throw noSuchUpload(upload.id);
     },
   );
   await uploads.discard(uploaded);
-  const { etag: __, ...written } = writtenHeaders(exchange, version);
-  return xmlAnswer(
-    'CompleteMultipartUploadResult',
-    {
-      Location: `http://${request.header('host') ?? ''}${request.path}`,
-      Bucket: bucket,
-      Key: key,
-      ETag: quoted(etag),
-      ChecksumType: checksum.type,
-      [checksumElement(checksum.algorithm)]: checksum.value,
-    },
-    written,
-  );
+  return version;
+}
+
+export async function completeMultipartUpload(exchange: Exchange, target: Target): Promise<Answer> {
+  const { request, identity } = exchange;
+  const condition = writeCondition(request);
+  demandWrite(exchange, target.arn, [], condition);
+  const id = request.query.get('uploadId') ?? '';
+  const listed = listedParts(await readText(request, identity.payload, { ownChecksum: false }), id);
+  const before = repeated(exchange, target, id, listed);
+  if (before !== undefined) return completed(exchange, before);
+  try {
+    return completed(exchange, await assemble(exchange, target, listed, condition));
+  } catch (error) {
+    // The same request may have come twice, and the other has completed it meanwhile.
+    const other = repeated(exchange, target, id, listed);
+    if (other === undefined) throw error;
+    return completed(exchange, other);
+  }
 }
 
 export async function abortMultipartUpload(exchange: Exchange, target: Target): Promise<Answer> {
@@ -333,26 +415,6 @@ export async function listParts(exchange: Exchange, target: Target): Promise<Ans
       ETag: quoted(part.etag),
       Size: part.size,
       [checksumElement(part.checksum.algorithm)]: part.checksum.value,
-    })),
-  });
-}
-
-export async function listMultipartUploads(exchange: Exchange, { name }: BucketSettings): Promise<Answer> {
-  demand(exchange, 's3:ListBucketMultipartUploads', bucketArn(name));
-  const prefix = exchange.request.query.get('prefix') ?? '';
-  const owner = { ID: exchange.accountId };
-  return xmlAnswer('ListMultipartUploadsResult', {
-    Bucket: name,
-    Prefix: prefix,
-    MaxUploads: 1000,
-    IsTruncated: false,
-    Upload: exchange.uploads.list(name, prefix).map((upload) => ({
-      Key: upload.key,
-      UploadId: upload.id,
-      Initiator: owner,
-      Owner: owner,
-      StorageClass: upload.description.headers['x-amz-storage-class'] ?? 'STANDARD',
-      Initiated: isoDate(upload.initiated),
     })),
   });
 }

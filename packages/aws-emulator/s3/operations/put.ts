@@ -8,6 +8,7 @@ import { describe } from '../metadata.ts';
 import type { ObjectVersion } from '../store.ts';
 import { parseTagHeader, type Tags } from '../tags.ts';
 import type { Target } from '../target.ts';
+import { demandChecksum, newLock } from './lock.ts';
 
 /** Headers about the version just written. */
 export function writtenHeaders(exchange: Exchange, version: ObjectVersion): Record<string, string> {
@@ -38,12 +39,15 @@ export function demandWrite(
   if (condition.ifMatch !== undefined) demand(exchange, 's3:GetObject', arn);
 }
 
-export async function putObject(exchange: Exchange, { bucket, key, arn }: Target): Promise<Answer> {
+export async function putObject(exchange: Exchange, target: Target): Promise<Answer> {
+  const { bucket, key, arn } = target;
   const { request, identity, store, occasion } = exchange;
   const tags = parseTagHeader(request.header('x-amz-tagging') ?? '');
   const condition = writeCondition(request);
   demandWrite(exchange, arn, tags, condition);
   const description = describe(request);
+  demandChecksum(exchange);
+  const lock = newLock(exchange, target);
   const body = openBody(request, identity.payload);
   // Checked again when the object is written. A writer that has lost already need not send its body.
   store.check(bucket, key, condition);
@@ -51,7 +55,7 @@ export async function putObject(exchange: Exchange, { bucket, key, arn }: Target
   const stored = await store.bodies.receive(body.chunks());
   const { md5, checksum } = body.result();
   const version = await store.put(
-    { bucket, key, etag: md5, description, checksum, tags, body: stored },
+    { bucket, key, etag: md5, description, checksum, tags, body: stored, lock },
     condition,
     occasion,
     'PutObject',

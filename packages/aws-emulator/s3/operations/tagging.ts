@@ -22,7 +22,7 @@ export async function getObjectTagging(exchange: Exchange, target: Target): Prom
 }
 
 function parseTagging(text: string): Tags {
-  const set = parse(text, 'Tagging').TagSet;
+  const set = parse(text, 'Tagging', { TagSet: { Tag: { Key: true, Value: true } } }).TagSet;
   if (set === undefined) throw malformedXml();
   const nodes = typeof set === 'object' && set !== null ? nodesOf(set as XmlNode, 'Tag') : [];
   const tags = nodes.map((node) => {
