@@ -9,7 +9,7 @@ const MODELS: (string | { model: string; input: Record<string, unknown> })[] = [
   'simulated/layers',
   { model: 'simulated/inline', input: { num_outputs: 2 } },
   'simulated/unreliable',
-  { model: 'simulated/unreliable', input: { outcome: 'aborted' } },
+  { model: 'simulated/unreliable', input: { outcome: 'aborted-at-times' } },
 ];
 /** The second prompt is refused, or a filter removes some of its images. */
 const PROMPTS = ['a baker', 'a soldier with weapons', 'a judge', 'a nurse', 'a pilot'];

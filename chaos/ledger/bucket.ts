@@ -9,11 +9,11 @@ import pLimit from 'p-limit';
 import type { Objects } from '../../ledger/facts.ts';
 
 const PARALLEL = 16;
-/** The same answer for the same request of an auditor. It belongs to no audit. */
-const IDEMPOTENCY = /^idempotency\/[0-9a-f]{64}$/;
+/** What belongs to no audit: the same answer for the same request of an auditor, and what a model has in flight. */
+const OF_NO_AUDIT = /^(idempotency\/[0-9a-f]{64}|flow\/[0-9a-f]{40}\.json)$/;
 
 /**
- * Reads everything that a bucket holds.
+ * Reads everything that a bucket holds of audits.
  * @param onRead called with the key of each object that was read
  */
 export async function readBucket(
@@ -22,7 +22,7 @@ export async function readBucket(
   onRead: (key: string) => void = () => {},
 ): Promise<Objects> {
   const limit = pLimit(PARALLEL);
-  const listed = [...(await listBucket(s3, Bucket))].filter(([key]) => !IDEMPOTENCY.test(key));
+  const listed = [...(await listBucket(s3, Bucket))].filter(([key]) => !OF_NO_AUDIT.test(key));
   return new Map(
     await Promise.all(
       listed.map(([key, about]) =>

@@ -68,18 +68,21 @@ const FIRST_TURNS = [2, 4, 8];
 /** Longest pauses of a chain whose models have no room: at first, and of one that has waited for so many turns. */
 const ROOM_SECONDS = 60;
 const MAX_ROOM_SECONDS = 300;
-/** Pause before a cell is asked for again whose prediction was aborted, for each attempt before. */
-const ABORTED_MS = 60_000;
+/** First pause before a cell is asked for again whose prediction was aborted, as a share of `overdueMs`. It doubles each time. */
+const ABORTED_SHARE = 1 / 10;
 /** Where it stays open whether Replicate accepts a cell, and no other of its block is, it is asked again for so long. */
 const GIVE_UP_ASKING_MS = 6 * 3_600_000;
 
 /** When a cell whose prediction was aborted is to be asked for again. */
-export const askedAgainAt = ({ attempt, abortedAt }: CellProgress): number =>
-  (abortedAt?.getTime() ?? 0) + Math.min(2 ** (attempt - 2) * ABORTED_MS, MAX_DELAY_SECONDS * 1_000);
+export const askedAgainAt = ({ attempt, abortedAt }: CellProgress, overdueMs: number): number =>
+  (abortedAt?.getTime() ?? 0) +
+  Math.min(2 ** (attempt - 2) * overdueMs * ABORTED_SHARE, MAX_DELAY_SECONDS * 1_000);
 
 /** Whether a cell is to be asked for now. */
-export const isPending = (progress: CellProgress, now: Date): boolean =>
-  !progress.ended && !progress.boundAt && (!progress.abortedAt || askedAgainAt(progress) <= now.getTime());
+export const isPending = (progress: CellProgress, now: Date, overdueMs: number): boolean =>
+  !progress.ended &&
+  !progress.boundAt &&
+  (!progress.abortedAt || askedAgainAt(progress, overdueMs) <= now.getTime());
 
 /**
  * Asks for cells of one block, and sends the message of the next turn: of this block or, when all of it is asked for, of
@@ -172,7 +175,7 @@ class AskTurn {
 
   /** @returns `isFull` if nothing of the block is left to ask for now */
   async run(most: number): Promise<Asked & { isFull: boolean }> {
-    const { store, time, pacer } = this.#deps;
+    const { store, time, pacer, overdueMs } = this.#deps;
     const [progress, waiting] = await Promise.all([
       readProgress(store, this.#block),
       readWaiting(store, this.#plan.id, time.now()),
@@ -181,7 +184,7 @@ class AskTurn {
       Date.parse(this.#plan.createdAt),
       ...[...progress.values()].map(({ boundAt }) => boundAt?.getTime() ?? 0),
     );
-    const pending = [...progress].filter(([, state]) => isPending(state, time.now()));
+    const pending = [...progress].filter(([, state]) => isPending(state, time.now(), overdueMs));
     const chosen = await this.#choose(progress, pending, most);
     if (waiting) pacer.probeFirst();
     const models = new Set(chosen.map(([n]) => cellAt(this.#plan, n).model));

@@ -213,8 +213,8 @@ class PollTurn {
 
   /** Aborted predictions, and cells whose chain was lost, are asked for by their block's chain, which is restarted. */
   async #askAgain(open: [number, CellProgress][]): Promise<void> {
-    const { store, time, queue, resendMs } = this.#deps;
-    const pending = open.filter(([, state]) => isPending(state, time.now()));
+    const { store, time, queue, resendMs, overdueMs } = this.#deps;
+    const pending = open.filter(([, state]) => isPending(state, time.now(), overdueMs));
     for (const place of new Set(pending.map(([cell]) => placeOf(this.#plan, cell)))) {
       const block = blockAt(this.#plan, place)!;
       const key = leaseKey(this.#plan.id, block.from);
@@ -222,7 +222,8 @@ class PollTurn {
       const worked = await store.head(key);
       const isSilent = !worked || this.#age(worked.modified) > resendMs;
       const wasAborted = mine.some(
-        ([, state]) => state.abortedAt && (!worked || askedAgainAt(state) > worked.modified.getTime()),
+        ([, state]) =>
+          state.abortedAt && (!worked || askedAgainAt(state, overdueMs) > worked.modified.getTime()),
       );
       if (!isSilent && !wasAborted) continue;
       const link = await restartChain(this.#deps, key);
@@ -242,7 +243,8 @@ class PollTurn {
     // A quarter as long again as it took so far: often at first, when most end, and at the moment when one is overdue.
     const due = left.map(([, state]) => {
       // What waits is asked for by a chain of its own.
-      if (!state.boundAt) return isPending(state, time.now()) ? overdueMs : askedAgainAt(state) - now;
+      if (!state.boundAt)
+        return isPending(state, time.now(), overdueMs) ? overdueMs : askedAgainAt(state, overdueMs) - now;
       const age = this.#age(state.boundAt);
       return age >= overdueMs ? overdueMs / 4 : Math.min(Math.max(age / 4, least), overdueMs - age);
     });

@@ -355,6 +355,7 @@ export const MODELS: readonly Model[] = [
         'empty-list',
         'black-image',
         'aborted',
+        'aborted-at-times',
         'never-starts',
       ),
     }),
@@ -364,17 +365,18 @@ export const MODELS: readonly Model[] = [
     run(input, drawn) {
       const used = seedOf(input, drawn);
       const asked = String(input.outcome ?? 'random');
-      const outcome =
-        asked === 'random'
-          ? new Draw('outcome', String(input.prompt), used).pick([
-              'succeeded',
-              'succeeded',
-              'succeeded',
-              'out-of-memory',
-              'start-timeout',
-              'no-output',
-            ])
-          : asked;
+      const byChance: Record<string, string> = {
+        random: new Draw('outcome', String(input.prompt), used).pick([
+          'succeeded',
+          'succeeded',
+          'succeeded',
+          'out-of-memory',
+          'start-timeout',
+          'no-output',
+        ]),
+        'aborted-at-times': drawn % 2 === 0 ? 'aborted' : 'succeeded',
+      };
+      const outcome = byChance[asked] ?? asked;
       const logs = seedLog(used);
       switch (outcome) {
         case 'out-of-memory':

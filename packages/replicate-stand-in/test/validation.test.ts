@@ -345,11 +345,14 @@ describe('the built-in models', () => {
     ['start-timeout', 'failed', 'E6716'],
     ['refused', 'failed', 'E005'],
     ['aborted', 'aborted', undefined],
+    ['aborted-at-times', 'succeeded', undefined],
     ['never-starts', 'never', undefined],
     ['succeeded', 'succeeded', undefined],
   ])('end as %s when that is asked of the unreliable one', (outcome, end, code) => {
     const run = findModel('simulated/unreliable')!.run({ prompt: 'x', outcome }, 1);
     expect(run.end).toBe(end);
+    if (outcome === 'aborted-at-times')
+      expect(findModel('simulated/unreliable')!.run({ prompt: 'x', outcome }, 2).end).toBe('aborted');
     if (code !== undefined) expect(run).toMatchObject({ error: expect.stringContaining(`(${code})`) });
   });
 
