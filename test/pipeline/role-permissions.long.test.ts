@@ -33,6 +33,8 @@ const allowed = new Map<string, AccessRequest>();
 const denied: AccessRequest[] = [];
 let deaf = false;
 let poor = false;
+let refused = false;
+let overtaken = false;
 let eventsLost = false;
 /** Keys whose copy appears in the backup at the moment that reconcile creates one. */
 const raced = new Set<string>();
@@ -47,7 +49,7 @@ const local = withCloud({
   },
   amend(stack: StackModel) {
     for (const { environment } of stack.functions) {
-      if ('CREATES_PER_MINUTE' in environment) environment.CREATES_PER_MINUTE = '6000';
+      if ('CREATES_PER_MINUTE' in environment) environment.CREATES_PER_MINUTE = '120';
       if ('OVERDUE_SECONDS' in environment) environment.OVERDUE_SECONDS = '1';
       if ('RESEND_SECONDS' in environment) environment.RESEND_SECONDS = '1';
       if ('SETTLE_SECONDS' in environment) environment.SETTLE_SECONDS = '2';
@@ -57,10 +59,19 @@ const local = withCloud({
   faults: {
     wires: {
       ...HONEST_WIRES,
-      answer: async (call, work) =>
-        poor && call.method === 'POST' && call.path.endsWith('/predictions')
-          ? { status: 402, body: { title: 'Insufficient credit', detail: 'Add credit.', status: 402 } }
-          : work(),
+      answer: async (call, work) => {
+        if (poor && call.path.includes('/predictions'))
+          return { status: 402, body: { title: 'Insufficient credit', detail: 'Add credit.', status: 402 } };
+        if (refused && call.method === 'POST' && call.path.endsWith('/predictions'))
+          return { status: 422, body: { title: 'Unprocessable', detail: 'not like this', status: 422 } };
+        const reply = await work();
+        const { webhook } = reply.body as { webhook?: string };
+        if (overtaken && webhook) {
+          const [, audit] = /replicate\/([^/]+)\//.exec(webhook) ?? [];
+          await waitFor('the webhook is first', async () => (await bindings(audit!)).length > 0);
+        }
+        return reply;
+      },
       post: async (webhook) => {
         if (deaf) throw new Error('nobody answers');
         return HONEST_WIRES.post(webhook);
@@ -94,6 +105,7 @@ const keys = async (bucket: string, prefix: string): Promise<string[]> => {
     .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
   return Contents.map(({ Key }) => Key ?? '');
 };
+const bindings = (audit: string) => keys(IMAGES, `audits/${audit}/dispatched/`);
 const remove = (bucket: string, ...names: string[]) =>
   local
     .s3()
@@ -130,6 +142,9 @@ const range = (audit: string) => ({
     },
   ],
 });
+/** Has reconcile and poll work on an audit again that is over. */
+const open = (audit: string) =>
+  local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${audit}`, Body: '', ContentLength: 0 }));
 /** An event of S3 about an object, as EventBridge delivers it. */
 const about = (key: string) => ({ detail: { bucket: { name: IMAGES }, object: { key } } });
 
@@ -193,11 +208,12 @@ async function useEverything(): Promise<void> {
   expect(await deliver(audit)).toBe(200);
   await remove(IMAGES, `audits/${audit}/results/00000.json`, `audits/${audit}/dispatched/00000.json`);
   expect(await deliver(audit)).toBe(200);
-  // The queue finishes such a cell in the same way, with and without its image.
+  // poll finishes such a cell in the same way, with and without its image.
   for (const lost of [[], [image.key]]) {
     await remove(IMAGES, `audits/${audit}/results/00000.json`, ...lost);
-    await waitFor('the queue finishes it', async () => {
-      await local.cloud.invoke('dispatch', range(audit));
+    await waitFor('poll finishes it', async () => {
+      await open(audit);
+      await local.cloud.invoke('poll', range(audit));
       return (await keys(IMAGES, `audits/${audit}/results/`)).length > 0;
     });
   }
@@ -210,14 +226,37 @@ async function useEverything(): Promise<void> {
     samples: 4,
   });
   await ended(bad);
+  // More than half of what a model may have in flight, so that it is counted again.
+  await ended(await ask({ prompts: ['a dozen'], samples: 12 }));
+  // Replicate's answer comes later than the webhook.
+  overtaken = true;
+  await ended(await ask({ prompts: ['a runner'] }));
+  overtaken = false;
+  // A cell that Replicate refuses is closed by dispatch.
+  refused = true;
+  await ended(await ask({ prompts: ['a clerk'] }));
+  refused = false;
+
+  // A prediction is aborted before it starts: poll has its cell requested again. Canceling ends it.
+  const aborted = await ask({
+    prompts: ['a diver'],
+    models: [{ model: 'simulated/unreliable', input: { outcome: 'aborted' } }],
+  });
+  await waitFor('it is requested again', async () =>
+    (await bindings(aborted)).some((name) => name.endsWith('-2.json')),
+  );
+  expect((await local.api('POST', `/api/audits/${aborted}/cancel`)).status).toBe(202);
+  await ended(aborted);
 
   // Webhooks and events are lost: reconcile has the queue look and tag judge, and copies what is copied at that moment.
   deaf = true;
   eventsLost = true;
   const silent = await ask({ prompts: ['a baker'] });
-  await waitFor('it is asked', async () => (await keys(IMAGES, `audits/${silent}/dispatched/`)).length > 0);
+  await waitFor('it is asked', async () => (await bindings(silent)).length > 0);
   raced.add(`images/${silent}/00000/0`);
   await waitFor('reconcile repairs it', async () => {
+    // A page of what is not summed up.
+    await local.api('GET', `/api/audits/${silent}/predictions`);
     await reconcile();
     return (await keys(BACKUP, `images/${silent}/`)).length > 0;
   });
@@ -227,15 +266,11 @@ async function useEverything(): Promise<void> {
     ...(await keys(IMAGES, `audits/${silent}/judged/`)),
     ...(await keys(IMAGES, `audits/${silent}/manifest`)),
   );
-  await local
-    .s3()
-    .send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${silent}`, Body: '', ContentLength: 0 }));
+  await open(silent);
   await manifest(silent);
   // The records have no copy yet; the backup function makes one in the very moment that reconcile does.
   for (const end of ['audit.json', 'manifest.json', 'manifest.csv']) raced.add(`audits/${silent}/${end}`);
-  await local
-    .s3()
-    .send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${silent}`, Body: '', ContentLength: 0 }));
+  await open(silent);
   await waitFor('it is over', async () => {
     await reconcile();
     return (await keys(IMAGES, `open/${silent}`)).length === 0;
@@ -248,20 +283,26 @@ async function useEverything(): Promise<void> {
   const judgedAgain = await local.cloud.invoke('tag', about(`audits/${silent}/results/00000.json`));
   expect(judgedAgain).toMatchObject({ ok: true });
   expect(await keys(IMAGES, `renditions/${silent}/`)).toEqual([]);
-  // A message for a block that somebody else works on goes back to the queue.
-  const held = JSON.stringify({ holder: 'another', until: Date.now() + 60_000 });
-  await local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: `leases/${silent}/00000`, Body: held }));
-  await local.cloud.invoke('dispatch', range(silent));
-  deaf = false;
-  eventsLost = false;
 
-  // No credit: the audit waits and says so; it is canceled, then deleted.
+  // No credit: audits wait and say so, one whose predictions were requested before, and one whose were not.
+  const waits = (id: string) =>
+    waitFor('it waits', async () => (await local.api('GET', `/api/audits/${id}`)).body.waiting);
+  const running = await ask({ prompts: ['a smith'], models: ['simulated/slow'] });
+  await waitFor('it is asked', async () => (await bindings(running)).length > 0);
   poor = true;
   const waiting = await ask({ prompts: ['a poor poet'] });
-  await waitFor('it waits', async () => (await local.api('GET', `/api/audits/${waiting}`)).body.waiting);
+  for (const id of [running, waiting]) await waits(id);
+  // Their messages are lost: reconcile restarts both chains. One goes on, the other one is canceled, then deleted.
+  for (const name of ['cells', 'polls']) local.cloud.queues.purge(`weaudit-local-${name}`);
+  await waitFor('both chains are restarted', async () => {
+    await reconcile();
+    return ['cells', 'polls'].every((name) => local.cloud.queues.peek(`weaudit-local-${name}`).length > 0);
+  });
+  deaf = false;
+  eventsLost = false;
   expect((await local.api('POST', `/api/audits/${waiting}/cancel`)).status).toBe(202);
-  await ended(waiting);
   poor = false;
+  for (const id of [waiting, running]) await ended(id);
   expect((await local.api('DELETE', `/api/audits/${audit}`)).status).toBe(202);
   await waitFor('nothing is left of it', async () => {
     await reconcile();
@@ -283,9 +324,7 @@ async function useEverything(): Promise<void> {
     region: local.cloud.stack.region,
     credentials: credentialsOf(local.cloud),
   };
-  await local
-    .s3()
-    .send(new PutObjectCommand({ Bucket: IMAGES, Key: `open/${bad}`, Body: '', ContentLength: 0 }));
+  await open(bad);
   const lambda = new LambdaClient(options);
   for (const name of ['tag', 'backup', 'metrics', 'reconcile'])
     await lambda.send(
@@ -343,7 +382,7 @@ describe('the roles of the functions', () => {
     functions = local.cloud.stack.functions;
   });
 
-  test.each(['api', 'webhook', 'dispatch', 'reconcile', 'tag', 'backup', 'metrics'])(
+  test.each(['api', 'webhook', 'dispatch', 'poll', 'reconcile', 'tag', 'backup', 'metrics'])(
     '%s needs every one of its permissions: without any of them something fails',
     (name) => {
       const { role } = functions.find(({ key }) => key === name)!;
