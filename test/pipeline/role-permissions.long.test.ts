@@ -292,7 +292,7 @@ async function useEverything(): Promise<void> {
   poor = true;
   const waiting = await ask({ prompts: ['a poor poet'] });
   for (const id of [running, waiting]) await waits(id);
-  // Their messages are lost: reconcile restarts both chains. One goes on, the other one is canceled, then deleted.
+  // Their messages are lost: reconcile restarts both chains. One is finished, the other one is canceled, then deleted.
   for (const name of ['cells', 'polls']) local.cloud.queues.purge(`weaudit-local-${name}`);
   await waitFor('both chains are restarted', async () => {
     await reconcile();
