@@ -102,7 +102,7 @@ async function makeTemplate(file: string, stage: string, parameters: string[]): 
     for (const name of ['package.json', 'node_modules'])
       await symlink(path.join(ROOT, name), path.join(folder, name));
     // The template is the same whatever is in the archives, and bundling takes longer than all the rest.
-    for (const name of ['serverless-plugin.cjs', 'default-stage.cjs'])
+    for (const name of ['serverless-plugin.cjs', 'default-stage.cjs', 'dispatchers.cjs'])
       await cp(path.join(ROOT, 'build', name), path.join(folder, 'build', name));
     await writeFile(path.join(folder, 'build', 'package.ts'), NO_ARCHIVES);
     const cli = createRequire(path.join(ROOT, 'package.json')).resolve('serverless/bin/serverless.js');
