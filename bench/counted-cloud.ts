@@ -194,7 +194,8 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
         const copies = await count(BACKUP, `images/${id}/`);
         progress(`${results} of ${predictions} cells, ${copies} of ${images} copies`);
         readLogs();
-        if (results >= predictions && copies >= images && cloud.idle()) break;
+        // Behind the copy of its manifest nothing is done for an audit. Messages that count no longer may wait for long.
+        if (results >= predictions && (await count(BACKUP, `audits/${id}/manifest.json`)) > 0) break;
         if (performance.now() > limit)
           throw new Error(`the audit does not end: ${results} of ${predictions} cells`);
         await wait(LOOK_MS);
@@ -205,7 +206,7 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
       for (let runs = 1; runs <= 40; runs++) {
         const result = await cloud.invoke('reconcile', {});
         if (!result.ok) throw new Error(`reconcile failed: ${result.error.errorMessage}`);
-        while (!cloud.idle()) await wait(50);
+        await wait(LOOK_MS);
         readLogs();
         if ((await count(IMAGES, `open/${id}`)) === 0) return runs;
       }
