@@ -6,6 +6,7 @@ import { s3Client, sqsClient } from '../lib/aws/clients.ts';
 import { S3Store, STREAMING } from '../lib/aws/objects.ts';
 import { parameterReader } from '../lib/aws/parameter.ts';
 import { tuneHeapForStreams } from '../lib/aws/stream-memory.ts';
+import { compressed } from '../lib/compressed-file.ts';
 import { createPoll } from '../lib/handlers/poll.ts';
 import { outputFetcher } from '../lib/images/fetch-output.ts';
 import { replicateClient } from '../lib/replicate/client.ts';
@@ -35,7 +36,7 @@ export const handler = middy(
       polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
       replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), token),
       fetchOutput: outputFetcher(token),
-      withTemporaryFile,
+      withTemporaryFile: compressed(withTemporaryFile),
       time: systemTime,
       chance: systemChance,
       log,

@@ -4,6 +4,7 @@ import middy from '@middy/core';
 import { cellQueue } from '../lib/aws/cell-queue.ts';
 import { s3Client, sqsClient } from '../lib/aws/clients.ts';
 import { S3Store, STREAMING } from '../lib/aws/objects.ts';
+import { compressed } from '../lib/compressed-file.ts';
 import { createReconcile } from '../lib/handlers/reconcile.ts';
 import { setting } from '../lib/settings.ts';
 import { systemChance, systemTime } from '../lib/system.ts';
@@ -20,7 +21,7 @@ export const handler = middy(
     {
       images,
       backup: new S3Store(backupClient, setting(env, 'BACKUP_BUCKET')),
-      withTemporaryFile,
+      withTemporaryFile: compressed(withTemporaryFile),
       queue: cellQueue(sqs, setting(env, 'QUEUE_URL')),
       polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
       time: systemTime,

@@ -1,12 +1,12 @@
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip, gzipSync } from 'node:zlib';
-import type { TemporaryFile } from './ports.ts';
+import type { TemporaryFile, WithTemporaryFile } from './ports.ts';
 
 /**
  * The same file for text that repeats itself: on the disk it is compressed, and `bytes` and `content` are of the text.
  * @param file an empty one
  */
-export function compressedFile(file: TemporaryFile): TemporaryFile {
+function compressedFile(file: TemporaryFile): TemporaryFile {
   let bytes = 0;
   return {
     get bytes() {
@@ -21,3 +21,9 @@ export function compressedFile(file: TemporaryFile): TemporaryFile {
     content: (): Readable => pipeline(file.content(), createGunzip(), () => {}),
   };
 }
+
+/** Hands out such files. It is a port, because compressing takes time that the simulator's clock does not know. */
+export const compressed =
+  (withFile: WithTemporaryFile): WithTemporaryFile =>
+  (use) =>
+    withFile((file) => use(compressedFile(file)));

@@ -355,7 +355,7 @@ export class Ledger {
       'POST /api/audits/{audit}/cancel 404': () => isDeleted,
       'POST /api/audits/{audit}/cancel 409': () => isDeleted || is(`audits/${audit}/manifest.json`),
       'DELETE /api/audits/{audit} 202': () => isDeleted,
-      'GET /api/audits/{audit} 200': () => true,
+      'GET /api/audits/{audit} 200': () => isDeleted || this.#countsNoMore(audit!, response!),
       'GET /api/audits/{audit} 404': () => isDeleted,
     };
     const mayFail =
@@ -363,6 +363,22 @@ export class Ledger {
       (status === 401 && (this.#world.secrets.isTokenNew(NEW_TOKEN_MS) || !this.#areSecretsReadable));
     if (!mayFail && !right[`${route} ${status}`]?.())
       this.#broken('an answer of the API is right', `${route} ${status} ${response?.body}`, `open/${audit}`);
+  }
+
+  /** A status counts no more ended cells than there are, of each kind. */
+  #countsNoMore(audit: string, { body }: HttpResponse): boolean {
+    const { counts } = JSON.parse(body) as { counts: Record<string, number> };
+    const bucket = this.#world.s3.bucket(this.#world.images);
+    const prefix = `audits/${audit}/results/`;
+    const ended: Record<string, number> = {};
+    for (const key of bucket.keys.from(prefix)) {
+      if (!key.startsWith(prefix)) break;
+      const { status } = JSON.parse(bucket.current(key)!.body!.toString()) as { status: string };
+      ended[status] = (ended[status] ?? 0) + 1;
+    }
+    return ['succeeded', 'failed', 'refused', 'canceled'].every(
+      (status) => counts[status]! <= (ended[status] ?? 0),
+    );
   }
 
   /** A secret that could not be read is not asked for again at once. */

@@ -60,13 +60,4 @@ export const PATCHES: Record<string, Patch> = {
       ],
     ],
   },
-  'counts follow markers of results that lost': {
-    file: 'lib/audits/progress.ts',
-    change: [
-      [
-        'parseMarker(rest, sizes.get(cell))',
-        "parseMarker(rest, sizes.get(cell) && Number(rest.split('.').at(-1)))",
-      ],
-    ],
-  },
 };

@@ -159,7 +159,7 @@ export const WORLDS: Record<string, Named> = {
   'creates that take long, in functions that end after 20 s': {
     promise: 'a create ends with the time that is left',
     scenario: world([audit(300)], {
-      storm: { ...QUIET, slow: 0.3, slowCreates: true, endsAt: HOUR },
+      storm: { ...QUIET, slow: 0.9, slowCreates: true, endsAt: HOUR },
     }),
     parameters: ['dispatchTimeout=20', 'queueVisibility=130'],
   },

@@ -1,5 +1,4 @@
 import { stringify } from 'csv-stringify/sync';
-import { compressedFile } from '../compressed-file.ts';
 import type { ImageCounts } from '../contract/answers.ts';
 import { countImages } from '../contract/counted.ts';
 import { wordsFor } from '../images/verdict.ts';
@@ -23,7 +22,7 @@ export interface ManifestDeps {
 /**
  * Writes the manifest of an audit whose cells have all ended: every cell with what was asked and what came, as
  * JSON, and one row an image (a cell without one has one row too) as CSV. Both are made in temporary files,
- * so that ten thousand cells take no more memory than a hundred. They are compressed there, because a row repeats its prompt and
+ * so that ten thousand cells take no more memory than a hundred. The functions compress them, because a row repeats its prompt and
  * may be one of a million, and the disk of a function has 512 MB. The JSON comes last: it says that all is there.
  * @returns how the cells ended
  */
@@ -37,9 +36,8 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
     counts[name] = (counts[name] ?? 0) + more;
   };
   const markEqual = equalityMarker(plan);
-  await deps.withTemporaryFile(async (jsonFile) =>
-    deps.withTemporaryFile(async (csvFile) => {
-      const [json, csv] = [compressedFile(jsonFile), compressedFile(csvFile)];
+  await deps.withTemporaryFile(async (json) =>
+    deps.withTemporaryFile(async (csv) => {
       await json.append(
         `{"audit":${JSON.stringify(shownPlan(plan))},"createdAt":"${deps.time.now().toISOString()}","cells":[`,
       );

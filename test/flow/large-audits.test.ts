@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { parse } from 'csv-parse/sync';
 import { writeManifest } from '../../lib/audits/manifest.ts';
+import { compressed } from '../../lib/compressed-file.ts';
 import { imageKey, manifestKey } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import { cellAt, inputOf } from '../../lib/records/plan.ts';
@@ -53,12 +54,13 @@ test.each([
     await writeManifest(
       {
         ...world.reconcileDeps,
-        withTemporaryFile: (use) =>
+        withTemporaryFile: compressed((use) =>
           withTemporaryFile(async (file) => {
             const result = await use(file);
             onDisk += file.bytes;
             return result;
           }),
+        ),
       },
       plan,
     );

@@ -16,6 +16,7 @@ import { type AskTurnDeps, askTurn } from '../../lib/cells/ask-turn.ts';
 import { type FinishDeps, finishCell } from '../../lib/cells/finish.ts';
 import { Pacer } from '../../lib/cells/pacer.ts';
 import { type PollTurnDeps, pollTurn } from '../../lib/cells/poll-turn.ts';
+import { compressed } from '../../lib/compressed-file.ts';
 import { createTag } from '../../lib/handlers/tag.ts';
 import { backUp } from '../../lib/images/backup.ts';
 import { fetchOutput } from '../../lib/images/fetch-output.ts';
@@ -481,7 +482,7 @@ export class World {
       backup: this.backup,
       queue: this.queue,
       polls: this.polls,
-      withTemporaryFile,
+      withTemporaryFile: compressed(withTemporaryFile),
       time: this.time,
       chance: systemChance,
       dispatchers: 2,
