@@ -5,6 +5,7 @@ import type { Listed, ObjectStore, ReplicateClient, SecretReader } from '../lib/
 import type { Message } from '../lib/records/blocks.ts';
 import { ReplicateRefusal, ReplicateUnreachable } from '../lib/replicate/errors.ts';
 import type { Prediction } from '../lib/replicate/prediction.ts';
+import type { Handler } from './lambda.ts';
 import { KnownBody } from './s3.ts';
 import { OLD } from './secrets.ts';
 import type { Plant, Ports } from './world.ts';
@@ -592,11 +593,12 @@ export const MUTANTS: Record<string, Plant> = {
       },
     }),
     handler: (handler, other) => {
-      const poll = other('poll');
+      let poll: Handler | undefined;
       return (event, context) => {
         const { link = 0, ...range } = JSON.parse(event.Records?.[0].body ?? '{}');
         if (!event.Records || link < POLL) return handler(event, context);
         const message = { ...range, ...(link < POLL + ONCE && { link: link - POLL }) };
+        poll ??= other('poll');
         return poll({ Records: [{ ...event.Records[0], body: JSON.stringify(message) }] }, context);
       };
     },
@@ -612,12 +614,6 @@ export const MUTANTS: Record<string, Plant> = {
     stack: ({ queueSources }) => {
       queueSources.find(({ functionKey }) => functionKey === 'poll')!.maximumConcurrency = 2;
     },
-  },
-  'reconcile does not look at its clock': {
-    functions: ['reconcile'],
-    world: 'half of all events are lost',
-    handler: (handler) => (event, context) =>
-      handler(event, { ...context, getRemainingTimeInMillis: () => 300_000 }),
   },
   'reconcile sends what already has a chain': {
     functions: ['reconcile'],
