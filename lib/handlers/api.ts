@@ -4,13 +4,16 @@ import { type ServeDeps, serve } from '../http/serve.ts';
 import { planKeeper } from '../records/plan.ts';
 import { type Environment, listSetting, numberSetting } from '../settings.ts';
 
+/** Before Lambda ends the function, and API Gateway's patience of 30 s: so that the caller is told, and the log says why. */
+const TIME_MS = 25_000;
+
 export type ApiPorts = Omit<ServeDeps, 'readPlan' | 'models' | 'retentionDays'>;
 
 /** The HTTP API. */
 export function createApi(ports: ApiPorts, env: Environment) {
-  const deps: ServeDeps = {
+  const plansOf = planKeeper();
+  const deps = {
     ...ports,
-    readPlan: planKeeper()(ports.store),
     models: listSetting(env, 'METRICS_MODELS'),
     retentionDays: {
       short: numberSetting(env, 'SHORT_DAYS'),
@@ -20,6 +23,7 @@ export function createApi(ports: ApiPorts, env: Environment) {
 
   return (event: APIGatewayProxyEventV2, context: Pick<Context, 'awsRequestId'>): Promise<HttpResponse> => {
     ports.log.resetKeys();
-    return serve(deps, event, context);
+    const store = ports.store.within(ports.time.timeout(TIME_MS));
+    return serve({ ...deps, store, readPlan: plansOf(store) }, event, context);
   };
 }

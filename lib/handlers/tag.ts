@@ -31,9 +31,11 @@ const RESERVE_MS = 10_000;
  * A result was created, or its tags were written again to request it: judge its images, make their renditions, tag them,
  * record what was found.
  */
-export function createTag({ store, look, time, log, publish }: TagPorts, env: Environment) {
+export function createTag({ look, time, log, publish, ...ports }: TagPorts, env: Environment) {
   const models = listSetting(env, 'METRICS_MODELS');
   return async (event: unknown, context: Context) => {
+    const signal = time.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS));
+    const store = ports.store.within(signal);
     const { key, result } = await createdResult({ store, log }, event);
     if (!result) {
       await destroyRenditions(store, key);
@@ -41,7 +43,6 @@ export function createTag({ store, look, time, log, publish }: TagPorts, env: En
     }
     const { audit, cell: n } = result;
     const indexes = isTagging(event) ? await existingIndexes(store, result) : namedIndexes(result);
-    const signal = time.timeout(Math.max(0, context.getRemainingTimeInMillis() - RESERVE_MS));
     const onFirst = (judgements: Judgement[]) => {
       const measurements = measurementsOfImages(judgements);
       if (measurements.length > 0) publish(modelDimension(result.model, models), measurements);

@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { APIGatewayProxyEventV2, Context, SQSEvent } from 'aws-lambda';
+import { createApi } from '../../lib/handlers/api.ts';
 import { createDispatch } from '../../lib/handlers/dispatch.ts';
 import { createPoll } from '../../lib/handlers/poll.ts';
+import { createTag } from '../../lib/handlers/tag.ts';
 import { createWebhook } from '../../lib/handlers/webhook.ts';
 import type { Message } from '../../lib/records/blocks.ts';
 import { resultKey } from '../../lib/records/keys.ts';
@@ -114,5 +117,51 @@ describe('a handler ends in its time although S3 takes a request and says nothin
     expect(answers.length).toBeGreaterThan(8);
     expect(answers.at(-1)).toBe('stored');
     expect(answers).not.toContain('lost');
+  });
+
+  test('api tells the caller', async () => {
+    const token = { name: 'ann', sha256: createHash('sha256').update('t').digest('hex'), scope: 'read' };
+    const answers = await atEveryRequest(
+      (world) => world.accept(1),
+      async (ports, _world, plan) => {
+        const env = { METRICS_MODELS: 'a/b', SHORT_DAYS: '1', STANDARD_DAYS: '2' };
+        const tokens = async () => JSON.stringify([token]);
+        const handler = createApi({ ...ports, tokens, presign: async () => '' }, env);
+        const sent = {
+          routeKey: 'GET /api/audits/{audit}/predictions',
+          headers: { authorization: 'Bearer t' },
+          pathParameters: { audit: plan.id },
+        } as unknown as APIGatewayProxyEventV2;
+        return (await handler(sent, { awsRequestId: 'r' })).statusCode;
+      },
+    );
+    expect(answers.length).toBeGreaterThan(4);
+    expect(answers.at(-1)).toBe(200);
+    expect(new Set(answers.slice(0, -1))).toEqual(new Set([500]));
+  });
+
+  test('tag, whose event comes back', async () => {
+    const answers = await atEveryRequest(
+      async (world) => {
+        const plan = await world.accept(1);
+        await world.finish(plan, 0, await world.succeeded(plan.id, 0, 1));
+        return plan;
+      },
+      async (ports, world, plan) => {
+        const handler = createTag(
+          { ...ports, look: world.judgeDeps.look, publish() {} },
+          { METRICS_MODELS: 'a/b' },
+        );
+        const detail = { bucket: { name: 'images' }, object: { key: resultKey(plan.id, 0) } };
+        const created = { source: 'aws.s3', 'detail-type': 'Object Created', detail };
+        return handler(created, context).then(
+          ({ images }) => images.map(({ status }) => status),
+          () => 'comes back',
+        );
+      },
+    );
+    expect(answers.length).toBeGreaterThan(4);
+    expect(answers.at(-1)).toEqual(['ok']);
+    expect(new Set(answers.slice(0, -1))).toEqual(new Set(['comes back']));
   });
 });
