@@ -46,5 +46,10 @@ export default {
       displayName: 'deploy',
       testMatch: ['<rootDir>/test/packaged/deploy/*.check.ts'],
     },
+    {
+      ...typescript,
+      displayName: 'runtime',
+      testMatch: ['<rootDir>/test/packaged/runtime/*.check.ts'],
+    },
   ],
 };
