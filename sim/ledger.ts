@@ -152,7 +152,7 @@ export class Ledger {
 
   /** A download that failed leaves none behind that runs beside those of the next cells. */
   #downloads(made: Made | undefined, cells: number, { name }: Process): void {
-    const most = name.startsWith('poll#') ? 2 : 1;
+    const most = name.startsWith('webhook#') ? 1 : 2;
     if (cells > most)
       this.#broken(
         'a failed download leaves no others running',
