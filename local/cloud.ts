@@ -15,6 +15,7 @@ import { readServerless, readStack, type StackModel } from '@weaudit/aws-emulato
 import { openStandIn, type StandIn } from '@weaudit/replicate-stand-in';
 import type { Wires } from '@weaudit/replicate-stand-in/wires';
 import { DatabaseInUse } from '@weaudit/sqlite';
+import { UnusableFile } from '@weaudit/sqlite/data-file';
 import { isDiskFull } from '@weaudit/sqlite/full-disk';
 import { prepareBundles, prepareSite } from './bundles.ts';
 import { removeLeftovers, takeFolder } from './data-folder.ts';
@@ -96,19 +97,21 @@ function simulated(options: CloudOptions, baseUrl: string) {
 
 /** Errors about the data folder in words for the person who chose it. */
 function explained(error: unknown, dataDir: string): unknown {
-  const { code, syscall, message } = error as NodeJS.ErrnoException;
-  const problem =
-    error instanceof DatabaseInUse
-      ? 'is in use by another local cloud. Stop that one,'
-      : isDiskFull(error)
-        ? 'is on a full disk. Free some space,'
-        : syscall === 'mkdir'
-          ? `cannot be created (${code}). Change its permissions,`
-          : code === 'ERR_SQLITE_ERROR'
-            ? `cannot be written (${message}). Change its permissions,`
-            : undefined;
-  if (problem === undefined) return error;
-  return new LocalError(`The data folder ${dataDir} ${problem} or choose another with --data <folder>.`);
+  const other = 'or choose another with --data <folder>.';
+  if (error instanceof DatabaseInUse) {
+    return new LocalError(
+      `The data folder ${dataDir} is in use by another local cloud. Stop that one, ${other}`,
+    );
+  }
+  if (error instanceof UnusableFile) {
+    return new LocalError(
+      `The data folder ${dataDir} cannot be used: ${error.message} Or choose another with --data <folder>.`,
+    );
+  }
+  if (isDiskFull(error)) {
+    return new LocalError(`The data folder ${dataDir} is on a full disk. Free some space, ${other}`);
+  }
+  return error;
 }
 
 /**

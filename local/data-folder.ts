@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Database } from '@weaudit/sqlite';
+import { makeFolder } from '@weaudit/sqlite/data-file';
 
 /** What starts leave in a data folder, except its lock. */
 const LEFTOVERS = [
@@ -16,10 +16,10 @@ const LEFTOVERS = [
 
 /**
  * Makes the folder if it is missing, and holds it until `close` or the end of this process.
- * @throws DatabaseInUse while another cloud holds it
+ * @throws DatabaseInUse while another cloud holds it, UnusableFile where it cannot be a folder
  */
 export function takeFolder(dataDir: string): Pick<Database, 'close'> {
-  mkdirSync(dataDir, { recursive: true });
+  makeFolder(dataDir);
   return new Database(path.join(dataDir, 'lock.sqlite'), '', { exclusive: true });
 }
 

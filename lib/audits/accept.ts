@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { TIME_MAX, ulid } from 'ulid';
 import { Refusal } from '../errors.ts';
 import { DESIGN, PAGE } from '../limits.ts';
 import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { blockAt } from '../records/blocks.ts';
-import { idempotencyKey, openKey, planKey } from '../records/keys.ts';
+import { auditId, createdAtOf, idempotencyKey, openKey, planKey } from '../records/keys.ts';
 import { countCells, type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
 import { readStop } from '../records/stop.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
@@ -54,7 +53,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
  * or that does not take the design, or a key used with another body; 502 or 503 if Replicate does not describe a model
  */
 export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
-  const { store, time, chance } = deps;
+  const { store, chance } = deps;
   const repeated = await findRepeated(store, origin);
   if (repeated?.plan) return accepted(repeated.plan);
   // Before anything is written: a refusal leaves no trace.
@@ -64,7 +63,7 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   const plan: Plan = {
     id,
     name: design.name ?? firstCharacters(design.prompts[0]?.text ?? '', DESIGN.nameLength),
-    createdAt: time.now().toISOString(),
+    createdAt: createdAtOf(id),
     createdBy: origin.caller,
     request: origin.request,
     retention: design.retention,
@@ -135,7 +134,7 @@ function recordKey({ idempotencyKey: key, caller }: Origin): string | undefined 
 
 /** The ID of this request, or of an equal request that was quicker. */
 async function claimId({ store, time, chance }: AcceptDeps, origin: Origin): Promise<string> {
-  const id = ulid(TIME_MAX - time.now().getTime(), chance.fraction).toLowerCase();
+  const id = auditId(time.now(), chance.fraction);
   const key = recordKey(origin);
   if (!key) return id;
   const record: IdempotencyRecord = { audit: id, body: sha256(origin.body) };

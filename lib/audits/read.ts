@@ -1,4 +1,3 @@
-import { decodeTime, TIME_MAX } from 'ulid';
 import type { AuditEntry, AuditPage, AuditStatus, Exact } from '../contract/answers.ts';
 import { Refusal } from '../errors.ts';
 import { wordsFor } from '../images/verdict.ts';
@@ -8,6 +7,7 @@ import { type Judgement, listJudgements } from '../records/judgement.ts';
 import {
   AUDITS_PREFIX,
   cellName,
+  createdAtOf,
   deletedKey,
   isAuditId,
   manifestKey,
@@ -66,9 +66,9 @@ export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditS
   ]);
   const open = counts.waiting + counts.running;
   const waiting = open > 0 ? await readWaiting(store, audit, time.now()) : undefined;
-  const { id, name, createdAt, createdBy, retention, cells } = plan;
+  const { id, name, createdBy, retention, cells } = plan;
   return {
-    ...{ id, name, createdAt, createdBy, retention, predictions: cells },
+    ...{ id, name, createdAt: createdAtOf(id), createdBy, retention, predictions: cells },
     state: state(stop, open, counts.canceled),
     counts,
     ...(images ? { images } : {}),
@@ -105,7 +105,7 @@ async function auditEntry(store: ObjectStore, id: string): Promise<AuditEntry | 
   return {
     id,
     name: decodeURIComponent(plan.metadata.name ?? ''),
-    createdAt: new Date(TIME_MAX - decodeTime(id.toUpperCase())).toISOString(),
+    createdAt: createdAtOf(id),
     createdBy: decodeURIComponent(plan.metadata['created-by'] ?? ''),
     predictions: Number(plan.metadata.predictions ?? 0),
     finished: manifest !== undefined,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { decodeTime, TIME_MAX, ulid } from 'ulid';
 
 /**
  * Names of the objects in the images bucket. A cell's number has five digits, so that keys sort by number
@@ -8,6 +9,14 @@ import { createHash } from 'node:crypto';
 /** An audit's id: a ULID over the time that is left until ULIDs end, so that newer audits sort first. */
 export const AUDIT_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
 export const CELL_NAME = /^\d{5}$/;
+
+/** A new one. `fraction` draws from [0, 1). */
+export const auditId = (now: Date, fraction: () => number): string =>
+  ulid(TIME_MAX - now.getTime(), fraction).toLowerCase();
+
+/** When an audit was created, as every answer says it: ISO 8601. */
+export const createdAtOf = (id: string): string =>
+  new Date(TIME_MAX - decodeTime(id.toUpperCase())).toISOString();
 
 export const isAuditId = (text: string): boolean => AUDIT_ID.test(text);
 

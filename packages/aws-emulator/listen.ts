@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { holdExpectations } from './expect.ts';
 import { LocalError } from './local-error.ts';
 import type { RequestHandler } from './service.ts';
 
@@ -20,7 +21,7 @@ export interface Listener {
  */
 export async function listen(port: number, purpose: string, option: string): Promise<Listener> {
   const { promise: handler, resolve: serve } = Promise.withResolvers<RequestHandler>();
-  const server = http.createServer((request, response) => {
+  const answer = (request: http.IncomingMessage, response: http.ServerResponse) => {
     handler
       .then((handle) => handle(request, response))
       .catch((error: unknown) => {
@@ -31,7 +32,9 @@ export async function listen(port: number, purpose: string, option: string): Pro
         if (response.headersSent) response.destroy();
         else response.writeHead(500).end();
       });
-  });
+  };
+  const server = http.createServer(answer);
+  holdExpectations(server, answer);
   // Node's limit of five minutes for a request would cut off uploads and long polls.
   server.requestTimeout = 0;
   // Longer than the AWS SDK keeps an unused connection, so that it never sends into a closing one.

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { askForBody } from './expect.ts';
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -40,6 +41,7 @@ export function dispatch(services: readonly Service[]): RequestHandler {
 
 /** The body of a request, or undefined when it is larger than `limit` bytes. It is read to its end in any case. */
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer | undefined> {
+  askForBody(request);
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {

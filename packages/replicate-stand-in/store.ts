@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Database } from '@weaudit/sqlite';
+import { makeFolder } from '@weaudit/sqlite/data-file';
 import type { LedgerEntry, StandInEvent } from './ledger.ts';
 import type { Delivery, Prediction, Status } from './prediction.ts';
 
@@ -25,7 +25,7 @@ export class Store {
   readonly #database: Database;
 
   constructor(dataDir: string) {
-    mkdirSync(dataDir, { recursive: true });
+    makeFolder(dataDir);
     this.#database = new Database(join(dataDir, 'replicate.sqlite'), SCHEMA);
   }
 

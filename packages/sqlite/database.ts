@@ -1,14 +1,16 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { UnusableFile, unusable } from './data-file.ts';
+import { isDiskFull } from './full-disk.ts';
 
 /** Primary result code of SQLite: another connection holds the lock. */
 const SQLITE_BUSY = 5;
 
 /** The file is open in another process. */
-export class DatabaseInUse extends Error {
+export class DatabaseInUse extends UnusableFile {
   override name = 'DatabaseInUse';
 
   constructor(file: string, cause: unknown) {
-    super(`${file} is in use by another process. Stop that process, or choose another folder.`, { cause });
+    super(file, 'is in use by another process', 'Stop that process, or choose another folder.', cause);
   }
 }
 
@@ -24,10 +26,14 @@ export class Database {
 
   /**
    * Opens the file, creates it when it is missing, and runs `schema`.
-   * @throws DatabaseInUse, or SQLite's error for a file that cannot be opened or written
+   * @throws DatabaseInUse, UnusableFile for a file that is no database or may not be written, SQLite's error of a full disk
    */
   constructor(file: string, schema: string, { exclusive = false }: DatabaseOptions = {}) {
-    this.#database = new DatabaseSync(file);
+    try {
+      this.#database = new DatabaseSync(file);
+    } catch (error) {
+      throw unusable(file, error, 'a database');
+    }
     try {
       this.exec(`PRAGMA ${exclusive ? 'locking_mode = EXCLUSIVE' : 'busy_timeout = 2000'};`);
       this.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
@@ -37,7 +43,8 @@ export class Database {
     } catch (error) {
       this.#database.close();
       const { errcode = 0 } = error as { errcode?: number };
-      throw (errcode & 0xff) === SQLITE_BUSY ? new DatabaseInUse(file, error) : error;
+      if ((errcode & 0xff) === SQLITE_BUSY) throw new DatabaseInUse(file, error);
+      throw isDiskFull(error) ? error : unusable(file, error, 'a database');
     }
   }
 

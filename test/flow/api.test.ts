@@ -125,6 +125,14 @@ describe('what the API answers', () => {
     expect((await api('POST', '/api/audits', { body: DESIGN, headers })).status).toBe(410);
   });
 
+  it('says the same createdAt of an audit wherever it says one', async () => {
+    const id = await start(1);
+    const { audits } = (await api('GET', '/api/audits')).body;
+    const listed = audits.find((audit: { id: string }) => audit.id === id);
+    expect((await api('GET', `/api/audits/${id}`)).body.createdAt).toBe(listed.createdAt);
+    expect((await api('GET', `/api/audits/${id}/plan`)).body.createdAt).toBe(listed.createdAt);
+  });
+
   it.each(['', 'ü', 'a'.repeat(256), 'a\nb', 'a\n'])('refuses the Idempotency-Key %j', async (key) => {
     const answer = await api('POST', '/api/audits', { body: DESIGN, headers: { 'idempotency-key': key } });
     expect(answer.body).toMatchObject({

@@ -76,7 +76,7 @@ describe('a problem that a person can fix is one sentence and status 1', () => {
     [
       'a folder that cannot be',
       () => [...ANY_PORTS, '--data', path.join(folder, 'file')],
-      /^The data folder .* cannot be created .*--data/,
+      /^The data folder .* cannot be used: .* a file is in its place\. .*--data/,
     ],
     ['an option that does not exist', () => ['--nonsense'], /unknown option '--nonsense'/],
     ['a port that is none', () => ['--port-aws', 'many'], /whole number from 0 to 65535/],

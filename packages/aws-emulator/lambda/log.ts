@@ -1,5 +1,6 @@
-import { createWriteStream, existsSync, mkdirSync, renameSync, statSync, type WriteStream } from 'node:fs';
+import { createWriteStream, existsSync, renameSync, statSync, type WriteStream } from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '@weaudit/sqlite/data-file';
 import type { Access } from '../iam/access.ts';
 import type { FunctionModel, StackModel } from '../stack/model.ts';
 
@@ -25,7 +26,7 @@ export function openFunctionLog(
   stack: StackModel,
   access: Access,
 ): FunctionLog {
-  mkdirSync(directory, { recursive: true });
+  makeFolder(directory);
   const file = path.join(directory, `${model.key}.log`);
   const resource = `arn:aws:logs:${stack.region}:${stack.accountId}:log-group:/aws/lambda/${model.name}:log-stream:local`;
   const mayWrite = ['logs:CreateLogStream', 'logs:PutLogEvents'].every((action) =>

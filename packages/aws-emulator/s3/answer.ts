@@ -33,8 +33,6 @@ export function versionHeader(
   store: Store,
   version: Pick<ObjectVersion, 'bucket' | 'versionId'>,
 ): Record<string, string> {
-  const { versioning, suspended } = store.bucket(version.bucket) ?? {};
-  return versioning || suspended || version.versionId !== NULL_VERSION
-    ? { 'x-amz-version-id': version.versionId }
-    : {};
+  const versioned = store.bucket(version.bucket)?.versioning === true;
+  return versioned || version.versionId !== NULL_VERSION ? { 'x-amz-version-id': version.versionId } : {};
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { constants, mkdirSync, readdirSync } from 'node:fs';
+import { constants, readdirSync } from 'node:fs';
 import { copyFile, type FileHandle, link, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { makeFolder } from '@weaudit/sqlite/data-file';
 
 /** Bodies up to this size are in the database: most records are far smaller, and a file costs more than a row. */
 export const SMALL_BYTES = 16 * 1024;
@@ -44,7 +45,7 @@ export class Bodies {
 
   constructor(folder: string) {
     this.#folder = folder;
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   }
 
   /** Where a file is. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { askForBody } from '../expect.ts';
 import type { Payload } from './authenticate.ts';
 import {
   ALGORITHMS,
@@ -114,6 +115,7 @@ function contentMd5(request: S3Request): Buffer | undefined {
 
 /** The message's bytes. An early end does not close the connection, so that an error can still be answered. */
 async function* raw(message: IncomingMessage): AsyncGenerator<Buffer> {
+  askForBody(message);
   try {
     for await (const chunk of message.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
   } catch {

@@ -76,7 +76,9 @@ const READ: Claim<OnObject> = {
 };
 const LIST = 'prefix delimiter encoding-type';
 
-const SERVICE: Record<string, Claim<Operation>> = { GET: { run: listBuckets, parameters: 'prefix' } };
+const SERVICE: Record<string, Claim<Operation>> = {
+  GET: { run: listBuckets, parameters: 'prefix max-buckets continuation-token' },
+};
 
 /** Its bucket does not exist yet. */
 const CREATE_BUCKET: Claim<Operation> = {

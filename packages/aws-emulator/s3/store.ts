@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
 import { Database } from '@weaudit/sqlite';
+import { makeFolder } from '@weaudit/sqlite/data-file';
 import { Bodies, BodyLost, type StoredBody } from './bodies.ts';
 import type { Checksum } from './checksums.ts';
 import { checkWrite, type WriteCondition } from './conditions.ts';
@@ -148,7 +148,7 @@ export class Store {
 
   /** @throws DatabaseInUse when another process has the folder open: it would sweep this one's uploads */
   constructor(dataDir: string, buckets: readonly BucketSettings[], options: OutboxOptions) {
-    mkdirSync(dataDir, { recursive: true });
+    makeFolder(dataDir);
     this.database = new Database(join(dataDir, 'objects.sqlite'), SCHEMA, { exclusive: true });
     this.bodies = new Bodies(join(dataDir, 'bodies'));
     this.outbox = new Outbox(this.database, options);
@@ -212,18 +212,29 @@ export class Store {
     this.#settings.set(name, settings);
   }
 
-  /** False if something is in it. */
-  deleteBucket(name: string): boolean {
-    return this.transaction(() => {
-      const used = this.prepare(
-        'SELECT 1 FROM versions WHERE bucket = ?1 UNION ALL SELECT 1 FROM uploads WHERE bucket = ?1 LIMIT 1',
-      ).get(name);
-      if (used !== undefined) return false;
-      this.prepare('DELETE FROM bucket_settings WHERE name = ?').run(name);
-      this.prepare('DELETE FROM buckets WHERE name = ?').run(name);
-      this.#settings.delete(name);
+  /** Removes it with its uploads in progress, as S3 does; false if an object is in it. */
+  async deleteBucket(name: string): Promise<boolean> {
+    let orphans: string[] = [];
+    const deleted = this.transaction(() => {
+      if (this.prepare('SELECT 1 FROM versions WHERE bucket = ? LIMIT 1').get(name) !== undefined)
+        return false;
+      const ids = 'SELECT id FROM uploads WHERE bucket = ?';
+      const parts = this.prepare(`SELECT file FROM parts WHERE file IS NOT NULL AND upload IN (${ids})`).all(
+        name,
+      );
+      orphans = parts.map(({ file }) => String(file));
+      this.prepare(`DELETE FROM parts WHERE upload IN (${ids})`).run(name);
+      for (const [table, column] of [
+        ['uploads', 'bucket'],
+        ['bucket_settings', 'name'],
+        ['buckets', 'name'],
+      ])
+        this.prepare(`DELETE FROM ${table} WHERE ${column} = ?`).run(name);
       return true;
     });
+    if (deleted) this.#settings.delete(name);
+    for (const file of orphans) await this.bodies.remove(file);
+    return deleted;
   }
 
   // --- reading

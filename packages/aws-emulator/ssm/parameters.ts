@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
+import { readJsonFile } from '@weaudit/sqlite/data-file';
 
 interface Parameter {
   value: string;
@@ -8,15 +9,11 @@ interface Parameter {
   modifiedAt: number;
 }
 
-/** SSM parameters in one small file, which is replaced as a whole by every write. */
+/** SSM parameters in one small file, which is replaced as a whole by every write. @throws UnusableFile */
 export function openParameterStore(file: string) {
   const parameters = new Map<string, Parameter>();
-  try {
-    const stored = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Parameter>;
-    for (const [name, parameter] of Object.entries(stored)) parameters.set(name, parameter);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+  const stored = (readJsonFile(file) ?? {}) as Record<string, Parameter>;
+  for (const [name, parameter] of Object.entries(stored)) parameters.set(name, parameter);
 
   /** @returns the new version */
   function put(name: string, value: string, type = 'SecureString'): number {

@@ -20,14 +20,14 @@ const PAGE = 'Prefix Delimiter EncodingType';
 
 /** Members that are understood, beside those of every command. Members of documents have a path. */
 const UNDERSTOOD: Record<string, string> = {
-  ListBuckets: 'Prefix',
+  ListBuckets: 'Prefix MaxBuckets ContinuationToken',
   HeadBucket: '',
   CreateBucket:
     'ACL ObjectLockEnabledForBucket ObjectOwnership CreateBucketConfiguration CreateBucketConfiguration.LocationConstraint',
   DeleteBucket: '',
   GetBucketLocation: '',
   GetBucketVersioning: '',
-  PutBucketVersioning: `VersioningConfiguration VersioningConfiguration.Status ${BODY}`,
+  PutBucketVersioning: `VersioningConfiguration VersioningConfiguration.Status VersioningConfiguration.MFADelete ${BODY}`,
   ListObjects: `${PAGE} MaxKeys Marker`,
   ListObjectsV2: `${PAGE} MaxKeys StartAfter ContinuationToken FetchOwner`,
   ListObjectVersions: `${PAGE} MaxKeys KeyMarker VersionIdMarker`,

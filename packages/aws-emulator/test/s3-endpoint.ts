@@ -4,6 +4,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { holdExpectations } from '../expect.ts';
 import { type EventBridgeS3Event, openS3, type Principal, type S3Options } from '../s3/server.ts';
 import { clientFor } from './conformance/wire.ts';
 
@@ -44,7 +45,9 @@ export async function startEndpoint(options: Partial<S3Options> = {}): Promise<E
     ...options,
     dataDir,
   });
-  const server = http.createServer((request, response) => void s3.api.handle(request, response));
+  const answer: http.RequestListener = (request, response) => void s3.api.handle(request, response);
+  const server = http.createServer(answer);
+  holdExpectations(server, answer);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -228,3 +228,55 @@ test('a key that is overwritten again and again without versions is never missin
   };
   await Promise.all([writer, reader(), reader(), reader()]);
 });
+
+test.each([
+  ['deflate, gzip', 'deflate, gzip'],
+  ['gzip, aws-chunked', 'gzip'],
+  ['aws-chunked, gzip', 'gzip'],
+  ['aws-chunked', undefined],
+])('Content-Encoding %p is kept as it came, without what is only of the way', async (sent, kept) => {
+  const at = { Bucket, Key: 'encoded' };
+  await s3.client.send(new PutObjectCommand({ ...at, Body: 'x', ContentEncoding: sent }));
+  expect((await s3.client.send(new HeadObjectCommand(at))).ContentEncoding).toBe(kept);
+});
+
+/** What comes before the body of a PUT is sent. */
+async function expectContinue(
+  path: string,
+  more: Record<string, string> = {},
+): Promise<net.Socket & { told: string }> {
+  const headers = await signed(s3.url, {
+    method: 'PUT',
+    path,
+    headers: { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD', 'content-length': '3', ...more },
+  });
+  const { hostname, port } = new URL(s3.url);
+  const socket = Object.assign(net.connect(Number(port), hostname), { told: '' });
+  socket.on('data', (data) => (socket.told += String(data)));
+  const lines = Object.entries({ ...headers, expect: '100-continue' }).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+  socket.write(`PUT ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+  await waitFor('an answer to the expectation', () => socket.told.includes('\r\n\r\n'));
+  return socket;
+}
+
+test('a client that expects 100 Continue is asked for its body, or refused before it has sent one', async () => {
+  const socket = await expectContinue('/versioned/expected');
+  expect(socket.told).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  socket.write('abc');
+  await waitFor('the answer', () => socket.told.includes('HTTP/1.1 200 OK'));
+  socket.destroy();
+  expect(await textOf('expected')).toBe('abc');
+
+  for (const [path, status, more] of [
+    ['/nowhere/expected', 404, {}],
+    ['/versioned/expected', 412, { 'if-none-match': '*' }],
+    ['/versioned/expected', 501, { 'x-amz-write-offset-bytes': '3' }],
+  ] as const) {
+    const refused = await expectContinue(path, more);
+    expect(refused.told).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(refused.told).toMatch(/^connection: close/im);
+    refused.destroy();
+  }
+});
