@@ -3,6 +3,7 @@ import net from 'node:net';
 import { ListQueuesCommand } from '@aws-sdk/client-sqs';
 import { s3Client, sqsClient } from '../../lib/aws/clients.ts';
 import { S3Store } from '../../lib/aws/objects.ts';
+import { parameterReader } from '../../lib/aws/parameter.ts';
 
 let server: net.Server;
 let endpoint: string;
@@ -44,4 +45,16 @@ test('a call ends by itself if SQS says nothing', async () => {
   await expect(sqsClient(settings()).send(new ListQueuesCommand({}))).rejects.toMatchObject({
     name: 'TimeoutError',
   });
+});
+
+test('a secret is waited for no longer than some seconds, also if its answer trickles', async () => {
+  words = 'HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n';
+  const trickle = setInterval(() => {
+    for (const socket of sockets) socket.write('x');
+  }, 200);
+  try {
+    await expect(parameterReader(s3Client(settings()), endpoint, '/weaudit/test/token')()).rejects.toThrow();
+  } finally {
+    clearInterval(trickle);
+  }
 });
