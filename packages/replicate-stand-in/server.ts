@@ -335,7 +335,8 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
       return;
     }
     const { size, bytes } = await fileBytes(file);
-    const served = { prediction: id, name, contentType: file.label, bytes: size };
+    const hasToken = req.headers.authorization === `Bearer ${options.token}`;
+    const served = { prediction: id, name, contentType: file.label, bytes: size, hasToken };
     const told = wires.head(served);
     res.writeHead(told.status, {
       'content-type': told.contentType,

@@ -30,6 +30,8 @@ export interface ServedFile {
   name: string;
   contentType: string;
   bytes: number;
+  /** Whether the request has the account's token. Outputs do not need it, unless `head` says so. */
+  hasToken: boolean;
 }
 
 /** What an answer says about an output before its bytes. */

@@ -13,6 +13,8 @@ import { waitFor } from '../support/wait-for.ts';
 
 /** While it is true no webhook arrives. */
 let deaf = false;
+/** While it is true outputs are for those who have Replicate's token. */
+let guarded = false;
 /** The next prediction that is created costs its dispatcher its life before it hears of it. */
 let killOnCreate = false;
 
@@ -41,6 +43,10 @@ const local = withCloud({
         if (deaf) throw new Error('nobody answers');
         return HONEST_WIRES.post(webhook);
       },
+      head: (file) => ({
+        ...HONEST_WIRES.head(file),
+        ...(guarded && !file.hasToken ? { status: 401, bytes: 0 } : {}),
+      }),
     },
   },
 });
@@ -292,6 +298,19 @@ describe('what goes wrong on the way', () => {
       expect(creates(audit)).toHaveLength(3);
     } finally {
       deaf = false;
+    }
+  });
+
+  test('an output that wants a token is stored by the function that has it, and webhook has not', async () => {
+    guarded = true;
+    try {
+      const audit = await ask({ prompts: ['a night guard'], models: ['simulated/flash'], samples: 2 });
+      expect((await ended(audit)).counts.succeeded).toBe(2);
+      expect(await keys(IMAGES, `images/${audit}/`)).toEqual([0, 1].map((n) => `images/${audit}/0000${n}/0`));
+      const stored = local.cloud.logs('webhook').filter((line) => line.includes(audit));
+      expect(stored.join('\n')).toContain('answered 401');
+    } finally {
+      guarded = false;
     }
   });
 
