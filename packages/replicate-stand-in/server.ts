@@ -308,13 +308,18 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
         console.error('The stand-in for Replicate failed. This is a bug in it:', error);
         return { status: 500, body: { detail: 'Internal server error', status: 500 } };
       }
-      store.record({
-        at: new Date(now()).toISOString(),
-        kind: 'refusal',
-        method: req.method ?? '',
-        path: url.pathname,
-        status: error.body.status,
-      });
+      try {
+        store.record({
+          at: new Date(now()).toISOString(),
+          kind: 'refusal',
+          method: req.method ?? '',
+          path: url.pathname,
+          status: error.body.status,
+        });
+      } catch (full) {
+        // The answer is the same without a line in the ledger.
+        if (!isDiskFull(full)) throw full;
+      }
       return { status: error.body.status, body: error.body };
     }
   };

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { canMount, type SmallDisk, smallDisk } from '../../../test/support/small-disk.ts';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { CREDENTIALS, REGION } from './conformance/wire.ts';
-import { canMount, type SmallDisk, smallDisk } from './small-disk.ts';
 
 const SCRIPT = path.join(import.meta.dirname, 'emulator-child.ts');
 const ACCEPTED = 200;
