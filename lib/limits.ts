@@ -19,6 +19,8 @@ export const DESIGN = {
   seed: 0xffffffff,
   /** Inputs of all models or of one, as JSON. */
   inputLength: 10_000,
+  /** Dollars that an audit may be allowed to cost. */
+  maxCost: 100_000,
   /** The whole body, in bytes. Lambda takes 6 MB with everything around it. */
   bodyBytes: 5_000_000,
 } as const;

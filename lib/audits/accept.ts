@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Refusal } from '../errors.ts';
 import { DESIGN, PAGE } from '../limits.ts';
+import { monthOf, release, requireRoom, reserve } from '../money/ledger.ts';
+import { limitOf, priceModels, readSettings } from '../money/prices.ts';
+import { planCeiling } from '../money/spent.ts';
 import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { blockAt } from '../records/blocks.ts';
 import { auditId, createdAtOf, idempotencyKey, openKey, planKey } from '../records/keys.ts';
@@ -47,10 +50,11 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /**
  * Accepts an audit. The writes come in this order, and the process may die after any of them: the idempotency record
- * (a repeated request finds the same ID), `open/<a>` (reconcile sees the audit), the plan (now the audit is accepted),
- * the first message of its chain (reconcile sends a missing one).
- * @throws {Refusal} 410 if the audit of this Idempotency-Key was deleted; 422 for a model that Replicate does not know
- * or that does not take the design, or a key used with another body; 502 or 503 if Replicate does not describe a model
+ * (a repeated request finds the same ID), `open/<a>` (reconcile sees the audit), the reservation of what it may cost, the
+ * plan (now the audit is accepted), the first message of its chain (reconcile sends a missing one).
+ * @throws {Refusal} 402 if it may cost more than is left of the month's budget; 410 if the audit of this Idempotency-Key
+ * was deleted; 422 for a model that Replicate does not know or that does not take the design, a price that nobody knows, or a
+ * key used with another body; 502 or 503 if Replicate does not describe a model
  */
 export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
   const { store, chance } = deps;
@@ -58,7 +62,12 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   if (repeated?.plan) return accepted(repeated.plan);
   // Before anything is written: a refusal leaves no trace.
   const seed = design.seed ?? Math.floor(chance.fraction() * 2 ** 31);
-  const { models, seeds } = await pinModels(deps, design, seed);
+  const pinned = await pinModels(deps, design, seed);
+  const settings = await readSettings(store);
+  const limit = limitOf(settings);
+  const models = priceModels(design, pinned.models, settings);
+  const micros = planCeiling({ ...design, models });
+  await requireRoom(deps, micros, limit);
   const id = repeated?.audit ?? (await claimId(deps, origin));
   const plan: Plan = {
     id,
@@ -68,16 +77,21 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     request: origin.request,
     retention: design.retention,
     seed,
-    ...(seeds ? { seeds } : {}),
+    ...(pinned.seeds ? { seeds: pinned.seeds } : {}),
     samples: design.samples,
     prompts: design.prompts,
     models,
     input: design.input,
     cells: countCells(design),
+    ...(design.maxCost === undefined ? {} : { maxCost: design.maxCost }),
   };
   // With other bytes the second time: reconcile, which may be closing what the first request left, closes only what it read.
   if (repeated) await store.replaceJson(openKey(id), { request: origin.request });
   else await store.create(openKey(id), '');
+  // By the clock of S3, which all requests share, and the same for a repeated request.
+  const first = await store.head(recordKey(origin) ?? openKey(id));
+  const month = monthOf(first?.modified ?? time.now());
+  await reserve(deps, { audit: id, month, micros }, limit);
   const metadata = {
     // Metadata is ASCII.
     name: encodeURIComponent(firstCharacters(plan.name, PAGE.nameLength)),
@@ -86,11 +100,13 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   };
   const isOurs = await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
   const existing = isOurs ? plan : await readPlan(store, id);
-  if (!existing)
+  if (!existing) {
+    await release(deps, month, id);
     throw new Refusal(
       410,
       `Audit ${id} was deleted while it was being accepted. Send the request again with a new Idempotency-Key.`,
     );
+  }
   // Of simultaneous equal requests only the one that wrote the plan begins its chain.
   if (existing.request === origin.request) await begin(deps, existing);
   return accepted(existing);

@@ -2,6 +2,7 @@ import type { AuditEntry, AuditPage, AuditStatus, Exact } from '../contract/answ
 import { Refusal } from '../errors.ts';
 import { wordsFor } from '../images/verdict.ts';
 import { PAGE } from '../limits.ts';
+import { costOfAudit } from '../money/budget.ts';
 import type { ObjectStore, Presign, Time } from '../ports.ts';
 import { type Judgement, listJudgements } from '../records/judgement.ts';
 import {
@@ -60,13 +61,14 @@ const state = (stop: Stop | undefined, open: number, canceled: number) => {
 export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditStatus> {
   const { store, time } = deps;
   const plan = await requirePlan(deps, audit);
-  const [{ counts, images, manifest }, stop] = await Promise.all([
+  const [{ counts, images, manifest, spent }, stop] = await Promise.all([
     countProgress(store, audit, plan.cells),
     readStop(store, audit),
   ]);
   const open = counts.waiting + counts.running;
   const waiting = open > 0 ? await readWaiting(store, audit, time.now()) : undefined;
   const { id, name, createdBy, retention, cells } = plan;
+  const cost = await costOfAudit(store, plan, spent);
   return {
     ...{ id, name, createdAt: createdAtOf(id), createdBy, retention, predictions: cells },
     state: state(stop, open, counts.canceled),
@@ -74,6 +76,7 @@ export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditS
     ...(images ? { images } : {}),
     manifest,
     ...(waiting ? { waiting } : {}),
+    ...(cost ? { cost } : {}),
   };
 }
 

@@ -14,6 +14,8 @@ export interface Design {
   input: Record<string, unknown>;
   seed: number | undefined;
   retention: Retention;
+  /** Dollars that the audit may cost at most. */
+  maxCost: number | undefined;
 }
 
 /** Issues that a refusal names. */
@@ -53,6 +55,7 @@ function toDesign(request: AuditRequest): Design {
     input: request.input ?? {},
     seed: request.seed,
     retention: request.retention ?? 'standard',
+    maxCost: request.maxCost,
   };
   const cells = countCells(design);
   if (cells > DESIGN.predictions)

@@ -7,6 +7,7 @@
 import * as v from 'valibot';
 import { type FormatName, NAMES } from '../images/verdict.ts';
 import { PAGE, RETENTIONS } from '../limits.ts';
+import { PriceEntry } from '../money/price.ts';
 import { AUDIT_ID, CELL_NAME } from '../records/keys.ts';
 import { AuditRequest } from './request.ts';
 
@@ -84,6 +85,13 @@ const AuditPage = v.object({
 });
 export type AuditPage = v.InferOutput<typeof AuditPage>;
 
+const dollars = v.pipe(v.number(), v.minValue(0));
+const Cost = v.object({
+  reserved: v.pipe(dollars, v.description('What its open cells may still cost, in dollars.')),
+  spent: v.pipe(dollars, v.description('What its ended blocks of cells have cost, in dollars.')),
+});
+export type Cost = v.InferOutput<typeof Cost>;
+
 const AuditStatus = v.object({
   ...identity,
   retention,
@@ -93,6 +101,7 @@ const AuditStatus = v.object({
   images,
   waiting: v.exactOptional(Waiting),
   manifest: v.pipe(v.boolean(), v.description('The manifest is written.')),
+  cost: v.exactOptional(v.pipe(Cost, v.description('Absent where no price was known.'))),
 });
 export type AuditStatus = v.InferOutput<typeof AuditStatus>;
 
@@ -110,6 +119,18 @@ const PlannedModel = v.object({
       v.array(v.string()),
       v.description(
         'Names of inputs that are keys or passwords, which audits do not send. Absent if there are none.',
+      ),
+    ),
+  ),
+  price: v.exactOptional(
+    v.pipe(
+      v.variant('unit', [
+        v.object({ unit: v.picklist(['image', 'prediction']), micros: count }),
+        v.object({ unit: v.literal('second'), micros: count, seconds: count }),
+        v.object({ unit: v.literal('free') }),
+      ]),
+      v.description(
+        'As it was known when the audit was accepted, in millionths of a dollar. By the second: a prediction that runs for longer than `seconds` is canceled.',
       ),
     ),
   ),
@@ -136,6 +157,7 @@ const Plan = v.object({
   models: v.array(PlannedModel),
   input: inputs,
   cells: v.pipe(count, v.description('Prompts × models × samples, numbered in this order.')),
+  maxCost: v.exactOptional(v.pipe(dollars, v.description('Dollars that the request allowed at most.'))),
 });
 export type Plan = v.InferOutput<typeof Plan>;
 
@@ -243,6 +265,24 @@ const Models = v.object({
 });
 export type Models = v.InferOutput<typeof Models>;
 
+const Budget = v.object({
+  month: v.pipe(v.string(), v.regex(/^\d{4}-\d{2}$/)),
+  turnsAt: v.pipe(instant, v.description('When the month is over.')),
+  monthly: v.pipe(
+    v.nullable(dollars),
+    v.description('Dollars that the audits of a month may cost. `null`: no limit.'),
+  ),
+  reserved: v.pipe(dollars, v.description('What open cells may still cost.')),
+  spent: dollars,
+  left: v.pipe(v.nullable(dollars), v.description('`null`: no limit.')),
+  prices: v.pipe(
+    v.record(v.string(), PriceEntry),
+    v.description('Known prices by model, in dollars. Models of the stand-in (`simulated/…`) are free.'),
+  ),
+  pricesAsOf: v.pipe(v.string(), v.isoDate()),
+});
+export type Budget = v.InferOutput<typeof Budget>;
+
 const Canceling = v.object({ id: AuditId, state: v.literal('canceling') });
 const Deleting = v.object({ id: AuditId, state: v.literal('deleting') });
 
@@ -255,6 +295,9 @@ const Problem = v.object({
   status: v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)),
   detail: v.pipe(v.string(), v.minLength(1), v.description('What is wrong and what to change.')),
   errors: v.exactOptional(v.pipe(v.array(v.string()), v.description('What to change, one by one.'))),
+  needed: v.exactOptional(v.pipe(dollars, v.description('Of a 402: what the audit may cost, in dollars.'))),
+  left: v.exactOptional(v.pipe(dollars, v.description("Of a 402: what is left of the month's budget."))),
+  turnsAt: v.exactOptional(v.pipe(instant, v.description('Of a 402: when the next month begins.'))),
 });
 export type Problem = v.InferOutput<typeof Problem>;
 
@@ -270,6 +313,8 @@ export const SCHEMAS = {
   AuditEntry,
   AuditPage,
   AuditStatus,
+  Budget,
+  Cost,
   Counts,
   ImageCounts,
   Waiting,

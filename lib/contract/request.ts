@@ -96,6 +96,15 @@ export const AuditRequest = v.strictObject({
   input: v.exactOptional(input),
   seed: v.exactOptional(wholeNumber(0, DESIGN.seed)),
   retention: v.exactOptional(v.picklist(RETENTIONS, 'must be short, standard or keep')),
+  maxCost: v.exactOptional(
+    v.pipe(
+      v.number(),
+      v.finite('must be a number of dollars, such as 2.5'),
+      v.minValue(0, 'must not be negative'),
+      v.maxValue(DESIGN.maxCost, `must be at most ${DESIGN.maxCost} dollars`),
+      v.description('Dollars that the audit may cost at most.'),
+    ),
+  ),
 });
 export type AuditRequest = v.InferOutput<typeof AuditRequest>;
 

@@ -5,6 +5,7 @@ import { auditStatus, listAudits, listPredictions, requirePlan } from '../audits
 import { parseDesign } from '../audits/request.ts';
 import { Refusal } from '../errors.ts';
 import { DESIGN, IDEMPOTENCY_KEY_LENGTH, PAGE } from '../limits.ts';
+import { readBudget } from '../money/budget.ts';
 import { AUDIT_ID, CELL_NAME, manifestKey } from '../records/keys.ts';
 import { shownPlan } from '../records/plan.ts';
 import { type Route, route } from './route.ts';
@@ -53,11 +54,12 @@ export const ROUTES: Record<string, Route> = {
     answer: 'AcceptedAudit',
     location: 'The audit.',
     refusals: {
+      402: "The audit may cost more than is left of the month's budget.",
       410: 'The audit of this Idempotency-Key was deleted.',
       413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'The design is not right, a model does not take it, Replicate does not know a model, or the Idempotency-Key was used for another body.',
       502: 'Replicate refused to describe a model.',
-      503: 'Replicate could not be reached, and nothing was written. Try again after `Retry-After` seconds.',
+      503: 'Replicate could not be reached, or too many audits are being started, and nothing was started. Try again after `Retry-After` seconds.',
     },
     handle: async (deps, { caller, id, body, headers }) => {
       const accepted = await acceptAudit(deps, parseDesign(body), {
@@ -168,6 +170,14 @@ export const ROUTES: Record<string, Route> = {
       await deleteAudit(deps, audit, caller.name);
       return { body: { id: audit, state: 'deleting' as const } };
     },
+  }),
+
+  'GET /api/budget': route({
+    summary: 'What this month’s audits may cost, have reserved and have spent, and the known prices.',
+    scope: 'read',
+    status: 200,
+    answer: 'Budget',
+    handle: async (deps) => ({ body: await readBudget(deps) }),
   }),
 
   'GET /api/models': route({

@@ -116,3 +116,20 @@ export const FLOW_PREFIX = 'flow/';
 /** What a model has in flight. @param name of its owner, itself, and its version */
 export const flowKey = (model: string) =>
   `${FLOW_PREFIX}${createHash('sha256').update(model).digest('hex').slice(0, 40)}.json`;
+
+export const LEDGER_PREFIX = 'ledger/';
+/** What the audits of a month have reserved and spent. @param month `2026-11` */
+export const ledgerKey = (month: string) => `${LEDGER_PREFIX}${month}.json`;
+const LEDGER = /^ledger\/(\d{4}-\d{2})\.json$/;
+/** `ledger/2026-11.json` → `2026-11`; any other key → undefined. */
+export const parseLedgerKey = (key: string): string | undefined => LEDGER.exec(key)?.[1];
+/** What an operator has set: the budget of a month, and prices. */
+export const settingsKey = `${LEDGER_PREFIX}settings.json`;
+
+export const spentPrefix = (audit: string) => `${auditPrefix(audit)}spent/`;
+/** Empty: what all cells of a block cost together, in millionths of a dollar. @param block its first cell */
+export const blockSpentKey = (audit: string, block: number, micros: number) =>
+  `${spentPrefix(audit)}${cellName(block)}.${micros}`;
+/** Empty: what a prediction cost that no cell needed. */
+export const extraSpentKey = (audit: string, prediction: string, micros: number) =>
+  `${spentPrefix(audit)}extra-${prediction}.${micros}`;

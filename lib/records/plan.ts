@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Retention } from '../limits.ts';
+import type { Price } from '../money/price.ts';
 import type { ObjectStore } from '../ports.ts';
 import { redactor } from '../replicate/secret-inputs.ts';
 import { planKey } from './keys.ts';
@@ -26,6 +27,8 @@ export interface PlannedModel {
   seed: 'supported' | 'unsupported' | 'unknown';
   /** Names of its inputs that are secret: never sent, and redacted where Replicate shows them. Absent if there are none. */
   secrets?: string[];
+  /** What a prediction costs, as it was known when the audit was accepted. Absent where nobody knew. */
+  price?: Price;
 }
 
 /** What was accepted: `audits/<a>/audit.json`. It is written once and is the evidence of what was asked. */
@@ -48,6 +51,8 @@ export interface Plan {
   /** Inputs for every model. */
   input: Input;
   cells: number;
+  /** Dollars that the request allowed at most. */
+  maxCost?: number;
 }
 
 /** Both ends belong to it. */
@@ -127,9 +132,18 @@ export function inputOf(plan: Plan, cell: Cell): Input {
   };
 }
 
+/**
+ * Stands instead of a plan that never came: from then on the request that should have brought it is refused,
+ * however late it comes.
+ */
+interface VoidPlan {
+  void: true;
+}
+
 /** The plan of an audit, or undefined where there is none. Plans never change, so callers may keep them. */
 export async function readPlan(store: ObjectStore, audit: string): Promise<Plan | undefined> {
-  return (await store.readJson<Plan>(planKey(audit)))?.value;
+  const plan = (await store.readJson<Plan | VoidPlan>(planKey(audit)))?.value;
+  return plan && !('void' in plan) ? plan : undefined;
 }
 
 /** How large an audit is, and when it was accepted. */
@@ -147,6 +161,13 @@ export async function readSize(store: ObjectStore, audit: string): Promise<Size 
   const cells = predictions === undefined ? (await readPlan(store, audit))?.cells : Number(predictions);
   return cells === undefined ? undefined : { id: audit, cells, acceptedAt: head.modified };
 }
+
+/** @returns false if a plan has come */
+export const voidPlan = (store: ObjectStore, audit: string): Promise<boolean> =>
+  store.createJson(planKey(audit), { void: true } satisfies VoidPlan, {
+    metadata: { void: 'true' },
+    tags: { retention: 'short' },
+  });
 
 /**
  * Keeps the plan that was read last: a function mostly works for one audit at a time, and a plan can have megabytes.

@@ -1,0 +1,174 @@
+import { Refusal } from '../errors.ts';
+import type { Chance, ObjectStore, Time } from '../ports.ts';
+import { LEDGER_PREFIX, ledgerKey, parseLedgerKey } from '../records/keys.ts';
+import { dollarsOf, inDollars, type Micros } from './price.ts';
+
+/** What an audit may still cost, and what it has cost. */
+export interface Entry {
+  reserved: Micros;
+  spent: Micros;
+  /** The records that it follows from are being deleted: it no longer changes. */
+  final?: true;
+}
+
+/**
+ * What the audits of a month cost: `ledger/<yyyy-mm>.json`, swapped by etag. An audit belongs to the month in which it was
+ * accepted, whenever its cells end. Only api and reconcile write it.
+ */
+export interface Ledger {
+  /** Audits that are not over. */
+  audits: Record<string, Entry>;
+  /** What those that are over have cost together. */
+  closed: Micros;
+}
+
+export interface LedgerDeps {
+  store: ObjectStore;
+  time: Time;
+  chance: Chance;
+}
+
+/** Swaps that are tried while others are quicker. */
+const TRIES = 12;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** The month of a moment in UTC: `2026-11`. */
+export const monthOf = (at: Date): string => at.toISOString().slice(0, 7);
+/** When the month after begins. */
+export const turnsAt = (month: string): Date => {
+  const [year, number] = month.split('-').map(Number) as [number, number];
+  return new Date(Date.UTC(year, number, 1));
+};
+
+export async function readLedger(store: ObjectStore, month: string): Promise<Ledger> {
+  return (await store.readJson<Ledger>(ledgerKey(month)))?.value ?? { audits: {}, closed: 0 };
+}
+
+/** What is spent, and what is reserved beyond it. */
+export function totalsOf({ audits, closed }: Ledger): { reserved: Micros; spent: Micros } {
+  const entries = Object.values(audits);
+  return {
+    reserved: entries.reduce((sum, { reserved }) => sum + reserved, 0),
+    spent: entries.reduce((sum, { spent }) => sum + spent, closed),
+  };
+}
+
+/** What is left of a month's limit; it may be less than nothing, if the limit was lowered. */
+export function leftOf(ledger: Ledger, limit: Micros | undefined): number {
+  const { reserved, spent } = totalsOf(ledger);
+  return (limit ?? Number.POSITIVE_INFINITY) - reserved - spent;
+}
+
+/**
+ * Refuses what does not fit already, before anything is written. Only `reserve` decides.
+ * @throws {Refusal} 402
+ */
+export async function requireRoom({ store, time }: LedgerDeps, micros: Micros, limit: Micros | undefined) {
+  if (micros === 0 || limit === undefined) return;
+  const month = monthOf(time.now());
+  const left = leftOf(await readLedger(store, month), limit);
+  if (micros > left) throw doesNotFit(micros, left, month);
+}
+
+/**
+ * Reserves what an audit may cost at most. Where it has a reservation already, a repeated request changes nothing.
+ * @param limit of the month; undefined: none
+ * @throws {Refusal} 402 if it does not fit; 503 if too many others change the ledger at the same time
+ */
+export async function reserve(
+  deps: LedgerDeps,
+  { audit, month, micros }: { audit: string; month: string; micros: Micros },
+  limit: Micros | undefined,
+): Promise<void> {
+  await change(deps, month, (ledger) => {
+    const before = ledger.audits[audit];
+    if (before && before.reserved + before.spent >= micros) return undefined;
+    const left = leftOf(ledger, limit) + (before?.reserved ?? 0);
+    // What costs nothing runs also where nothing is left.
+    if (micros > 0 && micros > left) throw doesNotFit(micros, left, month);
+    return {
+      ...ledger,
+      audits: { ...ledger.audits, [audit]: { reserved: micros, spent: before?.spent ?? 0 } },
+    };
+  });
+}
+
+function doesNotFit(needed: Micros, least: Micros, month: string): Refusal {
+  const left = Math.max(0, least);
+  const on = turnsAt(month).toISOString().slice(0, 10);
+  return new Refusal(
+    402,
+    `This audit may cost ${inDollars(needed)}, and ${inDollars(left)} of this month's budget are left. Take fewer prompts, models or samples, wait until running audits release what they do not need, or until the month turns on ${on} (UTC), or ask an operator for a larger budget. Nothing was started.`,
+    { members: { needed: dollarsOf(needed), left: dollarsOf(left), turnsAt: turnsAt(month).toISOString() } },
+  );
+}
+
+/** Takes an audit out of the ledger, which was not accepted in the end. */
+export const release = (deps: LedgerDeps, month: string, audit: string): Promise<void> =>
+  change(deps, month, (ledger) => {
+    if (!ledger.audits[audit]) return undefined;
+    const { [audit]: _released, ...audits } = ledger.audits;
+    return { ...ledger, audits };
+  });
+
+/** What is to become of the entry of an audit. */
+export type Settled = { entry: Entry } | { over: true; spent: Micros };
+
+/** Sets entries to what their audits' records say, as absolute values: doing it twice changes nothing. */
+export const settleEntries = (
+  deps: LedgerDeps,
+  month: string,
+  settled: Map<string, Settled>,
+): Promise<void> =>
+  change(deps, month, (ledger) => {
+    const audits = { ...ledger.audits };
+    let closed = ledger.closed;
+    let isChanged = false;
+    for (const [audit, what] of settled) {
+      const before = audits[audit];
+      // Another run was quicker.
+      if (!before) continue;
+      if ('over' in what) {
+        closed += before.final ? before.spent : what.spent;
+        delete audits[audit];
+      } else {
+        if (before.final || isSame(before, what.entry)) continue;
+        audits[audit] = what.entry;
+      }
+      isChanged = true;
+    }
+    return isChanged ? { audits, closed } : undefined;
+  });
+
+const isSame = (one: Entry, other: Entry): boolean =>
+  one.reserved === other.reserved && one.spent === other.spent && one.final === other.final;
+
+/** The months that have a ledger. */
+export async function listMonths(store: ObjectStore): Promise<string[]> {
+  const months: string[] = [];
+  for await (const { key } of store.list(LEDGER_PREFIX)) {
+    const month = parseLedgerKey(key);
+    if (month) months.push(month);
+  }
+  return months;
+}
+
+/** @param next what follows from the ledger; undefined leaves it as it is */
+async function change(
+  { store, time, chance }: LedgerDeps,
+  month: string,
+  next: (ledger: Ledger) => Ledger | undefined,
+): Promise<void> {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const existing = await store.readJson<Ledger>(ledgerKey(month));
+    const changed = next(existing?.value ?? { audits: {}, closed: 0 });
+    if (!changed || (await store.swapJson(ledgerKey(month), changed, existing?.etag))) return;
+    // Many at once come at different times.
+    await time.sleep(chance.fraction() * Math.min(LONGEST_PAUSE_MS, 50 * 2 ** attempt));
+  }
+  throw new Refusal(
+    503,
+    'Many audits are being started at this moment, and the budget could not be reserved. Nothing was started. Try again in some seconds.',
+    { headers: { 'retry-after': '5' } },
+  );
+}

@@ -1,0 +1,135 @@
+import * as v from 'valibot';
+import { imagesAsked } from '../records/images-asked.ts';
+import type { Plan, PlannedModel } from '../records/plan.ts';
+import type { Result } from '../records/result.ts';
+
+/** Amounts are whole millionths of a dollar: sums of them are exact. */
+export type Micros = number;
+
+/**
+ * What a prediction costs. By the second it costs what its model ran for; a model that runs longer than `seconds` is
+ * canceled, so that every price has a ceiling.
+ */
+export type Price =
+  | { unit: 'image'; micros: Micros }
+  | { unit: 'prediction'; micros: Micros }
+  | { unit: 'second'; micros: Micros; seconds: number }
+  | { unit: 'free' };
+
+const MOST_DOLLARS = 1_000;
+/** Replicate itself ends a prediction after half an hour. */
+const MOST_SECONDS = 1_800;
+
+const dollars = v.pipe(
+  v.number('must be a number of dollars, such as 0.003'),
+  v.finite('must be a number of dollars, such as 0.003'),
+  v.minValue(0, 'must not be negative'),
+  v.maxValue(MOST_DOLLARS, `must be at most ${MOST_DOLLARS} dollars`),
+);
+const seconds = v.pipe(
+  v.number(),
+  v.integer('must be a whole number of seconds'),
+  v.minValue(1, 'must be at least 1 second'),
+  v.maxValue(MOST_SECONDS, `must be at most ${MOST_SECONDS} seconds: Replicate ends a prediction then`),
+);
+
+/** A price as people write it, in dollars. */
+export const PriceEntry = v.union(
+  [
+    v.strictObject({ perImage: dollars }),
+    v.strictObject({ perPrediction: dollars }),
+    v.strictObject({ perSecond: dollars, seconds }),
+    v.strictObject({ free: v.literal(true) }),
+  ],
+  'must be {"perImage": dollars}, {"perPrediction": dollars}, {"perSecond": dollars, "seconds": most that it may run} or {"free": true}',
+);
+export type PriceEntry = v.InferOutput<typeof PriceEntry>;
+
+/** Rounded up, so that nothing that costs something is free. */
+export const microsOf = (amount: number): Micros => Math.ceil(Math.round(amount * 1e9) / 1e3);
+export const dollarsOf = (micros: Micros): number => micros / 1e6;
+
+/** `$0.30`, and of less than a cent all that is there: `$0.003`. */
+export const inDollars = (micros: Micros): string => {
+  const amount = dollarsOf(micros);
+  return `$${amount > 0 && amount < 0.01 ? amount.toFixed(6).replace(/0+$/, '') : amount.toFixed(2)}`;
+};
+
+export function priceOf(entry: PriceEntry): Price {
+  if ('perImage' in entry) return { unit: 'image', micros: microsOf(entry.perImage) };
+  if ('perPrediction' in entry) return { unit: 'prediction', micros: microsOf(entry.perPrediction) };
+  if ('perSecond' in entry)
+    return { unit: 'second', micros: microsOf(entry.perSecond), seconds: entry.seconds };
+  return { unit: 'free' };
+}
+
+/** The most that one prediction may cost. @param asked images that it is asked for */
+export function ceilingOf(price: Price, asked: number): Micros {
+  switch (price.unit) {
+    case 'image':
+      return price.micros * asked;
+    case 'prediction':
+      return price.micros;
+    case 'second':
+      return price.micros * price.seconds;
+    case 'free':
+      return 0;
+  }
+}
+
+/** The most that a prediction of a planned model may cost; 0 where its price is not known. */
+export const modelCeiling = (plan: Pick<Plan, 'input'>, { price, input }: PlannedModel): Micros =>
+  price ? ceilingOf(price, imagesAsked({ ...plan.input, ...input })) : 0;
+
+/** What is known of a prediction that has ended, as far as its cost goes. */
+export interface Charged {
+  status: string;
+  startedAt: string | null;
+  completedAt: string | null;
+  metrics: Record<string, unknown> | null;
+  /** Images that it was asked for, and that it made, those that its own filter dropped included. */
+  asked: number;
+  made: number;
+}
+
+/**
+ * What a prediction that has ended costs. Replicate charges none that never started. Where it does not say for how long
+ * one ran, or how many images it made, this is the ceiling.
+ */
+export function costOf(price: Price, charged: Charged): Micros {
+  const { status, startedAt, metrics, asked, made } = charged;
+  const isSuccess = status === 'succeeded';
+  if (price.unit === 'free' || status === 'aborted' || (!isSuccess && !startedAt)) return 0;
+  switch (price.unit) {
+    case 'image': {
+      const counted = metrics?.image_count;
+      if (isCount(counted)) return price.micros * counted;
+      return price.micros * (isSuccess ? made || asked : 0);
+    }
+    case 'prediction':
+      return price.micros;
+    case 'second': {
+      const ran = secondsOf(charged);
+      return ran === undefined ? ceilingOf(price, asked) : Math.ceil(price.micros * ran);
+    }
+  }
+}
+
+const isCount = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 1e5;
+
+/** For how long a prediction ran, in seconds; undefined where nothing says. */
+export function secondsOf({ metrics, startedAt, completedAt }: Omit<Charged, 'asked' | 'made'>) {
+  const time = metrics?.predict_time;
+  if (typeof time === 'number' && time >= 0 && time < 1e6) return time;
+  const ran = (Date.parse(completedAt ?? '') - Date.parse(startedAt ?? '')) / 1_000;
+  return ran >= 0 ? ran : undefined;
+}
+
+/** What a cell that has ended cost. */
+export function resultCost(price: Price | undefined, result: Result): Micros {
+  const { prediction, asked, returned, filtered } = result;
+  if (!price || !prediction) return 0;
+  const { status, startedAt, completedAt, metrics } = prediction;
+  return costOf(price, { status, startedAt, completedAt, metrics, asked, made: returned + filtered });
+}
