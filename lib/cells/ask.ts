@@ -1,4 +1,6 @@
 import { messageOf } from '../errors.ts';
+import { modelCeiling } from '../money/price.ts';
+import { noteExtra } from '../money/spent.ts';
 import type { ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { type CellRef, type ClosedBinding, createBinding, isClosed } from '../records/binding.ts';
 import { cellName } from '../records/keys.ts';
@@ -85,6 +87,8 @@ export async function askCell(
     const binding = await createBinding(store, { plan, n: cell.n }, attempt, bound);
     if (isClosed(binding) || binding.predictionId !== id) {
       onSuperfluous(cell.n, id);
+      // At most; its webhook says what it was.
+      await noteExtra(store, plan, id, modelCeiling(plan, model));
       await replicate.cancel(id);
     }
   } catch (error) {

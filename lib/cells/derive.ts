@@ -1,3 +1,4 @@
+import { type Price, secondsOf } from '../money/price.ts';
 import type { BoundBinding, ClosedBinding } from '../records/binding.ts';
 import { imagesAsked } from '../records/images-asked.ts';
 import { type Cell, cellAt, cellRedactor, inputOf, type Plan } from '../records/plan.ts';
@@ -35,7 +36,7 @@ export function derive(cell: Cell, { sent, returned, images, prediction }: Facts
   );
   const filtered = reading.filtered?.count ?? 0;
   return {
-    ...outcome(prediction, { returned, images }, reading),
+    ...outcome(prediction, { returned, images }, reading, cell.model.price),
     ...seedFacts(cell, reading),
     asked,
     filtered,
@@ -92,13 +93,28 @@ export function predictionResult(
   return { ...facts, ...derive(cell, facts), askedAt: binding.askedAt, storedAt: now.toISOString() };
 }
 
+/** A price by the second has a bound, and what exceeds it is canceled. */
+function ranTooLong(
+  prediction: KeptPrediction,
+  price: Price | undefined,
+): price is Price & { unit: 'second' } {
+  return price?.unit === 'second' && (secondsOf(prediction) ?? 0) >= price.seconds;
+}
+
 function outcome(
-  { status, error, dataRemoved }: KeptPrediction,
+  prediction: KeptPrediction,
   { returned, images }: { returned: number; images: ResultImage[] },
   { refusal, filtered }: Reading,
+  price: Price | undefined,
 ): { status: CellStatus; error?: string } {
+  const { status, error, dataRemoved } = prediction;
   switch (status) {
     case 'canceled':
+      if (ranTooLong(prediction, price))
+        return {
+          status: 'failed',
+          error: `it ran for longer than the ${price.seconds} seconds that its price allows, and was canceled`,
+        };
       return { status: 'canceled', error: error ?? 'the prediction was canceled' };
     case 'aborted':
       return { status: 'failed', error: error ?? 'Replicate aborted the prediction twice before it started' };

@@ -2,12 +2,15 @@ import { contentTypeOf, dispositionOf, extensionOf, sniffFormat } from '../image
 import { withOutput } from '../images/open-output.ts';
 import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
 import { OutputRejected, OutputUnavailable } from '../images/source.ts';
+import { costOf } from '../money/price.ts';
+import { noteExtra } from '../money/spent.ts';
 import type { FetchOutput, ObjectStore, Time } from '../ports.ts';
-import { adoptPrediction, type BoundBinding, markAborted } from '../records/binding.ts';
+import { adoptPrediction, type BoundBinding, isBound, markAborted } from '../records/binding.ts';
 import { imagesAsked } from '../records/images-asked.ts';
 import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../records/keys.ts';
 import { cellAt, inputOf, type Plan } from '../records/plan.ts';
 import { EXPIRED, type ResultImage, recordResult } from '../records/result.ts';
+import { keepPrediction } from '../replicate/kept.ts';
 import type { EndedPrediction } from '../replicate/prediction.ts';
 import { predictionResult } from './derive.ts';
 
@@ -58,10 +61,10 @@ export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Fini
     store.exists(deletedKey(plan.id)),
   ]);
   if (deleted) return 'deleted';
-  if (done) return 'already';
+  if (done) return (await isBound(store, plan.id, n, prediction.id)) ? 'already' : superfluous(store, ending);
   const askedAt = prediction.created_at ?? time.now().toISOString();
   const binding = await adoptPrediction(store, ending, prediction.id, askedAt);
-  if (!binding) return 'superfluous';
+  if (!binding) return superfluous(store, ending);
   if (prediction.status === 'aborted') {
     await markAborted(store, ending, binding.attempt);
     return 'aborted';
@@ -70,6 +73,17 @@ export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Fini
   const outputs = await storeOutputs(deps, bound);
   await recordResult(store, plan, predictionResult(bound, outputs, time.now()));
   return 'stored';
+}
+
+/** A prediction that no cell needs was paid all the same. */
+async function superfluous(store: ObjectStore, { plan, n, prediction }: Ending): Promise<'superfluous'> {
+  const { model } = cellAt(plan, n);
+  const { status, startedAt, completedAt, metrics } = keepPrediction(prediction);
+  const asked = imagesAsked({ ...plan.input, ...model.input });
+  const made = status === 'succeeded' ? outputsOf(prediction).returned : 0;
+  const charged = { status, startedAt, completedAt, metrics, asked, made };
+  await noteExtra(store, plan, prediction.id, model.price ? costOf(model.price, charged) : 0);
+  return 'superfluous';
 }
 
 async function storeOutputs(

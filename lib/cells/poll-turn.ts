@@ -4,7 +4,7 @@ import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts'
 import { blockAt, blocksOf, type Message, placeOf, type Range } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey, unsafeKey } from '../records/keys.ts';
 import { acquireLease, readLease, restartChain } from '../records/lease.ts';
-import type { Plan } from '../records/plan.ts';
+import { cellAt, type Plan } from '../records/plan.ts';
 import { type CellProgress, readProgress } from '../records/progress.ts';
 import { recordResult } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
@@ -129,7 +129,7 @@ class PollTurn {
     const { store, chance } = this.#deps;
     this.#stop = await readStop(store, this.#plan.id);
     const cells = [...(await readProgress(store, this.#range))];
-    const overdue = cells.filter(([, state]) => this.#isOverdue(state));
+    const overdue = cells.filter(([cell, state]) => this.#isOverdue(cell, state));
     // In any order, so that a few that fail hold up nobody for long.
     await this.#each(shuffled(overdue, chance), PARALLEL_POLLS, (cell, { attempt }) =>
       this.#look(cell, attempt),
@@ -146,9 +146,16 @@ class PollTurn {
     return { faults: this.#faults, delaySeconds: this.#delaySeconds(open) ?? unsafeSeconds };
   }
 
-  #isOverdue({ boundAt, ended }: CellProgress): boolean {
+  #isOverdue(cell: number, { boundAt, ended }: CellProgress): boolean {
     if (!boundAt || ended) return false;
-    return this.#stop !== undefined || this.#age(boundAt) >= this.#deps.overdueMs;
+    return this.#stop !== undefined || this.#age(boundAt) >= this.#overdueMs(cell);
+  }
+
+  /** What is paid by the second is looked at as soon as it may have run for too long. */
+  #overdueMs(cell: number): number {
+    const { overdueMs } = this.#deps;
+    const { price } = cellAt(this.#plan, cell).model;
+    return price?.unit === 'second' ? Math.min(overdueMs, price.seconds * 1_000) : overdueMs;
   }
 
   #age(since: Date): number {
@@ -232,16 +239,17 @@ class PollTurn {
   }
 
   #delaySeconds(open: [number, CellProgress][]): number | undefined {
-    const { overdueMs, time } = this.#deps;
+    const { time } = this.#deps;
     // What waits in a deleted audit is never asked for, and what was canceled is canceled once.
     const runs = ([cell, { boundAt }]: [number, CellProgress]) => boundAt && !this.#ended.has(cell);
     const left = this.#stop === 'deleted' ? open.filter(runs) : open;
     if (left.length === 0) return undefined;
     if (this.#stop) return Math.max(STOPPED_SECONDS, this.#waitSeconds);
     const now = time.now().getTime();
-    const least = firstPollSeconds(overdueMs) * 1_000;
+    const least = firstPollSeconds(this.#deps.overdueMs) * 1_000;
     // A quarter as long again as it took so far: often at first, when most end, and at the moment when one is overdue.
-    const due = left.map(([, state]) => {
+    const due = left.map(([cell, state]) => {
+      const overdueMs = this.#overdueMs(cell);
       // What waits is asked for by a chain of its own.
       if (!state.boundAt)
         return isPending(state, time.now(), overdueMs) ? overdueMs : askedAgainAt(state, overdueMs) - now;
@@ -267,7 +275,7 @@ class PollTurn {
       }
       return recordResult(store, this.#plan, closedResult(this.#plan, cell, binding));
     }
-    const prediction = await this.#endingOf(binding);
+    const prediction = await this.#endingOf(cell, binding);
     if (!prediction || !hasEnded(prediction)) return;
     const ending = { plan: this.#plan, n: cell, prediction, signal: this.#signal };
     const finished = await finishCell(this.#deps, ending);
@@ -277,12 +285,15 @@ class PollTurn {
   }
 
   /** What Replicate says of a prediction, or what has to stand for it; undefined where it is to be asked later. */
-  async #endingOf({ predictionId: id, askedAt }: BoundBinding): Promise<Prediction | undefined> {
-    const { replicate, time } = this.#deps;
+  async #endingOf(
+    cell: number,
+    { predictionId: id, askedAt }: BoundBinding,
+  ): Promise<Prediction | undefined> {
+    const { time } = this.#deps;
     const isOld = time.now().getTime() - Date.parse(askedAt) > GIVE_UP_MS;
     const failed = (error: string): Prediction => ({ id, status: 'failed', error });
     try {
-      const prediction = await (this.#stop ? this.#end(id) : replicate.get(id));
+      const prediction = await (this.#stop ? this.#end(id) : this.#get(cell, id));
       return isOld && !hasEnded(prediction)
         ? failed(`Replicate still reported "${prediction.status}" a day after the request`)
         : prediction;
@@ -298,6 +309,15 @@ class PollTurn {
       if (isOld) return failed(`Replicate could not be polled for a day: ${messageOf(error)}`);
       throw error;
     }
+  }
+
+  /** The prediction, which is canceled if it has run for longer than its price allows. */
+  async #get(cell: number, id: string): Promise<Prediction> {
+    const prediction = await this.#deps.replicate.get(id);
+    const { price } = cellAt(this.#plan, cell).model;
+    if (price?.unit !== 'second' || hasEnded(prediction)) return prediction;
+    const ran = this.#deps.time.now().getTime() - Date.parse(prediction.started_at ?? '');
+    return ran >= price.seconds * 1_000 ? this.#end(id) : prediction;
   }
 
   async #wait({ why, message, seconds }: MustWait): Promise<void> {

@@ -4,7 +4,7 @@ import type { Plan } from '../records/plan.ts';
 import { leftOf, monthOf, readLedger, totalsOf, turnsAt } from './ledger.ts';
 import { dollarsOf, type Micros } from './price.ts';
 import { allPrices, limitOf, PRICES_AS_OF, readSettings } from './prices.ts';
-import { entryOf } from './spent.ts';
+import { entryOf, planCeiling } from './spent.ts';
 
 /** The budget of this month: `GET /api/budget`. */
 export async function readBudget({ store, time }: { store: ObjectStore; time: Time }): Promise<Budget> {
@@ -34,6 +34,7 @@ export async function costOfAudit(
   spent: Micros | undefined,
 ): Promise<Cost | undefined> {
   if (!plan.models.some(({ price }) => price)) return undefined;
-  const entry = spent === undefined ? await entryOf(store, plan) : { reserved: 0, spent };
+  const entry =
+    spent === undefined ? await entryOf(store, plan.id, planCeiling(plan)) : { reserved: 0, spent };
   return { reserved: dollarsOf(entry.reserved), spent: dollarsOf(entry.spent) };
 }

@@ -5,6 +5,8 @@ import { dollarsOf, inDollars, type Micros } from './price.ts';
 
 /** What an audit may still cost, and what it has cost. */
 export interface Entry {
+  /** What it was reserved with. */
+  most: Micros;
   reserved: Micros;
   spent: Micros;
   /** The records that it follows from are being deleted: it no longer changes. */
@@ -82,13 +84,13 @@ export async function reserve(
 ): Promise<void> {
   await change(deps, month, (ledger) => {
     const before = ledger.audits[audit];
-    if (before && before.reserved + before.spent >= micros) return undefined;
+    if (before && before.most >= micros) return undefined;
     const left = leftOf(ledger, limit) + (before?.reserved ?? 0);
     // What costs nothing runs also where nothing is left.
     if (micros > 0 && micros > left) throw doesNotFit(micros, left, month);
     return {
       ...ledger,
-      audits: { ...ledger.audits, [audit]: { reserved: micros, spent: before?.spent ?? 0 } },
+      audits: { ...ledger.audits, [audit]: { most: micros, reserved: micros, spent: before?.spent ?? 0 } },
     };
   });
 }

@@ -8,7 +8,7 @@ export type Micros = number;
 
 /**
  * What a prediction costs. By the second it costs what its model ran for; a model that runs longer than `seconds` is
- * canceled, so that every price has a ceiling.
+ * canceled, at the latest a quarter of that later, so that every price has a ceiling.
  */
 export type Price =
   | { unit: 'image'; micros: Micros }
@@ -45,6 +45,9 @@ export const PriceEntry = v.union(
 );
 export type PriceEntry = v.InferOutput<typeof PriceEntry>;
 
+/** poll looks four times as often as that at what runs by the second. */
+const SLACK = 1.25;
+
 /** Rounded up, so that nothing that costs something is free. */
 export const microsOf = (amount: number): Micros => Math.ceil(Math.round(amount * 1e9) / 1e3);
 export const dollarsOf = (micros: Micros): number => micros / 1e6;
@@ -71,7 +74,7 @@ export function ceilingOf(price: Price, asked: number): Micros {
     case 'prediction':
       return price.micros;
     case 'second':
-      return price.micros * price.seconds;
+      return Math.ceil(price.micros * price.seconds * SLACK);
     case 'free':
       return 0;
   }

@@ -8,40 +8,55 @@ import type { Result } from '../records/result.ts';
 import type { Entry } from './ledger.ts';
 import { type Micros, modelCeiling, resultCost } from './price.ts';
 
-/** `00025.81000`, `extra-<prediction>.3000` */
-const NAME = /^(?:(\d{5})|extra-([a-z0-9]{1,64}))\.(\d{1,15})$/;
+/** `00025.81000.90000`, `extra-<prediction>.3000` */
+const NAME = /^(?:(\d{5})\.(\d{1,15})|extra-([a-z0-9]{1,64}))\.(\d{1,15})$/;
 
-/** What LISTs show of what an audit has cost. */
-export interface Spent {
-  /** By the first cell of each block whose cells have all ended. */
-  blocks: Map<number, Micros>;
-  /** Of predictions that no cell needed, together. */
-  extra: Micros;
+/** What a LIST shows of what an audit has cost, without its plan. */
+interface Spent {
+  /** First cells of the blocks whose cells have all ended. */
+  blocks: Set<number>;
+  /** What those blocks might have cost at most. */
+  most: Micros;
+  /** What they and the predictions that no cell needed have cost. */
+  spent: Micros;
 }
 
-export async function readSpent(store: ObjectStore, audit: string): Promise<Spent> {
+async function readSpent(store: ObjectStore, audit: string): Promise<Spent> {
   const prefix = spentPrefix(audit);
-  const blocks = new Map<number, Micros>();
+  const found: Spent = { blocks: new Set(), most: 0, spent: 0 };
   const extras = new Map<string, Micros>();
   for await (const { key } of store.list(prefix)) {
-    const [, block, prediction, amount] = NAME.exec(key.slice(prefix.length)) ?? [];
-    if (block) blocks.set(Number(block), Number(amount));
+    const [, block, cost, prediction, amount] = NAME.exec(key.slice(prefix.length)) ?? [];
+    if (block && !found.blocks.has(Number(block))) {
+      found.blocks.add(Number(block));
+      found.spent += Number(cost);
+      found.most += Number(amount);
+    }
     // First its ceiling may be noted, and then what it cost.
-    else if (prediction)
+    if (prediction)
       extras.set(prediction, Math.min(Number(amount), extras.get(prediction) ?? Number.POSITIVE_INFINITY));
   }
-  return { blocks, extra: [...extras.values()].reduce((sum, micros) => sum + micros, 0) };
+  for (const micros of extras.values()) found.spent += micros;
+  return found;
 }
 
-/** What the results of a block's cells cost together. */
-export const blockCost = (plan: Plan, results: readonly Result[]): Micros =>
-  results.reduce((sum, result) => sum + resultCost(cellAt(plan, result.cell).model.price, result), 0);
-
-/** Notes what a block cost whose cells have all ended. It follows from results, which never change: twice is once. */
-export const noteBlockCost = (store: ObjectStore, plan: Plan, from: number, results: readonly Result[]) =>
-  store.create(blockSpentKey(plan.id, from, blockCost(plan, results)), '', {
-    tags: { retention: plan.retention },
-  });
+/**
+ * Notes what a block cost whose cells have all ended. It follows from the plan and from results, which never change:
+ * twice is once.
+ */
+export async function noteBlockCost(
+  store: ObjectStore,
+  plan: Plan,
+  block: Range,
+  results: readonly Result[],
+): Promise<void> {
+  const cost = results.reduce(
+    (sum, result) => sum + resultCost(cellAt(plan, result.cell).model.price, result),
+    0,
+  );
+  const key = blockSpentKey(plan.id, block.from, cost, rangeCeiling(plan, block));
+  await store.create(key, '', { tags: { retention: plan.retention } });
+}
 
 /** Notes what a prediction cost that no cell needed, or may cost at most. The smallest amount counts. */
 export async function noteExtra(store: ObjectStore, plan: Plan, prediction: string, micros: Micros) {
@@ -63,14 +78,13 @@ function rangeCeiling(plan: Plan, { from, to }: Range): Micros {
 export const planCeiling = (plan: Pick<Plan, 'input' | 'models' | 'prompts' | 'samples'>): Micros =>
   plan.models.reduce((sum, model) => sum + modelCeiling(plan, model) * plan.prompts.length * plan.samples, 0);
 
-/** What the records of an audit that is open say: a block is reserved whole until all of its cells have ended. */
-export async function entryOf(store: ObjectStore, plan: Plan): Promise<Entry> {
-  const { blocks, extra } = await readSpent(store, plan.id);
-  const open = blocksOf(plan).filter(({ from }) => !blocks.has(from));
-  return {
-    reserved: open.reduce((sum, block) => sum + rangeCeiling(plan, block), 0),
-    spent: [...blocks.values()].reduce((sum, micros) => sum + micros, extra),
-  };
+/**
+ * What the records of an audit that is open say: a block is reserved whole until all of its cells have ended.
+ * @param most what the audit was reserved with
+ */
+export async function entryOf(store: ObjectStore, audit: string, most: Micros): Promise<Entry> {
+  const ended = await readSpent(store, audit);
+  return { most, reserved: Math.max(0, most - ended.most), spent: ended.spent };
 }
 
 /**
@@ -78,11 +92,11 @@ export async function entryOf(store: ObjectStore, plan: Plan): Promise<Entry> {
  * with its ceiling.
  */
 export async function finalEntryOf(store: ObjectStore, plan: Plan): Promise<Entry> {
-  const { blocks, extra } = await readSpent(store, plan.id);
-  let spent = [...blocks.values()].reduce((sum, micros) => sum + micros, extra);
-  for (const block of blocksOf(plan).filter(({ from }) => !blocks.has(from)))
+  const ended = await readSpent(store, plan.id);
+  let { spent } = ended;
+  for (const block of blocksOf(plan).filter(({ from }) => !ended.blocks.has(from)))
     spent += await openBlockCost(store, plan, block);
-  return { reserved: 0, spent, final: true };
+  return { most: planCeiling(plan), reserved: 0, spent, final: true };
 }
 
 async function openBlockCost(store: ObjectStore, plan: Plan, block: Range): Promise<Micros> {

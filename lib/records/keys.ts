@@ -127,9 +127,12 @@ export const parseLedgerKey = (key: string): string | undefined => LEDGER.exec(k
 export const settingsKey = `${LEDGER_PREFIX}settings.json`;
 
 export const spentPrefix = (audit: string) => `${auditPrefix(audit)}spent/`;
-/** Empty: what all cells of a block cost together, in millionths of a dollar. @param block its first cell */
-export const blockSpentKey = (audit: string, block: number, micros: number) =>
-  `${spentPrefix(audit)}${cellName(block)}.${micros}`;
+/**
+ * Empty: what all cells of a block cost together, and what they might have cost at most, in millionths of a dollar.
+ * @param block its first cell
+ */
+export const blockSpentKey = (audit: string, block: number, micros: number, most: number) =>
+  `${spentPrefix(audit)}${cellName(block)}.${micros}.${most}`;
 /** Empty: what a prediction cost that no cell needed. */
 export const extraSpentKey = (audit: string, prediction: string, micros: number) =>
   `${spentPrefix(audit)}extra-${prediction}.${micros}`;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import * as v from 'valibot';
 import { ceilingOf, costOf, inDollars, microsOf, PriceEntry, priceOf } from '../../lib/money/price.ts';
 import { findPrice, priceModels } from '../../lib/money/prices.ts';
+import type { PlannedModel } from '../../lib/records/plan.ts';
 
 const parse = (entry: unknown) => v.safeParse(PriceEntry, entry).success;
 
@@ -54,7 +55,7 @@ describe('a prediction costs', () => {
     ['its price, if it failed after it started', { perPrediction: 0.04 }, { status: 'failed' }, 40_000],
     ['what it ran for', { perSecond: 0.001, seconds: 60 }, { metrics: { predict_time: 2.5 } }, 2_500],
     ['what it ran for by its times', { perSecond: 0.001, seconds: 60 }, {}, 4_000],
-    ['its ceiling, where nothing says', { perSecond: 0.001, seconds: 60 }, { completedAt: null }, 60_000],
+    ['its ceiling, where nothing says', { perSecond: 0.001, seconds: 60 }, { completedAt: null }, 75_000],
     [
       'what it ran for until it was canceled',
       { perSecond: 0.001, seconds: 60 },
@@ -90,16 +91,16 @@ describe('a prediction costs', () => {
   });
 });
 
-test('the ceiling by the second is the bound that is enforced, not the half hour that Replicate allows', () => {
-  expect(ceilingOf(BY_SECOND, 4)).toBe(58_500);
+test('the ceiling by the second is the bound that is enforced and the quarter of it by which poll may be late, not the half hour that Replicate allows', () => {
+  expect(ceilingOf(BY_SECOND, 4)).toBe(1.25 * 58_500);
 });
 
-const model = (name: string) => ({
+const model = (name: string): PlannedModel => ({
   model: name,
   version: null,
   input: {},
   inputs: null,
-  seed: 'unknown' as const,
+  seed: 'unknown',
 });
 const order = (more: object = {}) => ({
   prompts: ['a', 'b'],
