@@ -8,7 +8,7 @@ export type Micros = number;
 
 /**
  * What a prediction costs. By the second it costs what its model ran for; a model that runs longer than `seconds` is
- * canceled, at the latest a quarter of that later, so that every price has a ceiling.
+ * canceled, no later than a quarter of that after it, so that every price has a ceiling.
  */
 export type Price =
   | { unit: 'image'; micros: Micros }

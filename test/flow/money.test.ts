@@ -1,0 +1,253 @@
+import { type AcceptDeps, acceptAudit, type Origin } from '../../lib/audits/accept.ts';
+import { deleteAudit } from '../../lib/audits/end.ts';
+import { parseDesign } from '../../lib/audits/request.ts';
+import { readBudget } from '../../lib/money/budget.ts';
+import { monthOf, readLedger } from '../../lib/money/ledger.ts';
+import type { BudgetSettings } from '../../lib/money/prices.ts';
+import { AUDITS_PREFIX, ledgerKey, openKey, planKey, settingsKey } from '../../lib/records/keys.ts';
+import { readPlan, voidPlan } from '../../lib/records/plan.ts';
+import { systemChance } from '../../lib/system.ts';
+import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+
+const MINUTE = 60_000;
+const FLUX = 'black-forest-labs/flux-schnell';
+/** What one audit of `body` may cost, in millionths of a dollar. */
+const EACH = 4 * 3_000;
+
+let cloud: FlowCloud;
+let world: World;
+eachWorld((fresh, opened) => {
+  [world, cloud] = [fresh, opened];
+});
+
+const body = (more: object = {}) =>
+  JSON.stringify({ prompts: ['a nurse'], models: [FLUX], samples: 4, ...more });
+let requests = 0;
+const acceptDeps = (in_: World): AcceptDeps => ({
+  store: in_.images,
+  queue: in_.queue,
+  replicate: in_.replicate,
+  time: in_.time,
+  chance: systemChance,
+  log: { error() {} },
+});
+const accept = (in_: World, { text = body(), key }: { text?: string; key?: string } = {}) => {
+  const origin: Origin = { caller: 'ann', request: `r${++requests}`, idempotencyKey: key, body: text };
+  return acceptAudit(acceptDeps(in_), parseDesign(text), origin);
+};
+const setBudget = (in_: World, settings: BudgetSettings) =>
+  in_.truth.images.replaceJson(settingsKey, settings);
+const ledger = (in_: World) => readLedger(in_.truth.images, monthOf(in_.now()));
+const plans = async (in_: World) =>
+  (await in_.keys(AUDITS_PREFIX)).filter((key) => key.endsWith('/audit.json'));
+/** Runs reconcile until nothing is open, and once more for the books. */
+async function settle(in_: World): Promise<void> {
+  for (let run = 0; run < 20; run++) {
+    in_.pass(16 * MINUTE);
+    const { faults } = await in_.reconcile();
+    if (faults[0]) throw faults[0].error;
+    if ((await in_.keys('open/')).length === 0) break;
+  }
+  await in_.reconcile();
+}
+
+describe('a budget', () => {
+  it('of which too little is left refuses an audit with the numbers, and nothing is written', async () => {
+    await setBudget(world, { monthly: 0.02 });
+    await accept(world);
+    const before = await world.keys('');
+    const refusal = await accept(world, { key: 'again' }).catch((error) => error);
+    expect(refusal).toMatchObject({ status: 402, members: { needed: 0.012, left: 0.008 } });
+    expect(refusal.message).toContain(
+      'may cost $0.01, and $0.008 of this month’s budget are left'.replace('’', "'"),
+    );
+    expect(await world.keys('')).toEqual(before);
+    expect(world.replicate.asked.size).toBe(0);
+  });
+
+  it('of nothing lets only free models run', async () => {
+    await setBudget(world, { monthly: 0 });
+    await expect(accept(world)).rejects.toMatchObject({ status: 402 });
+    await accept(world, { text: body({ models: ['simulated/flash'] }) });
+    expect(await plans(world)).toHaveLength(1);
+  });
+
+  it('that nobody set limits nothing, and what is spent is known all the same', async () => {
+    await accept(world);
+    expect(await readBudget({ store: world.images, time: world.time })).toMatchObject({
+      monthly: null,
+      left: null,
+      reserved: 0.012,
+      spent: 0,
+    });
+  });
+
+  it('is not exceeded by fifty audits at once, and all of it can be used', async () => {
+    await setBudget(world, { monthly: 10 * 0.012 });
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        for (;;) {
+          const answer = await accept(world).catch((error) => error.status as number);
+          if (answer !== 503) return answer;
+        }
+      }),
+    );
+    expect(answers.filter((answer) => typeof answer === 'object')).toHaveLength(10);
+    expect(answers.filter((answer) => answer === 402)).toHaveLength(40);
+    expect(await plans(world)).toHaveLength(10);
+    expect(Object.values((await ledger(world)).audits)).toEqual(
+      Array.from({ length: 10 }, () => ({ most: EACH, reserved: EACH, spent: 0 })),
+    );
+  });
+
+  it('that is lowered below what is reserved ends nothing, and starts nothing', async () => {
+    await setBudget(world, { monthly: 1 });
+    await accept(world);
+    await setBudget(world, { monthly: 0.001 });
+    await expect(accept(world)).rejects.toMatchObject({ status: 402, members: { left: 0 } });
+    expect(await readBudget({ store: world.images, time: world.time })).toMatchObject({
+      left: 0,
+      reserved: 0.012,
+    });
+    await setBudget(world, { monthly: 1 });
+    await accept(world);
+  });
+
+  it('is that of the month in which S3 opened the audit', async () => {
+    await setBudget(world, { monthly: 0.012 });
+    await accept(world);
+    await expect(accept(world)).rejects.toMatchObject({ status: 402 });
+    world.pass(31 * 24 * 60 * MINUTE);
+    await accept(world);
+    const months = (await world.keys('ledger/')).filter((key) => key !== settingsKey);
+    expect(months).toHaveLength(2);
+  });
+
+  it('is asked for by S3’s clock, whatever that of the function says', async () => {
+    await setBudget(world, { monthly: 1 });
+    const time = { ...world.time, now: () => new Date(world.now().getTime() + 40 * 24 * 60 * MINUTE) };
+    const origin = { caller: 'ann', request: 'r', idempotencyKey: undefined, body: body() };
+    await acceptAudit({ ...acceptDeps(world), time }, parseDesign(body()), origin);
+    expect(await world.keys('ledger/2')).toEqual([ledgerKey(monthOf(world.now()))]);
+  });
+});
+
+describe('what an accepted audit may cost is reserved', () => {
+  it.each(FAULTS)('once, and released if it is not accepted, when, at any call, %s', async (fault) => {
+    await atEveryCall(cloud, fault, {
+      prepare: (world) => setBudget(world, { monthly: 1 }),
+      act: (world) => accept(world, { key: 'once' }),
+      recover: async (world) => {
+        if ((await plans(world)).length === 0) await settle(world);
+      },
+      check: async (world) => {
+        const { audits, closed } = await ledger(world);
+        const reserved = Object.values(audits).map((entry) => entry.reserved);
+        const accepted = (await plans(world)).length;
+        expect({ reserved, closed }).toEqual({ reserved: Array(accepted).fill(EACH), closed: 0 });
+      },
+    });
+  });
+
+  it.each(FAULTS)('once, also by a request that is repeated, when, at any call, %s', async (fault) => {
+    await atEveryCall(cloud, fault, {
+      prepare: (world) => setBudget(world, { monthly: 1 }),
+      act: (world) => accept(world, { key: 'once' }),
+      recover: async (world) => void (await accept(world, { key: 'once' })),
+      check: async (world) => {
+        expect(await plans(world)).toHaveLength(1);
+        expect(Object.values((await ledger(world)).audits)).toEqual([
+          { most: EACH, reserved: EACH, spent: 0 },
+        ]);
+      },
+    });
+  });
+
+  it('by nothing, if the plan comes after its audit was given up', async () => {
+    await setBudget(world, { monthly: 1 });
+    const create = world.images.createJson.bind(world.images);
+    world.images.createJson = async (key, value, upload) => {
+      // This request sleeps for a quarter of an hour in the middle.
+      if (key.endsWith('/audit.json') && !('void' in (value as object))) {
+        world.pass(16 * MINUTE);
+        await world.reconcile();
+      }
+      return create(key, value, upload);
+    };
+    await expect(accept(world, { key: 'late' })).rejects.toMatchObject({ status: 410 });
+    world.images.createJson = create;
+    await settle(world);
+    expect(await ledger(world)).toEqual({ audits: {}, closed: 0 });
+    expect(await plans(world)).toEqual([]);
+    expect(world.queue.messages).toEqual([]);
+  });
+});
+
+describe('a plan that was voided', () => {
+  it('is none, and its audit cannot be accepted any more', async () => {
+    const id = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
+    await world.images.create(openKey(id), '');
+    expect(await voidPlan(world.images, id)).toBe(true);
+    expect(await readPlan(world.images, id)).toBeUndefined();
+    expect(await voidPlan(world.images, id)).toBe(false);
+    expect(await world.images.createJson(planKey(id), {})).toBe(false);
+  });
+});
+
+describe('what an audit reserved is released', () => {
+  /** Asks for all cells, ends them, and lets tag and backup work. */
+  const runThrough = async (in_: World, audit: string, returned = 1) => {
+    const plan = (await readPlan(in_.images, audit))!;
+    await in_.ask(plan);
+    await in_.ask(plan);
+    for (const { prediction, request } of [...in_.replicate.asked.values()]) {
+      const ended = in_.replicate.end(prediction.id, {
+        output: in_.outputs(prediction.id, returned),
+        started_at: in_.now().toISOString(),
+      });
+      await in_.finish(plan, Number(request.webhook.slice(-5)), ended);
+    }
+    await in_.judgeAndBackUp(audit);
+    return plan;
+  };
+
+  it('as its cells end, by what they cost, and is a part of a sum when it is over', async () => {
+    await setBudget(world, { monthly: 1 });
+    const { id } = await accept(world, { text: body({ input: { num_outputs: 2 } }) });
+    expect((await ledger(world)).audits[id]).toMatchObject({ reserved: 2 * EACH });
+    const plan = await runThrough(world, id, 1);
+    await world.poll({ audit: id, from: 0, to: plan.cells - 1 });
+    await world.reconcile();
+    expect((await ledger(world)).audits[id]).toMatchObject({ reserved: 0, spent: EACH });
+    await settle(world);
+    expect(await ledger(world)).toEqual({ audits: {}, closed: EACH });
+  });
+
+  it('also where it is deleted: what ran counts, by its ceiling where nobody recorded its end', async () => {
+    await setBudget(world, { monthly: 1 });
+    const { id } = await accept(world);
+    const plan = (await readPlan(world.images, id))!;
+    await world.ask(plan);
+    const asked = [...world.replicate.asked.values()];
+    expect(asked).toHaveLength(3);
+    const ended = world.replicate.end(asked[0]!.prediction.id, { output: world.outputs('a', 1) });
+    await world.finish(plan, 0, ended);
+    await deleteAudit(world.endDeps, id, 'ann');
+    await settle(world);
+    expect(await world.keys('audits/')).toEqual([]);
+    expect(await ledger(world)).toEqual({ audits: {}, closed: 3 * 3_000 });
+  });
+
+  it('and a prediction that no cell needed is charged beside it', async () => {
+    await setBudget(world, { monthly: 1 });
+    const { id } = await accept(world);
+    const plan = await runThrough(world, id);
+    const second = await world.succeeded(id, 0, 1);
+    expect(await world.finish(plan, 0, { ...second, started_at: world.now().toISOString() })).toBe(
+      'superfluous',
+    );
+    await world.poll({ audit: id, from: 0, to: plan.cells - 1 });
+    await settle(world);
+    expect(await ledger(world)).toEqual({ audits: {}, closed: EACH + 3_000 });
+  });
+});
