@@ -1,4 +1,5 @@
 import { backUp } from '../images/backup.ts';
+import { Books } from '../money/settle.ts';
 import type { CellQueue, Chance, ObjectStore, Time } from '../ports.ts';
 import { blocksOf, type Cut, type Range, rangesOf } from '../records/blocks.ts';
 import {
@@ -55,6 +56,7 @@ export interface Reconciled {
 interface Run extends ReconcileDeps {
   done: Reconciled;
   timeIsUp: () => boolean;
+  books: Books;
 }
 
 interface OpenAudit {
@@ -92,12 +94,15 @@ const PARALLEL_REQUESTS = 10;
  */
 export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): Promise<Reconciled> {
   const done: Reconciled = { audits: 0, repairs: 0, manifests: 0, deleted: 0, closed: 0, faults: [] };
-  const run: Run = { ...deps, done, timeIsUp };
+  const note = ({ audit }: { audit: string }, error: Error) => void done.faults.push({ audit, error });
+  const books = new Books({ ...deps, store: deps.images });
+  const run: Run = { ...deps, done, timeIsUp, books };
+  const noteLedger = (error: Error) => note({ audit: 'of the ledger' }, error);
+  await books.open().catch(noteLedger);
   const open: OpenAudit[] = [];
   for await (const { key, modified, etag, bytes } of deps.images.list(OPEN_PREFIX))
     open.push({ audit: key.slice(OPEN_PREFIX.length), since: modified, etag, isRenewed: bytes > 0 });
   const rests: Rest[] = [];
-  const note = ({ audit }: { audit: string }, error: Error) => void done.faults.push({ audit, error });
   const first = async (one: OpenAudit) => {
     done.audits++;
     const finish = await seeTo(run, one);
@@ -105,6 +110,7 @@ export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): P
   };
   await each(run, shuffled(open, deps.chance), PARALLEL_AUDITS, first, note);
   await each(run, rests, PARALLEL_RESTS, ({ finish }) => finish(), note);
+  await books.settle(new Set(open.map(({ audit }) => audit))).catch(noteLedger);
   return done;
 }
 
@@ -162,6 +168,7 @@ async function seeTo(run: Run, open: OpenAudit): Promise<Rest['finish'] | undefi
     if (age(since, time) > ORPHAN_MS) await close(run, open);
     return undefined;
   }
+  await run.books.note(audit);
   if (isWritten) return () => settle(run, open);
   const blocks = blocksOf(size).filter(({ from }) => !summed.has(from));
   await restartSilent(run, size, blocks, chains);
@@ -300,6 +307,8 @@ async function sweep(run: Run, open: OpenAudit, size: Size | undefined, since: D
       await lookOnce(run, size, chains.get(resentKey(audit)) ?? since);
     }
   } else {
+    const plan = size && (await readPlan(images, audit));
+    if (plan) await run.books.finish(plan);
     deleted += await deletePrefix(run, auditPrefix(audit));
     deleted += await deletePrefix(run, leasesPrefix(audit));
   }

@@ -1,7 +1,8 @@
+import { noteBlockCost } from '../money/spent.ts';
 import { blocksOf, type Range } from '../records/blocks.ts';
 import { deletedKey, manifestKey, summaryKey } from '../records/keys.ts';
 import type { Plan } from '../records/plan.ts';
-import { createSummary, listSummaries } from '../records/summary.ts';
+import { createSummary, listSummaries, readBlock } from '../records/summary.ts';
 import { type ManifestDeps, writeManifest } from './manifest.ts';
 import { type UnsafeDeps, unsafeByCell } from './unsafe.ts';
 
@@ -26,7 +27,12 @@ export async function sumUpBlocks(deps: SumUpDeps, plan: Plan, blocks: readonly 
     if (await images.exists(summaryKey(plan.id, block.from))) continue;
     if (!(await isSafe(deps, block))) unsafe.push(block);
     else if (await images.exists(deletedKey(plan.id))) return [];
-    else await createSummary(images, plan, block);
+    else {
+      const results = await readBlock(images, block);
+      // First, so that a block that is summed up never lacks it.
+      await noteBlockCost(images, plan, block, results);
+      await createSummary(images, plan, block.from, results);
+    }
   }
   return unsafe;
 }

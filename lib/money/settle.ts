@@ -12,7 +12,7 @@ import {
 import { entryOf, finalEntryOf } from './spent.ts';
 
 /**
- * The ledgers as one run of reconcile finds and settles them: what ended cells cost takes the place of what was reserved for
+ * The ledgers as one run of reconcile finds and settles them: what ended cells cost replaces what was reserved for
  * them, and audits that are over become part of a sum.
  */
 export class Books {
@@ -20,17 +20,19 @@ export class Books {
   /** By audit. */
   readonly #entries = new Map<string, { month: string; entry: Entry }>();
   readonly #settled = new Map<string, Settled>();
+  #isOpen = false;
 
-  private constructor(deps: LedgerDeps) {
+  constructor(deps: LedgerDeps) {
     this.#deps = deps;
   }
 
-  static async open(deps: LedgerDeps): Promise<Books> {
-    const books = new Books(deps);
-    for (const month of await listMonths(deps.store))
-      for (const [audit, entry] of Object.entries((await readLedger(deps.store, month)).audits))
-        books.#entries.set(audit, { month, entry });
-    return books;
+  /** Reads the ledgers. Audits that are accepted afterwards are left to the next run. */
+  async open(): Promise<void> {
+    const { store } = this.#deps;
+    for (const month of await listMonths(store))
+      for (const [audit, entry] of Object.entries((await readLedger(store, month)).audits))
+        this.#entries.set(audit, { month, entry });
+    this.#isOpen = true;
   }
 
   /** Sees what the ended cells of an open audit have cost. One LIST, and none where nothing is reserved any more. */
@@ -45,8 +47,12 @@ export class Books {
     this.#settled.set(audit, { over: true, spent: 0 });
   }
 
-  /** Records for good what a deleted audit has cost, before its records go: they say so no longer. */
+  /**
+   * Records for good what a deleted audit has cost, before its records go: they say so no longer.
+   * @throws {Error} if the ledgers could not be read: the records have to stay
+   */
   async finish(plan: Plan): Promise<void> {
+    if (!this.#isOpen) throw new Error('the ledgers could not be read, so nothing is deleted');
     const { month, entry } = this.#entries.get(plan.id) ?? {};
     if (!month || entry?.final) return;
     const settled = { entry: await finalEntryOf(this.#deps.store, plan) };

@@ -10,10 +10,19 @@ import type { Result } from './result.ts';
  */
 export type Summary = Result[];
 
-/** Sums up a block whose cells are all finished. One that exists is kept: results never change. */
-export async function createSummary(store: ObjectStore, plan: Plan, { from, to }: Range): Promise<void> {
+/** The results of a block whose cells are all finished, for its summary. */
+export function readBlock(store: ObjectStore, { audit, from, to }: Range): Promise<Summary> {
   const cells = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  const summary: Summary = await Promise.all(cells.map((cell) => readResult(store, plan.id, cell)));
+  return Promise.all(cells.map((cell) => readResult(store, audit, cell)));
+}
+
+/** Creates the summary of a block. One that exists is kept: results never change. */
+export async function createSummary(
+  store: ObjectStore,
+  plan: Plan,
+  from: number,
+  summary: Summary,
+): Promise<void> {
   await store.createJson(summaryKey(plan.id, from), summary, { tags: { retention: plan.retention } });
 }
 

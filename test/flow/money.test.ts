@@ -40,7 +40,7 @@ const setBudget = (in_: World, settings: BudgetSettings) =>
 const ledger = (in_: World) => readLedger(in_.truth.images, monthOf(in_.now()));
 const plans = async (in_: World) =>
   (await in_.keys(AUDITS_PREFIX)).filter((key) => key.endsWith('/audit.json'));
-/** Runs reconcile until nothing is open, and once more for the books. */
+/** Runs reconcile until nothing is open, and again for the books. */
 async function settle(in_: World): Promise<void> {
   for (let run = 0; run < 20; run++) {
     in_.pass(16 * MINUTE);
@@ -52,7 +52,7 @@ async function settle(in_: World): Promise<void> {
 }
 
 describe('a budget', () => {
-  it('of which too little is left refuses an audit with the numbers, and nothing is written', async () => {
+  it('with too little left refuses an audit with the numbers, and nothing is written', async () => {
     await setBudget(world, { monthly: 0.02 });
     await accept(world);
     const before = await world.keys('');
