@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.ts';
-import { modelCeiling } from '../money/price.ts';
+import { modelCeiling } from '../money/cost.ts';
 import { noteExtra } from '../money/spent.ts';
 import type { ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { type CellRef, type ClosedBinding, createBinding, isClosed } from '../records/binding.ts';

@@ -314,7 +314,6 @@ export const SCHEMAS = {
   AuditPage,
   AuditStatus,
   Budget,
-  Cost,
   Counts,
   ImageCounts,
   Waiting,

@@ -1,7 +1,4 @@
 import * as v from 'valibot';
-import { imagesAsked } from '../records/images-asked.ts';
-import type { Plan, PlannedModel } from '../records/plan.ts';
-import type { Result } from '../records/result.ts';
 
 /** Amounts are whole millionths of a dollar: sums of them are exact. */
 export type Micros = number;
@@ -80,10 +77,6 @@ export function ceilingOf(price: Price, asked: number): Micros {
   }
 }
 
-/** The most that a prediction of a planned model may cost; 0 where its price is not known. */
-export const modelCeiling = (plan: Pick<Plan, 'input'>, { price, input }: PlannedModel): Micros =>
-  price ? ceilingOf(price, imagesAsked({ ...plan.input, ...input })) : 0;
-
 /** What is known of a prediction that has ended, as far as its cost goes. */
 export interface Charged {
   status: string;
@@ -127,12 +120,4 @@ export function secondsOf({ metrics, startedAt, completedAt }: Omit<Charged, 'as
   if (typeof time === 'number' && time >= 0 && time < 1e6) return time;
   const ran = (Date.parse(completedAt ?? '') - Date.parse(startedAt ?? '')) / 1_000;
   return ran >= 0 ? ran : undefined;
-}
-
-/** What a cell that has ended cost. */
-export function resultCost(price: Price | undefined, result: Result): Micros {
-  const { prediction, asked, returned, filtered } = result;
-  if (!price || !prediction) return 0;
-  const { status, startedAt, completedAt, metrics } = prediction;
-  return costOf(price, { status, startedAt, completedAt, metrics, asked, made: returned + filtered });
 }

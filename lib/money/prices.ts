@@ -2,15 +2,8 @@ import { Refusal } from '../errors.ts';
 import type { ObjectStore } from '../ports.ts';
 import { settingsKey } from '../records/keys.ts';
 import type { PlannedModel } from '../records/plan.ts';
-import {
-  inDollars,
-  type Micros,
-  microsOf,
-  modelCeiling,
-  type Price,
-  type PriceEntry,
-  priceOf,
-} from './price.ts';
+import { modelCeiling } from './cost.ts';
+import { inDollars, type Micros, microsOf, type Price, type PriceEntry, priceOf } from './price.ts';
 
 /** When the prices below were looked up. */
 export const PRICES_AS_OF = '2026-11-26';

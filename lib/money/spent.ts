@@ -5,8 +5,9 @@ import { blockSpentKey, extraSpentKey, resultKey, spentPrefix } from '../records
 import { cellAt, type Plan } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
+import { modelCeiling, resultCost } from './cost.ts';
 import type { Entry } from './ledger.ts';
-import { type Micros, modelCeiling, resultCost } from './price.ts';
+import type { Micros } from './price.ts';
 
 /** `00025.81000.90000`, `extra-<prediction>.3000` */
 const NAME = /^(?:(\d{5})\.(\d{1,15})|extra-([a-z0-9]{1,64}))\.(\d{1,15})$/;
