@@ -19,7 +19,7 @@ import {
 } from '../lib/records/keys.ts';
 import type { Lease } from '../lib/records/lease.ts';
 import { countCells, type Plan } from '../lib/records/plan.ts';
-import { createSummary } from '../lib/records/summary.ts';
+import { createSummary, readBlock } from '../lib/records/summary.ts';
 import {
   type EndedPrediction,
   hasEnded,
@@ -120,7 +120,8 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
   await isJudged(images, SAMPLE_ENDED_AUDIT);
   for (const done of [imageKey(SAMPLE_ENDED_AUDIT, 0, 0), planKey(SAMPLE_ENDED_AUDIT)])
     await backUp(images, backup, done);
-  await createSummary(images, ended, { audit: SAMPLE_ENDED_AUDIT, from: 0, to: 0 });
+  const block = { audit: SAMPLE_ENDED_AUDIT, from: 0, to: 0 };
+  await createSummary(images, ended, 0, await readBlock(images, block));
   // Last, because from here on the scheduled reconcile works on it too.
   await images.create(openKey(SAMPLE_ENDED_AUDIT), '');
   await writeFile(file, JSON.stringify({ webhookSecret, prediction: asked }, null, 2), { mode: 0o600 });

@@ -29,7 +29,7 @@ const acceptDeps = (in_: World): AcceptDeps => ({
   replicate: in_.replicate,
   time: in_.time,
   chance: systemChance,
-  log: { error() {} },
+  log: { error() {}, warn() {} },
 });
 const accept = (in_: World, { text = body(), key }: { text?: string; key?: string } = {}) => {
   const origin: Origin = { caller: 'ann', request: `r${++requests}`, idempotencyKey: key, body: text };
