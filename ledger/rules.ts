@@ -34,6 +34,7 @@ export const PROMISES = {
   'a backup is its original': 'mismatched',
   'a backup has the tags of its original': 'mismatched',
   'summaries say what the results say': 'mismatched',
+  'what a block cost is noted once': 'mismatched',
   'the manifest says what the results say': 'mismatched',
   'nothing is left over': 'orphaned',
   'only an image that is ok has a rendition': 'orphaned',
@@ -208,7 +209,9 @@ function* checkSummaries(books: Books): Iterable<Violation> {
   const { audit, cells, images } = books;
   const folder = `audits/${audit}/blocks/`;
   let next = 0;
+  const first: string[] = [];
   for (const key of [...images.keys()].filter((one) => one.startsWith(folder)).sort()) {
+    first.push(nameOf(next));
     const summary: unknown[] = images.get(account(books, key))!.json;
     if (key !== `${folder}${nameOf(next)}.json`)
       yield broken('summaries say what the results say', key, `the next cell is ${next}`);
@@ -219,8 +222,23 @@ function* checkSummaries(books: Books): Iterable<Violation> {
       next++;
     }
   }
+  yield* checkSpent(books, first);
   if (next !== cells)
     yield broken('summaries say what the results say', folder, `have ${next} of ${cells} results`);
+}
+
+/** What each block cost is noted once, within what it might have cost, and beside it what nobody needed. */
+function* checkSpent(books: Books, blocks: string[]): Iterable<Violation> {
+  const folder = `audits/${books.audit}/spent/`;
+  const names = [...books.images.keys()]
+    .filter((one) => one.startsWith(folder))
+    .map((key) => account(books, key).slice(folder.length));
+  const noted = names.filter((name) => !name.startsWith('extra-')).map((name) => name.split('.'));
+  if (!isDeepStrictEqual(noted.map(([block]) => block).sort(), [...blocks].sort()))
+    yield broken('what a block cost is noted once', folder, `names ${noted.join(' ')}, not ${blocks}`);
+  for (const [block, cost, most] of noted)
+    if (!(Number(cost) <= Number(most)))
+      yield broken('what a block cost is noted once', folder, `${block} cost ${cost} of at most ${most}`);
 }
 
 /**

@@ -41,7 +41,7 @@ const CELL = /^(?:audits\/[^/]+\/(?:dispatched|results|failed|judged)|(?:images|
 /** The index of an image that is `ok`, in a record of a decoder. */
 const SHOWN = /^(\d+)\.ok\..+\.d\d+$/;
 /** State that is no fact, and may be written over. */
-const OVERWRITTEN = /^(leases|flow)\/|\/waiting\.json$/;
+const OVERWRITTEN = /^(leases|flow|ledger)\/|\/waiting\.json$/;
 /** A writer that looked before an audit was ended may still be at work for so long. */
 const LATE_WRITE_MS = 150_000;
 /** A turn looks every three seconds whether its audit was ended; a request may be under way. S3 cuts off milliseconds. */

@@ -77,6 +77,9 @@ function facts() {
     ['audits/a/judged/00000/0.ok.png.8x8.-.-.d1', record()],
     ['audits/a/results/00000.json', record(results[0])],
     ['audits/a/results/00001.json', record(results[1])],
+    ['audits/a/spent/00000.3000.3000', record()],
+    ['audits/a/spent/00001.0.3000', record()],
+    ['audits/a/spent/extra-p3.3000', record()],
     ['audits/a/waiting.json', { ...record(), versions: 7 }],
     ['renditions/a/00000/0', record(undefined, 'small', { ...RETENTION, status: 'ok' })],
   ]);
@@ -105,6 +108,10 @@ const sizeOf = (record: unknown) => Buffer.byteLength(JSON.stringify(record));
 const unnamed = (error?: string) => [{ index: 0, ...(error && { error }) }];
 const remove = (key: string) => (a: Facts) => a.images.delete(key);
 const add = (key: string) => (a: Facts) => a.images.set(key, a.record());
+const rename = (from: string, to: string) => (a: Facts) => {
+  remove(from)(a);
+  add(to)(a);
+};
 const JUDGED = 'audits/a/judged/00000/0.ok.png.8x8.-.-.d1';
 /** The image, as it is once the decoder has condemned it. */
 const condemn = (a: Facts) => {
@@ -208,6 +215,7 @@ const PLANTS: Record<Exclude<Broken, 'no message dies without a fault'>, (a: Fac
   'summaries say what the results say': (a) => {
     a.images.get('audits/a/blocks/00001.json')!.json[0] = a.result.json;
   },
+  'what a block cost is noted once': add('audits/a/spent/00000.0.3000'),
   'the manifest says what the results say': (a) => {
     a.images.get('audits/a/manifest.json')!.json.cells[1].status = 'refused';
   },
@@ -257,7 +265,17 @@ test.each([
 ])('a summary that %s breaks a promise', (_, plant) => {
   const wrong = facts();
   plant(wrong);
-  expect(new Set(promisesOf(wrong))).toEqual(new Set(['summaries say what the results say']));
+  expect(promisesOf(wrong)).toContain('summaries say what the results say');
+});
+
+test.each([
+  ['is missing', remove('audits/a/spent/00001.0.3000')],
+  ['is of no block', add('audits/a/spent/00002.0.3000')],
+  ['is above its ceiling', rename('audits/a/spent/00001.0.3000', 'audits/a/spent/00001.3001.3000')],
+])('what a block cost breaks a promise if it %s', (_, plant) => {
+  const wrong = facts();
+  plant(wrong);
+  expect(new Set(promisesOf(wrong))).toEqual(new Set(['what a block cost is noted once']));
 });
 
 test('a dead letter breaks a promise unless faults explain it', () => {
