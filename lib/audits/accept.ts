@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Refusal } from '../errors.ts';
 import { DESIGN, PAGE } from '../limits.ts';
-import { monthOf, release, requireRoom, reserve } from '../money/ledger.ts';
+import { monthOf, requireRoom, reserve } from '../money/ledger.ts';
 import { limitOf, priceModels, readSettings } from '../money/prices.ts';
 import { planCeiling } from '../money/spent.ts';
 import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
@@ -91,7 +91,7 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   // By the clock of S3, which all requests share, and the same for a repeated request.
   const first = await store.head(recordKey(origin) ?? openKey(id));
   const month = monthOf(first?.modified ?? time.now());
-  await reserve(deps, { audit: id, month, micros }, limit);
+  await reserve(deps, { audit: id, request: origin.request, month, micros }, limit);
   const metadata = {
     // Metadata is ASCII.
     name: encodeURIComponent(firstCharacters(plan.name, PAGE.nameLength)),
@@ -100,13 +100,11 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   };
   const isOurs = await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
   const existing = isOurs ? plan : await readPlan(store, id);
-  if (!existing) {
-    await release(deps, month, id);
+  if (!existing)
     throw new Refusal(
       410,
       `Audit ${id} was deleted while it was being accepted. Send the request again with a new Idempotency-Key.`,
     );
-  }
   // Of simultaneous equal requests only the one that wrote the plan begins its chain.
   if (existing.request === origin.request) await begin(deps, existing);
   return accepted(existing);

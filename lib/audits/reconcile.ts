@@ -110,7 +110,7 @@ export async function reconcile(deps: ReconcileDeps, timeIsUp: () => boolean): P
   };
   await each(run, shuffled(open, deps.chance), PARALLEL_AUDITS, first, note);
   await each(run, rests, PARALLEL_RESTS, ({ finish }) => finish(), note);
-  await books.settle(new Set(open.map(({ audit }) => audit))).catch(noteLedger);
+  await books.settle().catch(noteLedger);
   return done;
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Refusal } from '../errors.ts';
 import type { Chance, ObjectStore, Time } from '../ports.ts';
 import { LEDGER_PREFIX, ledgerKey, parseLedgerKey } from '../records/keys.ts';
@@ -5,6 +6,8 @@ import { dollarsOf, inDollars, type Micros } from './price.ts';
 
 /** What an audit may still cost, and what it has cost. */
 export interface Entry {
+  /** The request that reserved it last. */
+  request: string;
   /** What it was reserved with. */
   most: Micros;
   reserved: Micros;
@@ -73,24 +76,29 @@ export async function requireRoom({ store, time }: LedgerDeps, micros: Micros, l
 }
 
 /**
- * Reserves what an audit may cost at most. Where it has a reservation already, a repeated request changes nothing.
+ * Reserves what an audit may cost at most. A repeated request makes the reservation its own: reconcile, which may be
+ * about to release what the first request left, then finds another ledger than the one that it has read.
  * @param limit of the month; undefined: none
  * @throws {Refusal} 402 if it does not fit; 503 if too many others change the ledger at the same time
  */
 export async function reserve(
   deps: LedgerDeps,
-  { audit, month, micros }: { audit: string; month: string; micros: Micros },
+  { audit, request, month, micros }: { audit: string; request: string; month: string; micros: Micros },
   limit: Micros | undefined,
 ): Promise<void> {
   await change(deps, month, (ledger) => {
     const before = ledger.audits[audit];
-    if (before && before.most >= micros) return undefined;
+    if (before?.request === request) return undefined;
+    const most = Math.max(micros, before?.most ?? 0);
     const left = leftOf(ledger, limit) + (before?.reserved ?? 0);
     // What costs nothing runs also where nothing is left.
-    if (micros > 0 && micros > left) throw doesNotFit(micros, left, month);
+    if (most > 0 && most > left) throw doesNotFit(most, left, month);
     return {
       ...ledger,
-      audits: { ...ledger.audits, [audit]: { most: micros, reserved: micros, spent: before?.spent ?? 0 } },
+      audits: {
+        ...ledger.audits,
+        [audit]: { request, most, reserved: most, spent: before?.spent ?? 0 },
+      },
     };
   });
 }
@@ -105,45 +113,29 @@ function doesNotFit(needed: Micros, least: Micros, month: string): Refusal {
   );
 }
 
-/** Takes an audit out of the ledger, which was not accepted in the end. */
-export const release = (deps: LedgerDeps, month: string, audit: string): Promise<void> =>
-  change(deps, month, (ledger) => {
-    if (!ledger.audits[audit]) return undefined;
-    const { [audit]: _released, ...audits } = ledger.audits;
-    return { ...ledger, audits };
-  });
+/** What the records of an audit say of its entry. */
+export type Known = Omit<Entry, 'request'>;
 
-/** What is to become of the entry of an audit. */
-export type Settled = { entry: Entry } | { over: true; spent: Micros };
-
-/** Sets entries to what their audits' records say, as absolute values: doing it twice changes nothing. */
+/**
+ * Sets entries to what their audits' records say, as absolute values: doing it twice changes nothing.
+ * @param closing says what an audit has cost that is over, and undefined of any other. It is called once the ledger is
+ *   read, so that a request that takes up an audit in the meantime has changed the ledger
+ */
 export const settleEntries = (
   deps: LedgerDeps,
   month: string,
-  settled: Map<string, Settled>,
+  known: ReadonlyMap<string, Known>,
+  closing: (audit: string, entry: Entry) => Promise<Micros | undefined> = async () => undefined,
 ): Promise<void> =>
-  change(deps, month, (ledger) => {
-    const audits = { ...ledger.audits };
-    let closed = ledger.closed;
-    let isChanged = false;
-    for (const [audit, what] of settled) {
-      const before = audits[audit];
-      // Another run was quicker.
-      if (!before) continue;
-      if ('over' in what) {
-        closed += before.final ? before.spent : what.spent;
-        delete audits[audit];
-      } else {
-        if (before.final || isSame(before, what.entry)) continue;
-        audits[audit] = what.entry;
-      }
-      isChanged = true;
+  change(deps, month, async ({ audits, closed }) => {
+    const next: Ledger = { audits: {}, closed };
+    for (const [audit, before] of Object.entries(audits)) {
+      const cost = await closing(audit, before);
+      if (cost !== undefined) next.closed += cost;
+      else next.audits[audit] = before.final ? before : { ...before, ...known.get(audit) };
     }
-    return isChanged ? { audits, closed } : undefined;
+    return isDeepStrictEqual(next, { audits, closed }) ? undefined : next;
   });
-
-const isSame = (one: Entry, other: Entry): boolean =>
-  one.reserved === other.reserved && one.spent === other.spent && one.final === other.final;
 
 /** The months that have a ledger. */
 export async function listMonths(store: ObjectStore): Promise<string[]> {
@@ -159,11 +151,11 @@ export async function listMonths(store: ObjectStore): Promise<string[]> {
 async function change(
   { store, time, chance }: LedgerDeps,
   month: string,
-  next: (ledger: Ledger) => Ledger | undefined,
+  next: (ledger: Ledger) => Ledger | undefined | Promise<Ledger | undefined>,
 ): Promise<void> {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const existing = await store.readJson<Ledger>(ledgerKey(month));
-    const changed = next(existing?.value ?? { audits: {}, closed: 0 });
+    const changed = await next(existing?.value ?? { audits: {}, closed: 0 });
     if (!changed || (await store.swapJson(ledgerKey(month), changed, existing?.etag))) return;
     // Many at once come at different times.
     await time.sleep(chance.fraction() * Math.min(LONGEST_PAUSE_MS, 50 * 2 ** attempt));

@@ -1,14 +1,8 @@
 import type { ObjectStore } from '../ports.ts';
 import { openKey } from '../records/keys.ts';
 import { type Plan, readPlan } from '../records/plan.ts';
-import {
-  type Entry,
-  type LedgerDeps,
-  listMonths,
-  readLedger,
-  type Settled,
-  settleEntries,
-} from './ledger.ts';
+import { type Entry, type Known, type LedgerDeps, listMonths, readLedger, settleEntries } from './ledger.ts';
+import type { Micros } from './price.ts';
 import { entryOf, finalEntryOf } from './spent.ts';
 
 /**
@@ -19,8 +13,8 @@ export class Books {
   readonly #deps: LedgerDeps;
   /** By audit. */
   readonly #entries = new Map<string, { month: string; entry: Entry }>();
-  readonly #settled = new Map<string, Settled>();
-  #isOpen = false;
+  readonly #known = new Map<string, Known>();
+  #months: string[] | undefined;
 
   constructor(deps: LedgerDeps) {
     this.#deps = deps;
@@ -29,22 +23,18 @@ export class Books {
   /** Reads the ledgers. Audits that are accepted afterwards are left to the next run. */
   async open(): Promise<void> {
     const { store } = this.#deps;
-    for (const month of await listMonths(store))
+    const months = await listMonths(store);
+    for (const month of months)
       for (const [audit, entry] of Object.entries((await readLedger(store, month)).audits))
         this.#entries.set(audit, { month, entry });
-    this.#isOpen = true;
+    this.#months = months;
   }
 
   /** Sees what the ended cells of an open audit have cost. One LIST, and none where nothing is reserved any more. */
   async note(audit: string): Promise<void> {
     const entry = this.#entries.get(audit)?.entry;
     if (!entry || entry.final || entry.reserved === 0) return;
-    this.#settled.set(audit, { entry: await entryOf(this.#deps.store, audit, entry.most) });
-  }
-
-  /** An audit was never accepted: nothing of it can be requested any more. */
-  giveUp(audit: string): void {
-    this.#settled.set(audit, { over: true, spent: 0 });
+    this.#known.set(audit, await entryOf(this.#deps.store, audit, entry.most));
   }
 
   /**
@@ -52,30 +42,24 @@ export class Books {
    * @throws {Error} if the ledgers could not be read: the records have to stay
    */
   async finish(plan: Plan): Promise<void> {
-    if (!this.#isOpen) throw new Error('the ledgers could not be read, so nothing is deleted');
+    if (!this.#months) throw new Error('the ledgers could not be read, so nothing is deleted');
     const { month, entry } = this.#entries.get(plan.id) ?? {};
     if (!month || entry?.final) return;
-    const settled = { entry: await finalEntryOf(this.#deps.store, plan) };
-    await settleEntries(this.#deps, month, new Map([[plan.id, settled]]));
+    const known = new Map([[plan.id, await finalEntryOf(this.#deps.store, plan)]]);
+    await settleEntries(this.#deps, month, known);
   }
 
-  /**
-   * Writes what was seen, one swap a month, and closes the entries of audits that are over.
-   * @param open audits that were open when the run began
-   */
-  async settle(open: ReadonlySet<string>): Promise<void> {
+  /** Writes what was seen, one swap a month, and closes the entries of audits that are not open. */
+  async settle(): Promise<void> {
     const { store } = this.#deps;
-    for (const [audit, { entry }] of this.#entries) {
-      // It may have been accepted since.
-      if (open.has(audit) || (await store.exists(openKey(audit)))) continue;
-      this.#settled.set(audit, { over: true, spent: await spentBy(store, audit, entry) });
-    }
-    for (const month of new Set([...this.#entries.values()].map(({ month }) => month)))
-      await settleEntries(this.#deps, month, this.#settled);
+    const closing = async (audit: string, entry: Entry) =>
+      (await store.exists(openKey(audit))) ? undefined : costOfClosed(store, audit, entry);
+    const months = new Set([...this.#entries.values()].map(({ month }) => month));
+    for (const month of months) await settleEntries(this.#deps, month, this.#known, closing);
   }
 }
 
-async function spentBy(store: ObjectStore, audit: string, entry: Entry): Promise<number> {
+async function costOfClosed(store: ObjectStore, audit: string, entry: Entry): Promise<Micros> {
   const plan = entry.final ? undefined : await readPlan(store, audit);
   return plan ? (await finalEntryOf(store, plan)).spent : entry.spent;
 }

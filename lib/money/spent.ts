@@ -6,7 +6,7 @@ import { cellAt, type Plan } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
 import { modelCeiling, resultCost } from './cost.ts';
-import type { Entry } from './ledger.ts';
+import type { Known } from './ledger.ts';
 import type { Micros } from './price.ts';
 
 /** `00025.81000.90000`, `extra-<prediction>.3000` */
@@ -83,7 +83,7 @@ export const planCeiling = (plan: Pick<Plan, 'input' | 'models' | 'prompts' | 's
  * What the records of an audit that is open say: a block is reserved whole until all of its cells have ended.
  * @param most what the audit was reserved with
  */
-export async function entryOf(store: ObjectStore, audit: string, most: Micros): Promise<Entry> {
+export async function entryOf(store: ObjectStore, audit: string, most: Micros): Promise<Known> {
   const ended = await readSpent(store, audit);
   return { most, reserved: Math.max(0, most - ended.most), spent: ended.spent };
 }
@@ -92,7 +92,7 @@ export async function entryOf(store: ObjectStore, audit: string, most: Micros): 
  * What an audit has cost, for good: nothing of it is requested any more. A prediction whose end nobody recorded counts
  * with its ceiling.
  */
-export async function finalEntryOf(store: ObjectStore, plan: Plan): Promise<Entry> {
+export async function finalEntryOf(store: ObjectStore, plan: Plan): Promise<Known> {
   const ended = await readSpent(store, plan.id);
   let { spent } = ended;
   for (const block of blocksOf(plan).filter(({ from }) => !ended.blocks.has(from)))

@@ -132,18 +132,9 @@ export function inputOf(plan: Plan, cell: Cell): Input {
   };
 }
 
-/**
- * Stands instead of a plan that never came: from then on the request that should have brought it is refused,
- * however late it comes.
- */
-interface VoidPlan {
-  void: true;
-}
-
 /** The plan of an audit, or undefined where there is none. Plans never change, so callers may keep them. */
 export async function readPlan(store: ObjectStore, audit: string): Promise<Plan | undefined> {
-  const plan = (await store.readJson<Plan | VoidPlan>(planKey(audit)))?.value;
-  return plan && !('void' in plan) ? plan : undefined;
+  return (await store.readJson<Plan>(planKey(audit)))?.value;
 }
 
 /** How large an audit is, and when it was accepted. */
@@ -161,13 +152,6 @@ export async function readSize(store: ObjectStore, audit: string): Promise<Size 
   const cells = predictions === undefined ? (await readPlan(store, audit))?.cells : Number(predictions);
   return cells === undefined ? undefined : { id: audit, cells, acceptedAt: head.modified };
 }
-
-/** @returns false if a plan has come */
-export const voidPlan = (store: ObjectStore, audit: string): Promise<boolean> =>
-  store.createJson(planKey(audit), { void: true } satisfies VoidPlan, {
-    metadata: { void: 'true' },
-    tags: { retention: 'short' },
-  });
 
 /**
  * Keeps the plan that was read last: a function mostly works for one audit at a time, and a plan can have megabytes.
