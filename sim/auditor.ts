@@ -9,6 +9,9 @@ const CANCEL = 'POST /api/audits/{audit}/cancel';
 const DELETE = 'DELETE /api/audits/{audit}';
 const STATUS = 'GET /api/audits/{audit}';
 
+/** An audit that does not fit the budget comes again so often. */
+const MOST_REFUSALS = 6;
+
 /** Somebody who sends an audit until it is accepted, and later may end it. */
 export class Auditor {
   readonly order: Order;
@@ -84,6 +87,17 @@ export class Auditor {
     };
   }
 
+  /** The budget does not have what it takes, again and again. */
+  gaveUp = false;
+  #refusals = 0;
+
+  /** Waits until others have released what they do not need. */
+  #waitForMoney(send: () => void): void {
+    this.#world.coverage.met('an audit did not fit the budget');
+    if (++this.#refusals > MOST_REFUSALS) this.gaveUp = true;
+    else this.#later(5 * 60_000, send);
+  }
+
   #start(): void {
     const { order } = this;
     const body = (model: string) => ({
@@ -94,14 +108,16 @@ export class Auditor {
       samples: order.samples,
       ...(order.retention && { retention: order.retention }),
     });
-    const send = () =>
-      this.#insist(START, [202], body('simulated/model'), ({ body: answer }) => {
+    const { model = 'simulated/model' } = order;
+    const send = (): void =>
+      this.#insist(START, [202, 402], body(model), ({ statusCode, body: answer }) => {
+        if (statusCode === 402) return this.#waitForMoney(send);
         this.id = (JSON.parse(answer) as { id: string }).id;
         this.acceptedAt = this.#world.kernel.now;
         if (order.repeatsAfter !== undefined && this.#hasKey)
           this.#later(order.repeatsAfter, () => {
             this.#world.coverage.met('a request came again long after it was accepted');
-            this.#insist(START, [202, 410], body('simulated/model'));
+            this.#insist(START, [202, 402, 410], body(model));
           });
         this.#watch();
       });

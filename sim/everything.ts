@@ -1,5 +1,6 @@
 import { Chance } from './kernel.ts';
 import { MOMENTS, type Moment, type Order } from './order.ts';
+import type { Money } from './purse.ts';
 import type { Scenario } from './run.ts';
 
 const MINUTE = 60_000;
@@ -93,8 +94,17 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
         : seconds;
   // What the model takes for all of it, if it is kept busy for half of the time.
   const work = (cells * 2 * ran[1] * 1_000) / parallel;
+  const price = chance.pick<Money['prices'][string]>([
+    { perImage: 0.003 },
+    { perSecond: 0.001, seconds: 1_800 },
+    { free: true },
+  ]);
+  const money: Money | undefined = chance.happens(0.3)
+    ? { monthly: cells * chance.pick([0.002, 1_000]), prices: { 'simulated/model': price } }
+    : undefined;
   return {
     orders,
+    money,
     concurrency: chance.pick([1_000, 1_000, 1_000, 10]),
     endsWithin: 6 * HOUR + work,
     gateway: { throttled: share(0.02) },

@@ -34,6 +34,7 @@ export const HAPPENINGS = [
   'a request without an Idempotency-Key failed',
   'a request named a model that there is not',
   'a deletion came again',
+  'an audit did not fit the budget',
   'a webhook came while secrets were replaced',
   ...RUSES,
   ...(Object.keys(MOMENTS) as Moment[]).map((when) => `an audit was ended ${when}` as const),

@@ -107,6 +107,12 @@ export class Ledger {
   }
 
   /** @returns nothing, so that a check can end with it */
+  /** Audits may be refused for want of money. */
+  isLimited = false;
+
+  /** Notes a broken promise. */
+  readonly report = (promise: string, what: string, key?: string): void => this.#broken(promise, what, key);
+
   #broken(promise: string, what: string, key = ''): undefined {
     if (this.violations.length >= 20) return;
     const audit = AUDIT.exec(key)?.[1];
@@ -348,6 +354,7 @@ export class Ledger {
     const accepted = status === 202 && response && (JSON.parse(response.body) as { id?: string }).id;
     const right: Record<string, () => boolean> = {
       'POST /api/audits 202': () => !isMistaken && (audit === undefined || audit === accepted),
+      'POST /api/audits 402': () => this.isLimited,
       'POST /api/audits 410': () => isDeleted,
       'POST /api/audits 422': () => isMistaken,
       'POST /api/audits 502': () => isRevoked,

@@ -16,6 +16,7 @@ export type Moment = keyof typeof MOMENTS;
 /** One audit that somebody runs, and what they do to it later; times in milliseconds since the world began. */
 export interface Order {
   at: number;
+  model?: string;
   prompts: number;
   samples: number;
   retention?: 'short' | 'standard' | 'keep';

@@ -46,6 +46,8 @@ export interface Outage {
 
 export interface ReplicateOptions {
   createsPerMinute: number;
+  /** Names of models that there are; all behave alike. */
+  models?: string[] | undefined;
   model: ModelBehavior;
   noCredit?: Outage;
   tokenRevoked?: Outage;
@@ -58,6 +60,7 @@ export interface ReplicateOptions {
 /** A prediction as Replicate's own books have it. */
 export interface Made {
   id: string;
+  model: string;
   audit: string;
   cell: number;
   createdAt: number;
@@ -95,9 +98,9 @@ class FinalRefusal extends ReplicateRefusal {
   }
 }
 
-/** The only model that there is. */
+/** The only model, unless a world has others. */
 const MODEL = 'simulated/model';
-/** Its inputs, as Cog describes them. */
+/** Inputs of every model, as Cog describes them. */
 const OPENAPI = {
   components: {
     schemas: {
@@ -207,6 +210,7 @@ export class ReplicateModel {
     this.#judgeInput({ by, audit, cell: Number(cell), createdAt: this.#kernel.now, answered: false });
     const made: Made = {
       id: `p${this.#kernel.chance.id().slice(0, 20)}`,
+      model: version,
       audit,
       cell: Number(cell),
       createdAt: this.#kernel.now,
@@ -412,13 +416,16 @@ export class ReplicateModel {
     return {
       id: made.id,
       status: made.status,
-      model: MODEL,
+      model: made.model,
       version: 'hidden',
       input: isGone ? {} : made.input,
       output: made.status === 'succeeded' && !isGone ? made.outputs.map(({ url }) => url) : null,
       error: made.error,
       logs: isGone ? '' : made.logs,
-      metrics: { predict_time: 1 },
+      metrics:
+        made.startedAt === undefined || made.completedAt === undefined
+          ? {}
+          : { predict_time: (made.completedAt - made.startedAt) / 1_000 },
       created_at: time(made.createdAt),
       started_at: time(made.startedAt),
       completed_at: time(made.completedAt),
@@ -451,7 +458,7 @@ export class ReplicateModel {
       model: (name) =>
         call('model', '', (): ModelFacts => {
           if (this.isRevoked) this.#refuse(401, 'Unauthenticated');
-          if (name !== MODEL) this.#refuse(404, 'No model found');
+          if (!(this.options.models ?? [MODEL]).includes(name)) this.#refuse(404, 'No model found');
           return { official: true, version: null, openapi: OPENAPI };
         }),
       create: async (request) => {

@@ -5,6 +5,7 @@ import type { Coverage } from './coverage.ts';
 import type { Line } from './kernel.ts';
 import { type BrokenPromise, Ledger } from './ledger.ts';
 import { type Order, promptsOf } from './order.ts';
+import { type Money, Purse } from './purse.ts';
 import type { Made, ReplicateOptions } from './replicate.ts';
 import type { Rotation } from './secrets.ts';
 import type { StormOptions } from './storm.ts';
@@ -17,6 +18,8 @@ export interface Scenario {
   concurrency: number;
   gateway?: { throttled: number };
   rotation?: Rotation | undefined;
+  /** What an operator has set, before the first audit. */
+  money?: Money | undefined;
   /** An audit ends within this time of its last fault, in milliseconds. */
   endsWithin: number;
 }
@@ -54,6 +57,8 @@ export interface Figures {
   overdue: number;
   /** Most messages in both queues at once. */
   messages: number;
+  /** The share of the month's budget that was spent. */
+  budgetUsed: number | undefined;
   /** Seconds from each audit's acceptance to its first and last prediction, first picture and last result. */
   audits: Times[];
 }
@@ -94,6 +99,8 @@ export async function play(
     scenario.orders.map(({ prompts, samples }) => prompts * samples),
   );
   const { kernel } = world;
+  const purse = scenario.money && new Purse(world, scenario.money, ledger.report);
+  ledger.isLimited = purse !== undefined;
   const began = kernel.now;
   if (trace) {
     const listen = kernel.log.listen;
@@ -110,6 +117,7 @@ export async function play(
   let messages = 0;
   const every = () => {
     ledger.check();
+    purse?.check();
     messages = Math.max(messages, world.messages);
     kernel.after(CHECK_MS, every);
   };
@@ -124,8 +132,10 @@ export async function play(
       (!isBusy &&
         world.isQuiet &&
         placed.every(
-          ({ auditor: { ids } }) => ids.size > 0 && [...ids].every((id) => isClosed(world, id)),
-        )) ||
+          ({ auditor: { ids, gaveUp } }) =>
+            gaveUp || (ids.size > 0 && [...ids].every((id) => isClosed(world, id))),
+        ) &&
+        (purse?.isSettled ?? true)) ||
       kernel.now - Math.max(world.storm.lastFaultAt, busyAt) > scenario.endsWithin
     );
   };
@@ -134,10 +144,11 @@ export async function play(
   if (ledger.violations.length === 0) {
     for (const { auditor } of placed) {
       const order = { ...auditor.order, texts: promptsOf(auditor.order) };
-      ledger.checkAccepted(auditor);
+      if (!auditor.gaveUp) ledger.checkAccepted(auditor);
       for (const id of auditor.ids) ledger.checkFinished(id, order);
     }
     ledger.checkQuiet();
+    purse?.checkOver();
   }
   const [first] = ledger.violations;
   const name = first?.cell === undefined ? undefined : String(first.cell).padStart(5, '0');
@@ -146,7 +157,7 @@ export async function play(
     hash: kernel.log.digest(),
     violations: ledger.violations,
     coverage: world.coverage,
-    figures: { ...figuresOf(world, ledger, placed, began), messages },
+    figures: { ...figuresOf(world, ledger, placed, began), messages, budgetUsed: purse?.used },
     last: kernel.log.last(25, ({ about }) =>
       first?.audit === undefined
         ? true
@@ -214,7 +225,12 @@ function priceOf(requests: ReadonlyMap<string, number>): number {
   return count(WRITES) * PRICES.write + count(READS) * PRICES.read;
 }
 
-function figuresOf(world: World, ledger: Ledger, placed: Placed[], began: number): Omit<Figures, 'messages'> {
+function figuresOf(
+  world: World,
+  ledger: Ledger,
+  placed: Placed[],
+  began: number,
+): Omit<Figures, 'messages' | 'budgetUsed'> {
   const { s3, lambda, kernel, replicate } = world;
   const sent = [...world.queues.values()].reduce((sum, queue) => sum + queue.sent, 0);
   const invocations = [...lambda.invocations.values()].reduce((sum, one) => sum + one, 0);

@@ -167,6 +167,18 @@ export class World {
     }
   }
 
+  /** Puts an object into the images bucket, as an operator does. */
+  plantObject(key: string, value: unknown): void {
+    const { authorize } = this.s3;
+    this.s3.authorize = () => {};
+    this.s3.do('operator', 'PutObjectCommand', {
+      Bucket: this.images,
+      Key: key,
+      Body: JSON.stringify(value),
+    });
+    this.s3.authorize = authorize;
+  }
+
   /**
    * A request that API Gateway takes.
    * @param answered hears a function's answer within its time, or undefined, and whether a fault may be the reason
