@@ -10,7 +10,7 @@ const DELETE = 'DELETE /api/audits/{audit}';
 const STATUS = 'GET /api/audits/{audit}';
 
 /** An audit that does not fit the budget comes again so often. */
-const MOST_REFUSALS = 6;
+const MOST_REFUSALS = 40;
 
 /** Somebody who sends an audit until it is accepted, and later may end it. */
 export class Auditor {
@@ -54,7 +54,7 @@ export class Auditor {
   /** It may not be accepted yet. */
   #whenPlaced(act: () => void): void {
     if (this.id) act();
-    else this.#later(1_000, () => this.#whenPlaced(act));
+    else if (!this.gaveUp) this.#later(1_000, () => this.#whenPlaced(act));
   }
 
   #listen(): void {

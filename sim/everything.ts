@@ -100,7 +100,7 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     { free: true },
   ]);
   const money: Money | undefined = chance.happens(0.3)
-    ? { monthly: cells * chance.pick([0.002, 1_000]), prices: { 'simulated/model': price } }
+    ? { monthly: cells * chance.pick([0.002, 1, 1_000]), prices: { 'simulated/model': price } }
     : undefined;
   return {
     orders,

@@ -33,18 +33,23 @@ export class Purse {
     return ((until - startedAt) / 1_000) * Math.round(price.perSecond * 1e6);
   }
 
-  /** The dearest prediction of each cell is what was meant to be paid; others are losses. */
-  get #charges(): { meant: number; lost: number } {
-    const byCell = new Map<string, number[]>();
-    for (const made of this.#world.replicate.made.values()) {
-      const cell = `${made.audit}/${made.cell}`;
-      byCell.set(cell, [...(byCell.get(cell) ?? []), this.#chargeOf(made)]);
+  /** Predictions that were bound to a cell at any time. */
+  get #bound(): Set<string> {
+    const bound = new Set<string>();
+    for (const [key, versions] of this.#world.s3.bucket(this.#world.images).versions) {
+      const body = /\/dispatched\/[^/]+\.json$/.test(key) && versions.find((version) => version.body)?.body;
+      if (body) bound.add((JSON.parse(body.toString()) as { predictionId: string }).predictionId);
     }
+    return bound;
+  }
+
+  /** What was meant to be paid, and what was lost: predictions that no cell knows. */
+  get #charges(): { meant: number; lost: number } {
+    const bound = this.#bound;
     let [meant, lost] = [0, 0];
-    for (const charges of byCell.values()) {
-      const most = Math.max(...charges);
-      meant += most;
-      lost += charges.reduce((sum, charge) => sum + charge, -most);
+    for (const made of this.#world.replicate.made.values()) {
+      if (bound.has(made.id)) meant += this.#chargeOf(made);
+      else lost += this.#chargeOf(made);
     }
     return { meant, lost };
   }
@@ -62,9 +67,9 @@ export class Purse {
     return this.#ledger.every(({ audits }) => Object.keys(audits).length === 0);
   }
 
-  /** The share of the budget that was used. */
+  /** The share of the budget that is spent, by the ledger: of a deleted audit it counts ceilings. */
   get used(): number {
-    return this.#charges.meant / (this.#money.monthly * 1e6);
+    return this.#ledger.reduce((sum, { closed }) => sum + closed, 0) / (this.#money.monthly * 1e6);
   }
 
   /** No month of this world is longer than it. */
@@ -79,8 +84,7 @@ export class Purse {
     this.check();
     const { meant } = this.#charges;
     const closed = this.#ledger.reduce((sum, ledger) => sum + ledger.closed, 0);
-    if (!this.isSettled)
-      this.#report('nothing is reserved for ever', JSON.stringify(this.#ledger).slice(0, 300));
+    if (!this.isSettled) this.#report('nothing stays reserved', JSON.stringify(this.#ledger).slice(0, 300));
     // Half a millionth for each cell by the second.
     if (closed < meant - 1) this.#report('the ledger knows what was spent', `${closed} of ${meant}`);
     const bucket = this.#world.s3.bucket(this.#world.images);

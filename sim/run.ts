@@ -59,6 +59,8 @@ export interface Figures {
   messages: number;
   /** The share of the month's budget that was spent. */
   budgetUsed: number | undefined;
+  /** Audits that did not fit the budget in the end. */
+  unaffordable: number;
   /** Seconds from each audit's acceptance to its first and last prediction, first picture and last result. */
   audits: Times[];
 }
@@ -150,6 +152,7 @@ export async function play(
     ledger.checkQuiet();
     purse?.checkOver();
   }
+  const unaffordable = placed.filter(({ auditor }) => auditor.gaveUp).length;
   const [first] = ledger.violations;
   const name = first?.cell === undefined ? undefined : String(first.cell).padStart(5, '0');
   return {
@@ -157,7 +160,7 @@ export async function play(
     hash: kernel.log.digest(),
     violations: ledger.violations,
     coverage: world.coverage,
-    figures: { ...figuresOf(world, ledger, placed, began), messages, budgetUsed: purse?.used },
+    figures: { ...figuresOf(world, ledger, placed, began), messages, budgetUsed: purse?.used, unaffordable },
     last: kernel.log.last(25, ({ about }) =>
       first?.audit === undefined
         ? true
@@ -230,7 +233,7 @@ function figuresOf(
   ledger: Ledger,
   placed: Placed[],
   began: number,
-): Omit<Figures, 'messages' | 'budgetUsed'> {
+): Omit<Figures, 'messages' | 'budgetUsed' | 'unaffordable'> {
   const { s3, lambda, kernel, replicate } = world;
   const sent = [...world.queues.values()].reduce((sum, queue) => sum + queue.sent, 0);
   const invocations = [...lambda.invocations.values()].reduce((sum, one) => sum + one, 0);

@@ -78,10 +78,10 @@ export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Fini
 /** A prediction that no cell needs was paid all the same. */
 async function superfluous(store: ObjectStore, { plan, n, prediction }: Ending): Promise<'superfluous'> {
   const { model } = cellAt(plan, n);
-  const { status, startedAt, completedAt, metrics } = keepPrediction(prediction);
+  const { status, createdAt, startedAt, completedAt, metrics } = keepPrediction(prediction);
   const asked = imagesAsked({ ...plan.input, ...model.input });
   const made = status === 'succeeded' ? outputsOf(prediction).returned : 0;
-  const charged = { status, startedAt, completedAt, metrics, asked, made };
+  const charged = { status, createdAt, startedAt, completedAt, metrics, asked, made };
   await noteExtra(store, plan, prediction.id, model.price ? costOf(model.price, charged) : 0);
   return 'superfluous';
 }

@@ -11,6 +11,14 @@ export const modelCeiling = (plan: Pick<Plan, 'input'>, { price, input }: Planne
 export function resultCost(price: Price | undefined, result: Result): Micros {
   const { prediction, asked, returned, filtered } = result;
   if (!price || !prediction) return 0;
-  const { status, startedAt, completedAt, metrics } = prediction;
-  return costOf(price, { status, startedAt, completedAt, metrics, asked, made: returned + filtered });
+  const { status, createdAt, startedAt, completedAt, metrics } = prediction;
+  return costOf(price, {
+    status,
+    createdAt,
+    startedAt,
+    completedAt,
+    metrics,
+    asked,
+    made: returned + filtered,
+  });
 }

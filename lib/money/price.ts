@@ -80,6 +80,7 @@ export function ceilingOf(price: Price, asked: number): Micros {
 /** What is known of a prediction that has ended, as far as its cost goes. */
 export interface Charged {
   status: string;
+  createdAt: string | null;
   startedAt: string | null;
   completedAt: string | null;
   metrics: Record<string, unknown> | null;
@@ -93,8 +94,10 @@ export interface Charged {
  * one ran, or how many images it made, this is the ceiling.
  */
 export function costOf(price: Price, charged: Charged): Micros {
-  const { status, startedAt, metrics, asked, made } = charged;
+  const { status, createdAt, startedAt, metrics, asked, made } = charged;
   const isSuccess = status === 'succeeded';
+  // Replicate did not say how it ended: it may have run.
+  if (!createdAt) return ceilingOf(price, asked);
   if (price.unit === 'free' || status === 'aborted' || (!isSuccess && !startedAt)) return 0;
   switch (price.unit) {
     case 'image': {
@@ -115,7 +118,11 @@ const isCount = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 1e5;
 
 /** For how long a prediction ran, in seconds; undefined where nothing says. */
-export function secondsOf({ metrics, startedAt, completedAt }: Omit<Charged, 'asked' | 'made'>) {
+export function secondsOf({
+  metrics,
+  startedAt,
+  completedAt,
+}: Pick<Charged, 'metrics' | 'startedAt' | 'completedAt'>) {
   const time = metrics?.predict_time;
   if (typeof time === 'number' && time >= 0 && time < 1e6) return time;
   const ran = (Date.parse(completedAt ?? '') - Date.parse(startedAt ?? '')) / 1_000;

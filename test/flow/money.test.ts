@@ -199,6 +199,7 @@ describe('what an audit reserved is released', () => {
     for (const { prediction, request } of [...in_.replicate.asked.values()]) {
       const ended = in_.replicate.end(prediction.id, {
         output: in_.outputs(prediction.id, returned),
+        created_at: in_.now().toISOString(),
         started_at: in_.now().toISOString(),
       });
       await in_.finish(plan, Number(request.webhook.slice(-5)), ended);
@@ -240,9 +241,13 @@ describe('what an audit reserved is released', () => {
     const { id } = await accept(world);
     const plan = await runThrough(world, id);
     const second = await world.succeeded(id, 0, 1);
-    expect(await world.finish(plan, 0, { ...second, started_at: world.now().toISOString() })).toBe(
-      'superfluous',
-    );
+    expect(
+      await world.finish(plan, 0, {
+        ...second,
+        created_at: world.now().toISOString(),
+        started_at: world.now().toISOString(),
+      }),
+    ).toBe('superfluous');
     await world.poll({ audit: id, from: 0, to: plan.cells - 1 });
     await settle(world);
     expect(await ledger(world)).toEqual({ audits: {}, closed: EACH + 3_000 });

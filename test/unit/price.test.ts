@@ -38,6 +38,7 @@ test('every price of less than a thousand dollars is kept to a millionth, and no
 const BY_SECOND = priceOf({ perSecond: 0.000975, seconds: 60 });
 const ended = (more: object) => ({
   status: 'succeeded',
+  createdAt: '2026-11-26T09:59:00Z',
   startedAt: '2026-11-26T10:00:00Z',
   completedAt: '2026-11-26T10:00:04Z',
   metrics: null,
@@ -68,6 +69,12 @@ describe('a prediction costs', () => {
       { perPrediction: 0.04 },
       { status: 'canceled', startedAt: null },
       0,
+    ],
+    [
+      'its ceiling, if Replicate no longer knew it',
+      { perImage: 0.003 },
+      { status: 'failed', createdAt: null, startedAt: null, made: 0 },
+      12_000,
     ],
     ['nothing, if its model is free', { free: true }, {}, 0],
   ])('%s', (_what, entry, charged, micros) => {
