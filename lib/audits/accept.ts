@@ -57,7 +57,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
  * key used with another body; 502 or 503 if Replicate does not describe a model
  */
 export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
-  const { store, chance } = deps;
+  const { store, time, chance } = deps;
   const repeated = await findRepeated(store, origin);
   if (repeated?.plan) return accepted(repeated.plan);
   // Before anything is written: a refusal leaves no trace.
