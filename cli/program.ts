@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addBudget } from './commands/budget.ts';
 import { addCancel } from './commands/cancel.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDownload } from './commands/download.ts';
@@ -40,6 +41,8 @@ export function createProgram(end: (status: ExitStatus) => void): Command {
     .helpCommand('help [command]', 'show help for a command')
     .showHelpAfterError('(add --help for usage)')
     .exitOverride()
+    // An option behind a subcommand belongs to it, also where the command before it has the same one.
+    .enablePositionalOptions()
     .addHelpText('after', FOOTER);
 
   program.commandsGroup('For auditors:');
@@ -52,6 +55,7 @@ export function createProgram(end: (status: ExitStatus) => void): Command {
   program.commandsGroup('For operators:');
   addSetup(program);
   addSmoke(program, end);
+  addBudget(program);
   addVerify(program, end);
   addRestore(program, end);
   addRejudge(program, end);

@@ -1,7 +1,7 @@
 import { imagesAsked } from '../records/images-asked.ts';
 import type { Plan, PlannedModel } from '../records/plan.ts';
 import type { Result } from '../records/result.ts';
-import { ceilingOf, costOf, type Micros, type Price } from './price.ts';
+import { ceilingOf, costOf, findPrice, type Micros, type Price, type PriceEntry } from './price.ts';
 
 /** The most that a prediction of a planned model may cost; 0 where its price is not known. */
 export const modelCeiling = (plan: Pick<Plan, 'input'>, { price, input }: PlannedModel): Micros =>
@@ -22,3 +22,20 @@ export function resultCost(price: Price | undefined, result: Result): Micros {
     made: returned + filtered,
   });
 }
+
+/** A design, as far as its cost goes. */
+export interface Order {
+  /** How many. */
+  prompts: number;
+  models: { model: string; input: Record<string, unknown> }[];
+  samples: number;
+  input: Record<string, unknown>;
+}
+
+/** The price of each model of a design, and the most that all of its predictions may cost; undefined if not known. */
+export const modelCosts = ({ prompts, models, samples, input }: Order, prices: Record<string, PriceEntry>) =>
+  models.map(({ model, input: own }) => {
+    const price = findPrice(prices, model);
+    const most = price && ceilingOf(price, imagesAsked({ ...input, ...own })) * prompts * samples;
+    return { model, price, most };
+  });

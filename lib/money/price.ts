@@ -55,6 +55,15 @@ export const inDollars = (micros: Micros): string => {
   return `$${amount > 0 && amount < 0.01 ? amount.toFixed(6).replace(/0+$/, '') : amount.toFixed(2)}`;
 };
 
+/** A price in words: `$0.04 an image`. */
+export function describePrice(entry: PriceEntry): string {
+  if ('perImage' in entry) return `${inDollars(microsOf(entry.perImage))} an image`;
+  if ('perPrediction' in entry) return `${inDollars(microsOf(entry.perPrediction))} a prediction`;
+  if ('perSecond' in entry)
+    return `${inDollars(microsOf(entry.perSecond))} a second, canceled after ${entry.seconds} seconds`;
+  return 'free';
+}
+
 export function priceOf(entry: PriceEntry): Price {
   if ('perImage' in entry) return { unit: 'image', micros: microsOf(entry.perImage) };
   if ('perPrediction' in entry) return { unit: 'prediction', micros: microsOf(entry.perPrediction) };
@@ -127,4 +136,18 @@ export function secondsOf({
   if (typeof time === 'number' && time >= 0 && time < 1e6) return time;
   const ran = (Date.parse(completedAt ?? '') - Date.parse(startedAt ?? '')) / 1_000;
   return ran >= 0 ? ran : undefined;
+}
+
+/** Models of the stand-in for Replicate. */
+const SIMULATED = /^simulated\//;
+
+/**
+ * The price of a model; undefined where it is not known.
+ * @param prices by `owner/name`
+ * @param model with or without a version
+ */
+export function findPrice(prices: Record<string, PriceEntry>, model: string): Price | undefined {
+  const name = model.split(':')[0]!;
+  if (Object.hasOwn(prices, name)) return priceOf(prices[name]!);
+  return SIMULATED.test(name) ? { unit: 'free' } : undefined;
 }

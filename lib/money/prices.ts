@@ -1,9 +1,11 @@
+import * as v from 'valibot';
 import { Refusal } from '../errors.ts';
+import { MODEL_NAME } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
 import { settingsKey } from '../records/keys.ts';
 import type { PlannedModel } from '../records/plan.ts';
 import { modelCeiling } from './cost.ts';
-import { inDollars, type Micros, microsOf, type Price, type PriceEntry, priceOf } from './price.ts';
+import { findPrice, inDollars, type Micros, microsOf, PriceEntry } from './price.ts';
 
 /** When the prices below were looked up. */
 export const PRICES_AS_OF = '2026-11-26';
@@ -28,17 +30,44 @@ const PRICES: Record<string, PriceEntry> = {
   'recraft-ai/recraft-v3': { perImage: 0.04 },
   'stability-ai/sdxl': { perSecond: 0.000975, seconds: 60 },
 };
-const SIMULATED = /^simulated\//;
+
+const MOST_MONTHLY = 1_000_000;
 
 /** What an operator sets: `ledger/settings.json`, written by `weaudit budget`. */
-export interface BudgetSettings {
+export const BudgetSettings = v.strictObject({
   /** Dollars that the audits of a month may cost. Absent: no limit. */
-  monthly?: number;
-  prices?: Record<string, PriceEntry>;
+  monthly: v.exactOptional(
+    v.pipe(
+      v.number('must be a number of dollars'),
+      v.finite('must be a number of dollars'),
+      v.minValue(0, 'must not be negative'),
+      v.maxValue(MOST_MONTHLY, `must be at most ${MOST_MONTHLY} dollars`),
+    ),
+  ),
+  prices: v.exactOptional(
+    v.record(
+      v.pipe(
+        v.string(),
+        v.check((name) => MODEL_NAME.test(name) && !name.includes(':'), 'must be owner/name'),
+      ),
+      PriceEntry,
+    ),
+  ),
+});
+export type BudgetSettings = v.InferOutput<typeof BudgetSettings>;
+
+/** What is wrong with settings, in words; undefined if nothing is. */
+export function settingsProblem(value: unknown): string | undefined {
+  const { success, issues } = v.safeParse(BudgetSettings, value);
+  return success ? undefined : `"${v.getDotPath(issues[0]) ?? 'settings'}" ${issues[0].message}`;
 }
 
+/** @throws {Error} if they are not valid: a limit that cannot be read must not count as none */
 export async function readSettings(store: ObjectStore): Promise<BudgetSettings> {
-  return (await store.readJson<BudgetSettings>(settingsKey))?.value ?? {};
+  const value = (await store.readJson<BudgetSettings>(settingsKey))?.value ?? {};
+  const problem = settingsProblem(value);
+  if (problem) throw new Error(`${settingsKey} is not valid: ${problem}. Correct or delete it.`);
+  return value;
 }
 
 export const limitOf = ({ monthly }: BudgetSettings): Micros | undefined =>
@@ -49,13 +78,6 @@ export const allPrices = ({ prices }: BudgetSettings): Record<string, PriceEntry
   ...PRICES,
   ...prices,
 });
-
-/** The price of a model; undefined where it is not known. @param model `owner/name` */
-export function findPrice(settings: BudgetSettings, model: string): Price | undefined {
-  const prices = allPrices(settings);
-  if (Object.hasOwn(prices, model)) return priceOf(prices[model]!);
-  return SIMULATED.test(model) ? { unit: 'free' } : undefined;
-}
 
 /** What an audit consists of, as far as its price goes. */
 interface Order {
@@ -78,8 +100,9 @@ export function priceModels<Model extends PlannedModel>(
   settings: BudgetSettings,
 ): Model[] {
   const each = order.prompts.length * order.samples;
+  const prices = allPrices(settings);
   const priced = models.map((model) => {
-    const price = findPrice(settings, model.model);
+    const price = findPrice(prices, model.model);
     return price ? { ...model, price } : model;
   });
   const unknown = priced.filter(({ price }) => !price);

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import * as v from 'valibot';
-import { ceilingOf, costOf, inDollars, microsOf, PriceEntry, priceOf } from '../../lib/money/price.ts';
-import { findPrice, priceModels } from '../../lib/money/prices.ts';
+import {
+  ceilingOf,
+  costOf,
+  findPrice,
+  inDollars,
+  microsOf,
+  PriceEntry,
+  priceOf,
+} from '../../lib/money/price.ts';
+import { allPrices, priceModels, settingsProblem } from '../../lib/money/prices.ts';
 import type { PlannedModel } from '../../lib/records/plan.ts';
 
 const parse = (entry: unknown) => v.safeParse(PriceEntry, entry).success;
@@ -120,11 +128,11 @@ const UNKNOWN = model('somebody/something');
 
 describe('the prices of an audit', () => {
   test('are those of the operator before those that come with the pipeline', () => {
-    expect(findPrice({}, KNOWN.model)).toEqual({ unit: 'image', micros: 3_000 });
-    expect(findPrice({ prices: { [KNOWN.model]: { perImage: 0.002 } } }, KNOWN.model)).toEqual({
-      unit: 'image',
-      micros: 2_000,
-    });
+    const prices = allPrices({});
+    expect(findPrice(prices, KNOWN.model)).toEqual({ unit: 'image', micros: 3_000 });
+    expect(findPrice(prices, `${KNOWN.model}:${'0'.repeat(64)}`)).toEqual({ unit: 'image', micros: 3_000 });
+    const own = allPrices({ prices: { [KNOWN.model]: { perImage: 0.002 } } });
+    expect(findPrice(own, KNOWN.model)).toEqual({ unit: 'image', micros: 2_000 });
     expect(findPrice({}, 'simulated/flash')).toEqual({ unit: 'free' });
     expect(findPrice({}, '__proto__')).toBeUndefined();
     expect(findPrice({}, 'constructor')).toBeUndefined();
@@ -159,4 +167,27 @@ test('amounts are shown to the cent, and smaller ones whole', () => {
     '$1234.57',
     '$0.000975',
   ]);
+});
+
+describe('what an operator sets', () => {
+  test.each([
+    [{ monthly: -1 }, '"monthly" must not be negative'],
+    [{ monthly: Number.NaN }, '"monthly" must be a number of dollars'],
+    [{ monthly: '100' }, '"monthly" must be a number of dollars'],
+    [{ monthly: 1e19 }, '"monthly" must be at most'],
+    [{ prices: { 'a/b': { perImage: -0.1 } } }, '"prices.a/b.perImage" must not be negative'],
+    [{ prices: { 'a/b': { perImage: 1e19 } } }, '"prices.a/b.perImage" must be at most 1000 dollars'],
+    [{ prices: { 'a/b': { perSecond: 0.1, seconds: 0.5 } } }, 'must be a whole number of seconds'],
+    [{ prices: { ab: { free: true } } }, 'must be owner/name'],
+    [{ prices: { [`a/b:${'0'.repeat(64)}`]: { free: true } } }, 'must be owner/name'],
+    [{ montly: 1 }, '"montly"'],
+    ['100', '"settings"'],
+  ])('is refused where it is not valid: %j', (settings, why) => {
+    expect(settingsProblem(settings)).toContain(why);
+  });
+
+  test('may be a budget of nothing, or nothing at all', () => {
+    expect(settingsProblem({ monthly: 0, prices: { 'a/b': { perImage: 0.0000004 } } })).toBeUndefined();
+    expect(settingsProblem({})).toBeUndefined();
+  });
 });
