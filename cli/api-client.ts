@@ -4,6 +4,7 @@ import type {
   AuditEntry,
   AuditPage,
   AuditStatus,
+  Budget,
   GatewayRefusal,
   Prediction,
   PredictionPage,
@@ -61,6 +62,11 @@ export class ApiClient {
       yield* page.audits;
       cursor = page.cursor;
     } while (cursor);
+  }
+
+  /** The budget of this month, and known prices. */
+  budget(): Promise<Budget> {
+    return this.#json('GET', '/api/budget');
   }
 
   status(audit: string): Promise<AuditStatus> {

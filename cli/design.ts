@@ -20,6 +20,8 @@ export interface DesignFlags {
   name?: string;
   seed?: number;
   retention?: Retention;
+  /** Dollars. */
+  maxCost?: number;
   input?: Record<string, unknown>;
 }
 
@@ -122,6 +124,7 @@ function withFlags(file: DesignBody, flags: DesignFlags): DesignBody {
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
     ...(flags.retention === undefined ? {} : { retention: flags.retention }),
+    ...(flags.maxCost === undefined ? {} : { maxCost: flags.maxCost }),
     ...(flags.input && Object.keys(flags.input).length > 0
       ? { input: { ...file.input, ...flags.input } }
       : {}),

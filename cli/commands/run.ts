@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DESIGN, RETENTIONS } from '../../lib/limits.ts';
 import { canonicalDesign, type DesignFlags, designKey, readDesign } from '../design.ts';
+import { dollars } from '../dollars.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand, repeated } from '../options.ts';
 import { count, size } from '../output.ts';
@@ -11,6 +12,7 @@ import { wholeNumber } from '../whole-number.ts';
 interface RunFlags extends AuditorFlags, DesignFlags {
   key?: string;
   wait: boolean;
+  dryRun?: boolean;
 }
 
 const pair = (text: string): [string, string] => {
@@ -68,6 +70,18 @@ export function addRun(program: Command, end: (status: ExitStatus) => void): voi
       )
       .addOption(new Option('--retention <time>', 'how long to keep the audit').choices(RETENTIONS))
       .addOption(new Option('--input <name=value>', 'input for every model (repeatable)').argParser(input))
+      .addOption(
+        new Option(
+          '--max-cost <dollars>',
+          'most that the audit may cost; needed for models whose price is not known',
+        ).argParser(dollars),
+      )
+      .addOption(
+        new Option(
+          '--dry-run',
+          'check the design, show what it costs at most and what is left; start nothing',
+        ),
+      )
       .addOption(new Option('--key <text>', 'run the same design again as a new audit'))
       .addOption(new Option('--no-wait', 'exit as soon as the audit is accepted')),
     'npx weaudit run events/audits/occupations.json\n  npx weaudit run --prompt "a photo of a nurse" --model simulated/portrait --samples 4',
@@ -79,6 +93,13 @@ export function addRun(program: Command, end: (status: ExitStatus) => void): voi
 async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatus> {
   const { client, output } = auditor(flags);
   const design = canonicalDesign(await readDesign(file, flags));
+  if (flags.dryRun) {
+    const { describeDryRun, dryRun } = await import('../dry-run.ts');
+    const found = dryRun(design, await client.budget());
+    output.document(found);
+    output.print(describeDryRun(found));
+    return found.refusal === null ? EXIT.ok : EXIT.refused;
+  }
   const { id, predictions } = await client.createAudit(design, designKey(design, flags.key));
   output.say(`Audit ${id}: ${count(predictions, 'prediction')}.`);
   if (!flags.wait) {

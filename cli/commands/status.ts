@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
 import { count, oneLine } from '../output.ts';
-import { describeCounts, describeImages, describeWaiting, watchAudit } from '../watch.ts';
+import { describeCost, describeCounts, describeImages, describeWaiting, watchAudit } from '../watch.ts';
 
 interface StatusFlags extends AuditorFlags {
   watch?: boolean;
@@ -29,6 +29,7 @@ export function addStatus(program: Command, end: (status: ExitStatus) => void): 
         `${oneLine(status.name)} (${status.id})`,
         `${status.state}: ${describeCounts(status.counts)} (${count(status.predictions, 'prediction')})`,
         ...(status.images ? [describeImages(status.images)] : []),
+        ...(status.cost ? [describeCost(status.cost)] : []),
         ...(status.waiting ? [describeWaiting(status.waiting)] : []),
         `manifest: ${status.manifest ? 'written' : 'not written yet'}`,
       ].join('\n'),

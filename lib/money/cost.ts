@@ -3,8 +3,11 @@ import type { Plan, PlannedModel } from '../records/plan.ts';
 import type { Result } from '../records/result.ts';
 import { ceilingOf, costOf, findPrice, type Micros, type Price, type PriceEntry } from './price.ts';
 
+/** What the price of a model's predictions follows from. */
+export type PricedModel = Pick<PlannedModel, 'model' | 'input' | 'price'>;
+
 /** The most that a prediction of a planned model may cost; 0 where its price is not known. */
-export const modelCeiling = (plan: Pick<Plan, 'input'>, { price, input }: PlannedModel): Micros =>
+export const modelCeiling = (plan: Pick<Plan, 'input'>, { price, input }: PricedModel): Micros =>
   price ? ceilingOf(price, imagesAsked({ ...plan.input, ...input })) : 0;
 
 /** What a cell that has ended cost. */

@@ -103,7 +103,8 @@ export async function reserve(
   });
 }
 
-function doesNotFit(needed: Micros, least: Micros, month: string): Refusal {
+/** The refusal of an audit that may cost more than is left. */
+export function doesNotFit(needed: Micros, least: Micros, month: string): Refusal {
   const left = Math.max(0, least);
   const on = turnsAt(month).toISOString().slice(0, 10);
   return new Refusal(

@@ -3,8 +3,7 @@ import { Refusal } from '../errors.ts';
 import { MODEL_NAME } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
 import { settingsKey } from '../records/keys.ts';
-import type { PlannedModel } from '../records/plan.ts';
-import { modelCeiling } from './cost.ts';
+import { modelCeiling, type PricedModel } from './cost.ts';
 import { findPrice, inDollars, type Micros, microsOf, PriceEntry } from './price.ts';
 
 /** When the prices below were looked up. */
@@ -94,7 +93,7 @@ interface Order {
  * @throws {Refusal} 422 if a price is not known, a budget is set and the request names no `maxCost`; 422 if the audit may
  *   cost more than its `maxCost`
  */
-export function priceModels<Model extends PlannedModel>(
+export function priceModels<Model extends PricedModel>(
   order: Order,
   models: Model[],
   settings: BudgetSettings,
@@ -121,7 +120,7 @@ export function priceModels<Model extends PlannedModel>(
   return priced.map((model) => (model.price ? model : { ...model, price: { unit: 'prediction', micros } }));
 }
 
-function unpriced(models: PlannedModel[]): Refusal {
+function unpriced(models: PricedModel[]): Refusal {
   const names = models.map(({ model }) => `"${model}"`).join(', ');
   return new Refusal(
     422,

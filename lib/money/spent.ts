@@ -5,7 +5,7 @@ import { blockSpentKey, extraSpentKey, resultKey, spentPrefix } from '../records
 import { cellAt, type Plan } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
-import { modelCeiling, resultCost } from './cost.ts';
+import { modelCeiling, type PricedModel, resultCost } from './cost.ts';
 import type { Known } from './ledger.ts';
 import type { Micros } from './price.ts';
 
@@ -76,7 +76,9 @@ function rangeCeiling(plan: Plan, { from, to }: Range): Micros {
 }
 
 /** The most that an audit may cost. */
-export const planCeiling = (plan: Pick<Plan, 'input' | 'models' | 'prompts' | 'samples'>): Micros =>
+export const planCeiling = (
+  plan: Pick<Plan, 'input' | 'prompts' | 'samples'> & { models: PricedModel[] },
+): Micros =>
   plan.models.reduce((sum, model) => sum + modelCeiling(plan, model) * plan.prompts.length * plan.samples, 0);
 
 /**

@@ -12,6 +12,7 @@ import { downloadAudit } from '../../cli/download/download.ts';
 import { entryOf, fileName } from '../../cli/download/entries.ts';
 import { galleryPage } from '../../cli/download/gallery.ts';
 import { metadataLines } from '../../cli/download/image-folder.ts';
+import { describeDryRun, dryRun } from '../../cli/dry-run.ts';
 import { describeLetter } from '../../cli/operator/dead-letters.ts';
 import { retentionDays } from '../../cli/operator/inspect.ts';
 import { parsePurgeTarget } from '../../cli/operator/purged.ts';
@@ -23,7 +24,7 @@ import { createProgress } from '../../cli/progress.ts';
 import { placeOf, resultsTable, sumUp } from '../../cli/results.ts';
 import { describeImages } from '../../cli/watch.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
-import type { Prediction } from '../../lib/contract/answers.ts';
+import type { Budget, Prediction } from '../../lib/contract/answers.ts';
 
 /** The command line without a server. */
 
@@ -500,10 +501,51 @@ describe('operators', () => {
   });
 });
 
+describe('a dry run', () => {
+  const prices = { 'a/image': { perImage: 0.04 }, 'a/second': { perSecond: 0.001, seconds: 60 } };
+  const month = { month: '2026-11', turnsAt: '2026-12-01T00:00:00.000Z', reserved: 0, spent: 0 };
+  const budget = (left: number | null): Budget => ({
+    ...{ ...month, monthly: left === null ? null : 100, left, prices, pricesAsOf: '2026-11-26' },
+  });
+  const design = (models: DesignBody['models'], more: DesignBody = {}): DesignBody => ({
+    ...{ template: 'a {size} cat', factors: { size: ['small', 'large'] }, models: models!, samples: 5 },
+    ...more,
+  });
+
+  test('multiplies prices by what is asked, with images of each prediction and the bound in seconds', () => {
+    const models = [{ model: 'a/image', input: { num_outputs: 2 } }, 'a/second', 'simulated/flash'];
+    const found = dryRun(design(models), budget(10));
+    expect(found).toMatchObject({ predictions: 30, most: 1.55, left: 10, refusal: null });
+    expect(found.models.map(({ most }) => most)).toEqual([0.8, 0.75, 0]);
+    expect(describeDryRun(found)).toMatch(
+      /2 prompts × 3 models × 5 samples = 30 predictions[\s\S]*together +\$1.55[\s\S]*\$10.00 of \$100.00/,
+    );
+  });
+
+  test('says why a design would be refused, and what to change', () => {
+    const refusal = (body: DesignBody, left: number | null) => dryRun(body, budget(left)).refusal;
+    expect(refusal(design(['a/image']), 0.39)).toMatch(/\$0.40, and \$0.39 .* left.*2026-12-01/);
+    expect(refusal(design(['a/image']), 0.4)).toBeNull();
+    expect(refusal(design(['simulated/flash']), 0)).toBeNull();
+    expect(refusal(design(['a/other']), 1)).toMatch(/"a\/other".*"maxCost": 5/);
+    expect(refusal(design(['a/other'], { maxCost: 1 }), 1)).toBeNull();
+    expect(refusal(design(['a/other'], { maxCost: 2 }), 1)).toMatch(/\$2.00, and \$1.00/);
+    expect(refusal(design(['a/image'], { maxCost: 0.1 }), 1)).toMatch(/more than its "maxCost"/);
+    expect(refusal(design(['a/other']), null)).toBeNull();
+  });
+
+  test('refuses a design that is not valid, and says that nothing limits costs where nothing does', () => {
+    expect(() => dryRun(design(['nonsense']), budget(1))).toThrow('must be owner/name');
+    const free = describeDryRun(dryRun(design(['a/other']), budget(null)));
+    expect(free).toMatch(/not known[\s\S]*no budget: nothing limits/);
+  });
+});
+
 describe('help', () => {
   test('the help of every command has --json and an example', () => {
     const program = createProgram(() => {});
     expect(program.commands.map((command) => command.name()).sort()).toEqual([
+      'budget',
       'cancel',
       'delete',
       'download',
@@ -519,10 +561,12 @@ describe('help', () => {
       'status',
       'verify',
     ]);
-    for (const command of program.commands) {
+    for (const command of program.commands.flatMap((one) => [one, ...one.commands])) {
+      const { parent } = command;
+      const name = [...(parent === program ? [] : [parent?.name()]), command.name()].join(' ');
       let help = '';
       command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
-      expect(help).toMatch(new RegExp(`Example:\\n  npx weaudit ${command.name()} ?`));
+      expect(help).toMatch(new RegExp(`Example:\\n  npx weaudit ${name} ?`));
       expect(help).toContain('--json');
     }
   });
