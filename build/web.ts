@@ -64,7 +64,6 @@ export async function buildSite(
     if (page !== 'index.html') await writeFile(join(outdir, page.replace('.html', '')), filled);
   }
   await cp(join(SOURCE, 'static'), outdir, { recursive: true });
-  await cp(join(SOURCE, 'prices.json'), join(outdir, 'prices.json'));
   return { compressedScript: gzipSync(await readFile(join(outdir, script))).length };
 }
 

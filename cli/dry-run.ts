@@ -3,7 +3,7 @@ import type { Budget } from '../lib/contract/answers.ts';
 import { Refusal } from '../lib/errors.ts';
 import { modelCosts, type PricedModel } from '../lib/money/cost.ts';
 import { doesNotFit } from '../lib/money/ledger.ts';
-import { dollarsOf, inDollars, type Micros, microsOf } from '../lib/money/price.ts';
+import { dollarsOf, formatDollars, type Micros, microsOf } from '../lib/money/price.ts';
 import { priceModels } from '../lib/money/prices.ts';
 import { planCeiling } from '../lib/money/spent.ts';
 import type { DesignBody } from './design.ts';
@@ -64,7 +64,7 @@ function accepted(
   }
 }
 
-const dollars = (amount: number | null) => (amount === null ? 'not known' : inDollars(microsOf(amount)));
+const dollars = (amount: number | null) => (amount === null ? 'not known' : formatDollars(amount));
 
 /** A dry run as text. */
 export function describeDryRun(run: DryRun): string {

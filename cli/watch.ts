@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { AuditStatus, CellStatus, ImageCounts } from '../lib/contract/answers.ts';
-import { inDollars, microsOf } from '../lib/money/price.ts';
+import { formatDollars } from '../lib/money/price.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Output } from './output.ts';
 import { count, oneLine } from './output.ts';
@@ -35,7 +35,7 @@ export function describeImages(images: ImageCounts): string {
 
 /** `cost: $0.30 spent, $0.90 reserved for open predictions` */
 export const describeCost = ({ spent, reserved }: NonNullable<AuditStatus['cost']>): string =>
-  `cost: ${inDollars(microsOf(spent))} spent${reserved > 0 ? `, ${inDollars(microsOf(reserved))} reserved for open predictions` : ''}`;
+  `cost: ${formatDollars(spent)} spent${reserved > 0 ? `, ${formatDollars(reserved)} reserved for open predictions` : ''}`;
 
 /** The API calls a pending prediction `waiting`. */
 export const statusWord = (status: CellStatus): string => (status === 'waiting' ? 'pending' : status);

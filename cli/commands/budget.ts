@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { PriceEntry } from '../../lib/money/price.ts';
+import type { PriceEntry } from '../../lib/contract/price-entry.ts';
 import { systemTime } from '../../lib/system.ts';
 import { dollars } from '../dollars.ts';
 import { CommandError, EXIT } from '../exit.ts';

@@ -1,6 +1,7 @@
+import type { PriceEntry } from '../../lib/contract/price-entry.ts';
 import { readBudget } from '../../lib/money/budget.ts';
 import { readLedger } from '../../lib/money/ledger.ts';
-import { describePrice, dollarsOf, inDollars, microsOf, type PriceEntry } from '../../lib/money/price.ts';
+import { describePrice, dollarsOf, formatDollars } from '../../lib/money/price.ts';
 import { allPrices, type BudgetSettings, readSettings, settingsProblem } from '../../lib/money/prices.ts';
 import type { ObjectStore, Time } from '../../lib/ports.ts';
 import { settingsKey } from '../../lib/records/keys.ts';
@@ -31,9 +32,8 @@ export async function reportBudget(store: ObjectStore, time: Time) {
   return { ...budget, holders, prices: own };
 }
 
-const dollars = (amount: number) => inDollars(microsOf(amount));
 const limit = (monthly: number | null | undefined) =>
-  monthly === null || monthly === undefined ? 'none' : dollars(monthly);
+  monthly === null || monthly === undefined ? 'none' : formatDollars(monthly);
 
 /** The report as text. */
 export function describeBudget({
@@ -51,7 +51,7 @@ export function describeBudget({
     '',
     table(
       ['limit', 'spent', 'reserved', 'left'],
-      [[limit(monthly), dollars(spent), dollars(reserved), limit(left)]],
+      [[limit(monthly), formatDollars(spent), formatDollars(reserved), limit(left)]],
     ),
   ];
   if (monthly === null) parts.push('', 'No budget is set: nothing limits what audits cost.');
@@ -61,7 +61,7 @@ export function describeBudget({
       'Open audits that hold most:',
       table(
         ['audit', 'reserved', 'spent'],
-        holders.map((one) => [one.audit, dollars(one.reserved), dollars(one.spent)]),
+        holders.map((one) => [one.audit, formatDollars(one.reserved), formatDollars(one.spent)]),
       ),
     );
   const own = Object.entries(prices);
@@ -85,7 +85,7 @@ export function describeLimitChange(
   const now =
     left === null
       ? 'Nothing limits what audits cost.'
-      : `${dollars(spent)} are spent and ${dollars(reserved)} reserved this month; ${dollars(left)} are left. Audits that were accepted before keep running.`;
+      : `${formatDollars(spent)} are spent and ${formatDollars(reserved)} reserved this month; ${formatDollars(left)} are left. Audits that were accepted before keep running.`;
   return `Budget of a month: ${limit(before)} before, ${limit(monthly)} now. ${now}`;
 }
 

@@ -7,8 +7,8 @@
 import * as v from 'valibot';
 import { type FormatName, NAMES } from '../images/verdict.ts';
 import { PAGE, RETENTIONS } from '../limits.ts';
-import { PriceEntry } from '../money/price.ts';
 import { AUDIT_ID, CELL_NAME } from '../records/keys.ts';
+import { PriceEntry } from './price-entry.ts';
 import { AuditRequest } from './request.ts';
 
 const AuditId = v.pipe(v.string(), v.regex(AUDIT_ID));

@@ -1,7 +1,8 @@
+import type { PriceEntry } from '../contract/price-entry.ts';
 import { imagesAsked } from '../records/images-asked.ts';
 import type { Plan, PlannedModel } from '../records/plan.ts';
 import type { Result } from '../records/result.ts';
-import { ceilingOf, costOf, findPrice, type Micros, type Price, type PriceEntry } from './price.ts';
+import { ceilingOf, costOf, findPrice, type Micros, type Price } from './price.ts';
 
 /** What the price of a model's predictions follows from. */
 export type PricedModel = Pick<PlannedModel, 'model' | 'input' | 'price'>;

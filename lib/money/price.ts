@@ -1,4 +1,4 @@
-import * as v from 'valibot';
+import type { PriceEntry } from '../contract/price-entry.ts';
 
 /** Amounts are whole millionths of a dollar: sums of them are exact. */
 export type Micros = number;
@@ -13,35 +13,6 @@ export type Price =
   | { unit: 'second'; micros: Micros; seconds: number }
   | { unit: 'free' };
 
-const MOST_DOLLARS = 1_000;
-/** Replicate itself ends a prediction after half an hour. */
-const MOST_SECONDS = 1_800;
-
-const dollars = v.pipe(
-  v.number('must be a number of dollars, such as 0.003'),
-  v.finite('must be a number of dollars, such as 0.003'),
-  v.minValue(0, 'must not be negative'),
-  v.maxValue(MOST_DOLLARS, `must be at most ${MOST_DOLLARS} dollars`),
-);
-const seconds = v.pipe(
-  v.number(),
-  v.integer('must be a whole number of seconds'),
-  v.minValue(1, 'must be at least 1 second'),
-  v.maxValue(MOST_SECONDS, `must be at most ${MOST_SECONDS} seconds: Replicate ends a prediction then`),
-);
-
-/** A price as people write it, in dollars. */
-export const PriceEntry = v.union(
-  [
-    v.strictObject({ perImage: dollars }),
-    v.strictObject({ perPrediction: dollars }),
-    v.strictObject({ perSecond: dollars, seconds }),
-    v.strictObject({ free: v.literal(true) }),
-  ],
-  'must be {"perImage": dollars}, {"perPrediction": dollars}, {"perSecond": dollars, "seconds": most that it may run} or {"free": true}',
-);
-export type PriceEntry = v.InferOutput<typeof PriceEntry>;
-
 /** poll looks four times as often as that at what runs by the second. */
 const SLACK = 1.25;
 
@@ -55,12 +26,15 @@ export const inDollars = (micros: Micros): string => {
   return `$${amount > 0 && amount < 0.01 ? amount.toFixed(6).replace(/0+$/, '') : amount.toFixed(2)}`;
 };
 
+/** As `inDollars`, of an amount that is in dollars already. */
+export const formatDollars = (amount: number): string => inDollars(microsOf(amount));
+
 /** A price in words: `$0.04 an image`. */
 export function describePrice(entry: PriceEntry): string {
-  if ('perImage' in entry) return `${inDollars(microsOf(entry.perImage))} an image`;
-  if ('perPrediction' in entry) return `${inDollars(microsOf(entry.perPrediction))} a prediction`;
+  if ('perImage' in entry) return `${formatDollars(entry.perImage)} an image`;
+  if ('perPrediction' in entry) return `${formatDollars(entry.perPrediction)} a prediction`;
   if ('perSecond' in entry)
-    return `${inDollars(microsOf(entry.perSecond))} a second, canceled after ${entry.seconds} seconds`;
+    return `${formatDollars(entry.perSecond)} a second, canceled after ${entry.seconds} seconds`;
   return 'free';
 }
 

@@ -1,10 +1,11 @@
 import * as v from 'valibot';
+import { PriceEntry } from '../contract/price-entry.ts';
 import { Refusal } from '../errors.ts';
 import { MODEL_NAME } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
 import { settingsKey } from '../records/keys.ts';
 import { modelCeiling, type PricedModel } from './cost.ts';
-import { findPrice, inDollars, type Micros, microsOf, PriceEntry } from './price.ts';
+import { findPrice, inDollars, type Micros, microsOf } from './price.ts';
 
 /** When the prices below were looked up. */
 export const PRICES_AS_OF = '2026-11-26';

@@ -95,7 +95,7 @@ describeInBrowser('the page', (executable) => {
     await page.keyboard.press('Enter');
     await page.getByLabel('Samples per prompt and model').fill('2');
     await expect(page.getByLabel('Estimate').innerText()).resolves.toMatch(
-      /8 predictions\s+2 prompts × 2 models × 2 samples[\s\S]*less than a minute[\s\S]*free[\s\S]*±41 points[\s\S]*66 of 100/,
+      /8 predictions\s+2 prompts × 2 models × 2 samples[\s\S]*less than a minute[\s\S]*free[\s\S]*no budget: nothing limits what its audits cost[\s\S]*±41 points[\s\S]*66 of 100/,
     );
     expect(await seriousProblems(page)).toEqual([]);
     local.fetched.clear();
@@ -121,7 +121,7 @@ describeInBrowser('the page', (executable) => {
       await page.getByLabel('Another model on Replicate').fill(model);
       await page.keyboard.press('Enter');
     }
-    await page.getByText('Name, seed and inputs').click();
+    await page.getByText('Name, seed, inputs and cost').click();
     await page.getByLabel('Inputs for every model, as JSON').fill('{"num_outputs": 9}');
     await page.getByRole('button', { name: 'Start the audit' }).click();
     const alert = page.getByRole('alert').filter({ hasText: 'num_outputs' });
@@ -133,6 +133,44 @@ describeInBrowser('the page', (executable) => {
     expect(await seriousProblems(page)).toEqual([]);
     await page.reload();
     expect(await page.getByLabel('Inputs for every model, as JSON').inputValue()).toBe('{"num_outputs": 9}');
+  });
+
+  test('what an audit may cost and what is left are shown before it starts, and what it has cost while it runs', async () => {
+    const page = await open({ expected: /402/ });
+    const POSTER = 'simulated/poster';
+    await local.setBudget({ monthly: 0.1, prices: { [POSTER]: { perImage: 0.02 } } });
+    await page.goto('/');
+    await page.getByLabel('Prompts, one per line').fill('a poster');
+    const add = async (model: string) => {
+      await page.getByLabel('Another model on Replicate').fill(model);
+      await page.keyboard.press('Enter');
+    };
+    await add(POSTER);
+    await page.getByLabel('Samples per prompt and model').fill('6');
+    const estimate = page.getByLabel('Estimate');
+    await estimate.getByText('at most $0.12').waitFor();
+    await estimate.getByText('$0.10 of $0.10, for all audits until').waitFor();
+    await estimate.getByText('This audit does not fit.').waitFor();
+    await page.getByRole('button', { name: 'Start the audit' }).click();
+    await page
+      .getByRole('alert')
+      .filter({ hasText: "may cost $0.12, and $0.10 of this month's budget are left" })
+      .waitFor();
+    await add('someone/unpriced');
+    await page.getByRole('button', { name: 'Start the audit' }).click();
+    await page.getByText('The price of someone/unpriced is not known. Enter the most').waitFor();
+    await page.getByLabel('The most that the audit may cost').waitFor();
+    await page.getByRole('checkbox', { name: 'someone/unpriced' }).click();
+    await page.getByLabel('Samples per prompt and model').fill('4');
+    await estimate.getByText('at most $0.08').waitFor();
+    expect(await estimate.getByText('does not fit').count()).toBe(0);
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Start the audit' }).click();
+    await page.waitForURL(/audit\.html\?id=/);
+    await page.getByText(/cost: \$0\.0\d/).waitFor();
+    await page.getByText('8 of 8').waitFor();
+    await page.getByText('cost: $0.08').waitFor();
+    await local.setBudget({});
   });
 
   test('a design that is filled in before the list of models arrives is kept', async () => {

@@ -27,7 +27,10 @@ describe('an operator', () => {
       changePrice(world.images, 'a/b', { perImage: 1 }),
       changePrice(world.images, 'c/d', { free: true }),
     ]);
-    expect(await settings()).toEqual({ monthly: 100, prices: { 'a/b': { perImage: 1 }, 'c/d': { free: true } } });
+    expect(await settings()).toEqual({
+      monthly: 100,
+      prices: { 'a/b': { perImage: 1 }, 'c/d': { free: true } },
+    });
   });
 
   test.each([{ perImage: -1 }, { perImage: Number.NaN }, { perImage: 1e19 }])(
@@ -48,7 +51,10 @@ describe('an operator', () => {
   });
 
   test('sees what is left, and the audits that hold most', async () => {
-    await changeSettings(world.images, () => ({ monthly: 1, prices: { 'a/b': { perSecond: 0.001, seconds: 60 } } }));
+    await changeSettings(world.images, () => ({
+      monthly: 1,
+      prices: { 'a/b': { perSecond: 0.001, seconds: 60 } },
+    }));
     const entry = (reserved: number) => ({ most: reserved, reserved, spent: 0 });
     await world.images.replaceJson(ledgerKey(monthOf(world.now())), {
       audits: { small: entry(1_000), large: entry(200_000) },

@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import * as v from 'valibot';
-import {
-  ceilingOf,
-  costOf,
-  findPrice,
-  inDollars,
-  microsOf,
-  PriceEntry,
-  priceOf,
-} from '../../lib/money/price.ts';
+import { PriceEntry } from '../../lib/contract/price-entry.ts';
+import { ceilingOf, costOf, findPrice, inDollars, microsOf, priceOf } from '../../lib/money/price.ts';
 import { allPrices, priceModels, settingsProblem } from '../../lib/money/prices.ts';
 import type { PlannedModel } from '../../lib/records/plan.ts';
 

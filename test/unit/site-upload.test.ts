@@ -10,7 +10,7 @@ beforeAll(async () => {
   const files = {
     'index.html': '<!doctype html>',
     compare: '<!doctype html>',
-    'prices.json': '{}',
+    'about.json': '{}',
     'icon.svg': '<svg/>',
     '.DS_Store': 'of no use',
     'assets/main-6NKVHGJ5.js': 'main()',
@@ -32,7 +32,7 @@ describe('upload of the site', () => {
     expect(types).toEqual({
       'index.html': 'text/html; charset=utf-8',
       compare: 'text/html; charset=utf-8',
-      'prices.json': 'application/json; charset=utf-8',
+      'about.json': 'application/json; charset=utf-8',
       'icon.svg': 'image/svg+xml',
       'assets/main-6NKVHGJ5.js': expect.stringMatching(/^(text|application)\/javascript; charset=utf-8$/),
       'assets/main-6NKVHGJ5.js.map': 'application/json; charset=utf-8',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Prediction, PredictionImage } from '../../web/src/api/types.ts';
-import { certainty, estimate, money, outOf, roughly, timeLeft } from '../../web/src/model/estimate.ts';
+import { certainty, estimate, outOf, roughly, timeLeft } from '../../web/src/model/estimate.ts';
 import { equalExplained, outcomeOf, UNSEEN, unseenInWords } from '../../web/src/model/rates.ts';
 import { percentWithInterval, spokenProportion, wilson } from '../../web/src/model/statistics.ts';
 
@@ -128,24 +128,31 @@ describe('the outcomes of a group', () => {
 
 describe('the estimate of an audit', () => {
   const prices = {
-    currency: 'USD',
-    asOf: 'today',
-    createsPerMinute: 600,
-    models: { 'a/one': { perPrediction: 0.003, seconds: 5 } },
+    'a/one': { perImage: 0.003 },
+    'a/second': { perSecond: 0.001, seconds: 60 },
+    'google/imagen-4': { perPrediction: 0.04 },
   };
-
-  test('predictions multiply, prices add up, and models without one are named', () => {
-    expect(estimate(prices, 10, ['a/one', `b/two:${'0'.repeat(64)}`], 30)).toEqual({
-      predictions: 600,
-      cost: 0.9,
-      unpriced: ['b/two'],
-      seconds: 70,
-    });
-    expect(estimate(prices, 0, ['a/one'], 30)).toMatchObject({ predictions: 0, seconds: 0 });
+  const order = (prompts: number, models: string[], samples: number, input = {}) => ({
+    ...{ prompts, samples, input },
+    models: models.map((model) => ({ model, input: {} })),
   });
 
-  test('a model with a version has the price of the model', () => {
-    expect(estimate(prices, 1, [`a/one:${'0'.repeat(64)}`], 100).unpriced).toEqual([]);
+  test('predictions multiply, prices of images and of seconds add up, and models without one are named', () => {
+    const version = '0'.repeat(64);
+    const models = [`a/one:${version}`, 'a/second', `b/two:${version}`, 'simulated/flash'];
+    const { about, most, unpriced, seconds } = estimate(prices, order(10, models, 30, { num_outputs: 2 }));
+    expect(most).toBeCloseTo(300 * 2 * 0.003 + 300 * 0.001 * 60 * 1.25);
+    expect(about).toBeCloseTo(300 * 2 * 0.003 + 300 * 0.001 * 10);
+    expect({ unpriced, seconds }).toEqual({ unpriced: ['b/two'], seconds: 120 + 10 });
+  });
+
+  test('nothing costs nothing and takes no time', () => {
+    expect(estimate(prices, order(0, ['a/one'], 30))).toEqual({
+      about: 0,
+      most: 0,
+      unpriced: [],
+      seconds: 0,
+    });
   });
 
   test('a hundred samples show a half to ten points, and may hide what is in four of a hundred images', () => {
@@ -179,14 +186,12 @@ describe('the estimate of an audit', () => {
     expect(timeLeft(marks, 0)).toBeUndefined();
   });
 
-  test('durations and prices are rounded to what is known', () => {
+  test('durations are rounded to what is known', () => {
     expect([10, 70, 400, 7200].map(roughly)).toEqual([
       'less than a minute',
       'about a minute',
       'about 7 minutes',
       'about 2 hours',
     ]);
-    expect(money(0.003, 'USD')).toBe('$0.003');
-    expect(money(12.3, 'USD')).toBe('$12.30');
   });
 });

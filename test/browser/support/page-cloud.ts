@@ -1,3 +1,7 @@
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import type { BudgetSettings } from '../../../lib/money/prices.ts';
+import { settingsKey } from '../../../lib/records/keys.ts';
+import { IMAGES } from '../../support/buckets.ts';
 import { type TestCloud, withCloud } from '../../support/cloud.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -29,6 +33,8 @@ export interface PageCloud extends Pick<TestCloud, 'api'> {
   finished(audit: string): Promise<void>;
   /** Waits until the manifest of an audit is there. */
   whole(audit: string): Promise<void>;
+  /** Sets what an operator sets. Free models are accepted with any budget. */
+  setBudget(settings: BudgetSettings): Promise<void>;
   /** The images of an audit that can be shown. */
   imagesOf(audit: string): Promise<StoredImage[]>;
 }
@@ -85,6 +91,10 @@ export function withPageCloud(): PageCloud {
         if (cloud.idle()) for (const schedule of cloud.stack.schedules) cloud.bus.fire(schedule);
         return (await local.api('GET', `/api/audits/${audit}`)).body.manifest;
       });
+    },
+    async setBudget(settings) {
+      const Body = JSON.stringify(settings);
+      await local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: settingsKey, Body }));
     },
     async imagesOf(audit) {
       const images = (await predictionsOf(audit)).flatMap((prediction) => prediction.images);

@@ -4,6 +4,7 @@ import type {
   AuditPage,
   AuditRequest,
   AuditStatus,
+  Budget,
   Models,
   Plan,
   PredictionPage,
@@ -66,6 +67,9 @@ const get = async <T>(path: string): Promise<T> => (await send(path)).json();
 
 /** Models to choose from, and for how many days each retention keeps an audit. */
 export const readModels = () => get<Models>('/api/models');
+
+/** What this month's audits may cost, and known prices. */
+export const readBudget = () => get<Budget>('/api/budget');
 
 export const readStatus = (audit: string) => get<AuditStatus>(`/api/audits/${encodeURIComponent(audit)}`);
 

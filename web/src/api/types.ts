@@ -4,6 +4,7 @@ export type {
   AuditEntry,
   AuditPage,
   AuditStatus,
+  Budget,
   CellStatus,
   Counts,
   ImageCounts,

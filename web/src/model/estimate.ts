@@ -1,43 +1,48 @@
+import { modelCosts, type Order } from '../../../lib/money/cost.ts';
+import type { Budget } from '../api/types.ts';
 import { wilson } from './statistics.ts';
 
-/** `prices.json` beside the page: the price and duration of a prediction by model. An operator keeps it up to date. */
-export interface Prices {
-  /** ISO 4217. */
-  currency: string;
-  /** When the prices were last looked up, as text. */
-  asOf: string;
-  /** The account's rate limit: predictions per minute. */
-  createsPerMinute: number;
-  models: Record<string, { perPrediction: number; seconds: number }>;
-}
+/** Replicate's ordinary rate limit. */
+const CREATES_PER_MINUTE = 600;
+/** How long a prediction usually runs, in seconds. Where it is not known, `OTHERS`. */
+const SECONDS: Record<string, number> = {
+  'black-forest-labs/flux-schnell': 2,
+  'black-forest-labs/flux-dev': 4,
+  'google/imagen-4': 9,
+  'stability-ai/sdxl': 6,
+  'simulated/slow': 10,
+};
+const OTHERS = 10;
+
+const usualSeconds = (model: string) => SECONDS[model] ?? (model.startsWith('simulated/') ? 1 : OTHERS);
 
 export interface Estimate {
-  predictions: number;
-  /** In the currency of the prices, for models with a known price. */
-  cost: number;
+  /** What it will probably cost, in dollars, for models with a known price. */
+  about: number;
+  /** What these models may cost at most. */
+  most: number;
   /** Models without a known price. */
   unpriced: string[];
   /** Without delays. */
   seconds: number;
 }
 
-/** The size, price and duration of an audit. Models may have a version: `owner/name:version`. */
-export function estimate(prices: Prices, prompts: number, models: string[], samples: number): Estimate {
-  const names = models.map((model) => model.split(':')[0]!);
-  const each = prompts * samples;
-  const predictions = each * names.length;
-  const known = names.map((name) => prices.models[name]);
-  return {
-    predictions,
-    cost: known.reduce((sum, price) => sum + (price?.perPrediction ?? 0) * each, 0),
-    unpriced: names.filter((_, i) => !known[i]),
-    // The rate limit takes most of the time; the last prediction then runs for its own duration.
-    seconds:
-      predictions === 0
-        ? 0
-        : (predictions / prices.createsPerMinute) * 60 +
-          Math.max(...known.map((price) => price?.seconds ?? 10)),
-  };
+/** The price and duration of an audit, by the prices that the API reserves with. */
+export function estimate(prices: Budget['prices'], order: Order): Estimate {
+  const found: Estimate = { about: 0, most: 0, unpriced: [], seconds: 0 };
+  const each = order.prompts * order.samples;
+  for (const { model, price, most } of modelCosts(order, prices)) {
+    const name = model.split(':')[0]!;
+    const seconds = usualSeconds(name);
+    if (each > 0) found.seconds = Math.max(found.seconds, seconds);
+    if (!price) found.unpriced.push(name);
+    const micros = price?.unit === 'second' ? price.micros * Math.min(seconds, price.seconds) * each : most;
+    found.about += (micros ?? 0) / 1e6;
+    found.most += (most ?? 0) / 1e6;
+  }
+  // The rate limit takes most of the time; the last prediction then runs for its own duration.
+  found.seconds += ((each * order.models.length) / CREATES_PER_MINUTE) * 60;
+  return found;
 }
 
 /**
@@ -80,13 +85,4 @@ export function roughly(seconds: number): string {
   if (minutes < 90) return `about ${minutes} minutes`;
   const hours = Math.round(minutes / 30) / 2;
   return `about ${hours} hours`;
-}
-
-export function money(amount: number, currency: string): string {
-  const small = amount > 0 && amount < 0.01;
-  return new Intl.NumberFormat('en', {
-    style: 'currency',
-    currency,
-    maximumFractionDigits: small ? 4 : 2,
-  }).format(amount);
 }

@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
+import { formatDollars } from '../../../../lib/money/price.ts';
 import { cancelAudit, readManifest } from '../../api/client.ts';
 import type { AuditStatus, ImageCounts, Waiting } from '../../api/types.ts';
 import { finishedOf, type LiveAudit } from '../../live/audit.ts';
@@ -49,10 +50,22 @@ function Unseen({ live: { cells }, images }: { live: LiveAudit; images: ImageCou
   return words === '' ? null : <> · images: {words}</>;
 }
 
+/** What the audit has cost, and what its open predictions may still cost. Nothing for free models. */
+function Cost({ cost: { spent, reserved } }: { cost: NonNullable<AuditStatus['cost']> }) {
+  if (spent + reserved === 0) return null;
+  return (
+    <>
+      {' '}
+      · cost: {formatDollars(spent)}
+      {reserved > 0 && <>, and up to {formatDollars(reserved)} more is reserved</>}
+    </>
+  );
+}
+
 /** The status of an audit, and what can be done with it as a whole. */
 export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => void }) {
   const status = useSignal(live.status);
-  const { counts, images, predictions, state, waiting, manifest } = status;
+  const { counts, images, predictions, state, waiting, manifest, cost } = status;
   const open = counts.waiting + counts.running;
   const finished = finishedOf(status);
   const left = timeLeft(live.marks, open);
@@ -107,6 +120,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
           </>
         )}
         <Unseen live={live} images={images} />
+        {cost && <Cost cost={cost} />}
       </p>
       {waiting && <WhyItWaits waiting={waiting} />}
     </header>

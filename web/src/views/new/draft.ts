@@ -1,5 +1,6 @@
 import { expandTemplate, TemplateError } from '../../../../lib/audits/template.ts';
 import { DESIGN, FACTOR_NAME, MODEL_NAME } from '../../../../lib/limits.ts';
+import type { Order } from '../../../../lib/money/cost.ts';
 import type { AuditRequest, Retention } from '../../api/types.ts';
 
 /** What is filled in. It is kept for the session, so that a reload loses nothing. */
@@ -16,6 +17,7 @@ export interface Draft {
   /** As typed. */
   seed: string;
   input: string;
+  maxCost: string;
 }
 
 export const EMPTY: Draft = {
@@ -29,6 +31,7 @@ export const EMPTY: Draft = {
   retention: 'standard',
   seed: '',
   input: '',
+  maxCost: '',
 };
 
 export const linesOf = (text: string): string[] =>
@@ -83,11 +86,26 @@ export function problemsOf(draft: Draft): string[] {
     draft.seed.trim() !== '' &&
       !(/^\d{1,10}$/.test(draft.seed.trim()) && Number(draft.seed) <= DESIGN.seed) &&
       `The seed must be a whole number from 0 to ${DESIGN.seed.toLocaleString('en')}, without commas.`,
+    draft.maxCost.trim() !== '' &&
+      !(costOf(draft)! <= DESIGN.maxCost) &&
+      `The most that the audit may cost must be dollars up to ${DESIGN.maxCost.toLocaleString('en')}, such as 2.50.`,
     parseInput(draft.input) === undefined &&
       'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
   ];
   return found.filter((sentence) => typeof sentence === 'string');
 }
+
+/** The most that the audit may cost; undefined if nothing is entered, NaN if it is no amount. */
+export const costOf = ({ maxCost }: Draft): number | undefined =>
+  maxCost.trim() === '' ? undefined : Number(/^\d+(\.\d+)?$/.exec(maxCost.trim())?.[0]);
+
+/** What the cost of a draft follows from. @param prompts how many */
+export const orderOf = ({ models, samples, input }: Draft, prompts: number): Order => ({
+  prompts,
+  samples,
+  input: parseInput(input) ?? {},
+  models: models.map((model) => ({ model, input: {} })),
+});
 
 function parseInput(text: string): Record<string, unknown> | undefined {
   if (text.trim() === '') return {};
@@ -104,6 +122,7 @@ function parseInput(text: string): Record<string, unknown> | undefined {
 /** The request for a draft without problems. */
 export function requestOf(draft: Draft): AuditRequest {
   const input = parseInput(draft.input) ?? {};
+  const maxCost = costOf(draft);
   return {
     ...(draft.name.trim() ? { name: draft.name.trim() } : {}),
     ...(draft.way === 'prompts'
@@ -114,6 +133,7 @@ export function requestOf(draft: Draft): AuditRequest {
     ...(Object.keys(input).length > 0 ? { input } : {}),
     ...(draft.seed.trim() ? { seed: Number(draft.seed) } : {}),
     retention: draft.retention,
+    ...(maxCost === undefined ? {} : { maxCost }),
   };
 }
 

@@ -1,13 +1,16 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { DESIGN } from '../../../../lib/limits.ts';
-import { createAudit, readModels } from '../../api/client.ts';
-import type { Prices } from '../../model/estimate.ts';
+import { ApiError, createAudit, readBudget, readModels } from '../../api/client.ts';
+import type { Budget } from '../../api/types.ts';
+import { estimate } from '../../model/estimate.ts';
 import { useTask } from '../../parts/task.ts';
 import {
+  costOf,
   type Draft,
   EMPTY,
   keepDraft,
   namesIn,
+  orderOf,
   problemsOf,
   promptsOf,
   readDraft,
@@ -27,24 +30,13 @@ const retentions = (days: RetentionDays | undefined) =>
     { value: 'keep', text: 'Keep: never deleted automatically' },
   ] as const;
 
-function usePrices(): Prices | undefined {
-  const [prices, setPrices] = useState<Prices>();
-  useEffect(() => {
-    fetch('/prices.json').then(
-      async (response) => response.ok && setPrices(await response.json()),
-      () => {},
-    );
-  }, []);
-  return prices;
-}
-
 /** The form for a new audit. */
 export function NewAuditPage() {
   const [draft, setDraft] = useState(readDraft);
   const [offered, setOffered] = useState<string[]>([]);
   const [days, setDays] = useState<RetentionDays>();
   const [tried, setTried] = useState(false);
-  const prices = usePrices();
+  const [budget, setBudget] = useState<Budget>();
   // Each request text has one key, so that a retry after a lost answer does not create a second audit.
   const sent = useRef({ body: '', key: '' });
 
@@ -62,15 +54,31 @@ export function NewAuditPage() {
     setDays(retentionDays);
     changeFrom(({ models }) => (models.length === 0 && names[0] ? { models: [names[0]] } : {}));
   });
-  useEffect(() => void models.run(), []);
+  const money = useTask(async () => setBudget(await readBudget()));
+  useEffect(() => {
+    models.run();
+    money.run();
+  }, []);
 
   const { prompts, problem } = useMemo(() => promptsOf(draft), [draft]);
-  const problems = useMemo(() => problemsOf(draft), [draft]);
+  const found = budget && estimate(budget.prices, orderOf(draft, prompts.length));
+  const needsLimit =
+    found && found.unpriced.length > 0 && budget.monthly !== null && costOf(draft) === undefined;
+  const problems = [
+    ...useMemo(() => problemsOf(draft), [draft]),
+    ...(needsLimit
+      ? [`The price of ${found.unpriced.join(', ')} is not known. Enter the most that the audit may cost.`]
+      : []),
+  ];
   const create = useTask(async () => {
     const request = requestOf(draft);
     const body = JSON.stringify(request);
     if (sent.current.body !== body) sent.current = { body, key: crypto.randomUUID() };
-    const { id } = await createAudit(request, sent.current.key);
+    const { id } = await createAudit(request, sent.current.key).catch((error) => {
+      // Others have used the budget meanwhile.
+      if (error instanceof ApiError && error.status === 402) money.run();
+      throw error;
+    });
     keepDraft(EMPTY);
     const single = prompts.length * request.models.length === 1 && request.samples > 1;
     location.assign(`/audit.html?id=${id}${single ? '&wall=0.0' : ''}`);
@@ -187,8 +195,13 @@ export function NewAuditPage() {
           </div>
         </fieldset>
 
-        <details open={draft.name !== '' || draft.seed !== '' || draft.input !== ''}>
-          <summary>Name, seed and inputs</summary>
+        <details
+          open={
+            needsLimit ||
+            [draft.name, draft.seed, draft.input, draft.maxCost].some((entered) => entered !== '')
+          }
+        >
+          <summary>Name, seed, inputs and cost</summary>
           <label for="name">Name</label>
           <input
             id="name"
@@ -216,16 +229,32 @@ export function NewAuditPage() {
             placeholder={'{"aspect_ratio": "1:1"}'}
             onInput={(event) => change({ input: event.currentTarget.value })}
           />
+          <label for="max-cost">The most that the audit may cost, in dollars</label>
+          <input
+            id="max-cost"
+            type="text"
+            inputMode="decimal"
+            value={draft.maxCost}
+            placeholder="default: the price of all its predictions"
+            onInput={(event) => change({ maxCost: event.currentTarget.value })}
+          />
         </details>
       </div>
 
       <aside>
         <EstimatePanel
-          prices={prices}
+          budget={budget}
+          found={found}
+          maxCost={costOf(draft)}
           prompts={prompts.length}
-          models={draft.models}
+          models={draft.models.length}
           samples={draft.samples}
         />
+        {money.problem && (
+          <p class="error" role="alert">
+            Prices and budget could not be loaded. {money.problem}
+          </p>
+        )}
         {tried && problems.length > 0 && (
           <ul class="error" role="alert">
             {problems.map((sentence) => (
