@@ -5,4 +5,8 @@ export const COUNTED = {
   repaired: 'repaired',
   received: 'stored by webhook',
   polled: 'stored by polling',
+  budget: 'budget of the month',
+  extra: 'paid for a prediction that no cell needed',
+  dearer: 'a prediction cost more than its ceiling',
+  died: 'a turn died',
 } as const;

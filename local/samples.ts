@@ -88,6 +88,7 @@ export async function seedSamples(options: SampleOptions): Promise<void> {
     maxImageBytes: 50 * 1024 * 1024,
     fetchOutput,
     time: systemTime,
+    log: { warn() {} },
   };
   const finish = (plan: Plan, n: number, prediction: EndedPrediction) =>
     finishCell(deps, { plan, n, prediction, signal: AbortSignal.timeout(30_000) });

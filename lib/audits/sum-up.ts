@@ -1,4 +1,5 @@
 import { noteBlockCost } from '../money/spent.ts';
+import type { Log } from '../ports.ts';
 import { blocksOf, type Range } from '../records/blocks.ts';
 import { deletedKey, manifestKey, summaryKey } from '../records/keys.ts';
 import type { Plan } from '../records/plan.ts';
@@ -6,7 +7,7 @@ import { createSummary, listSummaries, readBlock } from '../records/summary.ts';
 import { type ManifestDeps, writeManifest } from './manifest.ts';
 import { type UnsafeDeps, unsafeByCell } from './unsafe.ts';
 
-export type SumUpDeps = ManifestDeps & UnsafeDeps;
+export type SumUpDeps = ManifestDeps & UnsafeDeps & { log: Pick<Log, 'warn'> };
 
 /**
  * Sums up blocks whose cells are all finished, and with the last block of the audit writes the manifest. Any number of
@@ -30,7 +31,7 @@ export async function sumUpBlocks(deps: SumUpDeps, plan: Plan, blocks: readonly 
     else {
       const results = await readBlock(images, block);
       // First, so that a block that is summed up never lacks it.
-      await noteBlockCost(images, plan, block, results);
+      await noteBlockCost({ store: images, log: deps.log }, plan, block, results);
       await createSummary(images, plan, block.from, results);
     }
   }

@@ -1,4 +1,7 @@
 import { messageOf } from '../errors.ts';
+import { COUNTED } from '../log-lines.ts';
+import { modelCeiling } from '../money/cost.ts';
+import { dollarsOf } from '../money/price.ts';
 import type { CellQueue, Chance } from '../ports.ts';
 import { blockAt, type Message, placeOf, type Range } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
@@ -111,6 +114,7 @@ export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): 
       await queue.send([{ ...block, link }], Math.min(lease.seconds, MAX_DELAY_SECONDS));
     return nothing;
   }
+  if (lease.isTakenOver) noteDeadTurn(deps, plan, block);
   const work = new AskTurn(deps, plan, block, turn, readAt);
   let isDone = false;
   try {
@@ -131,6 +135,16 @@ export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): 
     // It runs out by itself; what the turn has to say is not lost over it.
     await lease.release({ isDone, idle: work.asked > 0 ? 0 : lease.idle + 1 }).catch(() => {});
   }
+}
+
+/** Says what the turn before may have requested without recording it: webhooks will name it, or nothing does. */
+function noteDeadTurn({ log }: AskTurnDeps, plan: Plan, block: Range): void {
+  const dearest = Math.max(...plan.models.map((model) => modelCeiling(plan, model)));
+  log.warn(COUNTED.died, {
+    ...block,
+    unrecordedAtMost: PARALLEL_ASKS,
+    dollarsAtMost: dollarsOf(PARALLEL_ASKS * dearest),
+  });
 }
 
 /** A full block is followed by another, and the first turn of an audit begins the chains of the other dispatchers. */

@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts';
 import { modelCeiling } from '../money/cost.ts';
 import { noteExtra } from '../money/spent.ts';
-import type { ObjectStore, ReplicateClient, Time } from '../ports.ts';
+import type { Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { type CellRef, type ClosedBinding, createBinding, isClosed } from '../records/binding.ts';
 import { cellName } from '../records/keys.ts';
 import { type Cell, cellRedactor, inputOf, type Plan } from '../records/plan.ts';
@@ -48,6 +48,7 @@ export interface AskDeps {
   time: Time;
   /** Called with each prediction that was created for a cell that already has one. */
   onSuperfluous: (cell: number, predictionId: string) => void;
+  log: Pick<Log, 'warn'>;
 }
 
 /** The address that Replicate answers a cell to; the webhook compares it with the one in the signed body. */
@@ -61,7 +62,7 @@ export const webhookAddress = (base: string, audit: string, cell: number) =>
  * @throws {MustWait}, {Unrecorded}, {ReplicateRefusal} for what may pass, and whatever leaves open whether it was accepted
  */
 export async function askCell(
-  { store, replicate, webhookUrl, time, onSuperfluous }: AskDeps,
+  { store, replicate, webhookUrl, time, onSuperfluous, log }: AskDeps,
   plan: Plan,
   cell: Cell,
   attempt: number,
@@ -88,7 +89,7 @@ export async function askCell(
     if (isClosed(binding) || binding.predictionId !== id) {
       onSuperfluous(cell.n, id);
       // At most; its webhook says what it was.
-      await noteExtra(store, plan, id, modelCeiling(plan, model));
+      await noteExtra({ store, log }, plan, id, modelCeiling(plan, model));
       await replicate.cancel(id);
     }
   } catch (error) {

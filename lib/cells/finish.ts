@@ -4,7 +4,7 @@ import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
 import { OutputRejected, OutputUnavailable } from '../images/source.ts';
 import { costOf } from '../money/price.ts';
 import { noteExtra } from '../money/spent.ts';
-import type { FetchOutput, ObjectStore, Time } from '../ports.ts';
+import type { FetchOutput, Log, ObjectStore, Time } from '../ports.ts';
 import { adoptPrediction, type BoundBinding, isBound, markAborted } from '../records/binding.ts';
 import { imagesAsked } from '../records/images-asked.ts';
 import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../records/keys.ts';
@@ -21,6 +21,7 @@ export interface FinishDeps {
   origins: string[];
   maxImageBytes: number;
   time: Time;
+  log: Pick<Log, 'warn'>;
 }
 
 /** A cell whose prediction has ended, on its way to a result. */
@@ -61,10 +62,10 @@ export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Fini
     store.exists(deletedKey(plan.id)),
   ]);
   if (deleted) return 'deleted';
-  if (done) return (await isBound(store, plan.id, n, prediction.id)) ? 'already' : superfluous(store, ending);
+  if (done) return (await isBound(store, plan.id, n, prediction.id)) ? 'already' : superfluous(deps, ending);
   const askedAt = prediction.created_at ?? time.now().toISOString();
   const binding = await adoptPrediction(store, ending, prediction.id, askedAt);
-  if (!binding) return superfluous(store, ending);
+  if (!binding) return superfluous(deps, ending);
   if (prediction.status === 'aborted') {
     await markAborted(store, ending, binding.attempt);
     return 'aborted';
@@ -76,13 +77,13 @@ export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Fini
 }
 
 /** A prediction that no cell needs was paid all the same. */
-async function superfluous(store: ObjectStore, { plan, n, prediction }: Ending): Promise<'superfluous'> {
+async function superfluous(deps: FinishDeps, { plan, n, prediction }: Ending): Promise<'superfluous'> {
   const { model } = cellAt(plan, n);
   const { status, createdAt, startedAt, completedAt, metrics } = keepPrediction(prediction);
   const asked = imagesAsked({ ...plan.input, ...model.input });
   const made = status === 'succeeded' ? outputsOf(prediction).returned : 0;
   const charged = { status, createdAt, startedAt, completedAt, metrics, asked, made };
-  await noteExtra(store, plan, prediction.id, model.price ? costOf(model.price, charged) : 0);
+  await noteExtra(deps, plan, prediction.id, model.price ? costOf(model.price, charged) : 0);
   return 'superfluous';
 }
 

@@ -1,4 +1,5 @@
-import type { ObjectStore } from '../ports.ts';
+import { COUNTED } from '../log-lines.ts';
+import type { Log, ObjectStore } from '../ports.ts';
 import { type Binding, isClosed, readBinding } from '../records/binding.ts';
 import { blocksOf, type Range } from '../records/blocks.ts';
 import { blockSpentKey, extraSpentKey, resultKey, spentPrefix } from '../records/keys.ts';
@@ -7,7 +8,7 @@ import { readProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
 import { modelCeiling, type PricedModel, resultCost } from './cost.ts';
 import type { Known } from './ledger.ts';
-import type { Micros } from './price.ts';
+import { dollarsOf, type Micros } from './price.ts';
 
 /** `00025.81000.90000`, `extra-<prediction>.3000` */
 const NAME = /^(?:(\d{5})\.(\d{1,15})|extra-([a-z0-9]{1,64}))\.(\d{1,15})$/;
@@ -20,6 +21,11 @@ interface Spent {
   most: Micros;
   /** What they and the predictions that no cell needed have cost. */
   spent: Micros;
+}
+
+interface NoteDeps {
+  store: ObjectStore;
+  log: Pick<Log, 'warn'>;
 }
 
 async function readSpent(store: ObjectStore, audit: string): Promise<Spent> {
@@ -46,25 +52,35 @@ async function readSpent(store: ObjectStore, audit: string): Promise<Spent> {
  * twice is once.
  */
 export async function noteBlockCost(
-  store: ObjectStore,
+  { store, log }: NoteDeps,
   plan: Plan,
   block: Range,
   results: readonly Result[],
 ): Promise<void> {
-  const cost = results.reduce(
-    (sum, result) => sum + resultCost(cellAt(plan, result.cell).model.price, result),
-    0,
-  );
+  let cost = 0;
+  for (const result of results) {
+    const { model } = cellAt(plan, result.cell);
+    const [one, most] = [resultCost(model.price, result), modelCeiling(plan, model)];
+    cost += one;
+    if (one > most)
+      log.warn(COUNTED.dearer, {
+        audit: plan.id,
+        cell: result.cell,
+        prediction: result.prediction?.id,
+        dollars: dollarsOf(one),
+        ceiling: dollarsOf(most),
+      });
+  }
   const key = blockSpentKey(plan.id, block.from, cost, rangeCeiling(plan, block));
   await store.create(key, '', { tags: { retention: plan.retention } });
 }
 
 /** Notes what a prediction cost that no cell needed, or may cost at most. The smallest amount counts. */
-export async function noteExtra(store: ObjectStore, plan: Plan, prediction: string, micros: Micros) {
-  if (micros > 0)
-    await store.create(extraSpentKey(plan.id, prediction, micros), '', {
-      tags: { retention: plan.retention },
-    });
+export async function noteExtra({ store, log }: NoteDeps, plan: Plan, prediction: string, micros: Micros) {
+  if (micros === 0) return;
+  const key = extraSpentKey(plan.id, prediction, micros);
+  if (await store.create(key, '', { tags: { retention: plan.retention } }))
+    log.warn(COUNTED.extra, { audit: plan.id, prediction, dollars: dollarsOf(micros) });
 }
 
 /** The most that the cells of a range may cost together. */

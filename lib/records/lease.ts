@@ -16,6 +16,8 @@ export interface Lease {
 
 export interface HeldLease {
   idle: number;
+  /** The turn before never released the lease: it died, and what it had under way may be recorded nowhere. */
+  isTakenOver: boolean;
   /** Lets the next message in: the one behind this turn's, or this turn's again. @param idle see `Lease` */
   release(next: { isDone: boolean; idle: number }): Promise<void>;
 }
@@ -50,14 +52,17 @@ export async function acquireLease(
   until: Date,
 ): Promise<Acquired> {
   const holder = chance.id();
+  let isTakenOver = false;
   for (let known = existing; ; known = await readLease(store, key)) {
     // Our own write, whose answer was lost.
-    if (known?.value.holder === holder) return held(store, key, known.value, known.etag);
+    if (known?.value.holder === holder)
+      return held({ store, key, lease: known.value, etag: known.etag, isTakenOver });
     const refusal = known && refusalOf(known.value, link, time);
     if (refusal) return refusal;
+    isTakenOver = (known?.value.until ?? 0) > 0;
     const lease: Lease = { holder, until: until.getTime(), link, idle: known?.value.idle ?? 0 };
     const etag = await store.swapJson(key, lease, known?.etag);
-    if (etag !== undefined) return held(store, key, lease, etag);
+    if (etag !== undefined) return held({ store, key, lease, etag, isTakenOver });
   }
 }
 
@@ -70,8 +75,17 @@ function refusalOf(lease: Lease, link: number, time: Time): Acquired | undefined
   return { why: 'held', seconds: Math.max(1, Math.ceil(left / 1_000)) };
 }
 
-const held = (store: ObjectStore, key: string, lease: Lease, etag: string): HeldLease => ({
+interface Held {
+  store: ObjectStore;
+  key: string;
+  lease: Lease;
+  etag: string;
+  isTakenOver: boolean;
+}
+
+const held = ({ store, key, lease, etag, isTakenOver }: Held): HeldLease => ({
   idle: lease.idle,
+  isTakenOver,
   release: async ({ isDone, idle }) => {
     await store.swapJson(key, { ...lease, until: 0, link: lease.link + (isDone ? 1 : 0), idle }, etag);
   },

@@ -1,10 +1,14 @@
+import type { Context } from 'aws-lambda';
 import { type AcceptDeps, acceptAudit, type Origin } from '../../lib/audits/accept.ts';
 import { deleteAudit } from '../../lib/audits/end.ts';
 import { parseDesign } from '../../lib/audits/request.ts';
+import { createReconcile } from '../../lib/handlers/reconcile.ts';
+import { COUNTED } from '../../lib/log-lines.ts';
 import { readBudget } from '../../lib/money/budget.ts';
 import { monthOf, readLedger } from '../../lib/money/ledger.ts';
 import type { BudgetSettings } from '../../lib/money/prices.ts';
-import { AUDITS_PREFIX, ledgerKey, settingsKey } from '../../lib/records/keys.ts';
+import { AUDITS_PREFIX, leaseKey, ledgerKey, settingsKey } from '../../lib/records/keys.ts';
+import type { Lease } from '../../lib/records/lease.ts';
 import { readPlan } from '../../lib/records/plan.ts';
 import { systemChance } from '../../lib/system.ts';
 import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
@@ -251,5 +255,75 @@ describe('what an audit reserved is released', () => {
     await world.poll({ audit: id, from: 0, to: plan.cells - 1 });
     await settle(world);
     expect(await ledger(world)).toEqual({ audits: {}, closed: EACH + 3_000 });
+    expect(world.warnings).toEqual([[COUNTED.extra, { audit: id, prediction: second.id, dollars: 0.003 }]]);
+  });
+});
+
+describe('a loss has a name', () => {
+  it('if a prediction cost more than its ceiling', async () => {
+    const { id } = await accept(world, { text: body({ samples: 1 }) });
+    const plan = (await readPlan(world.images, id))!;
+    await world.ask(plan);
+    const [asked] = [...world.replicate.asked.values()];
+    const ended = world.replicate.end(asked!.prediction.id, {
+      output: world.outputs(asked!.prediction.id, 1),
+      started_at: world.now().toISOString(),
+      metrics: { image_count: 3 },
+    });
+    await world.finish(plan, 0, ended);
+    await world.judgeAndBackUp(id);
+    await world.poll({ audit: id, from: 0, to: 0 });
+    expect(world.warnings).toEqual([
+      [
+        COUNTED.dearer,
+        { audit: id, cell: 0, prediction: asked!.prediction.id, dollars: 0.009, ceiling: 0.003 },
+      ],
+    ]);
+  });
+
+  it('if a turn died: so many requests may be recorded nowhere; a turn that ended has none', async () => {
+    const { id } = await accept(world);
+    const plan = (await readPlan(world.images, id))!;
+    await world.ask(plan);
+    await world.ask(plan);
+    expect(world.warnings).toEqual([]);
+    const key = leaseKey(id, 0);
+    const { value, etag } = (await world.images.readJson<Lease>(key))!;
+    const until = world.now().getTime() + MINUTE;
+    await world.images.swapJson(key, { ...value, holder: 'dead', until }, etag);
+    world.pass(2 * MINUTE);
+    await world.ask(plan);
+    expect(world.warnings).toEqual([
+      [COUNTED.died, { ...{ audit: id, from: 0, to: 3 }, unrecordedAtMost: 10, dollarsAtMost: 0.03 }],
+    ]);
+  });
+});
+
+describe('reconcile says what the month has spent and reserved', () => {
+  /** What one run logs. */
+  const lines = async (): Promise<[string, string, Record<string, unknown> | undefined][]> => {
+    const found: [string, string, Record<string, unknown> | undefined][] = [];
+    const level = (name: string) => (message: string, about?: Record<string, unknown>) =>
+      void found.push([name, message, about]);
+    const log = { info: level('info'), warn: level('warn'), error: level('error') };
+    const ports = { ...world.reconcileDeps, log: { ...log, appendKeys() {}, resetKeys() {} } };
+    const context = { getRemainingTimeInMillis: () => 900_000 } as Context;
+    await createReconcile(ports, { RESEND_SECONDS: '900', SETTLE_SECONDS: '5400' })({}, context);
+    return found.filter(([, message]) => message === COUNTED.budget);
+  };
+
+  it('with its share of the budget, and louder from 80 percent on', async () => {
+    await setBudget(world, { monthly: 0.02 });
+    await accept(world);
+    const facts = { month: monthOf(world.now()), reserved: 0.012, spent: 0 };
+    expect(await lines()).toEqual([['info', COUNTED.budget, { ...facts, percent: 60 }]]);
+    await setBudget(world, { monthly: 0.015 });
+    expect(await lines()).toEqual([['warn', COUNTED.budget, { ...facts, percent: 80 }]]);
+    await setBudget(world, {});
+    expect(await lines()).toEqual([['info', COUNTED.budget, facts]]);
+  });
+
+  it('and nothing, where there is neither a budget nor anything spent', async () => {
+    expect(await lines()).toEqual([]);
   });
 });

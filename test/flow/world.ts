@@ -428,6 +428,12 @@ export class World {
     this.#setNow(this.now().getTime() + ms);
   }
 
+  /** What was logged as a warning, by its message. */
+  readonly warnings: [string, Record<string, unknown> | undefined][] = [];
+  readonly log = {
+    warn: (message: string, about?: Record<string, unknown>) => void this.warnings.push([message, about]),
+  };
+
   get finishDeps(): FinishDeps {
     return {
       store: this.images,
@@ -435,6 +441,7 @@ export class World {
       maxImageBytes: 1_000_000,
       fetchOutput,
       time: this.time,
+      log: this.log,
     };
   }
 
@@ -486,6 +493,7 @@ export class World {
       time: this.time,
       chance: systemChance,
       dispatchers: 2,
+      log: this.log,
       resendMs: 15 * MINUTE,
       settleMs: 90 * MINUTE,
     };

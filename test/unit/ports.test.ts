@@ -25,5 +25,5 @@ test('lib gets time, chance, storage, queue and network as arguments', async () 
 
 test('infra/watch.yml counts log lines that the functions write', async () => {
   const counted = [...(await readFile('infra/watch.yml', 'utf8')).matchAll(/\$\.message = "([^"]+)"/g)];
-  expect(counted.map(([, message]) => message).sort()).toEqual(Object.values(COUNTED).sort());
+  expect([...new Set(counted.map(([, message]) => message))].sort()).toEqual(Object.values(COUNTED).sort());
 });
