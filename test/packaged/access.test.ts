@@ -208,15 +208,24 @@ describe('each role', () => {
     expect(may(put('reconcile', key, once))).toBe(false);
   });
 
-  test('writes tombstones and plans only if it is the api', () => {
-    for (const key of [
-      `deleted/${AUDIT}`,
-      `audits/${AUDIT}/audit.json`,
-      `audits/${AUDIT}/cancel.json`,
-      'idempotency/x',
-    ])
+  test('writes tombstones and plans only if it is the api, and reconcile a plan that is void', () => {
+    for (const key of [`deleted/${AUDIT}`, `audits/${AUDIT}/cancel.json`, 'idempotency/x'])
       expect([key, FUNCTIONS.filter((who) => may(put(who, key, once)))]).toEqual([key, ['api']]);
     expect(FUNCTIONS.filter((who) => may(put(who, `open/${AUDIT}`, once)))).toEqual(['api']);
+    const plan = FUNCTIONS.filter((who) => may(put(who, `audits/${AUDIT}/audit.json`, once)));
+    expect(plan).toEqual(['api', 'reconcile']);
+  });
+
+  test('changes what a month has spent only if it is the api or reconcile, and never budget and prices', () => {
+    expect(FUNCTIONS.filter((who) => may(put(who, 'ledger/2026-11.json')))).toEqual(['api', 'reconcile']);
+    expect(FUNCTIONS.filter((who) => may(put(who, 'ledger/settings.json')))).toEqual([]);
+    const spent = `audits/${AUDIT}/spent/00000.3000.3000`;
+    expect(FUNCTIONS.filter((who) => may(put(who, spent, once)))).toEqual([
+      'webhook',
+      'dispatch',
+      'poll',
+      'reconcile',
+    ]);
   });
 
   test('writes results and bindings only if it asks, polls or receives', () => {
