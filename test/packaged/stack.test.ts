@@ -387,6 +387,18 @@ describe('every asynchronous hop', () => {
 describe('watching', () => {
   const alarms = (packaged: Packaged) => ofType(packaged.resources, 'AWS::CloudWatch::Alarm');
 
+  test('AWS tells an address of its bill where one is given', () => {
+    expect(ofType(plain.resources, 'AWS::Budgets::Budget')).toEqual([]);
+    const { Budget, NotificationsWithSubscribers } = only(all, 'AWS::Budgets::Budget').Properties;
+    expect(Budget).toMatchObject({ BudgetType: 'COST', TimeUnit: 'MONTHLY', BudgetLimit: { Unit: 'USD' } });
+    expect(Number(Budget.BudgetLimit.Amount)).toBe(20);
+    const Subscribers = [{ SubscriptionType: 'EMAIL', Address: 'operators@example.org' }];
+    expect(NotificationsWithSubscribers).toMatchObject([
+      { Notification: { NotificationType: 'ACTUAL', Threshold: 80 }, Subscribers },
+      { Notification: { NotificationType: 'FORECASTED', Threshold: 100 }, Subscribers },
+    ]);
+  });
+
   test('alarms tell the topic where one is given', () => {
     for (const [, { Properties }] of alarms(plain)) expect(Properties).not.toHaveProperty('AlarmActions');
     for (const [, { Properties }] of alarms(all)) {
@@ -409,9 +421,10 @@ describe('watching', () => {
     expect(watched).toEqual(sources().map(({ EventSourceArn }) => EventSourceArn));
   });
 
-  test('there is one on webhooks answered 5xx, audits that wait for people, and repairs', () => {
+  test('there is one on webhooks answered 5xx, audits that wait for people, repairs, and money', () => {
     const watched = alarms(plain).map(([, { Properties }]) => Properties.MetricName);
-    for (const metric of ['Webhook5xx', 'WaitingForPeople', 'Repairs']) expect(watched).toContain(metric);
+    for (const metric of ['Webhook5xx', 'WaitingForPeople', 'Repairs', 'BudgetUsed', 'AboveCeiling'])
+      expect(watched).toContain(metric);
   });
 
   test('there is one on the share of results that polling finds, from ten results an hour on', () => {
@@ -443,6 +456,12 @@ describe('watching', () => {
       ['Repairs', COUNTED.repaired],
       ['Received', COUNTED.received],
       ['Polled', COUNTED.polled],
+      ['Spent', COUNTED.budget],
+      ['Reserved', COUNTED.budget],
+      ['BudgetUsed', COUNTED.budget],
+      ['AboveCeiling', COUNTED.dearer],
+      ['Superfluous', COUNTED.extra],
+      ['DeadTurns', COUNTED.died],
     ] as const)
       expect(messages(filters.get(metric))).toEqual([message]);
     const route = /routeKey = "([^"*]+)/.exec(filters.get('Webhook5xx') ?? '')?.[1] ?? '?';

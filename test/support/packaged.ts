@@ -55,6 +55,7 @@ export const EVERYTHING = [
   'objectLockDays=30',
   'backupGlacierDays=1',
   `alarmTopicArn=arn:aws:sns:${REGION}:${ACCOUNT}:alarms`,
+  'awsBudgetEmail=operators@example.org',
   'trail=true',
   'storageAnalysis=true',
   'requestMetrics=true',
