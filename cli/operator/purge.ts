@@ -5,6 +5,7 @@ import { writeTombstone } from '../../lib/audits/end.ts';
 import { cellQueue } from '../../lib/aws/cell-queue.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import { listVersions, type ObjectVersion } from '../../lib/aws/versions.ts';
+import { Books } from '../../lib/money/settle.ts';
 import type { CellQueue } from '../../lib/ports.ts';
 import { rangesOf } from '../../lib/records/blocks.ts';
 import { PURGED } from '../../lib/records/judgement.ts';
@@ -24,7 +25,7 @@ import { type Plan, readPlan } from '../../lib/records/plan.ts';
 import { readProgress } from '../../lib/records/progress.ts';
 import type { Result } from '../../lib/records/result.ts';
 import { isStored } from '../../lib/records/result.ts';
-import { systemTime } from '../../lib/system.ts';
+import { systemChance, systemTime } from '../../lib/system.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
@@ -144,6 +145,7 @@ export async function carryOutPurge(
     const audit = await readPlan(images, target.audit);
     if (audit) await polls.send(rangesOf(audit));
     if (plan.running > 0 && !(await becomesIdle(polls))) running = plan.running;
+    if (audit && running === 0) await keepCost(images, audit);
   }
   const row = progress.row('purged', plan.versions.bucket + plan.versions.backup);
   const done = { bucket: 0, backup: 0 };
@@ -168,6 +170,13 @@ export async function carryOutPurge(
     await destroy();
   }
   return { versions: done, images: record.images.length, renditions: renditions.size, running };
+}
+
+/** The records that say what an audit has cost are about to go; the ledger of its month keeps the amount. */
+async function keepCost(store: S3Store, plan: Plan): Promise<void> {
+  const books = new Books({ store, time: systemTime, chance: systemChance });
+  await books.open();
+  await books.finish(plan);
 }
 
 export const describeTarget = ({ audit, image }: PurgeTarget) =>

@@ -1,6 +1,10 @@
 import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { carryOutPurge, findPurge } from '../../cli/operator/purge.ts';
+import { acceptAudit } from '../../lib/audits/accept.ts';
+import { parseDesign } from '../../lib/audits/request.ts';
+import { monthOf, readLedger } from '../../lib/money/ledger.ts';
 import { deletedKey, imageKey, renditionKey } from '../../lib/records/keys.ts';
+import { readPlan } from '../../lib/records/plan.ts';
 import { named, operators, recordCell, SILENT } from './operators.ts';
 import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
@@ -85,6 +89,7 @@ describe('the purge of an image', () => {
 });
 
 describe('the purge of an audit', () => {
+  const auditOf = async (in_: World) => (await in_.keys('open/'))[0]!.slice('open/'.length);
   const NOTHING = ['images/', 'renditions/', 'audits/', 'leases/'];
 
   it.each(FAULTS)(
@@ -124,6 +129,30 @@ describe('the purge of an audit', () => {
       check: async () => {},
     });
     expect(calls).toBeGreaterThanOrEqual(10);
+  });
+
+  it.each(FAULTS)('leaves what it has cost in the sum of its month when, at any call, %s', async (fault) => {
+    const FLUX = 'black-forest-labs/flux-schnell';
+    await atEveryCall(cloud, fault, {
+      prepare: async (in_) => {
+        const text = JSON.stringify({ prompts: ['a nurse'], models: [FLUX], samples: 3 });
+        const origin = { caller: 'ann', request: 'r', idempotencyKey: undefined, body: text };
+        const deps = { ...in_.turnDeps, store: in_.truth.images, log: { error() {}, warn() {} } };
+        const { id } = await acceptAudit(deps, parseDesign(text), origin);
+        await in_.ask((await readPlan(in_.truth.images, id))!);
+      },
+      act: async (in_) => purge(in_, { audit: await auditOf(in_) }),
+      recover: async (in_) => void (await purge(in_.truth, { audit: await auditOf(in_) }).catch(() => {})),
+      check: async (in_) => {
+        for (let run = 0; run < 20 && (await in_.keys('open/')).length > 0; run++) {
+          in_.pass(16 * 60_000);
+          await in_.reconcile();
+        }
+        await in_.reconcile();
+        expect(await in_.keys('audits/')).toEqual([]);
+        expect(await readLedger(in_.truth.images, monthOf(in_.now()))).toEqual({ audits: {}, closed: 9_000 });
+      },
+    });
   });
 
   it('leaves a tombstone for a late run of tag although the plan is gone, and has what comes late swept', async () => {
