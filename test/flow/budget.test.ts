@@ -12,7 +12,7 @@ const MODEL = 'black-forest-labs/flux-schnell';
 const settings = () => readSettings(world.truth.images);
 
 describe('an operator', () => {
-  test('sets budget and prices, each of which leaves the other as it was', async () => {
+  test('sets budget and prices; either leaves the other as it was', async () => {
     await changeSettings(world.images, (before) => ({ ...before, monthly: 100 }));
     const { text } = await changePrice(world.images, MODEL, { perImage: 0.004 });
     expect(text).toContain('$0.003 an image before, $0.004 an image now');

@@ -86,7 +86,8 @@ test('docs/command-line.md has every command, flag and exit status, and names no
     return `| \`${command.name()}${args.join('')}\` |`;
   });
   expect(usages.filter((usage) => !text.includes(usage))).toEqual([]);
-  const flags = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long)));
+  const all = commands.flatMap((command) => [command, ...command.commands]);
+  const flags = new Set(all.flatMap(({ options }) => options.map(({ long }) => long)));
   const named = new Set([...text.matchAll(/--[a-z][a-z-]*/g)].map(([flag]) => flag));
   expect([...flags].filter((flag) => !named.has(flag!))).toEqual([]);
   expect([...named].filter((flag) => !flags.has(flag))).toEqual(['--help', '--check']);
