@@ -308,7 +308,11 @@ describe('reconcile says what the month has spent and reserved', () => {
     const log = { info: level('info'), warn: level('warn'), error: level('error') };
     const ports = { ...world.reconcileDeps, log: { ...log, appendKeys() {}, resetKeys() {} } };
     const context = { getRemainingTimeInMillis: () => 900_000 } as Context;
-    await createReconcile(ports, { RESEND_SECONDS: '900', SETTLE_SECONDS: '5400' })({}, context);
+    await createReconcile(ports, {
+      RESEND_SECONDS: '900',
+      SETTLE_SECONDS: '5400',
+      DISPATCH_CONCURRENCY: '2',
+    })({}, context);
     return found.filter(([, message]) => message === COUNTED.budget);
   };
 

@@ -94,7 +94,7 @@ function Left({ budget: { monthly, left, turnsAt }, most }: { budget: Budget; mo
   });
   return (
     <>
-      {formatDollars(left)} of {formatDollars(monthly)}, for all audits until {next}
+      {formatDollars(left)} of {formatDollars(monthly)}, for all audits until {next}.
       {most > left && (
         <span class="error">
           {' '}

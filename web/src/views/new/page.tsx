@@ -67,7 +67,9 @@ export function NewAuditPage() {
   const problems = [
     ...useMemo(() => problemsOf(draft), [draft]),
     ...(needsLimit
-      ? [`The price of ${found.unpriced.join(', ')} is not known. Enter the most that the audit may cost.`]
+      ? [
+          `The price of ${found.unpriced.join(', ')} is not known. Fill in “The most that the audit may cost”.`,
+        ]
       : []),
   ];
   const create = useTask(async () => {
