@@ -1,7 +1,7 @@
 import type { PriceEntry } from '../../lib/contract/price-entry.ts';
 import { readBudget } from '../../lib/money/budget.ts';
 import { readLedger } from '../../lib/money/ledger.ts';
-import { describePrice, dollarsOf, formatDollars } from '../../lib/money/price.ts';
+import { describePrice, dollarsOf, findPrice, formatDollars } from '../../lib/money/price.ts';
 import { allPrices, type BudgetSettings, readSettings, settingsProblem } from '../../lib/money/prices.ts';
 import type { ObjectStore, Time } from '../../lib/ports.ts';
 import { settingsKey } from '../../lib/records/keys.ts';
@@ -128,7 +128,8 @@ export async function changePrice(store: ObjectStore, model: string, price: Pric
   });
   const [was, is] = [before, after].map((settings) => {
     const prices = allPrices(settings);
-    return Object.hasOwn(prices, model) ? prices[model] : undefined;
+    if (Object.hasOwn(prices, model)) return prices[model];
+    return findPrice(prices, model) && { free: true as const };
   });
   const words = (entry: PriceEntry | undefined) => (entry ? describePrice(entry) : 'not known');
   return {

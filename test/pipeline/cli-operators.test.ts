@@ -179,6 +179,37 @@ describe('purge', () => {
   });
 });
 
+describe('budget', () => {
+  test('is shown before and after it is set, and refuses what does not fit; a dry run says so before', async () => {
+    const price = ['budget', 'price', 'simulated/flash', '--per-image', '0.04', '--local'];
+    expect(await weaudit.run(price)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('free before, $0.04 an image now'),
+    });
+    expect(await weaudit.run(['budget', 'set', '0.1', '--local'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/none before, \$0\.10 now.*\$0\.10 are left/),
+    });
+    const run = (samples: string) => ['run', '-p', 'a budget', '-m', 'simulated/flash', '-n', samples];
+    expect(await weaudit.json([...run('3'), '--dry-run'])).toMatchObject({
+      status: 3,
+      document: { predictions: 3, most: 0.12, left: 0.1 },
+    });
+    expect(await weaudit.run(run('3'))).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining("may cost $0.12, and $0.10 of this month's budget are left"),
+    });
+    expect((await weaudit.run(run('2'))).status).toBe(0);
+    const { document } = await weaudit.json(['budget', '--local']);
+    expect(document.reserved + document.spent).toBeCloseTo(0.08);
+    expect(document).toMatchObject({ monthly: 0.1, prices: { 'simulated/flash': { perImage: 0.04 } } });
+    expect(await weaudit.run(['budget', 'set', 'none', '--local'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('$0.10 before, none now'),
+    });
+  });
+});
+
 describe('redrive', () => {
   const dead = (kind: string) => cloud.cloud.queues.counts(`weaudit-local-${kind}-dead`).visible;
 
