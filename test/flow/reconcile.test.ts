@@ -4,6 +4,7 @@ import { blocksOf } from '../../lib/records/blocks.ts';
 import {
   deletedKey,
   imagesPrefix,
+  LEDGER_PREFIX,
   leaseKey,
   leasesPrefix,
   OPEN_PREFIX,
@@ -128,9 +129,11 @@ it('sees in two LISTs and three HEADs that nothing is due in an audit of 10,000 
       const found =
         prefix === OPEN_PREFIX
           ? ids.map((one) => listed(openKey(one), old))
-          : objects[prefix.split('/')[0]!]!(id);
-      expect([OPEN_PREFIX, leasesPrefix(id), summariesPrefix(id)]).toContain(prefix);
-      count('LIST', Math.ceil(found.length / 1_000));
+          : prefix === LEDGER_PREFIX
+            ? []
+            : objects[prefix.split('/')[0]!]!(id);
+      expect([OPEN_PREFIX, LEDGER_PREFIX, leasesPrefix(id), summariesPrefix(id)]).toContain(prefix);
+      count('LIST', Math.max(1, Math.ceil(found.length / 1_000)));
       yield* found;
     },
     async head(key: string): Promise<Head | undefined> {
@@ -145,5 +148,5 @@ it('sees in two LISTs and three HEADs that nothing is due in an audit of 10,000 
   } as unknown as ObjectStore;
   const done = await reconcile({ ...world.reconcileDeps, images }, () => false);
   expect(done).toMatchObject({ audits: AUDITS, repairs: 0, manifests: 0, faults: [] });
-  expect(calls).toEqual({ LIST: 1 + 2 * AUDITS, HEAD: 3 * AUDITS });
+  expect(calls).toEqual({ LIST: 2 + 2 * AUDITS, HEAD: 3 * AUDITS });
 });
