@@ -2,7 +2,7 @@ import type { PriceEntry } from '../../lib/contract/price-entry.ts';
 import { readBudget } from '../../lib/money/budget.ts';
 import { readLedger } from '../../lib/money/ledger.ts';
 import { describePrice, dollarsOf, findPrice, formatDollars } from '../../lib/money/price.ts';
-import { allPrices, type BudgetSettings, readSettings, settingsProblem } from '../../lib/money/prices.ts';
+import { allPrices, type BudgetSettings, settingsProblem } from '../../lib/money/prices.ts';
 import type { ObjectStore, Time } from '../../lib/ports.ts';
 import { settingsKey } from '../../lib/records/keys.ts';
 import { CommandError, EXIT } from '../exit.ts';
@@ -18,7 +18,7 @@ export type BudgetReport = Awaited<ReturnType<typeof reportBudget>>;
 
 /** The budget of this month, the open audits that hold most of it, and the prices that an operator has set. */
 export async function reportBudget(store: ObjectStore, time: Time) {
-  const { prices: own = {} } = await readSettings(store);
+  const { prices: own = {} } = (await readValid(store))?.value ?? {};
   const { prices: _all, pricesAsOf: _asOf, ...budget } = await readBudget({ store, time });
   const { audits } = await readLedger(store, budget.month);
   const holders = Object.entries(audits)
@@ -89,6 +89,17 @@ export function describeLimitChange(
   return `Budget of a month: ${limit(before)} before, ${limit(monthly)} now. ${now}`;
 }
 
+/** @throws {CommandError} if somebody wrote settings that are not valid */
+async function readValid(store: ObjectStore) {
+  const existing = await store.readJson<BudgetSettings>(settingsKey);
+  const problem = existing && settingsProblem(existing.value);
+  if (!problem) return existing;
+  throw new CommandError(
+    EXIT.refused,
+    `${settingsKey} in ${store.bucket} is not valid: ${problem}. Until it is corrected or deleted, all audits are refused. Nothing was changed.`,
+  );
+}
+
 /**
  * Changes what operators set by compare-and-swap: no change of another operator is lost.
  * @throws {CommandError} if the result is not valid: nothing is changed
@@ -98,14 +109,8 @@ export async function changeSettings(
   change: (before: BudgetSettings) => BudgetSettings,
 ): Promise<{ before: BudgetSettings; after: BudgetSettings }> {
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const existing = await store.readJson<BudgetSettings>(settingsKey);
+    const existing = await readValid(store);
     const before = existing?.value ?? {};
-    const invalid = settingsProblem(before);
-    if (invalid)
-      throw new CommandError(
-        EXIT.refused,
-        `${settingsKey} in ${store.bucket} is not valid: ${invalid}. Nothing was changed. Correct or delete it.`,
-      );
     const after = change(before);
     const problem = settingsProblem(after);
     if (problem) throw new CommandError(EXIT.usage, `${problem}. Nothing was changed.`);

@@ -42,11 +42,12 @@ describe('an operator', () => {
     },
   );
 
-  test('is told where what is there is not valid, and it counts as no budget for nobody', async () => {
+  test('is told where the settings are not valid, and nothing takes them for no budget', async () => {
     await world.images.replaceJson(settingsKey, { monthly: '100' });
     await expect(changeSettings(world.images, () => ({ monthly: 5 }))).rejects.toThrow(
       'ledger/settings.json in images is not valid: "monthly" must be a number of dollars',
     );
+    await expect(reportBudget(world.images, world.time)).rejects.toThrow('all audits are refused');
     await expect(settings()).rejects.toThrow('"monthly" must be a number of dollars');
   });
 
