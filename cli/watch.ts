@@ -33,9 +33,13 @@ export function describeImages(images: ImageCounts): string {
   return `${count(images.ok, 'image')}${others ? ` (besides ${others})` : ''}`;
 }
 
-/** `cost: $0.30 spent, $0.90 reserved for open predictions` */
-export const describeCost = ({ spent, reserved }: NonNullable<AuditStatus['cost']>): string =>
-  `cost: ${formatDollars(spent)} spent${reserved > 0 ? `, ${formatDollars(reserved)} reserved for open predictions` : ''}`;
+/** `cost: $0.30 spent, $0.90 reserved for open predictions`; nothing for free models, and where no price was known. */
+export const describeCost = ({ spent, reserved } = { spent: 0, reserved: 0 }): string[] =>
+  spent + reserved === 0
+    ? []
+    : [
+        `cost: ${formatDollars(spent)} spent${reserved > 0 ? `, ${formatDollars(reserved)} reserved for open predictions` : ''}`,
+      ];
 
 /** The API calls a pending prediction `waiting`. */
 export const statusWord = (status: CellStatus): string => (status === 'waiting' ? 'pending' : status);

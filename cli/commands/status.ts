@@ -29,7 +29,7 @@ export function addStatus(program: Command, end: (status: ExitStatus) => void): 
         `${oneLine(status.name)} (${status.id})`,
         `${status.state}: ${describeCounts(status.counts)} (${count(status.predictions, 'prediction')})`,
         ...(status.images ? [describeImages(status.images)] : []),
-        ...(status.cost ? [describeCost(status.cost)] : []),
+        ...describeCost(status.cost),
         ...(status.waiting ? [describeWaiting(status.waiting)] : []),
         `manifest: ${status.manifest ? 'written' : 'not written yet'}`,
       ].join('\n'),

@@ -22,7 +22,7 @@ import { oneLine, size } from '../../cli/output.ts';
 import { createProgram } from '../../cli/program.ts';
 import { createProgress } from '../../cli/progress.ts';
 import { placeOf, resultsTable, sumUp } from '../../cli/results.ts';
-import { describeImages } from '../../cli/watch.ts';
+import { describeCost, describeImages } from '../../cli/watch.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import type { Budget, Prediction } from '../../lib/contract/answers.ts';
 
@@ -499,6 +499,14 @@ describe('operators', () => {
     expect(rotate(['b', 'a'], 'c')).toEqual(['c', 'b']);
     expect(rotate(['b', 'a'], 'a')).toEqual(['a', 'b']);
   });
+});
+
+test('the status of an audit says what it has cost, unless that is nothing', () => {
+  expect(describeCost({ spent: 0.3, reserved: 0.9 })).toEqual([
+    'cost: $0.30 spent, $0.90 reserved for open predictions',
+  ]);
+  expect(describeCost({ spent: 0.003, reserved: 0 })).toEqual(['cost: $0.003 spent']);
+  expect([describeCost({ spent: 0, reserved: 0 }), describeCost()]).toEqual([[], []]);
 });
 
 describe('a dry run', () => {
