@@ -83,7 +83,7 @@ async function superfluous(deps: FinishDeps, { plan, n, prediction }: Ending): P
   const asked = imagesAsked({ ...plan.input, ...model.input });
   const made = status === 'succeeded' ? outputsOf(prediction).returned : 0;
   const charged = { status, createdAt, startedAt, completedAt, metrics, asked, made };
-  await noteExtra(deps, plan, prediction.id, model.price ? costOf(model.price, charged) : 0);
+  await noteExtra(deps, plan, model, prediction.id, model.price ? costOf(model.price, charged) : 0);
   return 'superfluous';
 }
 

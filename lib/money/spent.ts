@@ -3,7 +3,7 @@ import type { Log, ObjectStore } from '../ports.ts';
 import { type Binding, isClosed, readBinding } from '../records/binding.ts';
 import { blocksOf, type Range } from '../records/blocks.ts';
 import { blockSpentKey, extraSpentKey, resultKey, spentPrefix } from '../records/keys.ts';
-import { cellAt, type Plan } from '../records/plan.ts';
+import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
 import { modelCeiling, type PricedModel, resultCost } from './cost.ts';
@@ -75,11 +75,18 @@ export async function noteBlockCost(
   await store.create(key, '', { tags: { retention: plan.retention } });
 }
 
-/** Notes what a prediction cost that no cell needed, or may cost at most. The smallest amount counts. */
-export async function noteExtra({ store, log }: NoteDeps, plan: Plan, prediction: string, micros: Micros) {
-  if (micros === 0) return;
+/** Notes what a prediction cost that no cell needed, or may cost at most. The smallest amount counts, also 0. */
+export async function noteExtra(
+  { store, log }: NoteDeps,
+  plan: Plan,
+  model: PlannedModel,
+  prediction: string,
+  micros: Micros,
+) {
+  if (modelCeiling(plan, model) === 0) return;
   const key = extraSpentKey(plan.id, prediction, micros);
-  if (await store.create(key, '', { tags: { retention: plan.retention } }))
+  const isNew = await store.create(key, '', { tags: { retention: plan.retention } });
+  if (isNew && micros > 0)
     log.warn(COUNTED.extra, { audit: plan.id, prediction, dollars: dollarsOf(micros) });
 }
 

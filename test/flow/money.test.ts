@@ -7,6 +7,7 @@ import { COUNTED } from '../../lib/log-lines.ts';
 import { readBudget } from '../../lib/money/budget.ts';
 import { monthOf, readLedger } from '../../lib/money/ledger.ts';
 import type { BudgetSettings } from '../../lib/money/prices.ts';
+import { noteExtra } from '../../lib/money/spent.ts';
 import { AUDITS_PREFIX, leaseKey, ledgerKey, settingsKey } from '../../lib/records/keys.ts';
 import type { Lease } from '../../lib/records/lease.ts';
 import { readPlan } from '../../lib/records/plan.ts';
@@ -256,6 +257,21 @@ describe('what an audit reserved is released', () => {
     await settle(world);
     expect(await ledger(world)).toEqual({ audits: {}, closed: EACH + 3_000 });
     expect(world.warnings).toEqual([[COUNTED.extra, { audit: id, prediction: second.id, dollars: 0.003 }]]);
+  });
+});
+
+describe('a prediction that no cell needed and that never started', () => {
+  it('costs nothing, although the most that it may cost was noted before', async () => {
+    await setBudget(world, { monthly: 1 });
+    const { id } = await accept(world, { text: body({ samples: 1 }) });
+    const plan = (await readPlan(world.images, id))!;
+    await world.ask(plan);
+    const second = await world.succeeded(id, 0, 1);
+    await noteExtra({ store: world.images, log: world.log }, plan, plan.models[0]!, second.id, 3_000);
+    const canceled = { ...second, status: 'canceled' as const, started_at: null, output: null };
+    expect(await world.finish(plan, 0, canceled)).toBe('superfluous');
+    await world.reconcile();
+    expect((await ledger(world)).audits[id]).toMatchObject({ spent: 0 });
   });
 });
 
