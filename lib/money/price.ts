@@ -80,7 +80,7 @@ export function costOf(price: Price, charged: Charged): Micros {
   const { status, createdAt, startedAt, metrics, asked, made } = charged;
   const isSuccess = status === 'succeeded';
   // Replicate did not say how it ended: it may have run.
-  if (!createdAt) return ceilingOf(price, asked);
+  if (!isSuccess && !createdAt) return ceilingOf(price, asked);
   if (price.unit === 'free' || status === 'aborted' || (!isSuccess && !startedAt)) return 0;
   switch (price.unit) {
     case 'image': {

@@ -268,7 +268,13 @@ describe('a prediction that no cell needed and that never started', () => {
     await world.ask(plan);
     const second = await world.succeeded(id, 0, 1);
     await noteExtra({ store: world.images, log: world.log }, plan, plan.models[0]!, second.id, 3_000);
-    const canceled = { ...second, status: 'canceled' as const, started_at: null, output: null };
+    const canceled = {
+      ...second,
+      status: 'canceled' as const,
+      created_at: world.now().toISOString(),
+      started_at: null,
+      output: null,
+    };
     expect(await world.finish(plan, 0, canceled)).toBe('superfluous');
     await world.reconcile();
     expect((await ledger(world)).audits[id]).toMatchObject({ spent: 0 });

@@ -135,7 +135,7 @@ describe('the purge of an audit', () => {
     const FLUX = 'black-forest-labs/flux-schnell';
     await atEveryCall(cloud, fault, {
       prepare: async (in_) => {
-        const text = JSON.stringify({ prompts: ['a nurse'], models: [FLUX], samples: 3 });
+        const text = JSON.stringify({ prompts: ['a nurse'], models: [FLUX], samples: 2 });
         const origin = { caller: 'ann', request: 'r', idempotencyKey: undefined, body: text };
         const deps = { ...in_.turnDeps, store: in_.truth.images, log: { error() {}, warn() {} } };
         const { id } = await acceptAudit(deps, parseDesign(text), origin);
@@ -150,7 +150,7 @@ describe('the purge of an audit', () => {
         }
         await in_.reconcile();
         expect(await in_.keys('audits/')).toEqual([]);
-        expect(await readLedger(in_.truth.images, monthOf(in_.now()))).toEqual({ audits: {}, closed: 9_000 });
+        expect(await readLedger(in_.truth.images, monthOf(in_.now()))).toEqual({ audits: {}, closed: 6_000 });
       },
     });
   });
