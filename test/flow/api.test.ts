@@ -4,7 +4,7 @@ import { createApi } from '../../lib/handlers/api.ts';
 import type { HttpResponse } from '../../lib/http/problem.ts';
 import { refusalsOf } from '../../lib/http/route.ts';
 import { ROUTES } from '../../lib/http/routes.ts';
-import { manifestKey, planKey } from '../../lib/records/keys.ts';
+import { manifestKey, planKey, settingsKey } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import { recordResult } from '../../lib/records/result.ts';
 import { writeWaiting } from '../../lib/records/waiting.ts';
@@ -293,6 +293,23 @@ describe('what the API answers', () => {
       manifest: true,
     });
     expect((await api('GET', '/api/audits')).body.audits).toMatchObject([{ id: audit, finished: true }]);
+  });
+
+  it('says what is left of the month’s budget, and refuses what does not fit with the numbers', async () => {
+    await world.truth.images.replaceJson(settingsKey, {
+      monthly: 1,
+      prices: { 'a/b': { perPrediction: 0.04 } },
+    });
+    await start(20);
+    expect((await api('GET', '/api/budget')).body).toMatchObject({
+      monthly: 1,
+      reserved: 0.8,
+      spent: 0,
+      left: 0.2,
+    });
+    const { status, body } = await api('POST', '/api/audits', { body: { ...DESIGN, samples: 6 } });
+    expect({ status, body }).toMatchObject({ status: 402, body: { needed: 0.24, left: 0.2 } });
+    expect(body.detail).toContain('may cost $0.24, and $0.20 of this month');
   });
 
   it('offers models and days, and describes itself to anybody', async () => {
