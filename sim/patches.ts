@@ -50,6 +50,35 @@ export const PATCHES: Record<string, Patch> = {
     file: 'lib/cells/poll-turn.ts',
     change: [['return replicate.get(id);', 'throw error;']],
   },
+  'a reservation does not swap': {
+    file: 'lib/money/ledger.ts',
+    change: [
+      [
+        '(await store.swapJson(ledgerKey(month), changed, existing?.etag))',
+        "((await store.replaceJson(ledgerKey(month), changed)) ?? 'written')",
+      ],
+    ],
+    world: 'fifty audits at once against a dollar',
+  },
+  'what ended cells had reserved is released twice': {
+    file: 'lib/money/spent.ts',
+    change: [['Math.max(0, most - ended.most)', 'most - 2 * ended.most']],
+    world: 'fifty audits at once against a dollar',
+  },
+  'the month is that of a function whose clock is wrong': {
+    file: 'lib/audits/accept.ts',
+    change: [
+      [
+        'monthOf(first?.modified ?? time.now())',
+        'monthOf(new Date(time.now().getTime() + (chance.fraction() < 0.5 ? 31 * 86_400_000 : 0)))',
+      ],
+    ],
+    world: 'fifty audits at once against a dollar',
+  },
+  'an orphan is released while its request continues': {
+    file: 'lib/audits/reconcile.ts',
+    change: [['const ORPHAN_MS = 15 * 60_000;', 'const ORPHAN_MS = -1;']],
+  },
   'a failed download leaves others running': {
     file: 'lib/cells/finish.ts',
     change: [

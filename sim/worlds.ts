@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { wholeNumber } from '../cli/whole-number.ts';
+import { fiftyAudits } from './money-worlds.ts';
 import type { Order } from './order.ts';
 import type { ModelBehavior } from './replicate.ts';
 import { play, type Run, type Scenario } from './run.ts';
@@ -329,6 +330,14 @@ export const WORLDS: Record<string, Named> = {
     scenario: world([audit(1_000, { deleteAt: 40 * SECOND })]),
     holds: ({ figures }) =>
       figures.predictions <= 500 ? undefined : `${figures.predictions} predictions were made`,
+  },
+  'fifty audits at once against a dollar': {
+    promise: 'the month costs no more than its budget, nearly all of it can be used, nothing stays reserved',
+    scenario: fiftyAudits(7),
+    holds: ({ figures: { budgetUsed = 0 } }) => all([budgetUsed > 0.95, `${budgetUsed} of it was used`]),
+    says: ({ figures: { budgetUsed = 0, unaffordable, deaths } }) =>
+      `${(100 * budgetUsed).toFixed(1)} % used, ${unaffordable} audits refused, ${deaths} deaths`,
+    once: true,
   },
   'canceled in the middle': {
     promise: 'what ran is canceled, what is stored is kept',
