@@ -108,10 +108,6 @@ const sizeOf = (record: unknown) => Buffer.byteLength(JSON.stringify(record));
 const unnamed = (error?: string) => [{ index: 0, ...(error && { error }) }];
 const remove = (key: string) => (a: Facts) => a.images.delete(key);
 const add = (key: string) => (a: Facts) => a.images.set(key, a.record());
-const rename = (from: string, to: string) => (a: Facts) => {
-  remove(from)(a);
-  add(to)(a);
-};
 const JUDGED = 'audits/a/judged/00000/0.ok.png.8x8.-.-.d1';
 /** The image, as it is once the decoder has condemned it. */
 const condemn = (a: Facts) => {
@@ -271,7 +267,6 @@ test.each([
 test.each([
   ['is missing', remove('audits/a/spent/00001.0.3000')],
   ['is of no block', add('audits/a/spent/00002.0.3000')],
-  ['is above its ceiling', rename('audits/a/spent/00001.0.3000', 'audits/a/spent/00001.3001.3000')],
 ])('what a block cost breaks a promise if it %s', (_, plant) => {
   const wrong = facts();
   plant(wrong);
