@@ -30,7 +30,7 @@ eachWorld((fresh) => {
 async function uncopied(id: string): Promise<void> {
   const plan = await world.accept(CELLS, { id });
   for (const { from } of blocksOf(plan))
-    for (let turn = 0; turn < 3; turn++) await world.ask(plan, { cell: from });
+    for (let turn = 0; turn < 4; turn++) await world.ask(plan, { cell: from });
   const chains = world.polls.messages.splice(0);
   for (const { prediction, request } of [...world.replicate.asked.values()]) {
     const ended = world.replicate.end(prediction.id, { output: world.outputs(prediction.id, 1) });
