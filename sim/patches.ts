@@ -12,7 +12,10 @@ export const PATCHES: Record<string, Patch> = {
   'what is in flight is not bounded': {
     file: 'lib/cells/flow.ts',
     change: [
-      ['const room = flow.limit - inFlight(flow, name) - wish.observed;', 'const room = wish.wanted;'],
+      [
+        'const granted = Math.max(0, Math.min(roomFor(flow, name, wish), wish.wanted));',
+        'const granted = wish.wanted;',
+      ],
     ],
     world: 'a slow model (5 a minute, 600 cells)',
   },

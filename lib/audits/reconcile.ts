@@ -1,7 +1,7 @@
 import { backUp } from '../images/backup.ts';
 import { Books } from '../money/settle.ts';
 import type { CellQueue, Chance, ObjectStore, Time } from '../ports.ts';
-import { blocksOf, type Cut, type Range, rangesOf } from '../records/blocks.ts';
+import { blocksOf, type Cut, type Range, rangeOf, rangesOf } from '../records/blocks.ts';
 import {
   auditPrefix,
   deletedKey,
@@ -196,10 +196,17 @@ async function restartSilent(run: Run, size: Size, open: readonly Range[], chain
     const moved = chains.get(key);
     return moved !== undefined && age(moved, time) > resendMs;
   };
-  const silent = open.filter(({ from }) => isSilent(pollLeaseKey(size.id, from)));
-  await eachPart(run, silent, (block) => restart(run, polls, block, pollLeaseKey(size.id, block.from)));
+  const lookedAfter = (block: Range) => pollLeaseKey(size.id, rangeOf(size, block.from).from);
+  const silent = rangesOf(size).filter(
+    (range) =>
+      isSilent(pollLeaseKey(size.id, range.from)) &&
+      open.some(({ from }) => from >= range.from && from <= range.to),
+  );
+  await eachPart(run, silent, (range) => restart(run, polls, range, pollLeaseKey(size.id, range.from)));
   // Blocks that nobody looks after have a chain that asks, or are still to come in one.
-  const unseen = open.filter(({ from }) => !chains.has(pollLeaseKey(size.id, from)));
+  const unseen = open.filter(
+    (block) => !chains.has(lookedAfter(block)) || !chains.has(leaseKey(size.id, block.from)),
+  );
   if (unseen.length === 0) return;
   const asking = blocksOf(size).flatMap(({ from }) => chains.get(leaseKey(size.id, from)) ?? []);
   const moved = new Date(Math.max(...[size.acceptedAt, ...asking].map((date) => date.getTime())));
@@ -210,10 +217,10 @@ async function restartSilent(run: Run, size: Size, open: readonly Range[], chain
       await restart(run, queue, block, leaseKey(size.id, block.from));
 }
 
-async function restart(run: Run, to: CellQueue, block: Range, key: string): Promise<void> {
+async function restart(run: Run, to: CellQueue, cells: Range, key: string): Promise<void> {
   const link = await restartChain({ ...run, store: run.images }, key);
   if (link === undefined) return;
-  await to.send([{ ...block, link }]);
+  await to.send([{ ...cells, link }]);
   run.done.repairs++;
 }
 

@@ -1,6 +1,6 @@
 import { noteBlockCost } from '../money/spent.ts';
 import type { Log } from '../ports.ts';
-import { blocksOf, type Range } from '../records/blocks.ts';
+import { blocksOf, type Range, rangeOf } from '../records/blocks.ts';
 import { deletedKey, manifestKey, summaryKey } from '../records/keys.ts';
 import type { Plan } from '../records/plan.ts';
 import { createSummary, listSummaries, readBlock } from '../records/summary.ts';
@@ -23,24 +23,30 @@ export async function sumUp(deps: SumUpDeps, plan: Plan, blocks: readonly Range[
 /** As `sumUp`, without the manifest. */
 export async function sumUpBlocks(deps: SumUpDeps, plan: Plan, blocks: readonly Range[]): Promise<Range[]> {
   const { images } = deps;
+  const isSummed = await Promise.all(blocks.map(({ from }) => images.exists(summaryKey(plan.id, from))));
+  const left = blocks.filter((_, place) => !isSummed[place]);
   const unsafe: Range[] = [];
-  for (const block of blocks) {
-    if (await images.exists(summaryKey(plan.id, block.from))) continue;
-    if (!(await isSafe(deps, block))) unsafe.push(block);
-    else if (await images.exists(deletedKey(plan.id))) return [];
-    else {
-      const results = await readBlock(images, block);
-      // First, so that a block that is summed up never lacks it.
-      await noteBlockCost({ store: images, log: deps.log }, plan, block, results);
-      await createSummary(images, plan, block.from, results);
+  // One look for all blocks of a range.
+  for (const some of Map.groupBy(left, ({ from }) => rangeOf(plan, from).from).values()) {
+    const cells = await unsafeCells(deps, { ...some[0]!, to: some.at(-1)!.to });
+    for (const block of some) {
+      if (cells.some((cell) => cell >= block.from && cell <= block.to)) unsafe.push(block);
+      else if (await images.exists(deletedKey(plan.id))) return [];
+      else {
+        const results = await readBlock(images, block);
+        // First, so that a block that is summed up never lacks it.
+        await noteBlockCost({ store: images, log: deps.log }, plan, block, results);
+        await createSummary(images, plan, block.from, results);
+      }
     }
   }
   return unsafe;
 }
 
-async function isSafe(deps: UnsafeDeps, block: Range): Promise<boolean> {
-  for await (const _ of unsafeByCell(deps, block)) return false;
-  return true;
+async function unsafeCells(deps: UnsafeDeps, range: Range): Promise<number[]> {
+  const cells: number[] = [];
+  for await (const { cell } of unsafeByCell(deps, range)) cells.push(cell);
+  return cells;
 }
 
 /** Writes the manifest once all blocks are summed up. @returns whether it was written now */

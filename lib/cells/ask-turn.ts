@@ -3,16 +3,16 @@ import { COUNTED } from '../log-lines.ts';
 import { modelCeiling } from '../money/cost.ts';
 import { dollarsOf } from '../money/price.ts';
 import type { CellQueue, Chance } from '../ports.ts';
-import { blockAt, type Message, placeOf, type Range } from '../records/blocks.ts';
+import { blockAt, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
-import { acquireLease, beginChain, readLease, restartChain } from '../records/lease.ts';
+import { acquireLease, beginChain, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
 import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
-import { type CellProgress, readProgress } from '../records/progress.ts';
+import { type CellProgress, noProgress, readProgress } from '../records/progress.ts';
 import { readStop } from '../records/stop.ts';
 import { readWaiting, type WaitingReason, writeWaiting } from '../records/waiting.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
 import { type AskDeps, askCell, closeCell, closing, MustWait, Unrecorded } from './ask.ts';
-import { type FlowDeps, grantFlow, recountFlow, wishOf } from './flow.ts';
+import { type FlowDeps, grantFlow, wishOf } from './flow.ts';
 import type { Pacer } from './pacer.ts';
 
 export interface AskTurnDeps extends AskDeps, FlowDeps {
@@ -117,23 +117,26 @@ export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): 
   if (lease.isTakenOver) noteDeadTurn(deps, plan, block);
   const work = new AskTurn(deps, plan, block, turn, readAt);
   let isDone = false;
+  let isSoon = false;
   try {
     const most = (place < deps.dispatchers && FIRST_TURNS[link]) || Number.POSITIVE_INFINITY;
-    const { isFull, ...done } = await work.run(most);
+    const { isFull, ...done } = await work.run(most, lease.isNew && message.link === 0);
     if (done.faults.length > 0) return done;
     const begun = blocksToBegin(deps.dispatchers, plan, place, {
       isFirst: place === 0 && (link === 1 || (link === 0 && isFull)),
       isFull,
     });
-    await Promise.all([
-      !isFull && queue.send([{ ...block, link: link + 1 }], work.delaySeconds(lease.idle)),
-      begun.length > 0 && queue.send(begun.map((range) => ({ ...range, link: 0 }))),
-    ]);
+    if (begun.length > 0) await queue.send(begun.map((range) => ({ ...range, link: 0 })));
+    const delaySeconds = work.delaySeconds(lease.idle);
+    // Last: it ends the lease.
+    if (!isFull) await queue.send([{ ...block, link: link + 1 }], delaySeconds);
+    isSoon = isFull || delaySeconds <= SOON_SECONDS;
     isDone = true;
     return done;
   } finally {
     // It runs out by itself; what the turn has to say is not lost over it.
-    await lease.release({ isDone, idle: work.asked > 0 ? 0 : lease.idle + 1 }).catch(() => {});
+    const idle = work.asked > 0 ? 0 : lease.idle + 1;
+    await lease.release({ isDone, isSoon, idle }).catch(() => {});
   }
 }
 
@@ -187,11 +190,14 @@ class AskTurn {
     this.#turn = turn;
   }
 
-  /** @returns `isFull` if nothing of the block is left to ask for now */
-  async run(most: number): Promise<Asked & { isFull: boolean }> {
+  /**
+   * @param isNew nobody has asked for anything of the block
+   * @returns `isFull` if nothing of the block is left to ask for now
+   */
+  async run(most: number, isNew: boolean): Promise<Asked & { isFull: boolean }> {
     const { store, time, pacer, overdueMs } = this.#deps;
     const [progress, waiting] = await Promise.all([
-      readProgress(store, this.#block),
+      isNew ? noProgress(this.#block) : readProgress(store, this.#block),
       readWaiting(store, this.#plan.id, time.now()),
     ]);
     this.#progressAt = Math.max(
@@ -201,11 +207,7 @@ class AskTurn {
     const pending = [...progress].filter(([, state]) => isPending(state, time.now(), overdueMs));
     const chosen = await this.#choose(progress, pending, most);
     if (waiting) pacer.probeFirst();
-    const models = new Set(chosen.map(([n]) => cellAt(this.#plan, n).model));
-    // Beside the requests: room for the next turns, and the chain that looks after these.
-    const counting = Promise.all([...models].map((model) => recountFlow(this.#deps, model, this.#block)));
-    counting.catch(() => {});
-    // Of ended cells too, also if all was refused: only that chain sums the block up.
+    // Beside the requests. Of ended cells too, also if all was refused: only that chain sums the block up.
     const isWaiting = pending.length === progress.size && chosen.length === 0;
     const looking = isWaiting ? undefined : this.#beginPolls();
     looking?.catch(() => {});
@@ -218,12 +220,11 @@ class AskTurn {
       }
     };
     await Promise.all(Array.from({ length: PARALLEL_ASKS }, worker));
-    await counting.catch(() => {});
     const isFull = !this.#leaves && chosen.length === pending.length;
     // It may wait for long, because nothing was about to end.
-    const isNew = await looking;
+    const isBegun = await looking;
     await Promise.all(
-      this.asked > 0 ? [this.#endIfStopped(), isFull && isNew === false && this.#hurryPolls()] : [],
+      this.asked > 0 ? [this.#endIfStopped(), isFull && isBegun === false && this.#hurryPolls()] : [],
     );
     return {
       asked: this.asked,
@@ -252,7 +253,11 @@ class AskTurn {
         const wanted = batch.filter((cell) => modelOf(cell) === model);
         const before = granted.get(model) ?? 0;
         const wish = wishOf({ plan: this.#plan, block: this.#block, model }, progress, wanted.length);
-        const got = await grantFlow(this.#deps, { ...wish, observed: wish.observed + before });
+        const got = await grantFlow(this.#deps, {
+          ...wish,
+          observed: wish.observed + before,
+          asked: wish.asked + before,
+        });
         granted.set(model, before + got);
         if (got < wanted.length) full.add(model);
         chosen.push(...wanted.slice(0, got));
@@ -278,27 +283,32 @@ class AskTurn {
   }
 
   /**
-   * Begins the chain that looks after the block. If this process dies before, its message comes back and does it.
+   * Begins the chain that looks after the block's range. If this process dies before, its message comes back and does it.
    * @returns false if it was begun before
    */
   async #beginPolls(): Promise<boolean> {
-    const isNew = await beginChain(this.#deps.store, this.#pollKey);
+    const isNew = await beginChain(this.#deps, this.#pollKey, firstPollSeconds(this.#deps.overdueMs));
     if (isNew) await this.#sendPoll(0);
     return isNew;
   }
 
+  /** Cells that wait may have let it look rarely. */
   async #hurryPolls(): Promise<void> {
     const link = await restartChain(this.#deps, this.#pollKey);
     if (link !== undefined) await this.#sendPoll(link);
   }
 
+  get #range(): Range {
+    return rangeOf(this.#plan, this.#block.from);
+  }
+
   get #pollKey(): string {
-    return pollLeaseKey(this.#plan.id, this.#block.from);
+    return pollLeaseKey(this.#plan.id, this.#range.from);
   }
 
   #sendPoll(link: number): Promise<void> {
     const { polls, overdueMs } = this.#deps;
-    return polls.send([{ ...this.#block, link }], firstPollSeconds(overdueMs));
+    return polls.send([{ ...this.#range, link }], firstPollSeconds(overdueMs));
   }
 
   /** Asks as soon as the rate allows it, and again where Replicate wants to be asked later within this turn. */

@@ -1,10 +1,11 @@
 import type { ObjectStore, Time } from '../ports.ts';
-import type { Range } from '../records/blocks.ts';
-import { flowKey, leaseKey, resultKey } from '../records/keys.ts';
+import { MAX_BLOCK, type Range } from '../records/blocks.ts';
+import { flowKey, leaseKey, resultKey, summaryKey } from '../records/keys.ts';
 import { isHeld } from '../records/lease.ts';
 import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
-import { type CellProgress, readProgress } from '../records/progress.ts';
+import { type CellProgress, readOpenProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
+import type { Summary } from '../records/summary.ts';
 
 /**
  * What is in flight for a model, in all audits: `flow/<sha of model>.json`. Replicate aborts what has not started half
@@ -24,6 +25,8 @@ interface Flow {
 
 interface InFlight {
   count: number;
+  /** How many of the model's cells in the block have been asked for once all that was granted is. */
+  asked?: number;
   /** Which cells of the block are the model's, so that it can be counted without the plan. */
   cells: { to: number; samples: number; models: number; place: number };
 }
@@ -38,8 +41,10 @@ const SHORT_WAIT_MS = 20_000;
 const GROW = 1.5;
 /** What has not started by then is aborted: `Cancel-After`, counted from the request. */
 const ABORTED_AFTER_MS = 30 * 60_000;
-/** Blocks that are counted again in one turn. */
+/** Blocks that are counted again in one turn, at most. */
 const RECOUNTS = 8;
+/** Predictions that these blocks had: so many times what is missing, and as many as large blocks have. */
+const SPARE = { times: 2, least: 2 * MAX_BLOCK };
 
 export interface FlowDeps {
   store: ObjectStore;
@@ -58,6 +63,8 @@ export interface Wish {
   model: PlannedModel;
   /** Predictions of the block that have not ended. */
   observed: number;
+  /** Cells of the model in the block that were asked for, ended or not. */
+  asked: number;
   /** When a prediction of the block was last found to be aborted. Milliseconds since 1970. */
   abortedAt: number;
   /** How many more are wanted. */
@@ -74,9 +81,12 @@ export function wishOf(
   return {
     ...{ plan, block, model, wanted },
     observed: mine.filter(({ boundAt, ended }) => boundAt && !ended).length,
+    asked: mine.filter(isAsked).length,
     abortedAt: Math.max(0, ...mine.map(({ abortedAt }) => abortedAt?.getTime() ?? 0)),
   };
 }
+
+const isAsked = ({ boundAt, ended }: CellProgress): boolean => boundAt !== undefined || ended;
 
 /**
  * How many predictions more may be in flight for a model in a block. The number is durable before anything is asked
@@ -91,19 +101,22 @@ export async function grantFlow(deps: FlowDeps, wish: Wish): Promise<number> {
     const existing = await store.readJson<Flow>(key);
     const flow = existing?.value ?? newFlow(deps, time.now());
     if (wish.abortedAt - ABORTED_AFTER_MS > flow.changedAt) adapt(flow, ABORTED, time.now());
-    const room = flow.limit - inFlight(flow, name) - wish.observed;
-    const granted = Math.max(0, Math.min(room, wish.wanted));
-    if (granted < wish.wanted && !wasCounted) {
+    const counts = !wasCounted && roomFor(flow, name, wish) < wish.wanted;
+    if (counts) {
       wasCounted = true;
-      await recount(deps, key, existing, name);
-      continue;
+      await recount(deps, flow, name, wish.wanted - roomFor(flow, name, wish));
     }
-    if (granted === 0) return 0;
-    const count = wish.observed + granted;
-    const blocks = { ...flow.blocks, [name]: { count, cells: cellsOf(wish) } };
-    if (await store.swapJson(key, { ...flow, blocks }, existing?.etag)) return granted;
+    const granted = Math.max(0, Math.min(roomFor(flow, name, wish), wish.wanted));
+    const [count, asked] = [wish.observed + granted, wish.asked + granted];
+    if (granted > 0) flow.blocks[name] = { count, asked, cells: cellsOf(wish) };
+    else if (!counts || !existing) return 0;
+    // Against what was read before the LISTs: a turn that was granted something since has changed it, and its number stays.
+    if ((await store.swapJson(key, flow, existing?.etag)) !== undefined || granted === 0) return granted;
   }
 }
+
+const roomFor = (flow: Flow, name: string, wish: Wish): number =>
+  flow.limit - inFlight(flow, name) - wish.observed;
 
 const newFlow = ({ createsPerMinute }: FlowDeps, now: Date): Flow => ({
   limit: Math.max(LEAST_START, Math.round(createsPerMinute * START_SHARE)),
@@ -129,47 +142,67 @@ const cellsOf = ({ plan, block, model }: Wish): InFlight['cells'] => ({
 const isOf = ({ samples, models, place }: InFlight['cells'], cell: number): boolean =>
   Math.floor(cell / samples) % models === place;
 
-/** Counts again what a model has in flight, if it may soon be full. */
-export async function recountFlow(deps: FlowDeps, model: PlannedModel, own: Range): Promise<void> {
-  const key = flowKey(queueOf(model));
-  const existing = await deps.store.readJson<Flow>(key);
-  if (existing && inFlight(existing.value) > existing.value.limit / 2)
-    await recount(deps, key, existing, nameOf(own));
+/**
+ * Counts blocks again that may give the room that is missing, those first that were not counted for longest.
+ * @param missing how many predictions
+ */
+async function recount(deps: FlowDeps, flow: Flow, own: string, missing: number): Promise<void> {
+  const chosen: [string, InFlight][] = [];
+  let sum = 0;
+  for (const [name, entry] of Object.entries(flow.blocks)) {
+    if (name === own) continue;
+    if (chosen.length === RECOUNTS || sum >= Math.max(missing * SPARE.times, SPARE.least)) break;
+    chosen.push([name, entry]);
+    sum += entry.count;
+  }
+  const counted = await Promise.all(
+    chosen.map(([name, entry]) => countBlock(deps, name, entry, flow.changedAt)),
+  );
+  for (const [i, [name, entry]] of chosen.entries()) {
+    const one = counted[i];
+    // To the end: those that are counted now are counted last the next time.
+    delete flow.blocks[name];
+    flow.blocks[name] = { ...entry, count: one?.open ?? entry.count };
+    if (!one) continue;
+    if (one.open === 0) delete flow.blocks[name];
+    flow.ended += Math.max(0, entry.count - one.open);
+    adapt(flow, one.seen, deps.time.now());
+  }
 }
 
-/**
- * Counts blocks again in which nobody is at work. What was read before the LISTs is swapped: a turn that was granted
- * something since has changed it, and its number stays.
- */
-async function recount(
+interface Counted {
+  /** Predictions of the model in the block that have not ended. */
+  open: number;
+  seen: Seen | undefined;
+}
+
+/** @returns undefined where a turn may be about to ask for more, so that its number stays */
+async function countBlock(
   { store, time }: FlowDeps,
-  key: string,
-  existing: { value: Flow; etag: string } | undefined,
-  own: string,
-): Promise<void> {
-  if (!existing) return;
-  const flow = { ...existing.value, blocks: { ...existing.value.blocks } };
-  const others = Object.entries(flow.blocks).filter(([name]) => name !== own);
-  const counted = await Promise.all(
-    others.slice(0, RECOUNTS).map(async ([name, { count, cells }]) => {
-      const [audit = '', from = ''] = name.split('/');
-      if (await isHeld({ store, time }, leaseKey(audit, Number(from)))) return undefined;
-      const range = { audit, from: Number(from), to: cells.to };
-      const progress = [...(await readProgress(store, range))].filter(([n]) => isOf(cells, n));
-      const open = progress.filter(([, { boundAt, ended }]) => boundAt && !ended).length;
-      const seen = await lastSeen(store, audit, progress, flow.changedAt);
-      return { name, count, cells, open, seen };
-    }),
-  );
-  for (const one of counted) {
-    if (!one) continue;
-    // To the end: those that are counted now are counted last the next time.
-    delete flow.blocks[one.name];
-    if (one.open > 0) flow.blocks[one.name] = { count: one.open, cells: one.cells };
-    flow.ended += Math.max(0, one.count - one.open);
-    adapt(flow, one.seen, time.now());
+  name: string,
+  { cells, asked = Number.POSITIVE_INFINITY }: InFlight,
+  since: number,
+): Promise<Counted | undefined> {
+  const [audit = '', first = ''] = name.split('/');
+  const from = Number(first);
+  const summary = await store.readJson<Summary>(summaryKey(audit, from));
+  if (summary) {
+    const mine = summary.value.filter(({ cell }) => isOf(cells, cell));
+    return { open: 0, seen: lastSeen(mine, since) };
   }
-  await store.swapJson(key, flow, existing.etag);
+  const progress = [...(await readOpenProgress(store, { audit, from, to: cells.to }))].filter(([n]) =>
+    isOf(cells, n),
+  );
+  const isUsed = progress.filter(([, state]) => isAsked(state)).length >= asked;
+  if (!isUsed && (await isHeld({ store, time }, leaseKey(audit, from)))) return undefined;
+  const open = progress.filter(([, { boundAt, ended }]) => boundAt && !ended).length;
+  if (progress.some(([, { abortedAt }]) => (abortedAt?.getTime() ?? 0) - ABORTED_AFTER_MS > since))
+    return { open, seen: ABORTED };
+  const [last] = progress
+    .filter(([, { endedAt, boundAt }]) => endedAt && (boundAt ?? endedAt).getTime() > since)
+    .sort(([, one], [, other]) => other.endedAt!.getTime() - one.endedAt!.getTime());
+  const result = last && (await store.readJson<Result>(resultKey(audit, last[0])))?.value;
+  return { open, seen: lastSeen(result ? [result] : [], since) };
 }
 
 /** How long a prediction waited to start, and then ran, in milliseconds. */
@@ -181,24 +214,15 @@ interface Seen {
 const ABORTED: Seen = { waited: ABORTED_AFTER_MS, ran: 0 };
 
 /** The last prediction to end of those that were asked for since a time. */
-async function lastSeen(
-  store: ObjectStore,
-  audit: string,
-  progress: [number, CellProgress][],
-  since: number,
-): Promise<Seen | undefined> {
-  if (progress.some(([, { abortedAt }]) => (abortedAt?.getTime() ?? 0) - ABORTED_AFTER_MS > since))
-    return ABORTED;
-  const [last] = progress
-    .filter(([, { endedAt, boundAt }]) => endedAt && boundAt && boundAt.getTime() > since)
-    .sort(([, one], [, other]) => other.endedAt!.getTime() - one.endedAt!.getTime());
-  const prediction = last && (await store.readJson<Result>(resultKey(audit, last[0])))?.value.prediction;
-  if (!prediction) return undefined;
-  const [created, started, completed] = [
-    prediction.createdAt,
-    prediction.startedAt,
-    prediction.completedAt,
-  ].map((at) => Date.parse(at ?? '')) as [number, number, number];
+function lastSeen(results: readonly Result[], since: number): Seen | undefined {
+  const [last] = results
+    .filter(({ askedAt, prediction }) => askedAt !== null && prediction && Date.parse(askedAt) > since)
+    .sort((one, other) => Date.parse(other.storedAt) - Date.parse(one.storedAt));
+  if (!last?.prediction) return undefined;
+  const { createdAt, startedAt, completedAt } = last.prediction;
+  const [created, started, completed] = [createdAt, startedAt, completedAt].map((at) =>
+    Date.parse(at ?? ''),
+  ) as [number, number, number];
   const seen = { waited: started - created, ran: completed - started };
   return Number.isFinite(seen.waited) && Number.isFinite(seen.ran) ? seen : undefined;
 }

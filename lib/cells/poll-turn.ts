@@ -1,11 +1,11 @@
 import { messageOf } from '../errors.ts';
 import type { CellQueue, Chance, ReplicateClient } from '../ports.ts';
 import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts';
-import { blockAt, blocksOf, type Message, placeOf, type Range } from '../records/blocks.ts';
+import { blockAt, blocksIn, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey, unsafeKey } from '../records/keys.ts';
-import { acquireLease, readLease, restartChain } from '../records/lease.ts';
+import { acquireLease, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
 import { cellAt, type Plan } from '../records/plan.ts';
-import { type CellProgress, readProgress } from '../records/progress.ts';
+import { type CellProgress, readOpenProgress } from '../records/progress.ts';
 import { recordResult } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
 import { writeWaiting } from '../records/waiting.ts';
@@ -54,10 +54,14 @@ const GIVE_UP_MS = 24 * 3_600_000;
 const STOPPED_SECONDS = 10;
 /** A finished block is looked at again so soon while its images are being judged and copied. */
 const UNSAFE_SECONDS = { least: 2, most: 8 };
+/** Judging and copying take so long; a look costs three LISTs. */
+const SAFE_SECONDS = 3;
+/** While cells of the range are open, so long after the end of its first block all that have ended are summed up. */
+const GATHER_MS = 60_000;
 
 /**
- * Looks after the cells of a block: finishes what is overdue, ends the cells of a canceled audit, has asked for again
- * what was aborted. A link of the chain sends the next one, until the block is summed up.
+ * Looks after the cells of a range: finishes what is overdue, ends the cells of a canceled audit, has asked for again
+ * what was aborted. A link of the chain sends the next one, until the range is summed up.
  */
 export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn): Promise<Polled> {
   const plan = await deps.readPlan(message.audit);
@@ -66,37 +70,36 @@ export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn)
     // A late copy of a message leaves nothing behind in an audit that is over.
     if (!(await deps.store.exists(openKey(plan.id)))) return { faults: [] };
     const range = { ...message, to: Math.min(message.to, plan.cells - 1) };
-    const { faults } = await new PollTurn(deps, plan, range, turn).run();
+    const { faults } = await new PollTurn(deps, plan, range, turn).run({ isOnly: true });
     return { faults };
   }
   const { polls } = deps;
   const { link } = message;
-  const block = blockAt(plan, placeOf(plan, message.from))!;
-  const key = pollLeaseKey(plan.id, block.from);
+  const range = rangeOf(plan, message.from);
+  const key = pollLeaseKey(plan.id, range.from);
   const existing = await readLease(deps.store, key);
   // The audit is over, and its leases are deleted.
   if (!existing) return { faults: [] };
   const lease = await acquireLease(deps, key, existing, link, turn.endsAt);
   if ('why' in lease) {
     if (lease.why === 'held')
-      await polls.send([{ ...block, link }], Math.min(lease.seconds, MAX_DELAY_SECONDS));
+      await polls.send([{ ...range, link }], Math.min(lease.seconds, MAX_DELAY_SECONDS));
     return { faults: [] };
   }
   let isDone = false;
+  let isSoon = false;
   let idle = lease.idle;
   try {
-    const { faults, delaySeconds } = await new PollTurn(deps, plan, block, turn).run();
+    const { faults, delaySeconds } = await new PollTurn(deps, plan, range, turn).run({ isOnly: false });
     idle = faults.length > 0 ? idle + 1 : 0;
     const pause = idle > 0 ? 2 ** Math.min(idle, 8) : 0;
-    if (delaySeconds !== undefined)
-      await polls.send(
-        [{ ...block, link: link + 1 }],
-        Math.min(MAX_DELAY_SECONDS, Math.max(delaySeconds, pause)),
-      );
+    const seconds = Math.min(MAX_DELAY_SECONDS, Math.max(delaySeconds ?? 0, pause));
+    if (delaySeconds !== undefined) await polls.send([{ ...range, link: link + 1 }], seconds);
+    isSoon = delaySeconds === undefined || seconds <= SOON_SECONDS;
     isDone = true;
     return { faults };
   } finally {
-    await lease.release({ isDone, idle }).catch(() => {});
+    await lease.release({ isDone, isSoon, idle }).catch(() => {});
   }
 }
 
@@ -109,8 +112,10 @@ class PollTurn {
   readonly #signal: AbortSignal;
   readonly #faults: Polled['faults'] = [];
   #faultsInARow = 0;
-  /** Replicate wants to be left alone, or the time is over. */
+  /** Replicate wants to be left alone. */
   #leaves = false;
+  /** The time was over before all was done. */
+  #isLate = false;
   #waitSeconds = 0;
   #stop: Stop | undefined;
   /** Cells whose predictions have ended, as Replicate said in this turn. A deleted audit keeps no record of it. */
@@ -124,11 +129,14 @@ class PollTurn {
     this.#signal = deps.time.timeout(Math.max(1, turn.endsAt.getTime() - deps.time.now().getTime() - 1_000));
   }
 
-  /** @returns when to look again; undefined if there is nothing left to do */
-  async run(): Promise<Polled & { delaySeconds: number | undefined }> {
+  /**
+   * @param isOnly nobody looks again, so nothing waits for a better moment
+   * @returns when to look again; undefined if there is nothing left to do
+   */
+  async run({ isOnly }: { isOnly: boolean }): Promise<Polled & { delaySeconds: number | undefined }> {
     const { store, chance } = this.#deps;
     this.#stop = await readStop(store, this.#plan.id);
-    const cells = [...(await readProgress(store, this.#range))];
+    const cells = [...(await readOpenProgress(store, this.#range))];
     const overdue = cells.filter(([cell, state]) => this.#isOverdue(cell, state));
     // In any order, so that a few that fail hold up nobody for long.
     await this.#each(shuffled(overdue, chance), PARALLEL_POLLS, (cell, { attempt }) =>
@@ -139,8 +147,8 @@ class PollTurn {
       await this.#each(waiting, PARALLEL_CLOSES, (cell, { attempt }) => this.#cancel(cell, attempt));
     }
     const touched = overdue.length > 0 || this.#stop !== undefined;
-    const now = touched ? [...(await readProgress(store, this.#range))] : cells;
-    const unsafeSeconds = await this.#sumUp(new Map(now));
+    const now = touched ? [...(await readOpenProgress(store, this.#range))] : cells;
+    const unsafeSeconds = await this.#sumUp(new Map(now), isOnly);
     const open = now.filter(([, { ended }]) => !ended);
     if (!this.#stop) await this.#askAgain(open);
     return { faults: this.#faults, delaySeconds: this.#delaySeconds(open) ?? unsafeSeconds };
@@ -170,8 +178,8 @@ class PollTurn {
     const next = cells.values();
     const worker = async () => {
       for (const [cell, progress] of next) {
-        const isLate = this.#turn.stopAt.getTime() <= this.#deps.time.now().getTime();
-        if (this.#leaves || isLate || this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
+        this.#isLate ||= this.#turn.stopAt.getTime() <= this.#deps.time.now().getTime();
+        if (this.#leaves || this.#isLate || this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
         try {
           await step(cell, progress);
           this.#faultsInARow = 0;
@@ -188,8 +196,8 @@ class PollTurn {
     this.#faults.push({ cell, error: error instanceof Error ? error : new Error(messageOf(error)) });
   }
 
-  /** Sums up the blocks whose cells are all finished. @returns when to look again at those that have to wait */
-  async #sumUp(cells: ReadonlyMap<number, CellProgress>): Promise<number | undefined> {
+  /** Sums up blocks whose cells are all finished, several at once. @returns when to look again at those that have to wait */
+  async #sumUp(cells: ReadonlyMap<number, CellProgress>, isOnly: boolean): Promise<number | undefined> {
     const { store, resendMs, time, sumUp } = this.#deps;
     // Nothing is created behind a tombstone.
     if (this.#stop === 'deleted') return undefined;
@@ -199,8 +207,15 @@ class PollTurn {
         last = Math.max(last, cells.get(cell)?.endedAt?.getTime() ?? Number.POSITIVE_INFINITY);
       return last;
     };
-    const ended = blocksOf(this.#plan).filter((block) => Number.isFinite(endedAt(block)));
+    const blocks = blocksIn(this.#plan, this.#range);
+    const ended = blocks.filter((block) => Number.isFinite(endedAt(block)));
     if (ended.length === 0) return undefined;
+    if (!isOnly) {
+      const ages = ended.map((block) => time.now().getTime() - endedAt(block));
+      if (ended.length < blocks.length && Math.max(...ages) < GATHER_MS) return undefined;
+      const left = SAFE_SECONDS - Math.min(...ages) / 1_000;
+      if (ended.length === blocks.length && left > 0) return Math.ceil(left);
+    }
     if (this.#turn.stopAt.getTime() <= time.now().getTime()) return 1;
     try {
       const unsafe = await sumUp(this.#plan, ended);
@@ -227,10 +242,11 @@ class PollTurn {
       const key = leaseKey(this.#plan.id, block.from);
       const mine = pending.filter(([cell]) => cell >= block.from && cell <= block.to);
       const worked = await store.head(key);
-      const isSilent = !worked || this.#age(worked.modified) > resendMs;
+      // Nobody has begun it: it follows another block, or reconcile begins it.
+      if (!worked) continue;
+      const isSilent = this.#age(worked.modified) > resendMs;
       const wasAborted = mine.some(
-        ([, state]) =>
-          state.abortedAt && (!worked || askedAgainAt(state, overdueMs) > worked.modified.getTime()),
+        ([, state]) => state.abortedAt && askedAgainAt(state, overdueMs) > worked.modified.getTime(),
       );
       if (!isSilent && !wasAborted) continue;
       const link = await restartChain(this.#deps, key);
@@ -245,6 +261,7 @@ class PollTurn {
     const left = this.#stop === 'deleted' ? open.filter(runs) : open;
     if (left.length === 0) return undefined;
     if (this.#stop) return Math.max(STOPPED_SECONDS, this.#waitSeconds);
+    if (this.#isLate) return Math.max(1, this.#waitSeconds);
     const now = time.now().getTime();
     const least = firstPollSeconds(this.#deps.overdueMs) * 1_000;
     // A quarter as long again as it took so far: often at first, when most end, and at the moment when one is overdue.

@@ -8,16 +8,16 @@ export interface Range {
 }
 
 /**
- * A message of `cells` or `polls`. With a number it is a link of its block's chain: it works on the block, and the last
- * thing that it does is to send the next link. Of two with one number only the first is worked on, so that a block
- * never has two chains of one kind. A poll without a number looks once, right now, and sends nothing.
+ * A message of `cells` or `polls`. With a number it is a link of the chain of its block, or in `polls` of its range: it
+ * works on these cells, and the last thing that it does is to send the next link. Of two with one number only the first is
+ * worked on, so that no cells have two chains of one kind. A poll without a number looks once, right now, and sends nothing.
  */
 export interface Message extends Range {
   /** Grows by one with every message of the chain. */
   link?: number;
 }
 
-/** Cells that one turn, one lease and one chain cover at most: few, so that others have their turn soon. */
+/** Cells that one turn which asks, its lease and its chain cover at most: few, so that others have their turn soon. */
 export const MAX_BLOCK = 25;
 /** Cells that a message may name. */
 const MAX_RANGE = 100;
@@ -62,14 +62,27 @@ export function placeOf(plan: Cut, cell: number): number {
   return Math.floor(((cell + 1) * count - 1) / plan.cells);
 }
 
-/** All cells of an audit in ranges of a few whole blocks: the messages that look once at all of them. */
-export function rangesOf(plan: Cut): Range[] {
-  const blocks = blocksOf(plan);
-  return Array.from({ length: Math.ceil(blocks.length / BLOCKS_A_RANGE) }, (_, i) => {
-    const some = blocks.slice(i * BLOCKS_A_RANGE, (i + 1) * BLOCKS_A_RANGE);
-    return { audit: plan.id, from: some[0]!.from, to: some.at(-1)!.to };
-  });
+/** The range at a place: a few whole blocks. */
+function rangeAt(plan: Cut, place: number): Range {
+  const end = Math.min(countOf(plan), (place + 1) * BLOCKS_A_RANGE);
+  const [first, last] = [blockAt(plan, place * BLOCKS_A_RANGE)!, blockAt(plan, end - 1)!];
+  return { audit: plan.id, from: first.from, to: last.to };
 }
+
+/** The range that a cell lies in. */
+export const rangeOf = (plan: Cut, cell: number): Range =>
+  rangeAt(plan, Math.floor(placeOf(plan, cell) / BLOCKS_A_RANGE));
+
+/** All cells of an audit in ranges: what one chain looks after, and one message that looks once. */
+export const rangesOf = (plan: Cut): Range[] =>
+  Array.from({ length: Math.ceil(countOf(plan) / BLOCKS_A_RANGE) }, (_, place) => rangeAt(plan, place));
+
+/** The blocks of a range, or of some ranges. */
+export const blocksIn = (plan: Cut, { from, to }: Pick<Range, 'from' | 'to'>): Range[] => {
+  const first = placeOf(plan, from);
+  const count = placeOf(plan, to) - first + 1;
+  return Array.from({ length: count }, (_, i) => blockAt(plan, first + i)!);
+};
 
 const isCount = (n: unknown): n is number =>
   Number.isInteger(n) && (n as number) >= 0 && (n as number) < 2 ** 31;

@@ -105,8 +105,8 @@ export const leasesPrefix = (audit: string) => `leases/${audit}/`;
 export const leaseKey = (audit: string, block: number) => `${leasesPrefix(audit)}${cellName(block)}`;
 /** When reconcile last asked for judgements of an audit again: the object's date. */
 export const rejudgedKey = (audit: string) => `${leasesPrefix(audit)}rejudged`;
-/** The chain that looks after a block. */
-export const pollLeaseKey = (audit: string, block: number) => `${leaseKey(audit, block)}.poll`;
+/** The chain that looks after a range. @param first its first cell */
+export const pollLeaseKey = (audit: string, first: number) => `${leaseKey(audit, first)}.poll`;
 /** Empty: the block is finished, and after some minutes an image still lacks its judgement or its copy. */
 export const unsafeKey = (audit: string, block: number) => `${leaseKey(audit, block)}.unsafe`;
 /** When reconcile last had all predictions of an ended audit looked at: the object's date. */

@@ -53,28 +53,46 @@ export interface CellProgress {
 /** `.json`, `-2.json`, `-aborted`, `-2-aborted`: what follows a cell's number, as the attempt that it is about. */
 const ATTEMPT = /^(?:-(\d+))?(\.json|-aborted)$/;
 
-/** How far every cell of a range has come, by two LISTs. */
-export async function readProgress(store: ObjectStore, range: Range): Promise<Map<number, CellProgress>> {
-  const progress = new Map<number, CellProgress>();
-  for (let cell = range.from; cell <= range.to; cell++) progress.set(cell, { attempt: 1, ended: false });
-  const bindings = async () => {
-    for await (const { cell, rest, modified } of listCells(store, bindingsPrefix(range.audit), range)) {
-      const [, number = '1', what] = ATTEMPT.exec(rest) ?? [];
-      if (!what) continue;
-      const entry = progress.get(cell)!;
-      const attempt = Number(number) + (what === '-aborted' ? 1 : 0);
-      // The highest number counts; of one attempt, its binding.
-      if (attempt < entry.attempt) continue;
-      if (attempt > entry.attempt) delete entry.boundAt;
-      entry.attempt = attempt;
-      if (what === '-aborted') entry.abortedAt = modified;
-      else entry.boundAt = modified;
-    }
-  };
-  const results = async () => {
-    for await (const { cell, modified } of listCells(store, resultsPrefix(range.audit), range))
-      Object.assign(progress.get(cell)!, { ended: true, endedAt: modified });
-  };
-  await Promise.all([bindings(), results()]);
+type Progress = Map<number, CellProgress>;
+
+/** The progress of cells where nothing was asked for. */
+export function noProgress({ from, to }: Range): Progress {
+  const progress: Progress = new Map();
+  for (let cell = from; cell <= to; cell++) progress.set(cell, { attempt: 1, ended: false });
   return progress;
+}
+
+/** How far every cell of a range has come, by two LISTs. */
+export async function readProgress(store: ObjectStore, range: Range): Promise<Progress> {
+  const progress = noProgress(range);
+  await Promise.all([addBindings(store, range, progress), addResults(store, range, progress)]);
+  return progress;
+}
+
+/** As `readProgress`, by one LIST where all cells have ended: then their bindings matter to nobody. */
+export async function readOpenProgress(store: ObjectStore, range: Range): Promise<Progress> {
+  const progress = noProgress(range);
+  await addResults(store, range, progress);
+  if ([...progress.values()].some(({ ended }) => !ended)) await addBindings(store, range, progress);
+  return progress;
+}
+
+async function addBindings(store: ObjectStore, range: Range, progress: Progress): Promise<void> {
+  for await (const { cell, rest, modified } of listCells(store, bindingsPrefix(range.audit), range)) {
+    const [, number = '1', what] = ATTEMPT.exec(rest) ?? [];
+    if (!what) continue;
+    const entry = progress.get(cell)!;
+    const attempt = Number(number) + (what === '-aborted' ? 1 : 0);
+    // The highest number counts; of one attempt, its binding.
+    if (attempt < entry.attempt) continue;
+    if (attempt > entry.attempt) delete entry.boundAt;
+    entry.attempt = attempt;
+    if (what === '-aborted') entry.abortedAt = modified;
+    else entry.boundAt = modified;
+  }
+}
+
+async function addResults(store: ObjectStore, range: Range, progress: Progress): Promise<void> {
+  for await (const { cell, modified } of listCells(store, resultsPrefix(range.audit), range))
+    Object.assign(progress.get(cell)!, { ended: true, endedAt: modified });
 }

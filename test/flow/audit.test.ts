@@ -212,7 +212,11 @@ const abortFirst = (plan: Plan) => {
 };
 
 /** The chain that looks after the first cells looks again, whenever that is due. */
-const look = (in_: World) => in_.poll(in_.polls.messages.at(-1)!.message);
+const look = (in_: World) => {
+  const { message, delaySeconds } = in_.polls.messages.at(-1)!;
+  in_.pass(delaySeconds * 1_000);
+  return in_.poll(message);
+};
 
 describe('reconcile', () => {
   /** All cells have ended, and no event has come. */
@@ -362,7 +366,7 @@ describe('reconcile', () => {
     world.images.readRange = () => Promise.reject(new Error('reconcile decodes nothing'));
     world.tagAgain = async () => {};
     for (const repairs of [1, 0, 0, 1]) {
-      await look(world);
+      await world.poll(world.polls.messages.at(-1)!.message);
       expect(await world.reconcile()).toMatchObject({ repairs, manifests: 0, faults: [] });
       world.pass(6 * MINUTE);
     }
@@ -407,7 +411,7 @@ describe('reconcile', () => {
     expect(await world.reconcile()).toMatchObject({ repairs: 1 });
     world.pass(5 * MINUTE);
     expect(await world.reconcile()).toMatchObject({ repairs: 0 });
-    expect(world.polls.messages).toEqual([{ message: { ...RANGE, link: 1 }, delaySeconds: 0 }]);
+    expect(world.polls.messages).toEqual([{ message: { ...RANGE, link: 0 }, delaySeconds: 0 }]);
   });
 
   it('finishes an audit whose messages and webhooks were all lost', async () => {

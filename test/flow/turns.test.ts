@@ -83,7 +83,9 @@ async function expectAllSucceeded(in_: World, count = CELLS): Promise<void> {
 
 describe('a range is advanced', () => {
   it('and summed up, also if webhooks have finished all of it before its dispatcher, which died, could say so', async () => {
+    await hold(0);
     for (const cell of cells) await world.finish(plan, cell, await world.succeeded(plan.id, cell, 1));
+    world.pass(3 * MINUTE);
     await world.ask(plan);
     expect(world.replicate.asked.size).toBe(CELLS);
     expect(world.polls.messages).toHaveLength(1);
@@ -171,7 +173,16 @@ describe('a range is advanced', () => {
     expect({ messages, later: world.queue.messages }).toEqual({ messages: [], later: [] });
   });
 
-  it('by the next message once the turn before has ended, or would have been stopped', async () => {
+  it('by the next message at once: the turn before sent it as the last thing that it did', async () => {
+    await hold(0);
+    await askTurn(world.turnDeps, { ...RANGE, link: 1 }, world.turn());
+    expect(world.replicate.asked.size).toBe(CELLS);
+  });
+
+  it('by the next message only once a turn whose message came back has ended, or would have been stopped', async () => {
+    await hold(0);
+    // It died after it had sent the next message, and before its own was gone.
+    world.pass(2 * MINUTE);
     await hold(0);
     const next = { ...RANGE, link: 1 };
     await askTurn(world.turnDeps, next, world.turn());
@@ -356,8 +367,8 @@ describe('the chain of an audit', () => {
     expect(world.replicate.asked.size).toBe(6);
     expect(world.queue.messages.map(({ message }) => message)).toEqual([
       { ...blocks[0], link: 1 },
-      { ...blocks[0], link: 2 },
       { ...blocks[1], link: 0 },
+      { ...blocks[0], link: 2 },
     ]);
     await world.ask(plan);
     await world.ask(plan);
@@ -675,7 +686,7 @@ describe('the chain that looks after a block', () => {
     await world.poll(message);
     await world.poll(message);
     expect(world.polls.messages).toHaveLength(2);
-    expect((await readLease(world.images, pollLeaseKey(plan.id, 0)))?.value.link).toBe(1);
+    expect((await readLease(world.images, pollLeaseKey(plan.id, 0)))?.value.link).toBe(0);
   });
 
   it('has asked for again what its own chain has left for a quarter of an hour', async () => {

@@ -24,6 +24,7 @@ import { type JudgeDeps, judgeCell } from '../../lib/images/judge.ts';
 import type { CellQueue, ModelFacts, ReplicateClient, Time } from '../../lib/ports.ts';
 import { blockAt, type Message, placeOf } from '../../lib/records/blocks.ts';
 import { leaseKey, planKey, resultsPrefix } from '../../lib/records/keys.ts';
+import { readLease } from '../../lib/records/lease.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import { readPlan } from '../../lib/records/plan.ts';
 import { isStored, type Result } from '../../lib/records/result.ts';
@@ -468,8 +469,10 @@ export class World {
   /** The next turn of the chain that asks for the block of a cell. */
   async ask(plan: Plan, { cell = 0, last = false, turn = this.turn(last), deps = {} as object } = {}) {
     const block = blockAt(plan, placeOf(plan, cell))!;
-    const lease = await this.truth.images.readJson<{ link: number }>(leaseKey(plan.id, block.from));
-    const message = { ...block, link: lease?.value.link ?? 0 };
+    const lease = (await readLease(this.truth.images, leaseKey(plan.id, block.from)))?.value;
+    // A turn whose next message comes soon does not release its lease.
+    const isDone = lease?.isFirst && lease.until > this.now().getTime();
+    const message = { ...block, link: (lease?.link ?? 0) + (isDone ? 1 : 0) };
     return askTurn({ ...this.turnDeps, ...deps }, message, turn);
   }
 
