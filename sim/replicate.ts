@@ -201,12 +201,18 @@ export class ReplicateModel {
     this.#tokens--;
   }
 
-  #create(process: Process, { version, input, webhook }: Parameters<ReplicateClient['create']>[0]): string {
+  /** @param askedIn the turn that sent the request */
+  #create(
+    process: Process,
+    askedIn: Process['turn'],
+    { version, input, webhook }: Parameters<ReplicateClient['create']>[0],
+  ): string {
     const { name: by, turn, faults } = process;
     const [, audit = '', cell = ''] = /\/webhooks\/replicate\/([^/]+)\/(\d{5})$/.exec(webhook) ?? [];
     if (this.isRevoked || this.#isDuring(this.options.noCredit)) this.onRefused(audit, process);
     this.#admit();
-    const metFault = faults > 0;
+    // What outlives its turn took long.
+    const metFault = faults > 0 || turn !== askedIn;
     this.#judgeInput({ by, audit, cell: Number(cell), createdAt: this.#kernel.now, answered: false });
     const made: Made = {
       id: `p${this.#kernel.chance.id().slice(0, 20)}`,
@@ -462,7 +468,10 @@ export class ReplicateModel {
           return { official: true, version: null, openapi: OPENAPI };
         }),
       create: async (request) => {
-        const created = call('create', request.webhook.slice(-32), () => this.#create(process, request));
+        const { turn } = process;
+        const created = call('create', request.webhook.slice(-32), () =>
+          this.#create(process, turn, request),
+        );
         const id = await abortable(created, request.signal).catch((error) => {
           if (error instanceof FinalRefusal) error.rejection.answered = true;
           throw (error as Error).name === 'AbortError'
