@@ -203,12 +203,12 @@ async function restartSilent(run: Run, size: Size, open: readonly Range[], chain
       open.some(({ from }) => from >= range.from && from <= range.to),
   );
   await eachPart(run, silent, (range) => restart(run, polls, range, pollLeaseKey(size.id, range.from)));
-  // Blocks that nobody looks after have a chain that asks, or are still to come in one.
-  const unseen = open.filter(
-    (block) => !chains.has(lookedAfter(block)) || !chains.has(leaseKey(size.id, block.from)),
-  );
-  if (unseen.length === 0) return;
   const asking = blocksOf(size).flatMap(({ from }) => chains.get(leaseKey(size.id, from)) ?? []);
+  // Blocks that nobody looks after have a chain that asks, or are still to come in one, also in a range that is looked
+  // after. Where no chain has ever asked, as in the sample audit, nothing is to come.
+  const isToCome = ({ from }: Range) => asking.length > 0 && !chains.has(leaseKey(size.id, from));
+  const unseen = open.filter((block) => !chains.has(lookedAfter(block)) || isToCome(block));
+  if (unseen.length === 0) return;
   const moved = new Date(Math.max(...[size.acceptedAt, ...asking].map((date) => date.getTime())));
   if (age(moved, time) <= resendMs) return;
   if (await readStop(images, size.id)) await lookOnce(run, size, chains.get(resentKey(size.id)));
