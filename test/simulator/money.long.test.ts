@@ -1,0 +1,4 @@
+import { playFiftyAudits } from './fifty-audits.ts';
+
+test('of fifty audits at once, with deaths everywhere, as many are accepted as fit the budget, no more is spent, and nothing stays reserved: seventeen worlds more', () =>
+  playFiftyAudits(4, 20));
