@@ -34,7 +34,7 @@ export interface LedgerDeps {
 }
 
 /** Swaps that are tried while others are quicker. */
-const TRIES = 12;
+const TRIES = 40;
 const LONGEST_PAUSE_MS = 1_000;
 
 /** The month of a moment in UTC: `2026-11`. */
@@ -76,7 +76,7 @@ export async function requireRoom({ store, time }: LedgerDeps, micros: Micros, l
 }
 
 /**
- * Reserves what an audit may cost at most. A repeated request makes the reservation its own: reconcile, which may be
+ * Reserves what an audit may cost at most. One that costs nothing is in no ledger. A repeated request makes the reservation its own: reconcile, which may be
  * about to release what the first request left, then finds another ledger than the one that it has read.
  * @param limit of the month; undefined: none
  * @throws {Refusal} 402 if it does not fit; 503 if too many others change the ledger at the same time
@@ -86,13 +86,13 @@ export async function reserve(
   { audit, request, month, micros }: { audit: string; request: string; month: string; micros: Micros },
   limit: Micros | undefined,
 ): Promise<void> {
+  if (micros === 0) return;
   await change(deps, month, (ledger) => {
     const before = ledger.audits[audit];
     if (before?.request === request) return undefined;
     const most = Math.max(micros, before?.most ?? 0);
     const left = leftOf(ledger, limit) + (before?.reserved ?? 0);
-    // What costs nothing runs also where nothing is left.
-    if (most > 0 && most > left) throw doesNotFit(most, left, month);
+    if (most > left) throw doesNotFit(most, left, month);
     return {
       ...ledger,
       audits: {
