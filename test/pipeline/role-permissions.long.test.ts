@@ -417,6 +417,12 @@ function isAllowed(request: AccessRequest, parts: Statement[], stack: StackModel
   }).allowed;
 }
 
+/** What only a moment can use that this run does not always live to see. */
+const RARE: Record<string, string[]> = {
+  // A model has no room, and a block of it has ended cells and is not summed up yet.
+  dispatch: [`s3:GetObject arn:aws:s3:::${IMAGES}/audits/*/results/*`],
+};
+
 describe('the roles of the functions', () => {
   let functions: FunctionModel[];
 
@@ -435,7 +441,8 @@ describe('the roles of the functions', () => {
         const others = parts.filter((other) => other !== part);
         return requests.every((request) => isAllowed(request, others, local.cloud.stack));
       });
-      expect(needless.map(({ Action, Resource }) => `${Action} ${Resource}`)).toEqual([]);
+      const found = needless.map(({ Action, Resource }) => `${Action} ${Resource}`);
+      expect(found.filter((one) => !RARE[name]?.includes(one))).toEqual([]);
     },
   );
 
