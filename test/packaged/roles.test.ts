@@ -69,6 +69,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
     'logs:PutLogEvents': ['its own'],
     's3:GetObject': [
       'images/audits/*/audit.json',
+      'images/audits/*/blocks/*',
       'images/audits/*/cancel.json',
       'images/audits/*/dispatched/*',
       'images/audits/*/results/*',
