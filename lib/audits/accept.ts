@@ -67,7 +67,8 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   const limit = limitOf(settings);
   const models = priceModels(design, pinned.models, settings);
   const micros = planCeiling({ ...design, models });
-  await requireRoom(deps, micros, limit);
+  // What a repeated request had reserved before is its own.
+  if (!repeated) await requireRoom(deps, micros, limit);
   const id = repeated?.audit ?? (await claimId(deps, origin));
   const plan: Plan = {
     id,

@@ -89,7 +89,7 @@ export async function askCell(
     if (isClosed(binding) || binding.predictionId !== id) {
       onSuperfluous(cell.n, id);
       // At most; its webhook says what it was.
-      await noteExtra({ store, log }, plan, model, id, modelCeiling(plan, model));
+      await noteExtra({ store, log }, plan, model, id, modelCeiling(plan, model), { isMost: true });
       await replicate.cancel(id);
     }
   } catch (error) {

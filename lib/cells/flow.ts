@@ -234,7 +234,8 @@ function lastSeen(results: readonly Result[], since: number): Seen | undefined {
  */
 function adapt(flow: Flow, seen: Seen | undefined, now: Date): void {
   if (!seen) return;
-  const { waited, ran } = seen;
+  const { waited } = seen;
+  const ran = Math.max(0, seen.ran);
   const isLong = waited > LONG_WAIT_MS;
   const isShort = waited < SHORT_WAIT_MS && flow.ended >= flow.limit;
   if (!isLong && !isShort) return;

@@ -92,7 +92,7 @@ export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn)
   try {
     const { faults, delaySeconds } = await new PollTurn(deps, plan, range, turn).run({ isOnly: false });
     idle = faults.length > 0 ? idle + 1 : 0;
-    const pause = idle > 0 ? 2 ** Math.min(idle, 8) : 0;
+    const pause = idle > 0 ? Math.min(2 ** Math.min(idle, 8), longestPause(plan)) : 0;
     const seconds = Math.min(MAX_DELAY_SECONDS, Math.max(delaySeconds ?? 0, pause));
     if (delaySeconds !== undefined) await polls.send([{ ...range, link: link + 1 }], seconds);
     isSoon = delaySeconds === undefined || seconds <= SOON_SECONDS;
@@ -102,6 +102,14 @@ export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn)
     await lease.release({ isDone, isSoon, idle }).catch(() => {});
   }
 }
+
+/** Faults of one cell must not keep poll from canceling another one that is paid by the second. In seconds. */
+const longestPause = ({ models }: Plan): number =>
+  Math.min(
+    ...models.map(({ price }) =>
+      price?.unit === 'second' ? Math.max(1, price.seconds / 4) : MAX_DELAY_SECONDS,
+    ),
+  );
 
 /** One turn over one range: what its workers share. */
 class PollTurn {

@@ -23,7 +23,8 @@ export function resultCost(price: Price | undefined, result: Result): Micros {
     completedAt,
     metrics,
     asked,
-    made: returned + filtered,
+    // An image that a filter has blackened was returned, too.
+    made: Math.max(returned, Math.min(asked, returned + filtered)),
   });
 }
 

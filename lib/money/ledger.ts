@@ -133,10 +133,15 @@ export const settleEntries = (
     for (const [audit, before] of Object.entries(audits)) {
       const cost = await closing(audit, before);
       if (cost !== undefined) next.closed += cost;
-      else next.audits[audit] = before.final ? before : { ...before, ...known.get(audit) };
+      else
+        next.audits[audit] = isAbout(before, known.get(audit)) ? { ...before, ...known.get(audit) } : before;
     }
     return isDeepStrictEqual(next, { audits, closed }) ? undefined : next;
   });
+
+/** Whether it was seen of this reservation: a repeated request may have reserved more since. */
+const isAbout = (entry: Entry, known: Known | undefined): boolean =>
+  !entry.final && known !== undefined && (known.final === true || known.most === entry.most);
 
 /** The months that have a ledger. */
 export async function listMonths(store: ObjectStore): Promise<string[]> {

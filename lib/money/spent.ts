@@ -10,8 +10,8 @@ import { modelCeiling, type PricedModel, resultCost } from './cost.ts';
 import type { Known } from './ledger.ts';
 import { dollarsOf, type Micros } from './price.ts';
 
-/** `00025.81000.90000`, `extra-<prediction>.3000` */
-const NAME = /^(?:(\d{5})\.(\d{1,15})|extra-([a-z0-9]{1,64}))\.(\d{1,15})$/;
+/** `00025.81000.90000`, `extra-<prediction>.most.58500`, `extra-<prediction>.3000` */
+const NAME = /^(?:(\d{5})\.(\d{1,15})|extra-([\w-]{1,64}?)(\.most)?)\.(\d{1,15})$/;
 
 /** What a LIST shows of what an audit has cost, without its plan. */
 interface Spent {
@@ -23,6 +23,9 @@ interface Spent {
   spent: Micros;
 }
 
+/** Blocks that are read at once. */
+const PARALLEL_BLOCKS = 10;
+
 interface NoteDeps {
   store: ObjectStore;
   log: Pick<Log, 'warn'>;
@@ -33,15 +36,14 @@ async function readSpent(store: ObjectStore, audit: string): Promise<Spent> {
   const found: Spent = { blocks: new Set(), most: 0, spent: 0 };
   const extras = new Map<string, Micros>();
   for await (const { key } of store.list(prefix)) {
-    const [, block, cost, prediction, amount] = NAME.exec(key.slice(prefix.length)) ?? [];
+    const [, block, cost, prediction, isMost, amount] = NAME.exec(key.slice(prefix.length)) ?? [];
     if (block && !found.blocks.has(Number(block))) {
       found.blocks.add(Number(block));
       found.spent += Number(cost);
       found.most += Number(amount);
     }
-    // First its ceiling may be noted, and then what it cost.
-    if (prediction)
-      extras.set(prediction, Math.min(Number(amount), extras.get(prediction) ?? Number.POSITIVE_INFINITY));
+    // What it cost counts, whatever it may have cost at most.
+    if (prediction && !(isMost && extras.has(prediction))) extras.set(prediction, Number(amount));
   }
   for (const micros of extras.values()) found.spent += micros;
   return found;
@@ -75,16 +77,17 @@ export async function noteBlockCost(
   await store.create(key, '', { tags: { retention: plan.retention } });
 }
 
-/** Notes what a prediction cost that no cell needed, or may cost at most. The smallest amount counts, also 0. */
+/** Notes what a prediction cost that no cell needed, also 0, or, before it has ended, what it may cost at most. */
 export async function noteExtra(
   { store, log }: NoteDeps,
   plan: Plan,
   model: PlannedModel,
   prediction: string,
   micros: Micros,
+  { isMost = false } = {},
 ) {
   if (modelCeiling(plan, model) === 0) return;
-  const key = extraSpentKey(plan.id, prediction, micros);
+  const key = extraSpentKey(plan.id, prediction, micros, isMost);
   const isNew = await store.create(key, '', { tags: { retention: plan.retention } });
   if (isNew && micros > 0)
     log.warn(COUNTED.extra, { audit: plan.id, prediction, dollars: dollarsOf(micros) });
@@ -120,8 +123,12 @@ export async function entryOf(store: ObjectStore, audit: string, most: Micros): 
 export async function finalEntryOf(store: ObjectStore, plan: Plan): Promise<Known> {
   const ended = await readSpent(store, plan.id);
   let { spent } = ended;
-  for (const block of blocksOf(plan).filter(({ from }) => !ended.blocks.has(from)))
-    spent += await openBlockCost(store, plan, block);
+  const open = blocksOf(plan).filter(({ from }) => !ended.blocks.has(from));
+  for (let at = 0; at < open.length; at += PARALLEL_BLOCKS) {
+    const some = open.slice(at, at + PARALLEL_BLOCKS);
+    const costs = await Promise.all(some.map((block) => openBlockCost(store, plan, block)));
+    spent += costs.reduce((sum, cost) => sum + cost, 0);
+  }
   return { most: planCeiling(plan), reserved: 0, spent, final: true };
 }
 

@@ -133,6 +133,6 @@ export const spentPrefix = (audit: string) => `${auditPrefix(audit)}spent/`;
  */
 export const blockSpentKey = (audit: string, block: number, micros: number, most: number) =>
   `${spentPrefix(audit)}${cellName(block)}.${micros}.${most}`;
-/** Empty: what a prediction cost that no cell needed. */
-export const extraSpentKey = (audit: string, prediction: string, micros: number) =>
-  `${spentPrefix(audit)}extra-${prediction}.${micros}`;
+/** Empty: what a prediction cost that no cell needed, or, before it has ended, may cost at most. */
+export const extraSpentKey = (audit: string, prediction: string, micros: number, isMost: boolean) =>
+  `${spentPrefix(audit)}extra-${prediction}.${isMost ? 'most.' : ''}${micros}`;

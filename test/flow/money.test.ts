@@ -168,6 +168,20 @@ describe('what an accepted audit may cost is reserved', () => {
     });
   });
 
+  it('and a repeated request fits what the first one reserved', async () => {
+    await setBudget(world, { monthly: 0.012 });
+    const create = world.images.createJson.bind(world.images);
+    world.images.createJson = async (key, value, upload) => {
+      if (key.endsWith('/audit.json')) throw new Error('the process died');
+      return create(key, value, upload);
+    };
+    await expect(accept(world, { key: 'again' })).rejects.toThrow('the process died');
+    world.images.createJson = create;
+    await accept(world, { key: 'again' });
+    expect(await plans(world)).toHaveLength(1);
+    expect(Object.values((await ledger(world)).audits)).toMatchObject([{ reserved: EACH }]);
+  });
+
   it('also where the request comes again in the moment in which reconcile gives the first one up', async () => {
     await setBudget(world, { monthly: 1 });
     const create = world.images.createJson.bind(world.images);
@@ -267,7 +281,9 @@ describe('a prediction that no cell needed and that never started', () => {
     const plan = (await readPlan(world.images, id))!;
     await world.ask(plan);
     const second = await world.succeeded(id, 0, 1);
-    await noteExtra({ store: world.images, log: world.log }, plan, plan.models[0]!, second.id, 3_000);
+    await noteExtra({ store: world.images, log: world.log }, plan, plan.models[0]!, second.id, 3_000, {
+      isMost: true,
+    });
     const canceled = {
       ...second,
       status: 'canceled' as const,
@@ -278,6 +294,19 @@ describe('a prediction that no cell needed and that never started', () => {
     expect(await world.finish(plan, 0, canceled)).toBe('superfluous');
     await world.reconcile();
     expect((await ledger(world)).audits[id]).toMatchObject({ spent: 0 });
+  });
+});
+
+describe('a prediction that no cell needed and that cost more than it might', () => {
+  it('counts with what it cost', async () => {
+    await setBudget(world, { monthly: 1 });
+    const { id } = await accept(world, { text: body({ samples: 1 }) });
+    const plan = (await readPlan(world.images, id))!;
+    const deps = { store: world.images, log: world.log };
+    await noteExtra(deps, plan, plan.models[0]!, 'Ab_c-1', 9_000);
+    await noteExtra(deps, plan, plan.models[0]!, 'Ab_c-1', 3_000, { isMost: true });
+    await world.reconcile();
+    expect((await ledger(world)).audits[id]).toMatchObject({ spent: 9_000 });
   });
 });
 
