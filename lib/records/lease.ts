@@ -136,7 +136,7 @@ export async function restartChain(
   const existing = await store.readJson<Lease>(key);
   const lease = existing?.value ?? { holder: '', until: 0, link: 0, idle: 0 };
   if (lease.until > time.now().getTime()) return undefined;
-  // Free: whoever works on the next message takes it over from nobody.
+  // Free: the turn of the next message takes it over from nobody.
   const next = { ...lease, until: 0, link: lease.link + 1, idle: lease.idle + 1 };
   const etag = await store.swapJson(key, next, existing?.etag);
   return etag === undefined ? undefined : next.link;
