@@ -1,11 +1,10 @@
 import { type Design, parseDesign } from '../lib/audits/request.ts';
 import type { Budget } from '../lib/contract/answers.ts';
 import { Refusal } from '../lib/errors.ts';
-import { modelCosts, type PricedModel } from '../lib/money/cost.ts';
+import { modelCosts, type PricedModel, planCeiling } from '../lib/money/cost.ts';
 import { doesNotFit } from '../lib/money/ledger.ts';
 import { dollarsOf, formatDollars, type Micros, microsOf } from '../lib/money/price.ts';
 import { priceModels } from '../lib/money/prices.ts';
-import { planCeiling } from '../lib/money/spent.ts';
 import type { DesignBody } from './design.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { count, table } from './output.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Refusal } from '../errors.ts';
 import { DESIGN, PAGE } from '../limits.ts';
+import { planCeiling } from '../money/cost.ts';
 import { monthOf, requireRoom, reserve } from '../money/ledger.ts';
 import { limitOf, priceModels, readSettings } from '../money/prices.ts';
-import { planCeiling } from '../money/spent.ts';
 import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { blockAt } from '../records/blocks.ts';
 import { auditId, createdAtOf, idempotencyKey, openKey, planKey } from '../records/keys.ts';

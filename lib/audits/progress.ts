@@ -13,8 +13,6 @@ export interface Progress {
   images: ImageCounts | undefined;
   /** Whether the manifest is written. */
   manifest: boolean;
-  /** What a finished audit has cost, in millionths of a dollar; undefined where its manifest does not say. */
-  spent?: number;
 }
 
 /** Cells that one LIST covers if each has one object: S3 returns at most 1,000 keys, and the last shows the end. */
@@ -84,7 +82,7 @@ export async function countProgress(store: ObjectStore, audit: string, cells: nu
 }
 
 /** A finished audit has its counts in the metadata of its manifest: one HEAD instead of many LISTs. */
-export function countsOf({ metadata }: Head): Omit<Progress, 'manifest'> {
+export function countsOf({ metadata }: Head): Pick<Progress, 'counts' | 'images'> {
   const count = (name: string) => Number(metadata[name] ?? 0);
   return {
     counts: {
@@ -105,6 +103,5 @@ export function countsOf({ metadata }: Head): Omit<Progress, 'manifest'> {
             lost: count('lost'),
             filtered: count('filtered'),
           },
-    ...(metadata.spent === undefined ? {} : { spent: count('spent') }),
   };
 }

@@ -61,14 +61,14 @@ const state = (stop: Stop | undefined, open: number, canceled: number) => {
 export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditStatus> {
   const { store, time } = deps;
   const plan = await requirePlan(deps, audit);
-  const [{ counts, images, manifest, spent }, stop] = await Promise.all([
+  const [{ counts, images, manifest }, stop] = await Promise.all([
     countProgress(store, audit, plan.cells),
     readStop(store, audit),
   ]);
   const open = counts.waiting + counts.running;
   const waiting = open > 0 ? await readWaiting(store, audit, time.now()) : undefined;
   const { id, name, createdBy, retention, cells } = plan;
-  const cost = await costOfAudit(store, plan, spent);
+  const cost = await costOfAudit(store, plan);
   return {
     ...{ id, name, createdAt: createdAtOf(id), createdBy, retention, predictions: cells },
     state: state(stop, open, counts.canceled),

@@ -79,10 +79,9 @@ export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Fini
 /** A prediction that no cell needs was paid all the same. */
 async function superfluous(deps: FinishDeps, { plan, n, prediction }: Ending): Promise<'superfluous'> {
   const { model } = cellAt(plan, n);
-  const { status, createdAt, startedAt, completedAt, metrics } = keepPrediction(prediction);
   const asked = imagesAsked({ ...plan.input, ...model.input });
-  const made = status === 'succeeded' ? outputsOf(prediction).returned : 0;
-  const charged = { status, createdAt, startedAt, completedAt, metrics, asked, made };
+  const made = prediction.status === 'succeeded' ? outputsOf(prediction).returned : 0;
+  const charged = { ...keepPrediction(prediction), asked, made };
   await noteExtra(deps, plan, model, prediction.id, model.price ? costOf(model.price, charged) : 0);
   return 'superfluous';
 }

@@ -1,10 +1,11 @@
 import type { Budget, Cost } from '../contract/answers.ts';
 import type { ObjectStore, Time } from '../ports.ts';
 import type { Plan } from '../records/plan.ts';
+import { planCeiling } from './cost.ts';
 import { leftOf, monthOf, readLedger, totalsOf, turnsAt } from './ledger.ts';
-import { dollarsOf, type Micros } from './price.ts';
+import { dollarsOf } from './price.ts';
 import { allPrices, limitOf, PRICES_AS_OF, readSettings } from './prices.ts';
-import { entryOf, planCeiling } from './spent.ts';
+import { entryOf } from './spent.ts';
 
 /** The budget of this month: `GET /api/budget`. */
 export async function readBudget({ store, time }: { store: ObjectStore; time: Time }): Promise<Budget> {
@@ -24,17 +25,9 @@ export async function readBudget({ store, time }: { store: ObjectStore; time: Ti
   };
 }
 
-/**
- * What an audit may still cost and has cost; undefined where no price was known.
- * @param spent if it is finished, and known
- */
-export async function costOfAudit(
-  store: ObjectStore,
-  plan: Plan,
-  spent: Micros | undefined,
-): Promise<Cost | undefined> {
+/** What an audit may still cost and has cost; undefined where no price was known. */
+export async function costOfAudit(store: ObjectStore, plan: Plan): Promise<Cost | undefined> {
   if (!plan.models.some(({ price }) => price)) return undefined;
-  const entry =
-    spent === undefined ? await entryOf(store, plan.id, planCeiling(plan)) : { reserved: 0, spent };
-  return { reserved: dollarsOf(entry.reserved), spent: dollarsOf(entry.spent) };
+  const { reserved, spent } = await entryOf(store, plan.id, planCeiling(plan));
+  return { reserved: dollarsOf(reserved), spent: dollarsOf(spent) };
 }

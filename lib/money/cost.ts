@@ -11,17 +11,21 @@ export type PricedModel = Pick<PlannedModel, 'model' | 'input' | 'price'>;
 export const modelCeiling = (plan: Pick<Plan, 'input'>, { price, input }: PricedModel): Micros =>
   price ? ceilingOf(price, imagesAsked({ ...plan.input, ...input })) : 0;
 
+/** The most that an audit may cost. */
+export const planCeiling = (plan: {
+  prompts: readonly unknown[];
+  models: PricedModel[];
+  samples: number;
+  input: Plan['input'];
+}): Micros =>
+  plan.models.reduce((sum, model) => sum + modelCeiling(plan, model) * plan.prompts.length * plan.samples, 0);
+
 /** What a cell that has ended cost. */
 export function resultCost(price: Price | undefined, result: Result): Micros {
   const { prediction, asked, returned, filtered } = result;
   if (!price || !prediction) return 0;
-  const { status, createdAt, startedAt, completedAt, metrics } = prediction;
   return costOf(price, {
-    status,
-    createdAt,
-    startedAt,
-    completedAt,
-    metrics,
+    ...prediction,
     asked,
     // An image that a filter has blackened was returned, too.
     made: Math.max(returned, Math.min(asked, returned + filtered)),
@@ -41,6 +45,6 @@ export interface Order {
 export const modelCosts = ({ prompts, models, samples, input }: Order, prices: Record<string, PriceEntry>) =>
   models.map(({ model, input: own }) => {
     const price = findPrice(prices, model);
-    const most = price && ceilingOf(price, imagesAsked({ ...input, ...own })) * prompts * samples;
+    const most = price && modelCeiling({ input }, { model, input: own, price }) * prompts * samples;
     return { model, price, most };
   });

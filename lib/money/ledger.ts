@@ -76,8 +76,9 @@ export async function requireRoom({ store, time }: LedgerDeps, micros: Micros, l
 }
 
 /**
- * Reserves what an audit may cost at most. One that costs nothing is in no ledger. A repeated request makes the reservation its own: reconcile, which may be
- * about to release what the first request left, then finds another ledger than the one that it has read.
+ * Reserves what an audit may cost at most. One that costs nothing is in no ledger. A repeated request makes the
+ * reservation its own: reconcile, which may be about to release what the first request left, then finds another ledger
+ * than the one that it has read.
  * @param limit of the month; undefined: none
  * @throws {Refusal} 402 if it does not fit; 503 if too many others change the ledger at the same time
  */

@@ -4,7 +4,7 @@ import { Refusal } from '../errors.ts';
 import { MODEL_NAME } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
 import { settingsKey } from '../records/keys.ts';
-import { modelCeiling, type PricedModel } from './cost.ts';
+import { type PricedModel, planCeiling } from './cost.ts';
 import { findPrice, inDollars, type Micros, microsOf } from './price.ts';
 
 /** When the prices below were looked up. */
@@ -106,7 +106,7 @@ export function priceModels<Model extends PricedModel>(
     return price ? { ...model, price } : model;
   });
   const unknown = priced.filter(({ price }) => !price);
-  const known = priced.reduce((sum, model) => sum + modelCeiling(order, model) * each, 0);
+  const known = planCeiling({ ...order, models: priced });
   if (order.maxCost === undefined) {
     if (unknown.length > 0 && limitOf(settings) !== undefined) throw unpriced(unknown);
     return priced;

@@ -6,7 +6,7 @@ import { blockSpentKey, extraSpentKey, resultKey, spentPrefix } from '../records
 import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
-import { modelCeiling, type PricedModel, resultCost } from './cost.ts';
+import { modelCeiling, planCeiling, resultCost } from './cost.ts';
 import type { Known } from './ledger.ts';
 import { dollarsOf, type Micros } from './price.ts';
 
@@ -100,12 +100,6 @@ function rangeCeiling(plan: Plan, { from, to }: Range): Micros {
   for (let n = from; n <= to; n++) sum += ceilings[Math.floor(n / plan.samples) % ceilings.length]!;
   return sum;
 }
-
-/** The most that an audit may cost. */
-export const planCeiling = (
-  plan: Pick<Plan, 'input' | 'prompts' | 'samples'> & { models: PricedModel[] },
-): Micros =>
-  plan.models.reduce((sum, model) => sum + modelCeiling(plan, model) * plan.prompts.length * plan.samples, 0);
 
 /**
  * What the records of an audit that is open say: a block is reserved whole until all of its cells have ended.

@@ -138,6 +138,17 @@ describe('a budget', () => {
 });
 
 describe('what an accepted audit may cost is reserved', () => {
+  /** A request reserves, and dies before its plan is written. */
+  const dieBeforePlan = async () => {
+    const create = world.images.createJson.bind(world.images);
+    world.images.createJson = async (key, value, upload) => {
+      if (key.endsWith('/audit.json')) throw new Error('the process died');
+      return create(key, value, upload);
+    };
+    await expect(accept(world, { key: 'again' })).rejects.toThrow('the process died');
+    world.images.createJson = create;
+  };
+
   it.each(FAULTS)('once, and released if it is not accepted, when, at any call, %s', async (fault) => {
     await atEveryCall(cloud, fault, {
       prepare: (world) => setBudget(world, { monthly: 1 }),
@@ -170,13 +181,7 @@ describe('what an accepted audit may cost is reserved', () => {
 
   it('and a repeated request fits what the first one reserved', async () => {
     await setBudget(world, { monthly: 0.012 });
-    const create = world.images.createJson.bind(world.images);
-    world.images.createJson = async (key, value, upload) => {
-      if (key.endsWith('/audit.json')) throw new Error('the process died');
-      return create(key, value, upload);
-    };
-    await expect(accept(world, { key: 'again' })).rejects.toThrow('the process died');
-    world.images.createJson = create;
+    await dieBeforePlan();
     await accept(world, { key: 'again' });
     expect(await plans(world)).toHaveLength(1);
     expect(Object.values((await ledger(world)).audits)).toMatchObject([{ reserved: EACH }]);
@@ -184,13 +189,7 @@ describe('what an accepted audit may cost is reserved', () => {
 
   it('also where the request comes again in the moment in which reconcile gives the first one up', async () => {
     await setBudget(world, { monthly: 1 });
-    const create = world.images.createJson.bind(world.images);
-    world.images.createJson = async (key, value, upload) => {
-      if (key.endsWith('/audit.json')) throw new Error('the process died');
-      return create(key, value, upload);
-    };
-    await expect(accept(world, { key: 'again' })).rejects.toThrow('the process died');
-    world.images.createJson = create;
+    await dieBeforePlan();
     world.pass(16 * MINUTE);
     const swap = world.images.swapJson.bind(world.images);
     let comes = true;
