@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.ts';
+import { asError, messageOf } from '../errors.ts';
 import { COUNTED } from '../log-lines.ts';
 import { modelCeiling } from '../money/cost.ts';
 import { dollarsOf } from '../money/price.ts';
@@ -6,7 +6,7 @@ import type { CellQueue, Chance } from '../ports.ts';
 import { blockAt, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
 import { acquireLease, beginChain, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
-import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
+import { cellAt, modelAt, type Plan, type PlannedModel } from '../records/plan.ts';
 import { type CellProgress, noProgress, readProgress } from '../records/progress.ts';
 import { readStop } from '../records/stop.ts';
 import { readWaiting, type WaitingReason, writeWaiting } from '../records/waiting.ts';
@@ -243,7 +243,7 @@ class AskTurn {
     const full = new Set<PlannedModel>();
     const granted = new Map<PlannedModel, number>();
     const chosen: [number, CellProgress][] = [];
-    const modelOf = ([n]: [number, CellProgress]) => cellAt(this.#plan, n).model;
+    const modelOf = ([n]: [number, CellProgress]) => modelAt(this.#plan, n);
     let rest = pending;
     while (chosen.length < most) {
       const batch = rest.filter((cell) => !full.has(modelOf(cell))).slice(0, most - chosen.length);
@@ -273,7 +273,7 @@ class AskTurn {
       this.#faultsInARow = 0;
     } catch (error) {
       this.#faultsInARow++;
-      this.#faults.push({ cell, error: error instanceof Error ? error : new Error(messageOf(error)) });
+      this.#faults.push({ cell, error: asError(error) });
     }
   }
 

@@ -8,7 +8,7 @@ import type { FetchOutput, Log, ObjectStore, Time } from '../ports.ts';
 import { adoptPrediction, type BoundBinding, isBound, markAborted } from '../records/binding.ts';
 import { imagesAsked } from '../records/images-asked.ts';
 import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../records/keys.ts';
-import { cellAt, inputOf, type Plan } from '../records/plan.ts';
+import { cellAt, inputOf, modelAt, type Plan } from '../records/plan.ts';
 import { EXPIRED, type ResultImage, recordResult } from '../records/result.ts';
 import { keepPrediction } from '../replicate/kept.ts';
 import type { EndedPrediction } from '../replicate/prediction.ts';
@@ -78,7 +78,7 @@ export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Fini
 
 /** A prediction that no cell needs was paid all the same. */
 async function superfluous(deps: FinishDeps, { plan, n, prediction }: Ending): Promise<'superfluous'> {
-  const { model } = cellAt(plan, n);
+  const model = modelAt(plan, n);
   const asked = imagesAsked({ ...plan.input, ...model.input });
   const made = prediction.status === 'succeeded' ? outputsOf(prediction).returned : 0;
   const charged = { ...keepPrediction(prediction), asked, made };

@@ -2,7 +2,7 @@ import type { ObjectStore, Time } from '../ports.ts';
 import { MAX_BLOCK, type Range } from '../records/blocks.ts';
 import { flowKey, leaseKey, resultKey, summaryKey } from '../records/keys.ts';
 import { isHeld } from '../records/lease.ts';
-import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
+import { modelAt, modelPlace, type Plan, type PlannedModel } from '../records/plan.ts';
 import { type CellProgress, readOpenProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
 import type { Summary } from '../records/summary.ts';
@@ -77,7 +77,7 @@ export function wishOf(
   progress: Map<number, CellProgress>,
   wanted: number,
 ): Wish {
-  const mine = [...progress].filter(([n]) => cellAt(plan, n).model === model).map(([, state]) => state);
+  const mine = [...progress].filter(([n]) => modelAt(plan, n) === model).map(([, state]) => state);
   return {
     ...{ plan, block, model, wanted },
     observed: mine.filter(({ boundAt, ended }) => boundAt && !ended).length,
@@ -138,9 +138,8 @@ const cellsOf = ({ plan, block, model }: Wish): InFlight['cells'] => ({
   place: plan.models.indexOf(model),
 });
 
-/** Whether a cell is one of the model's: cells are numbered prompt by prompt, model by model, sample by sample. */
-const isOf = ({ samples, models, place }: InFlight['cells'], cell: number): boolean =>
-  Math.floor(cell / samples) % models === place;
+/** Whether a cell is one of the model's. */
+const isOf = (cells: InFlight['cells'], cell: number): boolean => modelPlace(cells, cell) === cells.place;
 
 /**
  * Counts blocks again that may give the room that is missing, those first that were not counted for longest.

@@ -1,10 +1,10 @@
-import { messageOf } from '../errors.ts';
+import { asError, messageOf } from '../errors.ts';
 import type { CellQueue, Chance, ReplicateClient } from '../ports.ts';
 import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts';
 import { blockAt, blocksIn, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey, unsafeKey } from '../records/keys.ts';
 import { acquireLease, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
-import { cellAt, type Plan } from '../records/plan.ts';
+import { modelAt, type Plan } from '../records/plan.ts';
 import { type CellProgress, readOpenProgress } from '../records/progress.ts';
 import { recordResult } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
@@ -170,7 +170,7 @@ class PollTurn {
   /** What is paid by the second is looked at as soon as it may have run for too long. */
   #overdueMs(cell: number): number {
     const { overdueMs } = this.#deps;
-    const { price } = cellAt(this.#plan, cell).model;
+    const { price } = modelAt(this.#plan, cell);
     return price?.unit === 'second' ? Math.min(overdueMs, price.seconds * 1_000) : overdueMs;
   }
 
@@ -201,7 +201,7 @@ class PollTurn {
   }
 
   #note(cell: number, error: unknown): void {
-    this.#faults.push({ cell, error: error instanceof Error ? error : new Error(messageOf(error)) });
+    this.#faults.push({ cell, error: asError(error) });
   }
 
   /** Sums up blocks whose cells are all finished, several at once. @returns when to look again at those that have to wait */
@@ -339,7 +339,7 @@ class PollTurn {
   /** The prediction, which is canceled if it has run for longer than its price allows. */
   async #get(cell: number, id: string): Promise<Prediction> {
     const prediction = await this.#deps.replicate.get(id);
-    const { price } = cellAt(this.#plan, cell).model;
+    const { price } = modelAt(this.#plan, cell);
     if (price?.unit !== 'second' || hasEnded(prediction)) return prediction;
     const ran = this.#deps.time.now().getTime() - Date.parse(prediction.started_at ?? '');
     return ran >= price.seconds * 1_000 ? this.#end(id) : prediction;

@@ -3,7 +3,7 @@ import type { Log, ObjectStore } from '../ports.ts';
 import { type Binding, isClosed, readBinding } from '../records/binding.ts';
 import { blocksOf, type Range } from '../records/blocks.ts';
 import { blockSpentKey, extraSpentKey, resultKey, spentPrefix } from '../records/keys.ts';
-import { cellAt, type Plan, type PlannedModel } from '../records/plan.ts';
+import { modelAt, modelPlace, type Plan, type PlannedModel } from '../records/plan.ts';
 import { readProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
 import { modelCeiling, planCeiling, resultCost } from './cost.ts';
@@ -61,7 +61,7 @@ export async function noteBlockCost(
 ): Promise<void> {
   let cost = 0;
   for (const result of results) {
-    const { model } = cellAt(plan, result.cell);
+    const model = modelAt(plan, result.cell);
     const [one, most] = [resultCost(model.price, result), modelCeiling(plan, model)];
     cost += one;
     if (one > most)
@@ -97,7 +97,8 @@ export async function noteExtra(
 function rangeCeiling(plan: Plan, { from, to }: Range): Micros {
   const ceilings = plan.models.map((model) => modelCeiling(plan, model));
   let sum = 0;
-  for (let n = from; n <= to; n++) sum += ceilings[Math.floor(n / plan.samples) % ceilings.length]!;
+  for (let n = from; n <= to; n++)
+    sum += ceilings[modelPlace({ samples: plan.samples, models: ceilings.length }, n)]!;
   return sum;
 }
 
@@ -129,11 +130,11 @@ export async function finalEntryOf(store: ObjectStore, plan: Plan): Promise<Know
 async function openBlockCost(store: ObjectStore, plan: Plan, block: Range): Promise<Micros> {
   let spent = 0;
   for (const [n, { boundAt, ended, attempt }] of await readProgress(store, block)) {
-    const cell = cellAt(plan, n);
+    const model = modelAt(plan, n);
     const result = ended ? await store.readJson<Result>(resultKey(plan.id, n)) : undefined;
-    if (result) spent += resultCost(cell.model.price, result.value);
+    if (result) spent += resultCost(model.price, result.value);
     else if (boundAt && isPaid(await readBinding(store, plan.id, n, attempt)))
-      spent += modelCeiling(plan, cell.model);
+      spent += modelCeiling(plan, model);
   }
   return spent;
 }

@@ -76,12 +76,19 @@ export interface Cell {
 export const countCells = (plan: { prompts: unknown[]; models: unknown[]; samples: number }): number =>
   plan.prompts.length * plan.models.length * plan.samples;
 
+/** The place of a cell's model among the audit's. @param models how many there are */
+export const modelPlace = ({ samples, models }: { samples: number; models: number }, n: number): number =>
+  Math.floor(n / samples) % models;
+
+/** The model of a cell, without what the rest of the cell takes: its seed is a hash. */
+export const modelAt = ({ samples, models }: Pick<Plan, 'samples' | 'models'>, n: number): PlannedModel =>
+  models[modelPlace({ samples, models: models.length }, n)]!;
+
 /** The cell numbered n: `((prompt × models) + model) × samples + sample`. */
 export function cellAt(plan: Plan, n: number): Cell {
   const sample = n % plan.samples;
-  const pair = Math.floor(n / plan.samples);
-  const model = plan.models[pair % plan.models.length];
-  const prompt = plan.prompts[Math.floor(pair / plan.models.length)];
+  const model = modelAt(plan, n);
+  const prompt = plan.prompts[Math.floor(n / plan.samples / plan.models.length)];
   if (!model || !prompt) throw new RangeError(`audit ${plan.id} has no cell ${n}`);
   return { n, prompt, model, sample, seed: seedOf(plan.seed, sample, plan.seeds) };
 }
