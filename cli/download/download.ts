@@ -7,14 +7,16 @@ import type { ReadableStream } from 'node:stream/web';
 import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { AuditStatus, Prediction, PredictionImage } from '../../lib/contract/answers.ts';
+import { fileName } from '../../lib/image-file.ts';
 import type { ApiClient } from '../api-client.ts';
 import { CommandError, EXIT, fileFault } from '../exit.ts';
 import type { Progress, Row } from '../progress.ts';
 import { isOver } from '../watch.ts';
-import { type Entry, entryOf, fileName, thumbnailName } from './entries.ts';
+import { type Entry, entryOf, thumbnailName } from './entries.ts';
 import { galleryPage } from './gallery.ts';
 import { AddressExpired, type Expected, fetchFile } from './image-file.ts';
 import { metadataLines } from './image-folder.ts';
+import { hashFile, readSums, SUMS, sumLine } from './sums.ts';
 
 export type Format = 'gallery' | 'imagefolder';
 
@@ -50,6 +52,9 @@ const IMAGES: Record<Format, string> = { gallery: 'images', imagefolder: 'train'
 /** Folder of the renditions beside a gallery, and the size that a rendition never reaches. */
 const THUMBNAILS = 'thumbnails';
 const MOST_THUMBNAIL_BYTES = 2_000_000;
+const MANIFESTS = ['manifest.json', 'manifest.csv'];
+/** Files read at a time. */
+const HASHING = pLimit(8);
 const MANIFEST_WITHIN_MS = 10 * 60_000;
 const PAUSE_MS = 2_000;
 
@@ -85,9 +90,10 @@ export async function downloadAudit(
   const entries = await fetchImages(client, audit, folder, options, row, done);
   if (options.format === 'imagefolder') await writeImageFolder(folder, entries);
   else {
-    await writeLines(join(folder, 'SHA256SUMS'), checksumLines(entries));
     await writeLines(join(folder, 'index.html'), galleryPage(status, entries));
     done.manifest = await fetchManifest(client, status, folder, options.wait && done.over, progress);
+    const others = ['index.html', ...(done.manifest ? MANIFESTS : [])];
+    await writeLines(join(folder, SUMS), await checksumLines(folder, entries, others));
   }
   return done;
 }
@@ -101,13 +107,17 @@ async function fetchImages(
   done: Downloaded,
 ): Promise<Entry[]> {
   const limit = pLimit(parallel);
+  const before = await readSums(folder).then(
+    ({ files }) => files,
+    () => new Map<string, string>(),
+  );
   const entries: Entry[] = [];
   let cursor: string | undefined;
   do {
     const page = await client.page(audit, cursor);
     await Promise.all(
       page.predictions.flatMap((prediction) =>
-        fetchPrediction({ client, audit, folder, format, limit, done }, prediction),
+        fetchPrediction({ client, audit, folder, format, before, limit, done }, prediction),
       ),
     );
     const thumbnails = format === 'gallery' ? THUMBNAILS : undefined;
@@ -124,6 +134,8 @@ interface Transfer {
   audit: string;
   folder: string;
   format: Format;
+  /** What an earlier download of this folder listed. */
+  before: ReadonlyMap<string, string>;
   limit: ReturnType<typeof pLimit>;
   done: Downloaded;
 }
@@ -152,6 +164,8 @@ function fetchPrediction(transfer: Transfer, { n, images }: Prediction): Promise
           done.bytes += image.bytes ?? 0;
           if (format === 'gallery' && image.rendition) await fetchThumbnail(transfer, n, image);
         } catch (error) {
+          // Nothing of it is there, so the gallery shows none of it.
+          delete image.rendition;
           done.failed.push({ file, error: (error as Error).message });
         }
       });
@@ -160,9 +174,10 @@ function fetchPrediction(transfer: Transfer, { n, images }: Prediction): Promise
 
 /** The rendition may be missing although its image is there. The image then counts as one without a rendition. */
 async function fetchThumbnail(transfer: Transfer, n: number, image: PredictionImage): Promise<void> {
-  const path = join(transfer.folder, THUMBNAILS, thumbnailName(n, image.index));
+  const name = `${THUMBNAILS}/${thumbnailName(n, image.index)}`;
+  const expected = { most: MOST_THUMBNAIL_BYTES, before: transfer.before.get(name) };
   try {
-    await fetchImage(transfer, n, image, 'rendition', path, { most: MOST_THUMBNAIL_BYTES });
+    await fetchImage(transfer, n, image, 'rendition', join(transfer.folder, name), expected);
   } catch {
     delete image.rendition;
     transfer.done.withoutThumbnail++;
@@ -189,10 +204,18 @@ async function fetchImage(
   }
 }
 
-/** Lines in the format of `sha256sum --check`. */
-function* checksumLines(entries: Entry[]): Generator<string> {
-  for (const { images } of entries)
-    for (const { file, sha256 } of images) if (file) yield `${sha256}  ${file}\n`;
+/** Images as the pipeline recorded them, also those that could not be fetched; everything else as it was written. */
+async function checksumLines(folder: string, entries: Entry[], others: string[]): Promise<string[]> {
+  const images = entries.flatMap((entry) => entry.images);
+  const thumbnails = images.flatMap(({ thumbnail }) => thumbnail ?? []);
+  return [
+    ...images.flatMap(({ file, sha256 }) => (file && sha256 ? sumLine(file, sha256) : [])),
+    ...(await Promise.all(
+      [...thumbnails, ...others].map((path) =>
+        HASHING(async () => sumLine(path, await hashFile(join(folder, path)))),
+      ),
+    )),
+  ];
 }
 
 async function writeImageFolder(folder: string, entries: Entry[]): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Prediction } from '../../lib/contract/answers.ts';
+import { fileName } from '../../lib/image-file.ts';
 
 /** One image of a downloaded audit. */
 export interface ImageEntry {
@@ -24,20 +25,6 @@ export interface ImageEntry {
 
 /** One prediction of a downloaded audit, without the addresses of its images. */
 export type Entry = Omit<Prediction, 'images'> & { images: ImageEntry[] };
-
-const EXTENSIONS: Record<string, string> = {
-  'image/png': 'png',
-  'image/jpeg': 'jpg',
-  'image/webp': 'webp',
-  'image/gif': 'gif',
-  'image/avif': 'avif',
-  'image/svg+xml': 'svg',
-};
-
-/** `00017-0.png`: cell, output, and the extension of the content type. */
-export function fileName(n: number, index: number, contentType: string | undefined): string {
-  return `${String(Number(n)).padStart(5, '0')}-${Number(index)}.${EXTENSIONS[contentType ?? ''] ?? 'bin'}`;
-}
 
 /** `00017-0.webp`: cell and output. */
 export const thumbnailName = (n: number, index: number): string => fileName(n, index, 'image/webp');

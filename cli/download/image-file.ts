@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
+import { hashFile } from './sums.ts';
 
-/** What a downloaded file must match: an image its SHA-256, in hex, and its size; a rendition only a limit. */
-export type Expected = { sha256: string; bytes: number } | { most: number };
+/**
+ * What a downloaded file must match: an image its SHA-256, in hex, and its size; a rendition a limit, and, if an earlier
+ * download listed it, the SHA-256 that it had then.
+ */
+export type Expected = { sha256: string; bytes: number } | { most: number; before: string | undefined };
 
 /** The address has expired; the caller has to get a new one. */
 export class AddressExpired extends Error {
@@ -17,16 +21,13 @@ export class AddressExpired extends Error {
 const TRIES = 4;
 const TIMEOUT_MS = 120_000;
 
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
-  return hash.digest('hex');
-}
-
 /** Whether a file exists with the expected bytes. */
 export async function isComplete(path: string, expected: Expected): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
-  if ('most' in expected) return found !== undefined;
+  if ('most' in expected)
+    return (
+      found !== undefined && (expected.before === undefined || (await hashFile(path)) === expected.before)
+    );
   return found?.size === expected.bytes && (await hashFile(path)) === expected.sha256;
 }
 

@@ -212,5 +212,28 @@ describe('download', () => {
     const again = await weaudit.json(['download', id, folder]);
     expect(again).toMatchObject({ status: 0, document: { complete: true, fetched: 2, kept: 4 } });
     expect(readdirSync(path.join(folder, 'thumbnails'))).toHaveLength(6);
+
+    // The part that the broken run left is no part of the download.
+    const unlisted = await weaudit.run(['verify', folder]);
+    expect(unlisted).toMatchObject({
+      status: 5,
+      stdout: expect.stringContaining(`${images[2]}.part: added`),
+    });
+    rmSync(path.join(folder, 'images', `${images[2]}.part`));
+    const offline = { env: { WEAUDIT_URL: 'http://127.0.0.1:1', AWS_ENDPOINT_URL: 'http://127.0.0.1:1' } };
+    expect(await weaudit.json(['verify', folder], offline)).toMatchObject({
+      status: 0,
+      document: { ok: true, files: 15, problems: [] },
+    });
+    const text = readFileSync(path.join(folder, 'manifest.json'), 'utf8');
+    writeFileSync(path.join(folder, 'manifest.json'), text.replace('a weapon', 'a flower'));
+    expect(await weaudit.run(['verify', folder], offline)).toMatchObject({
+      status: 5,
+      stdout: expect.stringMatching(/^manifest\.json: changed/),
+    });
+    expect(await weaudit.run(['verify', 'evidence-of-nothing'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('There is no folder evidence-of-nothing'),
+    });
   });
 });

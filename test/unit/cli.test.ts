@@ -9,7 +9,7 @@ import { ApiClient } from '../../cli/api-client.ts';
 import { apiSettings, cloudSettings } from '../../cli/configuration.ts';
 import { canonicalDesign, type DesignBody, designKey, fromCsv, readDesign } from '../../cli/design.ts';
 import { downloadAudit } from '../../cli/download/download.ts';
-import { entryOf, fileName } from '../../cli/download/entries.ts';
+import { entryOf } from '../../cli/download/entries.ts';
 import { galleryPage } from '../../cli/download/gallery.ts';
 import { metadataLines } from '../../cli/download/image-folder.ts';
 import { describeDryRun, dryRun } from '../../cli/dry-run.ts';
@@ -25,6 +25,7 @@ import { placeOf, resultsTable, sumUp } from '../../cli/results.ts';
 import { describeCost, describeImages } from '../../cli/watch.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import type { Budget, Prediction } from '../../lib/contract/answers.ts';
+import { fileName } from '../../lib/image-file.ts';
 
 /** The command line without a server. */
 

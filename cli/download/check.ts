@@ -1,0 +1,106 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import pLimit from 'p-limit';
+import { fileName } from '../../lib/image-file.ts';
+import { CommandError, EXIT } from '../exit.ts';
+import type { Progress } from '../progress.ts';
+import { hashFile, readSums, SUMS } from './sums.ts';
+
+/** What is wrong with a file of a download, in words for people. */
+export interface FileProblem {
+  /** Path inside the folder, with `/`; of a line of SHA256SUMS that names no file, the line. */
+  file: string;
+  problem: string;
+}
+
+export interface FolderFindings {
+  /** Files that SHA256SUMS lists. */
+  files: number;
+  problems: FileProblem[];
+  /** SHA-256 of SHA256SUMS: it stands for all files, so a note of it elsewhere vouches for the whole folder. */
+  seal: string;
+}
+
+/** Files read at a time. */
+const PARALLEL = 8;
+/** What the file managers of macOS and Windows leave in every folder that they show. */
+const OF_FILE_MANAGERS = ['.DS_Store', 'Thumbs.db', 'desktop.ini'];
+
+/**
+ * Checks a download without any connection: every file against SHA256SUMS, and SHA256SUMS against the manifest.
+ * @throws {CommandError} if the folder is no finished download
+ */
+export async function checkFolder(folder: string, progress: Progress): Promise<FolderFindings> {
+  const sums = await readSums(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new CommandError(
+      EXIT.usage,
+      `${folder} has no file ${SUMS}: it is no download of an audit, or the download did not finish, or it has another format than "gallery". Run "npx weaudit download <audit> ${folder}" again.`,
+    );
+  });
+  const problems = sums.unreadable.map((file) => ({ file, problem: `a line of ${SUMS} that names no file` }));
+  const found = await filesIn(folder);
+  const row = progress.row('checked', sums.files.size);
+  const limit = pLimit(PARALLEL);
+  let done = 0;
+  const check = async ([file, sha256]: [string, string]): Promise<FileProblem | undefined> => {
+    const isFile = found.get(file);
+    const problem =
+      isFile === undefined
+        ? 'missing'
+        : !isFile
+          ? 'not a file but a link or a device'
+          : (await hashFile(join(folder, file))) === sha256
+            ? undefined
+            : 'changed: its SHA-256 is another';
+    row.update(++done);
+    return problem && { file, problem };
+  };
+  const checked = await Promise.all([...sums.files].map((entry) => limit(check, entry)));
+  problems.push(...checked.filter((problem) => problem !== undefined));
+  for (const file of found.keys())
+    if (file !== SUMS && !sums.files.has(file))
+      problems.push({ file, problem: `added: ${SUMS} does not list it` });
+  if (!problems.some(({ file }) => file === 'manifest.json'))
+    problems.push(...(await compareWithManifest(folder, sums.files)));
+  return { files: sums.files.size, problems, seal: await hashFile(join(folder, SUMS)) };
+}
+
+/** Paths inside the folder, and whether each is a regular file. */
+async function filesIn(folder: string): Promise<Map<string, boolean>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return new Map(
+    entries
+      .filter((entry) => !entry.isDirectory() && !OF_FILE_MANAGERS.includes(entry.name))
+      .map((entry) => [
+        relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'),
+        entry.isFile(),
+      ]),
+  );
+}
+
+/** What this reads of a manifest. Older ones do not name the files of their images. */
+interface Manifest {
+  cells: {
+    n: number;
+    images: { index: number; status?: string; sha256?: string; contentType?: string; file?: string }[];
+  }[];
+}
+
+/** Somebody who exchanges an image can change its line of SHA256SUMS, too: the manifest names each image as well. */
+async function compareWithManifest(folder: string, sums: Map<string, string>): Promise<FileProblem[]> {
+  if (!sums.has('manifest.json'))
+    return [{ file: 'manifest.json', problem: 'not downloaded: the audit had none yet. Download it again.' }];
+  const { cells } = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
+  return cells.flatMap(({ n, images }) =>
+    images.flatMap(({ index, status, sha256, contentType, file }) => {
+      if (status !== 'ok' || sha256 === undefined) return [];
+      const name = file ?? `images/${fileName(n, index, contentType)}`;
+      const sum = sums.get(name);
+      if (sum === sha256) return [];
+      return sum === undefined
+        ? [{ file: name, problem: 'not downloaded, or removed: the manifest names it, SHA256SUMS does not' }]
+        : [{ file: name, problem: 'exchanged: the manifest names another SHA-256 than SHA256SUMS' }];
+    }),
+  );
+}

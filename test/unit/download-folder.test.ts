@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { ApiClient } from '../../cli/api-client.ts';
+import { checkFolder } from '../../cli/download/check.ts';
+import { downloadAudit } from '../../cli/download/download.ts';
+
+/** A download that nobody can vouch for but itself: made by the code that downloads, then changed by hand. */
+
+const root = mkdtempSync(path.join(tmpdir(), 'weaudit-folder-'));
+const intact = path.join(root, 'intact');
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const silent = { row: () => ({ update() {} }), stop() {} };
+const AUDIT = '7ychs9v1bzsamp1e0000000001';
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+const BYTES = ['first image', 'second image'];
+const images = (n: number) => [
+  {
+    ...{ index: 0, key: `images/${AUDIT}/0000${n}/0`, status: 'ok', contentType: 'image/png' },
+    ...{ sha256: sha256(BYTES[n]!), bytes: BYTES[n]!.length, width: 1, height: 1 },
+  },
+];
+const cell = (n: number) => ({
+  ...{ n, prompt: `a cat, ${n}`, model: 'x/y', version: 'v', sample: n, seed: n, seedSource: 'sent' },
+  status: 'succeeded',
+});
+const MANIFEST = JSON.stringify({
+  audit: { id: AUDIT },
+  cells: [0, 1].map((n) => ({ ...cell(n), images: images(n) })),
+});
+const SERVED: Record<string, string> = {
+  '/image/0': BYTES[0]!,
+  '/image/1': BYTES[1]!,
+  '/rendition/0': 'small 0',
+  '/rendition/1': 'small 1',
+  '/json': MANIFEST,
+  '/csv': 'n,prompt\n0,"a cat, 0"\n',
+};
+
+const client = {
+  status: async () => ({
+    ...{ id: AUDIT, name: 'n', createdAt: '2026-01-01', createdBy: 'b', predictions: 2 },
+    counts: { waiting: 0, running: 0, succeeded: 2, failed: 0, refused: 0, canceled: 0 },
+  }),
+  page: async () => ({
+    predictions: [0, 1].map((n) => ({
+      ...cell(n),
+      images: images(n).map((image) => ({
+        ...image,
+        ...{ url: `http://bucket/image/${n}`, rendition: `http://bucket/rendition/${n}` },
+      })),
+    })),
+  }),
+  manifestUrl: async (_audit: string, format: string) => `http://bucket/${format}`,
+} as unknown as ApiClient;
+
+async function download(into: string) {
+  const fetching = jest
+    .spyOn(globalThis, 'fetch')
+    .mockImplementation(async (address) => new Response(SERVED[new URL(String(address)).pathname]));
+  const options = { format: 'gallery', parallel: 2, wait: false } as const;
+  return downloadAudit(client, AUDIT, into, options, silent).finally(() => fetching.mockRestore());
+}
+
+/** A copy of the download, changed. @returns what the check says of it */
+let copies = 0;
+async function checked(change: (at: (file: string) => string) => void) {
+  const copy = path.join(root, `copy-${copies++}`);
+  cpSync(intact, copy, { recursive: true });
+  change((file) => path.join(copy, file));
+  const { problems } = await checkFolder(copy, silent);
+  return problems.map(({ file, problem }) => `${file}: ${problem.split(/[:,]/)[0]}`);
+}
+const edit = (file: string, from: string, to: string) =>
+  writeFileSync(file, readFileSync(file, 'utf8').replace(from, to));
+
+beforeAll(() => download(intact));
+
+describe('a downloaded folder', () => {
+  test('has a SHA-256 for each of its files: images, renditions, page and manifests', async () => {
+    const listed = readFileSync(path.join(intact, 'SHA256SUMS'), 'utf8').trim().split('\n');
+    expect(listed.map((line) => line.slice(66))).toEqual([
+      ...['images/00000-0.png', 'images/00001-0.png', 'thumbnails/00000-0.webp', 'thumbnails/00001-0.webp'],
+      ...['index.html', 'manifest.json', 'manifest.csv'],
+    ]);
+    for (const line of listed)
+      expect(line.slice(0, 64)).toBe(sha256(readFileSync(path.join(intact, line.slice(66)), 'utf8')));
+    expect(await checkFolder(intact, silent)).toEqual({
+      ...{ files: 7, problems: [] },
+      seal: sha256(readFileSync(path.join(intact, 'SHA256SUMS'), 'utf8')),
+    });
+  });
+
+  test('that was changed names each file: one byte, one prompt, one removed, one added', async () => {
+    expect(
+      await checked((at) => {
+        edit(at('images/00000-0.png'), 'first', 'fjrst');
+        edit(at('manifest.json'), 'a cat, 1', 'a dog, 1');
+        rmSync(at('thumbnails/00001-0.webp'));
+        writeFileSync(at('images/00002-0.png'), 'another');
+      }),
+    ).toEqual([
+      'images/00000-0.png: changed',
+      'thumbnails/00001-0.webp: missing',
+      'manifest.json: changed',
+      'images/00002-0.png: added',
+    ]);
+  });
+
+  test('whose checksums were changed with an image, or lost a line, contradicts its manifest', async () => {
+    expect(
+      await checked((at) => {
+        writeFileSync(at('images/00000-0.png'), 'exchanged');
+        edit(at('SHA256SUMS'), sha256(BYTES[0]!), sha256('exchanged'));
+        rmSync(at('images/00001-0.png'));
+        edit(at('SHA256SUMS'), `${sha256(BYTES[1]!)}  images/00001-0.png\n`, '');
+      }),
+    ).toEqual(['images/00000-0.png: exchanged', 'images/00001-0.png: not downloaded']);
+  });
+
+  test('is never read outside of itself, and a link in it is no file', async () => {
+    const outside = path.join(root, 'outside');
+    writeFileSync(outside, 'elsewhere');
+    const line = `${sha256('elsewhere')}  ../outside`;
+    expect(
+      await checked((at) => {
+        edit(at('SHA256SUMS'), '', `${line}\n`);
+        rmSync(at('index.html'));
+        symlinkSync(outside, at('index.html'));
+      }),
+    ).toEqual([
+      `${line}: a line of SHA256SUMS that names no file`,
+      'index.html: not a file but a link or a device',
+    ]);
+  });
+
+  test('that the file manager of macOS or Windows has shown is as it was', async () => {
+    expect(await checked((at) => writeFileSync(at('images/.DS_Store'), 'icons'))).toEqual([]);
+  });
+
+  test('is repaired by the next download, which keeps what is right', async () => {
+    const copy = path.join(root, 'repaired');
+    cpSync(intact, copy, { recursive: true });
+    const at = (file: string) => path.join(copy, file);
+    edit(at('thumbnails/00000-0.webp'), 'small', 'smell');
+    edit(at('images/00000-0.png'), 'first', 'fjrst');
+    edit(at('manifest.csv'), 'cat', 'dog');
+    expect(await download(copy)).toMatchObject({ fetched: 1, kept: 1, withoutThumbnail: 0 });
+    expect(await checkFolder(copy, silent)).toEqual(await checkFolder(intact, silent));
+  });
+
+  test('without checksums is refused, with the command that completes it', async () => {
+    const copy = path.join(root, 'unfinished');
+    cpSync(intact, copy, { recursive: true });
+    rmSync(path.join(copy, 'SHA256SUMS'));
+    await expect(checkFolder(copy, silent)).rejects.toMatchObject({
+      ...{ status: 2, message: expect.stringMatching(/weaudit download <audit>/) },
+    });
+  });
+});
