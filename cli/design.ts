@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { parse } from 'csv-parse/sync';
+import { buffer } from 'node:stream/consumers';
 import type { AuditRequest } from '../lib/contract/request.ts';
-import type { Retention } from '../lib/limits.ts';
+import { DesignFileError } from '../lib/design-file/error.ts';
+import { readDesignFile } from '../lib/design-file/read.ts';
+import type { FileDesign, ReadFile, Row } from '../lib/design-file/rows.ts';
+import { DESIGN, type Retention } from '../lib/limits.ts';
 import { CommandError, EXIT, fileFault } from './exit.ts';
 
 /** The body of `POST /api/audits`. The server validates it. */
@@ -23,85 +24,66 @@ export interface DesignFlags {
   /** Dollars. */
   maxCost?: number;
   input?: Record<string, unknown>;
+  /** How to read a file that is not UTF-8: a label of the Encoding Standard. */
+  encoding?: string;
 }
 
 const wrong = (message: string) => new CommandError(EXIT.usage, message);
 
 /**
- * Builds a design from a file (JSON or CSV, `-` for JSON on standard input) and flags.
+ * Builds a design from a file (a table, a list or JSON; `-` for standard input) and flags.
+ * @returns the design, and sentences about what was trimmed, merged or left out
  * @throws {CommandError} if the file cannot be read, or prompts or models are missing
  */
-export async function readDesign(file: string | undefined, flags: DesignFlags): Promise<DesignBody> {
-  const design = withFlags(file === undefined ? {} : await readDesignFile(file, flags), flags);
-  if (!design.prompts && design.template === undefined)
+export async function readDesign(
+  file: string | undefined,
+  flags: DesignFlags,
+): Promise<{ design: DesignBody; notes: string[] }> {
+  const { design: read, notes } =
+    file === undefined ? { design: {}, notes: [] } : await readDesignOf(file, flags);
+  const design = withFlags(read, flags);
+  const { prompts } = design;
+  if (!prompts && design.template === undefined)
     throw wrong('No prompt given. Pass a file, --prompt "…", or --template "… {factor}" with --factor.');
-  if (!design.models?.length) throw wrong('No model given. Pass --model owner/name, once for each model.');
-  return { ...design, samples: design.samples ?? 1 };
+  const isPaired = prompts?.every((prompt) => typeof prompt === 'object' && prompt.model !== undefined);
+  if (!design.models?.length && !isPaired)
+    throw wrong(
+      'No model given. Pass --model owner/name, once for each model, or name one in each row (column "model").',
+    );
+  const count = new Set(prompts?.map((prompt) => (typeof prompt === 'string' ? prompt : prompt.text))).size;
+  if (count > DESIGN.prompts)
+    throw wrong(
+      `${file ?? 'The design'} has ${count.toLocaleString('en')} prompts; an audit takes at most ${DESIGN.prompts.toLocaleString('en')}. Split it into several files.`,
+    );
+  return { design: { ...design, samples: design.samples ?? 1 } as DesignBody, notes };
 }
 
-async function readDesignFile(file: string, flags: DesignFlags): Promise<DesignBody> {
-  const content = await readText(file);
-  if (extname(file).toLowerCase() === '.csv') return fromCsv(content, file, flags.template !== undefined);
-  let json: unknown;
+async function readDesignOf(file: string, { encoding, template }: DesignFlags): Promise<ReadFile> {
+  const bytes = await readBytes(file);
   try {
-    json = JSON.parse(content);
+    return readDesignFile(bytes, file === '-' ? 'standard input' : file, {
+      encoding,
+      template: template !== undefined,
+    });
   } catch (error) {
+    if (!(error instanceof DesignFileError)) throw error;
+    const [guess] = error.guesses;
     throw wrong(
-      `${file} is not valid JSON: ${(error as Error).message}. (The name of a CSV file must end in .csv.)`,
+      `${error.message}${guess ? ` Pass --encoding ${guess.encoding}, or save the file as UTF-8 (Excel: "CSV UTF-8").` : ''}`,
     );
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw wrong(
-      `${file} must contain one JSON object with "prompts" (or "template" and "factors"), "models" and "samples".`,
-    );
-  return json as DesignBody;
 }
 
-async function readText(file: string): Promise<string> {
+async function readBytes(file: string): Promise<Uint8Array> {
   try {
-    return file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');
+    return file === '-' ? await buffer(process.stdin) : await readFile(file);
   } catch (error) {
     throw wrong(`${file} cannot be read: ${fileFault(error)}.`);
   }
 }
 
-const unique = (values: string[]) => [...new Set(values.filter((value) => value !== ''))];
-
-/**
- * Reads a CSV table. With a column `prompt`, each row is a prompt. With a template, each column is a factor and its
- * distinct values; every combination is requested. A column `model` names models.
- * @throws {CommandError} if the table is invalid, or a column would be ignored
- */
-export function fromCsv(content: string, file: string, hasTemplate: boolean): DesignBody {
-  let rows: Record<string, string>[];
-  try {
-    rows = parse(content, { columns: true, bom: true, trim: true, skip_empty_lines: true });
-  } catch (error) {
-    throw wrong(`${file} is not a valid CSV file: ${(error as Error).message}`);
-  }
-  const columns = Object.keys(rows[0] ?? {});
-  if (rows.length === 0)
-    throw wrong(`${file} has no rows. The first line names the columns; add a row below it.`);
-  const valuesOf = (column: string) => unique(rows.map((row) => row[column] ?? ''));
-  const models = columns.includes('model') ? { models: valuesOf('model') } : {};
-  if (columns.includes('prompt')) {
-    const other = columns.find((column) => column !== 'prompt' && column !== 'model');
-    if (other !== undefined)
-      throw wrong(
-        `${file} has a column "${other}" next to "prompt", which would be ignored. Remove it, or use --template with a column for each factor.`,
-      );
-    return { prompts: valuesOf('prompt'), ...models };
-  }
-  if (!hasTemplate)
-    throw wrong(
-      `${file} has no column "prompt". Add one, or pass --template "… {${columns[0]}} …" to use the columns as factors.`,
-    );
-  const factors = columns.filter((column) => column !== 'model').map((column) => [column, valuesOf(column)]);
-  return { factors: Object.fromEntries(factors), ...models };
-}
-
-/** Flags replace the corresponding parts of the file; factors and inputs are merged. */
-function withFlags(file: DesignBody, flags: DesignFlags): DesignBody {
+/** Flags replace the corresponding parts of the file, and models those of its rows; factors and inputs are merged. */
+function withFlags(file: FileDesign, flags: DesignFlags): FileDesign {
   const { prompts, template, factors, ...rest } = file;
   const factorFlags = flags.factor && Object.keys(flags.factor).length > 0 ? flags.factor : undefined;
   const prompting = flags.prompt
@@ -112,13 +94,13 @@ function withFlags(file: DesignBody, flags: DesignFlags): DesignBody {
           ...(factors || factorFlags ? { factors: { ...factors, ...factorFlags } } : {}),
         }
       : {
-          ...(prompts ? { prompts } : {}),
+          ...(prompts ? { prompts: flags.model ? prompts.map(withoutModel) : prompts } : {}),
           ...(template === undefined ? {} : { template }),
           ...(factors ? { factors } : {}),
         };
   return {
     ...rest,
-    ...(prompting as DesignBody),
+    ...prompting,
     ...(flags.model ? { models: flags.model } : {}),
     ...(flags.samples === undefined ? {} : { samples: flags.samples }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
@@ -130,6 +112,12 @@ function withFlags(file: DesignBody, flags: DesignFlags): DesignBody {
       : {}),
   };
 }
+
+const withoutModel = (prompt: string | Row): string | Row => {
+  if (typeof prompt === 'string') return prompt;
+  const { model: _, ...row } = prompt;
+  return row.factors ? row : row.text;
+};
 
 /** JSON with sorted members, so that equal designs have the same text. */
 const canonical = (value: unknown): string =>

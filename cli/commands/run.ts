@@ -52,7 +52,13 @@ export function addRun(program: Command, end: (status: ExitStatus) => void): voi
       .description(
         'Start an audit from a file or from flags (flags win) and watch it until it finishes. The same design resumes the existing audit; nothing is requested twice.',
       )
-      .argument('[file]', 'design as .json or .csv; - reads JSON from standard input')
+      .argument('[file]', 'design as .csv, .tsv, .txt or .json; - reads standard input')
+      .addOption(
+        new Option(
+          '--encoding <name>',
+          'how to read a file that is not UTF-8, such as windows-1252, macintosh or shift_jis',
+        ),
+      )
       .addOption(new Option('-p, --prompt <text>', 'prompt (repeatable)').argParser(repeated))
       .addOption(new Option('--template <text>', 'prompt with {factors}'))
       .addOption(new Option('--factor <name=a,b,…>', 'values of a factor (repeatable)').argParser(factor))
@@ -92,7 +98,9 @@ export function addRun(program: Command, end: (status: ExitStatus) => void): voi
 
 async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatus> {
   const { client, output } = auditor(flags);
-  const design = canonicalDesign(await readDesign(file, flags));
+  const { design: read, notes } = await readDesign(file, flags);
+  const design = canonicalDesign(read);
+  for (const note of notes) output.say(note);
   if (flags.dryRun) {
     const { describeDryRun, dryRun } = await import('../dry-run.ts');
     const found = dryRun(design, await client.budget());

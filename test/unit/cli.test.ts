@@ -7,7 +7,7 @@ import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ApiClient } from '../../cli/api-client.ts';
 import { apiSettings, cloudSettings } from '../../cli/configuration.ts';
-import { canonicalDesign, type DesignBody, designKey, fromCsv, readDesign } from '../../cli/design.ts';
+import { canonicalDesign, type DesignBody, designKey, readDesign } from '../../cli/design.ts';
 import { downloadAudit } from '../../cli/download/download.ts';
 import { entryOf } from '../../cli/download/entries.ts';
 import { galleryPage } from '../../cli/download/gallery.ts';
@@ -57,18 +57,30 @@ describe('designs', () => {
     );
   });
 
-  test('a CSV file holds prompts, or factors for a template; a column that would be ignored is refused', () => {
-    expect(fromCsv('\ufeffprompt,model\n"a, b",x/y\nc,x/z\na,\n', 'f.csv', false)).toEqual({
-      prompts: ['a, b', 'c', 'a'],
-      models: ['x/y', 'x/z'],
-    });
-    expect(fromCsv('size,animal\nsmall,cat\nlarge,cat\n', 'f.csv', true)).toEqual({
+  test('the columns of a table are factors of a template, and its models are those of all prompts', async () => {
+    const file = path.join(folder, 'factors.csv');
+    writeFileSync(file, 'size,animal,model\nsmall,cat,x/y\nlarge,cat,x/z\n');
+    expect((await readDesign(file, { template: 'a {size} {animal}' })).design).toEqual({
+      template: 'a {size} {animal}',
       factors: { size: ['small', 'large'], animal: ['cat'] },
+      models: ['x/y', 'x/z'],
+      samples: 1,
     });
-    expect(() => fromCsv('prompt,size\na,large\n', 'f.csv', false)).toThrow(/"size".*ignored/);
-    expect(() => fromCsv('animal\ncat\n', 'f.csv', false)).toThrow(/--template/);
-    expect(() => fromCsv('prompt\n', 'f.csv', false)).toThrow(/no rows/);
-    expect(() => fromCsv('prompt\n"a\n', 'f.csv', false)).toThrow(/not a valid CSV file/);
+    await expect(readDesign(file, {})).rejects.toThrow(/no column "prompt".*template/);
+    writeFileSync(file, 'prompt,animal\na cat,cat\n');
+    await expect(readDesign(file, { template: 'a {animal}' })).rejects.toThrow(/"prompt".*Omit one/);
+  });
+
+  test('a model that is passed replaces those of the rows', async () => {
+    const file = path.join(folder, 'pairs.csv');
+    writeFileSync(file, 'prompt,group,model\na,f,x/y\nb,,x/z\n');
+    expect((await readDesign(file, { model: ['x/w'] })).design).toEqual({
+      prompts: [{ text: 'a', factors: { group: 'f' } }, 'b'],
+      models: ['x/w'],
+      samples: 1,
+    });
+    writeFileSync(file, 'prompt,model\na,x/y\nb,\n');
+    await expect(readDesign(file, {})).rejects.toThrow(/No model given.*column "model"/);
   });
 
   test('flags win over the file, and factors of flags and file are merged', async () => {
@@ -83,14 +95,14 @@ describe('designs', () => {
         name: 'from the file',
       }),
     );
-    expect(await readDesign(file, { factor: { b: ['2'] }, samples: 1, model: ['x/z'] })).toEqual({
+    expect((await readDesign(file, { factor: { b: ['2'] }, samples: 1, model: ['x/z'] })).design).toEqual({
       template: '{a} {b}',
       factors: { a: ['1'], b: ['2'] },
       models: ['x/z'],
       samples: 1,
       name: 'from the file',
     });
-    expect(await readDesign(file, { prompt: ['just this'] })).toEqual({
+    expect((await readDesign(file, { prompt: ['just this'] })).design).toEqual({
       prompts: ['just this'],
       models: ['x/y'],
       samples: 3,

@@ -1,0 +1,178 @@
+import { DesignFileError, type Guess } from './error.ts';
+
+/** Files that are not text, by their first bytes. */
+const OTHER_KINDS: [number[], string][] = [
+  [[0x50, 0x4b, 0x03, 0x04], 'a workbook (.xlsx, .ods, .numbers) or another archive'],
+  [[0xd0, 0xcf, 0x11, 0xe0], 'an old Excel workbook (.xls)'],
+  [[0x25, 0x50, 0x44, 0x46], 'a PDF'],
+];
+
+/** The marks that some programs write in front of a text. */
+const MARKS: [number[], string][] = [
+  [[0xef, 0xbb, 0xbf], 'utf-8'],
+  [[0xff, 0xfe, 0x00, 0x00], 'utf-32'],
+  [[0xff, 0xfe], 'utf-16le'],
+  [[0xfe, 0xff], 'utf-16be'],
+];
+
+/** What spreadsheets of the West write, and of Macs before 2016. */
+const WESTERN: [string, string][] = [
+  ['windows-1252', 'Windows-1252'],
+  ['macintosh', 'Mac OS Roman'],
+];
+const OTHERS: [string, string][] = [
+  ['shift_jis', 'Shift_JIS'],
+  ['gb18030', 'GB 18030'],
+  ['euc-kr', 'EUC-KR'],
+  ['big5', 'Big5'],
+  ['windows-1251', 'Windows-1251'],
+];
+
+const SAVE_AS_UTF8 = 'save it as UTF-8 (Excel: Save As, "CSV UTF-8")';
+
+const startsWith = (bytes: Uint8Array, first: number[]) => first.every((byte, i) => bytes[i] === byte);
+
+const decoder = (encoding: string) => new TextDecoder(encoding, { fatal: true });
+
+/** The text, or undefined if the bytes are not of this encoding. */
+function decoded(bytes: Uint8Array, encoding: string): string | undefined {
+  try {
+    return decoder(encoding).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Decodes a file. Without an encoding it must be UTF-8, or UTF-16 with its mark; the mark is not part of the text.
+ * @param encoding a label of the Encoding Standard, such as `windows-1252`
+ * @throws {DesignFileError} rather than replace a single character
+ */
+export function decode(bytes: Uint8Array, file: string, encoding?: string): string {
+  const kind = OTHER_KINDS.find(([first]) => startsWith(bytes, first))?.[1];
+  if (kind)
+    throw new DesignFileError(`${file} is ${kind}, not a text. Save the table as CSV (Excel: "CSV UTF-8").`);
+  const mark = MARKS.find(([first]) => startsWith(bytes, first))?.[1];
+  if (mark === 'utf-32') throw new DesignFileError(`${file} is UTF-32: ${SAVE_AS_UTF8}.`);
+  const given = encoding === undefined ? undefined : knownEncoding(encoding);
+  const used = given ?? mark ?? 'utf-8';
+  if (given !== undefined) refuseContradiction(bytes, file, given, mark);
+  const text = decoded(bytes, used);
+  if (text === undefined) throw notEncoded(bytes, file, used);
+  refuseLostText(text, file, bytes);
+  return text;
+}
+
+/** @returns its name in lower case */
+function knownEncoding(label: string): string {
+  try {
+    return new TextDecoder(label).encoding;
+  } catch {
+    throw new DesignFileError(
+      `"${label}" is no encoding that can be read. Examples: windows-1252, macintosh, utf-16le, shift_jis, gb18030, euc-kr.`,
+    );
+  }
+}
+
+/** Text of several bytes a character that is valid UTF-8 is hardly anything else. */
+function refuseContradiction(bytes: Uint8Array, file: string, given: string, mark: string | undefined): void {
+  const is =
+    mark ?? (bytes.some((byte) => byte > 0x7f) && decoded(bytes, 'utf-8') !== undefined ? 'utf-8' : given);
+  if (is !== given)
+    throw new DesignFileError(
+      `${file} is ${is.toUpperCase()}, and would be garbled as ${given}. Read it without an encoding.`,
+    );
+}
+
+function notEncoded(bytes: Uint8Array, file: string, encoding: string): DesignFileError {
+  const before = validBeginning(bytes, encoding);
+  const place = placeAfter(before);
+  if (encoding !== 'utf-8')
+    return new DesignFileError(
+      `${file} is not ${encoding}: ${place} cannot be read. Choose another encoding.`,
+    );
+  // A file whose other parts are UTF-8 was put together: in another encoding those would be garbled.
+  const isAscii = Array.from(before).every((character) => character <= '\x7f');
+  const guesses = isAscii ? guess(bytes, before.length) : [];
+  const looks = guesses[0]
+    ? ` It looks like ${guesses.map(({ name, reads }) => `${name} ("${reads}")`).join(' or ')}.`
+    : '';
+  return new DesignFileError(`${file} is not UTF-8: ${place} cannot be read.${looks}`, guesses);
+}
+
+/** The text before the first byte that is not of the encoding, without a mark. */
+function validBeginning(bytes: Uint8Array, encoding: string): string {
+  const beginning = (length: number) => decoder(encoding).decode(bytes.subarray(0, length), { stream: true });
+  let [good, bad] = [0, bytes.length];
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    try {
+      beginning(middle);
+      good = middle;
+    } catch {
+      bad = middle;
+    }
+  }
+  return beginning(good);
+}
+
+/** `line 3, column 14`: the character behind a text. */
+function placeAfter(text: string): string {
+  const lines = text.split(/\r\n|\r|\n/);
+  return `line ${lines.length}, column ${Array.from(lines.at(-1)!).length + 1}`;
+}
+
+/** Ends of words, in bytes. */
+const SEPARATORS = Array.from('\t\n\r ,;"', (character) => character.charCodeAt(0));
+/** Most bytes of a word that is shown. */
+const WORD = 40;
+
+/** What bytes that are not UTF-8 may be. Somebody who knows the language sees which. @param at the first wrong byte */
+function guess(bytes: Uint8Array, at: number): Guess[] {
+  let [from, to] = [at, at + 1];
+  const inWord = (i: number) => i >= 0 && i < bytes.length && !SEPARATORS.includes(bytes[i]!);
+  while (inWord(from - 1) && at - from < WORD) from--;
+  while (inWord(to) && to - at < WORD) to++;
+  const word = bytes.subarray(from, to);
+  const read = (encodings: [string, string][]) =>
+    encodings.flatMap(([encoding, name]): Guess[] => {
+      const reads = decoded(word, encoding);
+      return reads === undefined || /\p{C}/u.test(reads) ? [] : [{ encoding, name, reads }];
+    });
+  if (!isWestern(bytes)) return read(OTHERS);
+  // A capital or a sign between small letters is a small letter of the other encoding.
+  const western = read(WESTERN);
+  const likely = western.filter(
+    ({ reads }) => !/\p{Ll}[^\p{Ll}\p{Pd}'’]/u.test(reads.replace(/\P{L}+$/u, '')),
+  );
+  return (likely.length > 0 ? likely : western).slice(0, 1);
+}
+
+/** In Western text letters beyond ASCII stand alone; in Greek, Russian or Chinese they follow one another. */
+function isWestern(bytes: Uint8Array): boolean {
+  let [high, pairs] = [0, 0];
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i]! < 0x80) continue;
+    high++;
+    if ((bytes[i + 1] ?? 0) >= 0x80) pairs++;
+  }
+  return pairs < high / 4;
+}
+
+/** Refuses what no text holds: NUL (UTF-16 without its mark), and the character that replaces lost ones. */
+function refuseLostText(text: string, file: string, bytes: Uint8Array): void {
+  const nul = text.indexOf('\0');
+  if (nul !== -1) {
+    const encoding = bytes[1] === 0 ? 'utf-16le' : bytes[0] === 0 ? 'utf-16be' : undefined;
+    const reads = encoding && /\S+/.exec(decoded(bytes, encoding) ?? '')?.[0].slice(0, WORD);
+    throw new DesignFileError(
+      `${file} is not a text: ${placeAfter(text.slice(0, nul))} is the character NUL.${reads ? ` It looks like UTF-16 ("${reads}").` : ''}`,
+      reads ? [{ encoding: encoding!, name: 'UTF-16', reads }] : [],
+    );
+  }
+  const lost = text.indexOf('\ufffd');
+  if (lost !== -1)
+    throw new DesignFileError(
+      `${file} has lost text: ${placeAfter(text.slice(0, lost))} is U+FFFD, which a program wrote instead of a character that it could not read. Save the file again from its source as UTF-8.`,
+    );
+}

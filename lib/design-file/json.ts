@@ -1,0 +1,91 @@
+import { DesignFileError } from './error.ts';
+import { almostPrompt, plain } from './names.ts';
+import { type FileDesign, type PlacedRow, type ReadFile, type Row, toPrompts } from './rows.ts';
+
+/**
+ * Reads JSON: a design as an object, or its prompts as a list of texts or of rows.
+ * @throws {DesignFileError}
+ */
+export function readJson(text: string, file: string): ReadFile {
+  const json = parsed(text, file);
+  const design = (Array.isArray(json) ? { prompts: json } : json) as FileDesign & { prompts?: unknown };
+  if (!Array.isArray(design.prompts)) return { design, notes: [] };
+  if (design.prompts.length === 0) throw new DesignFileError(`${file} has no prompts: its list is empty.`);
+  const { prompts, notes } = toPrompts(
+    design.prompts.map((entry, i) => rowOf(entry, `prompt ${i + 1}`, file)),
+    file,
+  );
+  return { design: { ...design, prompts }, notes };
+}
+
+function parsed(text: string, file: string): object {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new DesignFileError(
+      `${file} is not valid JSON: ${(error as Error).message}. (A table is named .csv or .tsv, a list of prompts .txt.)`,
+    );
+  }
+  if (typeof json !== 'object' || json === null)
+    throw new DesignFileError(
+      `${file} must contain a design ({"prompts": […], "models": […], "samples": 4}), a list of texts, or a list of rows ({"prompt": "…", "group": "…"}).`,
+    );
+  return json;
+}
+
+/** A text, a row as the request has it, or a row of a table. */
+function rowOf(entry: unknown, place: string, file: string): PlacedRow {
+  const where = `${file}, ${place}`;
+  if (typeof entry === 'string') return { place, text: entry, factors: [], model: '' };
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry))
+    throw new DesignFileError(`${where} must be a text, or an object such as {"prompt": "…", "group": "…"}.`);
+  const members = Object.entries(entry);
+  const isRow =
+    Object.hasOwn(entry, 'text') && members.every(([name]) => ['text', 'factors', 'model'].includes(name));
+  if (isRow) return requestRow(entry as { text: unknown }, place, where);
+  const cells = members.map(([name, value]) => [name, cellOf(value, `${where}: "${name}"`)] as const);
+  const find = (wanted: string) => cells.find(([name]) => plain(name) === wanted);
+  const prompt = find('prompt');
+  const model = find('model');
+  if (!prompt) {
+    const almost = members.map(([name]) => name).find(almostPrompt);
+    throw new DesignFileError(
+      `${where} has no "prompt"${almost === undefined ? '' : `, but "${almost}" looks like it`}. Call the text of each row "prompt".`,
+    );
+  }
+  const others = cells.filter((cell) => cell !== prompt && cell !== model);
+  return {
+    place,
+    text: prompt[1],
+    factors: others.map(([name, value]) => [name.trim(), value]),
+    model: model?.[1] ?? '',
+  };
+}
+
+function requestRow(
+  { text, factors = {}, model = '' }: { [name in keyof Row]: unknown },
+  place: string,
+  where: string,
+): PlacedRow {
+  if (typeof factors !== 'object' || factors === null || Array.isArray(factors))
+    throw new DesignFileError(`${where}: "factors" must be an object such as {"group": "nurses"}.`);
+  return {
+    place,
+    text: cellOf(text, `${where}: "text"`),
+    factors: Object.entries(factors).map(([name, value]) => [name, cellOf(value, `${where}: "${name}"`)]),
+    model: cellOf(model, `${where}: "model"`),
+  };
+}
+
+/** Numbers and booleans are text, as they are in a table. */
+function cellOf(value: unknown, what: string): string {
+  if (typeof value === 'string') return value;
+  if (value === null) return '';
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value === 'number' && (!Number.isInteger(value) || Number.isSafeInteger(value)))
+    return String(value);
+  throw new DesignFileError(
+    `${what} must be a text${typeof value === 'number' ? ': the number is too large to be kept exactly. Write it in quotes' : ', not a list or an object'}.`,
+  );
+}

@@ -1,0 +1,20 @@
+import { FACTOR_NAME } from '../limits.ts';
+
+/** A name as it is compared with `prompt` and `model`. */
+export const plain = (name: string): string => name.trim().toLowerCase();
+
+const ALMOST_PROMPT = /prompt|^(texts?|questions?|query|captions?|sentences?|description|input|instruction)$/;
+
+/** Whether people call a column of prompts so. */
+export const almostPrompt = (name: string): boolean => ALMOST_PROMPT.test(plain(name));
+
+const WHOLE_NAME = new RegExp(`^${FACTOR_NAME}$`, 'u');
+/** Characters of a factor's name. */
+const LONGEST = 40;
+
+/** A name that a factor can have: what is not a letter, a digit, _ or - becomes _. Empty if nothing is left. */
+export function factorName(written: string): string {
+  if (WHOLE_NAME.test(written)) return written;
+  const name = written.replace(/[^\p{L}\p{N}_-]+/gu, '_').replace(/^_+|_+$/g, '');
+  return Array.from(name).slice(0, LONGEST).join('');
+}

@@ -1,0 +1,182 @@
+import { DESIGN } from '../limits.ts';
+import { decode } from './decode.ts';
+import { DesignFileError } from './error.ts';
+import { readJson } from './json.ts';
+import { almostPrompt, factorName, plain } from './names.ts';
+import { type FileDesign, type PlacedRow, type ReadFile, toPrompts } from './rows.ts';
+import { type Cells, isHeader, readCells } from './table.ts';
+
+export interface ReadOptions {
+  /** Label of the Encoding Standard; without one the file must be UTF-8, or UTF-16 with its mark. */
+  encoding?: string | undefined;
+  /** The table has values for the factors of a template instead of prompts. */
+  template?: boolean;
+}
+
+/**
+ * Reads a design from the bytes of a file. Its name says what it is: a table (`.csv`, `.tsv`), a prompt in each line
+ * (`.txt`), or JSON. Text with another name is JSON if it begins like it, or a table if its first line has a column `prompt`.
+ * @throws {DesignFileError} naming the file and the place
+ */
+export function readDesignFile(bytes: Uint8Array, file: string, options: ReadOptions = {}): ReadFile {
+  return readDesignText(decode(bytes, file, options.encoding), file, options);
+}
+
+/** Reads a design from text that is decoded, such as a table that was copied from a spreadsheet. */
+export function readDesignText(text: string, file: string, options: ReadOptions = {}): ReadFile {
+  if (text.trim() === '') throw new DesignFileError(`${file} is empty.`);
+  switch (kindOf(text, file)) {
+    case 'table':
+      return readTable(text, file, options.template ?? false);
+    case 'lines':
+      return readLines(text, file);
+    case 'json':
+      return readJson(text, file);
+  }
+}
+
+function kindOf(text: string, file: string): 'table' | 'lines' | 'json' {
+  const extension = /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase();
+  const startsAsTable = isHeader(/[^\r\n]+/.exec(text)![0]);
+  if (extension === 'csv' || extension === 'tsv') return 'table';
+  if (extension === 'txt') return startsAsTable ? 'table' : 'lines';
+  if (extension === 'json' || /^\s*[[{]/.test(text)) return 'json';
+  if (startsAsTable) return 'table';
+  throw new DesignFileError(
+    `${file} may be a table, a list or JSON. Give it a name that says so: .csv or .tsv (a table with a column "prompt"), .txt (a prompt in each line), or .json.`,
+  );
+}
+
+function readLines(text: string, file: string): ReadFile {
+  const lines = text.replace(/(\r\n|\r|\n)$/, '').split(/\r\n|\r|\n/);
+  const placed = lines.map(
+    (line, i): PlacedRow => ({ place: `line ${i + 1}`, text: line, factors: [], model: '' }),
+  );
+  // Somebody saved a column with its name.
+  const named = placed.length > 1 && plain(lines[0]!) === 'prompt';
+  const { prompts, notes } = toPrompts(named ? placed.slice(1) : placed, file);
+  return {
+    design: { prompts },
+    notes: [...(named ? ['Line 1 is the name of the column, "prompt", and was left out.'] : []), ...notes],
+  };
+}
+
+interface Column {
+  /** Place in the row. */
+  at: number;
+  name: string;
+}
+
+function readTable(text: string, file: string, hasTemplate: boolean): ReadFile {
+  const { cells, notes } = readCells(text, file);
+  const headerAt = cells.findIndex((row) => !isEmpty(row));
+  const header = cells[headerAt]!;
+  const body = cells.slice(headerAt + 1);
+  const renamed: string[] = [];
+  const columns = columnsOf(header, body, headerAt, file, renamed);
+  const rows = body.map((row, i) => ({ row, place: `row ${headerAt + i + 2}` }));
+  if (rows.every(({ row }) => isEmpty(row)))
+    throw new DesignFileError(
+      columns.some(({ name }) => name === 'prompt')
+        ? `${file} has no rows. Row ${headerAt + 1} names the columns; add a row below it.`
+        : `${file} has no column "prompt" and a single row. Write "prompt" in the first row, and a prompt in each row below it.`,
+    );
+  for (const { row, place } of rows) {
+    if (row.length > header.length && row.slice(header.length).some((cell) => cell.trim() !== ''))
+      throw new DesignFileError(
+        `${file}, ${place} has ${row.length} cells, but row ${headerAt + 1} names ${header.length} column${header.length === 1 ? '' : 's'}. A cell with a comma, semicolon or tab needs quotes: "a doctor, smiling".`,
+      );
+  }
+  if (hasTemplate) return { design: toFactors(columns, body, file), notes: [...notes, ...renamed] };
+  const prompt = columns.find(({ name }) => name === 'prompt');
+  if (!prompt) throw noPrompt(columns, file);
+  const model = columns.find(({ name }) => name === 'model');
+  const others = columns.filter((column) => column !== prompt && column !== model);
+  if (others.length > DESIGN.factors)
+    throw new DesignFileError(
+      `${file} has ${others.length} columns beside "prompt" and "model"; at most ${DESIGN.factors} are allowed. Remove some.`,
+    );
+  const read = toPrompts(
+    rows.map(({ row, place }) => ({
+      place,
+      text: row[prompt.at] ?? '',
+      factors: others.map(({ at, name }) => [name, row[at] ?? '']),
+      model: (model && row[model.at]) ?? '',
+    })),
+    file,
+  );
+  return { design: { prompts: read.prompts }, notes: [...notes, ...renamed, ...read.notes] };
+}
+
+const isEmpty = (row: string[]) => row.every((cell) => cell.trim() === '');
+
+/** The columns of a table that have a name. Names become names of factors. @param renamed gets a sentence for each change */
+function columnsOf(
+  header: string[],
+  body: Cells,
+  headerAt: number,
+  file: string,
+  renamed: string[],
+): Column[] {
+  const columns: Column[] = [];
+  header.forEach((cell, at) => {
+    const written = cell.trim();
+    if (written === '') {
+      const used = body.findIndex((row) => (row[at] ?? '').trim() !== '');
+      if (used !== -1)
+        throw new DesignFileError(
+          `${file}: column ${letters(at)} has no name, but row ${headerAt + used + 2} has "${body[used]![at]!.trim()}" there. Name it in row ${headerAt + 1}.`,
+        );
+      return;
+    }
+    const known = ['prompt', 'model'].find((name) => name === plain(written));
+    const name = known ?? factorName(written);
+    const twin = columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+    if (twin)
+      throw new DesignFileError(
+        `${file} has two columns "${name}": ${letters(twin.at)} and ${letters(at)}. Rename or remove one.`,
+      );
+    if (name === '')
+      throw new DesignFileError(
+        `${file}: the name of column ${letters(at)}, "${written}", has no letter and no digit. Rename it.`,
+      );
+    if (!known && name !== written)
+      renamed.push(
+        `Column "${written}" is called "${name}": names have letters, digits, _ and -, at most 40.`,
+      );
+    columns.push({ at, name });
+  });
+  return columns;
+}
+
+/** Column 0 is A, column 27 is AB. */
+const letters = (at: number): string =>
+  (at >= 26 ? letters(Math.floor(at / 26) - 1) : '') + String.fromCharCode(65 + (at % 26));
+
+function noPrompt(columns: Column[], file: string): DesignFileError {
+  const almost = columns.map(({ name }) => name).find(almostPrompt);
+  if (almost !== undefined)
+    return new DesignFileError(
+      `${file} has no column "prompt", but "${almost}" looks like it. Rename it to "prompt".`,
+    );
+  const names = columns.map(({ name }) => `"${name}"`).join(', ');
+  return new DesignFileError(
+    `${file} has no column "prompt". Its first row is taken for the names of columns: ${names}. Name the column of prompts "prompt"; or save a list without names as .txt; or pass --template "… {${columns[0]?.name}} …" to use the columns as factors.`,
+  );
+}
+
+/** Each column is a factor of a template, with its distinct values. */
+function toFactors(columns: Column[], body: Cells, file: string): FileDesign {
+  if (columns.some(({ name }) => name === 'prompt'))
+    throw new DesignFileError(
+      `${file} has a column "prompt", and a template makes prompts, too. Omit one of them.`,
+    );
+  const valuesOf = ({ at }: Column) => [
+    ...new Set(body.map((row) => (row[at] ?? '').trim()).filter((value) => value !== '')),
+  ];
+  const model = columns.find(({ name }) => name === 'model');
+  const factors = columns
+    .filter((column) => column !== model)
+    .map((column) => [column.name, valuesOf(column)]);
+  return { factors: Object.fromEntries(factors), ...(model ? { models: valuesOf(model) } : {}) };
+}

@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { stringify } from 'csv-stringify/sync';
+import fc from 'fast-check';
+import { type DesignFlags, readDesign } from '../../cli/design.ts';
+import { readDesignFile } from '../../lib/design-file/read.ts';
+import type { Row } from '../../lib/design-file/rows.ts';
+
+/** Files as auditors have them, each with what must come of it. */
+
+const folder = mkdtempSync(path.join(tmpdir(), 'weaudit-files-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Reads a file as the command line does; the name of its folder is left out of messages. */
+async function read({ name, content, flags = { model: ['a/b'] } }: Case) {
+  const file = path.join(folder, name);
+  writeFileSync(file, content);
+  try {
+    return await readDesign(file, flags);
+  } catch (error) {
+    throw new Error((error as Error).message.replaceAll(`${folder}${path.sep}`, ''));
+  }
+}
+
+const latin1 = (text: string) => Buffer.from(text, 'latin1');
+const utf16le = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le');
+const utf16be = (text: string) => utf16le(text).swap16();
+const bytes = (...parts: (string | number)[]) =>
+  Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from([part]))));
+
+interface Case {
+  what: string;
+  name: string;
+  content: string | Uint8Array;
+  flags?: DesignFlags;
+}
+
+const doctor = 'a photo of a doctor';
+const nurse = 'a photo of a nurse';
+const row = (text: string, factors?: Record<string, string>, model?: string): Row => ({
+  text,
+  ...(factors ? { factors } : {}),
+  ...(model ? { model } : {}),
+});
+
+// biome-ignore format: a file in each line
+const READ: (Case & { prompts: (string | Row)[]; notes?: (string | RegExp)[] })[] = [
+  // Encodings
+  { what: 'UTF-8', name: 'a.csv', content: 'prompt\nÄrztin, lächelnd\n'.replace(/Ä.*d/, '"$&"'), prompts: ['Ärztin, lächelnd'] },
+  { what: 'UTF-8 with its mark', name: 'b.csv', content: '\ufeffprompt\nÄrztin\n', prompts: ['Ärztin'] },
+  { what: 'JSON with a mark', name: 'c.json', content: '\ufeff["Ärztin"]', prompts: ['Ärztin'] },
+  { what: 'a list with a mark', name: 'd.txt', content: '\ufeffÄrztin\n', prompts: ['Ärztin'] },
+  { what: 'Windows-1252 by --encoding', name: 'e.csv', content: bytes('prompt\n', 0x93, 0xc4, 'rztin', 0x94, ' f', 0xfc, 'r 5 ', 0x80, '\n'), flags: { model: ['a/b'], encoding: 'windows-1252' }, prompts: ['“Ärztin” für 5 €'] },
+  { what: 'Latin-1 JSON by --encoding', name: 'f.json', content: latin1('["Ärztin"]'), flags: { model: ['a/b'], encoding: 'latin1' }, prompts: ['Ärztin'] },
+  { what: 'Mac OS Roman by --encoding', name: 'g.csv', content: bytes('prompt\rcaf', 0x8e, '\r'), flags: { model: ['a/b'], encoding: 'macintosh' }, prompts: ['café'] },
+  { what: 'Shift_JIS by --encoding', name: 'h.txt', content: bytes(0x88, 0xe3, 0x8e, 0xd2, '\n'), flags: { model: ['a/b'], encoding: 'shift_jis' }, prompts: ['医者'] },
+  { what: "Excel's Unicode Text", name: 'i.txt', content: utf16le('Prompt\tgroup\r\nÄrztin\tf\r\n'), prompts: [row('Ärztin', { group: 'f' })] },
+  { what: 'UTF-16, big end first', name: 'j.csv', content: utf16be('prompt\nÄrztin\n'), prompts: ['Ärztin'] },
+  { what: 'emoji, right-to-left text, combining marks', name: 'k.csv', content: 'prompt\n👩🏽‍⚕️ at work\nصورة لطبيبة\nA\u0308rztin\n', prompts: ['👩🏽‍⚕️ at work', 'صورة لطبيبة', 'A\u0308rztin'] },
+  // Delimiters, quotes, ends of lines
+  { what: 'semicolons, as Excel writes in half of Europe', name: 'l.csv', content: `prompt;group\r\n${doctor}, smiling;f\r\n`, prompts: [row(`${doctor}, smiling`, { group: 'f' })] },
+  { what: 'semicolons named by "sep="', name: 'm.csv', content: `sep=;\r\nprompt;group\r\n${doctor};f\r\n`, prompts: [row(doctor, { group: 'f' })] },
+  { what: 'tabs', name: 'n.tsv', content: `prompt\tgroup\n${doctor}\tf\n`, prompts: [row(doctor, { group: 'f' })] },
+  { what: 'tabs in a .csv', name: 'o.csv', content: `group\tprompt\nf\t${doctor}, smiling\n`, prompts: [row(`${doctor}, smiling`, { group: 'f' })] },
+  { what: 'a .txt that is a table with commas', name: 'p.txt', content: `prompt,group\n${doctor},f\n`, prompts: [row(doctor, { group: 'f' })] },
+  { what: 'a semicolon within a quoted header', name: 'q.csv', content: `"group; of job",prompt\nf,${doctor}\n`, prompts: [row(doctor, { group_of_job: 'f' })], notes: [/"group; of job" is called "group_of_job"/] },
+  { what: 'quotes, doubled quotes and line breaks within them', name: 'r.csv', content: 'prompt,group\r\n"a ""smiling"" doctor,\r\nsitting",f\r\n', prompts: [row('a "smiling" doctor,\r\nsitting', { group: 'f' })] },
+  { what: 'spaces outside quotes', name: 's.csv', content: 'prompt , group\n"a, b" , "f"\n', prompts: [row('a, b', { group: 'f' })], notes: [/Spaces between quotes and delimiters/] },
+  { what: 'quotes within cells that are copied with tabs', name: 't.tsv', content: 'prompt\tgroup\na 5" doll\tf\n"so" she said\tf\n', prompts: [row('a 5" doll', { group: 'f' }), row('"so" she said', { group: 'f' })] },
+  { what: 'lone CR, as old Macs write', name: 'u.csv', content: `prompt,group\r${doctor},f\r${nurse},f\r`, prompts: [row(doctor, { group: 'f' }), row(nurse, { group: 'f' })] },
+  { what: 'mixed ends of lines', name: 'v.txt', content: 'a\r\nb\rc\nd', prompts: ['a', 'b', 'c', 'd'] },
+  { what: 'no end of line at the end', name: 'w.csv', content: `prompt\n${doctor}`, prompts: [doctor] },
+  // Columns
+  { what: 'a header in capitals with spaces', name: 'x.csv', content: ` PROMPT ,Group\n${doctor},f\n`, prompts: [row(doctor, { Group: 'f' })] },
+  { what: 'columns beside prompt, and numbers as they are written', name: 'y.csv', content: `prompt,group,share_women_us\n${doctor},male-stereotyped,0.870\n`, prompts: [row(doctor, { group: 'male-stereotyped', share_women_us: '0.870' })] },
+  { what: 'a name that no factor can have', name: 'z.csv', content: `prompt,Share of women (%)\n${doctor},40\n`, prompts: [row(doctor, { Share_of_women: '40' })], notes: ['Column "Share of women (%)" is called "Share_of_women": names have letters, digits, _ and -, at most 40.'] },
+  { what: 'pairs of prompt and model', name: 'aa.csv', content: 'prompt,Model\ndoctor,simulated/flash\nnurse,simulated/portrait\n', flags: {}, prompts: [row('doctor', undefined, 'simulated/flash'), row('nurse', undefined, 'simulated/portrait')] },
+  { what: 'columns without name and values', name: 'ab.csv', content: `prompt,group,,\n${doctor},f,,\n`, prompts: [row(doctor, { group: 'f' })] },
+  { what: 'a row that ends early', name: 'ac.csv', content: `prompt,group,size\n${doctor},f\n`, prompts: [row(doctor, { group: 'f' })], notes: ['1 row has no "size" (row 2).'] },
+  // What is left out, and said
+  { what: 'spaces around prompts', name: 'ad.csv', content: 'prompt\na \n" b"\nc\n\u00a0d\n', prompts: ['a', 'b', 'c', 'd'], notes: ['Spaces around the text of 3 rows were trimmed (row 2, row 3, row 5).'] },
+  { what: 'empty rows', name: 'ae.csv', content: '\nprompt,group\n\na,f\n,\n\nb,f\n\n', prompts: [row('a', { group: 'f' }), row('b', { group: 'f' })], notes: ['4 rows without text were left out (row 3, row 5, row 6, …).'] },
+  { what: 'empty lines', name: 'af.txt', content: 'a\n\n  \nb\n', prompts: ['a', 'b'], notes: ['2 lines without text were left out (line 2, line 3).'] },
+  { what: 'the same line twice', name: 'ag.txt', content: 'a\nb\na \n', prompts: ['a', 'b'], notes: [/trimmed/, '1 line repeated an earlier one and was merged (line 3 is line 1).'] },
+  { what: 'the same row twice, behind a line break within quotes', name: 'ah.csv', content: 'prompt,group\n"a\nb",f\nc,f\n"a\nb",f\n', prompts: [row('a\nb', { group: 'f' }), row('c', { group: 'f' })], notes: ['1 row repeated an earlier one and was merged (row 4 is row 2).'] },
+  { what: 'the same prompt for two models', name: 'ai.csv', content: 'prompt,model\na,x/y\na,x/z\na,x/y\n', flags: {}, prompts: [row('a', undefined, 'x/y'), row('a', undefined, 'x/z')], notes: [/1 row repeated .*row 4 is row 2/] },
+  { what: 'the same text twice in JSON', name: 'aj.json', content: '{"prompts":["a","a"],"models":["a/b"]}', prompts: ['a'], notes: [/prompt 2 is prompt 1/] },
+  { what: 'a list under the name of its column', name: 'ak.txt', content: 'Prompt\na, b\n', prompts: ['a, b'], notes: [/Line 1 is the name of the column/] },
+  // Lists and JSON
+  { what: 'a list', name: 'al.txt', content: `${doctor}, smiling\n${nurse}; "so"\n`, prompts: [`${doctor}, smiling`, `${nurse}; "so"`] },
+  { what: 'JSON rows', name: 'am.json', content: JSON.stringify([{ Prompt: doctor, group: 'f', year: 2024, share: 0.5, note: null }]), prompts: [row(doctor, { group: 'f', year: '2024', share: '0.5' })], notes: [/1 prompt has no "note"/] },
+  { what: 'rows as the API takes them', name: 'an.json', content: JSON.stringify({ prompts: [doctor, { text: nurse, factors: { group: 'f' }, model: 'x/y' }], models: ['a/b'] }), flags: {}, prompts: [doctor, row(nurse, { group: 'f' }, 'x/y')] },
+  { what: 'as many prompts as an audit takes', name: 'ao.txt', content: Array.from({ length: 1_000 }, (_, i) => `prompt ${i}`).join('\n'), prompts: Array.from({ length: 1_000 }, (_, i) => `prompt ${i}`) },
+];
+
+// biome-ignore format: a file in each line
+const REFUSED: (Case & { message: RegExp })[] = [
+  { what: 'Windows-1252', name: 'A.csv', content: latin1('prompt\na\na photo of an Ärztin\n'), message: /A\.csv is not UTF-8: line 3, column 15 .* looks like Windows-1252 \("Ärztin"\)\. Pass --encoding windows-1252/ },
+  { what: 'Latin-1 JSON', name: 'B.json', content: latin1('{"prompts":["ein Mädchen"]}'), message: /line 1, column 19 .*Windows-1252 .*Mädchen/ },
+  { what: 'Mac OS Roman', name: 'C.csv', content: bytes('prompt\rcaf', 0x8e, ' au lait\r'), message: /line 2, column 4 .*Mac OS Roman \("café"\)\. Pass --encoding macintosh/ },
+  { what: 'Shift_JIS', name: 'D.txt', content: bytes(0x88, 0xe3, 0x8e, 0xd2, '\n'), message: /line 1, column 1 .*Shift_JIS \("医者"\)/ },
+  { what: 'UTF-8 with one part of Windows-1252', name: 'E.txt', content: bytes('Ärztin\nM', 0xe4, 'dchen\n'), message: /line 2, column 2 cannot be read\.$/ },
+  { what: 'UTF-8 that is cut off', name: 'F.txt', content: Buffer.from('Schwester ü').subarray(0, -1), message: /line 1, column 11/ },
+  { what: 'UTF-16 without its mark', name: 'G.csv', content: Buffer.from('prompt\na\n', 'utf16le'), message: /NUL.*UTF-16 .*Pass --encoding utf-16le/ },
+  { what: 'text that was lost before', name: 'H.csv', content: 'prompt\n\ufffdrztin\n', message: /H\.csv has lost text: line 2, column 1 is U\+FFFD/ },
+  { what: 'UTF-8 that is read as Windows-1252', name: 'I.csv', content: 'prompt\nÄrztin\n', flags: { model: ['a/b'], encoding: 'windows-1252' }, message: /is UTF-8, and would be garbled as windows-1252/ },
+  { what: 'an unknown encoding', name: 'J.csv', content: 'prompt\na\n', flags: { model: ['a/b'], encoding: 'ansi-german' }, message: /"ansi-german" is no encoding.*windows-1252/ },
+  { what: 'a workbook', name: 'K.xlsx', content: bytes('PK', 3, 4, 0, 0), message: /K\.xlsx is a workbook.*CSV UTF-8/ },
+  { what: 'an empty file', name: 'L.csv', content: '', message: /L\.csv is empty/ },
+  { what: 'a header without rows', name: 'M.csv', content: 'prompt\n', message: /no rows.*Row 1 names the columns/ },
+  { what: 'a header that almost says prompt', name: 'N.csv', content: 'id,Question\n1,a\n', message: /no column "prompt", but "Question" looks like it\. Rename it/ },
+  { what: 'a list that is called a table', name: 'O.csv', content: `${doctor}\n${nurse}\n`, message: /no column "prompt".*"a_photo_of_a_doctor".*\.txt/ },
+  { what: 'two columns of one name', name: 'P.csv', content: 'prompt,Group,size,group\na,b,c,d\n', message: /two columns "group": B and D\. Rename/ },
+  { what: 'values without a name', name: 'Q.csv', content: 'prompt,\na,\nb,x\n', message: /column B has no name, but row 3 has "x" there\. Name it in row 1/ },
+  { what: 'a quote that never closes', name: 'R.csv', content: 'prompt,group\na,f\n"b,f\nc,f\n', message: /R\.csv, row 3: a quote opens that never closes.*write ""/ },
+  { what: 'a quote that closes elsewhere', name: 'S.csv', content: 'prompt,group\n"a,f\n"b",f\n', message: /row 2: text follows a closing quote/ },
+  { what: 'a quote within a cell', name: 'T.csv', content: 'prompt,group\na 5" doll,f\n', message: /row 2: a quote stands inside a cell.*"a 5"" doll"/ },
+  { what: 'a row with too many cells, behind a line break within quotes', name: 'U.csv', content: 'prompt,group\n"a\nb",f\na doctor, smiling,f\n', message: /U\.csv, row 3 has 3 cells, but row 1 names 2 columns.*needs quotes/ },
+  { what: 'an empty prompt beside factors', name: 'V.csv', content: 'prompt,group\na,f\n,f\n', message: /V\.csv, row 3: the prompt is empty, but other cells are not/ },
+  { what: 'one prompt with two sets of factors', name: 'W.csv', content: 'prompt,group\na,f\nb,f\na,m\n', message: /W\.csv, row 4: the prompt of row 2 with other factors/ },
+  { what: 'a model that is none', name: 'X.csv', content: 'prompt,model\na,flux\n', message: /X\.csv, row 2: "flux" is no model\. Write owner\/name/ },
+  { what: 'a control character', name: 'Y.csv', content: 'prompt\na\u0007b\n', message: /Y\.csv, row 2: the prompt has the control character U\+0007 as character 2/ },
+  { what: 'a prompt that is too long', name: 'Z.txt', content: `a\n${'x'.repeat(2_001)}\n`, message: /Z\.txt, line 2: the prompt has 2,001 characters; at most 2,000/ },
+  { what: 'JSON that is none', name: 'BA.json', content: '{"prompts": [', message: /BA\.json is not valid JSON/ },
+  { what: 'a table that is called JSON', name: 'BB.json', content: 'prompt\na\n', message: /not valid JSON.*\.csv/ },
+  { what: 'JSON of another kind', name: 'BC.json', content: '42', message: /must contain a design.*list of texts.*list of rows/ },
+  { what: 'JSON rows without a prompt', name: 'BD.json', content: '[{"question":"a"}]', message: /prompt 1 has no "prompt", but "question" looks like it/ },
+  { what: 'a JSON number that cannot be kept exactly', name: 'BE.json', content: '[{"prompt":"a","id":12345678901234567890}]', message: /prompt 1: "id" must be a text.*in quotes/ },
+  { what: 'a kind that its name does not say', name: 'BF.md', content: 'a doctor\n', message: /Give it a name that says so: \.csv/ },
+  { what: 'more columns than factors', name: 'BG.csv', content: `prompt,${Array.from({ length: 21 }, (_, i) => `f${i}`)}\na${',1'.repeat(21)}\n`, message: /21 columns beside .*at most 20/ },
+  { what: 'more prompts than an audit takes', name: 'BH.txt', content: Array.from({ length: 1_600 }, (_, i) => `prompt ${i}`).join('\n'), message: /1,600 prompts; an audit takes at most 1,000/ },
+];
+
+describe('files of designs', () => {
+  test.each(READ)('are read: $what', async ({ prompts, notes = [], ...file }) => {
+    const found = await read(file);
+    expect(found.design.prompts).toEqual(prompts);
+    expect(found.notes).toHaveLength(notes.length);
+    for (const [i, note] of notes.entries()) expect(found.notes[i]).toMatch(note);
+  });
+
+  test.each(REFUSED)('are refused with the place and what to do: $what', async ({ message, ...file }) => {
+    await expect(read(file)).rejects.toThrow(message);
+  });
+
+  test('whatever texts a table holds, they come out as they went in, trimmed, for each delimiter and end of line', () => {
+    const text = fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 30 })
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: prompts have none
+      .map((value) => value.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd]/g, '').trim())
+      .filter((value) => value !== '');
+    const table = fc.uniqueArray(fc.tuple(text, text), { minLength: 1, selector: ([prompt]) => prompt });
+    const styles = fc.constantFrom(',', ';', '\t');
+    fc.assert(
+      fc.property(table, styles, fc.constantFrom('\n', '\r\n', '\r'), (rows, delimiter, end) => {
+        const options = { delimiter, record_delimiter: end, quoted: true };
+        const content = Buffer.from(stringify([['prompt', 'group'], ...rows], options));
+        const { prompts } = readDesignFile(content, 'any.csv').design;
+        expect(prompts).toEqual(rows.map(([prompt, group]) => row(prompt, { group })));
+      }),
+    );
+  });
+});
