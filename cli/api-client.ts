@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import type {
   AcceptedAudit,
   AuditEntry,
@@ -9,6 +10,9 @@ import type {
   Prediction,
   PredictionPage,
   Problem,
+  Study,
+  StudyEntry,
+  StudyPage,
 } from '../lib/contract/answers.ts';
 import { PAGE } from '../lib/limits.ts';
 import type { ApiSettings } from './configuration.ts';
@@ -18,6 +22,8 @@ const TRIES = 4;
 const TIMEOUT_MS = 60_000;
 const FIRST_PAUSE_MS = 300;
 const MAX_PAUSE_MS = 15_000;
+/** Statuses of audits that are read at the same time: all auditors share the API's rate limit. */
+const PARALLEL_STATUSES = 4;
 /** Statuses that a retry can change. */
 const PASSING = [408, 425, 429, 500, 502, 503, 504];
 
@@ -73,6 +79,39 @@ export class ApiClient {
     return this.#json('GET', path(audit));
   }
 
+  /** The statuses of several audits, in their order. Those of deleted audits are left out. */
+  async statuses(audits: readonly string[]): Promise<AuditStatus[]> {
+    const limit = pLimit(PARALLEL_STATUSES);
+    const read = (audit: string) => limit(() => this.#jsonIfAny<AuditStatus>('GET', path(audit)));
+    return (await Promise.all(audits.map(read))).filter((status) => status !== undefined);
+  }
+
+  /** All studies, with the ids of their audits. */
+  async *studies(): AsyncGenerator<StudyEntry> {
+    let cursor: string | undefined;
+    do {
+      const query = cursor ? `?cursor=${cursor}` : '';
+      const page = await this.#json<StudyPage>('GET', `/api/studies${query}`);
+      yield* page.studies;
+      cursor = page.cursor;
+    } while (cursor);
+  }
+
+  /** A study with its audits; undefined if there is none. */
+  study(study: string): Promise<Study | undefined> {
+    return this.#jsonIfAny('GET', `/api/studies/${encodeURIComponent(study)}`);
+  }
+
+  /** Adds audits to the study of this name, which is created if there is none. */
+  addToStudy(name: string, audits: readonly string[] = []): Promise<StudyEntry> {
+    return this.#json('POST', '/api/studies', { body: JSON.stringify({ name, audits }) });
+  }
+
+  /** Deletes a study; its audits are kept. */
+  async deleteStudy(study: string): Promise<void> {
+    await this.#json('DELETE', `/api/studies/${encodeURIComponent(study)}`);
+  }
+
   /** All predictions in order. Pages are read as they are needed, so that image addresses are fresh. */
   async *predictions(audit: string): AsyncGenerator<Prediction> {
     let cursor: string | undefined;
@@ -98,12 +137,26 @@ export class ApiClient {
     await this.#json('POST', path(audit, '/cancel'));
   }
 
+  /** As `cancel`, for one that may have finished meanwhile. */
+  async cancelIfRunning(audit: string): Promise<void> {
+    await this.#send('POST', path(audit, '/cancel'), {}, [404, 409]);
+  }
+
   async delete(audit: string): Promise<void> {
     await this.#json('DELETE', path(audit));
   }
 
   async #json<T>(method: string, target: string, request: RequestInit = {}): Promise<T> {
-    const { text } = await this.#send(method, target, request);
+    return this.#parse(await this.#send(method, target, request));
+  }
+
+  /** As `#json`; undefined for what does not exist. */
+  async #jsonIfAny<T>(method: string, target: string): Promise<T | undefined> {
+    const answer = await this.#send(method, target, {}, [404]);
+    return answer.status === 404 ? undefined : this.#parse(answer);
+  }
+
+  #parse<T>({ text }: Answer): T {
     try {
       return JSON.parse(text) as T;
     } catch {

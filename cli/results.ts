@@ -30,14 +30,18 @@ export interface Results {
   place: string | undefined;
 }
 
-/** Reads all predictions of an audit, and again while images are pending. */
-export async function readResults(client: ApiClient, audit: string): Promise<Results> {
+/** Reads all predictions of audits, and again while images are pending. */
+export async function readResults(client: ApiClient, audits: readonly string[]): Promise<Results> {
   const until = Date.now() + JUDGED_WITHIN_MS;
   for (;;) {
-    const results = await sumUp(client.predictions(audit));
+    const results = await sumUp(predictionsOf(client, audits));
     if (results.images.pending === 0 || Date.now() > until) return results;
     await setTimeout(PAUSE_MS);
   }
+}
+
+async function* predictionsOf(client: ApiClient, audits: readonly string[]): AsyncGenerator<Prediction> {
+  for (const audit of audits) yield* client.predictions(audit);
 }
 
 export async function sumUp(predictions: AsyncIterable<Prediction>): Promise<Results> {

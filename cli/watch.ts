@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { AuditStatus, CellStatus, ImageCounts } from '../lib/contract/answers.ts';
+import { addUp } from '../lib/contract/counted.ts';
 import { formatDollars } from '../lib/money/price.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Output } from './output.ts';
@@ -56,30 +57,62 @@ export const describeWaiting = ({ why, detail }: NonNullable<AuditStatus['waitin
   return `Waiting (${oneLine(why)}): ${words}`;
 };
 
+/** Audits whose statuses are read after one pause, so that a study of a hundred leaves the API to others. */
+const EACH_ROUND = 10;
+
 /** Shows an audit's progress until all predictions are finished. @returns the status at the end */
 export async function watchAudit(client: ApiClient, audit: string, output: Output): Promise<AuditStatus> {
-  let status = await client.status(audit);
-  if (!isOver(status))
-    output.say('The audit keeps running if you exit. Run the same command to resume watching.');
-  const total = status.predictions;
+  const [status] = await watchAudits(client, [audit], output);
+  // It was deleted: the API says so.
+  return status ?? client.status(audit);
+}
+
+/**
+ * Shows the progress of audits as that of one, until all predictions are finished.
+ * @returns their statuses at the end, in the same order, without those that were deleted
+ */
+export async function watchAudits(
+  client: ApiClient,
+  audits: readonly string[],
+  output: Output,
+): Promise<AuditStatus[]> {
+  // In the order of reading: those that were read longest ago come first.
+  const statuses = new Map<string, AuditStatus>();
+  const read = async (ids: readonly string[]) => {
+    const found = await client.statuses(ids);
+    for (const id of ids) statuses.delete(id);
+    for (const status of found) statuses.set(status.id, status);
+  };
+  await read(audits);
+  const open = () => [...statuses.values()].filter((status) => !isOver(status));
+  if (open().length > 0)
+    output.say(
+      `The ${audits.length === 1 ? 'audit keeps' : 'audits keep'} running if you exit. Run the same command to resume watching.`,
+    );
+  const total = addUp(statuses.values()).predictions;
   const progress = createProgress(output);
   const requested = progress.row('requested', total);
   const finished = progress.row('finished', total);
   let why = '';
   try {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * GROWTH, MAX_PAUSE_MS)) {
-      const { counts, images, waiting } = status;
-      const over = total - counts.waiting - counts.running;
-      requested.update(total - counts.waiting);
+      const { predictions, counts, images } = addUp(statuses.values());
+      const over = predictions - counts.waiting - counts.running;
+      requested.update(predictions - counts.waiting);
       const noPictures = images ? describeNoPictures(images) : '';
       const outcomes = `${describeCounts({ ...counts, running: 0, waiting: 0 })}${noPictures ? `; images: ${noPictures}` : ''}`;
       finished.update(over, over > 0 ? `(${outcomes})` : '');
-      if (isOver(status)) return status;
+      if (open().length === 0) return audits.flatMap((id) => statuses.get(id) ?? []);
+      const waiting = open().find((status) => status.waiting)?.waiting;
       const reason = waiting ? describeWaiting(waiting) : '';
       if (reason !== why && reason) output.say(reason);
       why = reason;
       await setTimeout(pause);
-      status = await client.status(audit);
+      await read(
+        open()
+          .slice(0, EACH_ROUND)
+          .map(({ id }) => id),
+      );
     }
   } finally {
     progress.stop();

@@ -25,6 +25,12 @@ export const DESIGN = {
   bodyBytes: 5_000_000,
 } as const;
 
+/** A study, which is a list of audits under one name. */
+export const STUDY = {
+  /** Audits that it can have: reading it takes three HEADs for each. */
+  audits: 100,
+} as const;
+
 /** One page of a list. */
 export const PAGE = {
   /** Most entries that can be requested. */

@@ -54,11 +54,11 @@ export const PATCHES: Record<string, Patch> = {
     change: [['return replicate.get(id);', 'throw error;']],
   },
   'a reservation does not swap': {
-    file: 'lib/money/ledger.ts',
+    file: 'lib/records/change.ts',
     change: [
       [
-        '(await store.swapJson(ledgerKey(month), changed, existing?.etag))',
-        "((await store.replaceJson(ledgerKey(month), changed)) ?? 'written')",
+        '(await store.swapJson(key, changed, existing?.etag))',
+        "((await store.replaceJson(key, changed)) ?? 'written')",
       ],
     ],
     world: 'fifty audits at once against a dollar',

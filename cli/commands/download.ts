@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type Downloaded, downloadAudit, type Format } from '../download/download.ts';
+import { type Downloaded, downloadAudit, type Format, isComplete } from '../download/download.ts';
+import { type DownloadedStudy, downloadStudy } from '../download/study.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
-import { count, size } from '../output.ts';
+import { count, type Output, size } from '../output.ts';
 import { createProgress } from '../progress.ts';
+import { findStudy } from '../study.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 interface DownloadFlags extends AuditorFlags {
@@ -18,12 +20,12 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
   auditorCommand(
     program
       .command('download')
-      .summary('download an audit into a folder')
+      .summary('download an audit or a study into a folder')
       .description(
-        'Download an audit into a folder: the images, manifest.json, manifest.csv, SHA256SUMS, and index.html, which shows the grid offline. Checks the SHA-256 of every image. Run it again to download only what is missing or damaged.',
+        'Download an audit into a folder: the images, manifest.json, manifest.csv, SHA256SUMS, and index.html, which shows the grid offline. Checks the SHA-256 of every image. Run it again to download only what is missing or damaged. Of a study, each audit has a folder of its own, and one manifest.json and manifest.csv have the cells of all, with a column "audit".',
       )
-      .argument('<audit>', 'id of the audit')
-      .argument('[folder]', 'target folder (default: the id of the audit)')
+      .argument('<audit>', 'id of the audit, or id or name of the study')
+      .argument('[folder]', 'target folder (default: the id)')
       .addOption(
         new Option(
           '--format <format>',
@@ -42,37 +44,76 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
   ).action(async (audit: string, folder: string | undefined, flags: DownloadFlags) => {
     const { client, output } = auditor(flags);
     const progress = createProgress(output);
+    const study = await findStudy(client, audit);
+    if (study) {
+      const done = await downloadStudy(client, study, resolve(folder ?? study.id), flags, progress).finally(
+        () => progress.stop(),
+      );
+      const complete = done.audits.every((one) => one.complete);
+      output.document({ study: study.id, complete, ...done });
+      for (const one of done.audits) complain(output, one, `${one.audit}/`);
+      output.print(describeDownload(sumOf(done), complete, flags, study.id));
+      if (!complete) end(EXIT.incomplete);
+      return;
+    }
     const done = await downloadAudit(client, audit, resolve(folder ?? audit), flags, progress).finally(() =>
       progress.stop(),
     );
-    const { fetched, kept, bytes, blank, withheld, pending, failed, withoutThumbnail, over, manifest } = done;
-    const complete =
-      over && pending === 0 && failed.length === 0 && (manifest || flags.format === 'imagefolder');
+    const complete = isComplete(done, flags);
     output.document({ audit, complete, ...done });
-    for (const { file, error } of failed) output.complain(`${file}: ${error}`);
-    output.print(
-      [
-        `${count(fetched + kept - blank, 'image')}${blank > 0 ? ` (besides ${blank} blank)` : ''}, ${size(bytes)}${kept > 0 ? ` (${kept} already there)` : ''}, in ${done.folder}`,
-        ...(withheld > 0
-          ? [`${count(withheld, 'output')} not downloaded (invalid or never stored); the manifest lists them`]
-          : []),
-        ...(withoutThumbnail > 0
-          ? [
-              `${count(withoutThumbnail, 'rendition')} could not be downloaded; index.html shows the images themselves. Run the same command again. If that does not help, an operator can have missing renditions made: npx weaudit restore ${audit}`,
-            ]
-          : []),
-        ...(complete && flags.format === 'gallery' ? [`Open ${done.folder}/index.html`] : []),
-        ...(complete
-          ? []
-          : [`Incomplete: ${whyIncomplete(done)}. Run the same command again to get the rest.`]),
-      ].join('\n'),
-    );
+    complain(output, done);
+    output.print(describeDownload(done, complete, flags, audit));
     if (!complete) end(EXIT.incomplete);
   });
 }
 
+function complain(output: Output, { failed }: Downloaded, prefix = ''): void {
+  for (const { file, error } of failed) output.complain(`${prefix}${file}: ${error}`);
+}
+
+/** The downloads of a study as one. */
+const sumOf = ({ folder, audits, manifest }: DownloadedStudy): Downloaded => {
+  const sum = (count: (one: Downloaded) => number) => audits.reduce((before, one) => before + count(one), 0);
+  return {
+    folder,
+    fetched: sum((one) => one.fetched),
+    kept: sum((one) => one.kept),
+    bytes: sum((one) => one.bytes),
+    blank: sum((one) => one.blank),
+    withheld: sum((one) => one.withheld),
+    pending: sum((one) => one.pending),
+    withoutThumbnail: sum((one) => one.withoutThumbnail),
+    failed: audits.flatMap((one) => one.failed),
+    over: audits.every((one) => one.over),
+    manifest,
+  };
+};
+
+/** @param id of what was downloaded */
+function describeDownload(
+  done: Downloaded,
+  complete: boolean,
+  { format }: DownloadFlags,
+  id: string,
+): string {
+  const { folder, fetched, kept, bytes, blank, withheld, withoutThumbnail } = done;
+  return [
+    `${count(fetched + kept - blank, 'image')}${blank > 0 ? ` (besides ${blank} blank)` : ''}, ${size(bytes)}${kept > 0 ? ` (${kept} already there)` : ''}, in ${folder}`,
+    ...(withheld > 0
+      ? [`${count(withheld, 'output')} not downloaded (invalid or never stored); the manifest lists them`]
+      : []),
+    ...(withoutThumbnail > 0
+      ? [
+          `${count(withoutThumbnail, 'rendition')} could not be downloaded; index.html shows the images themselves. Run the same command again. If that does not help, an operator can have missing renditions made: npx weaudit restore ${id}`,
+        ]
+      : []),
+    ...(complete && format === 'gallery' ? [`Open ${folder}/index.html`] : []),
+    ...(complete ? [] : [`Incomplete: ${whyIncomplete(done)}. Run the same command again to get the rest.`]),
+  ].join('\n');
+}
+
 function whyIncomplete({ over, pending, failed }: Downloaded): string {
-  if (!over) return 'the audit is still running';
+  if (!over) return 'predictions are still running';
   if (failed.length > 0) return `${count(failed.length, 'image')} could not be downloaded`;
   if (pending > 0) return `${count(pending, 'image')} not judged yet`;
   return 'the manifest is not written yet';

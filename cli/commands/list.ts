@@ -1,8 +1,12 @@
 import { type Command, Option } from 'commander';
-import type { AuditEntry } from '../../lib/contract/answers.ts';
+import pLimit from 'p-limit';
+import type { AuditEntry, StudyEntry } from '../../lib/contract/answers.ts';
 import { PAGE } from '../../lib/limits.ts';
+import type { ApiClient } from '../api-client.ts';
+import { CommandError, EXIT } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
 import { oneLine, table } from '../output.ts';
+import { findStudy, type StudyLine, studyLine } from '../study.ts';
 import { describeCounts, describeImages } from '../watch.ts';
 import { wholeNumber } from '../whole-number.ts';
 
@@ -11,42 +15,106 @@ interface ListFlags extends AuditorFlags {
   all?: boolean;
 }
 
-/** `list` */
+/** Studies that are read at the same time. */
+const PARALLEL = 4;
+
+/** `list [study]` */
 export function addList(program: Command): void {
   auditorCommand(
     program
       .command('list')
-      .summary('list audits, newest first')
-      .description('List audits, newest first.')
-      .addOption(
-        new Option('--limit <number>', 'number of audits').argParser(wholeNumber(1)).default(PAGE.audits),
+      .summary('list audits and studies, newest first')
+      .description(
+        'List audits, newest first. The audits of a study are one line, where its newest audit is. With a study, list its audits.',
       )
-      .addOption(new Option('--all', 'list all audits').conflicts('limit')),
+      .argument('[study]', 'id or name of a study')
+      .addOption(
+        new Option('--limit <number>', 'number of lines').argParser(wholeNumber(1)).default(PAGE.audits),
+      )
+      .addOption(
+        new Option('--all', 'list all audits, each on a line of its own, also those of studies').conflicts(
+          'limit',
+        ),
+      ),
     'npx weaudit list --limit 5',
-  ).action(async (flags: ListFlags) => {
+  ).action(async (given: string | undefined, flags: ListFlags) => {
     const { client, output } = auditor(flags);
-    const audits: AuditEntry[] = [];
-    const limit = flags.all ? Number.POSITIVE_INFINITY : flags.limit;
-    for await (const audit of client.audits()) {
-      audits.push(audit);
-      if (audits.length >= limit) break;
-    }
-    output.document(audits);
+    const lines =
+      given !== undefined
+        ? await auditsOf(client, given)
+        : flags.all
+          ? await allAudits(client)
+          : await linesOf(client, flags.limit);
+    output.document(lines);
     output.print(
-      audits.length === 0
-        ? 'There are no audits yet. Start one with "npx weaudit run".'
+      lines.length === 0
+        ? `There are no audits ${given === undefined ? 'yet' : 'in this study'}. Start one with "npx weaudit run".`
         : table(
             ['id', 'created', 'by', 'predictions', 'finished', 'outcome', 'name'],
-            audits.map(({ id, createdAt, createdBy, predictions, finished, counts, images, name }) => [
-              id,
-              `${createdAt.slice(0, 16).replace('T', ' ')}Z`,
-              oneLine(createdBy, 20),
-              predictions,
-              finished ? 'yes' : 'no',
-              counts ? [describeCounts(counts), ...(images ? [describeImages(images)] : [])].join('; ') : '',
-              oneLine(name, 50),
+            lines.map((line) => [
+              line.id,
+              `${line.createdAt.slice(0, 16).replace('T', ' ')}Z`,
+              oneLine(line.createdBy, 20),
+              line.predictions,
+              finishedOf(line),
+              outcomeOf(line),
+              oneLine(line.name, 50),
             ]),
           ),
     );
   });
+}
+
+type Line = AuditEntry | StudyLine;
+
+const finishedOf = (line: Line): string =>
+  'audits' in line ? `${line.finishedAudits} of ${line.audits.length}` : line.finished ? 'yes' : 'no';
+
+const outcomeOf = ({ counts, images }: Line): string =>
+  counts ? [describeCounts(counts), ...(images ? [describeImages(images)] : [])].join('; ') : '';
+
+async function auditsOf(client: ApiClient, given: string): Promise<AuditEntry[]> {
+  const study = await findStudy(client, given);
+  if (!study)
+    throw new CommandError(
+      EXIT.usage,
+      `${given} is an audit. Its status: npx weaudit status ${given}. To list a study, pass its id or its name.`,
+    );
+  return study.audits;
+}
+
+async function allAudits(client: ApiClient): Promise<AuditEntry[]> {
+  const audits: AuditEntry[] = [];
+  for await (const audit of client.audits()) audits.push(audit);
+  return audits;
+}
+
+/** The newest audits, and a study where its newest audit is. */
+async function linesOf(client: ApiClient, most: number): Promise<Line[]> {
+  const studiesOf = new Map<string, StudyEntry[]>();
+  const unseen = new Set<StudyEntry>();
+  for await (const study of client.studies()) {
+    unseen.add(study);
+    for (const audit of study.audits) studiesOf.set(audit, [...(studiesOf.get(audit) ?? []), study]);
+  }
+  const found: (AuditEntry | StudyEntry)[] = [];
+  for await (const audit of client.audits()) {
+    if (found.length >= most) break;
+    const studies = studiesOf.get(audit.id);
+    if (!studies) found.push(audit);
+    for (const study of studies ?? []) if (unseen.delete(study)) found.push(study);
+  }
+  // Those whose audits are all gone.
+  if (found.length < most) found.push(...unseen);
+  const limit = pLimit(PARALLEL);
+  const lines = await Promise.all(
+    found.slice(0, most).map((one) =>
+      limit(async () => {
+        if (!('audits' in one)) return one;
+        const study = await client.study(one.id);
+        return study && studyLine(study);
+      }),
+    ),
+  );
+  return lines.filter((line) => line !== undefined);
 }

@@ -116,7 +116,7 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
     return EXIT.ok;
   }
   const status = await watchAudit(client, id, output);
-  const results = await readResults(client, id);
+  const results = await readResults(client, [id]);
   const { images, place } = results;
   const { counts, state } = status;
   output.document({ id, predictions, state, counts, images, ...(place ? { place } : {}) });

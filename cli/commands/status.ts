@@ -1,8 +1,18 @@
 import { type Command, Option } from 'commander';
+import type { AuditStatus } from '../../lib/contract/answers.ts';
+import { addUp } from '../../lib/contract/counted.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
 import { count, oneLine } from '../output.ts';
-import { describeCost, describeCounts, describeImages, describeWaiting, watchAudit } from '../watch.ts';
+import { describeStudy, findStudy } from '../study.ts';
+import {
+  describeCost,
+  describeCounts,
+  describeImages,
+  describeWaiting,
+  watchAudit,
+  watchAudits,
+} from '../watch.ts';
 
 interface StatusFlags extends AuditorFlags {
   watch?: boolean;
@@ -13,15 +23,25 @@ export function addStatus(program: Command, end: (status: ExitStatus) => void): 
   auditorCommand(
     program
       .command('status')
-      .summary('show the status of an audit')
+      .summary('show the status of an audit or a study')
       .description(
-        'Show the status of an audit. With --watch, show its progress until the last prediction finishes.',
+        'Show the status of an audit, or of all audits of a study together. With --watch, show the progress until the last prediction finishes.',
       )
-      .argument('<audit>', 'id of the audit')
-      .addOption(new Option('-w, --watch', 'watch until the audit finishes')),
+      .argument('<audit>', 'id of the audit, or id or name of the study')
+      .addOption(new Option('-w, --watch', 'watch until the last prediction finishes')),
     'npx weaudit status 06dn7w3qk2v4x8y0zr5t1m9abc --watch',
   ).action(async (audit: string, flags: StatusFlags) => {
     const { client, output } = auditor(flags);
+    const study = await findStudy(client, audit);
+    if (study) {
+      const ids = study.audits.map(({ id }) => id);
+      const statuses = flags.watch ? await watchAudits(client, ids, output) : await client.statuses(ids);
+      const { audits: _entries, ...identity } = study;
+      output.document({ ...identity, ...addUp(statuses), audits: statuses });
+      output.print(describeStudy(study, statuses));
+      if (flags.watch && isIncomplete(statuses)) end(EXIT.incomplete);
+      return;
+    }
     const status = flags.watch ? await watchAudit(client, audit, output) : await client.status(audit);
     output.document(status);
     output.print(
@@ -34,6 +54,9 @@ export function addStatus(program: Command, end: (status: ExitStatus) => void): 
         `manifest: ${status.manifest ? 'written' : 'not written yet'}`,
       ].join('\n'),
     );
-    if (flags.watch && status.counts.failed + status.counts.canceled > 0) end(EXIT.incomplete);
+    if (flags.watch && isIncomplete([status])) end(EXIT.incomplete);
   });
 }
+
+const isIncomplete = (statuses: AuditStatus[]): boolean =>
+  statuses.some(({ counts }) => counts.failed + counts.canceled > 0);

@@ -47,6 +47,12 @@ export interface Downloaded {
   manifest: boolean;
 }
 
+/** Whether nothing is left to download. */
+export const isComplete = (
+  { over, pending, failed, manifest }: Downloaded,
+  { format }: Pick<DownloadOptions, 'format'>,
+): boolean => over && pending === 0 && failed.length === 0 && (manifest || format === 'imagefolder');
+
 /** The folder of the images in each format. The loader of imagefolder expects its metadata in the same folder. */
 const IMAGES: Record<Format, string> = { gallery: 'images', imagefolder: 'train' };
 /** Folder of the renditions beside a gallery, and the size that a rendition never reaches. */
@@ -224,7 +230,7 @@ async function writeImageFolder(folder: string, entries: Entry[]): Promise<void>
 }
 
 /** Writes to a temporary file and renames it, so that the file is complete or absent. */
-async function writeLines(path: string, lines: Iterable<string>): Promise<void> {
+export async function writeLines(path: string, lines: Iterable<string>): Promise<void> {
   await writeFile(`${path}.part`, lines);
   await rename(`${path}.part`, path);
 }

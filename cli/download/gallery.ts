@@ -1,4 +1,4 @@
-import type { AuditStatus } from '../../lib/contract/answers.ts';
+import type { AuditStatus, Study } from '../../lib/contract/answers.ts';
 import { countImages, droppedOf, equalInWords, equalOf, isBlank } from '../../lib/contract/counted.ts';
 import { count } from '../output.ts';
 import { describeCounts, describeNoPictures } from '../watch.ts';
@@ -118,4 +118,26 @@ model version, seed, times and SHA-256 of each image.</p>
     from = to;
   }
   yield '</tbody>\n</table>\n</body>\n</html>\n';
+}
+
+/** A page that leads to the pages of a study's audits, which are in folders beside it. */
+export function* studyPage({ id, name, createdBy, createdAt, audits }: Study): Generator<string> {
+  const title = escapeHtml(name);
+  yield `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>${title}</h1>
+<p>Study ${escapeHtml(id)}, begun by ${escapeHtml(createdBy)} on ${escapeHtml(createdAt.slice(0, 10))}:
+${count(audits.length, 'audit')}. The manifest next to this page has the cells of all of them.</p>
+<ol>
+`;
+  for (const audit of audits)
+    yield `<li><a href="${escapeHtml(audit.id)}/index.html">${escapeHtml(audit.name)}</a>, ${count(audit.predictions, 'prediction')}</li>\n`;
+  yield '</ol>\n</body>\n</html>\n';
 }

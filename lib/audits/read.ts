@@ -97,7 +97,8 @@ export async function listAudits(
   };
 }
 
-async function auditEntry(store: ObjectStore, id: string): Promise<AuditEntry | undefined> {
+/** An audit as a list shows it, by three HEADs; undefined if it does not exist or was deleted. */
+export async function auditEntry(store: ObjectStore, id: string): Promise<AuditEntry | undefined> {
   const [plan, manifest, deleted] = await Promise.all([
     store.head(planKey(id)),
     store.head(manifestKey(id, 'json')),

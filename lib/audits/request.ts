@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { AuditRequest, describeIssue } from '../contract/request.ts';
+import { AuditRequest, describeIssue, StudyRequest } from '../contract/request.ts';
 import { Refusal } from '../errors.ts';
 import { DESIGN, type Retention } from '../limits.ts';
 import { countCells, type Prompt } from '../records/plan.ts';
@@ -25,7 +25,15 @@ const MAX_ISSUES = 5;
  * Checks the body of `POST /api/audits`.
  * @throws {Refusal} 413, 400 or 422, whose detail says what to change
  */
-export function parseDesign(body: string): Design {
+export const parseDesign = (body: string): Design => toDesign(parseBody(AuditRequest, body));
+
+/** @throws {Refusal} 413, 400 or 422 */
+export const parseStudyRequest = (body: string): StudyRequest => parseBody(StudyRequest, body);
+
+function parseBody<Entries extends v.ObjectEntries>(
+  schema: v.StrictObjectSchema<Entries, undefined>,
+  body: string,
+): v.InferOutput<typeof schema> {
   if (Buffer.byteLength(body) > DESIGN.bodyBytes)
     throw new Refusal(413, `The body has more than ${DESIGN.bodyBytes} bytes. Split the audit into several.`);
   let json: unknown;
@@ -34,12 +42,14 @@ export function parseDesign(body: string): Design {
   } catch (error) {
     throw new Refusal(400, `The body is not JSON: ${(error as Error).message.slice(0, 200)}`);
   }
-  const parsed = v.safeParse(AuditRequest, json, { abortPipeEarly: true });
+  const parsed = v.safeParse(schema, json, { abortPipeEarly: true });
   if (!parsed.success) {
-    const errors = parsed.issues.slice(0, MAX_ISSUES).map(describeIssue);
+    const errors = parsed.issues
+      .slice(0, MAX_ISSUES)
+      .map((issue) => describeIssue(issue, Object.keys(schema.entries)));
     throw new Refusal(422, `Please change: ${errors.join('; ')}.`, { members: { errors } });
   }
-  return toDesign(parsed.output);
+  return parsed.output;
 }
 
 function toDesign(request: AuditRequest): Design {

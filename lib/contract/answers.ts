@@ -7,9 +7,9 @@
 import * as v from 'valibot';
 import { type FormatName, NAMES } from '../images/verdict.ts';
 import { PAGE, RETENTIONS } from '../limits.ts';
-import { AUDIT_ID, CELL_NAME } from '../records/keys.ts';
+import { AUDIT_ID, CELL_NAME, STUDY_ID } from '../records/keys.ts';
 import { PriceEntry } from './price-entry.ts';
-import { AuditRequest } from './request.ts';
+import { AuditRequest, StudyRequest } from './request.ts';
 
 const AuditId = v.pipe(v.string(), v.regex(AUDIT_ID));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -84,6 +84,43 @@ const AuditPage = v.object({
   cursor: v.exactOptional(v.pipe(AuditId, v.description('Where the next page begins. Absent on the last.'))),
 });
 export type AuditPage = v.InferOutput<typeof AuditPage>;
+
+const StudyId = v.pipe(
+  v.string(),
+  v.regex(STUDY_ID),
+  v.description('It follows from the name of the study, which therefore never changes.'),
+);
+const study = {
+  id: StudyId,
+  name: v.string(),
+  createdAt: instant,
+  createdBy: v.pipe(v.string(), v.description('Name of the API token.')),
+};
+const StudyEntry = v.object({
+  ...study,
+  audits: v.pipe(
+    v.array(AuditId),
+    v.description(
+      'In the order in which they were added. Some may have been deleted since, or have expired.',
+    ),
+  ),
+});
+export type StudyEntry = v.InferOutput<typeof StudyEntry>;
+
+const StudyPage = v.object({
+  studies: v.pipe(v.array(StudyEntry), v.description('In no order that means anything.')),
+  cursor: v.exactOptional(v.pipe(StudyId, v.description('Where the next page begins. Absent on the last.'))),
+});
+export type StudyPage = v.InferOutput<typeof StudyPage>;
+
+const Study = v.object({
+  ...study,
+  audits: v.pipe(
+    v.array(AuditEntry),
+    v.description('Those that exist, in the order in which they were added.'),
+  ),
+});
+export type Study = v.InferOutput<typeof Study>;
 
 const dollars = v.pipe(v.number(), v.minValue(0));
 const Cost = v.object({
@@ -286,6 +323,8 @@ export type Budget = v.InferOutput<typeof Budget>;
 const Canceling = v.object({ id: AuditId, state: v.literal('canceling') });
 const Deleting = v.object({ id: AuditId, state: v.literal('deleting') });
 
+const DeletedStudy = v.object({ id: StudyId, state: v.literal('deleted') });
+
 const Description = v.looseObject({ openapi: v.literal('3.1.0') });
 
 /** A refusal of this API: problem details (RFC 9457), `application/problem+json`. */
@@ -313,6 +352,11 @@ export const SCHEMAS = {
   AuditEntry,
   AuditPage,
   AuditStatus,
+  StudyId,
+  StudyRequest,
+  StudyEntry,
+  StudyPage,
+  Study,
   Budget,
   Counts,
   ImageCounts,
@@ -326,6 +370,7 @@ export const SCHEMAS = {
   Models,
   Canceling,
   Deleting,
+  DeletedStudy,
   Description,
   Problem,
   GatewayRefusal,

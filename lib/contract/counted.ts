@@ -1,5 +1,5 @@
 /** What is counted of predictions' images, in the same way on the page and in a download. */
-import type { ImageCounts } from './answers.ts';
+import type { Counts, ImageCounts } from './answers.ts';
 
 interface CountedImage {
   status?: string | undefined;
@@ -46,6 +46,32 @@ export function countImages(predictions: Iterable<CountedPrediction>): ImageCoun
         counts[countedAs(status, blank)]++;
   }
   return counts;
+}
+
+/** What is counted of an audit, or of several together. */
+export interface Totals {
+  predictions: number;
+  counts: Counts;
+  /** Undefined where one of them does not say. */
+  images?: ImageCounts | undefined;
+}
+
+/** The counts of several audits together. */
+export function addUp(audits: Iterable<Totals>): Totals {
+  const counts: Counts = { waiting: 0, running: 0, succeeded: 0, failed: 0, refused: 0, canceled: 0 };
+  let images: ImageCounts | undefined = countImages([]);
+  let predictions = 0;
+  for (const audit of audits) {
+    predictions += audit.predictions;
+    add(counts, audit.counts);
+    if (!audit.images) images = undefined;
+    else if (images) add(images, audit.images);
+  }
+  return { predictions, counts, images };
+}
+
+function add<Name extends string>(sums: Record<Name, number>, more: Record<Name, number>): void {
+  for (const name of Object.keys(sums) as Name[]) sums[name] += more[name];
 }
 
 /** Pictures with the same bytes. */

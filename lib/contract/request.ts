@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { jsonOf } from '../json.ts';
-import { DESIGN, MODEL_NAME, RETENTIONS } from '../limits.ts';
+import { DESIGN, MODEL_NAME, RETENTIONS, STUDY } from '../limits.ts';
+import { AUDIT_ID } from '../records/keys.ts';
 
 // Control characters other than tab and line break show nowhere and break logs and CSV.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -108,6 +109,19 @@ export const AuditRequest = v.strictObject({
 });
 export type AuditRequest = v.InferOutput<typeof AuditRequest>;
 
+/** The body of `POST /api/studies`. */
+export const StudyRequest = v.strictObject({
+  name: v.pipe(text(DESIGN.nameLength), v.description('Runs of spaces count as one.')),
+  audits: v.exactOptional(
+    list(
+      v.pipe(v.string(), v.regex(AUDIT_ID, 'must be the id of an audit: 26 characters')),
+      STUDY.audits,
+      'audits',
+    ),
+  ),
+});
+export type StudyRequest = v.InferOutput<typeof StudyRequest>;
+
 /** Characters of a name that somebody sent, as far as a refusal repeats it. */
 const SHOWN = 40;
 
@@ -126,12 +140,14 @@ const KINDS: Record<string, string> = {
   number: 'a number',
 };
 
-/** Where an issue is and what to change, in one line: `"models[2].input" must …`. */
-export function describeIssue(issue: v.BaseIssue<unknown>): string {
+/** Where an issue is and what to change, in one line: `"models[2].input" must …`. @param known fields of the body */
+export function describeIssue(
+  issue: v.BaseIssue<unknown>,
+  known: readonly string[] = Object.keys(AuditRequest.entries),
+): string {
   const name = pathOf(issue);
   const what = name ? `"${name}"` : 'the body';
-  if (issue.expected === 'never')
-    return `${what} is not a known field (known: ${Object.keys(AuditRequest.entries).join(', ')})`;
+  if (issue.expected === 'never') return `${what} is not a known field (known: ${known.join(', ')})`;
   if (issue.received === 'undefined') return `${what} is missing`;
   if (issue.message.startsWith('must')) return `${what} ${issue.message}`;
   const expected = KINDS[issue.expected ?? ''] ?? issue.expected ?? 'valid';

@@ -46,9 +46,12 @@ function operation(name: string, route: Route) {
     summary,
     security: scope ? [{ bearer: [scope] }] : [],
     parameters: [
-      ...(name.includes('{audit}')
-        ? [{ name: 'audit', in: 'path', required: true, schema: named('AuditId') }]
-        : []),
+      ...(['audit', 'study'] as const)
+        .filter((parameter) => name.includes(`{${parameter}}`))
+        .map((parameter) => ({
+          ...{ name: parameter, in: 'path', required: true },
+          schema: named(parameter === 'audit' ? 'AuditId' : 'StudyId'),
+        })),
       ...parameters('query', query),
       ...parameters('header', headers),
     ],

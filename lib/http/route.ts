@@ -18,6 +18,8 @@ export interface RouteRequest<Query extends Fields = Fields, Headers extends Fie
   id: string;
   /** The audit in the path, as it came; empty on routes without one. */
   audit: string;
+  /** The study in the path, likewise. */
+  study: string;
   query: Values<Query>;
   headers: Values<Headers>;
   body: string;
@@ -66,6 +68,7 @@ export const refusalsOf = (name: string, { scope, refusals }: Route): Record<num
   ...(scope ? { 401: 'The API token is missing, unknown or expired.' } : {}),
   ...(scope === 'audit' ? { 403: 'The API token can only view audits.' } : {}),
   ...(name.includes('{audit}') ? { 404: 'There is no such audit.' } : {}),
+  ...(name.includes('{study}') ? { 404: 'There is no such study.' } : {}),
   ...refusals,
   ...(scope ? { 500: 'The request failed on our side. The detail names its request ID.' } : {}),
 });

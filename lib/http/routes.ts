@@ -2,11 +2,12 @@ import * as v from 'valibot';
 import { acceptAudit } from '../audits/accept.ts';
 import { cancelAudit, deleteAudit } from '../audits/end.ts';
 import { auditStatus, listAudits, listPredictions, requirePlan } from '../audits/read.ts';
-import { parseDesign } from '../audits/request.ts';
+import { parseDesign, parseStudyRequest } from '../audits/request.ts';
+import { addToStudy, deleteStudy, describeStudy, listStudies, removeFromStudy } from '../audits/studies.ts';
 import { Refusal } from '../errors.ts';
 import { DESIGN, IDEMPOTENCY_KEY_LENGTH, PAGE } from '../limits.ts';
 import { readBudget } from '../money/budget.ts';
-import { AUDIT_ID, CELL_NAME, manifestKey } from '../records/keys.ts';
+import { AUDIT_ID, CELL_NAME, manifestKey, STUDY_ID } from '../records/keys.ts';
 import { shownPlan } from '../records/plan.ts';
 import { type Route, route } from './route.ts';
 
@@ -25,6 +26,10 @@ const limit = (ordinary: number) =>
 
 /** A plan never changes; a browser may keep it. */
 const IMMUTABLE = { 'cache-control': 'private, max-age=3600, immutable' };
+
+const TOO_MANY_CHANGES = {
+  503: 'Too many others change the study, and nothing was changed. Try again after `Retry-After` seconds.',
+};
 
 const TOO_LARGE = {
   406: 'The answer has more than 6 MB and the request does not accept gzip. Send `Accept-Encoding: gzip`, or request fewer entries.',
@@ -169,6 +174,65 @@ export const ROUTES: Record<string, Route> = {
     handle: async (deps, { audit, caller }) => {
       await deleteAudit(deps, audit, caller.name);
       return { body: { id: audit, state: 'deleting' as const } };
+    },
+  }),
+
+  'POST /api/studies': route({
+    summary: 'Create a study, or add audits to the study that has this name. It can be repeated.',
+    scope: 'audit',
+    body: 'StudyRequest',
+    status: 200,
+    answer: 'StudyEntry',
+    refusals: {
+      404: 'One of the audits does not exist.',
+      409: 'The study has no room for these audits.',
+      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
+      422: 'The name or the ids of audits are not right.',
+      ...TOO_MANY_CHANGES,
+    },
+    handle: async (deps, { caller, body }) => ({
+      body: await addToStudy(deps, parseStudyRequest(body), caller.name),
+    }),
+  }),
+
+  'GET /api/studies': route({
+    summary: 'Studies with the ids of their audits.',
+    scope: 'read',
+    query: {
+      cursor: v.pipe(v.string(), v.regex(STUDY_ID, 'must be what an earlier answer gave as "cursor"')),
+      limit: limit(PAGE.most),
+    },
+    status: 200,
+    answer: 'StudyPage',
+    handle: async ({ store }, { query }) => ({ body: await listStudies(store, query) }),
+  }),
+
+  'GET /api/studies/{study}': route({
+    summary: 'A study with its audits, as the list of audits shows them.',
+    scope: 'read',
+    status: 200,
+    answer: 'Study',
+    handle: async ({ store }, { study }) => ({ body: await describeStudy(store, study) }),
+  }),
+
+  'DELETE /api/studies/{study}/audits/{audit}': route({
+    summary: 'Take an audit out of a study. The audit is kept.',
+    scope: 'audit',
+    status: 200,
+    answer: 'StudyEntry',
+    refusals: TOO_MANY_CHANGES,
+    handle: async (deps, { study, audit }) => ({ body: await removeFromStudy(deps, study, audit) }),
+  }),
+
+  'DELETE /api/studies/{study}': route({
+    summary: 'Delete a study. Its audits are kept.',
+    scope: 'audit',
+    status: 200,
+    answer: 'DeletedStudy',
+    refusals: TOO_MANY_CHANGES,
+    handle: async (deps, { study, caller }) => {
+      await deleteStudy(deps, study, caller.name);
+      return { body: { id: study, state: 'deleted' as const } };
     },
   }),
 

@@ -45,13 +45,15 @@ async function answer(deps: ServeDeps, event: APIGatewayProxyEventV2, id: string
   const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined;
   if (!route)
     throw new Refusal(404, `There is no ${name}. GET /api/openapi.json lists the routes that there are.`);
-  const audit = event.pathParameters?.audit ?? '';
+  const { audit = '', study = '' } = event.pathParameters ?? {};
   if (audit) deps.log.appendKeys({ audit: audit.slice(0, 40) });
+  if (study) deps.log.appendKeys({ study: study.slice(0, 40) });
   const caller = route.scope ? await authenticate(deps, event.headers.authorization, route.scope) : ANYBODY;
   const { body, headers } = await route.handle(deps, {
     caller,
     id,
     audit,
+    study,
     query: queryOf(name, route, event.queryStringParameters ?? {}),
     headers: checked(route.headers, event.headers, (issue) => `The header ${describeIssue(issue)}.`),
     body: bodyOf(event),

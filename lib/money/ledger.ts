@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Refusal } from '../errors.ts';
-import type { Chance, ObjectStore, Time } from '../ports.ts';
+import type { ObjectStore } from '../ports.ts';
+import { type ChangeDeps, changeJson } from '../records/change.ts';
 import { LEDGER_PREFIX, ledgerKey, parseLedgerKey } from '../records/keys.ts';
 import { dollarsOf, inDollars, type Micros } from './price.ts';
 
@@ -27,15 +28,7 @@ export interface Ledger {
   closed: Micros;
 }
 
-export interface LedgerDeps {
-  store: ObjectStore;
-  time: Time;
-  chance: Chance;
-}
-
-/** Swaps that are tried while others are quicker. */
-const TRIES = 40;
-const LONGEST_PAUSE_MS = 1_000;
+export type LedgerDeps = ChangeDeps;
 
 /** The month of a moment in UTC: `2026-11`. */
 export const monthOf = (at: Date): string => at.toISOString().slice(0, 7);
@@ -154,22 +147,22 @@ export async function listMonths(store: ObjectStore): Promise<string[]> {
   return months;
 }
 
-/** @param next what follows from the ledger; undefined leaves it as it is */
+/**
+ * @param next what follows from the ledger; undefined leaves it as it is
+ * @throws {Refusal} 503 if too many others change it at the same time
+ */
 async function change(
-  { store, time, chance }: LedgerDeps,
+  deps: LedgerDeps,
   month: string,
   next: (ledger: Ledger) => Ledger | undefined | Promise<Ledger | undefined>,
 ): Promise<void> {
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const existing = await store.readJson<Ledger>(ledgerKey(month));
-    const changed = await next(existing?.value ?? { audits: {}, closed: 0 });
-    if (!changed || (await store.swapJson(ledgerKey(month), changed, existing?.etag))) return;
-    // Many at once come at different times.
-    await time.sleep(chance.fraction() * Math.min(LONGEST_PAUSE_MS, 50 * 2 ** attempt));
-  }
-  throw new Refusal(
-    503,
-    'Many audits are being started at this moment, and the budget could not be reserved. Nothing was started. Try again in some seconds.',
-    { headers: { 'retry-after': '5' } },
+  const isDone = await changeJson<Ledger>(deps, ledgerKey(month), (ledger = { audits: {}, closed: 0 }) =>
+    next(ledger),
   );
+  if (!isDone)
+    throw new Refusal(
+      503,
+      'Many audits are being started at this moment, and the budget could not be reserved. Nothing was started. Try again in some seconds.',
+      { headers: { 'retry-after': '5' } },
+    );
 }

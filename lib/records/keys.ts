@@ -126,6 +126,21 @@ export const parseLedgerKey = (key: string): string | undefined => LEDGER.exec(k
 /** What an operator has set: the budget of a month, and prices. */
 export const settingsKey = `${LEDGER_PREFIX}settings.json`;
 
+export const STUDIES_PREFIX = 'studies/';
+export const STUDY_ID = /^study-[0-9a-f]{20}$/;
+export const isStudyId = (text: string): boolean => STUDY_ID.test(text);
+/** A study's name as it is stored and compared: `occupations  2026` and `occupations 2026` are one. */
+export const studyName = (text: string): string => text.normalize('NFC').replace(/\s+/gu, ' ').trim();
+/** The id of the study that has this name. It follows from the name, so that two clients never make two of one. */
+export const studyId = (name: string): string =>
+  `study-${createHash('sha256').update(studyName(name)).digest('hex').slice(0, 20)}`;
+export const studyKey = (study: string) => `${STUDIES_PREFIX}${study}.json`;
+/** `studies/<study>.json` → its id; any other key → undefined. */
+export function parseStudyKey(key: string): string | undefined {
+  const study = key.slice(STUDIES_PREFIX.length, -'.json'.length);
+  return isStudyId(study) && key === studyKey(study) ? study : undefined;
+}
+
 export const spentPrefix = (audit: string) => `${auditPrefix(audit)}spent/`;
 /**
  * Empty: what all cells of a block cost together, and what they might have cost at most, in millionths of a dollar.

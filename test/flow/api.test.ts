@@ -10,7 +10,7 @@ import { recordResult } from '../../lib/records/result.ts';
 import { writeWaiting } from '../../lib/records/waiting.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import { systemChance } from '../../lib/system.ts';
-import { expectContract, routeKeyOf } from '../support/contract.ts';
+import { expectContract, pathParametersOf, routeKeyOf } from '../support/contract.ts';
 import { named } from '../support/openapi.ts';
 import { FlowCloud, type World } from './world.ts';
 
@@ -19,6 +19,9 @@ import { FlowCloud, type World } from './world.ts';
 const MINUTE = 60_000;
 const ENV = { METRICS_MODELS: 'a/b', SHORT_DAYS: '30', STANDARD_DAYS: '365' };
 const UNKNOWN = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
+const NO_STUDY = `study-${'0'.repeat(20)}`;
+/** A path that names nothing that exists. */
+const unknown = (path: string) => path.replace('{audit}', UNKNOWN).replace('{study}', NO_STUDY);
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const TOKENS = JSON.stringify([
@@ -73,7 +76,7 @@ function answerOf(target: string, headers: object): Promise<HttpResponse> {
   const event = {
     routeKey: routeKeyOf('GET', target),
     headers: { authorization: 'Bearer t-audit', ...headers },
-    pathParameters: { audit: target.split('/')[3] },
+    pathParameters: pathParametersOf('GET', target),
   };
   return handle(event as unknown as APIGatewayProxyEventV2, { awsRequestId: 'r' });
 }
@@ -85,14 +88,13 @@ async function api(
   { body, headers = {}, token = 't-audit' }: { body?: unknown; headers?: object; token?: string } = {},
 ) {
   const routeKey = routeKeyOf(method, target) ?? `${method} ${target}`;
-  const [path = '', query = ''] = target.split('?');
-  const audit = path.split('/')[3];
+  const query = target.split('?')[1] ?? '';
   const { statusCode, ...rest } = await handle(
     {
       routeKey,
       headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
       ...(query ? { queryStringParameters: Object.fromEntries(new URLSearchParams(query)) } : {}),
-      ...(audit ? { pathParameters: { audit: decodeURIComponent(audit) } } : {}),
+      pathParameters: pathParametersOf(method, target),
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       isBase64Encoded: false,
     } as unknown as APIGatewayProxyEventV2,
@@ -157,6 +159,27 @@ describe('what the API answers', () => {
     const second = await api('GET', `/api/audits?limit=2&cursor=${first.body.cursor}`);
     expect([...first.body.audits, ...second.body.audits].map(({ id }) => id)).toEqual(ids);
     expect(second.body.cursor).toBeUndefined();
+  });
+
+  it('says what a study has, who may add to it, and that it is full', async () => {
+    const audit = await start(1);
+    const body = { name: 'Occupations', audits: [audit] };
+    const { id } = (await api('POST', '/api/studies', { body })).body;
+    const read = { token: 't-read' };
+    expect((await api('GET', '/api/studies', read)).body.studies).toMatchObject([
+      { id, name: 'Occupations', createdBy: 'ann', audits: [audit] },
+    ]);
+    expect((await api('GET', `/api/studies/${id}`, read)).body.audits).toMatchObject([{ id: audit }]);
+    expect((await api('DELETE', `/api/studies/${id}`, read)).status).toBe(403);
+    const others = Array.from({ length: 100 }, (_, place) => `7${String(place).padStart(25, '0')}`);
+    for (const other of others) await world.truth.images.create(planKey(other), '{}');
+    const full = await api('POST', '/api/studies', { body: { ...body, audits: others } });
+    expect(full).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringContaining('"Occupations" would have 101. Nothing was added.') },
+    });
+    expect((await api('DELETE', `/api/studies/${id}/audits/${audit}`)).body.audits).toEqual([]);
+    expect((await api('DELETE', `/api/studies/${id}`)).body).toEqual({ id, state: 'deleted' });
   });
 
   it('says of predictions what they are, from pending to judged, lost, refused and canceled', async () => {
@@ -344,7 +367,7 @@ describe('what the API refuses', () => {
   it('an unknown query parameter on every route', async () => {
     for (const name of Object.keys(ROUTES)) {
       const [method = '', path = ''] = name.split(' ');
-      const { status, body } = await api(method, `${path.replace('{audit}', UNKNOWN)}?${'x'.repeat(100)}=1`);
+      const { status, body } = await api(method, `${unknown(path)}?${'x'.repeat(100)}=1`);
       expect(status).toBe(400);
       expect(body.detail).toContain(`Unknown query parameter \`${'x'.repeat(40)}\` for ${name}.`);
     }
@@ -361,7 +384,7 @@ describe('what the API refuses', () => {
   it('a token that is missing or unknown on every route but the description, and one that may only read', async () => {
     for (const [name, { scope }] of Object.entries(ROUTES)) {
       const [method = '', path = ''] = name.split(' ');
-      const target = path.replace('{audit}', UNKNOWN);
+      const target = unknown(path);
       const status = scope ? 401 : 200;
       expect((await api(method, target, { token: '' })).status).toBe(status);
       expect((await api(method, target, { token: 'nobody' })).status).toBe(status);
@@ -382,8 +405,55 @@ describe('what the API refuses', () => {
     for (const name of Object.keys(ROUTES).filter((known) => known.includes('{audit}'))) {
       const [method = '', path = ''] = name.split(' ');
       for (const audit of [UNKNOWN, '..%2Fdeleted'])
-        expect((await api(method, path.replace('{audit}', audit))).status).toBe(404);
+        expect((await api(method, unknown(path.replace('{audit}', audit)))).status).toBe(404);
     }
+  });
+
+  it('a study that is not there, on every route that names one', async () => {
+    for (const name of Object.keys(ROUTES).filter((known) => known.includes('{study}'))) {
+      const [method = '', path = ''] = name.split(' ');
+      for (const study of [NO_STUDY, '..%2Fledger%2F2026-11'])
+        expect((await api(method, unknown(path.replace('{study}', study)))).status).toBe(404);
+    }
+    expect(await world.keys('')).toEqual([]);
+  });
+
+  it('a study without a name, with an audit that does not exist, or with too many, and nothing is written', async () => {
+    const body = { name: ' ', audits: [UNKNOWN, 'x'], title: '' };
+    expect((await api('POST', '/api/studies', { body })).body.errors).toEqual([
+      '"name" must not be empty',
+      '"audits[1]" must be the id of an audit: 26 characters',
+      '"title" is not a known field (known: name, audits)',
+    ]);
+    expect((await api('POST', '/api/studies', { body: '{' })).status).toBe(400);
+    expect((await api('POST', '/api/studies', { body: ' '.repeat(5_000_001) })).status).toBe(413);
+    const missing = await api('POST', '/api/studies', { body: { name: 'a', audits: [UNKNOWN] } });
+    expect(missing).toMatchObject({ status: 404, body: { detail: expect.stringContaining(UNKNOWN) } });
+    const many = Array.from({ length: 101 }, () => UNKNOWN);
+    expect((await api('POST', '/api/studies', { body: { name: 'a', audits: many } })).body.detail).toContain(
+      '"audits" must have at most 100 audits',
+    );
+    expect(await world.keys('')).toEqual([]);
+  });
+
+  it('a change of a study that others change all the time', async () => {
+    const { id } = (await api('POST', '/api/studies', { body: { name: 'busy' } })).body;
+    const swap = world.images.swapJson;
+    world.images.swapJson = async () => undefined;
+    world.images.within = () => world.images;
+    const audit = await start(1);
+    for (const [method, target, body] of [
+      ['POST', '/api/studies', { name: 'busy', audits: [audit] }],
+      ['DELETE', `/api/studies/${id}`, undefined],
+    ] as const)
+      expect(await api(method, target, { body })).toMatchObject({
+        status: 503,
+        headers: { 'retry-after': '5' },
+      });
+    world.images.swapJson = swap;
+    await api('POST', '/api/studies', { body: { name: 'busy', audits: [audit] } });
+    world.images.swapJson = async () => undefined;
+    expect((await api('DELETE', `/api/studies/${id}/audits/${audit}`)).status).toBe(503);
   });
 
   it('a body that is no JSON, too large, or no design, and a model that Replicate does not describe', async () => {
@@ -414,7 +484,7 @@ describe('what the API refuses', () => {
     const failing = Object.keys(ROUTES).filter((name) => ROUTES[name]?.scope);
     for (const name of failing) {
       const [method = '', path = ''] = name.split(' ');
-      expect((await api(method, path.replace('{audit}', UNKNOWN))).body).toMatchObject({
+      expect((await api(method, unknown(path))).body).toMatchObject({
         status: 500,
         detail: `The request failed on our side. Try again. If it persists, give an operator this request ID: request-${requests}`,
       });

@@ -231,6 +231,14 @@ describe('each role', () => {
     ]);
   });
 
+  test('changes studies only if it is the api, and nobody but the api reads them', () => {
+    const key = `studies/study-${'0'.repeat(20)}.json`;
+    expect(FUNCTIONS.filter((who) => may(put(who, key)))).toEqual(['api']);
+    expect(FUNCTIONS.filter((who) => may({ who, action: 'GetObject', bucket: 'images', key }))).toEqual([
+      'api',
+    ]);
+  });
+
   test('writes results and bindings only if it asks, polls or receives', () => {
     for (const key of [
       `audits/${AUDIT}/results/00000.json`,

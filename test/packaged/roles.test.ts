@@ -23,6 +23,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/ledger/*',
       'images/open/*',
       'images/renditions/*',
+      'images/studies/*',
     ],
     's3:ListBucket': ['images'],
     's3:PutObject': [
@@ -32,6 +33,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/idempotency/*',
       'images/ledger/2*',
       'images/open/*',
+      'images/studies/*',
     ],
     's3:PutObjectTagging': ['images/audits/*/audit.json', 'images/audits/*/cancel.json'],
     'sqs:SendMessage': ['cells', 'polls'],

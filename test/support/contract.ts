@@ -16,12 +16,20 @@ export interface HttpAnswer {
 
 const PATTERNS = Object.keys(ROUTES).map((name) => {
   const [method, path = ''] = name.split(' ');
-  return { name, method, pattern: new RegExp(`^${path.replaceAll('{audit}', '[^/]+')}$`) };
+  return { name, method, pattern: new RegExp(`^${path.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`) };
 });
 
 /** The route key that API Gateway finds for a request; undefined where it answers 404 by itself. */
 export const routeKeyOf = (method: string, target: string): string | undefined =>
   PATTERNS.find((route) => route.method === method && route.pattern.test(target.split('?', 1)[0]!))?.name;
+
+/** What the path of a request names, decoded, as API Gateway hands it on. */
+export const pathParametersOf = (method: string, target: string): Record<string, string> => {
+  const [path = ''] = target.split('?', 1);
+  const found = PATTERNS.find((route) => route.method === method && route.pattern.test(path));
+  const groups = Object.entries(found?.pattern.exec(path)?.groups ?? {});
+  return Object.fromEntries(groups.map(([name, value]) => [name, decodeURIComponent(value)]));
+};
 
 /** Statuses with which API Gateway refuses by itself. */
 const GATEWAY = [400, 404, 413, 429, 500, 503];
@@ -35,7 +43,7 @@ function expectBody(name: SchemaName, contentType: string, { headers, body }: Ht
     throw new Error(`it is ${headers['content-type']} and must be ${contentType}`);
   const value: unknown = JSON.parse(body);
   const parsed = v.safeParse(SCHEMAS[name], value);
-  if (!parsed.success) throw new Error(parsed.issues.map(describeIssue).join('; '));
+  if (!parsed.success) throw new Error(parsed.issues.map((issue) => describeIssue(issue)).join('; '));
   // A schema leaves out what it does not know.
   if (!isDeepStrictEqual(parsed.output, value))
     throw new Error(`it has members that ${name} lacks; these it knows: ${JSON.stringify(parsed.output)}`);

@@ -1,0 +1,139 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { parse } from 'csv-parse';
+import { stringify } from 'csv-stringify';
+import type { Study } from '../../lib/contract/answers.ts';
+import type { ApiClient } from '../api-client.ts';
+import { CommandError, EXIT } from '../exit.ts';
+import type { Progress } from '../progress.ts';
+import { type Downloaded, type DownloadOptions, downloadAudit, isComplete, writeLines } from './download.ts';
+import { studyPage } from './gallery.ts';
+
+export interface DownloadedStudy {
+  folder: string;
+  audits: ({ audit: string; complete: boolean } & Downloaded)[];
+  /** Whether one manifest of all cells is in the folder. */
+  manifest: boolean;
+}
+
+/**
+ * Downloads the audits of a study, one after the other, each into a folder of its own, and makes one manifest of all
+ * of their cells.
+ * @throws {CommandError} if a folder or a manifest is not accessible
+ */
+export async function downloadStudy(
+  client: ApiClient,
+  study: Study,
+  folder: string,
+  options: DownloadOptions,
+  progress: Progress,
+): Promise<DownloadedStudy> {
+  const one = oneRow(
+    progress,
+    study.audits.reduce((sum, { predictions }) => sum + predictions, 0),
+  );
+  const audits: DownloadedStudy['audits'] = [];
+  for (const { id } of study.audits) {
+    const done = await downloadAudit(client, id, join(folder, id), options, one);
+    audits.push({ audit: id, complete: isComplete(done, options), ...done });
+  }
+  const withManifest = audits.filter((done) => done.manifest).map(({ audit }) => audit);
+  const manifest = audits.length > 0 && withManifest.length === audits.length;
+  if (manifest) {
+    await mergeJson(study, folder, withManifest);
+    await mergeCsv(folder, withManifest);
+  }
+  if (options.format === 'gallery' && audits.length > 0)
+    await writeLines(join(folder, 'index.html'), studyPage(study));
+  return { folder, audits, manifest };
+}
+
+/** The progress of all downloads in one row of predictions. */
+function oneRow(progress: Progress, total: number): Progress {
+  const row = progress.row('predictions', total);
+  let [before, done] = [0, 0];
+  return {
+    row(name) {
+      if (name !== 'predictions') return { update() {} };
+      before += done;
+      done = 0;
+      return {
+        update(now, remark) {
+          done = now;
+          row.update(before + done, remark);
+        },
+      };
+    },
+    stop() {},
+  };
+}
+
+/** Writes to a temporary file and renames it, so that the file is complete or absent. */
+async function writeStream(path: string, ...streams: [Readable, ...NodeJS.ReadWriteStream[]]): Promise<void> {
+  await pipeline([...streams, createWriteStream(`${path}.part`)]);
+  await rename(`${path}.part`, path);
+}
+
+const HEAD_END = ',"cells":[';
+
+/** The lines of a manifest: what it says of its audit, then each cell. The pipeline writes one cell on a line. */
+async function* manifestLines(path: string): AsyncGenerator<string> {
+  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity }))
+    if (line !== ']}') yield line.replace(/,$/, '');
+}
+
+/** @returns the JSON of `{audit, createdAt}` */
+async function manifestHead(path: string): Promise<string> {
+  for await (const line of manifestLines(path))
+    if (line.endsWith(HEAD_END)) return `${line.slice(0, -HEAD_END.length)}}`;
+    else break;
+  throw new CommandError(
+    EXIT.fault,
+    `${path} does not begin like a manifest. Delete it and run the same command again.`,
+  );
+}
+
+/** `{study, audits: [{audit, createdAt}], cells: [{audit, n, …}]}`, and never more than a line is in memory. */
+async function mergeJson(study: Study, folder: string, audits: readonly string[]): Promise<void> {
+  const manifestOf = (audit: string) => join(folder, audit, 'manifest.json');
+  const text = async function* () {
+    const { audits: _entries, ...identity } = study;
+    yield `{"study":${JSON.stringify(identity)},"audits":[`;
+    let between = '\n';
+    for (const audit of audits) {
+      yield `${between}${await manifestHead(manifestOf(audit))}`;
+      between = ',\n';
+    }
+    yield '\n],"cells":[';
+    between = '\n';
+    for (const audit of audits)
+      for await (const line of manifestLines(manifestOf(audit))) {
+        if (line.endsWith(HEAD_END)) continue;
+        yield `${between}{"audit":${JSON.stringify(audit)},${line.slice(1)}`;
+        between = ',\n';
+      }
+    yield '\n]}\n';
+  };
+  await writeStream(join(folder, 'manifest.json'), Readable.from(text()));
+}
+
+/** All rows with a column `audit`, and the columns of all: audits have the factors of their own designs. */
+async function mergeCsv(folder: string, audits: readonly string[]): Promise<void> {
+  const manifestOf = (audit: string) => join(folder, audit, 'manifest.csv');
+  const columns = new Set(['audit']);
+  for (const audit of audits)
+    for await (const head of createReadStream(manifestOf(audit)).pipe(parse({ bom: true, to: 1 })))
+      for (const column of head as string[]) columns.add(column);
+  const rows = async function* () {
+    for (const audit of audits)
+      for await (const row of createReadStream(manifestOf(audit)).pipe(parse({ bom: true, columns: true })))
+        yield { ...(row as Record<string, string>), audit };
+  };
+  // What would be a formula in a spreadsheet was escaped when the manifests were written.
+  const lines = stringify({ header: true, columns: [...columns] });
+  await writeStream(join(folder, 'manifest.csv'), Readable.from(rows()), lines);
+}
