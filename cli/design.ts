@@ -20,6 +20,8 @@ export interface DesignFlags {
   samples?: number;
   name?: string;
   seed?: number;
+  compare?: string[];
+  reference?: string;
   retention?: Retention;
   /** Dollars. */
   maxCost?: number;
@@ -105,6 +107,8 @@ function withFlags(file: FileDesign, flags: DesignFlags): FileDesign {
     ...(flags.samples === undefined ? {} : { samples: flags.samples }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+    ...(flags.compare ? { compare: flags.compare } : {}),
+    ...(flags.reference === undefined ? {} : { reference: flags.reference }),
     ...(flags.retention === undefined ? {} : { retention: flags.retention }),
     ...(flags.maxCost === undefined ? {} : { maxCost: flags.maxCost }),
     ...(flags.input && Object.keys(flags.input).length > 0

@@ -5,6 +5,7 @@ import { modelCosts, type PricedModel, planCeiling } from '../lib/money/cost.ts'
 import { doesNotFit } from '../lib/money/ledger.ts';
 import { dollarsOf, formatDollars, type Micros, microsOf } from '../lib/money/price.ts';
 import { priceModels } from '../lib/money/prices.ts';
+import { countCells } from '../lib/records/pairs.ts';
 import type { DesignBody } from './design.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { count, table } from './output.ts';
@@ -19,14 +20,14 @@ export type DryRun = ReturnType<typeof dryRun>;
 export function dryRun(body: DesignBody, budget: Budget) {
   const design = parsed(body);
   const prompts = design.prompts.length;
-  const costs = modelCosts({ ...design, prompts }, budget.prices);
+  const costs = modelCosts(design, budget.prices);
   const models = costs.map(({ model, most }) => ({
     model,
     most: most === undefined ? null : dollarsOf(most),
   }));
   const { most, refusal } = accepted(design, budget);
   return {
-    predictions: prompts * models.length * design.samples,
+    predictions: countCells(design),
     ...{ prompts, samples: design.samples, models },
     /** Null: a price is not known, and nothing limits it. */
     most: most === undefined ? null : dollarsOf(most),

@@ -50,11 +50,12 @@ export function* differences(
 
 const short = (value: unknown) => JSON.stringify(value)?.slice(0, 150);
 
-/** Cells are numbered by prompts, then models, then samples. */
-function planned({ prompts, models, samples }: Json, n: number) {
-  const pair = Math.floor(n / samples);
-  const { text, factors = {} } = prompts[Math.floor(pair / models.length)];
-  return { n, prompt: text, factors, model: models[pair % models.length].model, sample: n % samples };
+/** Cells are numbered by prompts, then models, then samples; or by the pairs that a plan has. */
+function planned({ prompts, models, samples, pairs }: Json, n: number) {
+  const k = Math.floor(n / samples);
+  const [prompt, model] = pairs?.[k] ?? [Math.floor(k / models.length), k % models.length];
+  const { text, factors = {} } = prompts[prompt];
+  return { n, prompt: text, factors, model: models[model].model, sample: n % samples };
 }
 
 function ended(result: Json, prediction: Prediction | undefined) {

@@ -7,13 +7,15 @@
 export const DESIGN = {
   nameLength: 200,
   prompts: 1_000,
+  /** Entries of `prompts`, before equal ones are merged. */
+  rows: 10_000,
   promptLength: 2_000,
   factors: 20,
   valuesPerFactor: 1_000,
   valueLength: 200,
   models: 20,
   samples: 1_000,
-  /** Prompts × models × samples. */
+  /** Pairs of prompt and model × samples. */
   predictions: 10_000,
   /** The largest seed: 32 bits. */
   seed: 0xffffffff,
@@ -44,7 +46,7 @@ export const PAGE = {
 /** Characters of the header `Idempotency-Key`. */
 export const IDEMPOTENCY_KEY_LENGTH = 255;
 
-/** Name of a factor, `{job}` in a template; a pattern in the syntax of regular expressions with the flag `u`. */
+/** Name of a factor, `{job}` in a template, a column of a table; a pattern in the syntax of regular expressions with the flag `u`. */
 export const FACTOR_NAME = '[\\p{L}\\p{N}_-]{1,40}';
 
 /** `owner/name`, or `owner/name:version` with a version of 64 hexadecimal digits. */

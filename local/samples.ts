@@ -18,7 +18,8 @@ import {
   renditionsPrefix,
 } from '../lib/records/keys.ts';
 import type { Lease } from '../lib/records/lease.ts';
-import { countCells, type Plan } from '../lib/records/plan.ts';
+import { countCells } from '../lib/records/pairs.ts';
+import type { Plan } from '../lib/records/plan.ts';
 import { createSummary, readBlock } from '../lib/records/summary.ts';
 import {
   type EndedPrediction,

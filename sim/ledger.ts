@@ -452,25 +452,37 @@ export class Ledger {
     );
   }
 
-  /** What Replicate was asked for is what was ordered: the prompt by the cell's number, the seed by its sample. */
+  /** What Replicate was asked for is what was ordered: the prompt by the cell's number, the seed by its prompt and sample. */
   #checkRequests(audit: string, { samples, texts }: Order): void {
     const seeds = new Map<number, unknown>();
     for (const { audit: of, cell, input } of this.#world.replicate.made.values()) {
       if (of !== audit) continue;
       const key = `images/${audit}/${String(cell).padStart(5, '0')}/0`;
-      const sample = cell % samples;
       if (input.prompt !== texts[Math.floor(cell / samples)])
         this.#broken(
           'a cell is asked for its own prompt',
           `cell ${cell} was asked for "${input.prompt}"`,
           key,
         );
-      if (!seeds.has(sample)) seeds.set(sample, input.seed);
-      if (seeds.get(sample) !== input.seed)
-        this.#broken('a sample has one seed', `cell ${cell}, sample ${sample}: ${input.seed}`, key);
+      if (!seeds.has(cell)) seeds.set(cell, input.seed);
+      if (seeds.get(cell) !== input.seed)
+        this.#broken('a cell has one seed', `cell ${cell}: ${input.seed}`, key);
     }
-    if (new Set(seeds.values()).size !== seeds.size)
-      this.#broken('each sample has a seed of its own', [...seeds.values()].join(', '), `open/${audit}`);
+    const by = (group: (cell: number) => number) =>
+      Object.values(Object.groupBy(seeds, ([cell]) => group(cell))).map((some = []) => {
+        const all = some.map(([, seed]) => seed);
+        return { all, different: new Set(all).size };
+      });
+    for (const { all, different } of by((cell) => Math.floor(cell / samples)))
+      if (different < all.length)
+        this.#broken('each sample has a seed of its own', all.join(', '), `open/${audit}`);
+    const shared = by((cell) => cell % samples).filter(({ all }) => all.length > 1);
+    if (shared.length > 0 && shared.every(({ different }) => different === 1))
+      this.#broken(
+        'prompts have seeds of their own',
+        shared.map(({ all }) => all[0]).join(', '),
+        `open/${audit}`,
+      );
   }
 
   /** Cells that Replicate refused for good. What was heard of once is not asked again. */

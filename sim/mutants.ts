@@ -392,7 +392,7 @@ export const MUTANTS: Record<string, Plant> = {
     request: (_, { Tagging, ...input }) =>
       /\/(results|failed)\//.test(String(input.Key)) ? input : { ...input, ...(Tagging ? { Tagging } : {}) },
   },
-  'each cell has a seed of its own': {
+  'all samples of a prompt have one seed': {
     functions: ['dispatch'],
     ports: ({ replicate }) => ({
       replicate: {
@@ -400,10 +400,14 @@ export const MUTANTS: Record<string, Plant> = {
         create: (request) =>
           replicate.create({
             ...request,
-            input: { ...request.input, seed: Number(request.webhook.slice(-5)) },
+            input: { ...request.input, seed: String(request.input.prompt).length },
           }),
       },
     }),
+  },
+  'a plan has no version': {
+    functions: ['api'],
+    request: inRecords(/\/audit\.json$/, ({ version: _, ...plan }) => plan),
   },
   'the manifest counts no successes': {
     functions: ['reconcile'],

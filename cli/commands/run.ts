@@ -74,6 +74,15 @@ export function addRun(program: Command, end: (status: ExitStatus) => void): voi
           wholeNumber(0, DESIGN.seed),
         ),
       )
+      .addOption(
+        new Option(
+          '--compare <factor>',
+          'factor that is contrasted: prompts that differ in it alone share seeds (repeatable)',
+        ).argParser(repeated),
+      )
+      .addOption(
+        new Option('--reference <factor>', 'factor whose values are numbers to hold the results against'),
+      )
       .addOption(new Option('--retention <time>', 'how long to keep the audit').choices(RETENTIONS))
       .addOption(new Option('--input <name=value>', 'input for every model (repeatable)').argParser(input))
       .addOption(
@@ -108,18 +117,22 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
     output.print(describeDryRun(found));
     return found.refusal === null ? EXIT.ok : EXIT.refused;
   }
-  const { id, predictions } = await client.createAudit(design, designKey(design, flags.key));
+  const { id, predictions, merged } = await client.createAudit(design, designKey(design, flags.key));
   output.say(`Audit ${id}: ${count(predictions, 'prediction')}.`);
+  if (merged) output.say(`${count(merged, 'prompt')} left out, because the design has them twice.`);
   if (!flags.wait) {
     output.print(id);
-    output.document({ id, predictions });
+    output.document({ id, predictions, ...(merged ? { merged } : {}) });
     return EXIT.ok;
   }
   const status = await watchAudit(client, id, output);
   const results = await readResults(client, [id]);
   const { images, place } = results;
   const { counts, state } = status;
-  output.document({ id, predictions, state, counts, images, ...(place ? { place } : {}) });
+  output.document({
+    ...{ id, predictions, ...(merged ? { merged } : {}) },
+    ...{ state, counts, images, ...(place ? { place } : {}) },
+  });
   output.print(resultsTable(results));
   output.print('');
   output.print(`${describeImages(images)}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
+import { factorNames } from '../../lib/audits/rows.ts';
 import type { AuditStatus, Prediction, PredictionImage } from '../../lib/contract/answers.ts';
 import { fileName } from '../../lib/image-file.ts';
 import type { ApiClient } from '../api-client.ts';
@@ -225,7 +226,7 @@ async function checksumLines(folder: string, entries: Entry[], others: string[])
 }
 
 async function writeImageFolder(folder: string, entries: Entry[]): Promise<void> {
-  const factors = Object.keys(entries.find((entry) => entry.factors)?.factors ?? {});
+  const factors = factorNames(entries);
   await writeLines(join(folder, IMAGES.imagefolder, 'metadata.jsonl'), metadataLines(entries, factors));
 }
 

@@ -112,6 +112,7 @@ model version, seed, times and SHA-256 of each image.</p>
     const row = entries.slice(from, to);
     const cells = models.map((model) => {
       const cell = row.filter((entry) => entry.model === model);
+      if (cell.length === 0) return '<td>not asked</td>';
       return `<td><div class="cell">${cell.map(tiles).join('')}</div>${countsOf(cell)}</td>`;
     });
     yield `<tr><th scope="row">${escapeHtml(prompt)}</th>${cells.join('')}</tr>\n`;

@@ -44,7 +44,9 @@ export function* metadataLines(entries: Iterable<Entry>, factors: string[]): Gen
         filtered: cell.filtered ?? null,
         quarantined: withStatus('quarantined'),
         lost: withStatus('lost'),
-        ...Object.fromEntries(factors.map((name) => [`factor_${name}`, values[name] ?? null])),
+        ...Object.fromEntries(
+          factors.map((name) => [`factor_${name}`, Object.hasOwn(values, name) ? values[name] : null]),
+        ),
       };
       yield `${JSON.stringify(line)}\n`;
     }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Refusal } from '../errors.ts';
 import { DESIGN, PAGE } from '../limits.ts';
 import { planCeiling } from '../money/cost.ts';
@@ -7,12 +8,13 @@ import { limitOf, priceModels, readSettings } from '../money/prices.ts';
 import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
 import { blockAt } from '../records/blocks.ts';
 import { auditId, createdAtOf, idempotencyKey, openKey, planKey } from '../records/keys.ts';
-import { countCells, type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
+import { countCells } from '../records/pairs.ts';
+import { type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
 import { readStop } from '../records/stop.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
 import { ModelInputs } from '../replicate/inputs.ts';
 import { checkInputs, type DescribedModel } from './check-inputs.ts';
-import type { Design } from './request.ts';
+import { type Design, sameModel } from './request.ts';
 
 export interface AcceptDeps {
   store: ObjectStore;
@@ -37,6 +39,8 @@ export interface Origin {
 export interface Accepted {
   id: string;
   predictions: number;
+  /** Prompts that were left out, because they were there before. Absent if there were none. */
+  merged?: number;
 }
 
 interface IdempotencyRecord {
@@ -59,7 +63,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Origin): Promise<Accepted> {
   const { store, time, chance } = deps;
   const repeated = await findRepeated(store, origin);
-  if (repeated?.plan) return accepted(repeated.plan);
+  if (repeated?.plan) return accepted(repeated.plan, design);
   // Before anything is written: a refusal leaves no trace.
   const seed = design.seed ?? Math.floor(chance.fraction() * 2 ** 31);
   const pinned = await pinModels(deps, design, seed);
@@ -71,6 +75,7 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   if (!repeated) await requireRoom(deps, micros, limit);
   const id = repeated?.audit ?? (await claimId(deps, origin));
   const plan: Plan = {
+    version: 2,
     id,
     name: design.name ?? firstCharacters(design.prompts[0]?.text ?? '', DESIGN.nameLength),
     createdAt: createdAtOf(id),
@@ -82,6 +87,10 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     samples: design.samples,
     prompts: design.prompts,
     models,
+    ...(design.pairs ? { pairs: design.pairs } : {}),
+    ...(design.compare ? { compare: design.compare } : {}),
+    ...(design.groups ? { groups: design.groups } : {}),
+    ...(design.reference === undefined ? {} : { reference: design.reference }),
     input: design.input,
     cells: countCells(design),
     ...(design.maxCost === undefined ? {} : { maxCost: design.maxCost }),
@@ -108,7 +117,7 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     );
   // Of simultaneous equal requests only the one that wrote the plan begins its chain.
   if (existing.request === origin.request) await begin(deps, existing);
-  return accepted(existing);
+  return accepted(existing, design);
 }
 
 /** The plan is durable: if its first message cannot be sent now, reconcile sends it. */
@@ -120,7 +129,11 @@ async function begin({ queue, log }: AcceptDeps, plan: Plan): Promise<void> {
   }
 }
 
-const accepted = (plan: Plan): Accepted => ({ id: plan.id, predictions: plan.cells });
+const accepted = (plan: Plan, { merged }: Design): Accepted => ({
+  id: plan.id,
+  predictions: plan.cells,
+  ...(merged > 0 ? { merged } : {}),
+});
 
 /** The audit that an earlier request with the same key accepted, or was accepting when its process died. */
 async function findRepeated(store: ObjectStore, origin: Origin) {
@@ -187,8 +200,14 @@ async function pinModels({ replicate, log }: AcceptDeps, design: Design, seed: n
       ...(inputs && inputs.secret.length > 0 ? { secrets: inputs.secret } : {}),
     }),
   );
+  const twice = models.find((model, place) => models.slice(0, place).some((other) => isSame(model, other)));
+  if (twice) throw sameModel(twice.model);
   return { models, seeds };
 }
+
+/** A model may have been named with its version and without. */
+const isSame = (one: PlannedModel, other: PlannedModel): boolean =>
+  one.model === other.model && one.version === other.version && isDeepStrictEqual(one.input, other.input);
 
 async function describe(replicate: ReplicateClient, { model, input }: Design['models'][number]) {
   const { version, openapi, official } = await modelFacts(replicate, model);

@@ -1,4 +1,5 @@
 import { Refusal } from '../errors.ts';
+import { pairNumber } from '../records/pairs.ts';
 import { SEEDS, type SeedRange, seedOf } from '../records/plan.ts';
 import { shown } from '../replicate/input-words.ts';
 import type { Fault, ModelInputs } from '../replicate/inputs.ts';
@@ -21,7 +22,7 @@ const MAX_NAMES = 30;
 
 /**
  * Checks that every model takes what the design would send it: prompts, seeds, and its inputs with those for all models.
- * @param seed the audit's, from which those of the samples are derived
+ * @param seed the audit's, from which those of the prompts and samples are derived
  * @returns the range of seeds that all models take; undefined if they take every seed of 31 bits
  * @throws {Refusal} 422, with a line for each thing to change
  */
@@ -43,11 +44,15 @@ function* allFaults(
   seed: number,
   seeds: SeedRange | undefined,
 ): Generator<string> {
-  for (const model of models) yield* faultsOf(model, design);
+  for (const [place, model] of models.entries()) yield* faultsOf(model, place, design);
   yield* seedFaults(models, design, seed, seeds);
 }
 
-function* faultsOf({ model, input, inputs }: DescribedModel, design: Design): Iterable<string> {
+function* faultsOf(
+  { model, input, inputs }: DescribedModel,
+  place: number,
+  design: Design,
+): Iterable<string> {
   if (inputs && !inputs.names.includes('prompt'))
     return yield `The model "${model}" takes no prompt: it has no input of this name. Its inputs: ${namesOf(inputs)}. Choose a model that makes images from a prompt.`;
   const sent = { ...design.input, ...input };
@@ -60,7 +65,7 @@ function* faultsOf({ model, input, inputs }: DescribedModel, design: Design): It
     else yield* sentence(model, inputs?.fault(name, value));
   }
   if (!inputs) return;
-  yield* promptFaults(model, inputs, design);
+  yield* promptFaults(model, place, inputs, design);
   for (const name of inputs.required) {
     if (name === 'prompt' || name === 'seed' || Object.hasOwn(sent, name)) continue;
     yield inputs.secret.includes(name)
@@ -88,9 +93,9 @@ const givenWords = (given: unknown): string =>
     ? `the text ${shown(given)}`
     : shown(given);
 
-function* promptFaults(model: string, inputs: ModelInputs, { prompts }: Design): Iterable<string> {
-  const wrong = prompts.flatMap(({ text }, i) => {
-    const fault = inputs.fault('prompt', text);
+function* promptFaults(model: string, place: number, inputs: ModelInputs, design: Design): Iterable<string> {
+  const wrong = design.prompts.flatMap(({ text }, i) => {
+    const fault = pairNumber(design, i, place) === undefined ? undefined : inputs.fault('prompt', text);
     return fault ? [{ fault, text, number: i + 1 }] : [];
   });
   const [first] = wrong;
@@ -113,10 +118,10 @@ function commonSeeds(models: DescribedModel[]): SeedRange | undefined {
   return least === SEEDS.least && most === SEEDS.most ? undefined : { least, most };
 }
 
-/** A sample has one seed for all models, and no two samples have the same. */
+/** A sample of a prompt has one seed for all models, and no two samples of a prompt have the same. */
 function* seedFaults(
   models: DescribedModel[],
-  { samples }: Design,
+  { prompts, samples }: Design,
   seed: number,
   seeds: SeedRange | undefined,
 ): Iterable<string> {
@@ -127,12 +132,14 @@ function* seedFaults(
       .map(({ model, range }) => `"${model}" (${rangeWords(range)})`);
     const words = which.join(' and ');
     return yield count > 0
-      ? `Each sample needs a seed of its own, and not enough of them are taken by ${words}. Take at most ${count} samples.`
+      ? `Each sample of a prompt needs a seed of its own, and not enough of them are taken by ${words}. Take at most ${count} samples.`
       : `Each sample has one seed for all models, and no seed in common is taken by ${words}. Choose other models, or run an audit for each of them.`;
   }
   for (const { model, inputs } of seedRanges(models)) {
+    // Of one prompt: those of the others are whole numbers of the same range.
+    const plan = { version: 2 as const, seed, prompts: prompts.slice(0, 1), ...(seeds ? { seeds } : {}) };
     for (let sample = 0; sample < samples; sample++) {
-      const fault = inputs.fault('seed', seedOf(seed, sample, seeds));
+      const fault = inputs.fault('seed', seedOf(plan, 0, sample));
       if (!fault) continue;
       yield `The model "${model}" takes ${fault.takes} as "seed", and an audit sends whole numbers such as ${String(fault.given)}. Choose another model.`;
       break;

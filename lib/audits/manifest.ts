@@ -10,6 +10,7 @@ import { cellAt, type Plan, shownPlan } from '../records/plan.ts';
 import { isStored, type StoredImage } from '../records/result.ts';
 import { readResult, readSummaries } from '../records/summary.ts';
 import { resultFacts, seenOf } from './read.ts';
+import { factorNames } from './rows.ts';
 
 const UPLOAD_MS = 120_000;
 
@@ -41,7 +42,8 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
       await json.append(
         `{"audit":${JSON.stringify(shownPlan(plan))},"createdAt":"${deps.time.now().toISOString()}","cells":[`,
       );
-      await csv.append(csvLine(csvHeader(plan)));
+      const factors = factorNames(plan.prompts);
+      await csv.append(csvLine(csvHeader(factors)));
       for (const range of rangesOf(plan)) {
         const cells = await readCells(deps, plan, range);
         for (const cell of cells) {
@@ -54,7 +56,7 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
         await json.append(`${range.from === 0 ? '\n' : ',\n'}${text}`);
         await csv.append(
           cells
-            .flatMap((cell) => csvRows(plan, cell))
+            .flatMap((cell) => csvRows(factors, cell))
             .map(csvLine)
             .join(''),
         );
@@ -177,17 +179,15 @@ const IMAGE_COLUMNS = {
   sameAs: 'sameAs',
 };
 
-const factorNames = (plan: Plan) => Object.keys(plan.prompts[0]?.factors ?? {});
-
-const csvHeader = (plan: Plan) => [
+const csvHeader = (factors: string[]) => [
   ...CELL_COLUMNS,
   ...COUNT_COLUMNS,
-  ...factorNames(plan).map((name) => `factor:${name}`),
+  ...factors.map((name) => `factor:${name}`),
   ...TIME_COLUMNS,
   ...Object.keys(IMAGE_COLUMNS),
 ];
 
-function csvRows(plan: Plan, cell: ManifestCell): unknown[][] {
+function csvRows(factors: string[], cell: ManifestCell): unknown[][] {
   const facts: Partial<Record<string, unknown>> = {
     ...cell,
     ...imageCounts(cell),
@@ -196,7 +196,8 @@ function csvRows(plan: Plan, cell: ManifestCell): unknown[][] {
   const start = [
     ...CELL_COLUMNS.map((name) => facts[name]),
     ...COUNT_COLUMNS.map((name) => facts[name]),
-    ...factorNames(plan).map((name) => cell.factors[name]),
+    // Not every prompt has every factor, and a name may be one that all objects have.
+    ...factors.map((name) => (Object.hasOwn(cell.factors, name) ? cell.factors[name] : undefined)),
     ...TIME_COLUMNS.map((name) => facts[name]),
   ];
   // As many fields as any other row: strict readers of CSV refuse a short one.

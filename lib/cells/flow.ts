@@ -2,7 +2,7 @@ import type { ObjectStore, Time } from '../ports.ts';
 import { MAX_BLOCK, type Range } from '../records/blocks.ts';
 import { flowKey, leaseKey, resultKey, summaryKey } from '../records/keys.ts';
 import { isHeld } from '../records/lease.ts';
-import { modelAt, modelPlace, type Plan, type PlannedModel } from '../records/plan.ts';
+import { modelAt, type Plan, type PlannedModel } from '../records/plan.ts';
 import { type CellProgress, readOpenProgress } from '../records/progress.ts';
 import type { Result } from '../records/result.ts';
 import type { Summary } from '../records/summary.ts';
@@ -28,7 +28,16 @@ interface InFlight {
   /** How many of the model's cells in the block have been asked for once all that was granted is. */
   asked?: number;
   /** Which cells of the block are the model's, so that it can be counted without the plan. */
-  cells: { to: number; samples: number; models: number; place: number };
+  cells: ModelCells;
+}
+
+interface ModelCells {
+  to: number;
+  samples: number;
+  models: number;
+  place: number;
+  /** These alone, where not every prompt goes to every model. The other members then say that all are the model's. */
+  only?: number[];
 }
 
 /** How many predictions a model has at first for each request that the account may send in a minute: ten seconds' worth. */
@@ -131,15 +140,18 @@ const nameOf = ({ audit, from }: Range) => `${audit}/${from}`;
 const inFlight = ({ blocks }: Flow, without?: string): number =>
   Object.entries(blocks).reduce((sum, [name, { count }]) => sum + (name === without ? 0 : count), 0);
 
-const cellsOf = ({ plan, block, model }: Wish): InFlight['cells'] => ({
-  to: block.to,
-  samples: plan.samples,
-  models: plan.models.length,
-  place: plan.models.indexOf(model),
-});
+function cellsOf({ plan, block, model }: Wish): ModelCells {
+  const { from, to } = block;
+  const { samples, models, pairs } = plan;
+  if (!pairs) return { to, samples, models: models.length, place: models.indexOf(model) };
+  const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const only = numbers.filter((n) => modelAt(plan, n) === model);
+  return { ...{ to, samples: 1, models: 1, place: 0 }, only };
+}
 
 /** Whether a cell is one of the model's. */
-const isOf = (cells: InFlight['cells'], cell: number): boolean => modelPlace(cells, cell) === cells.place;
+const isOf = ({ samples, models, place, only }: ModelCells, cell: number): boolean =>
+  only ? only.includes(cell) : Math.floor(cell / samples) % models === place;
 
 /**
  * Counts blocks again that may give the room that is missing, those first that were not counted for longest.

@@ -63,7 +63,21 @@ const identity = {
   createdBy: v.pipe(v.string(), v.description('Name of the API token.')),
 };
 
-const AcceptedAudit = v.object({ id: AuditId, predictions: count, url: v.string() });
+const AcceptedAudit = v.object({
+  id: AuditId,
+  predictions: count,
+  merged: v.exactOptional(
+    v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(1),
+      v.description(
+        'Prompts that were left out, because the request had them before. Absent if there were none.',
+      ),
+    ),
+  ),
+  url: v.string(),
+});
 export type AcceptedAudit = v.InferOutput<typeof AcceptedAudit>;
 
 const AuditEntry = v.object({
@@ -178,6 +192,14 @@ const Prompt = v.object({ text: v.string(), factors: v.exactOptional(factors) })
 export type Prompt = v.InferOutput<typeof Prompt>;
 
 const Plan = v.object({
+  version: v.exactOptional(
+    v.pipe(
+      v.literal(2),
+      v.description(
+        '2: each prompt has seeds of its own, apart from `groups`. Absent: all prompts share them.',
+      ),
+    ),
+  ),
   ...identity,
   retention,
   seed: count,
@@ -192,8 +214,38 @@ const Plan = v.object({
   samples: count,
   prompts: v.array(Prompt),
   models: v.array(PlannedModel),
+  pairs: v.exactOptional(
+    v.pipe(
+      v.array(v.tuple([count, count])),
+      v.description(
+        'Places of a prompt and of a model that it goes to. Absent if every prompt goes to every model, in the order of prompts, then models.',
+      ),
+    ),
+  ),
+  compare: v.exactOptional(
+    v.pipe(
+      v.array(v.string()),
+      v.description('Factors that are contrasted: prompts that differ in these alone share seeds.'),
+    ),
+  ),
+  groups: v.exactOptional(
+    v.pipe(
+      v.array(count),
+      v.description(
+        'For each prompt, the place of the first one with the same seeds. Absent without `compare`.',
+      ),
+    ),
+  ),
+  reference: v.exactOptional(
+    v.pipe(v.string(), v.description('A factor whose values are numbers to hold results against.')),
+  ),
   input: inputs,
-  cells: v.pipe(count, v.description('Prompts × models × samples, numbered in this order.')),
+  cells: v.pipe(
+    count,
+    v.description(
+      'Pairs of prompt and model × samples: cell n is of pair floor(n / samples), sample n % samples.',
+    ),
+  ),
   maxCost: v.exactOptional(v.pipe(dollars, v.description('Dollars that the request allowed at most.'))),
 });
 export type Plan = v.InferOutput<typeof Plan>;

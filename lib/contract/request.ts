@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { jsonOf } from '../json.ts';
-import { DESIGN, MODEL_NAME, RETENTIONS, STUDY } from '../limits.ts';
+import { DESIGN, FACTOR_NAME, MODEL_NAME, RETENTIONS, STUDY } from '../limits.ts';
 import { AUDIT_ID } from '../records/keys.ts';
 
 // Control characters other than tab and line break show nowhere and break logs and CSV.
@@ -34,11 +34,19 @@ const model = v.pipe(
   v.regex(MODEL_NAME, 'must be owner/name, or owner/name:version with a version of 64 hexadecimal digits'),
 );
 
+/** Members that valibot drops from a record without a word, because they can change what all objects have. */
+const DROPPED = ['__proto__', 'constructor', 'prototype'];
 /** To valibot a list is a record, too. */
 const object = (message: string) =>
-  v.custom<Record<string, unknown>>(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    message,
+  v.pipe(
+    v.custom<Record<string, unknown>>(
+      (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+      message,
+    ),
+    v.check(
+      (value) => DROPPED.every((name) => !Object.hasOwn(value, name)),
+      `must not have the names ${DROPPED.join(', ')}`,
+    ),
   );
 
 const INPUT_NAME = /^[A-Za-z0-9_]{1,64}$/;
@@ -65,13 +73,46 @@ const input = v.pipe(
   }),
 );
 
+const factorName = v.pipe(
+  v.string(),
+  v.regex(new RegExp(`^${FACTOR_NAME}$`, 'u'), 'must have names of 1 to 40 letters, digits, _ or -'),
+);
+
+/** A prompt with what it is an example of. */
+const promptRow = v.strictObject({
+  text: text(DESIGN.promptLength),
+  factors: v.exactOptional(
+    v.pipe(
+      object('must be an object, such as {"job": "doctor"}'),
+      v.maxEntries(DESIGN.factors, `must have at most ${DESIGN.factors} factors`),
+      v.record(factorName, text(DESIGN.valueLength)),
+      v.description('What the prompt is an example of, such as {"job": "doctor", "gender": "female"}.'),
+    ),
+  ),
+  model: v.exactOptional(
+    v.pipe(
+      model,
+      v.description(
+        'The only model that this prompt goes to. Without it, the prompt goes to all of `models`.',
+      ),
+    ),
+  ),
+});
+
 /** The body of `POST /api/audits`. */
 export const AuditRequest = v.strictObject({
   name: v.exactOptional(text(DESIGN.nameLength)),
   prompts: v.exactOptional(
     v.pipe(
-      list(text(DESIGN.promptLength), DESIGN.prompts, 'prompts'),
+      list(
+        v.union([text(DESIGN.promptLength), promptRow], 'must be a text, or {"text": …, "factors": {…}}'),
+        DESIGN.rows,
+        'prompts',
+      ),
       v.minLength(1, 'must have at least one prompt'),
+      v.description(
+        `Equal prompts are merged; at most ${DESIGN.prompts} may be left. The same text with different factors is refused.`,
+      ),
     ),
   ),
   template: v.exactOptional(text(DESIGN.promptLength)),
@@ -82,16 +123,35 @@ export const AuditRequest = v.strictObject({
       v.record(v.string(), list(text(DESIGN.valueLength), DESIGN.valuesPerFactor, 'values')),
     ),
   ),
-  models: v.pipe(
-    list(
-      v.union(
-        [model, v.strictObject({ model, input: v.exactOptional(input) })],
-        'must be owner/name, owner/name:version, or {"model": …, "input": {…}}',
+  models: v.exactOptional(
+    v.pipe(
+      list(
+        v.union(
+          [model, v.strictObject({ model, input: v.exactOptional(input) })],
+          'must be owner/name, owner/name:version, or {"model": …, "input": {…}}',
+        ),
+        DESIGN.models,
+        'models',
       ),
-      DESIGN.models,
-      'models',
+      v.minLength(1, 'must have at least one model'),
+      v.description('May be absent if every prompt names its model.'),
     ),
-    v.minLength(1, 'must have at least one model'),
+  ),
+  compare: v.exactOptional(
+    v.pipe(
+      list(factorName, DESIGN.factors, 'factors'),
+      v.description(
+        'Factors that are contrasted: prompts that differ in these alone share seeds. All others have seeds of their own.',
+      ),
+    ),
+  ),
+  reference: v.exactOptional(
+    v.pipe(
+      factorName,
+      v.description(
+        'A factor whose values are all numbers, such as a share of the labor force, to hold results against.',
+      ),
+    ),
   ),
   samples: wholeNumber(1, DESIGN.samples),
   input: v.exactOptional(input),
@@ -140,6 +200,22 @@ const KINDS: Record<string, string> = {
   number: 'a number',
 };
 
+/** Of an object that fits no form, what is wrong with its members, rather than that it is no text. */
+export function unfold(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown>[] {
+  const inside = issue.type === 'union' ? (issue.issues ?? []).filter(({ path }) => path) : [];
+  if (inside.length === 0) return [issue];
+  return inside.map((one) => ({
+    ...one,
+    path: [...(issue.path ?? []), ...(one.path ?? [])] as typeof one.path,
+  }));
+}
+
+/** Fields of the objects in a list of the body. */
+const FIELDS: Record<string, readonly string[]> = {
+  prompts: Object.keys(promptRow.entries),
+  models: ['model', 'input'],
+};
+
 /** Where an issue is and what to change, in one line: `"models[2].input" must …`. @param known fields of the body */
 export function describeIssue(
   issue: v.BaseIssue<unknown>,
@@ -147,7 +223,11 @@ export function describeIssue(
 ): string {
   const name = pathOf(issue);
   const what = name ? `"${name}"` : 'the body';
-  if (issue.expected === 'never') return `${what} is not a known field (known: ${known.join(', ')})`;
+  if (issue.expected === 'never') {
+    const [list] = issue.path ?? [];
+    const fields = issue.path!.length > 1 ? FIELDS[String(list?.key)] : known;
+    return `${what} is not a known field${fields ? ` (known: ${fields.join(', ')})` : ''}`;
+  }
   if (issue.received === 'undefined') return `${what} is missing`;
   if (issue.message.startsWith('must')) return `${what} ${issue.message}`;
   const expected = KINDS[issue.expected ?? ''] ?? issue.expected ?? 'valid';

@@ -42,7 +42,7 @@ const TOO_LARGE = {
 export const ROUTES: Record<string, Route> = {
   'POST /api/audits': route({
     summary:
-      'Start an audit: prompts × models × samples. Send an Idempotency-Key to be able to repeat the request.',
+      'Start an audit: prompts × models × samples, or the pairs of prompt and model that its prompts name. Send an Idempotency-Key to be able to repeat the request.',
     scope: 'audit',
     headers: {
       'idempotency-key': v.pipe(
@@ -100,7 +100,7 @@ export const ROUTES: Record<string, Route> = {
 
   'GET /api/audits/{audit}/plan': route({
     summary:
-      'What was accepted: prompts, models with their versions, samples, inputs, seed. It never changes.',
+      'What was accepted: prompts, models with their versions, pairs, samples, inputs, seed. It never changes.',
     scope: 'read',
     status: 200,
     answer: 'Plan',

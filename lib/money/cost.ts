@@ -1,5 +1,6 @@
 import type { PriceEntry } from '../contract/price-entry.ts';
 import { imagesAsked } from '../records/images-asked.ts';
+import { type Numbered, promptsByModel } from '../records/pairs.ts';
 import type { Plan, PlannedModel } from '../records/plan.ts';
 import type { Result } from '../records/result.ts';
 import { ceilingOf, costOf, findPrice, type Micros, type Price } from './price.ts';
@@ -12,13 +13,13 @@ export const modelCeiling = (plan: Pick<Plan, 'input'>, { price, input }: Priced
   price ? ceilingOf(price, imagesAsked({ ...plan.input, ...input })) : 0;
 
 /** The most that an audit may cost. */
-export const planCeiling = (plan: {
-  prompts: readonly unknown[];
-  models: PricedModel[];
-  samples: number;
-  input: Plan['input'];
-}): Micros =>
-  plan.models.reduce((sum, model) => sum + modelCeiling(plan, model) * plan.prompts.length * plan.samples, 0);
+export function planCeiling(plan: Numbered & { models: PricedModel[]; input: Plan['input'] }): Micros {
+  const prompts = promptsByModel(plan);
+  return plan.models.reduce(
+    (sum, model, place) => sum + modelCeiling(plan, model) * prompts[place]! * plan.samples,
+    0,
+  );
+}
 
 /** What a cell that has ended cost. */
 export function resultCost(price: Price | undefined, result: Result): Micros {
@@ -33,18 +34,21 @@ export function resultCost(price: Price | undefined, result: Result): Micros {
 }
 
 /** A design, as far as its cost goes. */
-export interface Order {
-  /** How many. */
-  prompts: number;
+export interface Order extends Numbered {
   models: { model: string; input: Record<string, unknown> }[];
-  samples: number;
   input: Record<string, unknown>;
 }
 
-/** The price of each model of a design, and the most that all of its predictions may cost; undefined if not known. */
-export const modelCosts = ({ prompts, models, samples, input }: Order, prices: Record<string, PriceEntry>) =>
-  models.map(({ model, input: own }) => {
+/**
+ * The price of each model of a design, how many predictions of it there are, and the most that these may cost; undefined
+ * if not known.
+ */
+export function modelCosts(order: Order, prices: Record<string, PriceEntry>) {
+  const prompts = promptsByModel(order);
+  return order.models.map(({ model, input }, place) => {
     const price = findPrice(prices, model);
-    const most = price && modelCeiling({ input }, { model, input: own, price }) * prompts * samples;
-    return { model, price, most };
+    const predictions = prompts[place]! * order.samples;
+    const most = price && modelCeiling(order, { model, input, price }) * predictions;
+    return { model, price, predictions, most };
   });
+}

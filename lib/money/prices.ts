@@ -4,6 +4,7 @@ import { Refusal } from '../errors.ts';
 import { MODEL_NAME } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
 import { settingsKey } from '../records/keys.ts';
+import { type Numbered, promptsByModel } from '../records/pairs.ts';
 import { type PricedModel, planCeiling } from './cost.ts';
 import { findPrice, inDollars, type Micros, microsOf } from './price.ts';
 
@@ -80,9 +81,7 @@ export const allPrices = ({ prices }: BudgetSettings): Record<string, PriceEntry
 });
 
 /** What an audit consists of, as far as its price goes. */
-interface Order {
-  prompts: unknown[];
-  samples: number;
+interface Order extends Omit<Numbered, 'models'> {
   input: Record<string, unknown>;
   /** Dollars. */
   maxCost?: number | undefined;
@@ -99,20 +98,22 @@ export function priceModels<Model extends PricedModel>(
   models: Model[],
   settings: BudgetSettings,
 ): Model[] {
-  const each = order.prompts.length * order.samples;
   const prices = allPrices(settings);
   const priced = models.map((model) => {
     const price = findPrice(prices, model.model);
     return price ? { ...model, price } : model;
   });
   const unknown = priced.filter(({ price }) => !price);
+  const prompts = promptsByModel({ ...order, models });
+  const cells =
+    order.samples * priced.reduce((sum, { price }, place) => sum + (price ? 0 : prompts[place]!), 0);
   const known = planCeiling({ ...order, models: priced });
   if (order.maxCost === undefined) {
     if (unknown.length > 0 && limitOf(settings) !== undefined) throw unpriced(unknown);
     return priced;
   }
   const most = microsOf(order.maxCost);
-  const micros = unknown.length === 0 ? 0 : Math.floor((most - known) / (unknown.length * each));
+  const micros = unknown.length === 0 ? 0 : Math.floor((most - known) / cells);
   if (known > most || (unknown.length > 0 && micros < 1))
     throw new Refusal(
       422,

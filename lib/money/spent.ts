@@ -97,8 +97,7 @@ export async function noteExtra(
 function rangeCeiling(plan: Plan, { from, to }: Range): Micros {
   const ceilings = plan.models.map((model) => modelCeiling(plan, model));
   let sum = 0;
-  for (let n = from; n <= to; n++)
-    sum += ceilings[modelPlace({ samples: plan.samples, models: ceilings.length }, n)]!;
+  for (let n = from; n <= to; n++) sum += ceilings[modelPlace(plan, n)]!;
   return sum;
 }
 

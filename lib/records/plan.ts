@@ -4,11 +4,12 @@ import type { Price } from '../money/price.ts';
 import type { ObjectStore } from '../ports.ts';
 import { redactor } from '../replicate/secret-inputs.ts';
 import { planKey } from './keys.ts';
+import { type Pair, placeOf, seedGroup } from './pairs.ts';
 
 export type { Retention };
 export type Input = Record<string, unknown>;
 
-/** One text that every model is asked for; factors are the values its template was filled with. */
+/** One text, which models are asked for; factors are what it is an example of: columns of a table, or its template's values. */
 export interface Prompt {
   text: string;
   factors?: Record<string, string>;
@@ -33,6 +34,8 @@ export interface PlannedModel {
 
 /** What was accepted: `audits/<a>/audit.json`. It is written once and is the evidence of what was asked. */
 export interface Plan {
+  /** 2: seeds are derived by prompt. Absent: all prompts share the seeds of the samples. */
+  version?: 2;
   id: string;
   name: string;
   /** ISO 8601. */
@@ -46,8 +49,17 @@ export interface Plan {
   /** Which seeds samples may have. Absent if all models take every seed of 31 bits. */
   seeds?: SeedRange;
   samples: number;
+  /** Each text once. */
   prompts: Prompt[];
   models: PlannedModel[];
+  /** Which prompt goes to which model. Absent if every prompt goes to every model. */
+  pairs?: Pair[];
+  /** Factors that are contrasted: prompts that differ in these alone share seeds. */
+  compare?: string[];
+  /** For each prompt, the place of the first one with the same seeds. Absent without `compare`. */
+  groups?: number[];
+  /** A factor whose values are numbers to hold the results against. */
+  reference?: string;
   /** Inputs for every model. */
   input: Input;
   cells: number;
@@ -68,45 +80,70 @@ export interface Cell {
   model: PlannedModel;
   /** 0 for the first sample of a prompt and a model. */
   sample: number;
-  /** The seed of this sample, the same for all prompts and models. */
+  /** The seed of this sample of the prompt, the same for all models. */
   seed: number;
 }
 
-/** Every prompt with every model with every sample, in this order. */
-export const countCells = (plan: { prompts: unknown[]; models: unknown[]; samples: number }): number =>
-  plan.prompts.length * plan.models.length * plan.samples;
-
-/** The place of a cell's model among the audit's. @param models how many there are */
-export const modelPlace = ({ samples, models }: { samples: number; models: number }, n: number): number =>
-  Math.floor(n / samples) % models;
+/** The place of a cell's model among the audit's. */
+export function modelPlace(
+  plan: Pick<Plan, 'id' | 'prompts' | 'models' | 'samples' | 'pairs'>,
+  n: number,
+): number {
+  const place = placeOf(plan, n);
+  if (!place) throw new RangeError(`audit ${plan.id} has no cell ${n}`);
+  return place.model;
+}
 
 /** The model of a cell, without what the rest of the cell takes: its seed is a hash. */
-export const modelAt = ({ samples, models }: Pick<Plan, 'samples' | 'models'>, n: number): PlannedModel =>
-  models[modelPlace({ samples, models: models.length }, n)]!;
+export const modelAt = (
+  plan: Pick<Plan, 'id' | 'prompts' | 'models' | 'samples' | 'pairs'>,
+  n: number,
+): PlannedModel => plan.models[modelPlace(plan, n)]!;
 
-/** The cell numbered n: `((prompt × models) + model) × samples + sample`. */
+/** The cell numbered n. @throws {RangeError} if there is none */
 export function cellAt(plan: Plan, n: number): Cell {
-  const sample = n % plan.samples;
-  const model = modelAt(plan, n);
-  const prompt = plan.prompts[Math.floor(n / plan.samples / plan.models.length)];
-  if (!model || !prompt) throw new RangeError(`audit ${plan.id} has no cell ${n}`);
-  return { n, prompt, model, sample, seed: seedOf(plan.seed, sample, plan.seeds) };
+  const place = placeOf(plan, n);
+  if (!place) throw new RangeError(`audit ${plan.id} has no cell ${n}`);
+  const { prompt, model, sample } = place;
+  return {
+    n,
+    prompt: plan.prompts[prompt]!,
+    model: plan.models[model]!,
+    sample,
+    seed: seedOf(plan, prompt, sample),
+  };
 }
 
 /** 31 bits: models with a signed 32-bit seed take them as well as those with an unsigned one. */
 export const SEEDS: SeedRange = { least: 0, most: 2 ** 31 - 1 };
 
+/** A plan, as far as its seeds follow from it. */
+export type SeedPlan = Pick<Plan, 'version' | 'seed' | 'seeds' | 'prompts' | 'groups'>;
+
 /**
- * A seed for each sample, derived from the audit's.
- * @param range where some models take fewer seeds: then samples are spread evenly over it, so that none has the seed of
- *   another, nor one of the few behind it, which some models use for the further images of a prediction
+ * The seed of a sample of a prompt, the same for all models. It follows from the audit's seed and the text of the first
+ * prompt that shares it, so that the same prompt has the same seeds in an audit with the same seed and other prompts.
+ * @param prompt its place in the plan
  */
-export function seedOf(seed: number, sample: number, range?: SeedRange): number {
-  if (!range) return hash31(`${seed}/${sample}`);
-  const size = range.most - range.least + 1;
+export function seedOf(
+  { version, seed, seeds, prompts, groups }: SeedPlan,
+  prompt: number,
+  sample: number,
+): number {
+  if (version === undefined) return seeds ? spread(String(seed), sample, seeds) : hash31(`${seed}/${sample}`);
+  const { text } = prompts[seedGroup({ version, groups }, prompt)]!;
+  return spread(`${seed}/${text}`, sample, seeds ?? SEEDS);
+}
+
+/**
+ * A seed for each sample, spread evenly over a range from a place that the text says, so that none has the seed of
+ * another, nor one of the few behind it, which some models use for the further images of a prediction.
+ */
+function spread(text: string, sample: number, { least, most }: SeedRange): number {
+  const size = most - least + 1;
   let step = Math.max(1, Math.round(size * GOLDEN));
   while (divisor(step, size) > 1) step++;
-  return range.least + ((hash31(String(seed)) + sample * step) % size);
+  return least + ((hash31(text) + sample * step) % size);
 }
 
 const hash31 = (text: string): number => createHash('sha256').update(text).digest().readUInt32BE(0) >>> 1;

@@ -207,10 +207,11 @@ describe('a design that a model does not take is refused before anything is writ
   it('of many faults the first are listed', async () => {
     const prompts = Array.from({ length: 500 }, (_, i) => `a nurse who reads the letter ${i}`);
     const input = Object.fromEntries(Array.from({ length: 900 }, (_, i) => [`i${i}`, 1]));
-    const { message } = await refusal({ models: Array(20).fill('a/short'), prompts, input });
+    const each = Array.from({ length: 20 }, (_, i) => ({ model: 'a/short', input: { own: i } }));
+    const { message } = await refusal({ models: each, prompts, input });
     expect(message.split('\n')).toHaveLength(11);
     expect(message).toMatch(/has no input "i9".*\nThere is more to change\.$/);
-    const { message: words } = await refusal({ models: Array(20).fill('a/short'), prompts });
+    const { message: words } = await refusal({ models: ['a/short'], prompts });
     expect(words).toContain('and 499 more prompts');
   });
 });
@@ -230,7 +231,9 @@ describe('a design that all of its models take', () => {
 
   it('has at most two of its models described at once: each answer may have megabytes', async () => {
     mostOpen = 0;
-    const plan = await accept({ models: Array(20).fill('a/plain') });
+    const names = Array.from({ length: 20 }, (_, i) => `a/plain-${i}`);
+    for (const name of names) models[name] = models['a/plain'];
+    const plan = await accept({ models: names });
     expect(plan.models).toHaveLength(20);
     expect(mostOpen).toBeLessThanOrEqual(2);
   });
@@ -244,7 +247,34 @@ describe('a design that all of its models take', () => {
     expect((await refusal({ models: [`a/plain:${version}`] })).message).toContain('takes no prompt');
   });
 
-  it('draws each sample a seed of its own that every model takes, the same for all', async () => {
+  it('refuses a model that is named with its version and without, because it would be paid twice', async () => {
+    const version = 'c'.repeat(64);
+    const plain = models['a/plain'] as { latest_version: { openapi_schema: unknown } };
+    models['a/plain'] = {
+      ...plain,
+      is_official: false,
+      latest_version: { ...plain.latest_version, id: version },
+    };
+    models[`a/plain/versions/${version}`] = { ...plain.latest_version, id: version };
+    const both = { models: ['a/plain', `a/plain:${version}`] };
+    expect((await refusal(both)).message).toContain('"models" has "a/plain" twice with the same inputs');
+    const rows = [
+      { text: 'a nurse', model: 'a/plain' },
+      { text: 'a nurse', model: `a/plain:${version}` },
+    ];
+    expect((await refusal({ prompts: rows })).message).toContain('"a/plain" twice');
+  });
+
+  it('holds only those prompts against a model that go to it', async () => {
+    const long = { text: 'a nurse in a hospital by night', model: 'a/plain' };
+    const plan = await accept({ prompts: ['a nurse', long], models: ['a/short'] });
+    expect(plan.pairs).toEqual([
+      [0, 0],
+      [1, 1],
+    ]);
+  });
+
+  it('draws each sample of a prompt a seed of its own that every model takes, the same for all', async () => {
     const samples = 1_000;
     const plan = await accept({ models: ['a/plain', 'a/small-seeds'], samples });
     const seeds = Array.from({ length: samples }, (_, n) => inputOf(plan, cellAt(plan, n)).seed as number);

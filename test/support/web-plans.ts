@@ -1,3 +1,4 @@
+import { countCells } from '../../lib/records/pairs.ts';
 import type { Plan } from '../../web/src/api/types.ts';
 
 /** A plan as the API gives it; prompts from factors where there are some. */
@@ -24,5 +25,5 @@ export function plan(over: Partial<Plan> = {}): Plan {
     cells: 0,
     ...over,
   };
-  return { ...made, cells: made.prompts.length * made.models.length * made.samples };
+  return { ...made, cells: countCells(made) };
 }

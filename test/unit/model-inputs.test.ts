@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
-import { SEEDS, seedOf } from '../../lib/records/plan.ts';
+import { SEEDS, type SeedRange, seedOf } from '../../lib/records/plan.ts';
 import { ModelInputs } from '../../lib/replicate/inputs.ts';
 import { looksSecret, redactor } from '../../lib/replicate/secret-inputs.ts';
 import { openapiOf } from '../support/openapi.ts';
@@ -257,6 +257,10 @@ describe('a description of any shape', () => {
 });
 
 describe('seeds of samples', () => {
+  const seedsOf = (seed: number, samples: number, seeds?: SeedRange, text = 'a nurse') => {
+    const plan = { version: 2 as const, seed, prompts: [{ text }], ...(seeds ? { seeds } : {}) };
+    return Array.from({ length: samples }, (_, sample) => seedOf(plan, 0, sample));
+  };
   const ranges = fc
     .tuple(
       fc.integer({ min: 0, max: SEEDS.most - 1_000 }),
@@ -266,9 +270,9 @@ describe('seeds of samples', () => {
 
   test('from a range are in it, and each is another as long as there are enough', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), ranges, (seed, range) => {
+      fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), ranges, fc.string(), (seed, range, text) => {
         const samples = Math.min(1_000, range.most - range.least + 1);
-        const seeds = Array.from({ length: samples }, (_, sample) => seedOf(seed, sample, range));
+        const seeds = seedsOf(seed, samples, range, text);
         expect(new Set(seeds).size).toBe(samples);
         const isIn = (one: number) => Number.isInteger(one) && one >= range.least && one <= range.most;
         expect(seeds.every(isIn)).toBe(true);
@@ -278,14 +282,19 @@ describe('seeds of samples', () => {
   });
 
   test('of sixteen bits are so far apart that eight images of a prediction, counted from its seed, share none', () => {
-    const seeds = Array.from({ length: 1_000 }, (_, sample) =>
-      seedOf(7, sample, { least: 0, most: 65_535 }),
-    ).sort((a, b) => a - b);
+    const seeds = seedsOf(7, 1_000, { least: 0, most: 65_535 }).sort((a, b) => a - b);
     expect(Math.min(...seeds.slice(1).map((seed, i) => seed - seeds[i]!))).toBeGreaterThanOrEqual(8);
   });
 
-  test('without a range are the ones that they were', () => {
-    expect([0, 1, 2].map((sample) => seedOf(1, sample))).toEqual([208_367_845, 312_396_423, 1_822_214_455]);
+  test('without a range are all different, and 31 bits', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.string(), (seed, text) => {
+        const seeds = seedsOf(seed, 1_000, undefined, text);
+        expect(new Set(seeds).size).toBe(1_000);
+        expect(seeds.every((one) => Number.isInteger(one) && one >= 0 && one < 2 ** 31)).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
   });
 });
 

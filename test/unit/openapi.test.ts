@@ -63,8 +63,22 @@ test('limits of a design and of a page are in it as numbers', () => {
     name: { maxLength: DESIGN.nameLength },
     prompts: {
       minItems: 1,
-      maxItems: DESIGN.prompts,
-      items: { type: 'string', maxLength: DESIGN.promptLength },
+      maxItems: DESIGN.rows,
+      items: {
+        anyOf: [
+          { type: 'string', maxLength: DESIGN.promptLength },
+          {
+            type: 'object',
+            properties: {
+              text: { maxLength: DESIGN.promptLength },
+              factors: {
+                maxProperties: DESIGN.factors,
+                additionalProperties: { type: 'string', maxLength: DESIGN.valueLength },
+              },
+            },
+          },
+        ],
+      },
     },
     factors: {
       type: 'object',

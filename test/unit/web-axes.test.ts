@@ -5,9 +5,12 @@ import {
   cellsAt,
   defaultArrangement,
   dimensionOf,
+  mostInCell,
   pinnable,
   pivot,
   placeOf,
+  poolsSeeds,
+  referenceAt,
   spaceOf,
   valueAt,
 } from '../../web/src/model/axes.ts';
@@ -93,5 +96,94 @@ describe('the cells of an arrangement', () => {
     const start = defaultArrangement(space);
     expect(pivot(space, start)).toMatchObject({ rows: 'f:job', columns: 'f:gender' });
     expect(pivot(space, pivot(space, start))).toEqual(start);
+  });
+});
+
+describe('prompts as rows of a table', () => {
+  /** `a tree` has no factors, and only doctors have been asked of both models. */
+  const rows = spaceOf(
+    plan({
+      version: 2,
+      reference: 'share',
+      prompts: [
+        { text: 'a doctor', factors: { job: 'doctor', set: 'x', share: '0.4' } },
+        { text: 'a nurse', factors: { job: 'nurse', share: '0.87' } },
+        { text: 'a tree' },
+      ],
+      pairs: [
+        [0, 0],
+        [0, 1],
+        [1, 1],
+        [2, 0],
+      ],
+    }),
+  );
+
+  test('factors that only some prompts have are dimensions, with a value for the others', () => {
+    expect(dimensionOf(rows, 'f:job').values).toEqual(['doctor', 'nurse', '(no job)']);
+    expect(dimensionOf(rows, 'f:set').values).toEqual(['x', '(no set)']);
+  });
+
+  test('a reference is no dimension, and is shown beside what it belongs to', () => {
+    expect(rows.dimensions.map(({ id }) => id)).toEqual(['f:job', 'f:set', 'prompt', 'model', 'sample']);
+    expect(referenceAt(rows, 'prompt', 1)).toBe('share 0.87');
+    expect(referenceAt(rows, 'f:job', 0)).toBe('share 0.4');
+    // Two prompts with different numbers, and one without any.
+    expect(referenceAt(rows, 'f:set', 1)).toBeUndefined();
+    expect(referenceAt(rows, 'f:job', 2)).toBeUndefined();
+    expect(referenceAt(rows, 'model', 0)).toBeUndefined();
+  });
+
+  test('every prediction is in exactly one cell, and a model that was not asked has none', () => {
+    for (const [across, down] of [
+      ['f:job', 'model'],
+      ['prompt', 'model'],
+      ['f:set', 'f:job'],
+      ['sample', 'f:set'],
+    ] as const) {
+      const base = arrange(rows, across, down, {});
+      const pins = Object.fromEntries(Object.keys(base.pins).map((id) => [id, 'all'] as const));
+      const found = dimensionOf(rows, across).values.flatMap((_, row) =>
+        dimensionOf(rows, down).values.flatMap((_, column) =>
+          cellsAt(rows, { rows: across, columns: down, pins }, row, column),
+        ),
+      );
+      expect(found.sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, n) => n));
+    }
+    const shown = arrange(rows, 'prompt', 'model', {});
+    expect(cellsAt(rows, shown, 1, 0)).toEqual([]);
+    expect(cellsAt(rows, shown, 1, 1)).toEqual([6, 7, 8]);
+    expect(mostInCell(rows, shown)).toBe(3);
+  });
+
+  test('factors that are not crossed start with every prompt in sight', () => {
+    expect(defaultArrangement(rows)).toMatchObject({ rows: 'prompt', columns: 'model' });
+    expect(arrange(rows, 'model', 'sample', {}).pins).toEqual({ 'f:job': 'all', 'f:set': 'all' });
+    expect(arrange(space, 'model', 'sample', {}).pins).toEqual({ 'f:gender': 0, 'f:job': 0 });
+  });
+
+  test('a factor named like a member of every object belongs to those that have it', () => {
+    const odd = spaceOf(
+      plan({
+        prompts: [
+          { text: 'a', factors: { toString: 'x' } },
+          { text: 'b', factors: {} },
+        ],
+      }),
+    );
+    expect(dimensionOf(odd, 'f:toString').values).toEqual(['x', '(no toString)']);
+    expect(odd.promptFactors).toEqual([[0], [1]]);
+  });
+
+  test('pictures with the same seeds are pooled by rows in plans without a version, and across what is compared', () => {
+    const { prompts } = space.plan;
+    expect(poolsSeeds(space, 'f:job')).toBe(true);
+    expect(poolsSeeds(spaceOf(plan({ version: 2 })), 'model')).toBe(false);
+    const groups = [0, 1, 0, 1];
+    const compared = spaceOf(plan({ version: 2, prompts, compare: ['gender'], groups }));
+    expect(poolsSeeds(compared, 'f:gender')).toBe(false);
+    expect(poolsSeeds(compared, 'f:job')).toBe(true);
+    expect(poolsSeeds(compared, 'model')).toBe(true);
+    expect(poolsSeeds(compared, 'prompt')).toBe(false);
   });
 });

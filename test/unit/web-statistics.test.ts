@@ -133,7 +133,7 @@ describe('the estimate of an audit', () => {
     'google/imagen-4': { perPrediction: 0.04 },
   };
   const order = (prompts: number, models: string[], samples: number, input = {}) => ({
-    ...{ prompts, samples, input },
+    ...{ prompts: { length: prompts }, samples, input },
     models: models.map((model) => ({ model, input: {} })),
   });
 

@@ -80,6 +80,29 @@ describe('two audits side by side', () => {
     });
   });
 
+  test('a pair that one audit has not asked is not in it, and one that neither has asked is in no row', () => {
+    const b = plan({
+      pairs: [
+        [0, 0],
+        [1, 1],
+      ],
+    });
+    const rows = alignAudits(b, { ...b, pairs: [[0, 0]], cells: 3 });
+    expect(rows.map((row) => [row.prompt, row.model, row.a, row.b])).toEqual([
+      ['a female doctor', 'a/one', { prompt: 0, model: 0 }, { prompt: 0, model: 0 }],
+      ['a female nurse', 'b/two', { prompt: 1, model: 1 }, undefined],
+    ]);
+  });
+
+  test('audits with one seed and different seeds of their prompts differ in that', () => {
+    const what = 'seeds of prompts';
+    const [old, own] = ['shared by all prompts', 'different for each prompt'];
+    expect(inputDifferences(a, plan({ version: 2 }))).toEqual([{ what, a: old, b: own }]);
+    expect(inputDifferences(plan({ version: 2, compare: ['gender'] }), plan({ version: 2 }))).toEqual([
+      { what, a: 'shared across gender', b: own },
+    ]);
+  });
+
   test('different inputs, versions, seeds and samples are listed, and nothing else', () => {
     const b = plan({
       seed: 2,

@@ -1,4 +1,6 @@
+import { pairNumber } from '../../../lib/records/pairs.ts';
 import type { Plan, PlannedModel } from '../api/types.ts';
+import { seedsInWords } from './axes.ts';
 
 /** A prompt and a model in two audits, side by side. */
 export interface AlignedRow {
@@ -59,14 +61,14 @@ function pairPrompts(a: Plan['prompts'], b: Plan['prompts']): [number | undefine
 const factorKey = (factors: Record<string, string> | undefined): string =>
   factors ? JSON.stringify(Object.entries(factors).sort(([x], [y]) => (x < y ? -1 : 1))) : '';
 
-/** Prompts × models of two audits: first those in both audits, then those in only one. */
+/** Pairs of prompt and model of two audits: first those in both audits, then those in only one. */
 export function alignAudits(a: Plan, b: Plan): AlignedRow[] {
   const models = pairModels(a.models, b.models);
   return pairPrompts(a.prompts, b.prompts)
     .flatMap(([promptA, promptB]) =>
       models.map(([modelA, modelB]) => {
-        const inA = promptA !== undefined && modelA !== undefined;
-        const inB = promptB !== undefined && modelB !== undefined;
+        const inA = has(a, promptA, modelA);
+        const inB = has(b, promptB, modelB);
         const texts = [
           promptA === undefined ? undefined : a.prompts[promptA]?.text,
           promptB === undefined ? undefined : b.prompts[promptB]?.text,
@@ -78,14 +80,18 @@ export function alignAudits(a: Plan, b: Plan): AlignedRow[] {
         return {
           prompt: both(texts),
           model: both(names),
-          a: inA ? { prompt: promptA, model: modelA } : undefined,
-          b: inB ? { prompt: promptB, model: modelB } : undefined,
+          a: inA ? { prompt: promptA!, model: modelA! } : undefined,
+          b: inB ? { prompt: promptB!, model: modelB! } : undefined,
         };
       }),
     )
     .filter((row) => row.a || row.b)
     .sort((x, y) => Number(!(x.a && x.b)) - Number(!(y.a && y.b)));
 }
+
+/** Whether an audit has asked a model for a prompt. */
+const has = (plan: Plan, prompt: number | undefined, model: number | undefined): boolean =>
+  prompt !== undefined && model !== undefined && pairNumber(plan, prompt, model) !== undefined;
 
 const both = (values: (string | undefined)[]): string =>
   [...new Set(values.filter((value) => value !== undefined))].join(' ↔ ');
@@ -105,6 +111,7 @@ export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
   };
   compare('samples', a.samples, b.samples);
   compare('seed', a.seed, b.seed);
+  compare('seeds of prompts', seedsInWords(a), seedsInWords(b));
   compareInputs('input ', a.input, b.input);
   for (const [i, j] of pairModels(a.models, b.models)) {
     const x = i === undefined ? undefined : a.models[i];

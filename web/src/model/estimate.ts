@@ -1,4 +1,5 @@
 import { modelCosts, type Order } from '../../../lib/money/cost.ts';
+import { countCells } from '../../../lib/records/pairs.ts';
 import type { Budget } from '../api/types.ts';
 import { wilson } from './statistics.ts';
 
@@ -30,18 +31,18 @@ export interface Estimate {
 /** The price and duration of an audit, by the prices that the API reserves with. */
 export function estimate(prices: Budget['prices'], order: Order): Estimate {
   const found: Estimate = { about: 0, most: 0, unpriced: [], seconds: 0 };
-  const each = order.prompts * order.samples;
-  for (const { model, price, most } of modelCosts(order, prices)) {
+  for (const { model, price, predictions, most } of modelCosts(order, prices)) {
     const name = model.split(':')[0]!;
     const seconds = usualSeconds(name);
-    if (each > 0) found.seconds = Math.max(found.seconds, seconds);
+    if (predictions > 0) found.seconds = Math.max(found.seconds, seconds);
     if (!price) found.unpriced.push(name);
-    const micros = price?.unit === 'second' ? price.micros * Math.min(seconds, price.seconds) * each : most;
+    const micros =
+      price?.unit === 'second' ? price.micros * Math.min(seconds, price.seconds) * predictions : most;
     found.about += (micros ?? 0) / 1e6;
     found.most += (most ?? 0) / 1e6;
   }
   // The rate limit takes most of the time; the last prediction then runs for its own duration.
-  found.seconds += ((each * order.models.length) / CREATES_PER_MINUTE) * 60;
+  found.seconds += (countCells(order) / CREATES_PER_MINUTE) * 60;
   return found;
 }
 

@@ -4,7 +4,7 @@ import type { TileSize } from '../../layout/address.ts';
 import { squaresAcross, squaresDown, type Window, windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
-import { cellsAt, type DimensionId, dimensionOf } from '../../model/axes.ts';
+import { cellsAt, type DimensionId, dimensionOf, mostInCell, referenceAt } from '../../model/axes.ts';
 import { equalExplained, outcomeOfAll, UNSEEN } from '../../model/rates.ts';
 import { imagesEach, type Tile } from '../../model/tiles.ts';
 import { Breakable } from '../../parts/breakable.tsx';
@@ -56,7 +56,7 @@ export function Grid({
 
   const width = WIDTHS[view.size];
   // A cell with one prediction needs no line about shares.
-  const predictions = cellsAt(space, arrangement, 0, 0).length;
+  const predictions = useMemo(() => mostInCell(space, arrangement), [space, arrangement]);
   const all = useMemo(() => outcomeOfAll(cells), [cells, version]);
   const notes = (UNSEEN.some((name) => all[name]) ? 1 : 0) + (all.equal ? 1 : 0);
   const foot = predictions > 1 ? FOOT + notes * NOTE : 0;
@@ -219,6 +219,7 @@ export function Grid({
                 name={columns.name}
                 value={columns.values[column]!}
                 equal={samplesIn(arrangement.columns, column, arrangement.rows)}
+                reference={referenceAt(space, arrangement.columns, column)}
               />
             </span>
           ))}
@@ -242,6 +243,7 @@ export function Grid({
                 name={rows.name}
                 value={rows.values[row]!}
                 equal={samplesIn(arrangement.rows, row, arrangement.columns)}
+                reference={referenceAt(space, arrangement.rows, row)}
               />
             </span>
             {visible
@@ -288,11 +290,22 @@ export function Grid({
 }
 
 /** A sample's value is only a number, so its heading says that it is a sample. */
-const HeadText = ({ name, value, equal }: { name: string; value: string; equal: Equal | undefined }) => (
+const HeadText = ({
+  name,
+  value,
+  equal,
+  reference,
+}: {
+  name: string;
+  value: string;
+  equal: Equal | undefined;
+  reference: string | undefined;
+}) => (
   <span>
-    <span class={`clamp${equal ? ' above' : ''}`}>
+    <span class={`clamp${equal || reference ? ' above' : ''}`}>
       <Breakable text={name === 'sample' ? `sample ${value}` : value} />
     </span>
+    {reference && <span class="reference">{reference}</span>}
     {equal && (
       <span class="equal" title={equalExplained(equal)}>
         {equalInWords(equal)}

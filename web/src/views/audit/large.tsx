@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { numberOf } from '../../../../lib/records/pairs.ts';
 import { fetchImage, ImageProblem } from '../../images/load.ts';
 import type { ImageRef, View } from '../../layout/address.ts';
 import { WHOLE } from '../../layout/zoom.ts';
@@ -163,20 +164,20 @@ function Others({
   onCompare: (n: number) => void;
 }) {
   const place = placeOf(plan, n);
-  if (plan.models.length < 2) return null;
-  const numberOf = (model: number) =>
-    (place.prompt * plan.models.length + model) * plan.samples + place.sample;
+  const others = plan.models.flatMap(({ model }, m) => {
+    const number = m === place.model ? undefined : numberOf(plan, { ...place, model: m });
+    return number === undefined ? [] : [{ model, number }];
+  });
+  if (others.length === 0) return null;
   return (
     <section aria-label="Same prompt and seed">
       <h3>Same prompt and seed, other models</h3>
       <div class="chips">
-        {plan.models.map(({ model }, m) =>
-          m === place.model ? null : (
-            <button key={model} type="button" class="chip" onClick={() => onCompare(numberOf(m))}>
-              {model}
-            </button>
-          ),
-        )}
+        {others.map(({ model, number }) => (
+          <button key={number} type="button" class="chip" onClick={() => onCompare(number)}>
+            {model}
+          </button>
+        ))}
       </div>
     </section>
   );

@@ -2,7 +2,14 @@ import { useState } from 'preact/hooks';
 import type { Prediction } from '../../api/types.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
-import { arrange, type DimensionId, dimensionOf, valueAt } from '../../model/axes.ts';
+import {
+  arrange,
+  type DimensionId,
+  dimensionOf,
+  poolsSeeds,
+  referenceAt,
+  valueAt,
+} from '../../model/axes.ts';
 import { type Outcome, outcomeOf, UNSEEN } from '../../model/rates.ts';
 import { spokenProportion } from '../../model/statistics.ts';
 import { Share, ShareBar } from '../../parts/proportion.tsx';
@@ -47,6 +54,8 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
     const prediction = live.cells.at(n);
     if (prediction) groups[valueAt(space, by, n)]?.push(prediction);
   }
+  const references = values.map((_, value) => referenceAt(space, by, value));
+  const hasReferences = references.some((text) => text !== undefined);
   const { rows, columns, pins } = view.arrangement;
   const show = (value: number) => {
     // A pinned dimension is set to the value; otherwise the grid scrolls to its row or column.
@@ -63,12 +72,19 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
       <table>
         <caption>
           Dots are shares and bands are their 95 % Wilson intervals, from 0 to 100 %.
+          {poolsSeeds(space, by) &&
+            ' Rows hold prompts with the same seeds, whose pictures may resemble each other: these intervals are too narrow.'}
           {live.cells.loaded < live.plan.cells &&
             ` ${live.cells.loaded} of ${live.plan.cells} predictions have been loaded.`}
         </caption>
         <thead>
           <tr>
             <th scope="col">{dimensionOf(space, by).name}</th>
+            {hasReferences && (
+              <th scope="col" class="narrow">
+                Reference
+              </th>
+            )}
             <th scope="col">Refused, of those answered</th>
             <th scope="col">Failed, of those finished</th>
             {UNSEEN.map((name) => (
@@ -80,7 +96,13 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
         </thead>
         <tbody>
           {values.slice(0, MOST).map((value, i) => (
-            <OutcomeRow key={value} value={value} outcome={outcomeOf(groups[i]!)} onShow={() => show(i)} />
+            <OutcomeRow
+              key={value}
+              value={value}
+              outcome={outcomeOf(groups[i]!)}
+              onShow={() => show(i)}
+              {...(hasReferences ? { reference: references[i] ?? '' } : {})}
+            />
           ))}
         </tbody>
       </table>
@@ -93,7 +115,18 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
   );
 }
 
-function OutcomeRow({ value, outcome, onShow }: { value: string; outcome: Outcome; onShow: () => void }) {
+function OutcomeRow({
+  value,
+  outcome,
+  onShow,
+  reference,
+}: {
+  value: string;
+  outcome: Outcome;
+  onShow: () => void;
+  /** Absent if there is no column for it. */
+  reference?: string;
+}) {
   const none = <span class="hint">none yet</span>;
   return (
     <tr>
@@ -102,6 +135,7 @@ function OutcomeRow({ value, outcome, onShow }: { value: string; outcome: Outcom
           {value}
         </button>
       </th>
+      {reference !== undefined && <td class="narrow">{reference}</td>}
       <td>
         {outcome.refused ? (
           <>

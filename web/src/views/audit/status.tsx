@@ -4,6 +4,7 @@ import { cancelAudit, readManifest } from '../../api/client.ts';
 import type { AuditStatus, ImageCounts, Waiting } from '../../api/types.ts';
 import { finishedOf, type LiveAudit } from '../../live/audit.ts';
 import { useChanges, useSignal } from '../../live/use.ts';
+import { seedsInWords } from '../../model/axes.ts';
 import { roughly, timeLeft } from '../../model/estimate.ts';
 import { outcomeOfAll, unseenInWords } from '../../model/rates.ts';
 import { wilson } from '../../model/statistics.ts';
@@ -75,7 +76,8 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
       <div class="title">
         <h1>{status.name}</h1>
         <p class="meta">
-          <When at={status.createdAt} /> · {status.createdBy} · seed {live.plan.seed} · retention:{' '}
+          <When at={status.createdAt} /> · {status.createdBy} · seed {live.plan.seed}
+          {live.plan.prompts.length > 1 && <>, seeds {seedsInWords(live.plan)}</>} · retention:{' '}
           {status.retention}
         </p>
       </div>

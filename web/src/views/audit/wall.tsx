@@ -45,10 +45,14 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
   const back = () => change({ wall: undefined });
   const step = (by: number) => {
     const count = columns.values.length;
-    const at = place.row * count + place.column + by;
     const all = rows.values.length * count;
-    const next = (at + all) % all;
-    change({ wall: { row: Math.floor(next / count), column: next % count } }, true);
+    const here = place.row * count + place.column;
+    const at = (next: number) => ({ row: Math.floor(next / count), column: next % count });
+    let next = (here + by + all) % all;
+    // Not every prompt may go to every model.
+    while (next !== here && cellsAt(space, arrangement, at(next).row, at(next).column).length === 0)
+      next = (next + by + all) % all;
+    change({ wall: at(next) }, true);
   };
 
   const onKeyDown = (event: KeyboardEvent) => {

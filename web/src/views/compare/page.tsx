@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { numberOf } from '../../../../lib/records/pairs.ts';
 import { windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
@@ -135,12 +136,7 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
 type RowPlace = AlignedRow['a'];
 
 const numbersOf = ({ plan }: LiveAudit, place: RowPlace): number[] =>
-  place
-    ? Array.from(
-        { length: plan.samples },
-        (_, sample) => (place.prompt * plan.models.length + place.model) * plan.samples + sample,
-      )
-    : [];
+  place ? Array.from({ length: plan.samples }, (_, sample) => numberOf(plan, { ...place, sample })!) : [];
 
 /** One audit's half of a row. A tile opens the image on that audit's page. */
 function Half({ name, live, place }: { name: string; live: LiveAudit; place: RowPlace; version: number }) {

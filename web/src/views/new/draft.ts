@@ -101,7 +101,7 @@ export const costOf = ({ maxCost }: Draft): number | undefined =>
 
 /** What the cost of a draft follows from. @param prompts how many */
 export const orderOf = ({ models, samples, input }: Draft, prompts: number): Order => ({
-  prompts,
+  prompts: { length: prompts },
   samples,
   input: parseInput(input) ?? {},
   models: models.map((model) => ({ model, input: {} })),

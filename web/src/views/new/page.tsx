@@ -82,7 +82,7 @@ export function NewAuditPage() {
       throw error;
     });
     keepDraft(EMPTY);
-    const single = prompts.length * request.models.length === 1 && request.samples > 1;
+    const single = prompts.length * draft.models.length === 1 && request.samples > 1;
     location.assign(`/audit.html?id=${id}${single ? '&wall=0.0' : ''}`);
   });
   const submit = (event: Event) => {
