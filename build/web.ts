@@ -9,6 +9,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
  */
 
 const SOURCE = resolve(import.meta.dirname, '../web');
+const DESIGNS = resolve(import.meta.dirname, '../designs');
 /** Where the local gateway and the upload find the site. */
 export const SITE_FOLDER = resolve(import.meta.dirname, '../.build/web');
 
@@ -41,6 +42,18 @@ async function bundle(outdir: string, entry: string, plugins: Plugin[]): Promise
   return `/assets/${made[0].slice(made[0].lastIndexOf('/') + 1)}`;
 }
 
+/** Copies the published designs and writes their index, which the page reads when somebody asks for them. */
+async function writeDesigns(folder: string): Promise<void> {
+  await cp(DESIGNS, folder, { recursive: true });
+  const index = (await readdir(folder)).sort().map(async (file) => {
+    const { name, samples, prompts, about } = JSON.parse(await readFile(join(folder, file), 'utf8'));
+    const { citation, url } = about.source;
+    const exact = about.prompts.status === 'exact';
+    return { file, name, prompts: prompts.length, samples, exact, citation, url, license: about.license };
+  });
+  await writeFile(join(folder, 'index.json'), JSON.stringify(await Promise.all(index)));
+}
+
 /**
  * Builds the site.
  * @param plugins of a benchmark that replaces parts of the page
@@ -64,6 +77,7 @@ export async function buildSite(
     if (page !== 'index.html') await writeFile(join(outdir, page.replace('.html', '')), filled);
   }
   await cp(join(SOURCE, 'static'), outdir, { recursive: true });
+  await writeDesigns(join(outdir, 'designs'));
   return { compressedScript: gzipSync(await readFile(join(outdir, script))).length };
 }
 

@@ -8,7 +8,11 @@ import { type FileDesign, type PlacedRow, type ReadFile, type Row, toPrompts } f
  */
 export function readJson(text: string, file: string): ReadFile {
   const json = parsed(text, file);
-  const design = (Array.isArray(json) ? { prompts: json } : json) as FileDesign & { prompts?: unknown };
+  // `about` is what a published design says of its source.
+  const { about: _about, ...design } = (Array.isArray(json) ? { prompts: json } : json) as FileDesign & {
+    prompts?: unknown;
+    about?: unknown;
+  };
   if (!Array.isArray(design.prompts)) return { design, notes: [] };
   if (design.prompts.length === 0) throw new DesignFileError(`${file} has no prompts: its list is empty.`);
   const { prompts, notes } = toPrompts(

@@ -1,7 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSite } from '../../build/web.ts';
+import type { PublishedEntry } from '../../lib/contract/published.ts';
 
 describe('the built site', () => {
   test('is under 60 kB of compressed script, without inline scripts or styles, and /compare is a file', async () => {
@@ -16,6 +17,22 @@ describe('the built site', () => {
           expect(address).toMatch(/^\//);
           expect(existsSync(join(folder, address!))).toBe(true);
         }
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('offers every published design: an index with source and license, and a file for each', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'weaudit-site-'));
+    try {
+      await buildSite(folder);
+      const read = (file: string) => JSON.parse(readFileSync(join(folder, 'designs', file), 'utf8'));
+      const index: PublishedEntry[] = read('index.json');
+      expect(index.map(({ file }) => file)).toEqual(readdirSync('designs'));
+      for (const { file, name, prompts, url, license } of index) {
+        expect(read(file)).toMatchObject({ name, prompts: { length: prompts } });
+        expect([url, license]).toEqual([expect.stringMatching(/^https:/), expect.stringMatching(/./)]);
       }
     } finally {
       rmSync(folder, { recursive: true });
