@@ -1,6 +1,6 @@
 /** Differences of two shares, one minus other, from -1 to 1. */
-import jstat from 'jstat';
-import { type Bounded, type Interval, LEVEL, tOf, wilson } from './proportion.ts';
+import { type Bounded, type Interval, wilson } from './proportion.ts';
+import { coins, LEVEL, tOf, zOf } from './quantiles.ts';
 
 export interface Difference extends Interval {
   difference: number;
@@ -14,7 +14,8 @@ export interface Count {
 
 /** Newcombe's hybrid score interval for independent samples (Newcombe 1998, Statistics in Medicine 17:873, method 10). */
 export function independent(one: Count, other: Count, level = LEVEL): Difference {
-  return squareAndAdd(wilson(one.count, one.n, level), wilson(other.count, other.n, level), 0);
+  const z = zOf(level);
+  return squareAndAdd(wilson(one.count, one.n, z), wilson(other.count, other.n, z), 0);
 }
 
 /** Pairs of pictures with one seed, by whether each of the two shows what is counted. */
@@ -31,9 +32,9 @@ export interface Pairs {
  */
 export function paired({ both, onlyOne, onlyOther, neither }: Pairs, level = LEVEL): Difference {
   const n = both + onlyOne + onlyOther + neither;
-  const [one, other] = [wilson(both + onlyOne, n, level), wilson(both + onlyOther, n, level)];
-  const margins =
-    (both + onlyOne) * (onlyOther + neither) * (both + onlyOther) * (onlyOne + neither);
+  const z = zOf(level);
+  const [one, other] = [wilson(both + onlyOne, n, z), wilson(both + onlyOther, n, z)];
+  const margins = (both + onlyOne) * (onlyOther + neither) * (both + onlyOther) * (onlyOne + neither);
   const product = both * neither - onlyOne * onlyOther;
   // A continuity correction, for positive correlations only.
   const corrected = product > 0 ? Math.max(0, product - n / 2) : product;
@@ -58,13 +59,13 @@ function squareAndAdd(one: Share, other: Share, correlation: number): Difference
  */
 export function mcNemar({ onlyOne, onlyOther }: Pick<Pairs, 'onlyOne' | 'onlyOther'>): number {
   const n = onlyOne + onlyOther;
-  return n === 0 ? 1 : Math.min(1, 2 * jstat.jStat.binomial.cdf(Math.min(onlyOne, onlyOther), n, 0.5));
+  return n === 0 ? 1 : Math.min(1, 2 * coins(Math.min(onlyOne, onlyOther), n));
 }
 
 /**
  * The mean of differences by seed, with Student's interval: two models that got the same prompts and seeds.
  * @param differences for each seed the mean over prompts of one minus that of the other
- * @returns undefined for fewer than two seeds, of which nobody knows how much they vary
+ * @returns undefined for fewer than two seeds: one alone does not say how much seeds vary
  */
 export function bySeed(differences: readonly number[], level = LEVEL): Difference | undefined {
   const n = differences.length;

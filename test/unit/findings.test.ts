@@ -9,7 +9,9 @@ import {
   primaryLevel,
   survives,
 } from '../../lib/findings/difference.ts';
-import { bounded, type Observation, pooled, tOf, wilson, zOf } from '../../lib/findings/proportion.ts';
+import { type Observation, pooled } from '../../lib/findings/pooled.ts';
+import { bounded, wilson, Z } from '../../lib/findings/proportion.ts';
+import { tOf, zOf } from '../../lib/findings/quantiles.ts';
 
 const DIGITS = 6;
 
@@ -43,12 +45,16 @@ describe('quantiles', () => {
 });
 
 describe('a share of one cell', () => {
+  test('has the level of the others if none is said', () => {
+    expect(Z).toBeCloseTo(zOf(0.95), DIGITS);
+  });
+
   // statsmodels: proportion_confint(count, n, method="wilson")
   test.each([
     [8, 10, 0.4901624715, 0.9433178485],
     [0, 10, 0, 0.2775327999],
     [10, 20, 0.2992980082, 0.7007019918],
-    [97, 100, 0.9154806357, 0.9897454760],
+    [97, 100, 0.9154806357, 0.989745476],
     [3, 7, 0.1582198553, 0.7495416355],
   ])('%d of %d has the interval of statsmodels', (count, n, low, high) => {
     const found = wilson(count, n);
@@ -81,7 +87,15 @@ describe('a share of several cells', () => {
 
   test('has the interval that the variance between seeds gives', () => {
     // numpy and statsmodels: 7.474966638718117 independent pictures
-    const found = pooled(grid([[1, 0, 1], [1, 1, 1], [0, 0, 1], [1, 0, 0], [1, 1, 0]]))!;
+    const found = pooled(
+      grid([
+        [1, 0, 1],
+        [1, 1, 1],
+        [0, 0, 1],
+        [1, 0, 0],
+        [1, 1, 0],
+      ]),
+    )!;
     expect(found).toMatchObject({ n: 15, cells: 3, seeds: 5 });
     expect(found.share).toBeCloseTo(0.6, DIGITS);
     expect(found.low).toBeCloseTo(0.2786129999, DIGITS);
@@ -116,7 +130,7 @@ describe('a difference', () => {
     [56, 70, 48, 80, 0.0524314724, 0.333872654],
     [9, 10, 3, 10, 0.1705227239, 0.8090179735],
     [10, 10, 0, 20, 0.6790860371, 1],
-    [0, 15, 0, 12, -0.2424940067, 0.2038833010],
+    [0, 15, 0, 12, -0.2424940067, 0.203883301],
   ])('of %d of %d and %d of %d has the interval of statsmodels', (a, m, b, n, low, high) => {
     const found = independent({ count: a, n: m }, { count: b, n });
     expect(found.low).toBeCloseTo(low, DIGITS);
@@ -130,11 +144,14 @@ describe('a difference', () => {
     [20, 0, 0, 30, -0.0403803316, 0.0403803316],
     [0, 9, 1, 0, 0.1916999464, 0.9642475738],
     [3, 9, 8, 2, -0.2990769459, 0.3781044589],
-  ])('of pairs %d, %d, %d, %d has the interval of Newcombe', (both, onlyOne, onlyOther, neither, low, high) => {
-    const found = paired({ both, onlyOne, onlyOther, neither });
-    expect(found.low).toBeCloseTo(low, DIGITS);
-    expect(found.high).toBeCloseTo(high, DIGITS);
-  });
+  ])(
+    'of pairs %d, %d, %d, %d has the interval of Newcombe',
+    (both, onlyOne, onlyOther, neither, low, high) => {
+      const found = paired({ both, onlyOne, onlyOther, neither });
+      expect(found.low).toBeCloseTo(low, DIGITS);
+      expect(found.high).toBeCloseTo(high, DIGITS);
+    },
+  );
 
   // scipy: stats.binomtest(b, b + c, 0.5).pvalue
   test.each([
@@ -185,13 +202,26 @@ describe('agreement', () => {
     ['another', 'nominal', OTHER, 0.3617021277],
     ['another', 'ordinal', OTHER, 0.8571428571],
     ['few with gaps', 'nominal', units(['1 1 2', '1 1 -', '- 1 2']), 1],
-    ['97 unanimous and 3 split', 'nominal', [...Array(97).fill([1, 1, 1]), ...Array(3).fill([1, 1, 2])], -0.006734006734],
+    [
+      '97 unanimous and 3 split',
+      'nominal',
+      [...Array(97).fill([1, 1, 1]), ...Array(3).fill([1, 1, 2])],
+      -0.006734006734,
+    ],
   ] as const)('of %s, %s, has the α of the reference', (_name, scale, ratings, expected) => {
     expect(alpha(ratings, scale)).toBeCloseTo(expected, DIGITS);
   });
 
   test('has no α where all answers are equal, or no picture has two', () => {
-    expect(alpha([[1, 1, 1], [1, 1]], 'nominal')).toBeUndefined();
+    expect(
+      alpha(
+        [
+          [1, 1, 1],
+          [1, 1],
+        ],
+        'nominal',
+      ),
+    ).toBeUndefined();
     expect(alpha([[1], [2]], 'nominal')).toBeUndefined();
   });
 

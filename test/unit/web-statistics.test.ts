@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { wilson } from '../../lib/findings/proportion.ts';
 import type { Prediction, PredictionImage } from '../../web/src/api/types.ts';
 import { certainty, estimate, outOf, roughly, timeLeft } from '../../web/src/model/estimate.ts';
 import { equalExplained, outcomeOf, UNSEEN, unseenInWords } from '../../web/src/model/rates.ts';
-import { percentWithInterval, spokenProportion, wilson } from '../../web/src/model/statistics.ts';
+import { percentWithInterval, spokenProportion } from '../../web/src/model/statistics.ts';
 
 describe('the interval of a share', () => {
   // Values of R's prop.test(…, correct = FALSE), which is Wilson's interval.

@@ -1,7 +1,7 @@
+import { wilson } from '../../../lib/findings/proportion.ts';
 import { modelCosts, type Order } from '../../../lib/money/cost.ts';
 import { countCells } from '../../../lib/records/pairs.ts';
 import type { Budget } from '../api/types.ts';
-import { wilson } from './statistics.ts';
 
 /** Replicate's ordinary rate limit. */
 const CREATES_PER_MINUTE = 600;

@@ -1,6 +1,6 @@
 import { countImages, droppedOf, type Equal, equalInWords, equalOf } from '../../../lib/contract/counted.ts';
+import { type Proportion, wilson } from '../../../lib/findings/proportion.ts';
 import type { ImageCounts, Plan, Prediction } from '../api/types.ts';
-import { type Proportion, wilson } from './statistics.ts';
 
 /** What may have become of an image that shows nothing, in the order in which it is listed. */
 export const UNSEEN = ['filtered', 'blank', 'quarantined', 'lost'] as const satisfies (keyof ImageCounts)[];

@@ -1,4 +1,5 @@
-import { type Proportion, percentWithInterval, spokenProportion } from '../model/statistics.ts';
+import type { Proportion } from '../../../lib/findings/proportion.ts';
+import { percentWithInterval, spokenProportion } from '../model/statistics.ts';
 
 /** A share in words: count, n, percentage and interval. */
 export function Share({ of, what }: { of: Proportion; what: string }) {

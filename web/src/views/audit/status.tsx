@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
+import { wilson } from '../../../../lib/findings/proportion.ts';
 import { formatDollars } from '../../../../lib/money/price.ts';
 import { cancelAudit, readManifest } from '../../api/client.ts';
 import type { AuditStatus, ImageCounts, Waiting } from '../../api/types.ts';
@@ -7,7 +8,6 @@ import { useChanges, useSignal } from '../../live/use.ts';
 import { seedsInWords } from '../../model/axes.ts';
 import { roughly, timeLeft } from '../../model/estimate.ts';
 import { outcomeOfAll, unseenInWords } from '../../model/rates.ts';
-import { wilson } from '../../model/statistics.ts';
 import { Confirm } from '../../parts/dialog.tsx';
 import { HideImages } from '../../parts/notice.tsx';
 import { Share } from '../../parts/proportion.tsx';
