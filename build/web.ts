@@ -1,5 +1,5 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 
@@ -19,7 +19,12 @@ const SHARED: BuildOptions = {
   format: 'esm',
   // What can draw off the page, and knows dialogs and light-dark().
   target: ['chrome123', 'firefox120', 'safari17.5'],
+  // What a view loads when it needs it is a file of its own.
+  splitting: true,
   entryNames: '[name]-[hash]',
+  chunkNames: '[name]-[hash]',
+  // In a browser csv-parse brings what it needs of Node.
+  alias: { 'csv-parse/sync': 'csv-parse/browser/esm/sync' },
   sourcemap: 'linked',
   metafile: true,
   logLevel: 'warning',
@@ -29,17 +34,29 @@ const SHARED: BuildOptions = {
   tsconfigRaw: {},
 };
 
-/** Bundles one file and tells its address on the site. */
-async function bundle(outdir: string, entry: string, plugins: Plugin[]): Promise<string> {
+interface Bundle {
+  /** Its address on the site. */
+  address: string;
+  /** Addresses of what it cannot start without, itself first. */
+  needed: string[];
+}
+
+/** Bundles one file with what it loads later. */
+async function bundle(outdir: string, entry: string, plugins: Plugin[]): Promise<Bundle> {
   const { metafile } = await build({
     ...SHARED,
     entryPoints: [join(SOURCE, entry)],
     outdir: join(outdir, 'assets'),
     plugins,
   });
-  const made = Object.entries(metafile!.outputs).find(([, { entryPoint }]) => entryPoint !== undefined);
-  if (!made) throw new Error(`esbuild made nothing of web/${entry}`);
-  return `/assets/${made[0].slice(made[0].lastIndexOf('/') + 1)}`;
+  const { outputs } = metafile!;
+  const first = Object.keys(outputs).find((file) => outputs[file]!.entryPoint?.endsWith(`web/${entry}`));
+  if (!first) throw new Error(`esbuild made nothing of web/${entry}`);
+  const needed = new Set([first]);
+  for (const file of needed)
+    for (const { path, kind } of outputs[file]!.imports) if (kind === 'import-statement') needed.add(path);
+  const addresses = [...needed].map((file) => `/assets/${basename(file)}`);
+  return { address: addresses[0]!, needed: addresses };
 }
 
 /** Copies the published designs and writes their index, which the page reads when somebody asks for them. */
@@ -57,7 +74,7 @@ async function writeDesigns(folder: string): Promise<void> {
 /**
  * Builds the site.
  * @param plugins of a benchmark that replaces parts of the page
- * @returns the size of the script, compressed, in bytes
+ * @returns the size of all scripts of the first view, compressed, in bytes
  */
 export async function buildSite(
   outdir: string = SITE_FOLDER,
@@ -69,16 +86,24 @@ export async function buildSite(
     bundle(outdir, 'src/main.tsx', plugins),
     bundle(outdir, 'styles/main.css', plugins),
   ]);
+  const preloads = script.needed
+    .slice(1)
+    .map((address) => `<link rel="modulepreload" href="${address}" />`)
+    .join('');
   for (const page of await readdir(join(SOURCE, 'pages'))) {
     const html = await readFile(join(SOURCE, 'pages', page), 'utf8');
-    const filled = html.replace('{{script}}', script).replace('{{style}}', style);
+    const filled = html
+      .replace('{{script}}', script.address)
+      .replace('{{preloads}}', preloads)
+      .replace('{{style}}', style.address);
     await writeFile(join(outdir, page), filled);
     // `/compare?a=…` is a file as well, so that no server has to rewrite addresses.
     if (page !== 'index.html') await writeFile(join(outdir, page.replace('.html', '')), filled);
   }
   await cp(join(SOURCE, 'static'), outdir, { recursive: true });
   await writeDesigns(join(outdir, 'designs'));
-  return { compressedScript: gzipSync(await readFile(join(outdir, script))).length };
+  const sizes = script.needed.map(async (address) => gzipSync(await readFile(join(outdir, address))).length);
+  return { compressedScript: (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0) };
 }
 
 if (import.meta.main) {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
+import type { Row } from '../lib/audits/rows.ts';
 import type { AuditRequest } from '../lib/contract/request.ts';
 import { DesignFileError } from '../lib/design-file/error.ts';
 import { readDesignFile } from '../lib/design-file/read.ts';
-import type { FileDesign, ReadFile, Row } from '../lib/design-file/rows.ts';
+import type { ReadFile } from '../lib/design-file/rows.ts';
 import { DESIGN, type Retention } from '../lib/limits.ts';
 import { CommandError, EXIT, fileFault } from './exit.ts';
 
@@ -57,7 +58,7 @@ export async function readDesign(
     throw wrong(
       `${file ?? 'The design'} has ${count.toLocaleString('en')} prompts; an audit takes at most ${DESIGN.prompts.toLocaleString('en')}. Split it into several files.`,
     );
-  return { design: { ...design, samples: design.samples ?? 1 } as DesignBody, notes };
+  return { design: { ...design, samples: design.samples ?? 1 }, notes };
 }
 
 async function readDesignOf(file: string, { encoding, template }: DesignFlags): Promise<ReadFile> {
@@ -85,7 +86,7 @@ async function readBytes(file: string): Promise<Uint8Array> {
 }
 
 /** Flags replace the corresponding parts of the file, and models those of its rows; factors and inputs are merged. */
-function withFlags(file: FileDesign, flags: DesignFlags): FileDesign {
+function withFlags(file: DesignBody, flags: DesignFlags): DesignBody {
   const { prompts, template, factors, ...rest } = file;
   const factorFlags = flags.factor && Object.keys(flags.factor).length > 0 ? flags.factor : undefined;
   const prompting = flags.prompt

@@ -14,6 +14,6 @@ export function prepareBundles(root: string): Promise<string> {
 
 /** The page as it is deployed, built from the present sources. @returns its folder */
 export function prepareSite(root: string): Promise<string> {
-  const sources = ['web/**/*', 'build/web.ts', 'package-lock.json'];
+  const sources = ['web/**/*', 'lib/**/*', 'build/web.ts', 'package-lock.json'];
   return prepare(root, path.join(root, '.build', 'local-web'), sources, buildSite);
 }

@@ -94,7 +94,7 @@ export function addRun(program: Command, end: (status: ExitStatus) => void): voi
       .addOption(
         new Option(
           '--dry-run',
-          'check the design, show what it costs at most and what is left; start nothing',
+          'show the plan: predictions, cost, time, certainty, factors, first prompts; start nothing',
         ),
       )
       .addOption(new Option('--key <text>', 'run the same design again as a new audit'))
@@ -109,30 +109,32 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
   const { client, output } = auditor(flags);
   const { design: read, notes } = await readDesign(file, flags);
   const design = canonicalDesign(read);
-  for (const note of notes) output.say(note);
   if (flags.dryRun) {
     const { describeDryRun, dryRun } = await import('../dry-run.ts');
-    const found = dryRun(design, await client.budget());
+    const found = dryRun(design, await client.budget(), notes);
     output.document(found);
     output.print(describeDryRun(found));
     return found.refusal === null ? EXIT.ok : EXIT.refused;
   }
+  for (const note of notes) output.say(note);
   const { id, predictions, merged } = await client.createAudit(design, designKey(design, flags.key));
   output.say(`Audit ${id}: ${count(predictions, 'prediction')}.`);
   if (merged) output.say(`${count(merged, 'prompt')} left out, because the design has them twice.`);
+  const accepted = {
+    ...{ id, predictions },
+    ...(merged ? { merged } : {}),
+    ...(notes.length > 0 ? { notes } : {}),
+  };
   if (!flags.wait) {
     output.print(id);
-    output.document({ id, predictions, ...(merged ? { merged } : {}) });
+    output.document(accepted);
     return EXIT.ok;
   }
   const status = await watchAudit(client, id, output);
   const results = await readResults(client, [id]);
   const { images, place } = results;
   const { counts, state } = status;
-  output.document({
-    ...{ id, predictions, ...(merged ? { merged } : {}) },
-    ...{ state, counts, images, ...(place ? { place } : {}) },
-  });
+  output.document({ ...accepted, ...{ state, counts, images }, ...(place ? { place } : {}) });
   output.print(resultsTable(results));
   output.print('');
   output.print(`${describeImages(images)}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);

@@ -5,10 +5,9 @@ import { AUDIT_ID } from '../records/keys.ts';
 
 // Control characters other than tab and line break show nowhere and break logs and CSV.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+export const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
-/** A text of 1 to `most` characters, without blanks around it. */
-export const text = (most: number) =>
+const text = (most: number) =>
   v.pipe(
     v.string(),
     v.trim(),
@@ -19,10 +18,10 @@ export const text = (most: number) =>
   );
 
 /** Counted before anything in it is checked: a body of some MB can hold a million wrong things, each with an issue. */
-export const list = <const Item extends v.GenericSchema>(item: Item, most: number, of: string) =>
+const list = <const Item extends v.GenericSchema>(item: Item, most: number, of: string) =>
   v.pipe(v.array(v.unknown()), v.maxLength(most, `must have at most ${most} ${of}`), v.array(item));
 
-export const wholeNumber = (least: number, most: number) =>
+const wholeNumber = (least: number, most: number) =>
   v.pipe(
     v.number(),
     v.integer('must be a whole number'),
@@ -38,7 +37,7 @@ const model = v.pipe(
 /** Members that valibot drops from a record without a word, because they can change what all objects have. */
 const DROPPED = ['__proto__', 'constructor', 'prototype'];
 /** To valibot a list is a record, too. */
-export const object = (message: string) =>
+const object = (message: string) =>
   v.pipe(
     v.custom<Record<string, unknown>>(
       (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
@@ -80,7 +79,7 @@ const factorName = v.pipe(
 );
 
 /** A prompt with what it is an example of. */
-export const promptRow = v.strictObject({
+const promptRow = v.strictObject({
   text: text(DESIGN.promptLength),
   factors: v.exactOptional(
     v.pipe(
@@ -226,9 +225,7 @@ export function describeIssue(
   const what = name ? `"${name}"` : 'the body';
   if (issue.expected === 'never') {
     const [list] = issue.path ?? [];
-    const own = issue.path!.length > 1 ? FIELDS[String(list?.key)] : known;
-    // An import takes fewer fields.
-    const fields = own?.filter((field) => field !== issue.path!.at(-1)?.key);
+    const fields = issue.path!.length > 1 ? FIELDS[String(list?.key)] : known;
     return `${what} is not a known field${fields ? ` (known: ${fields.join(', ')})` : ''}`;
   }
   if (issue.received === 'undefined') return `${what} is missing`;

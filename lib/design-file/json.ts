@@ -1,6 +1,7 @@
+import type { Row } from '../audits/rows.ts';
 import { DesignFileError } from './error.ts';
 import { almostPrompt, plain } from './names.ts';
-import { type FileDesign, type PlacedRow, type ReadFile, type Row, toPrompts } from './rows.ts';
+import { type FileDesign, type PlacedRow, type ReadFile, toPrompts } from './rows.ts';
 
 /**
  * Reads JSON: a design as an object, or its prompts as a list of texts or of rows.

@@ -1,17 +1,10 @@
-import type { AuditRequest } from '../contract/request.ts';
+import type { Row } from '../audits/rows.ts';
+import { type AuditRequest, CONTROL } from '../contract/request.ts';
 import { DESIGN, MODEL_NAME } from '../limits.ts';
 import { DesignFileError } from './error.ts';
 
-/** One prompt of a file, as the request takes it. */
-export interface Row {
-  text: string;
-  factors?: Record<string, string>;
-  /** The row goes to this model alone: `owner/name[:version]`. */
-  model?: string;
-}
-
 /** A design as a file has it: all or a part of the body of `POST /api/audits`, not yet checked by the API. */
-export type FileDesign = Omit<Partial<AuditRequest>, 'prompts'> & { prompts?: (string | Row)[] };
+export type FileDesign = Partial<AuditRequest>;
 
 export interface ReadFile {
   design: FileDesign;
@@ -26,9 +19,6 @@ export interface PlacedRow {
   factors: [name: string, value: string][];
   model: string;
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /**
  * Checks the rows of a file, trims them, and leaves out what is empty or stands there before.

@@ -69,3 +69,12 @@ export function bounded({ with: w, without, unclear, missing }: Tally, z = Z): B
     outer: { low: least.low, high: most.high },
   };
 }
+
+/**
+ * How accurate a share is at a sample size.
+ * @returns half the widest 95 % interval, and the largest share that something with no occurrence may still have
+ */
+export function certainty(n: number): { halfWidth: number; hidden: number } {
+  const middle = wilson(n / 2, n);
+  return { halfWidth: (middle.high - middle.low) / 2, hidden: wilson(0, n).high };
+}

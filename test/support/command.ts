@@ -58,10 +58,11 @@ export function commandLine(test: TestCloud) {
       const result = await run([...args, '--json'], options);
       return { ...result, document: JSON.parse(result.stdout) };
     },
-    /** Writes a file for a command to read. @returns its path */
+    /** Writes a file for a command to read: text, bytes, or anything else as JSON. @returns its path */
     file(name: string, content: unknown): string {
       const target = path.join(test.dataDir, name);
-      writeFileSync(target, typeof content === 'string' ? content : JSON.stringify(content));
+      const isRaw = typeof content === 'string' || content instanceof Uint8Array;
+      writeFileSync(target, isRaw ? content : JSON.stringify(content));
       return target;
     },
     /** On a pseudo-terminal, where both streams are one. */

@@ -12,7 +12,7 @@ import { downloadAudit } from '../../cli/download/download.ts';
 import { entryOf } from '../../cli/download/entries.ts';
 import { galleryPage } from '../../cli/download/gallery.ts';
 import { metadataLines } from '../../cli/download/image-folder.ts';
-import { describeDryRun, dryRun } from '../../cli/dry-run.ts';
+import { describeDryRun, dryRun, quoted } from '../../cli/dry-run.ts';
 import { describeLetter } from '../../cli/operator/dead-letters.ts';
 import { retentionDays } from '../../cli/operator/inspect.ts';
 import { parsePurgeTarget } from '../../cli/operator/purged.ts';
@@ -539,7 +539,7 @@ describe('a dry run', () => {
     expect(found).toMatchObject({ predictions: 30, most: 1.55, left: 10, refusal: null });
     expect(found.models.map(({ most }) => most)).toEqual([0.8, 0.75, 0]);
     expect(describeDryRun(found)).toMatch(
-      /2 prompts × 3 models × 5 samples = 30 predictions[\s\S]*together +\$1.55[\s\S]*\$10.00 of \$100.00/,
+      /2 prompts × 3 models × 5 samples = 30 predictions[\s\S]*together +30 +\$1.55[\s\S]*\$10.00 of \$100.00/,
     );
   });
 
@@ -553,6 +553,47 @@ describe('a dry run', () => {
     expect(refusal(design(['a/other'], { maxCost: 2 }), 1)).toMatch(/\$2.00, and \$1.00/);
     expect(refusal(design(['a/image'], { maxCost: 0.1 }), 1)).toMatch(/more than its "maxCost"/);
     expect(refusal(design(['a/other']), null)).toBeNull();
+  });
+
+  test('shows the plan of a table: pairs, factors, reference, seeds, certainty, and the first prompts to the byte', () => {
+    const prompts = [
+      {
+        text: 'a\u00a0"nurse"\n👩🏽\u200d⚕️',
+        factors: { group: 'f', share: '0.87' },
+        model: 'simulated/flash',
+      },
+      { text: 'a doctor', factors: { group: 'm', share: '0.38' }, model: 'simulated/portrait' },
+      { text: 'a person', factors: { group: 'm' }, model: 'simulated/portrait' },
+      { text: 'a person', factors: { group: 'm' }, model: 'simulated/portrait' },
+    ];
+    const body = { prompts, samples: 10, compare: ['group'], reference: 'share' };
+    const found = dryRun(body, budget(null), ['Spaces were trimmed.']);
+    expect(found).toMatchObject({
+      ...{ predictions: 30, pairs: 3, merged: 1, compare: ['group'], reference: 'share', seconds: 4 },
+      models: [{ predictions: 10 }, { predictions: 20 }],
+      factors: [
+        {
+          name: 'group',
+          values: [
+            { value: 'f', prompts: 1 },
+            { value: 'm', prompts: 2 },
+          ],
+          reference: false,
+        },
+        { name: 'share', values: [{ value: '0.87' }, { value: '0.38' }], reference: true },
+      ],
+    });
+    // R: binom::binom.wilson(5, 10), binom::binom.wilson(0, 10)
+    expect(found.certainty.halfWidth).toBeCloseTo(0.2634, 3);
+    expect(found.certainty.hidden).toBeCloseTo(0.2775, 3);
+    const text = describeDryRun(found);
+    expect(text).toContain('3 pairs of 3 prompts and 2 models × 10 samples = 30 predictions');
+    expect(text).toMatch(/group +f \(1\), m \(2\)\nshare +reference: 2 numbers/);
+    expect(text).toContain('prompts that differ in group alone share them');
+    expect(text).toContain('±26 points, and something that never appears may still be in 28 % of images');
+    expect(text).toContain('  "a\\u00a0\\"nurse\\"\\n👩🏽\\u200d⚕️"\n  "a doctor"\n');
+    expect(text).toMatch(/Spaces were trimmed\.\n1 prompt left out/);
+    expect(JSON.parse(quoted(prompts[0]!.text))).toBe(prompts[0]!.text);
   });
 
   test('refuses a design that is not valid, and says that nothing limits costs where nothing does', () => {

@@ -5,8 +5,8 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { type DesignFlags, readDesign } from '../../cli/design.ts';
+import type { Row } from '../../lib/audits/rows.ts';
 import { readDesignFile } from '../../lib/design-file/read.ts';
-import type { Row } from '../../lib/design-file/rows.ts';
 
 /** Files as auditors have them, each with what must come of it. */
 
