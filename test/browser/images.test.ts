@@ -1,53 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { Browser, Page } from 'playwright-core';
-import { buildSite } from '../../build/web.ts';
+import { expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
 import type { Prediction } from '../../lib/contract/answers.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { describeInBrowser, launch, type OpenOptions, seriousProblems, settled } from './support/browser.ts';
-import { openPretended, type Pretence, type Pretended, picture } from './support/pretend.ts';
+import { describeInBrowser, seriousProblems, settled } from './support/browser.ts';
+import { type Pretence, picture, withPretence } from './support/pretend.ts';
 
 /** How the page shows images, with answers and images that are made here. */
 describeInBrowser('images on the page', (executable) => {
-  let browser: Browser;
-  let site: string;
-  let opened: { errors: string[]; expected: RegExp | undefined }[] = [];
-
-  beforeAll(async () => {
-    site = await mkdtemp(path.join(os.tmpdir(), 'weaudit-site-'));
-    [browser] = await Promise.all([launch(executable), buildSite(site)]);
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await rm(site, { recursive: true, force: true });
-  });
-  afterEach(async () => {
-    const all = opened;
-    opened = [];
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    for (const { errors, expected } of all)
-      expect(errors.filter((error) => !expected?.test(error))).toEqual([]);
-  });
-
-  /** @param expected errors on the console that the test causes */
-  async function open(
-    audit: Partial<Pretended>,
-    more = '',
-    { expected, ...options }: OpenOptions & { expected?: RegExp } = {},
-  ): Promise<Pretence> {
-    const prompts = [{ text: 'a doctor' }, { text: 'a nurse' }];
-    const pretence = await openPretended(
-      browser,
-      site,
-      { prompts, models: ['a/one'], samples: 10, ...audit },
-      options,
-    );
-    opened.push({ errors: pretence.errors, expected });
-    await pretence.page.goto(pretence.address(more));
-    return pretence;
-  }
+  const open = withPretence(executable);
   const isSettled = (page: Page) => waitFor('all images in sight', () => settled(page));
   const originals = ({ fetched }: Pretence) => fetched.filter((file) => file.startsWith('/original/'));
 

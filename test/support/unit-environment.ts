@@ -26,6 +26,9 @@ export default class UnitEnvironment extends TestEnvironment {
 
   override async setup(): Promise<void> {
     await super.setup();
+    // Sentences of the page have numbers in them, which are written by the reader's locale.
+    const navigator = { languages: ['en-GB'], onLine: true };
+    Object.defineProperty(this.global, 'navigator', { value: navigator, configurable: true, writable: true });
     this.#restore = GUARDED.map(([owner, method, what]) => {
       const original = Object.getOwnPropertyDescriptor(owner, method)!;
       Object.defineProperty(owner, method, { ...original, value: refuse(what) });

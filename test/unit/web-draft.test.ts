@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseDesign } from '../../lib/audits/request.ts';
 import { EMPTY, isModelName, problemsOf, promptsOf, requestOf } from '../../web/src/views/new/draft.ts';
-import { EXAMPLES } from '../../web/src/views/new/examples.ts';
+import { EXAMPLES } from '../../web/src/words/examples.ts';
 
 describe('the form for a new audit', () => {
   test('every example with a model is accepted by the API, with the prompts that the form shows', () => {
@@ -61,7 +61,9 @@ describe('the form for a new audit', () => {
       template: 'a {job}',
       factors: { job: 'nurse\nnurse' },
     } as const;
-    expect(problemsOf({ ...twice, models: ['a/one'] })).toEqual(['Remove one “nurse”: job has it twice.']);
+    expect(problemsOf({ ...twice, models: ['a/one'] })).toEqual([
+      'Remove one “\u2068nurse\u2069”: job has it twice.',
+    ]);
   });
 
   test('models have the names that Replicate gives them', () => {

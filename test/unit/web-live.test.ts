@@ -50,6 +50,7 @@ beforeAll(async () => {
       removeItem: (name: string) => void stored.delete(name),
     },
     navigator: {
+      languages: ['en-GB'],
       get onLine() {
         return tab.onLine;
       },
@@ -399,7 +400,7 @@ describe('the facts about an image', () => {
       Sample: '1 of 3',
       Seed: '5, sent to the model',
       Outcome: 'succeeded',
-      Completed: '2026-01-01T00:00:05Z, after 1.3 s of processing',
+      Completed: expect.stringMatching(/^1 Jan 2026, \d\d:00:05 .*, after 1\.3 s of processing$/),
       Size: '512 × 512 pixels, 52 kB, png',
       'SHA-256': 'ab'.repeat(32),
       Tags: 'status=ok  format=png  size=small  retention=standard',

@@ -2,9 +2,16 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { wilson } from '../../lib/findings/proportion.ts';
 import type { Prediction, PredictionImage } from '../../web/src/api/types.ts';
-import { certainty, estimate, outOf, roughly, timeLeft } from '../../web/src/model/estimate.ts';
-import { equalExplained, outcomeOf, UNSEEN, unseenInWords } from '../../web/src/model/rates.ts';
-import { percentWithInterval, spokenProportion } from '../../web/src/model/statistics.ts';
+import { certainty, estimate, timeLeft } from '../../web/src/model/estimate.ts';
+import { outcomeOf, UNSEEN } from '../../web/src/model/rates.ts';
+import { roughly } from '../../web/src/words/audit.ts';
+import { outOf } from '../../web/src/words/new-audit.ts';
+import {
+  equalExplained,
+  percentWithInterval,
+  spokenProportion,
+  unseenInWords,
+} from '../../web/src/words/outcomes.ts';
 
 describe('the interval of a share', () => {
   // Values of R's prop.test(…, correct = FALSE), which is Wilson's interval.

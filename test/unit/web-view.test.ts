@@ -6,7 +6,8 @@ import { moveBy, WHOLE, zoomAt } from '../../web/src/layout/zoom.ts';
 import { nextPoll } from '../../web/src/live/pace.ts';
 import { alignAudits, inputDifferences } from '../../web/src/model/align.ts';
 import { arrange, defaultArrangement, spaceOf } from '../../web/src/model/axes.ts';
-import { explain, imagesEach, tilesOf, wordFor } from '../../web/src/model/tiles.ts';
+import { imagesEach, tilesOf } from '../../web/src/model/tiles.ts';
+import { explain, wordFor } from '../../web/src/words/outcomes.ts';
 import { plan } from '../support/web-plans.ts';
 
 const space = spaceOf(plan());

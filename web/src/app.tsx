@@ -2,10 +2,11 @@ import type { ComponentType } from 'preact';
 import { dropToken, token } from './api/token.ts';
 import { useOnline, useSignal } from './live/use.ts';
 import { TokenForm } from './parts/token-form.tsx';
+import { words } from './words/app.ts';
 
 const LINKS = [
-  { name: 'new', href: '/', text: 'New audit' },
-  { name: 'audits', href: '/audits.html', text: 'Audits' },
+  { name: 'new', href: '/', text: words.newAudit },
+  { name: 'audits', href: '/audits.html', text: words.audits },
 ];
 
 /** What all pages share: the header, the form for a token, and a banner while offline. */
@@ -15,7 +16,7 @@ export function App({ page: Page, name }: { page: ComponentType; name: string })
   return (
     <>
       <a class="skip" href="#main">
-        Skip to content
+        {words.skip}
       </a>
       <header class="top">
         <a class="brand" href="/">
@@ -25,9 +26,9 @@ export function App({ page: Page, name }: { page: ComponentType; name: string })
             <rect x="2" y="13" width="9" height="9" rx="2" />
             <rect class="hollow" x="14" y="14" width="7" height="7" rx="1.5" />
           </svg>
-          WeAudit
+          {words.brand}
         </a>
-        <nav aria-label="Pages">
+        <nav aria-label={words.pages}>
           {LINKS.map((link) => (
             <a key={link.name} href={link.href} aria-current={link.name === name ? 'page' : undefined}>
               {link.text}
@@ -36,13 +37,13 @@ export function App({ page: Page, name }: { page: ComponentType; name: string })
         </nav>
         {held && (
           <button type="button" class="quiet" onClick={dropToken}>
-            Sign out
+            {words.signOut}
           </button>
         )}
       </header>
       {!online && (
         <p class="banner" role="status">
-          You are offline. You can still view what has loaded. Updates resume when you reconnect.
+          {words.offline}
         </p>
       )}
       <main id="main" tabIndex={-1}>

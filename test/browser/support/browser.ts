@@ -36,7 +36,7 @@ export async function openPage(
   options: OpenOptions = {},
 ): Promise<Watched> {
   const { token = 'local', imagesShown = true, ...rest } = options;
-  const context = await browser.newContext({ baseURL: origin, ...rest });
+  const context = await browser.newContext({ baseURL: origin, locale: 'en-GB', ...rest });
   await context.addInitScript(
     `if (!sessionStorage.getItem('prepared')) {
        sessionStorage.setItem('prepared', 'yes');

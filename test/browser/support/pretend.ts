@@ -1,9 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
+import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
 import mime from 'mime-types';
 import type { Browser } from 'playwright-core';
+import { buildSite } from '../../../build/web.ts';
 import type { Plan, Prediction, PredictionImage } from '../../../lib/contract/answers.ts';
-import { type OpenOptions, openPage, type Watched } from './browser.ts';
+import { launch, type OpenOptions, openPage, type Watched } from './browser.ts';
 
 /** Where the pretended site and bucket are. Nothing leaves the browser. */
 const ORIGIN = 'http://page.invalid';
@@ -55,7 +58,7 @@ const drawn = (name: string) => {
  * what no simulated model returns.
  * @param site folder of the built site
  */
-export async function openPretended(
+async function openPretended(
   browser: Browser,
   site: string,
   { prompts, models, samples, input = {}, cell = () => ({}), image = () => undefined }: Pretended,
@@ -106,4 +109,49 @@ export async function openPretended(
     return route.fulfill({ contentType: mime.lookup(file) || 'text/html', body: await readFile(file) });
   });
   return { ...watched, fetched, address: (more = '') => `/audit.html?id=${AUDIT}${more}` };
+}
+
+/** By default two prompts with one model and ten samples. */
+export type OpenPretended = (
+  audit: Partial<Pretended>,
+  more?: string,
+  /** `expected`: errors on the console that the test causes. */
+  options?: OpenOptions & { expected?: RegExp },
+) => Promise<Pretence>;
+
+/**
+ * Builds the site and launches a browser for the tests of a `describe`. A test fails if its page logs an error.
+ * @returns what opens the page of a pretended audit
+ */
+export function withPretence(executable: string): OpenPretended {
+  let browser: Browser;
+  let site: string;
+  let opened: { errors: string[]; expected: RegExp | undefined }[] = [];
+  beforeAll(async () => {
+    site = await mkdtemp(path.join(os.tmpdir(), 'weaudit-site-'));
+    [browser] = await Promise.all([launch(executable), buildSite(site)]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await rm(site, { recursive: true, force: true });
+  });
+  afterEach(async () => {
+    const all = opened;
+    opened = [];
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    for (const { errors, expected } of all)
+      expect(errors.filter((error) => !expected?.test(error))).toEqual([]);
+  });
+  return async (audit, more = '', { expected, ...options } = {}) => {
+    const prompts = [{ text: 'a doctor' }, { text: 'a nurse' }];
+    const pretence = await openPretended(
+      browser,
+      site,
+      { prompts, models: ['a/one'], samples: 10, ...audit },
+      options,
+    );
+    opened.push({ errors: pretence.errors, expected });
+    await pretence.page.goto(pretence.address(more));
+    return pretence;
+  };
 }

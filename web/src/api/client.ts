@@ -1,3 +1,4 @@
+import { words } from '../words/app.ts';
 import { rejectToken, token } from './token.ts';
 import type {
   AcceptedAudit,
@@ -26,8 +27,6 @@ export class NoAnswer extends ApiError {
   override name = 'NoAnswer';
 }
 
-const ONLY_VIEWS =
-  'Your token can only view audits. Ask an operator for one that can also start, cancel and delete them.';
 /** API Gateway and CloudFront answer these while they cannot reach the function. */
 const TEMPORARY = [429, 502, 503, 504];
 /** Whether a retry a little later may succeed. */
@@ -42,7 +41,7 @@ async function send(path: string, init: RequestInit = {}): Promise<Response> {
       headers: { ...init.headers, authorization: `Bearer ${token.value}` },
     });
   } catch {
-    throw new NoAnswer(0, navigator.onLine ? 'The server did not answer.' : 'You are offline.');
+    throw new NoAnswer(0, navigator.onLine ? words.noAnswer : words.youAreOffline);
   }
   if (response.ok) return response;
   if (response.status === 401) rejectToken();
@@ -54,13 +53,10 @@ async function errorOf(response: Response): Promise<ApiError> {
   const { status } = response;
   const problem = await response.json().catch(() => undefined);
   if (typeof problem?.detail === 'string')
-    return new ApiError(status, status === 403 ? ONLY_VIEWS : problem.detail);
+    return new ApiError(status, status === 403 ? words.onlyViews : problem.detail);
   return TEMPORARY.includes(status)
-    ? new NoAnswer(status, 'The server is busy.')
-    : new ApiError(
-        status,
-        `The server gave an unexpected answer (status ${status}). Try again. If it persists, tell an operator.`,
-      );
+    ? new NoAnswer(status, words.busy)
+    : new ApiError(status, words.unexpectedAnswer(status));
 }
 
 const get = async <T>(path: string): Promise<T> => (await send(path)).json();

@@ -1,4 +1,5 @@
 import type { Cells, Size } from '../live/cells.ts';
+import { imageWords as words } from '../words/app.ts';
 
 /** Why an image cannot be shown, as a sentence for the person at the page. */
 export class ImageProblem extends Error {
@@ -21,26 +22,18 @@ const answer = (url: string): Promise<Response> =>
  */
 export async function fetchImage(cells: Cells, n: number, index: number, size: Size): Promise<Blob> {
   const url = await cells.address(n, index, size);
-  if (!url) throw new ImageProblem('The image is no longer available. It may have been deleted.');
+  if (!url) throw new ImageProblem(words.gone);
   let response = await answer(url);
   if (response.status === 403 || response.status === 400) {
     const renewed = await cells.address(n, index, size, url);
     if (renewed && renewed !== url) response = await answer(renewed);
   }
   if (response.ok) return response.blob().catch(interrupted);
-  if (response.status >= 500 || response.status === 429)
-    throw new ImageProblem('The image could not be loaded. The page retries automatically.', true);
-  throw new ImageProblem(
-    `The image could not be loaded (status ${response.status}). Reload the page. If it persists, tell an operator.`,
-  );
+  if (response.status >= 500 || response.status === 429) throw new ImageProblem(words.notLoaded, true);
+  throw new ImageProblem(words.refused(response.status));
 }
 
 /** No answer arrived, or only a part of one. */
 function interrupted(): never {
-  throw new ImageProblem(
-    navigator.onLine
-      ? 'The image could not be loaded. The page retries automatically.'
-      : 'You are offline. The image loads when you reconnect.',
-    true,
-  );
+  throw new ImageProblem(navigator.onLine ? words.notLoaded : words.offline, true);
 }

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Cells, Size } from '../live/cells.ts';
 import { useAttempts } from '../parts/retry.ts';
+import { imageWords } from '../words/app.ts';
 import { fetchImage, ImageProblem } from './load.ts';
 
 /**
@@ -32,9 +33,7 @@ export function useImage(cells: Cells, n: number, index: number, size: Size, wan
       const blob = await fetchImage(cells, n, index, size);
       bytes = URL.createObjectURL(blob);
       return load(bytes).catch(() => {
-        throw new ImageProblem(
-          'This browser cannot display the image. Download it to open it in another program.',
-        );
+        throw new ImageProblem(imageWords.cannotDisplay);
       });
     };
     cells

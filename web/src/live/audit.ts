@@ -1,6 +1,7 @@
 import { ApiError, isTemporary, NoAnswer, readPlan, readStatus } from '../api/client.ts';
 import type { AuditStatus, Plan } from '../api/types.ts';
 import type { Mark } from '../model/estimate.ts';
+import { words } from '../words/app.ts';
 import { Cells } from './cells.ts';
 import { nextPoll } from './pace.ts';
 import { type Signal, signal } from './signal.ts';
@@ -105,8 +106,8 @@ export async function openAudit(id: string): Promise<LiveAudit> {
  */
 export function sentenceOf(error: unknown, retrying = false): string {
   if (error instanceof NoAnswer)
-    return `${error.message} ${retrying ? 'The page retries automatically.' : 'Try again in a few seconds.'}`;
+    return retrying ? words.retriesItself(error.message) : words.retryYourself(error.message);
   if (error instanceof ApiError) return error.message;
   const what = error instanceof Error ? error.message : String(error);
-  return `The page has an unexpected error (${what}). Reload it. If it persists, tell an operator.`;
+  return words.unexpectedError(what);
 }

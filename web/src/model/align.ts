@@ -1,5 +1,6 @@
 import { pairNumber } from '../../../lib/records/pairs.ts';
 import type { Plan, PlannedModel } from '../api/types.ts';
+import { words } from '../words/compare.ts';
 import { seedsInWords } from './axes.ts';
 
 /** A prompt and a model in two audits, side by side. */
@@ -97,7 +98,7 @@ const both = (values: (string | undefined)[]): string =>
   [...new Set(values.filter((value) => value !== undefined))].join(' ↔ ');
 
 const show = (value: unknown): string =>
-  value === undefined ? 'not set' : typeof value === 'string' ? value : JSON.stringify(value);
+  value === undefined ? words.notSet : typeof value === 'string' ? value : JSON.stringify(value);
 
 /** Settings that differ between two audits, apart from prompts: samples, seed, inputs, models and their versions. */
 export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
@@ -105,22 +106,26 @@ export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
   const compare = (what: string, x: unknown, y: unknown) => {
     if (show(x) !== show(y)) differences.push({ what, a: show(x), b: show(y) });
   };
-  const compareInputs = (of: string, x: Record<string, unknown>, y: Record<string, unknown>) => {
+  const compareInputs = (
+    nameOf: (name: string) => string,
+    x: Record<string, unknown>,
+    y: Record<string, unknown>,
+  ) => {
     for (const name of new Set([...Object.keys(x), ...Object.keys(y)]))
-      compare(`${of}${name}`, x[name], y[name]);
+      compare(nameOf(name), x[name], y[name]);
   };
-  compare('samples', a.samples, b.samples);
-  compare('seed', a.seed, b.seed);
-  compare('seeds of prompts', seedsInWords(a), seedsInWords(b));
-  compareInputs('input ', a.input, b.input);
+  compare(words.samples, a.samples, b.samples);
+  compare(words.seed, a.seed, b.seed);
+  compare(words.seeds, seedsInWords(a), seedsInWords(b));
+  compareInputs(words.input, a.input, b.input);
   for (const [i, j] of pairModels(a.models, b.models)) {
     const x = i === undefined ? undefined : a.models[i];
     const y = j === undefined ? undefined : b.models[j];
-    compare('model', x?.model ?? 'none', y?.model ?? 'none');
+    compare(words.model, x?.model ?? words.noModel, y?.model ?? words.noModel);
     if (!x || !y) continue;
     if (x.model === y.model)
-      compare(`version of ${x.model}`, x.version ?? 'undisclosed', y.version ?? 'undisclosed');
-    compareInputs(`${x.model} input `, x.input, y.input);
+      compare(words.versionOf(x.model), x.version ?? words.undisclosed, y.version ?? words.undisclosed);
+    compareInputs((name) => words.inputOf(x.model, name), x.input, y.input);
   }
   return differences;
 }

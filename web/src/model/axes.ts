@@ -1,5 +1,6 @@
 import { numberOf, type Place, placeOf as placeIn, seedGroup } from '../../../lib/records/pairs.ts';
 import type { Plan, Prompt } from '../api/types.ts';
+import { gridWords, seedWords } from '../words/audit.ts';
 
 /** `prompt`, `model`, `sample`, or `f:` and a factor's name. */
 export type DimensionId = 'prompt' | 'model' | 'sample' | `f:${string}`;
@@ -42,7 +43,7 @@ export function spaceOf(plan: Plan): Space {
   const values = factorValues(plan);
   const names = [...values.keys()];
   const promptFactors = plan.prompts.map((prompt) =>
-    names.map((name) => values.get(name)!.indexOf(factorOf(prompt, name) ?? without(name))),
+    names.map((name) => values.get(name)!.indexOf(factorOf(prompt, name) ?? gridWords.without(name))),
   );
   const combinations = [...values.values()].reduce((product, found) => product * found.length, 1);
   return {
@@ -52,11 +53,11 @@ export function spaceOf(plan: Plan): Space {
     crossed: new Set(promptFactors.map(String)).size === combinations,
     dimensions: [
       ...names.map((name) => ({ id: factorId(name), name, values: values.get(name)! })),
-      { id: 'prompt', name: 'prompt', values: plan.prompts.map(({ text }) => text) },
-      { id: 'model', name: 'model', values: modelNames(plan) },
+      { id: 'prompt', name: gridWords.dimension.prompt, values: plan.prompts.map(({ text }) => text) },
+      { id: 'model', name: gridWords.dimension.model, values: modelNames(plan) },
       {
         id: 'sample',
-        name: 'sample',
+        name: gridWords.dimension.sample,
         values: Array.from({ length: plan.samples }, (_, sample) => String(sample + 1)),
       },
     ],
@@ -64,7 +65,6 @@ export function spaceOf(plan: Plan): Space {
 }
 
 /** The value of prompts that lack a factor which others have. */
-const without = (name: string) => `(no ${name})`;
 
 const factorOf = ({ factors = {} }: Prompt, name: string): string | undefined =>
   Object.hasOwn(factors, name) ? factors[name] : undefined;
@@ -75,8 +75,8 @@ function factorValues({ prompts, reference }: Plan): Map<string, string[]> {
   if (reference !== undefined) names.delete(reference);
   return new Map(
     [...names].map((name) => {
-      const found = new Set(prompts.map((prompt) => factorOf(prompt, name) ?? without(name)));
-      if (found.delete(without(name))) found.add(without(name));
+      const found = new Set(prompts.map((prompt) => factorOf(prompt, name) ?? gridWords.without(name)));
+      if (found.delete(gridWords.without(name))) found.add(gridWords.without(name));
       return [name, [...found]];
     }),
   );
@@ -98,11 +98,7 @@ export function referenceAt({ plan, promptFactors, factors }: Space, id: Dimensi
 
 /** Which prompts have the same seeds, in words. */
 export const seedsInWords = ({ version, compare }: Plan): string =>
-  version === undefined
-    ? 'shared by all prompts'
-    : compare
-      ? `shared across ${compare.join(' and ')}`
-      : 'different for each prompt';
+  version === undefined ? seedWords.shared : compare ? seedWords.across(compare) : seedWords.own;
 
 /** Whether a value of a dimension holds prompts with the same seeds: then their pictures are no independent draws. */
 export function poolsSeeds({ plan, promptFactors, factors }: Space, id: DimensionId): boolean {

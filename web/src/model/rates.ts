@@ -1,4 +1,4 @@
-import { countImages, droppedOf, type Equal, equalInWords, equalOf } from '../../../lib/contract/counted.ts';
+import { countImages, droppedOf, type Equal, equalOf } from '../../../lib/contract/counted.ts';
 import { type Proportion, wilson } from '../../../lib/findings/proportion.ts';
 import type { ImageCounts, Plan, Prediction } from '../api/types.ts';
 
@@ -54,13 +54,3 @@ export function outcomeOf(group: Iterable<Prediction | undefined>): Outcome {
 /** The outcomes of all of an audit's predictions that have been loaded. */
 export const outcomeOfAll = (cells: { plan: Plan; at(n: number): Prediction | undefined }): Outcome =>
   outcomeOf(Array.from({ length: cells.plan.cells }, (_, n) => cells.at(n)));
-
-/** `2 filtered, 1 blank`; empty if all images show something. */
-export const unseenInWords = (images: ImageCounts): string =>
-  UNSEEN.filter((name) => images[name] > 0)
-    .map((name) => `${images[name].toLocaleString('en')} ${name}`)
-    .join(', ');
-
-/** What equal files of samples mean, in sentences. */
-export const equalExplained = (equal: Equal): string =>
-  `${equalInWords(equal)}: the seed made no difference between them. Equal files are one answer, not several, so shares and intervals are less certain than they look.`;

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { words } from '../words/app.ts';
 
 interface Props {
   label: string;
@@ -58,7 +59,7 @@ export function Confirm(props: {
       )}
       <div class="buttons">
         <button type="button" onClick={props.onClose}>
-          Keep audit
+          {words.keepAudit}
         </button>
         <button type="button" class="danger" disabled={props.busy} onClick={props.onConfirm}>
           {props.action}

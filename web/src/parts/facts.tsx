@@ -4,8 +4,10 @@ export const Facts = ({ facts }: { facts: Fact[] }) => (
   <dl class="facts">
     {facts.map(({ name, value, code }) => (
       <div key={name}>
-        <dt>{name}</dt>
-        <dd class={code ? 'code' : ''}>{value}</dd>
+        <dt dir="auto">{name}</dt>
+        <dd class={code ? 'code' : ''} dir="auto">
+          {value}
+        </dd>
       </div>
     ))}
   </dl>

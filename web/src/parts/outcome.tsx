@@ -1,5 +1,6 @@
-import { type Equal, equalInWords } from '../../../lib/contract/counted.ts';
-import { equalExplained, type Outcome, UNSEEN } from '../model/rates.ts';
+import type { Equal } from '../../../lib/contract/counted.ts';
+import { type Outcome, UNSEEN } from '../model/rates.ts';
+import { equalExplained, equalInWords, words } from '../words/outcomes.ts';
 import { Share } from './proportion.tsx';
 
 /** The shares of refusals and failures in a line of text. Each begins with a separator. */
@@ -8,13 +9,13 @@ export const Shares = ({ outcome: { refused, failed } }: { outcome: Outcome }) =
     {refused && (
       <>
         {' '}
-        · <Share of={refused} what="refused" />
+        · <Share of={refused} what={words.refused} />
       </>
     )}
     {failed && failed.count > 0 && (
       <>
         {' '}
-        · <Share of={failed} what="failed" />
+        · <Share of={failed} what={words.failed} />
       </>
     )}
   </>
@@ -28,7 +29,7 @@ export const UnseenShares = ({ outcome }: { outcome: Outcome }) => (
         outcome[name] && (
           <span key={name}>
             {' '}
-            · <Share of={outcome[name]} what={`images ${name}`} />
+            · <Share of={outcome[name]} what={words.images(name)} />
           </span>
         ),
     )}
@@ -39,6 +40,6 @@ export const UnseenShares = ({ outcome }: { outcome: Outcome }) => (
 export const EqualFiles = ({ equal }: { equal: Equal | undefined }) =>
   equal ? (
     <p class="equal" title={equalExplained(equal)}>
-      {equalInWords(equal)}: the seed made no difference between them
+      {words.noDifference(equalInWords(equal))}
     </p>
   ) : null;

@@ -1,12 +1,13 @@
 import type { Proportion } from '../../../lib/findings/proportion.ts';
-import { percentWithInterval, spokenProportion } from '../model/statistics.ts';
+import { whole } from '../words/locale.ts';
+import { percentWithInterval, spokenProportion } from '../words/outcomes.ts';
 
 /** A share in words: count, n, percentage and interval. */
 export function Share({ of, what }: { of: Proportion; what: string }) {
   return (
     <span class="share" title={spokenProportion(of, what)}>
       <b>
-        {of.count}/{of.n}
+        {whole(of.count)}/{whole(of.n)}
       </b>{' '}
       {what} · <span class="range">{percentWithInterval(of)}</span>
     </span>

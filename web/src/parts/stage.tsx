@@ -4,6 +4,7 @@ import { useImage } from '../images/use-image.ts';
 import { moveBy, WHOLE, type Zoom, zoomAt } from '../layout/zoom.ts';
 import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
+import { tileWords, words } from '../words/app.ts';
 
 interface Props {
   cells: Cells;
@@ -39,13 +40,13 @@ export function Stage({ cells, n, index, label, simulated, zoom, onZoom }: Props
           style={{ transform: `translate(${zoom.x * 100}%, ${zoom.y * 100}%) scale(${zoom.scale})` }}
         />
       )}
-      {!allowed && <p class="word">Images are hidden.</p>}
+      {!allowed && <p class="word">{words.imagesHidden}</p>}
       {whole.problem && (
         <p class="error" role="alert">
           {whole.problem.message}
         </p>
       )}
-      {simulated && <span class="simulated">SIMULATED</span>}
+      {simulated && <span class="simulated">{tileWords.simulated}</span>}
     </div>
   );
 }
@@ -105,16 +106,20 @@ function useGestures(frame: { current: HTMLDivElement | null }, onZoom: Props['o
 
 export function ZoomButtons({ zoom, onZoom }: Pick<Props, 'zoom' | 'onZoom'>) {
   return (
-    <div class="zoom" role="group" aria-label="Zoom">
-      <button type="button" aria-label="Zoom out" onClick={() => onZoom((now) => zoomAt(now, 1 / 1.5))}>
+    <div class="zoom" role="group" aria-label={tileWords.zoom}>
+      <button
+        type="button"
+        aria-label={tileWords.zoomOut}
+        onClick={() => onZoom((now) => zoomAt(now, 1 / 1.5))}
+      >
         −
       </button>
-      <output aria-live="polite">{Math.round(zoom.scale * 100)} %</output>
-      <button type="button" aria-label="Zoom in" onClick={() => onZoom((now) => zoomAt(now, 1.5))}>
+      <output aria-live="polite">{tileWords.scale(zoom.scale)}</output>
+      <button type="button" aria-label={tileWords.zoomIn} onClick={() => onZoom((now) => zoomAt(now, 1.5))}>
         +
       </button>
       <button type="button" onClick={() => onZoom(() => WHOLE)}>
-        Fit
+        {tileWords.fit}
       </button>
     </div>
   );

@@ -5,7 +5,9 @@ import { imagesShown } from '../images/notice.ts';
 import { useImage } from '../images/use-image.ts';
 import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
-import { explain, type Tile, wordFor } from '../model/tiles.ts';
+import type { Tile } from '../model/tiles.ts';
+import { tileWords } from '../words/app.ts';
+import { explain, wordFor } from '../words/outcomes.ts';
 
 interface Props {
   cells: Cells;
@@ -25,7 +27,7 @@ function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = 
   const square = useRef<HTMLButtonElement>(null);
   const seen = useInSight(square);
   const { url, problem } = useImage(cells, tile.n, tile.index, 'rendition', isImage && allowed && seen);
-  const word = isImage ? (allowed ? (problem ? 'not loaded' : '') : 'hidden') : wordFor(tile);
+  const word = isImage ? (allowed ? (problem ? tileWords.notLoaded : '') : tileWords.hidden) : wordFor(tile);
   return (
     <button
       ref={square}
@@ -33,13 +35,17 @@ function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = 
       class={`tile ${tile.kind}${marked ? ' marked' : ''}`}
       tabIndex={tabIndex}
       data-tile={`${tile.n}.${tile.index}`}
-      aria-label={`${label}: ${isImage ? (simulated ? 'simulated image' : 'image') : wordFor(tile)}${word && isImage ? `, ${word}` : ''}${marked ? ', selected for comparison' : ''}`}
+      aria-label={tileWords.named(label, {
+        what: isImage ? (simulated ? tileWords.simulatedImage : tileWords.image) : wordFor(tile),
+        word: isImage ? word : '',
+        marked,
+      })}
       title={problem?.message ?? explain(tile)}
       onClick={() => onOpen(tile)}
     >
       {url && <img src={url} crossOrigin="anonymous" alt="" decoding="async" draggable={false} />}
       {word && <span class="word">{word}</span>}
-      {isImage && simulated && <span class="simulated">SIMULATED</span>}
+      {isImage && simulated && <span class="simulated">{tileWords.simulated}</span>}
     </button>
   );
 }

@@ -1,6 +1,7 @@
 import { useRef } from 'preact/hooks';
 import { keepToken, tokenRejected } from '../api/token.ts';
 import { useSignal } from '../live/use.ts';
+import { words } from '../words/app.ts';
 
 export function TokenForm() {
   const input = useRef<HTMLInputElement>(null);
@@ -12,20 +13,17 @@ export function TokenForm() {
   };
   return (
     <form class="token card" onSubmit={submit}>
-      <h1>Sign in</h1>
-      <p>
-        Enter the API token that an operator gave you. Only this browser tab keeps it, until you close it. A
-        link that somebody sent you opens after you sign in.
-      </p>
+      <h1>{words.signIn}</h1>
+      <p>{words.tokenHint}</p>
       {rejected && (
         <p class="error" role="alert">
-          This token is unknown or has expired. Check it, or ask an operator for a new one.
+          {words.tokenRejected}
         </p>
       )}
-      <label for="token">API token</label>
+      <label for="token">{words.token}</label>
       <input ref={input} id="token" type="password" autocomplete="off" spellcheck={false} required />
       <button type="submit" class="primary">
-        Continue
+        {words.continue}
       </button>
     </form>
   );

@@ -4,6 +4,8 @@ import type { AuditEntry } from '../api/types.ts';
 import { Confirm } from '../parts/dialog.tsx';
 import { useTask } from '../parts/task.ts';
 import { When } from '../parts/when.tsx';
+import { words as appWords } from '../words/app.ts';
+import { words } from '../words/audits.ts';
 
 /** All audits, newest first. Two can be selected for comparison. */
 export function AuditsPage() {
@@ -29,14 +31,14 @@ export function AuditsPage() {
   return (
     <section class="audits">
       <div class="lead">
-        <h1>Audits</h1>
+        <h1>{words.title}</h1>
         <p aria-live="polite">
           {chosen.length === 2 ? (
             <a class="button primary" href={`/compare.html?a=${chosen[0]}&b=${chosen[1]}`}>
-              Compare these two
+              {words.compare}
             </a>
           ) : (
-            'Select two audits to compare them.'
+            words.selectTwo
           )}
         </p>
       </div>
@@ -44,13 +46,13 @@ export function AuditsPage() {
         <p class="error" role="alert">
           {more.problem}{' '}
           <button type="button" onClick={() => more.run(cursor)}>
-            Try again
+            {appWords.tryAgain}
           </button>
         </p>
       )}
       {audits?.length === 0 && !cursor && (
         <p class="empty">
-          No audits yet. <a href="/">Start the first one.</a>
+          {words.none} <a href="/">{words.startFirst}</a>
         </p>
       )}
       {audits && audits.length > 0 && (
@@ -59,25 +61,27 @@ export function AuditsPage() {
             <li key={audit.id}>
               <input
                 type="checkbox"
-                aria-label={`Select ${audit.name} for comparison`}
+                aria-label={words.select(audit.name)}
                 checked={chosen.includes(audit.id)}
                 onChange={(event) => choose(audit.id, event.currentTarget.checked)}
               />
-              <a href={`/audit.html?id=${audit.id}`}>{audit.name}</a>
+              <a href={`/audit.html?id=${audit.id}`} dir="auto">
+                {audit.name}
+              </a>
               <span class="meta">
-                <When at={audit.createdAt} /> · {audit.createdBy} · {audit.predictions.toLocaleString('en')}{' '}
-                {audit.predictions === 1 ? 'prediction' : 'predictions'}
+                <When at={audit.createdAt} /> · <bdi>{audit.createdBy}</bdi> ·{' '}
+                {words.predictions(audit.predictions)}
               </span>
               <span class={`state ${audit.finished ? 'done' : 'open'}`}>
-                {audit.finished ? 'finished' : 'running'}
+                {audit.finished ? words.finished : words.running}
               </span>
               <button
                 type="button"
                 class="quiet"
-                aria-label={`Delete ${audit.name}`}
+                aria-label={words.deleteNamed(audit.name)}
                 onClick={() => setDeleting(audit)}
               >
-                Delete
+                {words.delete}
               </button>
             </li>
           ))}
@@ -85,24 +89,21 @@ export function AuditsPage() {
       )}
       {cursor && (
         <button type="button" disabled={more.busy} onClick={() => more.run(cursor)}>
-          Show older audits
+          {words.older}
         </button>
       )}
       {deleting && (
         <Confirm
-          title={`Delete “${deleting.name}”?`}
-          action="Delete audit"
+          title={words.deleteTitle(deleting.name)}
+          action={words.deleteAction}
           busy={remove.busy}
           problem={remove.problem}
           onConfirm={() => remove.run(deleting)}
           onClose={() => setDeleting(undefined)}
         >
+          <p>{words.deleteMeans}</p>
           <p>
-            The audit and its images disappear from this page for everyone. Running predictions are canceled.
-          </p>
-          <p>
-            <b>The backup keeps</b> the plan, the manifests and every image stored so far. They cannot be
-            deleted from this page. An operator can restore the audit from them.
+            <b>{words.backupKeeps}</b> {words.whatBackupKeeps}
           </p>
         </Confirm>
       )}

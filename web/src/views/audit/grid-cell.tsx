@@ -2,15 +2,23 @@ import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
 import type { Cells } from '../../live/cells.ts';
 import { isSimulated, placeOf, type Space } from '../../model/axes.ts';
-import { equalExplained, type Outcome, outcomeOf, UNSEEN, unseenInWords } from '../../model/rates.ts';
-import { percentWithInterval, spokenProportion } from '../../model/statistics.ts';
+import { type Outcome, outcomeOf, UNSEEN } from '../../model/rates.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { TileView } from '../../parts/tile.tsx';
+import { tileWords } from '../../words/app.ts';
+import { gridWords } from '../../words/audit.ts';
+import {
+  equalExplained,
+  percentWithInterval,
+  spokenProportion,
+  unseenInWords,
+  words,
+} from '../../words/outcomes.ts';
 
 /** What a tile shows, in words. It is made from the prompt, so that the image need not be seen. */
 export function labelOf({ plan }: Space, n: number): string {
   const { prompt, model, sample } = placeOf(plan, n);
-  return `${plan.prompts[prompt]?.text}, ${plan.models[model]?.model}, sample ${sample + 1}`;
+  return tileWords.label(plan.prompts[prompt]?.text ?? '', plan.models[model]?.model ?? '', sample + 1);
 }
 
 export const simulatedAt = ({ plan }: Space, n: number): boolean =>
@@ -38,7 +46,7 @@ function Content({ cells, space, numbers, oneByOne, across, down, marked, onOpen
   const current = Math.min(at, all.length - 1);
   const shown = oneByOne ? all.slice(current, current + 1) : all.slice(0, across * down);
   const step = (by: number) => setAt((current + by + all.length) % all.length);
-  if (numbers.length === 0) return <p class="unasked">not asked</p>;
+  if (numbers.length === 0) return <p class="unasked">{gridWords.notAsked}</p>;
   return (
     <>
       <div
@@ -66,13 +74,16 @@ function Content({ cells, space, numbers, oneByOne, across, down, marked, onOpen
       {oneByOne && all.length > 1 ? (
         <>
           <div class="foot step">
-            <button type="button" tabIndex={-1} aria-label="Previous sample" onClick={() => step(-1)}>
+            <button
+              type="button"
+              tabIndex={-1}
+              aria-label={gridWords.previousSample}
+              onClick={() => step(-1)}
+            >
               ‹
             </button>
-            <span aria-live="polite">
-              {current + 1} of {all.length}
-            </span>
-            <button type="button" tabIndex={-1} aria-label="Next sample" onClick={() => step(1)}>
+            <span aria-live="polite">{gridWords.position(current + 1, all.length)}</span>
+            <button type="button" tabIndex={-1} aria-label={gridWords.nextSample} onClick={() => step(1)}>
               ›
             </button>
           </div>
@@ -97,30 +108,30 @@ function Foot({
   const outcome = outcomeOf(numbers.map((n) => cells.at(n)));
   const { refused, failed, equal, finished, predictions } = outcome;
   const titles = [
-    refused && spokenProportion(refused, 'refused'),
-    failed && failed.count > 0 && spokenProportion(failed, 'failed'),
-    ...UNSEEN.map((name) => outcome[name] && spokenProportion(outcome[name], `images ${name}`)),
+    refused && spokenProportion(refused, words.refused),
+    failed && failed.count > 0 && spokenProportion(failed, words.failed),
+    ...UNSEEN.map((name) => outcome[name] && spokenProportion(outcome[name], words.images(name))),
     equal && equalExplained(equal),
   ].filter((text) => typeof text === 'string');
   return (
     <button type="button" class="foot" tabIndex={-1} onClick={onWall} title={titles.join('; ')}>
-      <span class="sr">Show all {tiles} as a wall. </span>
+      <span class="sr">{gridWords.showAll(tiles)} </span>
       {refused ? (
         <>
           <span class={refused.count > 0 ? 'some' : ''}>
-            {refused.count}/{refused.n} refused
-            {failed && failed.count > 0 && <>, {failed.count} failed</>}
+            {words.refusedOf(refused.count, refused.n)}
+            {failed && failed.count > 0 && words.failedToo(failed.count)}
           </span>
           <span class="interval">{percentWithInterval(refused)}</span>
         </>
       ) : (
-        <span>{numbers.some((n) => cells.at(n)) ? `${finished} of ${predictions} done` : '…'}</span>
+        <span>{numbers.some((n) => cells.at(n)) ? words.done(finished, predictions) : '…'}</span>
       )}
       <Notes outcome={outcome} />
       {shown < tiles && (
         <span class="more" aria-hidden="true">
-          <span class="all">all </span>
-          {tiles} ›
+          <span class="all">{gridWords.all}</span>
+          {gridWords.more(tiles)}
         </span>
       )}
     </button>
@@ -133,11 +144,7 @@ function Notes({ outcome }: { outcome: Outcome }) {
   return (
     <>
       {unseen && <span class="some">{unseen}</span>}
-      {outcome.equal && (
-        <span class="equal">
-          {outcome.equal.count}/{outcome.equal.of} same file
-        </span>
-      )}
+      {outcome.equal && <span class="equal">{words.sameFile(outcome.equal.count, outcome.equal.of)}</span>}
     </>
   );
 }

@@ -1,13 +1,15 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type Equal, equalInWords, equalOf } from '../../../../lib/contract/counted.ts';
+import { type Equal, equalOf } from '../../../../lib/contract/counted.ts';
 import type { TileSize } from '../../layout/address.ts';
 import { squaresAcross, squaresDown, type Window, windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { cellsAt, type DimensionId, dimensionOf, mostInCell, referenceAt } from '../../model/axes.ts';
-import { equalExplained, outcomeOfAll, UNSEEN } from '../../model/rates.ts';
+import { outcomeOfAll, UNSEEN } from '../../model/rates.ts';
 import { imagesEach, type Tile } from '../../model/tiles.ts';
 import { Breakable } from '../../parts/breakable.tsx';
+import { gridWords } from '../../words/audit.ts';
+import { equalExplained, equalInWords } from '../../words/outcomes.ts';
 import { GridCell } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 
@@ -180,7 +182,7 @@ export function Grid({
       ref={scroller}
       class={`grid${view.size === 's' ? ' small' : ''}`}
       role="grid"
-      aria-label={`${rows.name} by ${columns.name}`}
+      aria-label={gridWords.by(rows.name, columns.name)}
       aria-rowcount={rows.values.length + 1}
       aria-colcount={columns.values.length + 1}
       onScroll={look}
@@ -203,7 +205,7 @@ export function Grid({
       >
         <div class="head" role="row" aria-rowindex={1}>
           <span class="corner" role="columnheader" aria-colindex={1}>
-            {rows.name} ╲ {columns.name}
+            {gridWords.corner(rows.name, columns.name)}
           </span>
           {each(windows.columns, (column) => (
             <span
@@ -216,7 +218,7 @@ export function Grid({
               style={{ left: `calc(var(--side) + ${column * pitch.x}px)` }}
             >
               <HeadText
-                name={columns.name}
+                id={columns.id}
                 value={columns.values[column]!}
                 equal={samplesIn(arrangement.columns, column, arrangement.rows)}
                 reference={referenceAt(space, arrangement.columns, column)}
@@ -240,7 +242,7 @@ export function Grid({
               title={rows.values[row]}
             >
               <HeadText
-                name={rows.name}
+                id={rows.id}
                 value={rows.values[row]!}
                 equal={samplesIn(arrangement.rows, row, arrangement.columns)}
                 reference={referenceAt(space, arrangement.rows, row)}
@@ -262,7 +264,7 @@ export function Grid({
                     role="group"
                     data-cell={`${row}.${column}`}
                     tabIndex={row === active.row && column === active.column ? 0 : -1}
-                    aria-label={`${rows.values[row]}, ${columns.values[column]}`}
+                    aria-label={gridWords.cell(rows.values[row] ?? '', columns.values[column] ?? '')}
                     onFocusCapture={() =>
                       setActive((now) => (now.row === row && now.column === column ? now : { row, column }))
                     }
@@ -291,19 +293,19 @@ export function Grid({
 
 /** A sample's value is only a number, so its heading says that it is a sample. */
 const HeadText = ({
-  name,
+  id,
   value,
   equal,
   reference,
 }: {
-  name: string;
+  id: DimensionId;
   value: string;
   equal: Equal | undefined;
   reference: string | undefined;
 }) => (
   <span>
-    <span class={`clamp${equal || reference ? ' above' : ''}`}>
-      <Breakable text={name === 'sample' ? `sample ${value}` : value} />
+    <span class={`clamp${equal || reference ? ' above' : ''}`} dir="auto">
+      <Breakable text={id === 'sample' ? gridWords.sample(value) : value} />
     </span>
     {reference && <span class="reference">{reference}</span>}
     {equal && (

@@ -7,12 +7,15 @@ import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { cellsAt, placeOf, type Space, valueAt } from '../../model/axes.ts';
 import { factsOf } from '../../model/facts.ts';
-import { explain, hasPicture, type Tile, tilesOf } from '../../model/tiles.ts';
+import { hasPicture, type Tile, tilesOf } from '../../model/tiles.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Facts } from '../../parts/facts.tsx';
 import { HideImages } from '../../parts/notice.tsx';
 import { imageName, saveFile } from '../../parts/save.ts';
 import { Stage, ZoomButtons, zoomKey } from '../../parts/stage.tsx';
+import { imageWords, tileWords, words } from '../../words/app.ts';
+import { gridWords, largeWords } from '../../words/audit.ts';
+import { explain } from '../../words/outcomes.ts';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 
@@ -80,7 +83,7 @@ export function Large({ live, space, view, at, change }: Props) {
         imageName(plan.id, at.n, at.index, tile.image.contentType),
       );
     } catch (error) {
-      setProblem(error instanceof ImageProblem ? error.message : 'The image could not be saved. Try again.');
+      setProblem(error instanceof ImageProblem ? error.message : imageWords.notSaved);
     }
   };
   const compareWith = (n: number) =>
@@ -103,17 +106,15 @@ export function Large({ live, space, view, at, change }: Props) {
           ) : (
             <div class={`stage tile ${tile.kind}`}>
               <p>{explain(tile)}</p>
-              {simulatedAt(space, at.n) && <span class="simulated">SIMULATED</span>}
+              {simulatedAt(space, at.n) && <span class="simulated">{tileWords.simulated}</span>}
             </div>
           )}
           <div class="bar">
-            <button type="button" aria-label="Previous sample" onClick={() => step(-1)}>
+            <button type="button" aria-label={gridWords.previousSample} onClick={() => step(-1)}>
               ‹
             </button>
-            <span aria-live="polite">
-              {position + 1} of {tiles.length}
-            </span>
-            <button type="button" aria-label="Next sample" onClick={() => step(1)}>
+            <span aria-live="polite">{gridWords.position(position + 1, tiles.length)}</span>
+            <button type="button" aria-label={gridWords.nextSample} onClick={() => step(1)}>
               ›
             </button>
             {hasPicture(tile) && <ZoomButtons zoom={zoom} onZoom={setZoom} />}
@@ -123,16 +124,16 @@ export function Large({ live, space, view, at, change }: Props) {
           <div class="buttons">
             {hasPicture(tile) && (
               <button type="button" onClick={download}>
-                Download
+                {largeWords.download}
               </button>
             )}
             <button type="button" aria-pressed={isMarked} onClick={mark}>
-              {isMarked ? 'Selected for comparison' : 'Select for comparison'}
+              {isMarked ? largeWords.selected : largeWords.select}
             </button>
             <button
               type="button"
               class="quiet close"
-              aria-label="Close"
+              aria-label={words.close}
               onClick={() => change({ large: undefined })}
             >
               ✕
@@ -170,8 +171,8 @@ function Others({
   });
   if (others.length === 0) return null;
   return (
-    <section aria-label="Same prompt and seed">
-      <h3>Same prompt and seed, other models</h3>
+    <section aria-label={largeWords.others}>
+      <h3>{largeWords.others}</h3>
       <div class="chips">
         {others.map(({ model, number }) => (
           <button key={number} type="button" class="chip" onClick={() => onCompare(number)}>

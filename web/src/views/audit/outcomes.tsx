@@ -11,8 +11,10 @@ import {
   valueAt,
 } from '../../model/axes.ts';
 import { type Outcome, outcomeOf, UNSEEN } from '../../model/rates.ts';
-import { spokenProportion } from '../../model/statistics.ts';
 import { Share, ShareBar } from '../../parts/proportion.tsx';
+import { tableWords } from '../../words/audit.ts';
+import { whole } from '../../words/locale.ts';
+import { spokenProportion, words } from '../../words/outcomes.ts';
 import type { ViewProps } from './use-view.ts';
 
 const MOST = 40;
@@ -26,14 +28,14 @@ export function Outcomes({ live, space, view, change }: ViewProps & { live: Live
   const chosen = choices.some(({ id }) => id === by) ? by : choices[0]!.id;
   return (
     <details class="outcomes" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Refusals and failures</summary>
+      <summary>{tableWords.title}</summary>
       {open && (
         <>
           <label>
-            <span>Group by</span>
+            <span>{tableWords.groupBy}</span>
             <select value={chosen} onChange={(event) => setBy(event.currentTarget.value as DimensionId)}>
               {choices.map(({ id, name }) => (
-                <option key={id} value={id}>
+                <option key={id} value={id} dir="auto">
                   {name}
                 </option>
               ))}
@@ -71,25 +73,25 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
     <>
       <table>
         <caption>
-          Dots are shares and bands are their 95 % Wilson intervals, from 0 to 100 %.
-          {poolsSeeds(space, by) &&
-            ' Rows hold prompts with the same seeds, whose pictures may resemble each other: these intervals are too narrow.'}
-          {live.cells.loaded < live.plan.cells &&
-            ` ${live.cells.loaded} of ${live.plan.cells} predictions have been loaded.`}
+          {tableWords.caption}
+          {poolsSeeds(space, by) && ` ${tableWords.pooled}`}
+          {live.cells.loaded < live.plan.cells && ` ${tableWords.loaded(live.cells.loaded, live.plan.cells)}`}
         </caption>
         <thead>
           <tr>
-            <th scope="col">{dimensionOf(space, by).name}</th>
+            <th scope="col" dir="auto">
+              {dimensionOf(space, by).name}
+            </th>
             {hasReferences && (
               <th scope="col" class="narrow">
-                Reference
+                {tableWords.reference}
               </th>
             )}
-            <th scope="col">Refused, of those answered</th>
-            <th scope="col">Failed, of those finished</th>
+            <th scope="col">{tableWords.refused}</th>
+            <th scope="col">{tableWords.failed}</th>
             {UNSEEN.map((name) => (
               <th key={name} scope="col" class="narrow">
-                Images {name}
+                {tableWords.images(name)}
               </th>
             ))}
           </tr>
@@ -106,11 +108,7 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
           ))}
         </tbody>
       </table>
-      {values.length > MOST && (
-        <p class="hint">
-          Showing the first {MOST} of {values.length}. The manifest contains all of them.
-        </p>
-      )}
+      {values.length > MOST && <p class="hint">{tableWords.first(MOST, values.length)}</p>}
     </>
   );
 }
@@ -127,11 +125,11 @@ function OutcomeRow({
   /** Absent if there is no column for it. */
   reference?: string;
 }) {
-  const none = <span class="hint">none yet</span>;
+  const none = <span class="hint">{tableWords.noneYet}</span>;
   return (
     <tr>
       <th scope="row">
-        <button type="button" class="link" onClick={onShow}>
+        <button type="button" class="link" dir="auto" onClick={onShow}>
           {value}
         </button>
       </th>
@@ -140,20 +138,20 @@ function OutcomeRow({
         {outcome.refused ? (
           <>
             <ShareBar of={outcome.refused} />
-            <Share of={outcome.refused} what="refused" />
+            <Share of={outcome.refused} what={words.refused} />
           </>
         ) : (
           none
         )}
       </td>
-      <td>{outcome.failed ? <Share of={outcome.failed} what="failed" /> : none}</td>
+      <td>{outcome.failed ? <Share of={outcome.failed} what={words.failed} /> : none}</td>
       {UNSEEN.map((name) => (
         <td
           key={name}
           class="narrow"
-          title={outcome[name] && spokenProportion(outcome[name], `images ${name}`)}
+          title={outcome[name] && spokenProportion(outcome[name], words.images(name))}
         >
-          {outcome[name] ? `${outcome[name].count} of ${outcome[name].n}` : '0'}
+          {outcome[name] ? tableWords.countOf(outcome[name].count, outcome[name].n) : whole(0)}
         </td>
       ))}
     </tr>

@@ -4,6 +4,8 @@ import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
 import { useOnline, useSignal } from '../../live/use.ts';
 import { spaceOf } from '../../model/axes.ts';
 import { ContentNotice } from '../../parts/notice.tsx';
+import { words as appWords } from '../../words/app.ts';
+import { words } from '../../words/audit.ts';
 import { Grid, type Place } from './grid.tsx';
 import { Help } from './help.tsx';
 import { Large } from './large.tsx';
@@ -16,17 +18,14 @@ import { useView } from './use-view.ts';
 import { Wall } from './wall.tsx';
 
 const whyNot = (error: unknown): string =>
-  error instanceof ApiError && error.status === 404
-    ? 'This audit does not exist. It may have been deleted, or the link may be incomplete.'
-    : sentenceOf(error);
+  error instanceof ApiError && error.status === 404 ? words.notThere : sentenceOf(error);
 
 /** Opens an audit for as long as the component is mounted. */
 export function useAudit(id: string): { live?: LiveAudit; problem?: string; retry: () => void } {
   const [state, setState] = useState<{ live?: LiveAudit; problem?: string }>({});
   const [attempt, setAttempt] = useState(0);
   useEffect(() => {
-    if (id === '')
-      return setState({ problem: 'This link does not name an audit. Choose one from the list.' });
+    if (id === '') return setState({ problem: words.noName });
     let live: LiveAudit | undefined;
     let gone = false;
     openAudit(id).then(
@@ -56,13 +55,13 @@ export function AuditPage() {
         </p>
         {id && (
           <button type="button" onClick={retry}>
-            Try again
+            {appWords.tryAgain}
           </button>
         )}{' '}
-        <a href="/audits.html">All audits</a>
+        <a href="/audits.html">{words.all}</a>
       </section>
     );
-  if (!live) return <p class="empty">Loading the audit …</p>;
+  if (!live) return <p class="empty">{words.loading}</p>;
   return <AuditView live={live} />;
 }
 
@@ -81,9 +80,9 @@ function AuditView({ live }: { live: LiveAudit }) {
     seen.current = view.wall ? 'wall' : 'grid';
   });
   useEffect(() => {
-    document.title = `${live.plan.name} · WeAudit`;
+    document.title = appWords.documentTitle(live.plan.name);
     const keys = (event: KeyboardEvent) => {
-      if (event.key === '?' && !(event.target as Element).matches('input, textarea, select')) setHelp(true);
+      if (event.key === '?' && !(event.target as Element).matches('input,textarea,select')) setHelp(true);
     };
     addEventListener('keydown', keys);
     return () => removeEventListener('keydown', keys);

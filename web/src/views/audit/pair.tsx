@@ -5,13 +5,18 @@ import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { isSimulated, placeOf } from '../../model/axes.ts';
 import { factsOf } from '../../model/facts.ts';
-import { explain, hasPicture, tilesOf } from '../../model/tiles.ts';
+import { hasPicture, tilesOf } from '../../model/tiles.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Stage, ZoomButtons, zoomKey } from '../../parts/stage.tsx';
+import { tileWords, words } from '../../words/app.ts';
+import { pairWords } from '../../words/audit.ts';
+import { words as facts } from '../../words/facts.ts';
+import { given } from '../../words/locale.ts';
+import { explain } from '../../words/outcomes.ts';
 import type { ChangeView } from './use-view.ts';
 
 /** Facts that differ between any two images. */
-const ALWAYS_DIFFER = ['Requested', 'Completed', 'Prediction ID', 'SHA-256', 'Size'];
+const ALWAYS_DIFFER = [facts.requested, facts.completed, facts.predictionId, facts.sha256, facts.size];
 
 interface Props {
   live: LiveAudit;
@@ -48,14 +53,14 @@ export function Pair({ live, view, change }: Props) {
     setZoom(act);
   };
   return (
-    <Dialog label="Compare two images" class="pairview" onClose={close}>
+    <Dialog label={pairWords.label} class="pairview" onClose={close}>
       <div class="inside" tabIndex={-1} onKeyDown={onKeyDown}>
         <div class="bar">
-          <button type="button" class="quiet" aria-label="Close" onClick={close}>
+          <button type="button" class="quiet" aria-label={words.close} onClick={close}>
             ✕
           </button>
           <button type="button" onClick={() => change({ pair: pair.toReversed() }, true)}>
-            Swap sides
+            {pairWords.swap}
           </button>
           <ZoomButtons zoom={zoom} onZoom={setZoom} />
         </div>
@@ -82,7 +87,8 @@ function Side({ live: { cells, plan }, at, zoom, onZoom }: SideProps) {
   const tile = tiles.find(({ index }) => index === at.index) ?? tiles[0]!;
   const { prompt, model, sample } = placeOf(plan, at.n);
   const name = plan.models[model]?.model ?? '';
-  const label = `${plan.prompts[prompt]?.text}, ${name}, sample ${sample + 1}`;
+  const text = plan.prompts[prompt]?.text ?? '';
+  const label = tileWords.label(text, name, sample + 1);
   return (
     <figure>
       {hasPicture(tile) ? (
@@ -100,7 +106,7 @@ function Side({ live: { cells, plan }, at, zoom, onZoom }: SideProps) {
           <p>{explain(tile)}</p>
         </div>
       )}
-      <figcaption>{label}</figcaption>
+      <figcaption>{tileWords.label(given(text), name, sample + 1)}</figcaption>
     </figure>
   );
 }
@@ -119,16 +125,18 @@ function Differences({ live: { cells, plan }, pair }: { live: LiveAudit; pair: I
   return (
     <div class="differences">
       {differing.length === 0 ? (
-        <p class="hint">Both images were requested with the same settings.</p>
+        <p class="hint">{pairWords.same}</p>
       ) : (
         <table>
-          <caption>Differences</caption>
+          <caption>{pairWords.differences}</caption>
           <tbody>
             {differing.map((name) => (
               <tr key={name}>
-                <th scope="row">{name}</th>
-                <td>{a.get(name) ?? '–'}</td>
-                <td>{b.get(name) ?? '–'}</td>
+                <th scope="row" dir="auto">
+                  {name}
+                </th>
+                <td dir="auto">{a.get(name) ?? '–'}</td>
+                <td dir="auto">{b.get(name) ?? '–'}</td>
               </tr>
             ))}
           </tbody>

@@ -1,41 +1,25 @@
 import { useMemo, useState } from 'preact/hooks';
 import { wilson } from '../../../../lib/findings/proportion.ts';
-import { formatDollars } from '../../../../lib/money/price.ts';
 import { cancelAudit, readManifest } from '../../api/client.ts';
 import type { AuditStatus, ImageCounts, Waiting } from '../../api/types.ts';
 import { finishedOf, type LiveAudit } from '../../live/audit.ts';
 import { useChanges, useSignal } from '../../live/use.ts';
 import { seedsInWords } from '../../model/axes.ts';
-import { roughly, timeLeft } from '../../model/estimate.ts';
-import { outcomeOfAll, unseenInWords } from '../../model/rates.ts';
+import { timeLeft } from '../../model/estimate.ts';
+import { outcomeOfAll } from '../../model/rates.ts';
 import { Confirm } from '../../parts/dialog.tsx';
 import { HideImages } from '../../parts/notice.tsx';
 import { Share } from '../../parts/proportion.tsx';
 import { saveFile } from '../../parts/save.ts';
 import { useTask } from '../../parts/task.ts';
-import { clock, When } from '../../parts/when.tsx';
-
-/** Words after `24 of 36`. */
-const STATES: Record<AuditStatus['state'], string> = {
-  running: 'done',
-  finished: 'finished',
-  canceling: 'done · canceling',
-  canceled: 'done · canceled',
-};
-
-const WAITING: Record<string, string> = {
-  'rate limit': 'Replicate’s rate limit is reached. The audit resumes automatically.',
-  credit:
-    'The Replicate account has no credit left. The audit resumes automatically after an operator adds credit.',
-  token:
-    'Replicate rejects the pipeline’s token. The audit resumes automatically after an operator renews it.',
-};
+import { When } from '../../parts/when.tsx';
+import { helpWords, statusWords } from '../../words/audit.ts';
+import { unseenInWords, words } from '../../words/outcomes.ts';
 
 function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
   return (
     <p class="banner" role="status">
-      {WAITING[why] ?? `The audit is waiting: ${why}.`} Next attempt at {clock(until)}. No results are lost.{' '}
-      <span class="meta">Replicate says: {detail}</span>
+      {statusWords.waits(why, until)} <span class="meta">{statusWords.replicateSays(detail)}</span>
     </p>
   );
 }
@@ -47,20 +31,14 @@ function Unseen({ live: { cells }, images }: { live: LiveAudit; images: ImageCou
     () => images ?? (cells.loaded < cells.plan.cells ? undefined : outcomeOfAll(cells).images),
     [images, cells, version],
   );
-  const words = counted ? unseenInWords(counted) : '';
-  return words === '' ? null : <> · images: {words}</>;
+  const unseen = counted ? unseenInWords(counted) : '';
+  return unseen === '' ? null : <> · {words.imagesUnseen(unseen)}</>;
 }
 
 /** What the audit has cost, and what its open predictions may still cost. Nothing for free models. */
 function Cost({ cost: { spent, reserved } }: { cost: NonNullable<AuditStatus['cost']> }) {
   if (spent + reserved === 0) return null;
-  return (
-    <>
-      {' '}
-      · cost: {formatDollars(spent)}
-      {reserved > 0 && <>, and up to {formatDollars(reserved)} more is reserved</>}
-    </>
-  );
+  return <> · {statusWords.cost(spent, reserved)}</>;
 }
 
 /** The status of an audit, and what can be done with it as a whole. */
@@ -71,21 +49,21 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
   const finished = finishedOf(status);
   const left = timeLeft(live.marks, open);
   const answered = counts.succeeded + counts.refused;
+  const seeds = live.plan.prompts.length > 1 ? seedsInWords(live.plan) : undefined;
   return (
     <header class="status">
       <div class="title">
-        <h1>{status.name}</h1>
+        <h1 dir="auto">{status.name}</h1>
         <p class="meta">
-          <When at={status.createdAt} /> · {status.createdBy} · seed {live.plan.seed}
-          {live.plan.prompts.length > 1 && <>, seeds {seedsInWords(live.plan)}</>} · retention:{' '}
-          {status.retention}
+          <When at={status.createdAt} />
+          {statusWords.about(status.createdBy, live.plan.seed, seeds, status.retention)}
         </p>
       </div>
       <Actions live={live} status={status} onHelp={onHelp} />
       <div
         class="progress"
         role="progressbar"
-        aria-label="Predictions done"
+        aria-label={statusWords.progress}
         aria-valuenow={finished}
         aria-valuemin={0}
         aria-valuemax={predictions}
@@ -95,30 +73,27 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
         ))}
       </div>
       <p class="counts" aria-live="polite">
-        <b>
-          {finished.toLocaleString('en')} of {predictions.toLocaleString('en')}
-        </b>{' '}
-        {STATES[state]}
-        {counts.running > 0 && <> · {counts.running} in progress</>}
-        {state === 'running' && left !== undefined && <> · {roughly(left)} left</>}
-        {open === 0 && !manifest && <> · the manifest follows in some seconds</>}
+        <b>{statusWords.of(finished, predictions)}</b> {statusWords.state(state)}
+        {counts.running > 0 && <> · {statusWords.inProgress(counts.running)}</>}
+        {state === 'running' && left !== undefined && <> · {statusWords.left(left)}</>}
+        {open === 0 && !manifest && <> · {statusWords.manifestFollows}</>}
         {answered > 0 && (
           <>
             {' '}
-            · <i class="key refused" /> <Share of={wilson(counts.refused, answered)} what="refused" />
+            · <i class="key refused" /> <Share of={wilson(counts.refused, answered)} what={words.refused} />
           </>
         )}
         {counts.failed > 0 && (
           <>
             {' '}
             · <i class="key failed" />{' '}
-            <Share of={wilson(counts.failed, answered + counts.failed)} what="failed" />
+            <Share of={wilson(counts.failed, answered + counts.failed)} what={words.failed} />
           </>
         )}
         {counts.canceled > 0 && (
           <>
             {' '}
-            · <i class="key canceled" /> {counts.canceled} canceled
+            · <i class="key canceled" /> {statusWords.canceled(counts.canceled)}
           </>
         )}
         <Unseen live={live} images={images} />
@@ -140,14 +115,12 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
   const take = useTask(async (format: 'json' | 'csv') =>
     saveFile(await readManifest(id, format), `weaudit-${id}.${format}`),
   );
-  const why = manifest
-    ? undefined
-    : 'Available a few minutes after the last prediction has finished and its images are backed up.';
+  const why = manifest ? undefined : statusWords.whenManifest;
   return (
     <div class="actions">
       {state === 'running' && (
         <button type="button" onClick={() => setAsking(true)}>
-          Cancel
+          {statusWords.cancel}
         </button>
       )}
       {(['json', 'csv'] as const).map((format) => (
@@ -158,11 +131,11 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
           title={why}
           onClick={() => take.run(format)}
         >
-          Manifest {format.toUpperCase()}
+          {statusWords.manifest(format)}
         </button>
       ))}
       <HideImages />
-      <button type="button" class="quiet" onClick={onHelp} aria-label="Keyboard and help">
+      <button type="button" class="quiet" onClick={onHelp} aria-label={helpWords.label}>
         ?
       </button>
       {take.problem && (
@@ -172,14 +145,14 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
       )}
       {asking && (
         <Confirm
-          title="Cancel this audit?"
-          action="Cancel audit"
+          title={statusWords.cancelTitle}
+          action={statusWords.cancelAction}
           busy={cancel.busy}
           problem={cancel.problem}
           onConfirm={() => cancel.run()}
           onClose={() => setAsking(false)}
         >
-          <p>Pending predictions are skipped and running ones are canceled. Stored images are kept.</p>
+          <p>{statusWords.cancelMeans}</p>
         </Confirm>
       )}
     </div>

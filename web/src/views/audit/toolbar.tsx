@@ -9,13 +9,10 @@ import {
   pinnable,
   pivot,
 } from '../../model/axes.ts';
+import { toolbarWords as words } from '../../words/audit.ts';
 import type { ViewProps } from './use-view.ts';
 
-const SIZES: { value: TileSize; text: string }[] = [
-  { value: 's', text: 'small' },
-  { value: 'm', text: 'medium' },
-  { value: 'l', text: 'large' },
-];
+const SIZES: TileSize[] = ['s', 'm', 'l'];
 
 /** Chooses rows and columns, the values of the other dimensions, and the size of tiles. */
 export function Toolbar({ space, view, change }: ViewProps) {
@@ -26,12 +23,12 @@ export function Toolbar({ space, view, change }: ViewProps) {
   const pinned = pinnable(space, rows, columns).filter(({ values }) => values.length > 1);
   const hasSamples = space.plan.samples > 1 && pins.sample === 'all';
   return (
-    <form class="toolbar" aria-label="View of the grid" onSubmit={(event) => event.preventDefault()}>
+    <form class="toolbar" aria-label={words.label} onSubmit={(event) => event.preventDefault()}>
       <label>
-        <span>Rows</span>
+        <span>{words.rows}</span>
         <select value={rows} onChange={(event) => set(event.currentTarget.value as DimensionId, columns)}>
           {space.dimensions.map(({ id, name }) => (
-            <option key={id} value={id}>
+            <option key={id} value={id} dir="auto">
               {name}
             </option>
           ))}
@@ -40,19 +37,19 @@ export function Toolbar({ space, view, change }: ViewProps) {
       <button
         type="button"
         class="swap"
-        title="Swap rows and columns"
-        aria-label="Swap rows and columns"
+        title={words.swap}
+        aria-label={words.swap}
         onClick={() => change({ arrangement: pivot(space, arrangement) })}
       >
         ⇄
       </button>
       <label>
-        <span>Columns</span>
+        <span>{words.columns}</span>
         <select value={columns} onChange={(event) => set(rows, event.currentTarget.value as DimensionId)}>
           {space.dimensions
             .filter(({ id }) => canCross(rows, id))
             .map(({ id, name }) => (
-              <option key={id} value={id}>
+              <option key={id} value={id} dir="auto">
                 {name}
               </option>
             ))}
@@ -68,25 +65,25 @@ export function Toolbar({ space, view, change }: ViewProps) {
       ))}
       {hasSamples && (
         <label>
-          <span>In a cell</span>
+          <span>{words.inCell}</span>
           <select
             value={view.oneByOne ? 'one' : 'all'}
             onChange={(event) => change({ oneByOne: event.currentTarget.value === 'one' })}
           >
-            <option value="all">all samples</option>
-            <option value="one">one sample at a time</option>
+            <option value="all">{words.allSamples}</option>
+            <option value="one">{words.oneByOne}</option>
           </select>
         </label>
       )}
       <label>
-        <span>Size</span>
+        <span>{words.size}</span>
         <select
           value={view.size}
           onChange={(event) => change({ size: event.currentTarget.value as TileSize })}
         >
-          {SIZES.map(({ value, text }) => (
+          {SIZES.map((value) => (
             <option key={value} value={value}>
-              {text}
+              {words.sizes[value]}
             </option>
           ))}
         </select>
@@ -113,25 +110,25 @@ function PinChoice({
   return (
     <div class="pin">
       <label>
-        <span>{name}</span>
+        <span dir="auto">{name}</span>
         <select
           value={String(pin)}
           onChange={(event) =>
             onChange(event.currentTarget.value === 'all' ? 'all' : Number(event.currentTarget.value))
           }
         >
-          <option value="all">all</option>
+          <option value="all">{words.all}</option>
           {values.map((value, i) => (
-            <option key={value} value={String(i)}>
+            <option key={value} value={String(i)} dir="auto">
               {shorten(value)}
             </option>
           ))}
         </select>
       </label>
-      <button type="button" aria-label={`Previous ${name}`} onClick={() => step(-1)}>
+      <button type="button" aria-label={words.previous(name)} onClick={() => step(-1)}>
         ‹
       </button>
-      <button type="button" aria-label={`Next ${name}`} onClick={() => step(1)}>
+      <button type="button" aria-label={words.next(name)} onClick={() => step(1)}>
         ›
       </button>
     </div>
@@ -144,7 +141,7 @@ export function pinsInWords({ space, view }: Pick<ViewProps, 'space' | 'view'>):
     .flatMap(({ id, name, values }) => {
       const pin = view.arrangement.pins[id];
       return values.length > 1 && pin !== undefined && pin !== 'all'
-        ? [`${name} ${dimensionOf(space, id).values[pin]}`]
+        ? [words.pinned(name, dimensionOf(space, id).values[pin] ?? '')]
         : [];
     })
     .join(' · ');

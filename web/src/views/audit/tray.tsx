@@ -3,6 +3,7 @@ import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { tilesOf } from '../../model/tiles.ts';
 import { TileView } from '../../parts/tile.tsx';
+import { trayWords } from '../../words/audit.ts';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 
@@ -12,7 +13,7 @@ export function Tray({ live, space, view, change }: ViewProps & { live: LiveAudi
   if (view.pair.length === 0) return null;
   const open = ({ n, index }: ImageRef) => change({ large: { n, index } });
   return (
-    <aside class="tray" aria-label="Selected for comparison">
+    <aside class="tray" aria-label={trayWords.label}>
       {view.pair.map(({ n, index }) => {
         const tile = tilesOf(n, live.cells.at(n)).find((candidate) => candidate.index === index);
         return (
@@ -31,13 +32,13 @@ export function Tray({ live, space, view, change }: ViewProps & { live: LiveAudi
       })}
       {view.pair.length === 2 ? (
         <button type="button" class="primary" onClick={() => change({ comparing: true })}>
-          Compare
+          {trayWords.compare}
         </button>
       ) : (
-        <p>Select one more image to compare.</p>
+        <p>{trayWords.oneMore}</p>
       )}
       <button type="button" class="quiet" onClick={() => change({ pair: [] }, true)}>
-        Clear
+        {trayWords.clear}
       </button>
     </aside>
   );

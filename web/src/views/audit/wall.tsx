@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { wallLayout, windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
@@ -7,6 +8,7 @@ import { outcomeOf } from '../../model/rates.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { EqualFiles, Shares, UnseenShares } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
+import { gridWords, wallWords } from '../../words/audit.ts';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
 import { pinsInWords } from './toolbar.tsx';
 import type { ViewProps } from './use-view.ts';
@@ -104,31 +106,40 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
     );
   };
   const marked = (tile: Tile) => view.pair.some(({ n, index }) => n === tile.n && index === tile.index);
-  const title = [rows, columns]
-    .map(({ name, values }, i) => ({ name, values, at: i === 0 ? place.row : place.column }))
-    .filter(({ values }) => values.length > 1)
-    .map(({ name, values, at }) => (name === 'sample' ? `sample ${values[at]}` : values[at]))
-    .join(' × ');
+  const crossed = [rows, columns].map(({ id, values }, i) => {
+    const value = values[i === 0 ? place.row : place.column] ?? '';
+    return { text: id === 'sample' ? gridWords.sample(value) : value, differs: values.length > 1 };
+  });
+  const told = crossed.some(({ differs }) => differs)
+    ? crossed.filter(({ differs }) => differs)
+    : crossed.slice(0, 1);
   const pins = pinsInWords({ space, view });
 
   return (
-    <section class="wall" aria-label="Wall">
+    <section class="wall" aria-label={wallWords.label}>
       <div class="wallhead">
         <button type="button" onClick={back}>
-          ← Grid
+          {wallWords.back}
         </button>
         <div class="pager">
-          <button type="button" aria-label="Previous cell" onClick={() => step(-1)}>
+          <button type="button" aria-label={wallWords.previousCell} onClick={() => step(-1)}>
             ‹
           </button>
-          <button type="button" aria-label="Next cell" onClick={() => step(1)}>
+          <button type="button" aria-label={wallWords.nextCell} onClick={() => step(1)}>
             ›
           </button>
         </div>
-        <h2>{title || rows.values[place.row]}</h2>
+        <h2>
+          {told.map(({ text }, i) => (
+            <Fragment key={i}>
+              {i > 0 && ' × '}
+              <bdi>{text}</bdi>
+            </Fragment>
+          ))}
+        </h2>
         <p class="meta">
           {pins && `${pins} · `}
-          {tiles.length} {tiles.length === 1 ? 'tile' : 'tiles'}
+          {wallWords.tiles(tiles.length)}
           <Shares outcome={outcome} />
           <UnseenShares outcome={outcome} />
         </p>
@@ -138,7 +149,7 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
         ref={scroller}
         class="tiles"
         role="group"
-        aria-label={`${tiles.length} tiles; arrow keys move between them`}
+        aria-label={wallWords.arrowKeys(tiles.length)}
         onScroll={look}
         onKeyDown={onKeyDown}
       >

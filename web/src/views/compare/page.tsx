@@ -5,11 +5,13 @@ import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { type AlignedRow, alignAudits, inputDifferences } from '../../model/align.ts';
 import { isSimulated, spaceOf } from '../../model/axes.ts';
-import { outcomeOf, unseenInWords } from '../../model/rates.ts';
+import { outcomeOf } from '../../model/rates.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
 import { ContentNotice, HideImages } from '../../parts/notice.tsx';
 import { EqualFiles, Shares } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
+import { words } from '../../words/compare.ts';
+import { words as outcomeWords, unseenInWords } from '../../words/outcomes.ts';
 import { labelOf } from '../audit/grid-cell.tsx';
 import { useAudit } from '../audit/page.tsx';
 
@@ -30,10 +32,10 @@ export function ComparePage() {
         <p class="error" role="alert">
           {problem}
         </p>
-        <a href="/audits.html">Select two audits</a>
+        <a href="/audits.html">{words.selectTwo}</a>
       </section>
     );
-  if (!a.live || !b.live) return <p class="empty">Loading the audits …</p>;
+  if (!a.live || !b.live) return <p class="empty">{words.loading}</p>;
   return <Comparison a={a.live} b={b.live} />;
 }
 
@@ -44,38 +46,40 @@ function Comparison({ a, b }: { a: LiveAudit; b: LiveAudit }) {
   return (
     <article class="compare">
       <div class="lead">
-        <h1>Compare audits</h1>
+        <h1>{words.title}</h1>
         <p class="meta">
-          {shared} of {rows.length} pairs of prompt and model are in both audits. <HideImages />
+          {words.inBoth(shared, rows.length)} <HideImages />
         </p>
       </div>
       <ContentNotice />
       {differences.length > 0 ? (
         <details class="outcomes" open={differences.length <= 6}>
-          <summary>
-            {differences.length} {differences.length === 1 ? 'setting differs' : 'settings differ'}
-          </summary>
+          <summary>{words.differing(differences.length)}</summary>
           <table>
             <thead>
               <tr>
-                <th scope="col">Setting</th>
-                <th scope="col">{a.plan.name} (A)</th>
-                <th scope="col">{b.plan.name} (B)</th>
+                <th scope="col">{words.setting}</th>
+                <th scope="col">{words.side(a.plan.name, 'A')}</th>
+                <th scope="col">{words.side(b.plan.name, 'B')}</th>
               </tr>
             </thead>
             <tbody>
               {differences.map(({ what, a: x, b: y }) => (
                 <tr key={what}>
                   <th scope="row">{what}</th>
-                  <td class="differs">{x}</td>
-                  <td class="differs">{y}</td>
+                  <td class="differs" dir="auto">
+                    {x}
+                  </td>
+                  <td class="differs" dir="auto">
+                    {y}
+                  </td>
                 </tr>
               ))}
             </tbody>
           </table>
         </details>
       ) : (
-        <p class="hint">Both audits have the same samples, seed, models, versions and inputs.</p>
+        <p class="hint">{words.nothingDiffers}</p>
       )}
       <AlignedRows a={a} b={b} rows={rows} />
     </article>
@@ -113,7 +117,7 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
   }, [a, b, range]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it
-    <section ref={scroller} class="aligned" aria-label="Both audits" tabIndex={0} onScroll={update}>
+    <section ref={scroller} class="aligned" aria-label={words.rows} tabIndex={0} onScroll={update}>
       <div class="canvas" style={{ height: `${rows.length * height}px` }}>
         {shown.map((row, i) => (
           <div
@@ -122,7 +126,7 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
             style={{ top: `${(range.from + i) * height}px`, height: `${height}px` }}
           >
             <h2>
-              {row.prompt} <span class="meta">{row.model}</span>
+              <bdi>{row.prompt}</bdi> <span class="meta">{row.model}</span>
             </h2>
             <Half name="A" live={a} place={row.a} version={versions[0]!} />
             <Half name="B" live={b} place={row.b} version={versions[1]!} />
@@ -146,7 +150,7 @@ function Half({ name, live, place }: { name: string; live: LiveAudit; place: Row
   if (!place)
     return (
       <div class="half none" ref={frame}>
-        Not in audit {name} ({live.plan.name})
+        {words.notIn(name, live.plan.name)}
       </div>
     );
   const numbers = numbersOf(live, place);
@@ -160,12 +164,9 @@ function Half({ name, live, place }: { name: string; live: LiveAudit; place: Row
   return (
     <div class="half" ref={frame}>
       <p class="meta">
-        <b>{name}</b>{' '}
-        <a href={address()}>
-          all {tiles.length} {tiles.length === 1 ? 'tile' : 'tiles'}
-        </a>
+        <b>{name}</b> <a href={address()}>{words.allTiles(tiles.length)}</a>
         <Shares outcome={outcome} />
-        {unseen && ` · images: ${unseen}`}
+        {unseen && ` · ${outcomeWords.imagesUnseen(unseen)}`}
       </p>
       <EqualFiles equal={outcome.equal} />
       <div class="strip">
@@ -174,7 +175,7 @@ function Half({ name, live, place }: { name: string; live: LiveAudit; place: Row
             key={`${tile.n}.${tile.index}`}
             cells={live.cells}
             tile={tile}
-            label={`${name}: ${labelOf(space, tile.n)}`}
+            label={words.sideLabel(name, labelOf(space, tile.n))}
             simulated={simulated}
             tabIndex={0}
             onOpen={() => location.assign(address(tile))}

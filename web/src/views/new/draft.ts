@@ -2,6 +2,7 @@ import { expandTemplate, TemplateError } from '../../../../lib/audits/template.t
 import { DESIGN, FACTOR_NAME, MODEL_NAME } from '../../../../lib/limits.ts';
 import type { Order } from '../../../../lib/money/cost.ts';
 import type { AuditRequest, Retention } from '../../api/types.ts';
+import { problems } from '../../words/new-audit.ts';
 
 /** What is filled in. It is kept for the session, so that a reload loses nothing. */
 export interface Draft {
@@ -57,14 +58,14 @@ export function promptsOf(draft: Draft): { prompts: string[]; problem?: string }
   if (template === '') return { prompts: [] };
   const factors = factorsOf(draft);
   for (const [name, values] of Object.entries(factors)) {
-    if (values.length === 0) return { prompts: [], problem: `Enter at least one value for ${name}.` };
+    if (values.length === 0) return { prompts: [], problem: problems.noValue(name) };
     const twice = values.find((value, i) => values.indexOf(value) < i);
-    if (twice !== undefined) return { prompts: [], problem: `Remove one “${twice}”: ${name} has it twice.` };
+    if (twice !== undefined) return { prompts: [], problem: problems.twice(twice, name) };
   }
   try {
     return { prompts: expandTemplate(template, factors, DESIGN).map(({ text }) => text) };
   } catch (error) {
-    if (error instanceof TemplateError) return { prompts: [], problem: `The ${error.message}` };
+    if (error instanceof TemplateError) return { prompts: [], problem: problems.template(error.message) };
     throw error;
   }
 }
@@ -75,22 +76,17 @@ export function problemsOf(draft: Draft): string[] {
   const cells = prompts.length * draft.models.length * draft.samples;
   const found: (string | false | undefined)[] = [
     problem,
-    !problem && prompts.length === 0 && 'Enter at least one prompt.',
-    prompts.length > DESIGN.prompts &&
-      `An audit can have ${DESIGN.prompts.toLocaleString('en')} prompts; these are ${prompts.length.toLocaleString('en')}. Remove some, or split the audit.`,
-    draft.models.length === 0 && 'Choose at least one model.',
+    !problem && prompts.length === 0 && problems.noPrompt,
+    prompts.length > DESIGN.prompts && problems.prompts(prompts.length),
+    draft.models.length === 0 && problems.noModel,
     (!Number.isInteger(draft.samples) || draft.samples < 1 || draft.samples > DESIGN.samples) &&
-      `Samples must be a whole number from 1 to ${DESIGN.samples.toLocaleString('en')}.`,
-    cells > DESIGN.predictions &&
-      `An audit can have ${DESIGN.predictions.toLocaleString('en')} predictions; these are ${cells.toLocaleString('en')}. Use fewer samples, or split the audit.`,
+      problems.samples,
+    cells > DESIGN.predictions && problems.predictions(cells),
     draft.seed.trim() !== '' &&
       !(/^\d{1,10}$/.test(draft.seed.trim()) && Number(draft.seed) <= DESIGN.seed) &&
-      `The seed must be a whole number from 0 to ${DESIGN.seed.toLocaleString('en')}, without commas.`,
-    draft.maxCost.trim() !== '' &&
-      !(costOf(draft)! <= DESIGN.maxCost) &&
-      `The most that the audit may cost must be dollars up to ${DESIGN.maxCost.toLocaleString('en')}, such as 2.50.`,
-    parseInput(draft.input) === undefined &&
-      'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
+      problems.seed,
+    draft.maxCost.trim() !== '' && !(costOf(draft)! <= DESIGN.maxCost) && problems.maxCost,
+    parseInput(draft.input) === undefined && problems.input,
   ];
   return found.filter((sentence) => typeof sentence === 'string');
 }

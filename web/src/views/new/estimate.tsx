@@ -1,7 +1,8 @@
-import { formatDollars } from '../../../../lib/money/price.ts';
 import type { Budget } from '../../api/types.ts';
-import { certainty, type Estimate, outOf, roughly } from '../../model/estimate.ts';
-import { percent } from '../../model/statistics.ts';
+import { certainty, type Estimate } from '../../model/estimate.ts';
+import { roughly } from '../../words/audit.ts';
+import { whole } from '../../words/locale.ts';
+import { estimateWords as words } from '../../words/new-audit.ts';
 
 /** Half an interval from which on only large differences are visible. */
 const LARGE = 0.15;
@@ -23,40 +24,33 @@ export function EstimatePanel({ budget, found, maxCost, prompts, models, samples
   const sure = samples >= 1 ? certainty(samples) : undefined;
   const known = predictions > 0 ? found : undefined;
   return (
-    <section class="card estimate" aria-label="Estimate" aria-live="polite">
+    <section class="card estimate" aria-label={words.label} aria-live="polite">
       <p class="figure">
-        <b data-test="predictions">{predictions.toLocaleString('en')}</b>{' '}
-        {predictions === 1 ? 'prediction' : 'predictions'}
+        <b data-test="predictions">{whole(predictions)}</b> {words.predictions(predictions)}
       </p>
-      <p class="hint">
-        {prompts} {prompts === 1 ? 'prompt' : 'prompts'} × {models} {models === 1 ? 'model' : 'models'} ×{' '}
-        {samples} {samples === 1 ? 'sample' : 'samples'}
-      </p>
+      <p class="hint">{words.product(prompts, models, samples)}</p>
       <dl>
-        <dt>Time</dt>
-        <dd>{known ? `${roughly(known.seconds)}, without delays` : '–'}</dd>
-        <dt>Cost</dt>
+        <dt>{words.time}</dt>
+        <dd>{known ? words.withoutDelays(roughly(known.seconds)) : '–'}</dd>
+        <dt>{words.cost}</dt>
         <dd>
           {known && budget ? (
             <>
               {costInWords(known, models, maxCost)}
-              {known.most > 0 && <span class="hint"> Prices of {budget.pricesAsOf}.</span>}
+              {known.most > 0 && <span class="hint"> {words.pricesOf(budget.pricesAsOf)}</span>}
             </>
           ) : (
             '–'
           )}
         </dd>
-        <dt>Left this month</dt>
+        <dt>{words.left}</dt>
         <dd>{budget ? <Left budget={budget} most={mostOf(known, maxCost)} /> : '–'}</dd>
-        <dt>Certainty</dt>
+        <dt>{words.certainty}</dt>
         <dd>
           {sure ? (
             <>
-              With {samples} {samples === 1 ? 'sample' : 'samples'} per prompt and model{' '}
-              {sure.halfWidth >= LARGE ? 'you see only large differences: a' : 'a'} share near one half is
-              accurate to ±{percent(sure.halfWidth)} points, and something that never appears may still be in{' '}
-              {outOf(sure.hidden)} images.
-              <span class="hint"> 95 % Wilson interval.</span>
+              {words.certain(samples, sure, sure.halfWidth >= LARGE)}
+              <span class="hint"> {words.interval}</span>
             </>
           ) : (
             '–'
@@ -74,34 +68,19 @@ const mostOf = (found: Estimate | undefined, maxCost: number | undefined): numbe
 /** `about $0.30, at most $2.40, plus Replicate’s price for a/b` */
 function costInWords(found: Estimate, models: number, maxCost: number | undefined): string {
   const { about, most, unpriced } = found;
-  if (unpriced.length > 0 && maxCost !== undefined) return `at most ${formatDollars(maxCost)}`;
-  const unknown = `Replicate’s price for ${unpriced.join(', ')}`;
+  if (unpriced.length > 0 && maxCost !== undefined) return words.atMost(maxCost);
+  const unknown = words.priceFor(unpriced.join(', '));
   if (unpriced.length === models) return unknown;
-  const known =
-    most === 0
-      ? 'free'
-      : `${about < most ? `about ${formatDollars(about)}, ` : ''}at most ${formatDollars(most)}`;
-  return unpriced.length > 0 ? `${known}, plus ${unknown}` : known;
+  const known = most === 0 ? words.free : about < most ? words.about(about, most) : words.atMost(most);
+  return unpriced.length > 0 ? words.plus(known, unknown) : known;
 }
 
 function Left({ budget: { monthly, left, turnsAt }, most }: { budget: Budget; most: number }) {
-  if (monthly === null || left === null)
-    return <>This deployment has no budget: nothing limits what its audits cost.</>;
-  const next = new Date(turnsAt).toLocaleDateString('en', {
-    day: 'numeric',
-    month: 'long',
-    timeZone: 'UTC',
-  });
+  if (monthly === null || left === null) return <>{words.noBudget}</>;
   return (
     <>
-      {formatDollars(left)} of {formatDollars(monthly)}, for all audits until {next}.
-      {most > left && (
-        <span class="error">
-          {' '}
-          This audit does not fit. Use fewer prompts, models or samples, or ask an operator for a larger
-          budget.
-        </span>
-      )}
+      {words.leftOf(left, monthly, turnsAt)}
+      {most > left && <span class="error"> {words.doesNotFit}</span>}
     </>
   );
 }

@@ -1,4 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
+import { problems, words } from '../../words/new-audit.ts';
 import { isModelName } from './draft.ts';
 
 interface Props {
@@ -15,19 +16,16 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
   const add = () => {
     const name = input.current!.value.trim();
     if (name === '') return;
-    if (!isModelName(name))
-      return setProblem(
-        'Enter a model as owner/name, or as owner/name:version with the 64 characters of the version.',
-      );
+    if (!isModelName(name)) return setProblem(problems.modelName);
     setProblem(undefined);
     if (!chosen.includes(name)) onChange([...chosen, name]);
     input.current!.value = '';
   };
   return (
     <fieldset>
-      <legend>Models</legend>
+      <legend>{words.models}</legend>
       <p class="hint" id="models-hint">
-        One model is enough to explore. All models get the same prompts and seeds.
+        {words.modelsHint}
       </p>
       <div class="checks">
         {all.map((model) => (
@@ -48,12 +46,12 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
         ))}
       </div>
       <div class="inline">
-        <label for="model">Another model on Replicate</label>
+        <label for="model">{words.anotherModel}</label>
         <input
           ref={input}
           id="model"
           type="text"
-          placeholder="owner/name"
+          placeholder={words.modelExample}
           spellcheck={false}
           autocapitalize="off"
           aria-describedby={problem ? 'model-problem' : undefined}
@@ -65,7 +63,7 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
           }}
         />
         <button type="button" onClick={add}>
-          Add
+          {words.add}
         </button>
       </div>
       {problem && (

@@ -4,6 +4,8 @@ import { ApiError, createAudit, readBudget, readModels } from '../../api/client.
 import type { Budget } from '../../api/types.ts';
 import { estimate } from '../../model/estimate.ts';
 import { useTask } from '../../parts/task.ts';
+import { EXAMPLES } from '../../words/examples.ts';
+import { problems as problemWords, words } from '../../words/new-audit.ts';
 import {
   costOf,
   type Draft,
@@ -17,18 +19,10 @@ import {
   requestOf,
 } from './draft.ts';
 import { EstimatePanel } from './estimate.tsx';
-import { EXAMPLES } from './examples.ts';
 import { ModelChoice } from './models.tsx';
 
 /** Days by retention. They are unknown until the API has answered; the choice is then shown without them. */
 type RetentionDays = { short: number; standard: number };
-
-const retentions = (days: RetentionDays | undefined) =>
-  [
-    { value: 'short', text: `Short${days ? `: kept for ${days.short} days` : ''}` },
-    { value: 'standard', text: `Standard${days ? `: kept for ${days.standard} days` : ''}` },
-    { value: 'keep', text: 'Keep: never deleted automatically' },
-  ] as const;
 
 /** The form for a new audit. */
 export function NewAuditPage() {
@@ -66,11 +60,7 @@ export function NewAuditPage() {
     found && found.unpriced.length > 0 && budget.monthly !== null && costOf(draft) === undefined;
   const problems = [
     ...useMemo(() => problemsOf(draft), [draft]),
-    ...(needsLimit
-      ? [
-          `The price of ${found.unpriced.join(', ')} is not known. Fill in “The most that the audit may cost”.`,
-        ]
-      : []),
+    ...(needsLimit ? [problemWords.noPrice(found.unpriced.join(', '))] : []),
   ];
   const create = useTask(async () => {
     const request = requestOf(draft);
@@ -94,10 +84,10 @@ export function NewAuditPage() {
   return (
     <form class="new" onSubmit={submit} noValidate>
       <div class="lead">
-        <h1>New audit</h1>
-        <p>Give image models the same prompts many times, and see every answer.</p>
-        <div class="examples" role="group" aria-label="Examples">
-          <span>Examples</span>
+        <h1>{words.title}</h1>
+        <p>{words.lead}</p>
+        <div class="examples" role="group" aria-label={words.examples}>
+          <span>{words.examples}</span>
           {EXAMPLES.map(({ title, draft: example }) => (
             <button
               key={title}
@@ -113,7 +103,7 @@ export function NewAuditPage() {
 
       <div class="fields">
         <fieldset>
-          <legend>Prompts</legend>
+          <legend>{words.prompts}</legend>
           <div class="tabs">
             <label>
               <input
@@ -122,7 +112,7 @@ export function NewAuditPage() {
                 checked={draft.way === 'prompts'}
                 onChange={() => change({ way: 'prompts' })}
               />
-              <span>List</span>
+              <span>{words.list}</span>
             </label>
             <label>
               <input
@@ -131,17 +121,18 @@ export function NewAuditPage() {
                 checked={draft.way === 'template'}
                 onChange={() => change({ way: 'template' })}
               />
-              <span>Template with factors</span>
+              <span>{words.withFactors}</span>
             </label>
           </div>
           {draft.way === 'prompts' ? (
             <>
-              <label for="prompts">Prompts, one per line</label>
+              <label for="prompts">{words.onePerLine}</label>
               <textarea
                 id="prompts"
                 rows={6}
                 value={draft.prompts}
-                placeholder={'a photo of a doctor\na photo of a nurse'}
+                placeholder={words.promptsExample}
+                dir="auto"
                 onInput={(event) => change({ prompts: event.currentTarget.value })}
               />
             </>
@@ -162,14 +153,14 @@ export function NewAuditPage() {
         />
         {models.problem && (
           <p class="error" role="alert">
-            The list of models could not be loaded. {models.problem} You can also add a model by name.
+            {words.noModelsLoaded(models.problem)}
           </p>
         )}
 
         <fieldset class="pair">
-          <legend>Samples and retention</legend>
+          <legend>{words.samplesAndRetention}</legend>
           <div>
-            <label for="samples">Samples per prompt and model</label>
+            <label for="samples">{words.samples}</label>
             <input
               id="samples"
               type="number"
@@ -179,16 +170,16 @@ export function NewAuditPage() {
               value={draft.samples || ''}
               onInput={(event) => change({ samples: event.currentTarget.valueAsNumber || 0 })}
             />
-            <p class="hint">Each sample has its own seed, the same for all prompts and models.</p>
+            <p class="hint">{words.samplesHint}</p>
           </div>
           <div>
-            <label for="retention">Retention</label>
+            <label for="retention">{words.retention}</label>
             <select
               id="retention"
               value={draft.retention}
               onChange={(event) => change({ retention: event.currentTarget.value as Draft['retention'] })}
             >
-              {retentions(days).map(({ value, text }) => (
+              {Object.entries(words.retentions(days)).map(([value, text]) => (
                 <option key={value} value={value}>
                   {text}
                 </option>
@@ -203,41 +194,42 @@ export function NewAuditPage() {
             [draft.name, draft.seed, draft.input, draft.maxCost].some((entered) => entered !== '')
           }
         >
-          <summary>Name, seed, inputs and cost</summary>
-          <label for="name">Name</label>
+          <summary>{words.moreSettings}</summary>
+          <label for="name">{words.name}</label>
           <input
             id="name"
             type="text"
             maxLength={DESIGN.nameLength}
             value={draft.name}
-            placeholder="default: the first prompt"
+            placeholder={words.nameDefault}
+            dir="auto"
             onInput={(event) => change({ name: event.currentTarget.value })}
           />
-          <label for="seed">Seed, to repeat an audit</label>
+          <label for="seed">{words.seed}</label>
           <input
             id="seed"
             type="text"
             inputMode="numeric"
             value={draft.seed}
-            placeholder="default: random"
+            placeholder={words.seedDefault}
             onInput={(event) => change({ seed: event.currentTarget.value })}
           />
-          <label for="input">Inputs for every model, as JSON</label>
+          <label for="input">{words.input}</label>
           <textarea
             id="input"
             rows={2}
             spellcheck={false}
             value={draft.input}
-            placeholder={'{"aspect_ratio": "1:1"}'}
+            placeholder={words.inputExample}
             onInput={(event) => change({ input: event.currentTarget.value })}
           />
-          <label for="max-cost">The most that the audit may cost, in dollars</label>
+          <label for="max-cost">{words.maxCost}</label>
           <input
             id="max-cost"
             type="text"
             inputMode="decimal"
             value={draft.maxCost}
-            placeholder="default: the price of all its predictions"
+            placeholder={words.maxCostDefault}
             onInput={(event) => change({ maxCost: event.currentTarget.value })}
           />
         </details>
@@ -254,7 +246,7 @@ export function NewAuditPage() {
         />
         {money.problem && (
           <p class="error" role="alert">
-            Prices and budget could not be loaded. {money.problem}
+            {words.noMoneyLoaded(money.problem)}
           </p>
         )}
         {tried && problems.length > 0 && (
@@ -270,7 +262,7 @@ export function NewAuditPage() {
           </p>
         )}
         <button type="submit" class="primary big" disabled={create.busy}>
-          {create.busy ? 'Checking the models…' : 'Start the audit'}
+          {create.busy ? words.checking : words.start}
         </button>
       </aside>
     </form>
@@ -288,25 +280,29 @@ function TemplateFields({ draft, change, prompts, problem }: TemplateProps) {
   const names = namesIn(draft.template);
   return (
     <>
-      <label for="template">Template</label>
+      <label for="template">{words.template}</label>
       <input
         id="template"
         type="text"
         value={draft.template}
-        placeholder="a photo of a {gender} {job}"
+        placeholder={words.templateExample}
+        dir="auto"
         aria-describedby="template-hint"
         onInput={(event) => change({ template: event.currentTarget.value })}
       />
       <p class="hint" id="template-hint">
-        A word in braces is a factor. Each combination of values becomes one prompt.
+        {words.templateHint}
       </p>
       <div class="factors">
         {names.map((name) => (
           <div key={name}>
-            <label for={`factor-${name}`}>{name}, one value per line</label>
+            <label for={`factor-${name}`} dir="auto">
+              {words.values(name)}
+            </label>
             <textarea
               id={`factor-${name}`}
               rows={4}
+              dir="auto"
               value={draft.factors[name] ?? ''}
               onInput={(event) =>
                 change({ factors: { ...draft.factors, [name]: event.currentTarget.value } })
@@ -318,15 +314,15 @@ function TemplateFields({ draft, change, prompts, problem }: TemplateProps) {
       {problem && names.length > 0 && <p class="hint">{problem}</p>}
       {prompts.length > 0 && (
         <details class="preview">
-          <summary>
-            {prompts.length} {prompts.length === 1 ? 'prompt' : 'prompts'}, for example “{prompts[0]}”
-          </summary>
+          <summary>{words.preview(prompts.length, prompts[0]!)}</summary>
           <ol>
             {prompts.slice(0, 100).map((prompt) => (
-              <li key={prompt}>{prompt}</li>
+              <li key={prompt} dir="auto">
+                {prompt}
+              </li>
             ))}
           </ol>
-          {prompts.length > 100 && <p class="hint">… and {prompts.length - 100} more.</p>}
+          {prompts.length > 100 && <p class="hint">{words.more(prompts.length - 100)}</p>}
         </details>
       )}
     </>

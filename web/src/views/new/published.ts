@@ -1,11 +1,9 @@
 import type { PublishedDesign, PublishedEntry } from '../../../../lib/contract/published.ts';
+import { words } from '../../words/new-audit.ts';
 
 async function readFile<T>(path: string): Promise<T> {
   const response = await fetch(path);
-  if (!response.ok)
-    throw new Error(
-      `The published designs could not be loaded: the server answered ${response.status}. Try again.`,
-    );
+  if (!response.ok) throw new Error(words.noPublished(response.status));
   return response.json();
 }
 

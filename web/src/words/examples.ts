@@ -1,4 +1,4 @@
-import type { Draft } from './draft.ts';
+import type { Draft } from '../views/new/draft.ts';
 
 /** Designs to start from, modeled on published audits. */
 export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [

@@ -1,0 +1,41 @@
+import { expect, test } from '@jest/globals';
+import type { Locator } from 'playwright-core';
+import { describeInBrowser, seriousProblems } from './support/browser.ts';
+import { withPretence } from './support/pretend.ts';
+
+/** What the tests use of a browser, whose types they do not have. */
+interface Window {
+  getComputedStyle(element: unknown): { direction: string };
+}
+
+/** What the views say of an audit, with answers that are made here. */
+describeInBrowser('the views', (executable) => {
+  const open = withPretence(executable);
+  const directionOf = (locator: Locator) =>
+    locator.evaluate((element) => (globalThis as unknown as Window).getComputedStyle(element).direction);
+
+  test("numbers and dates are written by the reader's locale", async () => {
+    const { page } = await open({ samples: 600 }, '', { locale: 'de-DE' });
+    await page.getByText('1.200 of 1.200').waitFor();
+    await page.getByText('01.01.2026').waitFor();
+  });
+
+  test('a prompt in a script that runs from right to left stands so, and the words around it do not', async () => {
+    const arabic = 'صورة طبيبة (أنثى).';
+    const { page, address } = await open(
+      { prompts: [{ text: arabic, factors: { دور: 'طبيبة', job: 'doctor' } }, { text: 'a nurse' }] },
+      '&rows=prompt&columns=model',
+    );
+    expect(await directionOf(page.getByRole('rowheader').first().locator('.clamp'))).toBe('rtl');
+    expect(await directionOf(page.getByRole('rowheader').last().locator('.clamp'))).toBe('ltr');
+    await page.goto(address('&rows=prompt&columns=model&image=0.0'));
+    const fact = (name: string) => page.locator('.facts div', { hasText: name }).first().locator('dd');
+    expect(await directionOf(fact('Prompt'))).toBe('rtl');
+    expect(await directionOf(fact('Model'))).toBe('ltr');
+    await page.goto(address('&rows=prompt&columns=model&wall=0.0'));
+    // Between other words a prompt is isolated from them.
+    expect(await directionOf(page.locator('.wallhead bdi').first())).toBe('rtl');
+    expect(await directionOf(page.locator('.wallhead h2'))).toBe('ltr');
+    expect(await seriousProblems(page)).toEqual([]);
+  });
+});

@@ -1,0 +1,172 @@
+import type { AuditStatus } from '../api/types.ts';
+import { dollars, given, halves, some, time, whole } from './locale.ts';
+
+/** One audit: its status, its grid, its walls and its images in large. */
+export const words = {
+  notThere: 'This audit does not exist. It may have been deleted, or the link may be incomplete.',
+  noName: 'This link does not name an audit. Choose one from the list.',
+  all: 'All audits',
+  loading: 'Loading the audit …',
+};
+
+/** A duration as accurately as it is known, such as `about 4 minutes`. */
+export function roughly(seconds: number): string {
+  if (seconds < 50) return 'less than a minute';
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 2) return 'about a minute';
+  if (minutes < 90) return `about ${minutes} minutes`;
+  return `about ${halves(Math.round(minutes / 30) / 2)} hours`;
+}
+
+/** Words after `24 of 36`. */
+const STATES: Record<AuditStatus['state'], string> = {
+  running: 'done',
+  finished: 'finished',
+  canceling: 'done · canceling',
+  canceled: 'done · canceled',
+};
+
+const WAITING: Record<string, string> = {
+  'rate limit': 'Replicate’s rate limit is reached. The audit resumes automatically.',
+  credit:
+    'The Replicate account has no credit left. The audit resumes automatically after an operator adds credit.',
+  token:
+    'Replicate rejects the pipeline’s token. The audit resumes automatically after an operator renews it.',
+};
+
+/** The status of an audit, and what can be done with it as a whole. */
+export const statusWords = {
+  /** @param seeds which prompts share their seeds; undefined if there is one prompt */
+  about: (createdBy: string, seed: number | undefined, seeds: string | undefined, retention: string) =>
+    ` · ${given(createdBy)}${seed === undefined ? '' : ` · seed ${seed}`}${seeds === undefined ? '' : `, seeds ${seeds}`} · retention: ${retention}`,
+  progress: 'Predictions done',
+  of: (finished: number, predictions: number) => `${whole(finished)} of ${whole(predictions)}`,
+  state: (state: AuditStatus['state']) => STATES[state],
+  inProgress: (n: number) => `${whole(n)} in progress`,
+  left: (seconds: number) => `${roughly(seconds)} left`,
+  manifestFollows: 'the manifest follows in some seconds',
+  canceled: (n: number) => `${whole(n)} canceled`,
+  cost: (spent: number, reserved: number) =>
+    `cost: ${dollars(spent)}${reserved > 0 ? `, and up to ${dollars(reserved)} more is reserved` : ''}`,
+  waits: (why: string, until: string) =>
+    `${WAITING[why] ?? `The audit is waiting: ${why}.`} Next attempt at ${time(until)}. No results are lost.`,
+  replicateSays: (detail: string) => `Replicate says: ${detail}`,
+  cancel: 'Cancel',
+  manifest: (format: string) => `Manifest ${format.toUpperCase()}`,
+  whenManifest:
+    'Available a few minutes after the last prediction has finished and its images are backed up.',
+  cancelTitle: 'Cancel this audit?',
+  cancelAction: 'Cancel audit',
+  cancelMeans: 'Pending predictions are skipped and running ones are canceled. Stored images are kept.',
+};
+
+/** Which prompts have the same seeds. */
+export const seedWords = {
+  shared: 'shared by all prompts',
+  across: (factors: string[]) => `shared across ${factors.join(' and ')}`,
+  own: 'different for each prompt',
+};
+
+/** What rows, columns and cells are. */
+export const gridWords = {
+  dimension: { prompt: 'prompt', model: 'model', sample: 'sample' },
+  sample: (value: string) => `sample ${value}`,
+  /** Where a prompt does not go to a model. */
+  notAsked: 'not asked',
+  /** The value of prompts that do not have a factor. */
+  without: (factor: string) => `(no ${factor})`,
+  by: (rows: string, columns: string) => `${rows} by ${columns}`,
+  corner: (rows: string, columns: string) => `${rows} ╲ ${columns}`,
+  cell: (row: string, column: string) => `${row}, ${column}`,
+  previousSample: 'Previous sample',
+  nextSample: 'Next sample',
+  position: (at: number, of: number) => `${whole(at)} of ${whole(of)}`,
+  showAll: (tiles: number) => `Show all ${whole(tiles)} as a wall.`,
+  all: 'all ',
+  more: (tiles: number) => `${whole(tiles)} ›`,
+};
+
+export const toolbarWords = {
+  label: 'View of the grid',
+  rows: 'Rows',
+  columns: 'Columns',
+  swap: 'Swap rows and columns',
+  inCell: 'In a cell',
+  allSamples: 'all samples',
+  oneByOne: 'one sample at a time',
+  size: 'Size',
+  sizes: { s: 'small', m: 'medium', l: 'large' },
+  all: 'all',
+  previous: (name: string) => `Previous ${name}`,
+  next: (name: string) => `Next ${name}`,
+  pinned: (name: string, value: string) => `${given(name)} ${given(value)}`,
+};
+
+export const wallWords = {
+  label: 'Wall',
+  back: '← Grid',
+  previousCell: 'Previous cell',
+  nextCell: 'Next cell',
+  tiles: (n: number) => some(n, 'tile', 'tiles'),
+  arrowKeys: (n: number) => `${some(n, 'tile', 'tiles')}; arrow keys move between them`,
+};
+
+export const largeWords = {
+  download: 'Download',
+  select: 'Select for comparison',
+  selected: 'Selected for comparison',
+  others: 'Same prompt and seed, other models',
+};
+
+export const pairWords = {
+  label: 'Compare two images',
+  swap: 'Swap sides',
+  same: 'Both images were requested with the same settings.',
+  differences: 'Differences',
+};
+
+export const trayWords = {
+  label: 'Selected for comparison',
+  compare: 'Compare',
+  oneMore: 'Select one more image to compare.',
+  clear: 'Clear',
+};
+
+export const tableWords = {
+  title: 'Refusals and failures',
+  groupBy: 'Group by',
+  reference: 'Reference',
+  pooled:
+    'Rows hold prompts with the same seeds, whose pictures may resemble each other: these intervals are too narrow.',
+  caption: 'Dots are shares and bands are their 95 % Wilson intervals, from 0 to 100 %.',
+  loaded: (loaded: number, of: number) => `${whole(loaded)} of ${whole(of)} predictions have been loaded.`,
+  refused: 'Refused, of those answered',
+  failed: 'Failed, of those finished',
+  images: (kind: string) => `Images ${kind}`,
+  first: (most: number, of: number) =>
+    `Showing the first ${whole(most)} of ${whole(of)}. The manifest contains all of them.`,
+  noneYet: 'none yet',
+  countOf: (count: number, n: number) => `${whole(count)} of ${whole(n)}`,
+};
+
+export const helpWords = {
+  label: 'Keyboard and help',
+  keyboard: 'Keyboard',
+  keys: [
+    ['Arrows', 'move between cells or tiles; in the large view, to the previous or next sample'],
+    ['Home, End', 'go to the first or last cell of a row; with Ctrl, of the grid'],
+    ['Enter', 'go into a cell; on a tile, show it large'],
+    ['W', 'show all samples of the cell as a wall'],
+    ['M', 'select the image for comparison'],
+    ['C', 'compare the two selected images'],
+    ['+ − 0', 'zoom in, zoom out, fit; in the comparison, arrows move the images'],
+    ['Esc', 'go back one step'],
+    ['?', 'show this help'],
+  ],
+  shares: 'Shares',
+  aboutShares:
+    '“Refused” is the share of refusals among predictions that succeeded or were refused. “Failed” is the share of failures among all finished predictions. The range in brackets is the 95 % Wilson interval: the true share is probably within it.',
+  aboutImages:
+    'Images that show nothing are counted by their reason. “Filtered”: the model’s filter dropped it. If the filter dropped all images of a prediction, that prediction is also “refused”: refusals count predictions, the others count images. “Blank”: the model returned one even area, which several models do instead of refusing. “Quarantined”: not a valid image. “Lost”: it could not be stored.',
+  aboutAddress: 'The address contains your view. Send it to a colleague, who then sees the same.',
+};

@@ -1,0 +1,24 @@
+import { given, some } from './locale.ts';
+
+/** The list of audits. */
+export const words = {
+  title: 'Audits',
+  selectTwo: 'Select two audits to compare them.',
+  compare: 'Compare these two',
+  none: 'No audits yet.',
+  startFirst: 'Start the first one.',
+  select: (name: string) => `Select ${name} for comparison`,
+  predictions: (n: number) => some(n, 'prediction', 'predictions'),
+  finished: 'finished',
+  running: 'running',
+  delete: 'Delete',
+  deleteNamed: (name: string) => `Delete ${name}`,
+  older: 'Show older audits',
+  deleteTitle: (name: string) => `Delete “${given(name)}”?`,
+  deleteAction: 'Delete audit',
+  deleteMeans:
+    'The audit and its images disappear from this page for everyone. Running predictions are canceled.',
+  backupKeeps: 'The backup keeps',
+  whatBackupKeeps:
+    'the plan, the manifests and every image stored so far. They cannot be deleted from this page. An operator can restore the audit from them.',
+};

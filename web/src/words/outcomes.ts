@@ -1,0 +1,96 @@
+import type { Equal } from '../../../lib/contract/counted.ts';
+import type { Proportion } from '../../../lib/findings/proportion.ts';
+import type { ImageCounts } from '../api/types.ts';
+import { UNSEEN } from '../model/rates.ts';
+import type { Tile } from '../model/tiles.ts';
+import { percent, whole } from './locale.ts';
+
+/** What became of predictions and of their images, in words. */
+export const words = {
+  refused: 'refused',
+  failed: 'failed',
+  images: (kind: string) => `images ${kind}`,
+  imagesUnseen: (counted: string) => `images: ${counted}`,
+  failedToo: (count: number) => `, ${whole(count)} failed`,
+  refusedOf: (count: number, n: number) => `${whole(count)}/${whole(n)} refused`,
+  done: (finished: number, predictions: number) => `${whole(finished)} of ${whole(predictions)} done`,
+  sameFile: (count: number, of: number) => `${whole(count)}/${whole(of)} same file`,
+  noDifference: (equal: string) => `${equal}: the seed made no difference between them`,
+};
+
+/** `2.0 % (0.6–7.0)` */
+export const percentWithInterval = ({ share, low, high }: Proportion): string =>
+  `${percent(share)} % (${percent(low)}–${percent(high)})`;
+
+/** `2 of 100 refused, 2.0 %, 95 % interval 0.6 to 7.0 %`, for screen readers. */
+export const spokenProportion = ({ count, n, share, low, high }: Proportion, what: string): string =>
+  `${whole(count)} of ${whole(n)} ${what}, ${percent(share)} %, 95 % interval ${percent(low)} to ${percent(high)} %`;
+
+/** `2 filtered, 1 blank`; empty if all images show something. */
+export const unseenInWords = (images: ImageCounts): string =>
+  UNSEEN.filter((name) => images[name] > 0)
+    .map((name) => `${whole(images[name])} ${name}`)
+    .join(', ');
+
+/** `7 of 10 are the same file` */
+export const equalInWords = ({ count, of }: Equal): string =>
+  `${whole(count)} of ${whole(of)} are the same file`;
+
+/** What equal files of samples mean, in sentences. */
+export const equalExplained = (equal: Equal): string =>
+  `${words.noDifference(equalInWords(equal))}. Equal files are one answer, not several, so shares and intervals are less certain than they look.`;
+
+const TILES: Record<Tile['kind'], string> = {
+  image: 'image',
+  blank: 'blank',
+  pending: 'checking',
+  quarantined: 'quarantined',
+  lost: 'lost',
+  filtered: 'filtered',
+  unknown: 'loading',
+  waiting: 'pending',
+  running: 'running',
+  refused: 'refused',
+  failed: 'failed',
+  canceled: 'canceled',
+};
+
+/** What stands in a tile without a picture. */
+export const wordFor = (tile: Tile): string =>
+  tile.kind === 'quarantined' && tile.image.reason !== undefined ? tile.image.reason : TILES[tile.kind];
+
+/** A reason as the end of a sentence: models' messages may or may not have their own period. */
+const ended = (reason: string | undefined, unknown = 'no reason was given') =>
+  (reason ?? unknown).trim().replace(/(?<![.!?](\s*\([^()]*\))?)$/, '.');
+
+/** Why a tile has no image, in a sentence; undefined for an image. */
+export function explain(tile: Tile): string | undefined {
+  switch (tile.kind) {
+    case 'image':
+      return undefined;
+    case 'blank':
+      return 'The model returned one even area instead of a picture. Several models do so instead of refusing.';
+    case 'pending':
+      return 'The image is stored and is being checked. It appears in a moment.';
+    case 'quarantined':
+      return tile.image.reason === undefined
+        ? 'The model returned something that is not a valid image. It is stored as evidence, but quarantined.'
+        : `This output is quarantined and not shown: ${ended(tile.image.reason)}`;
+    case 'lost':
+      return `This output could not be stored: ${ended(tile.image.error, 'the reason is unknown')}`;
+    case 'filtered':
+      return 'The model made this image, but its safety filter withheld it.';
+    case 'unknown':
+      return 'Loading.';
+    case 'waiting':
+      return 'This prediction has not been requested yet.';
+    case 'running':
+      return 'The model is working on this prediction.';
+    case 'refused':
+      return `The model refused: ${ended(tile.error)}`;
+    case 'failed':
+      return `The prediction failed: ${ended(tile.error)}`;
+    case 'canceled':
+      return `The prediction was canceled${tile.error ? `: ${ended(tile.error)}` : '.'}`;
+  }
+}
