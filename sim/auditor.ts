@@ -1,7 +1,7 @@
 import type { HttpResponse } from '../lib/http/problem.ts';
 import type { Line } from './kernel.ts';
 import type { Ledger } from './ledger.ts';
-import { MOMENTS, type Order, wordsOf } from './order.ts';
+import { MODEL, MOMENTS, type Order, wordsOf } from './order.ts';
 import type { World } from './world.ts';
 
 const START = 'POST /api/audits';
@@ -101,14 +101,13 @@ export class Auditor {
   #start(): void {
     const { order } = this;
     const body = (model: string) => ({
-      ...wordsOf(order),
+      ...wordsOf({ ...order, model }),
       name: this.#name,
       ...(order.outputs && { input: { num_outputs: order.outputs } }),
-      models: [model],
       samples: order.samples,
       ...(order.retention && { retention: order.retention }),
     });
-    const { model = 'simulated/model' } = order;
+    const { model = MODEL } = order;
     const send = (): void =>
       this.#insist(START, [202, 402], body(model), ({ statusCode, body: answer }) => {
         if (statusCode === 402) return this.#waitForMoney(send);

@@ -1,5 +1,5 @@
 import { Chance } from './kernel.ts';
-import { MOMENTS, type Moment, type Order } from './order.ts';
+import { MODEL, MOMENTS, type Moment, type Order, OTHER_MODEL } from './order.ts';
 import type { Money } from './purse.ts';
 import type { Scenario } from './run.ts';
 
@@ -46,6 +46,9 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     if (chance.happens(0.3)) order.watchesEvery ??= chance.between(MINUTE / 2, 4 * MINUTE);
     return order;
   });
+  // Chance of their own, so that all other worlds are as they were.
+  const pairing = new Chance(seed ^ 0x9a125);
+  for (const order of orders) if (!order.factors && pairing.happens(0.15)) order.other = OTHER_MODEL;
   // Some worlds are nearly calm, so that one fault at a time is tried as well.
   const strength = chance.pick([0.1, 0.5, 1, 1, 2]);
   const share = (most: number) => chance.fraction() * most * strength;
@@ -100,7 +103,7 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     { free: true },
   ]);
   const money: Money | undefined = chance.happens(0.3)
-    ? { monthly: cells * chance.pick([0.002, 1, 1_000]), prices: { 'simulated/model': price } }
+    ? { monthly: cells * chance.pick([0.002, 1, 1_000]), prices: { [MODEL]: price, [OTHER_MODEL]: price } }
     : undefined;
   return {
     orders,
@@ -135,6 +138,7 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
       endsAt: isLeftToReconcile ? chance.between(4, 10) * MINUTE : chance.between(5 * MINUTE, HOUR),
     },
     replicate: {
+      models: [MODEL, OTHER_MODEL],
       createsPerMinute: chance.pick([600, 600, 600, 600, 60, 6]),
       model: {
         parallel,

@@ -14,6 +14,8 @@ interface Order {
   prompts: number;
   /** The prompts themselves. */
   texts: string[];
+  /** The model of each pair. */
+  models: string[];
   samples: number;
   retention?: string;
 }
@@ -453,10 +455,17 @@ export class Ledger {
   }
 
   /** What Replicate was asked for is what was ordered: the prompt by the cell's number, the seed by its prompt and sample. */
-  #checkRequests(audit: string, { samples, texts }: Order): void {
+  #checkRequests(audit: string, order: Order): void {
+    const { samples, texts } = order;
     const seeds = new Map<number, unknown>();
-    for (const { audit: of, cell, input } of this.#world.replicate.made.values()) {
+    for (const { audit: of, cell, input, model } of this.#world.replicate.made.values()) {
       if (of !== audit) continue;
+      if (model !== order.models[Math.floor(cell / samples)])
+        this.#broken(
+          'a cell is asked of its own model',
+          `cell ${cell} was asked of ${model}`,
+          `open/${audit}`,
+        );
       const key = `images/${audit}/${String(cell).padStart(5, '0')}/0`;
       if (input.prompt !== texts[Math.floor(cell / samples)])
         this.#broken(

@@ -409,6 +409,10 @@ export const MUTANTS: Record<string, Plant> = {
     functions: ['api'],
     request: inRecords(/\/audit\.json$/, ({ version: _, ...plan }) => plan),
   },
+  'a plan has no pairs': {
+    functions: ['api'],
+    request: inRecords(/\/audit\.json$/, ({ pairs: _, ...plan }) => plan),
+  },
   'the manifest counts no successes': {
     functions: ['reconcile'],
     request: (_, input) =>

@@ -19,6 +19,8 @@ export interface Order {
   model?: string;
   prompts: number;
   samples: number;
+  /** Each prompt goes to one model alone: the first to `model`, the second to this one, and so on. Not with `factors`. */
+  other?: string;
   retention?: 'short' | 'standard' | 'keep';
   /** Images of each cell; as many as the model makes by itself if undefined. */
   outputs?: number;
@@ -52,14 +54,35 @@ export interface Order {
 const WHO = ['=1+1', 'a "quoted", person,\nin two lines'];
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => `number ${i}`);
 
+/** The only model of the stand-in for Replicate, unless a world has others. */
+export const MODEL = 'simulated/model';
+export const OTHER_MODEL = 'simulated/other';
+
+/** The model that a prompt goes to. */
+export const modelOf = ({ model = MODEL, other }: Order, prompt: number): string =>
+  other !== undefined && prompt % 2 === 1 ? other : model;
+
 /** What is asked for, as the request has it. */
-export const wordsOf = ({ prompts, factors }: Order) =>
-  factors
-    ? { template: 'a portrait of {who} {n}', factors: { who: WHO, n: numbers(prompts / 2) } }
-    : { prompts: numbers(prompts).map((name) => `a portrait of person ${name}`) };
+export function wordsOf(order: Order) {
+  const { model = MODEL, other, prompts, factors } = order;
+  if (factors)
+    return {
+      template: 'a portrait of {who} {n}',
+      factors: { who: WHO, n: numbers(prompts / 2) },
+      models: [model],
+    };
+  const texts = promptsOf(order);
+  if (other === undefined) return { prompts: texts, models: [model] };
+  // A row for each, and every third one twice.
+  const rows = texts.flatMap((text, i) => {
+    const row = { text, factors: { place: String(i) }, model: modelOf(order, i) };
+    return i % 3 === 0 ? [row, row] : [row];
+  });
+  return { prompts: rows };
+}
 
 /** The prompt of each pair, in its order. */
-export const promptsOf = ({ prompts, factors }: Order): string[] =>
+export const promptsOf = ({ prompts, factors }: Pick<Order, 'prompts' | 'factors'>): string[] =>
   factors
     ? WHO.flatMap((who) => numbers(prompts / 2).map((name) => `a portrait of ${who} ${name}`))
     : numbers(prompts).map((name) => `a portrait of person ${name}`);

@@ -7,6 +7,7 @@ import { ReplicateRefusal, ReplicateUnreachable } from '../lib/replicate/errors.
 import type { Prediction } from '../lib/replicate/prediction.ts';
 import { type Happening, RUSES } from './happenings.ts';
 import type { Kernel } from './kernel.ts';
+import { MODEL } from './order.ts';
 import type { Process } from './process.ts';
 import { abortable, KnownBody } from './s3.ts';
 import { FORGER, type Secrets } from './secrets.ts';
@@ -98,8 +99,6 @@ class FinalRefusal extends ReplicateRefusal {
   }
 }
 
-/** The only model, unless a world has others. */
-const MODEL = 'simulated/model';
 /** Inputs of every model, as Cog describes them. */
 const OPENAPI = {
   components: {

@@ -4,7 +4,7 @@ import { Auditor } from './auditor.ts';
 import type { Coverage } from './coverage.ts';
 import type { Line } from './kernel.ts';
 import { type BrokenPromise, Ledger } from './ledger.ts';
-import { type Order, promptsOf } from './order.ts';
+import { modelOf, type Order, promptsOf } from './order.ts';
 import { type Money, Purse } from './purse.ts';
 import type { Made, ReplicateOptions } from './replicate.ts';
 import type { Rotation } from './secrets.ts';
@@ -145,7 +145,9 @@ export async function play(
   ledger.check();
   if (ledger.violations.length === 0) {
     for (const { auditor } of placed) {
-      const order = { ...auditor.order, texts: promptsOf(auditor.order) };
+      const texts = promptsOf(auditor.order);
+      const models = texts.map((_, prompt) => modelOf(auditor.order, prompt));
+      const order = { ...auditor.order, texts, models };
       if (!auditor.gaveUp) ledger.checkAccepted(auditor);
       for (const id of auditor.ids) ledger.checkFinished(id, order);
     }
