@@ -5,7 +5,7 @@ import { cellQueue } from '../lib/aws/cell-queue.ts';
 import { s3Client, sqsClient } from '../lib/aws/clients.ts';
 import { S3Store } from '../lib/aws/objects.ts';
 import { parameterReader } from '../lib/aws/parameter.ts';
-import { presigner } from '../lib/aws/presigner.ts';
+import { presigner, uploadPresigner } from '../lib/aws/presigner.ts';
 import { createApi } from '../lib/handlers/api.ts';
 import { replicateClient } from '../lib/replicate/client.ts';
 import { secretReader } from '../lib/secrets.ts';
@@ -28,6 +28,7 @@ export const handler = middy(
       polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
       replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), secret('REPLICATE_TOKEN_PARAMETER')),
       presign: presigner(store),
+      presignUpload: uploadPresigner(store),
       tokens: secret('API_TOKENS_PARAMETER'),
       time: systemTime,
       chance: systemChance,

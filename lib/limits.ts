@@ -33,6 +33,14 @@ export const STUDY = {
   audits: 100,
 } as const;
 
+/** Limits of an import, beside those of a design. */
+export const IMPORT = {
+  /** Characters of the name of the model that made the pictures. */
+  modelLength: 200,
+  /** Most addresses in one answer. */
+  addresses: 100,
+} as const;
+
 /** One page of a list. */
 export const PAGE = {
   /** Most entries that can be requested. */

@@ -143,6 +143,19 @@ export type LookAtImage = (image: Uint8Array, signal?: AbortSignal) => Promise<L
 /** Makes the address at which a browser gets an object: for two hours at most, and no longer than its signer's credentials. */
 export type Presign = (key: string) => Promise<string>;
 
+/** What may be uploaded: one file, by its length and its hash in hex. */
+export interface ExpectedUpload extends Upload {
+  bytes: number;
+  sha256: string;
+}
+
+/** Makes the address at which a file may be created, once, and the headers that its PUT must have. It lives for so many seconds. */
+export type PresignUpload = (
+  key: string,
+  upload: ExpectedUpload,
+  seconds: number,
+) => Promise<{ url: string; headers: Record<string, string> }>;
+
 /** A queue of messages about cells: `cells` or `polls`. */
 export interface CellQueue {
   /** Sends messages, all to be delivered no earlier than `delaySeconds` (at most 900). Their audits share the queue. */

@@ -405,6 +405,10 @@ export class World {
       look,
       backup: new S3Store(client, this.backup, time, chance),
       presign: async (key: string) => `https://${this.images}.s3.amazonaws.com/${key}?signed`,
+      presignUpload: async (key: string) => ({
+        url: `https://${this.images}.s3.amazonaws.com/${key}?signed`,
+        headers: {},
+      }),
       queue: queue('dispatch'),
       polls: queue('poll'),
       replicate: this.replicate.client(process),

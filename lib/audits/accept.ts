@@ -49,7 +49,7 @@ interface IdempotencyRecord {
 }
 
 /** The first characters of a text, whole ones: half an emoji cannot be encoded. */
-const firstCharacters = (text: string, count: number) => Array.from(text).slice(0, count).join('');
+export const firstCharacters = (text: string, count: number) => Array.from(text).slice(0, count).join('');
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /**
@@ -95,18 +95,42 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
     cells: countCells(design),
     ...(design.maxCost === undefined ? {} : { maxCost: design.maxCost }),
   };
+  const opened = await openAudit(deps, origin, plan, {
+    isRepeated: repeated !== undefined,
+    reserve: async () => {
+      // By the clock of S3, which all requests share, and the same for a repeated request.
+      const first = await store.head(recordKey(origin) ?? openKey(id));
+      const month = monthOf(first?.modified ?? time.now());
+      await reserve(deps, { audit: id, request: origin.request, month, micros }, limit);
+    },
+    begin: () => deps.queue.send([{ ...blockAt(plan, 0)!, link: 0 }]),
+  });
+  return accepted(opened, design);
+}
+
+/**
+ * Makes an audit of a plan, whose idempotency record is written.
+ * @param how.begin sends the first messages of its chains
+ * @returns the plan, or that of an equal request that was quicker
+ * @throws {Refusal} 410 if it was deleted in this very moment, and what `reserve` throws
+ */
+export async function openAudit(
+  { store, log }: Pick<AcceptDeps, 'store' | 'log'>,
+  origin: Origin,
+  plan: Plan,
+  how: { isRepeated: boolean; reserve?: () => Promise<void>; begin: () => Promise<void> },
+): Promise<Plan> {
+  const { id } = plan;
   // With other bytes the second time: reconcile, which may be closing what the first request left, closes only what it read.
-  if (repeated) await store.replaceJson(openKey(id), { request: origin.request });
+  if (how.isRepeated) await store.replaceJson(openKey(id), { request: origin.request });
   else await store.create(openKey(id), '');
-  // By the clock of S3, which all requests share, and the same for a repeated request.
-  const first = await store.head(recordKey(origin) ?? openKey(id));
-  const month = monthOf(first?.modified ?? time.now());
-  await reserve(deps, { audit: id, request: origin.request, month, micros }, limit);
+  await how.reserve?.();
   const metadata = {
     // Metadata is ASCII.
     name: encodeURIComponent(firstCharacters(plan.name, PAGE.nameLength)),
     predictions: String(plan.cells),
     'created-by': encodeURIComponent(plan.createdBy),
+    ...(plan.source ? { source: plan.source } : {}),
   };
   const isOurs = await store.createJson(planKey(id), plan, { metadata, tags: { retention: plan.retention } });
   const existing = isOurs ? plan : await readPlan(store, id);
@@ -116,17 +140,12 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
       `Audit ${id} was deleted while it was being accepted. Send the request again with a new Idempotency-Key.`,
     );
   // Of simultaneous equal requests only the one that wrote the plan begins its chain.
-  if (existing.request === origin.request) await begin(deps, existing);
-  return accepted(existing, design);
-}
-
-/** The plan is durable: if its first message cannot be sent now, reconcile sends it. */
-async function begin({ queue, log }: AcceptDeps, plan: Plan): Promise<void> {
-  try {
-    await queue.send([{ ...blockAt(plan, 0)!, link: 0 }]);
-  } catch (error) {
-    log.error('an audit was accepted; reconcile sends its first message', { audit: plan.id, error });
-  }
+  if (existing.request === origin.request)
+    // The plan is durable: if its first message cannot be sent now, reconcile sends it.
+    await how.begin().catch((error: unknown) => {
+      log.error('an audit was accepted; reconcile sends its first message', { audit: id, error });
+    });
+  return existing;
 }
 
 const accepted = (plan: Plan, { merged }: Design): Accepted => ({
@@ -136,7 +155,7 @@ const accepted = (plan: Plan, { merged }: Design): Accepted => ({
 });
 
 /** The audit that an earlier request with the same key accepted, or was accepting when its process died. */
-async function findRepeated(store: ObjectStore, origin: Origin) {
+export async function findRepeated(store: ObjectStore, origin: Origin) {
   const key = recordKey(origin);
   const record = key && (await store.readJson<IdempotencyRecord>(key))?.value;
   if (!record) return undefined;
@@ -161,7 +180,10 @@ function recordKey({ idempotencyKey: key, caller }: Origin): string | undefined 
 }
 
 /** The ID of this request, or of an equal request that was quicker. */
-async function claimId({ store, time, chance }: AcceptDeps, origin: Origin): Promise<string> {
+export async function claimId(
+  { store, time, chance }: Pick<AcceptDeps, 'store' | 'time' | 'chance'>,
+  origin: Origin,
+): Promise<string> {
   const id = auditId(time.now(), chance.fraction);
   const key = recordKey(origin);
   if (!key) return id;

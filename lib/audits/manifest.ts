@@ -6,7 +6,8 @@ import type { ObjectStore, TemporaryFile, Time, WithTemporaryFile } from '../por
 import { type Range, rangesOf } from '../records/blocks.ts';
 import { type Judgement, listJudgements } from '../records/judgement.ts';
 import { manifestKey } from '../records/keys.ts';
-import { cellAt, type Plan, shownPlan } from '../records/plan.ts';
+import { pairOf } from '../records/pairs.ts';
+import { cellAt, isImported, type Plan, shownPlan } from '../records/plan.ts';
 import { isStored, type StoredImage } from '../records/result.ts';
 import { readResult, readSummaries } from '../records/summary.ts';
 import { resultFacts, seenOf } from './read.ts';
@@ -43,7 +44,7 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
         `{"audit":${JSON.stringify(shownPlan(plan))},"createdAt":"${deps.time.now().toISOString()}","cells":[`,
       );
       const factors = factorNames(plan.prompts);
-      await csv.append(csvLine(csvHeader(factors)));
+      await csv.append(csvLine(csvHeader(plan, factors)));
       for (const range of rangesOf(plan)) {
         const cells = await readCells(deps, plan, range);
         for (const cell of cells) {
@@ -56,7 +57,7 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
         await json.append(`${range.from === 0 ? '\n' : ',\n'}${text}`);
         await csv.append(
           cells
-            .flatMap((cell) => csvRows(factors, cell))
+            .flatMap((cell) => csvRows(plan, factors, cell))
             .map(csvLine)
             .join(''),
         );
@@ -91,11 +92,11 @@ const imageCounts = (cell: ManifestCell): ImageCounts =>
  * Says of each image which earlier one of the same prompt and model has the same bytes (`sameAs`): a model that returns
  * one file for several seeds ignores them. To be called for all cells in their order.
  */
-function equalityMarker({ samples }: Plan): (cell: ManifestCell) => void {
+function equalityMarker(plan: Plan): (cell: ManifestCell) => void {
   let column: number | undefined;
   let first = new Map<string, string>();
   return ({ n, images }) => {
-    const next = Math.floor(n / samples);
+    const next = pairOf(plan, n).pair;
     if (next !== column) first = new Map();
     column = next;
     for (const image of images) {
@@ -179,15 +180,20 @@ const IMAGE_COLUMNS = {
   sameAs: 'sameAs',
 };
 
-const csvHeader = (factors: string[]) => [
+/** Columns of an imported audit alone. */
+const importColumns = (plan: Plan): Record<string, string> =>
+  isImported(plan) ? { source: 'imported', importedBy: plan.createdBy } : {};
+
+const csvHeader = (plan: Plan, factors: string[]) => [
   ...CELL_COLUMNS,
   ...COUNT_COLUMNS,
   ...factors.map((name) => `factor:${name}`),
   ...TIME_COLUMNS,
+  ...Object.keys(importColumns(plan)),
   ...Object.keys(IMAGE_COLUMNS),
 ];
 
-function csvRows(factors: string[], cell: ManifestCell): unknown[][] {
+function csvRows(plan: Plan, factors: string[], cell: ManifestCell): unknown[][] {
   const facts: Partial<Record<string, unknown>> = {
     ...cell,
     ...imageCounts(cell),
@@ -199,6 +205,7 @@ function csvRows(factors: string[], cell: ManifestCell): unknown[][] {
     // Not every prompt has every factor, and a name may be one that all objects have.
     ...factors.map((name) => (Object.hasOwn(cell.factors, name) ? cell.factors[name] : undefined)),
     ...TIME_COLUMNS.map((name) => facts[name]),
+    ...Object.values(importColumns(plan)),
   ];
   // As many fields as any other row: strict readers of CSV refuse a short one.
   const images = cell.images.length > 0 ? cell.images : [{}];

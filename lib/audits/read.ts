@@ -16,7 +16,7 @@ import {
   renditionOf,
   resultKey,
 } from '../records/keys.ts';
-import { type Cell, cellAt, type Plan } from '../records/plan.ts';
+import { type Cell, cellAt, isImported, type Plan } from '../records/plan.ts';
 import { type CellProgress, readProgress } from '../records/progress.ts';
 import { isStored, type Result, type ResultImage } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
@@ -77,6 +77,7 @@ export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditS
     manifest,
     ...(waiting ? { waiting } : {}),
     ...(cost ? { cost } : {}),
+    ...(plan.source ? { source: plan.source } : {}),
   };
 }
 
@@ -115,6 +116,7 @@ export async function auditEntry(store: ObjectStore, id: string): Promise<AuditE
     finished: manifest !== undefined,
     ...(counts ? { counts } : {}),
     ...(images ? { images } : {}),
+    ...(plan.metadata.source === 'imported' ? { source: 'imported' as const } : {}),
   };
 }
 
@@ -154,7 +156,7 @@ export async function listPredictions(
   const predictions = await Promise.all(
     numbers.map(async (n, i): Promise<Exact<'Prediction'>> => {
       const result = results[i];
-      const cell = plannedCell(cellAt(plan, n));
+      const cell = plannedCell(plan, cellAt(plan, n));
       if (!result) return { ...cell, status: progress.get(n)?.boundAt ? 'running' : 'waiting', images: [] };
       const found = judgements.get(n);
       const images = result.images.map((image) => imageOf(image, found?.get(image.index), presign));
@@ -164,14 +166,14 @@ export async function listPredictions(
   return { predictions, ...(to + 1 < plan.cells ? { cursor: cellName(to + 1) } : {}) };
 }
 
-const plannedCell = ({ n, prompt, model, sample, seed }: Cell) => ({
+const plannedCell = (plan: Plan, { n, prompt, model, sample, seed }: Cell) => ({
   n,
   prompt: prompt.text,
   ...(prompt.factors ? { factors: prompt.factors } : {}),
   model: model.model,
   version: model.version ?? 'undisclosed',
   sample,
-  seed: model.seed === 'unsupported' ? null : seed,
+  seed: model.seed === 'unsupported' || isImported(plan) ? null : seed,
   seedSource: model.seed === 'supported' ? ('sent' as const) : model.seed,
 });
 
@@ -213,6 +215,7 @@ export function resultFacts({
   returned,
   filtered,
   askedAt,
+  source,
 }: Result) {
   const version = prediction?.version;
   const predictTime = prediction?.metrics?.predict_time;
@@ -220,9 +223,8 @@ export function resultFacts({
     status,
     seed,
     seedSource,
-    asked,
-    returned,
-    filtered,
+    // Of an imported picture nobody knows what was requested for it.
+    ...(source === 'imported' ? {} : { asked, returned, filtered }),
     ...(error ? { error } : {}),
     ...(askedAt ? { askedAt } : {}),
     ...(prediction ? { predictionId: prediction.id } : {}),

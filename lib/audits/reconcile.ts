@@ -203,6 +203,7 @@ async function restartSilent(run: Run, size: Size, open: readonly Range[], chain
       open.some(({ from }) => from >= range.from && from <= range.to),
   );
   await eachPart(run, silent, (range) => restart(run, polls, range, pollLeaseKey(size.id, range.from)));
+  if (size.isImported) return beginUnseen(run, size, open, chains);
   const asking = blocksOf(size).flatMap(({ from }) => chains.get(leaseKey(size.id, from)) ?? []);
   // Blocks that nobody looks after have a chain that asks, or are still to come in one, also in a range that is looked
   // after. Where no chain has ever asked, as in the sample audit, nothing is to come.
@@ -215,6 +216,17 @@ async function restartSilent(run: Run, size: Size, open: readonly Range[], chain
   else
     for (const block of unseen.slice(0, run.dispatchers))
       await restart(run, queue, block, leaseKey(size.id, block.from));
+}
+
+/** Begins the chains of an imported audit whose first messages were lost. Nothing is ever asked for it. */
+async function beginUnseen(run: Run, size: Size, open: readonly Range[], chains: Chains): Promise<void> {
+  if (age(size.acceptedAt, run.time) <= run.resendMs) return;
+  const unseen = rangesOf(size).filter(
+    (range) =>
+      !chains.has(pollLeaseKey(size.id, range.from)) &&
+      open.some(({ from }) => from >= range.from && from <= range.to),
+  );
+  await eachPart(run, unseen, (range) => restart(run, run.polls, range, pollLeaseKey(size.id, range.from)));
 }
 
 async function restart(run: Run, to: CellQueue, cells: Range, key: string): Promise<void> {

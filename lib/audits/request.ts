@@ -43,7 +43,11 @@ export const parseDesign = (body: string): Design => toDesign(parseBody(AuditReq
 /** @throws {Refusal} 413, 400 or 422 */
 export const parseStudyRequest = (body: string): StudyRequest => parseBody(StudyRequest, body);
 
-function parseBody<Entries extends v.ObjectEntries>(
+/**
+ * The body of a request, checked.
+ * @throws {Refusal} 413, 400 or 422, whose detail says what to change
+ */
+export function parseBody<Entries extends v.ObjectEntries>(
   schema: v.StrictObjectSchema<Entries, undefined>,
   body: string,
 ): v.InferOutput<typeof schema> {

@@ -44,7 +44,8 @@ const isMissing = (error: unknown) => statusOf(error) === 404 && (error as Error
 const toHex = (base64: string | undefined) =>
   base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('hex');
 
-const encodeTags = (tags: Record<string, string> | undefined) => tags && new URLSearchParams(tags).toString();
+/** Tags as the header `x-amz-tagging` has them. */
+export const encodeTags = (tags: Record<string, string>): string => new URLSearchParams(tags).toString();
 
 /**
  * A stream that breaks ends its upload. By itself the SDK waits for the rest, and nobody listens to the errors of
@@ -321,7 +322,7 @@ export class S3Store implements ObjectStore {
       ContentType: contentType,
       ContentDisposition: contentDisposition,
       Metadata: metadata,
-      Tagging: encodeTags(tags),
+      Tagging: tags && encodeTags(tags),
     };
   }
 

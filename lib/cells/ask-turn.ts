@@ -6,7 +6,7 @@ import type { CellQueue, Chance } from '../ports.ts';
 import { blockAt, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
 import { acquireLease, beginChain, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
-import { cellAt, modelAt, type Plan, type PlannedModel } from '../records/plan.ts';
+import { cellAt, isImported, modelAt, type Plan, type PlannedModel } from '../records/plan.ts';
 import { type CellProgress, noProgress, readProgress } from '../records/progress.ts';
 import { readStop } from '../records/stop.ts';
 import { readWaiting, type WaitingReason, writeWaiting } from '../records/waiting.ts';
@@ -95,7 +95,7 @@ export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): 
   const { store, queue } = deps;
   const nothing = { asked: 0, faults: [] };
   const plan = await deps.readPlan(message.audit);
-  if (!plan || message.from >= plan.cells) return nothing;
+  if (!plan || isImported(plan) || message.from >= plan.cells) return nothing;
   const place = placeOf(plan, message.from);
   const block = blockAt(plan, place)!;
   const link = message.link ?? 0;

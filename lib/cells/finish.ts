@@ -1,4 +1,4 @@
-import { contentTypeOf, dispositionOf, extensionOf, sniffFormat } from '../images/formats.ts';
+import { contentTypeOf, imageDisposition, sniffFormat } from '../images/formats.ts';
 import { withOutput } from '../images/open-output.ts';
 import { MAX_OUTPUTS, outputsOf } from '../images/outputs.ts';
 import { OutputRejected, OutputUnavailable } from '../images/source.ts';
@@ -184,10 +184,9 @@ async function fetchAndStore(
   return withOutput(address, options, async ({ head, body, bytes }) => {
     const format = sniffFormat(head);
     const contentType = contentTypeOf(format);
-    const filename = `${plan.id.slice(0, 8)}-${cellName(n)}-${index}.${extensionOf(format)}`;
     const upload = {
       contentType,
-      contentDisposition: `${dispositionOf(format)}; filename="${filename}"`,
+      contentDisposition: imageDisposition(plan.id, n, index, format),
       metadata: { audit: plan.id, cell: cellName(n), index: String(index), prediction: binding.predictionId },
       tags: { status: 'pending', retention: plan.retention },
     };

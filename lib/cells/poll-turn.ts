@@ -4,7 +4,7 @@ import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts'
 import { blockAt, blocksIn, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey, unsafeKey } from '../records/keys.ts';
 import { acquireLease, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
-import { modelAt, type Plan } from '../records/plan.ts';
+import { isImported, modelAt, type Plan } from '../records/plan.ts';
 import { type CellProgress, readOpenProgress } from '../records/progress.ts';
 import { recordResult } from '../records/result.ts';
 import { readStop, type Stop } from '../records/stop.ts';
@@ -16,6 +16,7 @@ import { closeCell, closing, type MustWait, waitingOf } from './ask.ts';
 import { askedAgainAt, firstPollSeconds, isPending, MAX_DELAY_SECONDS, type Turn } from './ask-turn.ts';
 import { closedResult } from './derive.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
+import { listArrived, takeIn } from './take-in.ts';
 
 export interface PollTurnDeps extends FinishDeps {
   readPlan: (audit: string) => Promise<Plan | undefined>;
@@ -56,6 +57,8 @@ const STOPPED_SECONDS = 10;
 const UNSAFE_SECONDS = { least: 2, most: 8 };
 /** Judging and copying take so long; a look costs three LISTs. */
 const SAFE_SECONDS = 3;
+/** Pictures that are being uploaded are looked for so often. */
+const ARRIVAL_SECONDS = 2;
 /** While cells of the range are open, so long after the end of its first block all that have ended are summed up. */
 const GATHER_MS = 60_000;
 
@@ -70,7 +73,9 @@ export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn)
     // A late copy of a message leaves nothing behind in an audit that is over.
     if (!(await deps.store.exists(openKey(plan.id)))) return { faults: [] };
     const range = { ...message, to: Math.min(message.to, plan.cells - 1) };
-    const { faults } = await new PollTurn(deps, plan, range, turn).run({ isOnly: true });
+    const { faults, tookIn } = await new PollTurn(deps, plan, range, turn).run({ isOnly: true });
+    // More pictures are on their way, and the chain may have let itself look rarely.
+    if (tookIn > 0) await hurry(deps, rangeOf(plan, range.from));
     return { faults };
   }
   const { polls } = deps;
@@ -78,8 +83,9 @@ export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn)
   const range = rangeOf(plan, message.from);
   const key = pollLeaseKey(plan.id, range.from);
   const existing = await readLease(deps.store, key);
-  // The audit is over, and its leases are deleted.
-  if (!existing) return { faults: [] };
+  // The audit is over, and its leases are deleted. Only the chains of an import begin with their first message.
+  if (!existing && !(isImported(plan) && link === 0 && (await deps.store.exists(openKey(plan.id)))))
+    return { faults: [] };
   const lease = await acquireLease(deps, key, existing, link, turn.endsAt);
   if ('why' in lease) {
     if (lease.why === 'held')
@@ -101,6 +107,12 @@ export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn)
   } finally {
     await lease.release({ isDone, isSoon, idle }).catch(() => {});
   }
+}
+
+/** Has the chain of a range look soon. */
+async function hurry(deps: PollTurnDeps, range: Range): Promise<void> {
+  const link = await restartChain(deps, pollLeaseKey(range.audit, range.from));
+  if (link !== undefined) await deps.polls.send([{ ...range, link }]);
 }
 
 /** Faults of one cell must not keep poll from canceling another one that is paid by the second. In seconds. */
@@ -126,6 +138,8 @@ class PollTurn {
   #isLate = false;
   #waitSeconds = 0;
   #stop: Stop | undefined;
+  /** Cells of imported pictures that ended in this turn. */
+  #tookIn = 0;
   /** Cells whose predictions have ended, as Replicate said in this turn. A deleted audit keeps no record of it. */
   readonly #ended = new Set<number>();
 
@@ -141,10 +155,15 @@ class PollTurn {
    * @param isOnly nobody looks again, so nothing waits for a better moment
    * @returns when to look again; undefined if there is nothing left to do
    */
-  async run({ isOnly }: { isOnly: boolean }): Promise<Polled & { delaySeconds: number | undefined }> {
+  async run({
+    isOnly,
+  }: {
+    isOnly: boolean;
+  }): Promise<Polled & { delaySeconds: number | undefined; tookIn: number }> {
     const { store, chance } = this.#deps;
     this.#stop = await readStop(store, this.#plan.id);
     const cells = [...(await readOpenProgress(store, this.#range))];
+    if (isImported(this.#plan)) return this.#import(cells, isOnly);
     const overdue = cells.filter(([cell, state]) => this.#isOverdue(cell, state));
     // In any order, so that a few that fail hold up nobody for long.
     await this.#each(shuffled(overdue, chance), PARALLEL_POLLS, (cell, { attempt }) =>
@@ -159,7 +178,40 @@ class PollTurn {
     const unsafeSeconds = await this.#sumUp(new Map(now), isOnly);
     const open = now.filter(([, { ended }]) => !ended);
     if (!this.#stop) await this.#askAgain(open);
-    return { faults: this.#faults, delaySeconds: this.#delaySeconds(open) ?? unsafeSeconds };
+    return { faults: this.#faults, delaySeconds: this.#delaySeconds(open) ?? unsafeSeconds, tookIn: 0 };
+  }
+
+  /** As `run`, for an audit whose pictures are uploaded. */
+  async #import(
+    cells: [number, CellProgress][],
+    isOnly: boolean,
+  ): Promise<Polled & { delaySeconds: number | undefined; tookIn: number }> {
+    const { store } = this.#deps;
+    const open = cells.filter(([, { ended }]) => !ended);
+    if (this.#stop !== 'deleted' && open.length > 0) {
+      const arrived = await listArrived(store, this.#range);
+      const isCanceled = this.#stop === 'canceled';
+      await this.#each(open, PARALLEL_CLOSES, async (cell) => {
+        const how = { hasArrived: arrived.has(cell), isCanceled };
+        if (await takeIn(this.#deps, this.#plan, cell, how)) this.#tookIn++;
+      });
+    }
+    const now = this.#tookIn > 0 ? [...(await readOpenProgress(store, this.#range))] : cells;
+    const unsafeSeconds = await this.#sumUp(new Map(now), isOnly);
+    const delaySeconds = this.#importSeconds(now) ?? unsafeSeconds;
+    return { faults: this.#faults, delaySeconds, tookIn: this.#tookIn };
+  }
+
+  /** When to look again at pictures that have not come: soon while they come, ever more rarely afterwards. */
+  #importSeconds(cells: [number, CellProgress][]): number | undefined {
+    if (this.#stop === 'deleted' || cells.every(([, { ended }]) => ended)) return undefined;
+    if (this.#stop || this.#isLate) return 1;
+    const last = Math.max(
+      Date.parse(this.#plan.createdAt),
+      ...cells.map(([, { endedAt }]) => endedAt?.getTime() ?? 0),
+    );
+    const most = Math.min(MAX_DELAY_SECONDS, this.#deps.resendMs / 3_000);
+    return Math.ceil(Math.min(Math.max(this.#age(new Date(last)) / 4_000, ARRIVAL_SECONDS), most));
   }
 
   #isOverdue(cell: number, { boundAt, ended }: CellProgress): boolean {

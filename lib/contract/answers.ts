@@ -8,6 +8,7 @@ import * as v from 'valibot';
 import { type FormatName, NAMES } from '../images/verdict.ts';
 import { PAGE, RETENTIONS } from '../limits.ts';
 import { AUDIT_ID, CELL_NAME, STUDY_ID } from '../records/keys.ts';
+import { ImportRequest } from './import-request.ts';
 import { PriceEntry } from './price-entry.ts';
 import { AuditRequest, StudyRequest } from './request.ts';
 
@@ -45,6 +46,12 @@ const ImageCounts = v.object({
   filtered: v.pipe(count, v.description("Images that the models' own safety filters dropped.")),
 });
 export type ImageCounts = v.InferOutput<typeof ImageCounts>;
+const source = v.exactOptional(
+  v.pipe(
+    v.literal('imported'),
+    v.description('The pictures were uploaded by `createdBy`. Absent: they were requested from models.'),
+  ),
+);
 /** Absent for an audit that finished before images were counted so: that is not zero. */
 const images = v.exactOptional(ImageCounts);
 
@@ -90,6 +97,7 @@ const AuditEntry = v.object({
   finished: v.pipe(v.boolean(), v.description('The manifest is written.')),
   counts: v.exactOptional(v.pipe(Counts, v.description('Of a finished audit.'))),
   images,
+  source,
 });
 export type AuditEntry = v.InferOutput<typeof AuditEntry>;
 
@@ -153,6 +161,7 @@ const AuditStatus = v.object({
   waiting: v.exactOptional(Waiting),
   manifest: v.pipe(v.boolean(), v.description('The manifest is written.')),
   cost: v.exactOptional(v.pipe(Cost, v.description('Absent where no price was known.'))),
+  source,
 });
 export type AuditStatus = v.InferOutput<typeof AuditStatus>;
 
@@ -202,7 +211,8 @@ const Plan = v.object({
   ),
   ...identity,
   retention,
-  seed: count,
+  source,
+  seed: v.exactOptional(v.pipe(count, v.description('Absent of an import, whose seeds nobody knows.'))),
   seeds: v.exactOptional(
     v.pipe(
       v.object({ least: v.pipe(v.number(), v.integer()), most: v.pipe(v.number(), v.integer()) }),
@@ -244,6 +254,14 @@ const Plan = v.object({
     count,
     v.description(
       'Pairs of prompt and model × samples: cell n is of pair floor(n / samples), sample n % samples.',
+    ),
+  ),
+  counts: v.exactOptional(
+    v.pipe(
+      v.array(count),
+      v.description(
+        'Of an import whose prompts have different numbers of pictures: how many each has. Only these are cells, and `samples` is the most.',
+      ),
     ),
   ),
   maxCost: v.exactOptional(v.pipe(dollars, v.description('Dollars that the request allowed at most.'))),
@@ -318,7 +336,7 @@ const planned = {
   seedSource: v.pipe(
     v.picklist(['sent', 'log', 'unsupported', 'unknown']),
     v.description(
-      'Where the seed is from. `log`: the model used another, which its log names. `unknown`: the model may have ignored it, or its log names one that cannot be read.',
+      'Where the seed is from. `log`: the model used another, which its log names. `unknown`: the model may have ignored it, or its log names one that cannot be read, or the picture was imported.',
     ),
   ),
 };
@@ -328,9 +346,13 @@ const Prediction = v.variant('status', [
     ...planned,
     status: v.picklist(['succeeded', 'failed', 'refused', 'canceled']),
     error: v.exactOptional(v.string()),
-    asked: v.pipe(count, v.description('Images that were requested.')),
-    returned: v.pipe(count, v.description('Outputs that came back.')),
-    filtered: v.pipe(count, v.description("Images that the model's own safety filter dropped.")),
+    asked: v.exactOptional(
+      v.pipe(count, v.description('Images that were requested. Absent of an import, as are the next two.')),
+    ),
+    returned: v.exactOptional(v.pipe(count, v.description('Outputs that came back.'))),
+    filtered: v.exactOptional(
+      v.pipe(count, v.description("Images that the model's own safety filter dropped.")),
+    ),
     askedAt: v.exactOptional(v.string()),
     predictionId: v.exactOptional(v.string()),
     completedAt: v.exactOptional(v.pipe(v.string(), v.description("By Replicate's clock."))),
@@ -344,6 +366,25 @@ const PredictionPage = v.object({
     v.pipe(v.string(), v.regex(CELL_NAME), v.description('Where the next page begins. Absent on the last.')),
   ),
 });
+const AddressPage = v.object({
+  addresses: v.pipe(
+    v.array(
+      v.object({
+        n: v.pipe(count, v.description("The cell's number.")),
+        url: v.pipe(v.string(), v.url(), v.description('For one PUT. It lives for some minutes.')),
+        headers: v.pipe(
+          v.record(v.string(), v.string()),
+          v.description('All of them must be sent, as they are. S3 refuses any other file.'),
+        ),
+      }),
+    ),
+    v.description('Of pictures that are missing. 412 from S3 means that the picture is there.'),
+  ),
+  cursor: v.exactOptional(
+    v.pipe(v.string(), v.regex(CELL_NAME), v.description('Where the next page begins. Absent on the last.')),
+  ),
+});
+export type AddressPage = v.InferOutput<typeof AddressPage>;
 const days = v.pipe(v.number(), v.integer(), v.minValue(1));
 const Models = v.object({
   models: v.array(v.string()),
@@ -400,7 +441,9 @@ export type GatewayRefusal = v.InferOutput<typeof GatewayRefusal>;
 export const SCHEMAS = {
   AuditId,
   AuditRequest,
+  ImportRequest,
   AcceptedAudit,
+  AddressPage,
   AuditEntry,
   AuditPage,
   AuditStatus,

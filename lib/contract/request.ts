@@ -7,7 +7,8 @@ import { AUDIT_ID } from '../records/keys.ts';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 export const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
-const text = (most: number) =>
+/** A text of 1 to `most` characters, without blanks around it. */
+export const text = (most: number) =>
   v.pipe(
     v.string(),
     v.trim(),
@@ -18,10 +19,10 @@ const text = (most: number) =>
   );
 
 /** Counted before anything in it is checked: a body of some MB can hold a million wrong things, each with an issue. */
-const list = <const Item extends v.GenericSchema>(item: Item, most: number, of: string) =>
+export const list = <const Item extends v.GenericSchema>(item: Item, most: number, of: string) =>
   v.pipe(v.array(v.unknown()), v.maxLength(most, `must have at most ${most} ${of}`), v.array(item));
 
-const wholeNumber = (least: number, most: number) =>
+export const wholeNumber = (least: number, most: number) =>
   v.pipe(
     v.number(),
     v.integer('must be a whole number'),
@@ -37,7 +38,7 @@ const model = v.pipe(
 /** Members that valibot drops from a record without a word, because they can change what all objects have. */
 const DROPPED = ['__proto__', 'constructor', 'prototype'];
 /** To valibot a list is a record, too. */
-const object = (message: string) =>
+export const object = (message: string) =>
   v.pipe(
     v.custom<Record<string, unknown>>(
       (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
@@ -79,7 +80,7 @@ const factorName = v.pipe(
 );
 
 /** A prompt with what it is an example of. */
-const promptRow = v.strictObject({
+export const promptRow = v.strictObject({
   text: text(DESIGN.promptLength),
   factors: v.exactOptional(
     v.pipe(
@@ -225,7 +226,9 @@ export function describeIssue(
   const what = name ? `"${name}"` : 'the body';
   if (issue.expected === 'never') {
     const [list] = issue.path ?? [];
-    const fields = issue.path!.length > 1 ? FIELDS[String(list?.key)] : known;
+    const own = issue.path!.length > 1 ? FIELDS[String(list?.key)] : known;
+    // An import takes fewer fields.
+    const fields = own?.filter((field) => field !== issue.path!.at(-1)?.key);
     return `${what} is not a known field${fields ? ` (known: ${fields.join(', ')})` : ''}`;
   }
   if (issue.received === 'undefined') return `${what} is missing`;

@@ -7,7 +7,7 @@ import { type Environment, listSetting, numberSetting } from '../settings.ts';
 /** Before Lambda ends the function, and API Gateway's patience of 30 s: so that the caller is told, and the log says why. */
 const TIME_MS = 25_000;
 
-export type ApiPorts = Omit<ServeDeps, 'readPlan' | 'models' | 'retentionDays'>;
+export type ApiPorts = Omit<ServeDeps, 'readPlan' | 'models' | 'retentionDays' | 'uploadSeconds'>;
 
 /** The HTTP API. */
 export function createApi(ports: ApiPorts, env: Environment) {
@@ -19,6 +19,8 @@ export function createApi(ports: ApiPorts, env: Environment) {
       short: numberSetting(env, 'SHORT_DAYS'),
       standard: numberSetting(env, 'STANDARD_DAYS'),
     },
+    // A deleted audit is swept for so long. By then no address may admit anything any more, and no upload be under way.
+    uploadSeconds: Math.floor(numberSetting(env, 'SETTLE_SECONDS') / 2),
   };
 
   return (event: APIGatewayProxyEventV2, context: Pick<Context, 'awsRequestId'>): Promise<HttpResponse> => {

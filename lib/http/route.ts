@@ -1,11 +1,12 @@
 import type * as v from 'valibot';
 import type { AcceptDeps } from '../audits/accept.ts';
 import type { EndDeps } from '../audits/end.ts';
+import type { AddressDeps } from '../audits/import.ts';
 import type { ReadDeps } from '../audits/read.ts';
 import type { Exact, Models, SchemaName } from '../contract/answers.ts';
 import type { Caller, Scope } from './tokens.ts';
 
-export interface RouteDeps extends AcceptDeps, EndDeps, ReadDeps, Models {}
+export interface RouteDeps extends AcceptDeps, EndDeps, ReadDeps, AddressDeps, Models {}
 
 /** Schemas of texts, by the names of what they check; each may be absent. */
 type Fields = Record<string, v.GenericSchema<string, string | number>>;

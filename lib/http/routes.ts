@@ -1,28 +1,46 @@
 import * as v from 'valibot';
 import { acceptAudit } from '../audits/accept.ts';
 import { cancelAudit, deleteAudit } from '../audits/end.ts';
+import { acceptImport, uploadAddresses } from '../audits/import.ts';
 import { auditStatus, listAudits, listPredictions, requirePlan } from '../audits/read.ts';
 import { parseDesign, parseStudyRequest } from '../audits/request.ts';
 import { addToStudy, deleteStudy, describeStudy, listStudies, removeFromStudy } from '../audits/studies.ts';
 import { Refusal } from '../errors.ts';
-import { DESIGN, IDEMPOTENCY_KEY_LENGTH, PAGE } from '../limits.ts';
+import { DESIGN, IDEMPOTENCY_KEY_LENGTH, IMPORT, PAGE } from '../limits.ts';
 import { readBudget } from '../money/budget.ts';
 import { AUDIT_ID, CELL_NAME, manifestKey, STUDY_ID } from '../records/keys.ts';
 import { shownPlan } from '../records/plan.ts';
 import { type Route, route } from './route.ts';
 
-const RANGE = `must be a whole number from 1 to ${PAGE.most}`;
-const limit = (ordinary: number) =>
-  v.pipe(
+const limit = (ordinary: number, most: number = PAGE.most) => {
+  const range = `must be a whole number from 1 to ${most}`;
+  return v.pipe(
     v.string(),
-    v.regex(/^\d{1,6}$/, RANGE),
+    v.regex(/^\d{1,6}$/, range),
     v.transform(Number),
     v.number(),
     v.integer(),
-    v.minValue(1, RANGE),
-    v.maxValue(PAGE.most, RANGE),
+    v.minValue(1, range),
+    v.maxValue(most, range),
     v.metadata({ default: ordinary, description: 'Entries in the page.' }),
   );
+};
+/** Where a page of cells begins. */
+const cell = v.pipe(
+  v.string(),
+  v.regex(CELL_NAME, 'must be the five-digit number of a cell'),
+  v.metadata({ default: '00000', description: 'The five-digit number of the first cell.' }),
+);
+const idempotency = {
+  'idempotency-key': v.pipe(
+    v.string(),
+    v.regex(
+      new RegExp(`^[ -~]{1,${IDEMPOTENCY_KEY_LENGTH}}$`),
+      `must have 1 to ${IDEMPOTENCY_KEY_LENGTH} printable ASCII characters`,
+    ),
+    v.description('The same key with the same body starts no second audit.'),
+  ),
+};
 
 /** A plan never changes; a browser may keep it. */
 const IMMUTABLE = { 'cache-control': 'private, max-age=3600, immutable' };
@@ -44,16 +62,7 @@ export const ROUTES: Record<string, Route> = {
     summary:
       'Start an audit: prompts × models × samples, or the pairs of prompt and model that its prompts name. Send an Idempotency-Key to be able to repeat the request.',
     scope: 'audit',
-    headers: {
-      'idempotency-key': v.pipe(
-        v.string(),
-        v.regex(
-          new RegExp(`^[ -~]{1,${IDEMPOTENCY_KEY_LENGTH}}$`),
-          `must have 1 to ${IDEMPOTENCY_KEY_LENGTH} printable ASCII characters`,
-        ),
-        v.description('The same key with the same body starts no second audit.'),
-      ),
-    },
+    headers: idempotency,
     body: 'AuditRequest',
     status: 202,
     answer: 'AcceptedAudit',
@@ -115,11 +124,7 @@ export const ROUTES: Record<string, Route> = {
     summary: 'A page of predictions with their images, in the order of cells.',
     scope: 'read',
     query: {
-      cursor: v.pipe(
-        v.string(),
-        v.regex(CELL_NAME, 'must be the five-digit number of a cell'),
-        v.metadata({ default: '00000', description: 'The five-digit number of the first cell.' }),
-      ),
+      cursor: cell,
       limit: limit(PAGE.most),
     },
     status: 200,
@@ -234,6 +239,43 @@ export const ROUTES: Record<string, Route> = {
       await deleteStudy(deps, study, caller.name);
       return { body: { id: study, state: 'deleted' as const } };
     },
+  }),
+
+  'POST /api/imports': route({
+    summary:
+      'Start an import: an audit of pictures that you have. Upload them afterwards to the addresses that the next route gives.',
+    scope: 'audit',
+    headers: idempotency,
+    body: 'ImportRequest',
+    status: 202,
+    answer: 'AcceptedAudit',
+    location: 'The audit.',
+    refusals: {
+      410: 'The audit of this Idempotency-Key was deleted.',
+      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
+      422: 'The import is not right, or the Idempotency-Key was used for another body.',
+    },
+    handle: async (deps, { caller, id, body, headers }) => {
+      const accepted = await acceptImport(deps, body, {
+        caller: caller.name,
+        request: id,
+        idempotencyKey: headers['idempotency-key'],
+        body,
+      });
+      const url = `/api/audits/${accepted.id}`;
+      return { body: { ...accepted, url }, headers: { location: url } };
+    },
+  }),
+
+  'POST /api/imports/{audit}/addresses': route({
+    summary:
+      'Addresses to which the missing pictures of an import are sent by PUT. Each takes the announced file alone, once.',
+    scope: 'audit',
+    query: { cursor: cell, limit: limit(IMPORT.addresses, IMPORT.addresses) },
+    status: 200,
+    answer: 'AddressPage',
+    refusals: { 409: 'The audit is no import, or was canceled.' },
+    handle: async (deps, { audit, query }) => ({ body: await uploadAddresses(deps, audit, query) }),
   }),
 
   'GET /api/budget': route({

@@ -1,3 +1,4 @@
+import { cellName } from '../records/keys.ts';
 import { isSvg, svgText } from './decode/sandbox/svg.ts';
 import type { ShownFormat } from './verdict.ts';
 
@@ -44,6 +45,15 @@ const EXTENSIONS: Record<ShownFormat, string> = {
   svg: 'svg',
 };
 export const extensionOf = (format: ShownFormat | undefined): string => (format ? EXTENSIONS[format] : 'bin');
+
+/** The header `Content-Disposition` of a stored image: a name for it, and whether a browser may show it by itself. */
+export const imageDisposition = (
+  audit: string,
+  cell: number,
+  index: number,
+  format: ShownFormat | undefined,
+): string =>
+  `${dispositionOf(format)}; filename="${audit.slice(0, 8)}-${cellName(cell)}-${index}.${extensionOf(format)}"`;
 
 /** An SVG that is opened by itself would run its scripts: it is saved instead. A page draws it as `<img>`, where none runs. */
 export const dispositionOf = (format: ShownFormat | undefined): 'attachment' | 'inline' =>

@@ -17,13 +17,24 @@ export interface Paired {
 /** An audit, as far as the numbers of its cells go. */
 export interface Numbered extends Paired {
   samples: number;
+  /** Of an import whose prompts have different numbers of pictures: how many samples each pair has. */
+  counts?: readonly number[] | undefined;
 }
 
 export const countPairs = ({ prompts, models, pairs }: Paired): number =>
   pairs ? pairs.length : prompts.length * models.length;
 
-/** Every pair with every sample, in this order. */
-export const countCells = (plan: Numbered): number => countPairs(plan) * plan.samples;
+/** Every pair with every sample that it has, in this order. */
+export const countCells = (plan: Numbered): number =>
+  plan.counts ? plan.counts.reduce((sum, count) => sum + count, 0) : countPairs(plan) * plan.samples;
+
+/** The number of the pair of a cell, and which sample of it the cell is. */
+export function pairOf({ samples, counts }: Pick<Numbered, 'samples' | 'counts'>, n: number) {
+  if (!counts) return { pair: Math.floor(n / samples), sample: n % samples };
+  let [pair, sample] = [0, n];
+  while (pair < counts.length && sample >= counts[pair]!) sample -= counts[pair++]!;
+  return { pair, sample };
+}
 
 /** The pair numbered k; undefined if there is none. */
 export function pairAt(plan: Paired, k: number): Pair | undefined {
@@ -55,16 +66,21 @@ export interface Place {
   sample: number;
 }
 
-/** The place of the cell numbered n: its pair is floor(n / samples); undefined if there is none. */
+/** The place of the cell numbered n; undefined if there is none. */
 export function placeOf(plan: Numbered, n: number): Place | undefined {
-  const pair = pairAt(plan, Math.floor(n / plan.samples));
-  return pair && { prompt: pair[0], model: pair[1], sample: n % plan.samples };
+  const { pair: k, sample } = pairOf(plan, n);
+  const pair = pairAt(plan, k);
+  return pair && { prompt: pair[0], model: pair[1], sample };
 }
 
-/** The number of a cell: the inverse of `placeOf`; undefined if the prompt does not go to the model. */
+/** The number of a cell: the inverse of `placeOf`; undefined if the prompt does not go to the model, or has fewer samples. */
 export function numberOf(plan: Numbered, { prompt, model, sample }: Place): number | undefined {
   const pair = pairNumber(plan, prompt, model);
-  return pair === undefined ? undefined : pair * plan.samples + sample;
+  if (pair === undefined) return undefined;
+  const { counts, samples } = plan;
+  if (!counts) return pair * samples + sample;
+  if (sample >= (counts[pair] ?? 0)) return undefined;
+  return counts.slice(0, pair).reduce((sum, count) => sum + count, sample);
 }
 
 /** For each model, how many prompts go to it. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ShownFormat } from '../images/verdict.ts';
 import type { Retention } from '../limits.ts';
 import type { Price } from '../money/price.ts';
 import type { ObjectStore } from '../ports.ts';
@@ -30,6 +31,15 @@ export interface PlannedModel {
   secrets?: string[];
   /** What a prediction costs, as it was known when the audit was accepted. Absent where nobody knew. */
   price?: Price;
+}
+
+/** A picture that somebody is about to upload. */
+export interface Picture {
+  /** Hex. */
+  sha256: string;
+  bytes: number;
+  /** What its first bytes announce; absent for what is no known image. */
+  format?: ShownFormat;
 }
 
 /** What was accepted: `audits/<a>/audit.json`. It is written once and is the evidence of what was asked. */
@@ -65,7 +75,16 @@ export interface Plan {
   cells: number;
   /** Dollars that the request allowed at most. */
   maxCost?: number;
+  /** The pictures are uploaded by `createdBy`, and nothing is requested. Absent: models are asked. */
+  source?: 'imported';
+  /** Imported: the picture of each cell. No other is taken. */
+  pictures?: Picture[];
+  /** Imported: how many pictures each prompt has. Absent if all have as many as `samples`, which is the most. */
+  counts?: number[];
 }
+
+/** Whether pictures are uploaded instead of requested. Such an audit has one model. */
+export const isImported = ({ source }: Pick<Plan, 'source'>): boolean => source === 'imported';
 
 /** Both ends belong to it. */
 export interface SeedRange {
@@ -156,14 +175,20 @@ const divisor = (one: number, other: number): number => (other === 0 ? one : div
 export const cellRedactor = (plan: Plan, { model }: Cell, ...echoed: (Input | null | undefined)[]) =>
   redactor(model.secrets, plan.input, model.input, ...echoed);
 
-/** A plan as it is shown and listed in the manifest. Older plans can hold secrets. */
-export function shownPlan({ request: _request, ...plan }: Plan): Omit<Plan, 'request'> {
+/** A plan as it is shown and listed in the manifest, whose cells have the pictures. Older plans can hold secrets. */
+export function shownPlan({
+  request: _request,
+  pictures: _pictures,
+  seed,
+  ...plan
+}: Plan): Omit<Plan, 'request' | 'pictures' | 'seed'> & { seed?: number } {
   const models = plan.models.map((model) => ({
     ...model,
     input: redactor(model.secrets, model.input)(model.input),
   }));
   const secrets = plan.models.flatMap((model) => model.secrets ?? []);
-  return { ...plan, models, input: redactor(secrets, plan.input)(plan.input) };
+  const input = redactor(secrets, plan.input)(plan.input);
+  return { ...plan, ...(isImported(plan) ? {} : { seed }), models, input };
 }
 
 /** What Replicate is sent for a cell. A seed only goes to models that know one, or do not say. */
@@ -186,15 +211,18 @@ export interface Size {
   id: string;
   cells: number;
   acceptedAt: Date;
+  isImported: boolean;
 }
 
 /** The size of an audit without its plan, which may have megabytes; undefined where there is none. */
 export async function readSize(store: ObjectStore, audit: string): Promise<Size | undefined> {
   const head = await store.head(planKey(audit));
   if (!head) return undefined;
-  const { predictions } = head.metadata;
+  const { predictions, source } = head.metadata;
   const cells = predictions === undefined ? (await readPlan(store, audit))?.cells : Number(predictions);
-  return cells === undefined ? undefined : { id: audit, cells, acceptedAt: head.modified };
+  return cells === undefined
+    ? undefined
+    : { id: audit, cells, acceptedAt: head.modified, isImported: source === 'imported' };
 }
 
 /**

@@ -28,6 +28,8 @@ export const isStored = (image: ResultImage): image is StoredImage => 'key' in i
 export interface Result {
   audit: string;
   cell: number;
+  /** The cell is of an imported audit: nothing was requested. */
+  source?: 'imported';
   status: CellStatus;
   error?: string;
   model: string;

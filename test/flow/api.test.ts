@@ -17,7 +17,7 @@ import { FlowCloud, type World } from './world.ts';
 /** The handler of the API on its ports: every route, every status, every shape that its answers can have. */
 
 const MINUTE = 60_000;
-const ENV = { METRICS_MODELS: 'a/b', SHORT_DAYS: '30', STANDARD_DAYS: '365' };
+const ENV = { METRICS_MODELS: 'a/b', SHORT_DAYS: '30', STANDARD_DAYS: '365', SETTLE_SECONDS: '5400' };
 const UNKNOWN = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const NO_STUDY = `study-${'0'.repeat(20)}`;
 /** A path that names nothing that exists. */
@@ -52,6 +52,10 @@ beforeEach(async () => {
       polls: world.polls,
       replicate: world.replicate,
       presign: async (key) => `https://images.example/${key}?X-Amz-Signature=1`,
+      presignUpload: async (key, { sha256 }, seconds) => ({
+        url: `https://images.example/${key}?X-Amz-Expires=${seconds}`,
+        headers: { 'x-amz-checksum-sha256': sha256 },
+      }),
       tokens: async ({ refresh = false } = {}) => {
         if (tokens.fail) throw tokens.fail;
         return refresh ? tokens.fresh : tokens.known;
@@ -125,6 +129,45 @@ describe('what the API answers', () => {
     ).toContain('used with another body');
     await api('DELETE', `/api/audits/${first.body.id}`);
     expect((await api('POST', '/api/audits', { body: DESIGN, headers })).status).toBe(410);
+  });
+
+  it('starts an import, and gives the addresses of its pictures until it is canceled', async () => {
+    const pictures = [1, 2, 3].map((bytes) => ({
+      prompt: bytes === 3 ? 1 : 0,
+      sha256: sha256(String(bytes)),
+      bytes,
+    }));
+    const body = { name: 'mine', model: 'midjourney v7', prompts: ['a nurse', 'a chef'], pictures };
+    const headers = { 'idempotency-key': 'import' };
+    const first = await api('POST', '/api/imports', { body, headers });
+    expect(first.headers.location).toBe(`/api/audits/${first.body.id}`);
+    expect((await api('POST', '/api/imports', { body, headers })).body).toEqual(first.body);
+    expect((await api('POST', '/api/imports', { body: { ...body, name: 'x' }, headers })).status).toBe(422);
+    const wrong = await api('POST', '/api/imports', { body: { ...body, samples: 2 } });
+    expect(wrong.body.detail).toContain(
+      '"samples" is not a known field (known: name, model, prompts, pictures',
+    );
+    expect((await api('POST', '/api/imports', { body: 'x'.repeat(5_000_001) })).status).toBe(413);
+
+    const target = `/api/imports/${first.body.id}/addresses`;
+    expect((await api('POST', `${target}?limit=2`)).body).toMatchObject({
+      addresses: [{ n: 0, url: expect.stringMatching(/X-Amz-Expires=2700$/) }, { n: 1 }],
+      cursor: '00002',
+    });
+    expect((await api('POST', `${target}?limit=101`)).status).toBe(400);
+    const { body: plan } = await api('GET', `/api/audits/${first.body.id}/plan`);
+    expect(plan).toMatchObject({ source: 'imported', createdBy: 'ann', counts: [2, 1] });
+    expect((await api('GET', `/api/audits/${first.body.id}/predictions`)).body.predictions[0]).toMatchObject({
+      ...{ model: 'midjourney v7', status: 'waiting', seed: null, seedSource: 'unknown' },
+    });
+    expect((await api('GET', '/api/audits')).body.audits[0]).toMatchObject({
+      name: 'mine',
+      source: 'imported',
+    });
+    await api('POST', `/api/audits/${first.body.id}/cancel`);
+    expect((await api('POST', target)).status).toBe(409);
+    await api('DELETE', `/api/audits/${first.body.id}`);
+    expect((await api('POST', '/api/imports', { body, headers })).status).toBe(410);
   });
 
   it('says the same createdAt of an audit wherever it says one', async () => {

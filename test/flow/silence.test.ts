@@ -124,9 +124,17 @@ describe('a handler ends in its time although S3 takes a request and says nothin
     const answers = await atEveryRequest(
       (world) => world.accept(1),
       async (ports, _world, plan) => {
-        const env = { METRICS_MODELS: 'a/b', SHORT_DAYS: '1', STANDARD_DAYS: '2' };
+        const env = { METRICS_MODELS: 'a/b', SHORT_DAYS: '1', STANDARD_DAYS: '2', SETTLE_SECONDS: '60' };
         const tokens = async () => JSON.stringify([token]);
-        const handler = createApi({ ...ports, tokens, presign: async () => '' }, env);
+        const handler = createApi(
+          {
+            ...ports,
+            tokens,
+            presign: async () => '',
+            presignUpload: async () => ({ url: '', headers: {} }),
+          },
+          env,
+        );
         const sent = {
           routeKey: 'GET /api/audits/{audit}/predictions',
           headers: { authorization: 'Bearer t' },

@@ -34,9 +34,10 @@ async function api(in_: World, method: string, target: string, body?: unknown, k
       ...{ store: in_.images, queue: in_.queue, polls: in_.polls, replicate: in_.replicate },
       ...{ time: in_.time, chance: systemChance, log },
       presign: async (name) => name,
+      presignUpload: async () => ({ url: '', headers: {} }),
       tokens: async () => tokens,
     },
-    { METRICS_MODELS: 'a/b', SHORT_DAYS: '30', STANDARD_DAYS: '365' },
+    { METRICS_MODELS: 'a/b', SHORT_DAYS: '30', STANDARD_DAYS: '365', SETTLE_SECONDS: '60' },
   );
   const [path = '', query = ''] = target.split('?');
   const event = {

@@ -1,3 +1,7 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
+import { text } from 'node:stream/consumers';
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -252,4 +256,65 @@ test('pages of a configured origin may read objects, others may not', async () =
   });
   expect((await preflight(PAGE, 'PUT')).status).toBe(403);
   expect((await preflight('http://evil.example', 'GET')).status).toBe(403);
+});
+
+describe('a presigned PUT', () => {
+  const bytes = Buffer.from('the one file');
+  const sha256 = (body: Buffer) => createHash('sha256').update(body).digest('base64');
+  const address = async (Key: string) => {
+    const headers: Record<string, string> = {
+      'content-length': String(bytes.length),
+      'if-none-match': '*',
+      'x-amz-checksum-sha256': sha256(bytes),
+      'x-amz-tagging': 'status=pending',
+    };
+    const command = new PutObjectCommand({
+      ...{ Bucket, Key, IfNoneMatch: '*', ChecksumSHA256: sha256(bytes), Tagging: 'status=pending' },
+      ContentLength: bytes.length,
+    });
+    const unhoistableHeaders = new Set(Object.keys(headers));
+    const signableHeaders = new Set(['host', ...unhoistableHeaders]);
+    return { url: await getSignedUrl(s3.client, command, { unhoistableHeaders, signableHeaders }), headers };
+  };
+  const send = async (url: string, headers: Record<string, string>, body: Buffer = bytes) => {
+    const request = http.request(url, { method: 'PUT', headers });
+    request.end(body);
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    return { status: response.statusCode, code: /<Code>(\w+)</.exec(await text(response))?.[1] };
+  };
+
+  test('takes the file whose headers were signed, once, with its tags', async () => {
+    const { url, headers } = await address('put/once');
+    expect(await send(url, headers)).toEqual({ status: 200, code: undefined });
+    expect(await send(url, headers)).toEqual({ status: 412, code: 'PreconditionFailed' });
+    const { TagSet } = await s3.client.send(new GetObjectTaggingCommand({ Bucket, Key: 'put/once' }));
+    expect(TagSet).toEqual([{ Key: 'status', Value: 'pending' }]);
+  });
+
+  test.each([
+    ['without its condition', { 'if-none-match': undefined }, 'SignatureDoesNotMatch'],
+    ['with another condition', { 'if-none-match': '"e"' }, 'SignatureDoesNotMatch'],
+    ['without its checksum', { 'x-amz-checksum-sha256': undefined }, 'SignatureDoesNotMatch'],
+    ['with another checksum', { 'x-amz-checksum-sha256': sha256(Buffer.from('x')) }, 'SignatureDoesNotMatch'],
+    ['without its tags', { 'x-amz-tagging': undefined }, 'SignatureDoesNotMatch'],
+    ['with other tags', { 'x-amz-tagging': 'status=ok' }, 'SignatureDoesNotMatch'],
+    ['with one more header of S3', { 'x-amz-meta-a': 'b' }, 'AccessDenied'],
+  ])('is refused %s', async (_, changed, code) => {
+    const { url, headers } = await address('put/changed');
+    const sent = Object.entries({ ...headers, ...changed }).filter(([, value]) => value !== undefined);
+    expect(await send(url, Object.fromEntries(sent) as Record<string, string>)).toEqual({
+      status: 403,
+      code,
+    });
+    await expect(s3.client.send(new HeadObjectCommand({ Bucket, Key: 'put/changed' }))).rejects.toThrow();
+  });
+
+  test('takes no other bytes of the same length, and none of another length', async () => {
+    const { url, headers } = await address('put/bytes');
+    expect(await send(url, headers, Buffer.from('another one!'))).toEqual({ status: 400, code: 'BadDigest' });
+    const longer = Buffer.from('another one, and longer');
+    const announced = { ...headers, 'content-length': String(longer.length) };
+    expect(await send(url, announced, longer)).toEqual({ status: 403, code: 'SignatureDoesNotMatch' });
+    await expect(s3.client.send(new HeadObjectCommand({ Bucket, Key: 'put/bytes' }))).rejects.toThrow();
+  });
 });
