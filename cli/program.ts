@@ -10,6 +10,7 @@ import { addRejudge } from './commands/rejudge.ts';
 import { addReread } from './commands/reread.ts';
 import { addRestore } from './commands/restore.ts';
 import { addRun } from './commands/run.ts';
+import { addSecrets } from './commands/secrets.ts';
 import { addSetup } from './commands/setup.ts';
 import { addSmoke } from './commands/smoke.ts';
 import { addStatus } from './commands/status.ts';
@@ -54,6 +55,7 @@ export function createProgram(end: (status: ExitStatus) => void): Command {
   addDelete(program);
   program.commandsGroup('For operators:');
   addSetup(program);
+  addSecrets(program);
   addSmoke(program, end);
   addBudget(program);
   addVerify(program, end);

@@ -54,6 +54,7 @@ export const describeWaiting = ({ why, detail }: NonNullable<AuditStatus['waitin
     return `Replicate asks for credit. An operator has to add some; then the audit resumes. (${words})`;
   if (why === 'token')
     return `Replicate rejects the pipeline's token. An operator has to replace it; then the audit resumes. (${words})`;
+  if (why === 'secret') return `A secret is missing. ${oneLine(detail, 400)}`;
   return `Waiting (${oneLine(why)}): ${words}`;
 };
 

@@ -7,7 +7,7 @@ import { S3Store } from '../lib/aws/objects.ts';
 import { parameterReader } from '../lib/aws/parameter.ts';
 import { createDispatch } from '../lib/handlers/dispatch.ts';
 import { replicateClient } from '../lib/replicate/client.ts';
-import { secretReader } from '../lib/secrets.ts';
+import { secretReader, secretsByName } from '../lib/secrets.ts';
 import { setting } from '../lib/settings.ts';
 import { systemChance, systemTime } from '../lib/system.ts';
 
@@ -15,7 +15,9 @@ const { env } = process;
 const log = new Logger();
 const s3 = s3Client();
 const sqs = sqsClient();
-const token = parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, 'REPLICATE_TOKEN_PARAMETER'));
+const parameter = (name: string) => parameterReader(s3, env.AWS_ENDPOINT_URL, name);
+const token = parameter(setting(env, 'REPLICATE_TOKEN_PARAMETER'));
+const secrets = setting(env, 'SECRETS_PARAMETER');
 
 export const handler = middy(
   createDispatch(
@@ -24,6 +26,7 @@ export const handler = middy(
       queue: cellQueue(sqs, setting(env, 'QUEUE_URL')),
       polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
       replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), secretReader(token, systemTime)),
+      secretValue: secretsByName((name) => parameter(`${secrets}/${name}`)(), systemTime),
       time: systemTime,
       chance: systemChance,
       log,

@@ -21,6 +21,8 @@ export const DESIGN = {
   seed: 0xffffffff,
   /** Inputs of all models or of one, as JSON. */
   inputLength: 10_000,
+  /** Secrets that the inputs of a design name. */
+  secrets: 20,
   /** Dollars that an audit may be allowed to cost. */
   maxCost: 100_000,
   /** The whole body, in bytes. Lambda takes 6 MB with everything around it. */

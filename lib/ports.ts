@@ -218,5 +218,11 @@ export interface TemporaryFile {
 
 export type WithTemporaryFile = <T>(use: (file: TemporaryFile) => Promise<T>) => Promise<T>;
 
+/**
+ * Reads the value of a secret that an operator stored for a model, as `lib/records/secret.ts` describes it, by its name.
+ * @throws {SecretRefused} if there is none
+ */
+export type SecretValue = (name: string) => Promise<string>;
+
 /** Reads a secret; `refresh` reads it again unless it was read within the last seconds. */
 export type SecretReader = (options?: { refresh?: boolean }) => Promise<string>;

@@ -1,4 +1,4 @@
-import type { SecretReader, Time } from './ports.ts';
+import type { SecretReader, SecretValue, Time } from './ports.ts';
 
 /** How long a secret is used before it is read again: a rotation takes effect within this time. */
 const MAX_AGE_MS = 5 * 60_000;
@@ -43,5 +43,19 @@ export function secretReader(read: () => Promise<string>, time: Time): SecretRea
     if (kept && (isFresh || (since(failedAt) <= MIN_AGE_MS && !isStale(kept)))) return kept.value;
     reading ??= readAnew();
     return reading;
+  };
+}
+
+/** Secrets that a process keeps; an audit names at most a few. */
+const MAX_KEPT = 100;
+
+/** As `secretReader`, of many secrets by their names. */
+export function secretsByName(read: (name: string) => Promise<string>, time: Time): SecretValue {
+  const readers = new Map<string, SecretReader>();
+  return (name) => {
+    const reader = readers.get(name) ?? secretReader(() => read(name), time);
+    if (readers.size >= MAX_KEPT) readers.clear();
+    readers.set(name, reader);
+    return reader();
   };
 }

@@ -15,7 +15,7 @@ import { createTag } from '../lib/handlers/tag.ts';
 import { createWebhook } from '../lib/handlers/webhook.ts';
 import type { HttpResponse } from '../lib/http/problem.ts';
 import type { Log, LookAtImage, WithTemporaryFile } from '../lib/ports.ts';
-import { secretReader } from '../lib/secrets.ts';
+import { SecretRefused, secretReader } from '../lib/secrets.ts';
 import { Coverage, kindOf } from './coverage.ts';
 import { EventLog, Kernel } from './kernel.ts';
 import { type Environment, type Handler, LambdaModel } from './lambda.ts';
@@ -415,6 +415,10 @@ export class World {
       fetchOutput: this.replicate.fetchOutput(process),
       tokens: secret(() => this.secrets.tokens),
       secrets: secret(() => this.secrets.parameter()),
+      // No model of the simulator needs one.
+      secretValue: async (name: string): Promise<string> => {
+        throw new SecretRefused(`there is no secret "${name}"`);
+      },
       withTemporaryFile,
       publish: () => {},
       time,

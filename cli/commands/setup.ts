@@ -1,10 +1,14 @@
+import { text } from 'node:stream/consumers';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { MODEL_NAME } from '../../lib/limits.ts';
+import type { SecretUse } from '../../lib/records/secret.ts';
+import { systemTime } from '../../lib/system.ts';
 import { lineOf } from '../checks.ts';
 import { cloudSettings } from '../configuration.ts';
 import { ask } from '../confirm.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import { fetchWebhookSecret, newApiToken, rotate, type StoredToken } from '../operator/secrets.ts';
-import { type OperatorFlags, operatorCommand } from '../options.ts';
+import { type OperatorFlags, operator, operatorCommand } from '../options.ts';
 import { createOutput } from '../output.ts';
 
 interface SetupFlags extends OperatorFlags {
@@ -14,10 +18,25 @@ interface SetupFlags extends OperatorFlags {
   revokeToken?: string;
   replaceReplicateToken?: boolean;
   replicateUrl?: string;
+  secret?: string;
+  for?: SecretUse;
+  removeSecret?: string;
 }
 
 const REPLICATE = 'https://api.replicate.com/v1';
 const LOCAL_REPLICATE = 'http://127.0.0.1:3001/v1';
+
+/** Options that do something else, which a run of the command does not mix. */
+const OTHERS = ['newToken', 'revokeToken', 'replaceReplicateToken', 'replicateUrl'];
+
+const use = (text: string): SecretUse => {
+  const [, model = '', input = ''] = /^([^:]+):([A-Za-z0-9_]{1,64})$/.exec(text) ?? [];
+  if (!MODEL_NAME.test(model) || input === 'prompt' || input === 'seed')
+    throw new InvalidArgumentError(
+      'Expected the name of a model and of its input, such as openai/gpt-image-1:openai_api_key.',
+    );
+  return { model, input };
+};
 
 const date = (text: string): string => {
   const at = new Date(text);
@@ -54,9 +73,54 @@ export function addSetup(program: Command): void {
           '--replicate-url <address>',
           "address of Replicate's API (default: https://api.replicate.com/v1)",
         ),
+      )
+      .addOption(
+        new Option(
+          '--secret <name>',
+          'store or replace a secret that a model needs as an input, and nothing else; its value comes from WEAUDIT_SECRET, standard input, or a prompt',
+        ).conflicts([...OTHERS, 'removeSecret']),
+      )
+      .addOption(
+        new Option(
+          '--for <model:input>',
+          'with --secret: the model and the input that get it, and no others',
+        ).argParser(use),
+      )
+      .addOption(
+        new Option('--remove-secret <name>', 'remove a secret, and do nothing else').conflicts([
+          ...OTHERS,
+          'secret',
+        ]),
       ),
-    'npx weaudit setup --stage dev\n  npx weaudit setup --stage dev --new-token alice --scope read',
-  ).action(setup);
+    'npx weaudit setup --stage dev\n  npx weaudit setup --stage dev --new-token alice --scope read\n  npx weaudit setup --stage dev --secret openai --for openai/gpt-image-1:openai_api_key',
+  ).action((flags: SetupFlags) => {
+    if (flags.for && flags.secret === undefined)
+      throw new CommandError(EXIT.usage, '--for belongs to --secret <name>. Nothing was changed.');
+    return flags.secret === undefined && flags.removeSecret === undefined ? setup(flags) : setupSecret(flags);
+  });
+}
+
+/** Stores, replaces or removes a secret that a model gets as an input. */
+async function setupSecret(flags: SetupFlags): Promise<void> {
+  const { secretsOf } = await import('../operator/parameters.ts');
+  const { removeSecret, storeSecret } = await import('../operator/stored-secrets.ts');
+  const { cloud, output } = await operator(flags);
+  const deps = { images: cloud.images, parameters: secretsOf(cloud), time: systemTime };
+  if (flags.removeSecret !== undefined) {
+    await removeSecret(deps, flags.removeSecret);
+    output.document({ secret: flags.removeSecret, outcome: 'removed' });
+    return output.print(
+      `Secret "${flags.removeSecret}" is removed. Audits that need it wait until it is stored again or they are canceled. What models may still repeat of it is redacted.`,
+    );
+  }
+  const name = flags.secret!;
+  const value = await askSecret();
+  const { use, before } = await storeSecret(deps, name, { use: flags.for, value });
+  const outcome = before && before.removedAt === undefined ? 'replaced' : 'stored';
+  output.document({ secret: name, ...use, outcome });
+  output.print(
+    `Secret "${name}" is ${outcome}, for the input ${use.input} of ${use.model} alone. Designs name it as {"${use.input}": {"secret": "${name}"}}. It is used within five minutes.`,
+  );
 }
 
 async function setup(flags: SetupFlags): Promise<void> {
@@ -141,4 +205,18 @@ async function askReplicateToken(): Promise<string> {
       'No Replicate token given. Set REPLICATE_API_TOKEN, or run the command on a terminal and type it.',
     );
   return token.trim();
+}
+
+async function askSecret(): Promise<string> {
+  const value =
+    process.env.WEAUDIT_SECRET ||
+    (process.stdin.isTTY
+      ? await ask('Value of the secret (input is hidden): ', { hidden: true })
+      : await text(process.stdin));
+  if (value.trim() === '')
+    throw new CommandError(
+      EXIT.usage,
+      'No value given. Set WEAUDIT_SECRET, pipe it to standard input, or run the command on a terminal and type it. Nothing was changed.',
+    );
+  return value.trim();
 }

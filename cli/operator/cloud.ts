@@ -33,8 +33,10 @@ export const clientSettings = ({ local, region, endpoint }: CloudSettings): Clie
 });
 
 /** The name of an SSM parameter that `weaudit setup` writes and the functions read. */
-export const parameterName = (stage: string, name: 'replicate-token' | 'webhook-secrets' | 'api-tokens') =>
-  `/weaudit/${stage}/${name}`;
+export const parameterName = (
+  stage: string,
+  name: 'replicate-token' | 'webhook-secrets' | 'api-tokens' | `secrets/${string}`,
+) => `/weaudit/${stage}/${name}`;
 
 /**
  * Opens a deployment. Bucket names contain the account's number, which is taken from the address of the queue.

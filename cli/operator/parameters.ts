@@ -1,4 +1,10 @@
-import { GetParametersCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import {
+  DeleteParameterCommand,
+  GetParametersCommand,
+  PutParameterCommand,
+  SSMClient,
+} from '@aws-sdk/client-ssm';
+import type { StoredSecret } from '../../lib/records/secret.ts';
 import type { CloudSettings } from '../configuration.ts';
 import { clientSettings, parameterName } from './cloud.ts';
 import type { StoredToken } from './secrets.ts';
@@ -12,9 +18,9 @@ export interface Secrets {
 }
 
 const NAMES = ['replicate-token', 'webhook-secrets', 'api-tokens'] as const;
-type Name = (typeof NAMES)[number];
+type Name = (typeof NAMES)[number] | `secrets/${string}`;
 
-/** Reads and writes the secrets of a stage. They are created before the first deployment. */
+/** Reads and writes the secrets of a stage. These three are created before the first deployment. */
 export function secretsOf(settings: CloudSettings) {
   const ssm = new SSMClient(clientSettings(settings));
   const full = (name: Name) => parameterName(settings.stage, name);
@@ -38,5 +44,15 @@ export function secretsOf(settings: CloudSettings) {
     putReplicateToken: (token: string) => put('replicate-token', token),
     putWebhookSecrets: (secrets: string[]) => put('webhook-secrets', secrets.join('\n')),
     putApiTokens: (tokens: StoredToken[]) => put('api-tokens', JSON.stringify(tokens)),
+    /** Stores what a model gets as an input. */
+    putSecret: (name: string, stored: StoredSecret) => put(`secrets/${name}`, JSON.stringify(stored)),
+    /** Removes what a model gets as an input, if it is there. */
+    async removeSecret(name: string): Promise<void> {
+      try {
+        await ssm.send(new DeleteParameterCommand({ Name: full(`secrets/${name}`) }));
+      } catch (error) {
+        if ((error as Error).name !== 'ParameterNotFound') throw error;
+      }
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { referencesIn } from '../contract/secret-reference.ts';
 import { Refusal } from '../errors.ts';
 import { DESIGN, PAGE } from '../limits.ts';
 import { planCeiling } from '../money/cost.ts';
@@ -10,10 +11,11 @@ import { blockAt } from '../records/blocks.ts';
 import { auditId, createdAtOf, idempotencyKey, openKey, planKey } from '../records/keys.ts';
 import { countCells } from '../records/pairs.ts';
 import { type Plan, type PlannedModel, readPlan } from '../records/plan.ts';
+import { readSecret } from '../records/secret.ts';
 import { readStop } from '../records/stop.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
 import { ModelInputs } from '../replicate/inputs.ts';
-import { checkInputs, type DescribedModel } from './check-inputs.ts';
+import { checkInputs, type DescribedModel, type KnownSecrets } from './check-inputs.ts';
 import { type Design, sameModel } from './request.ts';
 
 export interface AcceptDeps {
@@ -197,14 +199,14 @@ export async function claimId(
  * Asks Replicate about each model, checks that it takes the design, and pins the answers.
  * @throws {Refusal}
  */
-async function pinModels({ replicate, log }: AcceptDeps, design: Design, seed: number) {
+async function pinModels({ store, replicate, log }: AcceptDeps, design: Design, seed: number) {
   const described: (DescribedModel & { version: string | null })[] = [];
   // Two at a time: an answer may have megabytes.
   for (let i = 0; i < design.models.length; i += 2)
     described.push(
       ...(await Promise.all(design.models.slice(i, i + 2).map((model) => describe(replicate, model)))),
     );
-  const seeds = checkInputs(design, described, seed);
+  const seeds = checkInputs(design, described, seed, await readSecrets(store, design));
   for (const { model, inputs } of described) {
     const reason = inputs
       ? inputs.unread
@@ -230,6 +232,20 @@ async function pinModels({ replicate, log }: AcceptDeps, design: Design, seed: n
 /** A model may have been named with its version and without. */
 const isSame = (one: PlannedModel, other: PlannedModel): boolean =>
   one.model === other.model && one.version === other.version && isDeepStrictEqual(one.input, other.input);
+
+/** What is known of the secrets that a design names. */
+async function readSecrets(store: ObjectStore, { input, models }: Design): Promise<KnownSecrets> {
+  const inputs = [input, ...models.map((model) => model.input)];
+  const names = new Set(inputs.flatMap(referencesIn).map(([, name]) => name));
+  if (names.size > DESIGN.secrets)
+    throw new Refusal(
+      422,
+      `The design names ${names.size} secrets; at most ${DESIGN.secrets} are allowed. Split the audit.`,
+    );
+  return new Map(
+    await Promise.all([...names].map(async (name) => [name, await readSecret(store, name)] as const)),
+  );
+}
 
 async function describe(replicate: ReplicateClient, { model, input }: Design['models'][number]) {
   const { version, openapi, official } = await modelFacts(replicate, model);

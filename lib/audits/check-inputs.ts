@@ -1,6 +1,8 @@
+import { isReference } from '../contract/secret-reference.ts';
 import { Refusal } from '../errors.ts';
 import { pairNumber } from '../records/pairs.ts';
 import { SEEDS, type SeedRange, seedOf } from '../records/plan.ts';
+import { isSameUse, type SecretRecord, type SecretUse, setupCommand } from '../records/secret.ts';
 import { shown } from '../replicate/input-words.ts';
 import type { Fault, ModelInputs } from '../replicate/inputs.ts';
 import { looksSecret } from '../replicate/secret-inputs.ts';
@@ -15,6 +17,11 @@ export interface DescribedModel {
   inputs: ModelInputs | undefined;
 }
 
+/** What is known of secrets, by their names; undefined for one that does not exist. */
+export type KnownSecrets = ReadonlyMap<string, SecretRecord | undefined>;
+
+/** Characters of a secret, as far as its length is checked. */
+const MAX_SECRET = 1_000;
 /** Sentences of a refusal. */
 const MAX_FAULTS = 10;
 /** Names of inputs in a sentence. */
@@ -23,13 +30,19 @@ const MAX_NAMES = 30;
 /**
  * Checks that every model takes what the design would send it: prompts, seeds, and its inputs with those for all models.
  * @param seed the audit's, from which those of the prompts and samples are derived
+ * @param secrets those that the design names
  * @returns the range of seeds that all models take; undefined if they take every seed of 31 bits
  * @throws {Refusal} 422, with a line for each thing to change
  */
-export function checkInputs(design: Design, models: DescribedModel[], seed: number): SeedRange | undefined {
+export function checkInputs(
+  design: Design,
+  models: DescribedModel[],
+  seed: number,
+  secrets: KnownSecrets,
+): SeedRange | undefined {
   const seeds = commonSeeds(models);
   const errors: string[] = [];
-  for (const fault of allFaults(design, models, seed, seeds)) {
+  for (const fault of allFaults(design, models, seed, seeds, secrets)) {
     errors.push(errors.length < MAX_FAULTS ? fault : 'There is more to change.');
     if (errors.length > MAX_FAULTS) break;
   }
@@ -43,8 +56,9 @@ function* allFaults(
   models: DescribedModel[],
   seed: number,
   seeds: SeedRange | undefined,
+  secrets: KnownSecrets,
 ): Generator<string> {
-  for (const [place, model] of models.entries()) yield* faultsOf(model, place, design);
+  for (const [place, model] of models.entries()) yield* faultsOf(model, place, design, secrets);
   yield* seedFaults(models, design, seed, seeds);
 }
 
@@ -52,16 +66,20 @@ function* faultsOf(
   { model, input, inputs }: DescribedModel,
   place: number,
   design: Design,
+  secrets: KnownSecrets,
 ): Iterable<string> {
   if (inputs && !inputs.names.includes('prompt'))
     return yield `The model "${model}" takes no prompt: it has no input of this name. Its inputs: ${namesOf(inputs)}. Choose a model that makes images from a prompt.`;
   const sent = { ...design.input, ...input };
   const isShared = (name: string) => design.models.length > 1 && !Object.hasOwn(input, name);
   for (const [name, value] of Object.entries(sent)) {
-    if (looksSecret(name) || inputs?.secret.includes(name))
-      yield `The input "${name}" of the model "${model}" is a secret, such as a key or a password. An audit would keep it in its plan, results, manifest and backup. Remove it: audits cannot use secret inputs yet.`;
+    const use = { model: nameOf(model), input: name };
+    const isSecret = looksSecret(name) || inputs?.secret.includes(name);
+    if (isSecret && !isReference(value))
+      yield `The input "${name}" of the model "${model}" is a secret, such as a key or a password. An audit would keep it in its plan, results, manifest and backup. ${adviceFor(use)}`;
     else if (inputs && !inputs.names.includes(name))
       yield `The model "${model}" has no input "${name}" and would ignore it. Its inputs: ${namesOf(inputs)}.${isShared(name) ? ` Other models can get it alone, by {"model": …, "input": {"${name}": …}} in a design file, or in an audit of their own.` : ''}`;
+    else if (isReference(value)) yield* secretFaults(use, value.secret, inputs, secrets.get(value.secret));
     else yield* sentence(model, inputs?.fault(name, value));
   }
   if (!inputs) return;
@@ -69,9 +87,32 @@ function* faultsOf(
   for (const name of inputs.required) {
     if (name === 'prompt' || name === 'seed' || Object.hasOwn(sent, name)) continue;
     yield inputs.secret.includes(name)
-      ? `The model "${model}" needs the secret input "${name}", and an audit would keep it in its records and backup. Choose another model: audits cannot use secret inputs yet.`
+      ? `The model "${model}" needs the secret input "${name}". ${adviceFor({ model: nameOf(model), input: name })}`
       : `The model "${model}" needs the input "${name}": ${inputs.takes(name)}. Add it to the inputs.`;
   }
+}
+
+const nameOf = (model: string): string => model.split(':')[0]!;
+
+/** How a secret gets to a model although no audit keeps it. */
+const adviceFor = (use: SecretUse): string =>
+  `An operator can store it by "${setupCommand('<name>', use)}"; then write {"secret": "<name>"} instead of its value.`;
+
+/** A secret is good for one input of one model, and its value is a text that is not known here. */
+function* secretFaults(
+  use: SecretUse,
+  name: string,
+  inputs: ModelInputs | undefined,
+  record: SecretRecord | undefined,
+): Iterable<string> {
+  if (!record || record.removedAt !== undefined)
+    return yield `There is no secret "${name}" for the input "${use.input}" of the model "${use.model}". Check its name, or ask an operator to store it: ${setupCommand(name, use)}`;
+  if (!isSameUse(record.use, use))
+    return yield `The secret "${name}" is for the input "${record.use.input}" of the model "${record.use.model}" alone, not for "${use.input}" of "${use.model}". Use another secret, or ask an operator to store one: ${setupCommand('<name>', use)}`;
+  const length = record.values[0]?.fingerprints[0]?.length ?? 0;
+  const fault = inputs?.fault(use.input, 'x'.repeat(Math.min(length, MAX_SECRET)));
+  if (fault)
+    yield `The model "${use.model}" takes ${fault.takes} as "${fault.at}", and the secret "${name}" is none. Ask an operator to store another value: ${setupCommand(name, use)}`;
 }
 
 const namesOf = ({ names }: ModelInputs): string =>

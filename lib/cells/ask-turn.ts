@@ -2,22 +2,32 @@ import { asError, messageOf } from '../errors.ts';
 import { COUNTED } from '../log-lines.ts';
 import { modelCeiling } from '../money/cost.ts';
 import { dollarsOf } from '../money/price.ts';
-import type { CellQueue, Chance } from '../ports.ts';
+import type { CellQueue, Chance, SecretValue } from '../ports.ts';
 import { blockAt, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
 import { acquireLease, beginChain, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
-import { cellAt, isImported, modelAt, type Plan, type PlannedModel } from '../records/plan.ts';
+import { cellAt, isImported, modelAt, type Plan, type PlannedModel, secretsOf } from '../records/plan.ts';
 import { type CellProgress, noProgress, readProgress } from '../records/progress.ts';
 import { readStop } from '../records/stop.ts';
 import { readWaiting, type WaitingReason, writeWaiting } from '../records/waiting.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
-import { type AskDeps, askCell, closeCell, closing, MustWait, Unrecorded } from './ask.ts';
+import {
+  type AskDeps,
+  askCell,
+  closeCell,
+  closing,
+  DEFAULT_WAIT_SECONDS,
+  MustWait,
+  Unrecorded,
+} from './ask.ts';
+import { type Filled, fillSecrets, SecretUnavailable } from './fill-secrets.ts';
 import { type FlowDeps, grantFlow, wishOf } from './flow.ts';
 import type { Pacer } from './pacer.ts';
 
 export interface AskTurnDeps extends AskDeps, FlowDeps {
   readPlan: (audit: string) => Promise<Plan | undefined>;
   pacer: Pacer;
+  secretValue: SecretValue;
   /** How many work at once: an audit has as many chains. */
   dispatchers: number;
   chance: Chance;
@@ -75,6 +85,8 @@ const MAX_ROOM_SECONDS = 300;
 const ABORTED_SHARE = 1 / 10;
 /** Where it stays open whether Replicate accepts a cell, and no other of its block is, it is asked again for so long. */
 const GIVE_UP_ASKING_MS = 6 * 3_600_000;
+
+const NO_SECRETS: Filled = { input: {}, redact: (value) => value };
 
 /** When a cell whose prediction was aborted is to be asked for again. */
 export const askedAgainAt = ({ attempt, abortedAt }: CellProgress, overdueMs: number): number =>
@@ -174,6 +186,10 @@ class AskTurn {
   #waitedFor: WaitingReason | undefined;
   /** Cells of the block are left to the next turn. */
   #leaves = false;
+  /** What is sent to the models of the block for inputs that name secrets. */
+  readonly #secrets = new Map<PlannedModel, Filled>();
+  /** Models of the block whose secrets cannot be sent. */
+  readonly #withoutSecrets = new Set<PlannedModel>();
   /** When the first of this turn's cells began to wait for the rate, by the process's clock. */
   #pacedSince: number | undefined;
   asked = 0;
@@ -205,8 +221,10 @@ class AskTurn {
       ...[...progress.values()].map(({ boundAt }) => boundAt?.getTime() ?? 0),
     );
     const pending = [...progress].filter(([, state]) => isPending(state, time.now(), overdueMs));
-    const chosen = await this.#choose(progress, pending, most);
-    if (waiting) pacer.probeFirst();
+    await this.#fillSecrets(pending);
+    const sendable = pending.filter(([n]) => !this.#withoutSecrets.has(modelAt(this.#plan, n)));
+    const chosen = await this.#choose(progress, sendable, most);
+    if (waiting && waiting.why !== 'secret') pacer.probeFirst();
     // Beside the requests. Of ended cells too, also if all was refused: only that chain sums the block up.
     const isWaiting = pending.length === progress.size && chosen.length === 0;
     const looking = isWaiting ? undefined : this.#beginPolls();
@@ -232,6 +250,20 @@ class AskTurn {
       faults: this.#faults,
       isFull,
     };
+  }
+
+  /** Cells of a model whose secret is missing wait; those of other models do not. */
+  async #fillSecrets(pending: [number, CellProgress][]): Promise<void> {
+    for (const model of new Set(pending.map(([n]) => modelAt(this.#plan, n)))) {
+      if (secretsOf(this.#plan, model).length === 0) continue;
+      try {
+        this.#secrets.set(model, await fillSecrets(this.#deps, this.#plan, model));
+      } catch (error) {
+        if (!(error instanceof SecretUnavailable)) throw error;
+        this.#withoutSecrets.add(model);
+        await this.#sayWaiting('secret', error.message, DEFAULT_WAIT_SECONDS.secret);
+      }
+    }
   }
 
   /** As many of the pending cells as the turn may ask for and their models have room for, in their order. */
@@ -327,6 +359,7 @@ class AskTurn {
           this.#plan,
           cellAt(this.#plan, cell),
           attempt,
+          this.#secrets.get(modelAt(this.#plan, cell)) ?? NO_SECRETS,
           time.timeout(Math.max(1, ms)),
         );
         this.asked++;
@@ -361,23 +394,24 @@ class AskTurn {
   }
 
   async #wait({ why, message, seconds: wanted }: MustWait): Promise<void> {
-    const { pacer, store, time } = this.#deps;
     // Whatever Replicate said is asked again after the longest delay that a message can have, and never at once: a
     // refused request has its place back.
     const seconds = Math.min(Math.max(1, wanted), MAX_DELAY_SECONDS);
-    const until = new Date(time.now().getTime() + seconds * 1_000);
-    const isSaid = this.#waitedFor === why;
-    this.#waitedFor = why;
-    pacer.pause(seconds);
+    this.#deps.pacer.pause(seconds);
     // Before anything is awaited: the others would sleep it out.
     if (seconds > Math.min(MAX_WAIT_SECONDS, this.#secondsLeft())) this.#leave();
+    await this.#sayWaiting(why, message, seconds);
+  }
+
+  async #sayWaiting(why: WaitingReason, detail: string, seconds: number): Promise<void> {
+    const { store, time } = this.#deps;
+    const isSaid = this.#waitedFor === why;
+    this.#waitedFor = why;
     if (isSaid) return;
-    await writeWaiting(store, this.#plan, {
-      why,
-      detail: message,
-      at: time.now().toISOString(),
-      until: until.toISOString(),
-    });
+    const now = time.now();
+    const until = new Date(now.getTime() + seconds * 1_000);
+    const said = { why, detail, at: now.toISOString(), until: until.toISOString() };
+    await writeWaiting(store, this.#plan, said);
   }
 
   async #close(cell: number, attempt: number, error: string): Promise<void> {
@@ -385,10 +419,11 @@ class AskTurn {
     await closeCell(store, { plan: this.#plan, n: cell }, attempt, closing('failed', error, time));
   }
 
-  /** As long as the rate, or what Replicate said, or a model without room keeps the next turn from asking anything. */
+  /** As long as the rate, or what Replicate said, or a model without room or secret keeps the next turn from asking anything. */
   delaySeconds(idle: number): number {
     const paced = Math.floor(this.#deps.pacer.waitMs / 1_000);
-    const room = this.asked > 0 || this.#leaves ? 0 : roomSeconds(idle);
+    const idleSeconds = this.#withoutSecrets.size > 0 ? DEFAULT_WAIT_SECONDS.secret : roomSeconds(idle);
+    const room = this.asked > 0 || this.#leaves ? 0 : idleSeconds;
     return Math.min(MAX_DELAY_SECONDS, Math.max(paced, room));
   }
 

@@ -8,7 +8,9 @@ import { type Cell, cellRedactor, inputOf, type Plan } from '../records/plan.ts'
 import { recordResult } from '../records/result.ts';
 import type { WaitingReason } from '../records/waiting.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
+import { redactError } from '../replicate/fingerprints.ts';
 import { closedResult } from './derive.ts';
+import type { Filled } from './fill-secrets.ts';
 
 /** Replicate will not take the request now, but later: the rate limit, the account's credit, its token. */
 export class MustWait extends Error {
@@ -30,8 +32,13 @@ export class Unrecorded extends Error {
 
 /** No retry changes these: the request itself is wrong, or there is no such model. */
 const FINAL = [400, 404, 413, 422];
-/** Where Replicate does not say when to come back. Credit and tokens need a person. */
-const DEFAULT_WAIT_SECONDS: Record<WaitingReason, number> = { token: 60, credit: 60, 'rate limit': 10 };
+/** Where Replicate does not say when to come back. Credit, tokens and secrets need a person. */
+export const DEFAULT_WAIT_SECONDS: Record<WaitingReason, number> = {
+  token: 60,
+  credit: 60,
+  secret: 60,
+  'rate limit': 10,
+};
 
 /** What an error says about waiting; undefined for any that says nothing. */
 export function waitingOf(error: unknown): MustWait | undefined {
@@ -58,6 +65,7 @@ export const webhookAddress = (base: string, audit: string, cell: number) =>
 /**
  * Asks Replicate for a cell and binds the prediction to it. A refusal that no retry changes ends the cell with
  * Replicate's words.
+ * @param secrets what stands for the inputs that name secrets
  * @param signal ends the request in time to record what it brought
  * @throws {MustWait}, {Unrecorded}, {ReplicateRefusal} for what may pass, and whatever leaves open whether it was accepted
  */
@@ -66,6 +74,7 @@ export async function askCell(
   plan: Plan,
   cell: Cell,
   attempt: number,
+  secrets: Filled,
   signal: AbortSignal,
 ): Promise<void> {
   const { model } = cell;
@@ -73,12 +82,13 @@ export async function askCell(
   try {
     id = await replicate.create({
       version: model.version === null ? model.model : `${model.model}:${model.version}`,
-      input: inputOf(plan, cell),
+      input: { ...inputOf(plan, cell), ...secrets.input },
       webhook: webhookAddress(webhookUrl, plan.id, cell.n),
       signal,
     });
   } catch (thrown) {
-    const error = withoutSecrets(thrown, cellRedactor(plan, cell));
+    // Replicate's words may repeat what it was sent, and they end in records and logs.
+    const error = redactError(redactError(thrown, secrets.redact), cellRedactor(plan, cell));
     if (!(error instanceof ReplicateRefusal && FINAL.includes(error.status))) throw waitingOf(error) ?? error;
     const why = `Replicate refused: ${error.message}`;
     return closeCell(store, { plan, n: cell.n }, attempt, closing('failed', why, time));
@@ -97,13 +107,6 @@ export async function askCell(
       cause: error,
     });
   }
-}
-
-/** Replicate's words may repeat what it was sent, and they end in records and logs. */
-function withoutSecrets(error: unknown, redact: (words: string) => string): unknown {
-  if (!(error instanceof ReplicateRefusal)) return error;
-  const words = redact(error.message);
-  return words === error.message ? error : new ReplicateRefusal(error.status, words, error.retryAfter);
 }
 
 export const closing = (closed: ClosedBinding['closed'], error: string, time: Time): ClosedBinding => ({

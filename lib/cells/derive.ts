@@ -14,6 +14,7 @@ import {
 import { type KeptPrediction, keepPrediction } from '../replicate/kept.ts';
 import type { Prediction } from '../replicate/prediction.ts';
 import { type Reading, readAnswer } from '../replicate/reading/read.ts';
+import { shownInput } from '../replicate/secret-inputs.ts';
 
 /** What the current rules derive from the facts of a cell. */
 export type Derived = Pick<
@@ -61,7 +62,7 @@ const common = (plan: Plan, cell: Cell) => ({
   audit: plan.id,
   cell: cell.n,
   model: cell.model.model,
-  sent: { input: cellRedactor(plan, cell)(inputOf(plan, cell)) },
+  sent: { input: shownInput(cell.model.secrets, inputOf(plan, cell), cellRedactor(plan, cell)) },
 });
 
 /** The result of a cell that was closed without a prediction. It follows from the binding alone. */

@@ -8,9 +8,11 @@ import type { FetchOutput, Log, ObjectStore, Time } from '../ports.ts';
 import { adoptPrediction, type BoundBinding, isBound, markAborted } from '../records/binding.ts';
 import { imagesAsked } from '../records/images-asked.ts';
 import { cellImagesPrefix, cellName, deletedKey, imageKey, resultKey } from '../records/keys.ts';
-import { cellAt, inputOf, modelAt, type Plan } from '../records/plan.ts';
-import { EXPIRED, type ResultImage, recordResult } from '../records/result.ts';
-import { keepPrediction } from '../replicate/kept.ts';
+import { cellAt, inputOf, modelAt, type Plan, secretsOf } from '../records/plan.ts';
+import { EXPIRED, isStored, type ResultImage, recordResult } from '../records/result.ts';
+import { readRedactor } from '../records/secret.ts';
+import { type Redact, redactError } from '../replicate/fingerprints.ts';
+import { keepPrediction, redactPrediction } from '../replicate/kept.ts';
 import type { EndedPrediction } from '../replicate/prediction.ts';
 import { predictionResult } from './derive.ts';
 
@@ -70,11 +72,21 @@ export async function finishCell(deps: FinishDeps, ending: Ending): Promise<Fini
     await markAborted(store, ending, binding.attempt);
     return 'aborted';
   }
-  const bound = { ...ending, binding };
-  const outputs = await storeOutputs(deps, bound);
-  await recordResult(store, plan, predictionResult(bound, outputs, time.now()));
+  const names = secretsOf(plan, modelAt(plan, n)).map(([, name]) => name);
+  const redact = await readRedactor(store, names);
+  const outputs = await storeOutputs(deps, { ...ending, binding }).catch((error) => {
+    throw redactError(error, redact);
+  });
+  const said = { plan, n, binding, prediction: redactPrediction(prediction, redact) };
+  await recordResult(store, plan, predictionResult(said, redactOutputs(outputs, redact), time.now()));
   return 'stored';
 }
+
+/** The name of a host, in the reason of a lost image, is the model's choice. */
+const redactOutputs = ({ images, ...rest }: Stored, redact: Redact): Stored => ({
+  ...rest,
+  images: images.map((image) => (isStored(image) ? image : { ...image, error: redact(image.error) })),
+});
 
 /** A prediction that no cell needs was paid all the same. */
 async function superfluous(deps: FinishDeps, { plan, n, prediction }: Ending): Promise<'superfluous'> {
@@ -86,10 +98,12 @@ async function superfluous(deps: FinishDeps, { plan, n, prediction }: Ending): P
   return 'superfluous';
 }
 
-async function storeOutputs(
-  deps: FinishDeps,
-  ending: BoundEnding,
-): Promise<{ returned: number; images: ResultImage[] }> {
+interface Stored {
+  returned: number;
+  images: ResultImage[];
+}
+
+async function storeOutputs(deps: FinishDeps, ending: BoundEnding): Promise<Stored> {
   const { prediction } = ending;
   // Outputs may be there before success, and stay after a failure: only a success is a whole answer.
   const { addresses, returned } =
@@ -126,10 +140,7 @@ async function storeOutputs(
  * What an earlier delivery stored before it died belongs to the result, although Replicate shows no outputs any
  * more. Of a success the images that were asked for and are not there are named as lost.
  */
-async function storedBefore(
-  store: ObjectStore,
-  { plan, n, prediction }: BoundEnding,
-): Promise<{ returned: number; images: ResultImage[] }> {
+async function storedBefore(store: ObjectStore, { plan, n, prediction }: BoundEnding): Promise<Stored> {
   const images: ResultImage[] = [];
   for await (const { key } of store.list(cellImagesPrefix(plan.id, n))) {
     const image = await existingImage(store, key, Number(key.split('/').at(-1)));

@@ -4,12 +4,14 @@ import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts'
 import { blockAt, blocksIn, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey, unsafeKey } from '../records/keys.ts';
 import { acquireLease, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
-import { isImported, modelAt, type Plan } from '../records/plan.ts';
+import { isImported, modelAt, type Plan, secretsOf } from '../records/plan.ts';
 import { type CellProgress, readOpenProgress } from '../records/progress.ts';
 import { recordResult } from '../records/result.ts';
+import { readRedactor } from '../records/secret.ts';
 import { readStop, type Stop } from '../records/stop.ts';
 import { writeWaiting } from '../records/waiting.ts';
 import { AnswerTooLarge, ReplicateRefusal } from '../replicate/errors.ts';
+import { redactError } from '../replicate/fingerprints.ts';
 import { hasEnded, type Prediction } from '../replicate/prediction.ts';
 import { shuffled } from '../shuffled.ts';
 import { closeCell, closing, type MustWait, waitingOf } from './ask.ts';
@@ -374,7 +376,9 @@ class PollTurn {
       return isOld && !hasEnded(prediction)
         ? failed(`Replicate still reported "${prediction.status}" a day after the request`)
         : prediction;
-    } catch (error) {
+    } catch (thrown) {
+      const names = secretsOf(this.#plan, modelAt(this.#plan, cell)).map(([, name]) => name);
+      const error = redactError(thrown, await readRedactor(this.#deps.store, names));
       const wait = waitingOf(error);
       if (wait) {
         await this.#wait(wait);

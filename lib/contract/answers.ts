@@ -56,8 +56,8 @@ const source = v.exactOptional(
 const images = v.exactOptional(ImageCounts);
 
 const Waiting = v.object({
-  why: v.picklist(['rate limit', 'credit', 'token']),
-  detail: v.pipe(v.string(), v.description("Replicate's words.")),
+  why: v.picklist(['rate limit', 'credit', 'token', 'secret']),
+  detail: v.pipe(v.string(), v.description("Replicate's words, or what an operator has to do.")),
   at: instant,
   until: v.pipe(instant, v.description('The next attempt.')),
 });

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { jsonOf } from '../json.ts';
 import { DESIGN, FACTOR_NAME, MODEL_NAME, RETENTIONS, STUDY } from '../limits.ts';
 import { AUDIT_ID } from '../records/keys.ts';
+import { isBrokenReference } from './secret-reference.ts';
 
 // Control characters other than tab and line break show nowhere and break logs and CSV.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -68,8 +69,12 @@ const input = v.pipe(
     (value) => PLANNED_INPUTS.every((name) => !Object.hasOwn(value, name)),
     'must not hold prompt or seed: they come from prompts and seed',
   ),
+  v.check(
+    (value) => !Object.values(value).some(isBrokenReference),
+    'must name a stored secret by at most 40 lower-case letters, digits and hyphens, as {"secret": "openai"}',
+  ),
   v.metadata({
-    description: `Inputs of models other than prompt and seed; at most ${DESIGN.inputLength} characters as JSON.`,
+    description: `Inputs of models other than prompt and seed; at most ${DESIGN.inputLength} characters as JSON. The value {"secret": "<name>"} stands for a key or password that an operator stored for this model and input.`,
     propertyNames: { pattern: INPUT_NAME.source, not: { enum: PLANNED_INPUTS } },
   }),
 );

@@ -1,7 +1,7 @@
 import { askTurn } from '../cells/ask-turn.ts';
 import { Pacer } from '../cells/pacer.ts';
 import { COUNTED } from '../log-lines.ts';
-import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, Time } from '../ports.ts';
+import type { CellQueue, Chance, Log, ObjectStore, ReplicateClient, SecretValue, Time } from '../ports.ts';
 import { planKeeper } from '../records/plan.ts';
 import { type Environment, numberSetting, setting } from '../settings.ts';
 import { cellMessages } from './cell-messages.ts';
@@ -11,6 +11,7 @@ export interface DispatchPorts {
   queue: CellQueue;
   polls: CellQueue;
   replicate: ReplicateClient;
+  secretValue: SecretValue;
   time: Time;
   chance: Chance;
   log: Log;

@@ -123,6 +123,9 @@ export const ledgerKey = (month: string) => `${LEDGER_PREFIX}${month}.json`;
 const LEDGER = /^ledger\/(\d{4}-\d{2})\.json$/;
 /** `ledger/2026-11.json` → `2026-11`; any other key → undefined. */
 export const parseLedgerKey = (key: string): string | undefined => LEDGER.exec(key)?.[1];
+export const SECRETS_PREFIX = 'secrets/';
+/** What is known of a secret that an operator stored, without its value. */
+export const secretKey = (name: string) => `${SECRETS_PREFIX}${name}.json`;
 /** What an operator has set: the budget of a month, and prices. */
 export const settingsKey = `${LEDGER_PREFIX}settings.json`;
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import { referencesIn } from '../contract/secret-reference.ts';
 import type { ShownFormat } from '../images/verdict.ts';
 import type { Retention } from '../limits.ts';
 import type { Price } from '../money/price.ts';
 import type { ObjectStore } from '../ports.ts';
-import { redactor } from '../replicate/secret-inputs.ts';
+import { redactor, shownInput } from '../replicate/secret-inputs.ts';
 import { planKey } from './keys.ts';
 import { type Pair, placeOf, seedGroup } from './pairs.ts';
 
@@ -27,7 +28,7 @@ export interface PlannedModel {
   /** Names of the inputs the version knows; null where Replicate does not tell. Unknown ones are ignored silently. */
   inputs: string[] | null;
   seed: 'supported' | 'unsupported' | 'unknown';
-  /** Names of its inputs that are secret: never sent, and redacted where Replicate shows them. Absent if there are none. */
+  /** Names of its inputs that are secret, and redacted where Replicate shows them. Absent if there are none. */
   secrets?: string[];
   /** What a prediction costs, as it was known when the audit was accepted. Absent where nobody knew. */
   price?: Price;
@@ -182,16 +183,17 @@ export function shownPlan({
   seed,
   ...plan
 }: Plan): Omit<Plan, 'request' | 'pictures' | 'seed'> & { seed?: number } {
-  const models = plan.models.map((model) => ({
-    ...model,
-    input: redactor(model.secrets, model.input)(model.input),
-  }));
+  const models = plan.models.map((model) => ({ ...model, input: shownInput(model.secrets, model.input) }));
   const secrets = plan.models.flatMap((model) => model.secrets ?? []);
-  const input = redactor(secrets, plan.input)(plan.input);
+  const input = shownInput(secrets, plan.input);
   return { ...plan, ...(isImported(plan) ? {} : { seed }), models, input };
 }
 
-/** What Replicate is sent for a cell. A seed only goes to models that know one, or do not say. */
+/** The inputs of a model's cells that name stored secrets, each with the name of its secret. */
+export const secretsOf = (plan: Pick<Plan, 'input'>, model: Pick<PlannedModel, 'input'>) =>
+  referencesIn({ ...plan.input, ...model.input });
+
+/** What Replicate is sent for a cell, where stored secrets are still names. A seed only goes to models that know one, or do not say. */
 export function inputOf(plan: Plan, cell: Cell): Input {
   return {
     ...plan.input,

@@ -2,13 +2,13 @@ import type { ObjectStore } from '../ports.ts';
 import { waitingKey } from './keys.ts';
 import type { Plan } from './plan.ts';
 
-/** What keeps Replicate from taking requests. */
-export type WaitingReason = 'rate limit' | 'credit' | 'token';
+/** What keeps predictions from being requested: what Replicate says, or a secret that is missing here. */
+export type WaitingReason = 'rate limit' | 'credit' | 'token' | 'secret';
 
 /** Why an audit waits, as `audits/<a>/waiting.json` holds it. It is overwritten, and counts until its time is over. */
 export interface Waiting {
   why: WaitingReason;
-  /** Replicate's words. */
+  /** Replicate's words, or what an operator has to do. */
   detail: string;
   /** ISO 8601. */
   at: string;

@@ -1,5 +1,6 @@
 import { outputsOf } from '../images/outputs.ts';
 import { jsonOf } from '../json.ts';
+import type { Redact } from './fingerprints.ts';
 import type { Prediction } from './prediction.ts';
 import { TELLING } from './reading/telling.ts';
 
@@ -38,8 +39,15 @@ function errorOf({ error }: Prediction, redact: Redact): string | undefined {
   return text.length <= MAX_ERROR ? text : beginningAndEnd(text, MAX_ERROR, []);
 }
 
-/** A copy of a value without secrets. */
-type Redact = <T>(value: T) => T;
+/** A prediction without secrets in what a model can say. */
+export const redactPrediction = <P extends Prediction>(prediction: P, redact: Redact): P => ({
+  ...prediction,
+  input: redact(prediction.input),
+  output: redact(prediction.output),
+  error: redact(prediction.error),
+  logs: redact(prediction.logs),
+  metrics: redact(prediction.metrics),
+});
 
 /** @param redact removes secret inputs, and their values from what the model says */
 export function keepPrediction(prediction: Prediction, redact: Redact = (value) => value): KeptPrediction {

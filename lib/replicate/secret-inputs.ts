@@ -1,7 +1,7 @@
+import { isReference } from '../contract/secret-reference.ts';
 import { jsonOf } from '../json.ts';
+import { REDACTED, type Redact } from './fingerprints.ts';
 
-/** What stands where a secret was. */
-const REDACTED = '[redacted]';
 /** Shorter texts are no keys, and to remove each of them would garble what a model says. */
 const MIN_LENGTH = 6;
 /** Most texts of secrets that are looked for. */
@@ -18,7 +18,8 @@ const NAMES =
 export const looksSecret = (name: string): boolean => NAMES.test(name);
 
 /**
- * Removes secrets from what is kept or shown: inputs by name, and their values from every text.
+ * Removes secrets from what Replicate says: inputs by name, and their values from every text. What a stored secret stands for is
+ * removed by its name alone, because its value is not known here.
  * @param marked names of inputs that the model's schema marks as secret
  * @param inputs where values of secret inputs are found
  * @returns a function that returns a copy without secrets (null if the value is nested too deep), or the value itself if
@@ -27,11 +28,13 @@ export const looksSecret = (name: string): boolean => NAMES.test(name);
 export function redactor(
   marked: readonly string[] = [],
   ...inputs: (Record<string, unknown> | null | undefined)[]
-): <T>(value: T) => T {
-  const isSecret = (name: string) => marked.includes(name) || looksSecret(name);
-  const found = inputs.flatMap((input) => Object.entries(input ?? {})).filter(([name]) => isSecret(name));
+): Redact {
+  const all = inputs.flatMap((input) => Object.entries(input ?? {}));
+  const named = all.flatMap(([name, value]) => (isReference(value) ? [name] : []));
+  const isSecret = (name: string) => marked.includes(name) || named.includes(name) || looksSecret(name);
+  const found = all.filter(([name]) => isSecret(name));
   if (found.length === 0) return (value) => value;
-  const texts = textsIn(found.map(([, value]) => value));
+  const texts = textsIn(found.map(([, value]) => value).filter((value) => !isReference(value)));
   const clean = (text: string) => texts.reduce((rest, secret) => rest.replaceAll(secret, REDACTED), text);
   const replaced = (name: string, member: unknown) => {
     if (typeof member === 'string') return isSecret(name) ? REDACTED : clean(member);
@@ -39,6 +42,16 @@ export function redactor(
   };
   return (value) => JSON.parse(jsonOf(value, replaced) ?? 'null');
 }
+
+/** An input as it is kept and shown: without secrets, but with the names of stored ones. */
+export const shownInput = (
+  marked: readonly string[] | undefined,
+  input: Record<string, unknown>,
+  redact = redactor(marked, input),
+): Record<string, unknown> => ({
+  ...redact(input),
+  ...Object.fromEntries(Object.entries(input).filter(([, value]) => isReference(value))),
+});
 
 /** Texts in values, as they are and as JSON writes them; the longest first, because one may begin with another. */
 function textsIn(values: unknown[]): string[] {

@@ -5,6 +5,7 @@ import type { Run } from './models.ts';
 import { outputPath, pictureBytes, runOf, sha256 } from './outputs.ts';
 import type { Prediction, Status } from './prediction.ts';
 import type { CreateRequest } from './requests.ts';
+import type { Secrets } from './spoken.ts';
 import type { Store } from './store.ts';
 import { isTerminal } from './views.ts';
 import type { Deliverer } from './webhooks.ts';
@@ -17,6 +18,7 @@ const ID_LETTERS = '0123456789abcdefghjkmnpqrstvwxyz';
 
 export interface LifeOptions {
   store: Store;
+  secrets: Secrets;
   deliverer: Deliverer;
   /** How many predictions run at once; the others queue. */
   concurrency: number;
@@ -53,7 +55,7 @@ export class Life {
 
   /** @param lifetime milliseconds until it is stopped, null for no limit */
   create(request: CreateRequest, lifetime: number | null): Prediction {
-    const { store, seed, seconds, now } = this.#options;
+    const { store, secrets, seed, seconds, now } = this.#options;
     const createdAt = now();
     const prediction = store.atomically(() => {
       const draw = new Draw('prediction', seed, store.predictionCount() + 1);
@@ -96,6 +98,7 @@ export class Life {
       });
       return made;
     });
+    secrets.keep(prediction.id, request.secrets);
     this.#schedule();
     return prediction;
   }
@@ -285,11 +288,12 @@ export class Life {
   }
 
   #removeOld(at: number): void {
-    const { store } = this.#options;
+    const { store, secrets } = this.#options;
     for (;;) {
       const old = store.withData(at - KEPT_MILLISECONDS);
       for (const prediction of old) {
         store.update({ ...prediction, input: {}, output: null, logs: '', removed: true });
+        secrets.forget(prediction.id);
         store.record({ at: new Date(at).toISOString(), kind: 'removal', prediction: prediction.id });
       }
       if (old.length === 0) return;

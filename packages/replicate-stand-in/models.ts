@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Draw } from './draw.ts';
 import type { Motif } from './motifs.ts';
 import type { Format, Picture } from './picture.ts';
+import { mark } from './spoken.ts';
 
 /** One file that a prediction has made. */
 export interface OutputFile {
@@ -81,6 +82,13 @@ const seed: Property = {
   type: 'integer',
   description: 'Random seed. Leave it out for a random one',
   nullable: true,
+};
+const apiKey: Property = {
+  type: 'string',
+  description: 'Your own key of the other service',
+  format: 'password',
+  writeOnly: true,
+  'x-cog-secret': true,
 };
 const count = (maximum: number): Property => ({
   type: 'integer',
@@ -521,14 +529,7 @@ export const MODELS: readonly Model[] = [
         maxItems: 3,
         nullable: true,
       },
-      openai_api_key: {
-        type: 'string',
-        description: 'Your own key of the other service',
-        format: 'password',
-        writeOnly: true,
-        nullable: true,
-        'x-cog-secret': true,
-      },
+      openai_api_key: { ...apiKey, nullable: true },
     }),
     components: {
       quality: {
@@ -550,6 +551,55 @@ export const MODELS: readonly Model[] = [
         logs: seedLog(used),
         files: [file('relay', input, used, 0, look)],
         output: asList,
+      };
+    },
+  },
+  {
+    owner: OWNER,
+    name: 'careless',
+    description:
+      "Passes prompts on with a caller's own key, which it needs, and repeats the key: in logs, errors, captions, addresses.",
+    official: true,
+    shownVersion: 'hidden',
+    versions: [version('careless', 1)],
+    input: schema(
+      {
+        prompt,
+        seed,
+        openai_api_key: apiKey,
+        repeats: choice('Where it repeats the key', 'anywhere', 'log', 'error', 'caption', 'address'),
+      },
+      ['prompt', 'openai_api_key'],
+    ),
+    output: { type: 'object', title: 'Output' },
+    schemaPublished: true,
+    pace: 0.5,
+    run(input, drawn) {
+      const used = seedOf(input, drawn);
+      const asked = String(input.repeats ?? 'anywhere');
+      const where =
+        asked === 'anywhere'
+          ? new Draw('repeats', String(input.prompt), used).pick(['log', 'error', 'caption', 'address'])
+          : asked;
+      const key = mark('openai_api_key');
+      if (where === 'error')
+        return { end: 'failed', logs: seedLog(used), error: `Incorrect API key provided: ${key}. (401)` };
+      const look: Look = { motif: 'rings', width: 256, height: 256, format: 'webp' };
+      const request = [
+        `POST /v1/images?api_key=${mark('openai_api_key', 'url')}`,
+        `headers={"authorization": "Bearer ${key}", "proxy": "Basic ${mark('openai_api_key', 'basic')}"}`,
+        `body={"key": ${mark('openai_api_key', 'json')}, "encoded": "${mark('openai_api_key', 'base64')}"}`,
+        '',
+      ].join('\n');
+      return {
+        end: 'succeeded',
+        logs: where === 'log' ? request + seedLog(used) : seedLog(used),
+        files: [file('careless', input, used, 0, look)],
+        output: ([image]) => ({
+          image,
+          ...(where === 'caption' && { caption: `made with ${key}`, [`usage of ${key}`]: 1 }),
+          ...(where === 'address' && { copy: `https://${key}.example.com/copy.webp` }),
+        }),
       };
     },
   },

@@ -1,13 +1,16 @@
 import { findModel, findVersion, type Model, type Property } from './models.ts';
 import type { WebhookEvent } from './prediction.ts';
 import { type InvalidField, invalidInput, invalidVersion, notFound } from './problems.ts';
+import { HIDDEN } from './spoken.ts';
 
 /** A valid create request. */
 export interface CreateRequest {
   model: Model;
   /** As the prediction will show it. */
   version: string;
+  /** Without secrets. */
   input: Record<string, unknown>;
+  secrets: Record<string, string>;
   webhook: string | null;
   events: WebhookEvent[];
 }
@@ -143,24 +146,26 @@ const valueFaults = (field: string, property: Property, value: unknown): Invalid
   return faults;
 };
 
-/** The input as it is kept and shown: secrets are replaced. */
-const withoutSecrets = (model: Model, input: Record<string, unknown>): Record<string, unknown> =>
+/** The secrets of an input. */
+const secretsIn = (model: Model, input: Record<string, unknown>): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(input).map(([name, value]) => [
-      name,
-      resolved(model, name)?.['x-cog-secret'] === true && value !== null ? '[REDACTED]' : value,
-    ]),
+    Object.entries(input).flatMap(([name, value]) =>
+      resolved(model, name)?.['x-cog-secret'] === true && value !== null ? [[name, String(value)]] : [],
+    ),
   );
 
 const finish = (model: Model, version: string, body: Record<string, unknown>): CreateRequest => {
   const input = body.input as Record<string, unknown>;
   const faults = inputFaults(model, input);
   if (faults.length > 0) throw invalidInput(faults);
+  const secrets = secretsIn(model, input);
   const filter = body.webhook_events_filter as WebhookEvent[] | null | undefined;
   return {
     model,
     version,
-    input: withoutSecrets(model, input),
+    // As it is kept and shown: secrets are replaced.
+    input: { ...input, ...Object.fromEntries(Object.keys(secrets).map((name) => [name, HIDDEN])) },
+    secrets,
     webhook: (body.webhook as string | undefined) ?? null,
     events: filter == null ? [...EVENTS] : [...new Set(filter)],
   };

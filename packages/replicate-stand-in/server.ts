@@ -16,6 +16,7 @@ import {
   parsePrefer,
   parseVersionRequest,
 } from './requests.ts';
+import { Secrets } from './spoken.ts';
 import { Store } from './store.ts';
 import { isTerminal, modelView, predictionView, versionView } from './views.ts';
 import { Deliverer, PATIENCE_SECONDS, RETRY_SECONDS } from './webhooks.ts';
@@ -128,8 +129,10 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
   const store = new Store(options.dataDir);
   let credit = options.credit ?? 100;
   const limits = new RateLimits(options.createsPerMinute, now());
+  const secrets = new Secrets();
   const deliverer = new Deliverer({
     store,
+    secrets,
     wires,
     baseUrl,
     secret: options.webhookSecret,
@@ -140,6 +143,7 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
   });
   const life = new Life({
     store,
+    secrets,
     deliverer,
     concurrency: options.concurrency ?? 100,
     seconds: options.seconds,
@@ -152,10 +156,13 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
     const preference = parsePrefer(header(req, 'prefer'));
     const made = life.create(request, lifetime);
     if (preference.mode !== 'wait')
-      return { status: preference.mode === 'async' ? 202 : 201, body: predictionView(made, baseUrl) };
+      return {
+        status: preference.mode === 'async' ? 202 : 201,
+        body: predictionView(made, baseUrl, secrets),
+      };
     await life.ended(made.id, preference.milliseconds);
     const current = life.find(made.id) ?? made;
-    const view = predictionView(current, baseUrl);
+    const view = predictionView(current, baseUrl, secrets);
     if (!isTerminal(current)) return { status: 202, body: view };
     // Replicate answers when the outputs exist, a moment before the prediction has ended.
     if (current.status === 'succeeded') {
@@ -203,14 +210,14 @@ export const openStandIn = async (options: StandInOptions, wires: Wires = HONEST
       body: {
         next,
         previous: null,
-        results: page.map(({ prediction }) => predictionView(prediction, baseUrl)),
+        results: page.map(({ prediction }) => predictionView(prediction, baseUrl, secrets)),
       },
     };
   };
 
   const prediction = (found: ReturnType<typeof life.find>): Reply => {
     if (found === undefined) throw notFound();
-    return { status: 200, body: predictionView(found, baseUrl) };
+    return { status: 200, body: predictionView(found, baseUrl, secrets) };
   };
   const modelOf = ([owner, name]: string[]) => {
     const model = findModel(`${owner}/${name}`);

@@ -1,6 +1,7 @@
 import { Draw } from './draw.ts';
 import type { Model } from './models.ts';
 import type { Prediction, Status } from './prediction.ts';
+import type { Secrets } from './spoken.ts';
 
 const TERMINAL: readonly Status[] = ['succeeded', 'failed', 'canceled', 'aborted'];
 
@@ -22,15 +23,19 @@ const withOrigin = (value: unknown, baseUrl: string): unknown => {
 };
 
 /** The prediction as a webhook's body: no envelope, and without the keys that Replicate does not always send. */
-export const webhookView = (prediction: Prediction, baseUrl: string): Record<string, unknown> => ({
+export const webhookView = (
+  prediction: Prediction,
+  baseUrl: string,
+  secrets: Secrets,
+): Record<string, unknown> => ({
   id: prediction.id,
   model: prediction.model,
   version: prediction.version,
   input: prediction.input,
-  logs: prediction.logs,
-  output: withOrigin(prediction.output, baseUrl),
+  logs: secrets.spell(prediction.id, prediction.logs),
+  output: secrets.spell(prediction.id, withOrigin(prediction.output, baseUrl)),
   data_removed: prediction.removed,
-  error: prediction.error,
+  error: secrets.spell(prediction.id, prediction.error),
   status: prediction.status,
   created_at: precise(prediction.createdAt, prediction.id),
   ...(prediction.startedAt === null ? {} : { started_at: precise(prediction.startedAt, prediction.id) }),
@@ -47,8 +52,12 @@ export const webhookView = (prediction: Prediction, baseUrl: string): Record<str
 });
 
 /** The prediction as the API answers with it. */
-export const predictionView = (prediction: Prediction, baseUrl: string): Record<string, unknown> => ({
-  ...webhookView(prediction, baseUrl),
+export const predictionView = (
+  prediction: Prediction,
+  baseUrl: string,
+  secrets: Secrets,
+): Record<string, unknown> => ({
+  ...webhookView(prediction, baseUrl, secrets),
   source: 'api',
   ...(prediction.deadline === null ? {} : { deadline: new Date(prediction.deadline).toISOString() }),
   ...(prediction.webhook === null ? {} : { webhook_events_filter: prediction.events }),

@@ -2,6 +2,7 @@ import { whenRoom } from '@weaudit/sqlite/full-disk';
 import { Webhook } from 'standardwebhooks';
 import { Draw } from './draw.ts';
 import type { Delivery, Prediction, WebhookEvent } from './prediction.ts';
+import type { Secrets } from './spoken.ts';
 import type { Store } from './store.ts';
 import { webhookView } from './views.ts';
 import type { Wires } from './wires.ts';
@@ -17,6 +18,7 @@ const LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 export interface DelivererOptions {
   store: Store;
+  secrets: Secrets;
   wires: Wires;
   baseUrl: string;
   /** `whsec_…` */
@@ -83,8 +85,8 @@ export class Deliverer {
   }
 
   async #attempt(delivery: Delivery): Promise<void> {
-    const { store, wires, baseUrl, now, retrySeconds, patienceSeconds } = this.#options;
-    const body = goJson(webhookView(delivery.prediction, baseUrl));
+    const { store, secrets, wires, baseUrl, now, retrySeconds, patienceSeconds } = this.#options;
+    const body = goJson(webhookView(delivery.prediction, baseUrl, secrets));
     const at = new Date(now());
     let status: number | null = null;
     let failure: string | null = null;

@@ -30,6 +30,7 @@ import { readPlan } from '../../lib/records/plan.ts';
 import { isStored, type Result } from '../../lib/records/result.ts';
 import { ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/errors.ts';
 import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
+import { SecretRefused } from '../../lib/secrets.ts';
 import { systemChance, systemTime } from '../../lib/system.ts';
 import { withTemporaryFile } from '../../lib/temporary-file.ts';
 import { looked } from '../../sim/look.ts';
@@ -429,6 +430,9 @@ export class World {
     this.#setNow(this.now().getTime() + ms);
   }
 
+  /** What the Parameter Store has below `secrets/`. */
+  readonly secretValues = new Map<string, string>();
+
   /** What was logged as a warning, by its message. */
   readonly warnings: [string, Record<string, unknown> | undefined][] = [];
   readonly log = {
@@ -455,6 +459,11 @@ export class World {
       replicate: this.replicate,
       webhookUrl: WEBHOOK_URL,
       chance: systemChance,
+      secretValue: async (name) => {
+        const value = this.secretValues.get(name);
+        if (value === undefined) throw new SecretRefused(`there is no parameter ${name}`);
+        return value;
+      },
       createsPerMinute: 6_000,
       dispatchers: 2,
       pacer: new Pacer(this.time, 60_000),

@@ -23,6 +23,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/ledger/*',
       'images/open/*',
       'images/renditions/*',
+      'images/secrets/*',
       'images/studies/*',
     ],
     's3:ListBucket': ['images'],
@@ -53,6 +54,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/audits/*/results/*',
       'images/deleted/*',
       'images/images/*',
+      'images/secrets/*',
     ],
     's3:ListBucket': ['images'],
     's3:PutObject': [
@@ -85,6 +87,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/flow/*',
       'images/leases/*',
       'images/open/*',
+      'images/secrets/*',
     ],
     's3:ListBucket': ['images'],
     's3:PutObject': [
@@ -107,7 +110,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
     'sqs:GetQueueAttributes': ['cells'],
     'sqs:ReceiveMessage': ['cells'],
     'sqs:SendMessage': ['cells', 'polls'],
-    'ssm:GetParameter': ['replicate-token'],
+    'ssm:GetParameter': ['replicate-token', 'secrets/*'],
   },
   poll: {
     'logs:CreateLogStream': ['its own'],
@@ -123,6 +126,7 @@ const ROLES: Record<string, Record<string, string[]>> = {
       'images/images/*',
       'images/leases/*',
       'images/open/*',
+      'images/secrets/*',
     ],
     's3:ListBucket': ['backup', 'images'],
     's3:PutObject': [

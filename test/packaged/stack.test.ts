@@ -219,7 +219,7 @@ describe('functions', () => {
     );
     for (const [name, value] of values) {
       if (name.endsWith('_PARAMETER'))
-        expect(value).toMatch(/^\/weaudit\/dev\/(replicate-token|webhook-secrets|api-tokens)$/);
+        expect(value).toMatch(/^\/weaudit\/dev\/(replicate-token|webhook-secrets|api-tokens|secrets)$/);
       expect(String(value)).not.toMatch(/whsec_|r8_|sha256/);
     }
     expect(

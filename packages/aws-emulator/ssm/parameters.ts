@@ -15,13 +15,24 @@ export function openParameterStore(file: string) {
   const stored = (readJsonFile(file) ?? {}) as Record<string, Parameter>;
   for (const [name, parameter] of Object.entries(stored)) parameters.set(name, parameter);
 
+  function save(): void {
+    writeFileSync(`${file}.new`, JSON.stringify(Object.fromEntries(parameters), null, 2), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
+
   /** @returns the new version */
   function put(name: string, value: string, type = 'SecureString'): number {
     const version = (parameters.get(name)?.version ?? 0) + 1;
     parameters.set(name, { value, type, version, modifiedAt: Date.now() / 1000 });
-    writeFileSync(`${file}.new`, JSON.stringify(Object.fromEntries(parameters), null, 2), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    save();
     return version;
+  }
+
+  /** @returns whether there was one */
+  function remove(name: string): boolean {
+    const existed = parameters.delete(name);
+    if (existed) save();
+    return existed;
   }
 
   return {
@@ -29,6 +40,7 @@ export function openParameterStore(file: string) {
     /** With type and version. */
     find: (name: string): Readonly<Parameter> | undefined => parameters.get(name),
     put,
+    remove,
   };
 }
 

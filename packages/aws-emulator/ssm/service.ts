@@ -57,6 +57,12 @@ export function createSsm({ store, access, region, accountId }: SsmOptions): Ser
       const type = typeof input.Type === 'string' ? input.Type : undefined;
       return { Version: store.put(name, String(input.Value), type), Tier: 'Standard' };
     },
+    DeleteParameter(input, call) {
+      const name = String(input.Name);
+      call.demand('ssm:DeleteParameter', arnOf(name));
+      if (!store.remove(name)) throw new AwsError('ParameterNotFound', `There is no parameter ${name}.`);
+      return {};
+    },
   };
   return createJsonService({ name: 'ssm', target: 'AmazonSSM', operations, access });
 }

@@ -9,7 +9,12 @@ import {
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import {
+  DeleteParameterCommand,
+  GetParameterCommand,
+  PutParameterCommand,
+  SSMClient,
+} from '@aws-sdk/client-ssm';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { withEmulator } from './emulator.ts';
 
@@ -117,6 +122,19 @@ describe('SSM through the AWS SDK', () => {
       connect(SSMClient, functionKey).send(new GetParameterCommand({ Name: '/none' }));
     await expect(read()).rejects.toMatchObject({ name: 'ParameterNotFound' });
     await expect(read('web')).rejects.toMatchObject({ name: 'AccessDenied' });
+  });
+
+  test('a deleted parameter is gone, also after a restart', async () => {
+    const Name = '/demo/secrets/gone';
+    await connect(SSMClient).send(new PutParameterCommand({ Name, Value: 'one', Type: 'SecureString' }));
+    await connect(SSMClient).send(new DeleteParameterCommand({ Name }));
+    await local.restart();
+    const { rejects } = expect(connect(SSMClient).send(new GetParameterCommand({ Name })));
+    await rejects.toMatchObject({ name: 'ParameterNotFound' });
+    const again = connect(SSMClient).send(new DeleteParameterCommand({ Name }));
+    await expect(again).rejects.toMatchObject({ name: 'ParameterNotFound' });
+    const denied = connect(SSMClient, 'web').send(new DeleteParameterCommand({ Name }));
+    await expect(denied).rejects.toMatchObject({ name: 'AccessDenied' });
   });
 });
 

@@ -2,6 +2,7 @@ import { pairNumber } from '../../../lib/records/pairs.ts';
 import type { Plan, PlannedModel } from '../api/types.ts';
 import { words } from '../words/compare.ts';
 import { seedsInWords } from './axes.ts';
+import { secretText } from './facts.ts';
 
 /** A prompt and a model in two audits, side by side. */
 export interface AlignedRow {
@@ -98,7 +99,11 @@ const both = (values: (string | undefined)[]): string =>
   [...new Set(values.filter((value) => value !== undefined))].join(' ↔ ');
 
 const show = (value: unknown): string =>
-  value === undefined ? words.notSet : typeof value === 'string' ? value : JSON.stringify(value);
+  value === undefined
+    ? words.notSet
+    : typeof value === 'string'
+      ? value
+      : (secretText(value) ?? JSON.stringify(value));
 
 /** Settings that differ between two audits, apart from prompts: samples, seed, inputs, models and their versions. */
 export function inputDifferences(a: Plan, b: Plan): InputDifference[] {

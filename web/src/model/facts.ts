@@ -1,3 +1,4 @@
+import { isReference } from '../../../lib/contract/secret-reference.ts';
 import { type FormatName, NAMES } from '../../../lib/images/verdict.ts';
 import { sizeClass } from '../../../lib/limits.ts';
 import type { Plan, Prediction, PredictionImage } from '../api/types.ts';
@@ -27,6 +28,18 @@ function seenText(image: PredictionImage): string | undefined {
     .join(', ');
 }
 
+/** As JSON, but for the names of stored secrets. */
+function inputsText(input: Record<string, unknown>): string {
+  const members = Object.entries(input).map(
+    ([name, value]) => `${JSON.stringify(name)}:${secretText(value) ?? JSON.stringify(value)}`,
+  );
+  return `{${members.join(',')}}`;
+}
+
+/** The value of an input that names a stored secret, for people; undefined for any other. */
+export const secretText = (value: unknown): string | undefined =>
+  isReference(value) ? words.secret(value.secret) : undefined;
+
 /** Everything that is known about an image and its prediction, for people to read. */
 export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact[] {
   const image = prediction.images.find((candidate) => candidate.index === index);
@@ -37,7 +50,7 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
     ...Object.entries(prediction.factors ?? {}).map(([name, value]) => ({ name, value })),
     { name: words.model, value: prediction.model },
     { name: words.version, value: prediction.version, code: true },
-    Object.keys(input).length > 0 && { name: words.inputs, value: JSON.stringify(input), code: true },
+    Object.keys(input).length > 0 && { name: words.inputs, value: inputsText(input), code: true },
     { name: words.sample, value: words.sampleOf(prediction.sample + 1, plan.samples) },
     { name: words.seed, value: seedText(prediction) },
     {

@@ -32,6 +32,8 @@ const WAITING: Record<string, string> = {
     'The Replicate account has no credit left. The audit resumes automatically after an operator adds credit.',
   token:
     'Replicate rejects the pipeline’s token. The audit resumes automatically after an operator renews it.',
+  secret:
+    'A secret that a model needs is not stored. The audit resumes automatically after an operator stores it.',
 };
 
 /** The status of an audit, and what can be done with it as a whole. */
@@ -50,7 +52,7 @@ export const statusWords = {
     `cost: ${dollars(spent)}${reserved > 0 ? `, and up to ${dollars(reserved)} more is reserved` : ''}`,
   waits: (why: string, until: string) =>
     `${WAITING[why] ?? `The audit is waiting: ${why}.`} Next attempt at ${time(until)}. No results are lost.`,
-  replicateSays: (detail: string) => `Replicate says: ${detail}`,
+  detail: (why: string, words: string) => (why === 'secret' ? words : `Replicate says: ${words}`),
   cancel: 'Cancel',
   manifest: (format: string) => `Manifest ${format.toUpperCase()}`,
   whenManifest:

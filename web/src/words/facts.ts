@@ -7,6 +7,7 @@ export const words = {
   model: 'Model',
   version: 'Version',
   inputs: 'Inputs',
+  secret: (name: string) => `secret "${name}"`,
   sample: 'Sample',
   sampleOf: (sample: number, samples: number) => `${whole(sample)} of ${whole(samples)}`,
   seed: 'Seed',

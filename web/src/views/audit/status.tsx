@@ -19,7 +19,7 @@ import { unseenInWords, words } from '../../words/outcomes.ts';
 function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
   return (
     <p class="banner" role="status">
-      {statusWords.waits(why, until)} <span class="meta">{statusWords.replicateSays(detail)}</span>
+      {statusWords.waits(why, until)} <span class="meta">{statusWords.detail(why, detail)}</span>
     </p>
   );
 }

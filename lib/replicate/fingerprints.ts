@@ -1,0 +1,139 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { jsonOf } from '../json.ts';
+import { ReplicateRefusal } from './errors.ts';
+
+/**
+ * Recognizes a secret in a text without knowing it: that a text of this length has these hashes. Of a secret with at least 16
+ * characters that nobody can guess, it says nothing that helps to find it.
+ */
+export interface Fingerprint {
+  length: number;
+  /** Hex. */
+  salt: string;
+  /** 32 bits, which a sliding window calculates in one step for each character. */
+  rolling: number;
+  /** Hex, of the salt and the text. */
+  sha256: string;
+}
+
+/** What stands where a secret was. */
+export const REDACTED = '[redacted]';
+
+/** Secrets that can be recognized: visible ASCII characters alone. */
+export const RECOGNIZABLE = /^[\x21-\x7e]{16,1000}$/;
+
+/** The fingerprints of a secret in each form in which a program is likely to repeat it; as it is, comes first. */
+export const fingerprintsOf = (secret: string): Fingerprint[] =>
+  [...new Set(formsOf(secret))].map(fingerprint);
+
+const formsOf = (secret: string): string[] => [
+  secret,
+  // As the name of a host has it.
+  secret.toLowerCase(),
+  JSON.stringify(secret).slice(1, -1),
+  encodeURIComponent(secret),
+  ...[0, 1, 2].flatMap((before) =>
+    (['base64', 'base64url'] as const).map((encoding) => base64Within(secret, before, encoding)),
+  ),
+];
+
+/** The characters of base64 that the secret alone decides, where so many bytes modulo 3 stand before it. */
+function base64Within(secret: string, before: number, encoding: 'base64' | 'base64url'): string {
+  const text = Buffer.from('\0'.repeat(before) + secret).toString(encoding);
+  return text.slice(Math.ceil((before * 8) / 6), Math.floor(((before + secret.length) * 8) / 6));
+}
+
+function fingerprint(text: string): Fingerprint {
+  const salt = randomBytes(16).toString('hex');
+  let rolling = 0;
+  for (let i = 0; i < text.length; i++) rolling = step(rolling, baseOf(salt), text.charCodeAt(i));
+  return { length: text.length, salt, rolling, sha256: hash(salt, text) };
+}
+
+const hash = (salt: string, text: string): string =>
+  createHash('sha256').update(salt).update(text).digest('hex');
+/** Odd, so that every character counts. */
+const baseOf = (salt: string): number => Number.parseInt(salt.slice(0, 8), 16) | 1;
+const step = (rolling: number, base: number, code: number): number => (Math.imul(rolling, base) + code) | 0;
+
+/** Whether a text is exactly what a fingerprint was made of. */
+export const isSame = ({ length, salt, sha256 }: Fingerprint, text: string): boolean =>
+  text.length === length && hash(salt, text) === sha256;
+
+/** Where a text contains what a fingerprint was made of; takes one step for each character. */
+function placesOf(known: Fingerprint, text: string): number[] {
+  const { length, salt, rolling } = known;
+  const places: number[] = [];
+  const base = baseOf(salt);
+  let top = 1;
+  for (let i = 0; i < length; i++) top = Math.imul(top, base);
+  let window = 0;
+  for (let i = 0; i < text.length; i++) {
+    window = step(window, base, text.charCodeAt(i));
+    if (i >= length) window = (window - Math.imul(text.charCodeAt(i - length), top)) | 0;
+    const from = i - length + 1;
+    if (window === rolling && from >= 0 && isSame(known, text.slice(from, i + 1))) places.push(from);
+  }
+  return places;
+}
+
+/** A text with `[redacted]` in place of each part that has one of the fingerprints; the text itself if none has. */
+export function redactText(text: string, known: readonly Fingerprint[]): string {
+  const found = known
+    .flatMap((one) => placesOf(one, text).map((from) => ({ from, to: from + one.length })))
+    .sort((one, other) => one.from - other.from);
+  let clean = '';
+  let end = 0;
+  for (const { from, to } of found) {
+    if (from >= end) clean += text.slice(end, from) + REDACTED;
+    end = Math.max(end, to);
+  }
+  return clean + text.slice(end);
+}
+
+/** Returns a copy of a value without secrets, or the value itself. */
+export type Redact = <T>(value: T) => T;
+
+/** Removes what has one of the fingerprints from all texts in a value; null for one that is nested too deep. */
+export const redactorOf = (known: readonly Fingerprint[]): Redact => {
+  const clean = (text: string) => redactText(text, known);
+  return known.length === 0
+    ? (value) => value
+    : <T>(value: T) =>
+        (jsonOf(value) === undefined && value !== undefined ? null : mapTexts(value, clean)) as T;
+};
+
+/** A copy of a value whose texts, names of members and numbers have passed through a function. */
+function mapTexts(value: unknown, clean: (text: string) => string): unknown {
+  if (typeof value === 'string') return clean(value);
+  if (typeof value === 'number') return clean(String(value)) === String(value) ? value : REDACTED;
+  if (Array.isArray(value)) return value.map((member) => mapTexts(member, clean));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [clean(name), mapTexts(member, clean)]),
+  );
+}
+
+const WITHHELD =
+  '[withheld: the record of a secret is missing, so that nothing could remove the secret from this text]';
+const ORDINARY_NAME = /^[a-z_]{1,40}$/;
+
+/** Keeps nothing of a value but numbers with ordinary names: for words in which a secret cannot be recognized. */
+export const withhold: Redact = <T>(value: T) => {
+  if (typeof value === 'string') return (value === '' ? value : WITHHELD) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const kept = Object.entries(value).filter(
+    ([name, member]) => typeof member === 'number' && ORDINARY_NAME.test(name),
+  );
+  return (Array.isArray(value) ? [] : Object.fromEntries(kept)) as T;
+};
+
+/** An error without secrets in its message; the same one if there are none. */
+export function redactError(error: unknown, redact: Redact): unknown {
+  if (!(error instanceof Error)) return error;
+  const words = redact(error.message);
+  if (words === error.message) return error;
+  return error instanceof ReplicateRefusal
+    ? new ReplicateRefusal(error.status, words, error.retryAfter)
+    : new Error(words);
+}

@@ -1,0 +1,115 @@
+import { describe, expect, test } from '@jest/globals';
+import { knows, MAX_VALUES, type SecretRecord, withValue } from '../../lib/records/secret.ts';
+import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
+import {
+  fingerprintsOf,
+  redactError,
+  redactorOf,
+  redactText,
+  withhold,
+} from '../../lib/replicate/fingerprints.ts';
+import { redactor, shownInput } from '../../lib/replicate/secret-inputs.ts';
+
+const KEY = 'sk-Proj_9f8e+7D/6c5"b4\\a3==Zy';
+const known = fingerprintsOf(KEY);
+
+describe('a secret is recognized by its fingerprints alone', () => {
+  test.each([
+    ['as it is', `key ${KEY}.`, 'key [redacted].'],
+    ['in a word', `token_${KEY}abc`, 'token_[redacted]abc'],
+    ['twice', `${KEY}${KEY}`, '[redacted][redacted]'],
+    ['in lower case, as a host', `https://${KEY.toLowerCase()}.example`, 'https://[redacted].example'],
+    ['as JSON', JSON.stringify({ key: KEY }), '{"key":"[redacted]"}'],
+    ['in an address', `?key=${encodeURIComponent(KEY)}&n=1`, '?key=[redacted]&n=1'],
+  ])('%s', (_how, text, clean) => {
+    expect(redactText(text, known)).toBe(clean);
+  });
+
+  test.each(['base64', 'base64url'] as const)('as %s, whatever stands around it', (encoding) => {
+    for (const before of ['', 'u', 'us', 'use', 'user:'])
+      for (const after of ['', '!', '!!', '!!!']) {
+        const text = Buffer.from(before + KEY + after).toString(encoding);
+        const clean = redactText(text, known);
+        expect(clean).toContain('[redacted]');
+        // Of what is left, no more than a character at each end depends on the secret.
+        const left = clean.replace('[redacted]', '');
+        expect(left.length).toBeLessThanOrEqual(Math.ceil(((before.length + after.length) * 4) / 3) + 4);
+      }
+  });
+
+  test('in texts, names and numbers of a value at any depth, which is otherwise as it was', () => {
+    const digits = '1234567890123456';
+    const redact = redactorOf([...known, ...fingerprintsOf(digits)]);
+    expect(redact({ a: [KEY, 1, null, { [`n ${KEY}`]: true }], n: 1234567890123456 })).toEqual({
+      a: ['[redacted]', 1, null, { 'n [redacted]': true }],
+      n: '[redacted]',
+    });
+    expect(redact(undefined)).toBeUndefined();
+    expect(redact(null)).toBeNull();
+  });
+
+  test('and nothing else is removed', () => {
+    const alike = [
+      KEY.slice(1),
+      KEY.slice(0, -1),
+      KEY.replace('9', '8'),
+      '',
+      'a'.repeat(100),
+      KEY.toUpperCase(),
+    ];
+    for (const text of alike) expect(redactText(text, known)).toBe(text);
+  });
+
+  test('fingerprints of one secret differ each time, so that equal secrets cannot be told', () => {
+    const again = fingerprintsOf(KEY);
+    for (const [i, { salt, rolling, sha256 }] of known.entries()) {
+      expect(again[i]!.salt).not.toBe(salt);
+      expect(again[i]!.sha256).not.toBe(sha256);
+      expect(again[i]!.rolling).not.toBe(rolling);
+    }
+    expect(JSON.stringify(known)).not.toContain(KEY.slice(0, 6));
+  });
+
+  test('an error keeps its kind, and loses the secret', () => {
+    const error = new ReplicateRefusal(429, `slow down, ${KEY}`, 7);
+    expect(redactError(error, redactorOf(known))).toMatchObject({
+      ...{ name: 'ReplicateRefusal', status: 429, retryAfter: 7, message: 'slow down, [redacted]' },
+    });
+    const other = new TypeError('no secret');
+    expect(redactError(other, redactorOf(known))).toBe(other);
+  });
+});
+
+test('without fingerprints, nothing of what a model says is kept but ordinary numbers', () => {
+  expect(withhold({ predict_time: 1.5, [KEY]: 2, note: KEY })).toEqual({ predict_time: 1.5 });
+  expect(withhold(KEY)).toMatch(/^\[withheld: /);
+  expect(withhold([KEY])).toEqual([]);
+  expect(withhold(null)).toBeNull();
+});
+
+describe('the record of a secret', () => {
+  const use = { model: 'a/b', input: 'key' };
+  const value = (n: number) => `value-number-${n}-of-a-secret`;
+  test('recognizes its five latest values, and not the same one twice', () => {
+    let record: SecretRecord | undefined;
+    for (let n = 0; n < 8; n++)
+      for (let times = 0; times < 2; times++)
+        record = withValue(record, { use, value: value(n) }, new Date(n));
+    expect(record?.values).toHaveLength(MAX_VALUES);
+    expect([2, 3, 7].map((n) => knows(record!, value(n)))).toEqual([false, true, true]);
+  });
+});
+
+describe('an input that names a stored secret', () => {
+  const input = { api: { secret: 'openai' }, prompt: 'openai makes keys' };
+  test('is shown as it was sent', () => {
+    expect(shownInput(['api'], input)).toEqual(input);
+    expect(shownInput([], { ...input, api_key: 'sk-plain' })).toEqual({ ...input, api_key: '[redacted]' });
+  });
+  test('is removed by its name where Replicate repeats it, and its name is removed nowhere', () => {
+    expect(redactor([], input)({ api: 'sk-1', said: 'openai' })).toEqual({
+      api: '[redacted]',
+      said: 'openai',
+    });
+  });
+});
