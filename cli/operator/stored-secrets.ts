@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { SECRET_NAME } from '../../lib/contract/secret-reference.ts';
 import type { ObjectStore, Time } from '../../lib/ports.ts';
 import { SECRETS_PREFIX, secretKey } from '../../lib/records/keys.ts';
@@ -37,6 +38,8 @@ export interface KnownSecret {
   removedAt?: string;
 }
 
+const salt = () => randomBytes(16).toString('hex');
+
 /** Changes by several operators at once. */
 const TRIES = 5;
 
@@ -71,7 +74,7 @@ export async function storeSecret(
         EXIT.refused,
         `The secret "${name}" is for ${useWords(current.use)}. A secret is good for one input of one model: choose another name, or remove this one first. Nothing was changed.`,
       );
-    return withValue(existing, { use: wanted, value }, time.now());
+    return withValue(existing, { use: wanted, value }, time.now(), salt);
   });
   await parameters.putSecret(name, { use: after.use, value });
   return { use: after.use, before };

@@ -5,6 +5,7 @@ import {
   isSame,
   type Redact,
   redactorOf,
+  type Salt,
   withhold,
 } from '../replicate/fingerprints.ts';
 import { secretKey } from './keys.ts';
@@ -55,10 +56,11 @@ export function withValue(
   before: SecretRecord | undefined,
   { use, value }: StoredSecret,
   now: Date,
+  salt: Salt,
 ): SecretRecord {
   const earlier = before?.values ?? [];
   const isCurrent = earlier[0] !== undefined && knows({ values: earlier.slice(0, 1) }, value);
-  const added = { storedAt: now.toISOString(), fingerprints: fingerprintsOf(value) };
+  const added = { storedAt: now.toISOString(), fingerprints: fingerprintsOf(value, salt) };
   return { use, values: (isCurrent ? earlier : [added, ...earlier]).slice(0, MAX_VALUES) };
 }
 

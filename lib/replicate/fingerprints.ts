@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { jsonOf } from '../json.ts';
 import { ReplicateRefusal } from './errors.ts';
 
@@ -22,9 +22,12 @@ export const REDACTED = '[redacted]';
 /** Secrets that can be recognized: visible ASCII characters alone. */
 export const RECOGNIZABLE = /^[\x21-\x7e]{16,1000}$/;
 
+/** Draws a salt: 128 bits in hex. */
+export type Salt = () => string;
+
 /** The fingerprints of a secret in each form in which a program is likely to repeat it; as it is, comes first. */
-export const fingerprintsOf = (secret: string): Fingerprint[] =>
-  [...new Set(formsOf(secret))].map(fingerprint);
+export const fingerprintsOf = (secret: string, salt: Salt): Fingerprint[] =>
+  [...new Set(formsOf(secret))].map((form) => fingerprint(form, salt()));
 
 const formsOf = (secret: string): string[] => [
   secret,
@@ -43,8 +46,7 @@ function base64Within(secret: string, before: number, encoding: 'base64' | 'base
   return text.slice(Math.ceil((before * 8) / 6), Math.floor(((before + secret.length) * 8) / 6));
 }
 
-function fingerprint(text: string): Fingerprint {
-  const salt = randomBytes(16).toString('hex');
+function fingerprint(text: string, salt: string): Fingerprint {
   let rolling = 0;
   for (let i = 0; i < text.length; i++) rolling = step(rolling, baseOf(salt), text.charCodeAt(i));
   return { length: text.length, salt, rolling, sha256: hash(salt, text) };

@@ -618,6 +618,7 @@ describe('help', () => {
       'reread',
       'restore',
       'run',
+      'secrets',
       'setup',
       'smoke',
       'status',

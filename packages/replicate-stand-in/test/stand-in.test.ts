@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -499,6 +500,25 @@ describe('a restart', () => {
     expect(second.events('webhook').map(({ attempt }) => attempt)).toEqual([1, 2]);
     expect(received[0]?.headers['webhook-id']).toBe(received[1]?.headers['webhook-id']);
     expect((received[1]!.json.output as string[])[0]).toContain(second.origin);
+  });
+
+  it('forgets secrets, which are in no file: models say [REDACTED] instead of what they repeated', async () => {
+    const key = 'sk-of-another-service-123';
+    const first = await start();
+    const { received, address } = await receiver();
+    const input = { prompt: 'x', openai_api_key: key, repeats: 'error' };
+    const { id } = await first.create('simulated/careless', input, { webhook: address });
+    expect(await first.ended(id)).toMatchObject({
+      input: { openai_api_key: '[REDACTED]' },
+      error: `Incorrect API key provided: ${key}. (401)`,
+    });
+    await waitFor('its webhook', () => received.find(({ json }) => json.error?.includes(key)));
+    await first.stop();
+    const files = readdirSync(first.dataDir).map((name) => readFileSync(path.join(first.dataDir, name)));
+    expect(files.some((bytes) => bytes.includes(id))).toBe(true);
+    expect(files.some((bytes) => bytes.includes(key))).toBe(false);
+    const second = await start({ dataDir: first.dataDir });
+    expect((await second.get(id)).error).toBe('Incorrect API key provided: [REDACTED]. (401)');
   });
 
   it('does not wait for a receiver that never answers', async () => {

@@ -373,7 +373,7 @@ describe('the built-in models', () => {
     expect(new Set(versions).size).toBe(versions.length);
     for (const id of versions) expect(id).toMatch(/^[0-9a-f]{64}$/u);
     for (const model of MODELS) {
-      const run = model.run({ prompt: 'x', outcome: 'succeeded' }, 1);
+      const run = model.run({ prompt: 'x', outcome: 'succeeded', repeats: 'log' }, 1);
       if (run.end !== 'succeeded') throw new Error(`${model.name} ended as ${run.end}`);
       for (const { picture } of run.files)
         for (const side of [picture.width, picture.height]) {
