@@ -6,7 +6,7 @@ import type { AuditRequest } from '../lib/contract/request.ts';
 import { DesignFileError } from '../lib/design-file/error.ts';
 import { readDesignFile } from '../lib/design-file/read.ts';
 import type { ReadFile } from '../lib/design-file/rows.ts';
-import { DESIGN, type Retention } from '../lib/limits.ts';
+import type { Retention } from '../lib/limits.ts';
 import { CommandError, EXIT, fileFault } from './exit.ts';
 
 /** The body of `POST /api/audits`. The server validates it. */
@@ -52,11 +52,6 @@ export async function readDesign(
   if (!design.models?.length && !isPaired)
     throw wrong(
       'No model given. Pass --model owner/name, once for each model, or name one in each row (column "model").',
-    );
-  const count = new Set(prompts?.map((prompt) => (typeof prompt === 'string' ? prompt : prompt.text))).size;
-  if (count > DESIGN.prompts)
-    throw wrong(
-      `${file ?? 'The design'} has ${count.toLocaleString('en')} prompts; an audit takes at most ${DESIGN.prompts.toLocaleString('en')}. Split it into several files.`,
     );
   return { design: { ...design, samples: design.samples ?? 1 }, notes };
 }

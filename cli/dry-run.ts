@@ -65,6 +65,34 @@ export function dryRun(body: DesignBody, budget: Budget, notes: string[] = []) {
   };
 }
 
+/** What a design asks for that becomes several audits. */
+export type DryRuns = ReturnType<typeof dryRuns>;
+
+/**
+ * As `dryRun`, of a design that is too large for one audit.
+ * @throws {CommandError} if the design is not valid
+ */
+export function dryRuns(parts: readonly DesignBody[], budget: Budget, notes: string[] = []) {
+  const { monthly, left, month } = budget;
+  const audits = parts.map((part) => dryRun(part, budget));
+  const sum = (amounts: number[]) => amounts.reduce((before, amount) => before + amount, 0);
+  const known = audits.flatMap(({ most }) => (most === null ? [] : [microsOf(most)]));
+  const most = known.length < audits.length ? null : sum(known);
+  const refusal = audits.find((audit) => audit.refusal !== null)?.refusal ?? null;
+  return {
+    predictions: sum(audits.map(({ predictions }) => predictions)),
+    prompts: sum(audits.map(({ prompts }) => prompts)),
+    most: most === null ? null : dollarsOf(most),
+    ...{ monthly, left, seconds: sum(audits.map(({ seconds }) => seconds)), notes, audits },
+    /** Why the API would refuse one of them, or all of them together. */
+    refusal:
+      refusal ??
+      (most !== null && most > 0 && left !== null && most > microsOf(left)
+        ? doesNotFit(most, microsOf(left), month).message
+        : null),
+  };
+}
+
 /** Each factor with its values, and how many prompts have them. */
 const factorsOf = (prompts: Prompt[], reference: string | undefined) =>
   factorNames(prompts).map((name) => {
@@ -135,9 +163,7 @@ export function describeDryRun(run: DryRun): string {
       ],
     ),
     '',
-    monthly === null
-      ? 'This deployment has no budget: nothing limits what its audits cost.'
-      : `Left of this month's budget: ${dollars(left)} of ${dollars(monthly)}.`,
+    describeBudget(monthly, left),
     ...(run.about > 0 ? [`Probable cost: ${dollars(run.about)}, as far as prices are known.`] : []),
     `Time: ${roughly(run.seconds)}, without delays.`,
     describeCertainty(run),
@@ -152,11 +178,44 @@ export function describeDryRun(run: DryRun): string {
     ...(run.merged > 0
       ? [`${count(run.merged, 'prompt')} left out, because the design has them twice.`]
       : []),
-    refusal === null
-      ? 'Nothing was started. Run the same command without --dry-run to start the audit.'
-      : `This design would be refused: ${refusal}`,
+    describeRefusal(refusal, 'audit'),
   ].join('\n');
 }
+
+/** Dry runs of several audits as text. */
+export function describeDryRuns(run: DryRuns): string {
+  const { audits, predictions, prompts, most, monthly, left, refusal } = run;
+  return [
+    `${count(audits.length, 'audit')} with ${count(prompts, 'prompt')}: ${count(predictions, 'prediction')}`,
+    '',
+    table(
+      ['audit', 'prompts', 'predictions', 'costs at most', 'first prompt'],
+      [
+        ...audits.map((audit, place) => [
+          ...[place + 1, audit.prompts, audit.predictions, dollars(audit.most)],
+          quoted(oneLine(audit.first[0]?.text ?? '', 50)),
+        ]),
+        ['together', prompts, predictions, dollars(most), ''],
+      ],
+    ),
+    '',
+    describeBudget(monthly, left),
+    `Time: ${roughly(run.seconds)}, without delays.`,
+    '',
+    ...run.notes,
+    describeRefusal(refusal, 'audits'),
+  ].join('\n');
+}
+
+const describeBudget = (monthly: number | null, left: number | null): string =>
+  monthly === null
+    ? 'This deployment has no budget: nothing limits what its audits cost.'
+    : `Left of this month's budget: ${dollars(left)} of ${dollars(monthly)}.`;
+
+const describeRefusal = (refusal: string | null, what: string): string =>
+  refusal === null
+    ? `Nothing was started. Run the same command without --dry-run to start the ${what}.`
+    : `This design would be refused: ${refusal}`;
 
 function describeFactors({ factors }: DryRun): string[] {
   if (factors.length === 0) return [];

@@ -1,16 +1,23 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { AcceptedAudit } from '../../lib/contract/answers.ts';
+import { addUp } from '../../lib/contract/counted.ts';
 import { DESIGN, RETENTIONS } from '../../lib/limits.ts';
-import { canonicalDesign, type DesignFlags, designKey, readDesign } from '../design.ts';
+import { studyId } from '../../lib/records/keys.ts';
+import type { ApiClient } from '../api-client.ts';
+import { canonicalDesign, type DesignBody, type DesignFlags, designKey, readDesign } from '../design.ts';
 import { dollars } from '../dollars.ts';
-import { EXIT, type ExitStatus } from '../exit.ts';
+import { CommandError, EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand, repeated } from '../options.ts';
-import { count, size } from '../output.ts';
+import { count, type Output, oneLine, size } from '../output.ts';
 import { readResults, resultsTable } from '../results.ts';
-import { describeImages, describeNoPictures, watchAudit } from '../watch.ts';
+import { requireOne, splitDesign } from '../split.ts';
+import { describeImages, describeNoPictures, watchAudit, watchAudits } from '../watch.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 interface RunFlags extends AuditorFlags, DesignFlags {
   key?: string;
+  /** The name of a study. */
+  study?: string;
   wait: boolean;
   dryRun?: boolean;
 }
@@ -98,6 +105,12 @@ export function addRun(program: Command, end: (status: ExitStatus) => void): voi
         ),
       )
       .addOption(new Option('--key <text>', 'run the same design again as a new audit'))
+      .addOption(
+        new Option(
+          '--study <name>',
+          'add the audit to the study of this name, which is created if there is none. A design that is too large for one audit becomes several, which are watched as one',
+        ),
+      )
       .addOption(new Option('--no-wait', 'exit as soon as the audit is accepted')),
     'npx weaudit run events/audits/occupations.json\n  npx weaudit run --prompt "a photo of a nurse" --model simulated/portrait --samples 4',
   ).action(async (file: string | undefined, flags: RunFlags) => {
@@ -109,42 +122,111 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
   const { client, output } = auditor(flags);
   const { design: read, notes } = await readDesign(file, flags);
   const design = canonicalDesign(read);
+  const parts = splitDesign(design, flags.key);
+  if (flags.study === undefined) requireOne(parts);
+  else if (flags.key !== undefined && design.seed !== undefined)
+    throw new CommandError(
+      EXIT.usage,
+      'The design names a seed, so another --key gives the same pictures again, and the study would count them twice. Omit the seed to get fresh samples. Nothing was started.',
+    );
   if (flags.dryRun) {
-    const { describeDryRun, dryRun } = await import('../dry-run.ts');
-    const found = dryRun(design, await client.budget(), notes);
+    const { describeDryRun, describeDryRuns, dryRun, dryRuns } = await import('../dry-run.ts');
+    const budget = await client.budget();
+    if (parts.length > 1) {
+      const found = dryRuns(parts, budget, notes);
+      output.document(found);
+      output.print(describeDryRuns(found));
+      return found.refusal === null ? EXIT.ok : EXIT.refused;
+    }
+    const found = dryRun(design, budget, notes);
     output.document(found);
     output.print(describeDryRun(found));
     return found.refusal === null ? EXIT.ok : EXIT.refused;
   }
   for (const note of notes) output.say(note);
-  const { id, predictions, merged } = await client.createAudit(design, designKey(design, flags.key));
-  output.say(`Audit ${id}: ${count(predictions, 'prediction')}.`);
+  const accepted = await startAudits(client, parts, flags, output);
+  const audits = accepted.map(({ id }) => id);
+  const predictions = accepted.reduce((sum, audit) => sum + audit.predictions, 0);
+  const merged = accepted.reduce((sum, audit) => sum + (audit.merged ?? 0), 0);
   if (merged) output.say(`${count(merged, 'prompt')} left out, because the design has them twice.`);
-  const accepted = {
-    ...{ id, predictions },
+  const [audit = ''] = audits;
+  const isOne = audits.length === 1;
+  const identity = {
+    ...(flags.study === undefined ? {} : { study: studyId(flags.study) }),
+    ...(isOne ? { id: audit } : { audits }),
+    predictions,
     ...(merged ? { merged } : {}),
     ...(notes.length > 0 ? { notes } : {}),
   };
   if (!flags.wait) {
-    output.print(id);
-    output.document(accepted);
+    output.print(audits.join('\n'));
+    output.document(identity);
     return EXIT.ok;
   }
-  const status = await watchAudit(client, id, output);
-  const results = await readResults(client, [id]);
-  const { images, place } = results;
-  const { counts, state } = status;
-  output.document({ ...accepted, ...{ state, counts, images }, ...(place ? { place } : {}) });
+  const statuses = isOne
+    ? [await watchAudit(client, audit, output)]
+    : await watchAudits(client, audits, output);
+  const results = await readResults(client, audits);
+  const { images } = results;
+  const place = isOne ? results.place : undefined;
+  const { counts } = addUp(statuses);
+  output.document({
+    ...identity,
+    ...(isOne ? { state: statuses[0]?.state } : {}),
+    ...{ counts, images },
+    ...(place ? { place } : {}),
+  });
   output.print(resultsTable(results));
   output.print('');
   output.print(`${describeImages(images)}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);
   if (describeNoPictures(images))
     output.print('The manifest says why each that was returned is no picture, and how many were filtered.');
+  const whole = isOne ? audit : studyId(flags.study ?? '');
   if (images.pending > 0)
     output.print(
-      `${count(images.pending, 'image')} not judged yet; "npx weaudit status ${id}" counts them when they are.`,
+      `${count(images.pending, 'image')} not judged yet; "npx weaudit status ${whole}" counts them when they are.`,
     );
-  output.print(`Download everything: npx weaudit download ${id}`);
+  output.print(`Download everything: npx weaudit download ${whole}`);
   // A refusal is a finding of the audit, not a failure.
   return counts.failed + counts.canceled + images.lost > 0 ? EXIT.incomplete : EXIT.ok;
+}
+
+/**
+ * Starts the audits that a design becomes, and adds each to the study before the next is started. If the command dies, the
+ * same command finds those that it started, by their keys, and continues.
+ * @throws {CommandError} if an audit is refused, or the study has no room
+ */
+async function startAudits(
+  client: ApiClient,
+  parts: DesignBody[],
+  { study, key }: RunFlags,
+  output: Output,
+): Promise<AcceptedAudit[]> {
+  if (study !== undefined) {
+    // First: a name or a token that is refused starts nothing.
+    await client.addToStudy(study);
+  }
+  const accepted: AcceptedAudit[] = [];
+  for (const part of parts) {
+    const audit = await client.createAudit(part, designKey(part, key));
+    accepted.push(audit);
+    output.say(
+      `Audit ${audit.id}: ${count(audit.predictions, 'prediction')}${parts.length > 1 ? ` (${accepted.length} of ${parts.length} audits)` : ''}.`,
+    );
+    if (study !== undefined) await addToStudy(client, study, audit.id);
+  }
+  if (study !== undefined) output.say(`Study ${studyId(study)}: ${oneLine(study)}.`);
+  return accepted;
+}
+
+async function addToStudy(client: ApiClient, study: string, audit: string): Promise<void> {
+  try {
+    await client.addToStudy(study, [audit]);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new CommandError(
+      error.status,
+      `Audit ${audit} is running, but it is not in the study: ${error.message} The same command, also with another --study, finds the audit and adds it.`,
+    );
+  }
 }

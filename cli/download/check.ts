@@ -82,6 +82,8 @@ async function filesIn(folder: string): Promise<Map<string, boolean>> {
 /** What this reads of a manifest. Older ones do not name the files of their images. */
 interface Manifest {
   cells: {
+    /** In the manifest of a study, whose audits have folders of their own. */
+    audit?: string;
     n: number;
     images: { index: number; status?: string; sha256?: string; contentType?: string; file?: string }[];
   }[];
@@ -92,10 +94,11 @@ async function compareWithManifest(folder: string, sums: Map<string, string>): P
   if (!sums.has('manifest.json'))
     return [{ file: 'manifest.json', problem: 'not downloaded: the audit had none yet. Download it again.' }];
   const { cells } = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
-  return cells.flatMap(({ n, images }) =>
+  return cells.flatMap(({ audit, n, images }) =>
     images.flatMap(({ index, status, sha256, contentType, file }) => {
       if (status !== 'ok' || sha256 === undefined) return [];
-      const name = file ?? `images/${fileName(n, index, contentType)}`;
+      const inside = file ?? `images/${fileName(n, index, contentType)}`;
+      const name = audit === undefined ? inside : `${audit}/${inside}`;
       const sum = sums.get(name);
       if (sum === sha256) return [];
       return sum === undefined

@@ -12,6 +12,7 @@ import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
 import { type Downloaded, type DownloadOptions, downloadAudit, isComplete, writeLines } from './download.ts';
 import { studyPage } from './gallery.ts';
+import { hashFile, readSums, SUMS, sumLine } from './sums.ts';
 
 export interface DownloadedStudy {
   folder: string;
@@ -47,9 +48,31 @@ export async function downloadStudy(
     await mergeJson(study, folder, withManifest);
     await mergeCsv(folder, withManifest);
   }
-  if (options.format === 'gallery' && audits.length > 0)
+  if (options.format === 'gallery' && audits.length > 0) {
     await writeLines(join(folder, 'index.html'), studyPage(study));
+    const own = ['index.html', ...(manifest ? ['manifest.json', 'manifest.csv'] : [])];
+    await writeLines(
+      join(folder, SUMS),
+      await studySums(
+        folder,
+        own,
+        study.audits.map(({ id }) => id),
+      ),
+    );
+  }
   return { folder, audits, manifest };
+}
+
+/** Lines of SHA256SUMS for the files of a study and those of its audits. */
+async function studySums(folder: string, own: string[], audits: string[]): Promise<string[]> {
+  const lines: string[] = [];
+  for (const audit of audits) {
+    const { files } = await readSums(join(folder, audit));
+    for (const [file, sha256] of files) lines.push(sumLine(`${audit}/${file}`, sha256));
+    own.push(`${audit}/${SUMS}`);
+  }
+  for (const file of own) lines.push(sumLine(file, await hashFile(join(folder, file))));
+  return lines;
 }
 
 /** The progress of all downloads in one row of predictions. */
