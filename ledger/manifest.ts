@@ -78,7 +78,7 @@ const imageFacts = ({ index, key, sha256, bytes, contentType, error, status }: J
 function* inTable(key: string, text = '', cells: Json[]): Iterable<{ key: string; what: string }> {
   let rows: Record<string, string>[];
   try {
-    rows = parse(text, { columns: true });
+    rows = parse(text, { columns: true, bom: true });
   } catch (error) {
     return yield { key, what: `is no CSV: ${(error as Error).message}` };
   }
@@ -88,7 +88,7 @@ function* inTable(key: string, text = '', cells: Json[]): Iterable<{ key: string
   for (const [place, row] of expected.entries())
     for (const [name, value] of Object.entries(row)) {
       const said = rows[place]?.[name];
-      if (said !== safe(value))
+      if (said !== (name === 'error' || name === 'imageError' ? inQuotes(value) : String(value ?? '')))
         yield { key, what: `row ${place + 1}, ${name}: ${short(said)}, not ${short(value)}` };
     }
 }
@@ -110,6 +110,8 @@ const rowOf = (cell: Json) => (image: Json) => ({
   imageError: image.error,
 });
 
-/** A text that a spreadsheet would take for a formula begins with an apostrophe. */
-const safe = (value: unknown) =>
-  String(value ?? '').replace(/^(?=[=+\-@\t\r])/, typeof value === 'string' ? "'" : '');
+/** Words of others that a spreadsheet would take for a formula are a string of JSON. */
+const inQuotes = (value: unknown) =>
+  typeof value === 'string' && '=+-@＝＋－＠'.includes(value.trim()[0] ?? ' ')
+    ? JSON.stringify(value)
+    : String(value ?? '');

@@ -22,7 +22,7 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
       .command('download')
       .summary('download an audit or a study into a folder')
       .description(
-        'Download an audit into a folder: the images, manifest.json, manifest.csv, SHA256SUMS, and index.html, which shows the grid offline. Checks the SHA-256 of every image. Run it again to download only what is missing or damaged. Of a study, each audit has a folder of its own, and one manifest.json and manifest.csv have the cells of all, with a column "audit".',
+        'Download an audit into a folder: the images, manifest.json, manifest.csv, manifest.xlsx, SHA256SUMS, and index.html, which shows the grid offline. Checks the SHA-256 of every image. Run it again to download only what is missing or damaged. Of a study, each audit has a folder of its own, and one manifest.json and manifest.csv have the cells of all, with a column "audit".',
       )
       .argument('<audit>', 'id of the audit, or id or name of the study')
       .argument('[folder]', 'target folder (default: the id)')

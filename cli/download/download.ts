@@ -18,6 +18,7 @@ import { galleryPage } from './gallery.ts';
 import { AddressExpired, type Expected, fetchFile } from './image-file.ts';
 import { metadataLines } from './image-folder.ts';
 import { hashFile, readSums, SUMS, sumLine } from './sums.ts';
+import { writeWorkbook } from './workbook.ts';
 
 export type Format = 'gallery' | 'imagefolder';
 
@@ -59,7 +60,6 @@ const IMAGES: Record<Format, string> = { gallery: 'images', imagefolder: 'train'
 /** Folder of the renditions beside a gallery, and the size that a rendition never reaches. */
 const THUMBNAILS = 'thumbnails';
 const MOST_THUMBNAIL_BYTES = 2_000_000;
-const MANIFESTS = ['manifest.json', 'manifest.csv'];
 /** Files read at a time. */
 const HASHING = pLimit(8);
 const MANIFEST_WITHIN_MS = 10 * 60_000;
@@ -99,8 +99,8 @@ export async function downloadAudit(
   else {
     await writeLines(join(folder, 'index.html'), galleryPage(status, entries));
     done.manifest = await fetchManifest(client, status, folder, options.wait && done.over, progress);
-    const others = ['index.html', ...(done.manifest ? MANIFESTS : [])];
-    await writeLines(join(folder, SUMS), await checksumLines(folder, entries, others));
+    const manifests = done.manifest ? await manifestFiles(folder) : [];
+    await writeLines(join(folder, SUMS), await checksumLines(folder, entries, ['index.html', ...manifests]));
   }
   return done;
 }
@@ -209,6 +209,12 @@ async function fetchImage(
     if (!fresh) throw new Error('the image is no longer available');
     return fetchFile(fresh, path, expected);
   }
+}
+
+/** Makes the workbook of a manifest that is in a folder. @returns the names of all files of the manifest */
+export async function manifestFiles(folder: string): Promise<string[]> {
+  const isWritten = await writeWorkbook(join(folder, 'manifest.csv'), join(folder, 'manifest.xlsx'));
+  return ['manifest.json', 'manifest.csv', ...(isWritten ? ['manifest.xlsx'] : [])];
 }
 
 /** Images as the pipeline recorded them, also those that could not be fetched; everything else as it was written. */

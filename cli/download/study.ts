@@ -10,7 +10,14 @@ import type { Study } from '../../lib/contract/answers.ts';
 import type { ApiClient } from '../api-client.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
-import { type Downloaded, type DownloadOptions, downloadAudit, isComplete, writeLines } from './download.ts';
+import {
+  type Downloaded,
+  type DownloadOptions,
+  downloadAudit,
+  isComplete,
+  manifestFiles,
+  writeLines,
+} from './download.ts';
 import { studyPage } from './gallery.ts';
 import { hashFile, readSums, SUMS, sumLine } from './sums.ts';
 
@@ -50,7 +57,7 @@ export async function downloadStudy(
   }
   if (options.format === 'gallery' && audits.length > 0) {
     await writeLines(join(folder, 'index.html'), studyPage(study));
-    const own = ['index.html', ...(manifest ? ['manifest.json', 'manifest.csv'] : [])];
+    const own = ['index.html', ...(manifest ? await manifestFiles(folder) : [])];
     await writeLines(
       join(folder, SUMS),
       await studySums(
@@ -156,7 +163,6 @@ async function mergeCsv(folder: string, audits: readonly string[]): Promise<void
       for await (const row of createReadStream(manifestOf(audit)).pipe(parse({ bom: true, columns: true })))
         yield { ...(row as Record<string, string>), audit };
   };
-  // What would be a formula in a spreadsheet was escaped when the manifests were written.
-  const lines = stringify({ header: true, columns: [...columns] });
+  const lines = stringify({ header: true, columns: [...columns], bom: true });
   await writeStream(join(folder, 'manifest.csv'), Readable.from(rows()), lines);
 }

@@ -1,6 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
 import type { ImageCounts } from '../contract/answers.ts';
 import { countImages } from '../contract/counted.ts';
+import { fileName } from '../image-file.ts';
 import { wordsFor } from '../images/verdict.ts';
 import type { ObjectStore, TemporaryFile, Time, WithTemporaryFile } from '../ports.ts';
 import { type Range, rangesOf } from '../records/blocks.ts';
@@ -44,7 +45,7 @@ export async function writeManifest(deps: ManifestDeps, plan: Plan): Promise<Rec
         `{"audit":${JSON.stringify(shownPlan(plan))},"createdAt":"${deps.time.now().toISOString()}","cells":[`,
       );
       const factors = factorNames(plan.prompts);
-      await csv.append(csvLine(csvHeader(plan, factors)));
+      await csv.append(BYTE_ORDER_MARK + csvLine(csvHeader(plan, factors)));
       for (const range of rangesOf(plan)) {
         const cells = await readCells(deps, plan, range);
         for (const cell of cells) {
@@ -131,15 +132,16 @@ async function readCells({ images }: ManifestDeps, plan: Plan, { from, to }: Ran
         images: result.images.map((image) => {
           if (!isStored(image)) return image;
           const found = judgements.get(n)?.get(image.index);
-          return { ...image, ...(found && judged(found)) } as ManifestImage;
+          const file = found?.status === 'ok' && `images/${fileName(n, image.index, image.contentType)}`;
+          return { ...image, ...(found && judged(found)), ...(file ? { file } : {}) } as ManifestImage;
         }),
       };
     }),
   );
 }
 
-/** An image that is stored; what was found of it is absent if it was never judged. */
-type ManifestImage = StoredImage & Partial<ReturnType<typeof judged>> & { sameAs?: string };
+/** An image that is stored; what was found of it is absent if it was never judged. `file` is its path in a download. */
+type ManifestImage = StoredImage & Partial<ReturnType<typeof judged>> & { file?: string; sameAs?: string };
 
 function judged(found: Judgement) {
   const { status, format, decoded } = found;
@@ -165,6 +167,7 @@ const TIME_COLUMNS = ['askedAt', 'completedAt', 'predictTime', 'predictionId'] a
 const IMAGE_COLUMNS = {
   index: 'index',
   key: 'key',
+  file: 'file',
   sha256: 'sha256',
   bytes: 'bytes',
   contentType: 'contentType',
@@ -198,6 +201,7 @@ function csvRows(plan: Plan, factors: string[], cell: ManifestCell): unknown[][]
     ...cell,
     ...imageCounts(cell),
     refusal: cell.reading?.refusal?.family,
+    error: guarded(cell.error),
   };
   const start = [
     ...CELL_COLUMNS.map((name) => facts[name]),
@@ -211,12 +215,23 @@ function csvRows(plan: Plan, factors: string[], cell: ManifestCell): unknown[][]
   const images = cell.images.length > 0 ? cell.images : [{}];
   return images.map((image) => {
     const of = image as Partial<Record<string, unknown>>;
-    return [...start, ...Object.values(IMAGE_COLUMNS).map((member) => of[member])];
+    return [
+      ...start,
+      ...Object.values(IMAGE_COLUMNS).map((member) =>
+        member === 'error' ? guarded(of[member]) : of[member],
+      ),
+    ];
   });
 }
 
-/** A prompt that starts like a formula must not become one in a spreadsheet. */
-const csvLine = (row: unknown[]): string => stringify([row], { escape_formulas: true });
+/** Without it Excel takes UTF-8 for the encoding of the reader's country. */
+const BYTE_ORDER_MARK = '\ufeff';
+const csvLine = (row: unknown[]): string => stringify([row]);
+
+const LIKE_A_FORMULA = /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]/;
+/** The words of others that begin like a formula, in quotes, as in JSON: a spreadsheet would run them. What was requested is never changed. */
+const guarded = (words: unknown): unknown =>
+  typeof words === 'string' && LIKE_A_FORMULA.test(words) ? JSON.stringify(words) : words;
 
 async function upload(
   { images, time }: ManifestDeps,

@@ -758,7 +758,10 @@ describe('a whole audit', () => {
     const { Body } = await world.truth.images.client.send(
       new GetObjectCommand({ Bucket: world.truth.images.bucket, Key: manifestKey(AUDIT, 'csv') }),
     );
-    const rows = parse(await Body!.transformToString(), { columns: true }) as Record<string, string>[];
+    const rows = parse(await Body!.transformToString(), { columns: true, bom: true }) as Record<
+      string,
+      string
+    >[];
     const counts = ({
       n,
       seed,
@@ -784,5 +787,36 @@ describe('a whole audit', () => {
       ['ok', imageKey(AUDIT, 0, 1)],
       ['', ''],
     ]);
+  });
+
+  it('has a CSV that Excel reads as UTF-8, with the plan to the byte, the names of downloaded files, and no formula of others', async () => {
+    const texts = ['=1+1', '+1 dog', '-5 °C, "snow"', '@home', "'quoted'", '\t=2', 'übermut\nzwei'];
+    const cells = texts.length;
+    const prompts = texts.map((text, i) => ({ text, factors: { sign: texts[cells - 1 - i]! } }));
+    await world.accept(1, { prompts, cells });
+    await advance(world, { ...RANGE, to: cells - 1 });
+    await end(0, { status: 'failed', error: '=HYPERLINK("http://there")' });
+    await end(1, { status: 'failed', error: ' @SUM(A1)' });
+    await end(2, { status: 'failed', error: 'broke = broken' });
+    for (let n = 3; n < cells; n++) await end(n, { output: world.outputs(`p${n}`, 1) });
+    await settle(world);
+    const csv = (await world.truth.images.readRange(manifestKey(AUDIT, 'csv'), 'bytes=0-'))!.bytes;
+    expect(Buffer.from(csv).subarray(0, 3)).toEqual(Buffer.from([0xef, 0xbb, 0xbf]));
+    const rows: Record<string, string>[] = parse(Buffer.from(csv), { columns: true, bom: true });
+    expect(rows.map(({ prompt, 'factor:sign': sign }) => ({ text: prompt, factors: { sign } }))).toEqual(
+      prompts,
+    );
+    expect(rows.slice(0, 3).map(({ error }) => error)).toEqual([
+      JSON.stringify('=HYPERLINK("http://there")'),
+      JSON.stringify(' @SUM(A1)'),
+      'broke = broken',
+    ]);
+    const { value } = (await world.truth.images.readJson<{
+      cells: { error?: string; images: { file?: string }[] }[];
+    }>(manifestKey(AUDIT, 'json')))!;
+    expect(value.cells[0]!.error).toBe('=HYPERLINK("http://there")');
+    const files = ['', '', '', ...[3, 4, 5, 6].map((n) => `images/0000${n}-0.png`)];
+    expect(rows.map(({ file }) => file)).toEqual(files);
+    expect(value.cells.map(({ images }) => images[0]?.file ?? '')).toEqual(files);
   });
 });

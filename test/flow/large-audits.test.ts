@@ -69,7 +69,7 @@ test.each([
       manifestKey(plan.id, 'json'),
     );
     const csv = (await world.truth.images.readRange(manifestKey(plan.id, 'csv'), 'bytes=0-'))!.bytes;
-    const rows: Record<string, string>[] = parse(csv, { columns: true });
+    const rows: Record<string, string>[] = parse(csv, { columns: true, bom: true });
     expect(rows.map(({ sha256 }) => sha256)).toEqual(
       json!.value.cells.flatMap((cell) => cell.images.map(({ sha256 }) => sha256)),
     );

@@ -223,7 +223,7 @@ describe('download', () => {
     const offline = { env: { WEAUDIT_URL: 'http://127.0.0.1:1', AWS_ENDPOINT_URL: 'http://127.0.0.1:1' } };
     expect(await weaudit.json(['verify', folder], offline)).toMatchObject({
       status: 0,
-      document: { ok: true, files: 15, problems: [] },
+      document: { ok: true, files: 16, problems: [] },
     });
     const text = readFileSync(path.join(folder, 'manifest.json'), 'utf8');
     writeFileSync(path.join(folder, 'manifest.json'), text.replace('a weapon', 'a flower'));

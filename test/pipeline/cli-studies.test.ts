@@ -71,7 +71,7 @@ test('fresh samples of the same prompts join a study: one line in the list, one 
   const folder = path.join(cloud.dataDir, 'evidence');
   const download = await weaudit.json(['download', name, folder]);
   expect(download).toMatchObject({ status: 0, document: { study, complete: true, manifest: true } });
-  const csv = parse(readFileSync(path.join(folder, 'manifest.csv')), { columns: true }) as Record<
+  const csv = parse(readFileSync(path.join(folder, 'manifest.csv')), { columns: true, bom: true }) as Record<
     string,
     string
   >[];

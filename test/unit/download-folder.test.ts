@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import type { ApiClient } from '../../cli/api-client.ts';
 import { checkFolder } from '../../cli/download/check.ts';
 import { downloadAudit } from '../../cli/download/download.ts';
+import { downloadStudy } from '../../cli/download/study.ts';
+import type { Study } from '../../lib/contract/answers.ts';
 
 /** A download that nobody can vouch for but itself: made by the code that downloads, then changed by hand. */
 
@@ -15,7 +17,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const silent = { row: () => ({ update() {} }), stop() {} };
 const AUDIT = '7ychs9v1bzsamp1e0000000001';
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const sha256 = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
 
 const BYTES = ['first image', 'second image'];
 const images = (n: number) => [
@@ -28,10 +30,10 @@ const cell = (n: number) => ({
   ...{ n, prompt: `a cat, ${n}`, model: 'x/y', version: 'v', sample: n, seed: n, seedSource: 'sent' },
   status: 'succeeded',
 });
-const MANIFEST = JSON.stringify({
-  audit: { id: AUDIT },
-  cells: [0, 1].map((n) => ({ ...cell(n), images: images(n) })),
-});
+const MANIFEST = `{"audit":{"id":"${AUDIT}"},"createdAt":"2026-01-01","cells":[
+${[0, 1].map((n) => JSON.stringify({ ...cell(n), images: images(n) })).join(',\n')}
+]}
+`;
 const SERVED: Record<string, string> = {
   '/image/0': BYTES[0]!,
   '/image/1': BYTES[1]!,
@@ -58,13 +60,14 @@ const client = {
   manifestUrl: async (_audit: string, format: string) => `http://bucket/${format}`,
 } as unknown as ApiClient;
 
-async function download(into: string) {
+const options = { format: 'gallery', parallel: 2, wait: false } as const;
+async function served<T>(downloading: () => Promise<T>): Promise<T> {
   const fetching = jest
     .spyOn(globalThis, 'fetch')
     .mockImplementation(async (address) => new Response(SERVED[new URL(String(address)).pathname]));
-  const options = { format: 'gallery', parallel: 2, wait: false } as const;
-  return downloadAudit(client, AUDIT, into, options, silent).finally(() => fetching.mockRestore());
+  return downloading().finally(() => fetching.mockRestore());
 }
+const download = (into: string) => served(() => downloadAudit(client, AUDIT, into, options, silent));
 
 /** A copy of the download, changed. @returns what the check says of it */
 let copies = 0;
@@ -85,12 +88,12 @@ describe('a downloaded folder', () => {
     const listed = readFileSync(path.join(intact, 'SHA256SUMS'), 'utf8').trim().split('\n');
     expect(listed.map((line) => line.slice(66))).toEqual([
       ...['images/00000-0.png', 'images/00001-0.png', 'thumbnails/00000-0.webp', 'thumbnails/00001-0.webp'],
-      ...['index.html', 'manifest.json', 'manifest.csv'],
+      ...['index.html', 'manifest.json', 'manifest.csv', 'manifest.xlsx'],
     ]);
     for (const line of listed)
-      expect(line.slice(0, 64)).toBe(sha256(readFileSync(path.join(intact, line.slice(66)), 'utf8')));
+      expect(line.slice(0, 64)).toBe(sha256(readFileSync(path.join(intact, line.slice(66)))));
     expect(await checkFolder(intact, silent)).toEqual({
-      ...{ files: 7, problems: [] },
+      ...{ files: 8, problems: [] },
       seal: sha256(readFileSync(path.join(intact, 'SHA256SUMS'), 'utf8')),
     });
   });
@@ -151,6 +154,35 @@ describe('a downloaded folder', () => {
     edit(at('manifest.csv'), 'cat', 'dog');
     expect(await download(copy)).toMatchObject({ fetched: 1, kept: 1, withoutThumbnail: 0 });
     expect(await checkFolder(copy, silent)).toEqual(await checkFolder(intact, silent));
+  });
+
+  test('of a study is checked as one, with each audit in it', async () => {
+    const study = path.join(root, 'study');
+    const ids = [AUDIT, '7ychs9v1bzsamp1e0000000002'];
+    const audits = ids.map((id) => ({ id, predictions: 2 }));
+    await served(() =>
+      downloadStudy(
+        client,
+        { id: 's', name: 'n', createdAt: '2026-01-01', createdBy: 'b', audits } as unknown as Study,
+        study,
+        options,
+        silent,
+      ),
+    );
+    const listed = ['index.html', 'manifest.json', 'manifest.csv', 'manifest.xlsx'];
+    expect(await checkFolder(study, silent)).toMatchObject({ files: listed.length + 2 * 9, problems: [] });
+    const at = (file: string) => path.join(study, ids[1]!, file);
+    writeFileSync(at('images/00000-0.png'), 'exchanged');
+    for (const sums of [at('SHA256SUMS'), path.join(study, 'SHA256SUMS')])
+      edit(
+        sums,
+        `${sha256(BYTES[0]!)}  ${sums === at('SHA256SUMS') ? '' : `${ids[1]}/`}images/00000-0.png`,
+        `${sha256('exchanged')}  ${sums === at('SHA256SUMS') ? '' : `${ids[1]}/`}images/00000-0.png`,
+      );
+    expect((await checkFolder(study, silent)).problems).toMatchObject([
+      { file: `${ids[1]}/SHA256SUMS`, problem: expect.stringMatching(/^changed/) },
+      { file: `${ids[1]}/images/00000-0.png`, problem: expect.stringMatching(/^exchanged/) },
+    ]);
   });
 
   test('without checksums is refused, with the command that completes it', async () => {
