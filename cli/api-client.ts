@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type {
   AcceptedAudit,
+  AddressPage,
   AuditEntry,
   AuditPage,
   AuditStatus,
@@ -14,7 +15,8 @@ import type {
   StudyEntry,
   StudyPage,
 } from '../lib/contract/answers.ts';
-import { PAGE } from '../lib/limits.ts';
+import type { ImportRequest } from '../lib/contract/import-request.ts';
+import { IMPORT, PAGE } from '../lib/limits.ts';
 import type { ApiSettings } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
 
@@ -57,6 +59,20 @@ export class ApiClient {
       body: JSON.stringify(design),
       headers: { 'idempotency-key': key },
     });
+  }
+
+  /** @param key as for `createAudit` */
+  async createImport(request: ImportRequest, key: string): Promise<AcceptedAudit> {
+    return this.#json('POST', '/api/imports', {
+      body: JSON.stringify(request),
+      headers: { 'idempotency-key': key },
+    });
+  }
+
+  /** Addresses for pictures of an import that are missing, from a cell on. */
+  addresses(audit: string, cursor: string, limit: number = IMPORT.addresses): Promise<AddressPage> {
+    const query = new URLSearchParams({ cursor, limit: String(limit) });
+    return this.#json('POST', `/api/imports/${encodeURIComponent(audit)}/addresses?${query}`);
   }
 
   /** Audits, newest first. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import type { Row } from '../lib/audits/rows.ts';
+import type { ImportRequest } from '../lib/contract/import-request.ts';
 import type { AuditRequest } from '../lib/contract/request.ts';
 import { DesignFileError } from '../lib/design-file/error.ts';
 import { readDesignFile } from '../lib/design-file/read.ts';
@@ -56,13 +57,20 @@ export async function readDesign(
   return { design: { ...design, samples: design.samples ?? 1 }, notes };
 }
 
-async function readDesignOf(file: string, { encoding, template }: DesignFlags): Promise<ReadFile> {
+const readDesignOf = (file: string, { encoding, template }: DesignFlags): Promise<ReadFile> =>
+  readWith(file, (bytes, name) =>
+    readDesignFile(bytes, name, { encoding, template: template !== undefined }),
+  );
+
+/**
+ * Reads a file with one of the readers of designs.
+ * @param read is given the bytes, and the name for messages
+ * @throws {CommandError} if it cannot be read
+ */
+export async function readWith<T>(file: string, read: (bytes: Uint8Array, name: string) => T): Promise<T> {
   const bytes = await readBytes(file);
   try {
-    return readDesignFile(bytes, file === '-' ? 'standard input' : file, {
-      encoding,
-      template: template !== undefined,
-    });
+    return read(bytes, file === '-' ? 'standard input' : file);
   } catch (error) {
     if (!(error instanceof DesignFileError)) throw error;
     const [guess] = error.guesses;
@@ -128,14 +136,14 @@ const canonical = (value: unknown): string =>
   );
 
 /** The design as it is sent. Equal designs are sent as the same bytes, because the server compares them. */
-export const canonicalDesign = (design: DesignBody): DesignBody =>
-  JSON.parse(canonical(design)) as DesignBody;
+export const canonicalDesign = <Body extends DesignBody | ImportRequest>(design: Body): Body =>
+  JSON.parse(canonical(design)) as Body;
 
 /**
  * The Idempotency-Key of a design: the same design is the same audit, also from another machine.
  * @param label distinguishes intended repetitions of the same design
  */
-export const designKey = (design: DesignBody, label = ''): string =>
+export const designKey = (design: DesignBody | ImportRequest, label = ''): string =>
   `weaudit-${createHash('sha256')
     .update(`${canonical(design)}\n${label}`)
     .digest('hex')}`;

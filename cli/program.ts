@@ -3,6 +3,7 @@ import { addBudget } from './commands/budget.ts';
 import { addCancel } from './commands/cancel.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDownload } from './commands/download.ts';
+import { addImport } from './commands/import.ts';
 import { addList } from './commands/list.ts';
 import { addPurge } from './commands/purge.ts';
 import { addRedrive } from './commands/redrive.ts';
@@ -48,6 +49,7 @@ export function createProgram(end: (status: ExitStatus) => void): Command {
 
   program.commandsGroup('For auditors:');
   addRun(program, end);
+  addImport(program, end);
   addList(program);
   addStatus(program, end);
   addDownload(program, end);

@@ -77,3 +77,16 @@ const addCosts = (statuses: AuditStatus[]) =>
     }),
     { spent: 0, reserved: 0 },
   );
+
+/** Adds an audit that was just started to a study. @throws {CommandError} if it is not in the study */
+export async function addToStudy(client: ApiClient, study: string, audit: string): Promise<void> {
+  try {
+    await client.addToStudy(study, [audit]);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new CommandError(
+      error.status,
+      `Audit ${audit} is running, but it is not in the study: ${error.message} The same command, also with another --study, finds the audit and adds it.`,
+    );
+  }
+}

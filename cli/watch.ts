@@ -92,14 +92,16 @@ export async function watchAudits(
     );
   const total = addUp(statuses.values()).predictions;
   const progress = createProgress(output);
-  const requested = progress.row('requested', total);
+  // Nothing is requested for an import.
+  const isImport = [...statuses.values()].every(({ source }) => source === 'imported');
+  const requested = isImport ? undefined : progress.row('requested', total);
   const finished = progress.row('finished', total);
   let why = '';
   try {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * GROWTH, MAX_PAUSE_MS)) {
       const { predictions, counts, images } = addUp(statuses.values());
       const over = predictions - counts.waiting - counts.running;
-      requested.update(predictions - counts.waiting);
+      requested?.update(predictions - counts.waiting);
       const noPictures = images ? describeNoPictures(images) : '';
       const outcomes = `${describeCounts({ ...counts, running: 0, waiting: 0 })}${noPictures ? `; images: ${noPictures}` : ''}`;
       finished.update(over, over > 0 ? `(${outcomes})` : '');

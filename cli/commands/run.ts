@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { AcceptedAudit } from '../../lib/contract/answers.ts';
-import { addUp } from '../../lib/contract/counted.ts';
 import { DESIGN, RETENTIONS } from '../../lib/limits.ts';
 import { studyId } from '../../lib/records/keys.ts';
 import type { ApiClient } from '../api-client.ts';
@@ -8,10 +7,10 @@ import { canonicalDesign, type DesignBody, type DesignFlags, designKey, readDesi
 import { dollars } from '../dollars.ts';
 import { CommandError, EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand, repeated } from '../options.ts';
-import { count, type Output, oneLine, size } from '../output.ts';
-import { readResults, resultsTable } from '../results.ts';
+import { count, type Output, oneLine } from '../output.ts';
 import { requireOne, splitDesign } from '../split.ts';
-import { describeImages, describeNoPictures, watchAudit, watchAudits } from '../watch.ts';
+import { addToStudy } from '../study.ts';
+import { watchToEnd } from '../watch-to-end.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 interface RunFlags extends AuditorFlags, DesignFlags {
@@ -163,32 +162,10 @@ async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatu
     output.document(identity);
     return EXIT.ok;
   }
-  const statuses = isOne
-    ? [await watchAudit(client, audit, output)]
-    : await watchAudits(client, audits, output);
-  const results = await readResults(client, audits);
-  const { images } = results;
-  const place = isOne ? results.place : undefined;
-  const { counts } = addUp(statuses);
-  output.document({
-    ...identity,
-    ...(isOne ? { state: statuses[0]?.state } : {}),
-    ...{ counts, images },
-    ...(place ? { place } : {}),
+  return watchToEnd(client, audits, output, {
+    whole: isOne ? audit : studyId(flags.study ?? ''),
+    about: identity,
   });
-  output.print(resultsTable(results));
-  output.print('');
-  output.print(`${describeImages(images)}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);
-  if (describeNoPictures(images))
-    output.print('The manifest says why each that was returned is no picture, and how many were filtered.');
-  const whole = isOne ? audit : studyId(flags.study ?? '');
-  if (images.pending > 0)
-    output.print(
-      `${count(images.pending, 'image')} not judged yet; "npx weaudit status ${whole}" counts them when they are.`,
-    );
-  output.print(`Download everything: npx weaudit download ${whole}`);
-  // A refusal is a finding of the audit, not a failure.
-  return counts.failed + counts.canceled + images.lost > 0 ? EXIT.incomplete : EXIT.ok;
 }
 
 /**
@@ -217,16 +194,4 @@ async function startAudits(
   }
   if (study !== undefined) output.say(`Study ${studyId(study)}: ${oneLine(study)}.`);
   return accepted;
-}
-
-async function addToStudy(client: ApiClient, study: string, audit: string): Promise<void> {
-  try {
-    await client.addToStudy(study, [audit]);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    throw new CommandError(
-      error.status,
-      `Audit ${audit} is running, but it is not in the study: ${error.message} The same command, also with another --study, finds the audit and adds it.`,
-    );
-  }
 }

@@ -19,7 +19,7 @@ import {
   openAudit,
 } from './accept.ts';
 import { type ReadDeps, requirePlan } from './read.ts';
-import { parseBody } from './request.ts';
+import { comparisonOf, parseBody } from './request.ts';
 
 export interface ImportDeps extends Pick<AcceptDeps, 'store' | 'time' | 'chance' | 'log'> {
   polls: CellQueue;
@@ -31,7 +31,7 @@ const FIRST_LOOK_SECONDS = 5;
 const LOOK_SECONDS = 10;
 
 /** What the plan of an import says of its pictures. */
-type Imported = Pick<Plan, 'prompts' | 'samples' | 'counts' | 'pictures' | 'cells'>;
+type Imported = Pick<Plan, 'prompts' | 'samples' | 'counts' | 'pictures' | 'cells' | 'reference'>;
 
 /**
  * Checks the body of `POST /api/imports`, and puts the pictures into the order of their prompts.
@@ -81,6 +81,7 @@ export function parseImport(body: string): { request: ImportRequest; imported: I
       ...(counts.every((count) => count === samples) ? {} : { counts }),
       pictures: byPrompt.flat(),
       cells: request.pictures.length,
+      ...comparisonOf(request.reference === undefined ? {} : { reference: request.reference }, prompts),
     },
   };
 }

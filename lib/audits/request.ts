@@ -147,7 +147,10 @@ function merge(request: AuditRequest, rows: Row[], models: RequestedModel[]) {
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i;
 
 /** @throws {Refusal} 422 for a factor that no prompt has, or a reference that is no number */
-function comparisonOf({ compare = [], reference }: AuditRequest, prompts: Prompt[]) {
+export function comparisonOf(
+  { compare = [], reference }: Pick<AuditRequest, 'compare' | 'reference'>,
+  prompts: Prompt[],
+) {
   const names = factorNames(prompts);
   const known = names.length > 0 ? `Factors: ${names.join(', ')}.` : 'No prompt has factors.';
   for (const [field, name] of [...compare.map((name) => ['compare', name]), ['reference', reference]])

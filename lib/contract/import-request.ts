@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { SHOWN } from '../images/verdict.ts';
 import { DESIGN, IMAGE_BYTES, IMPORT, RETENTIONS } from '../limits.ts';
-import { list, promptRow, text, wholeNumber } from './request.ts';
+import { AuditRequest, list, promptRow, text, wholeNumber } from './request.ts';
 
 /** The body of `POST /api/imports`: pictures that somebody has, before they are uploaded. */
 export const ImportRequest = v.strictObject({
@@ -46,6 +46,7 @@ export const ImportRequest = v.strictObject({
     ),
     v.minLength(1, 'must have at least one picture'),
   ),
+  reference: AuditRequest.entries.reference,
   retention: v.exactOptional(v.picklist(RETENTIONS, 'must be short, standard or keep')),
 });
 export type ImportRequest = v.InferOutput<typeof ImportRequest>;

@@ -1,13 +1,13 @@
 import type { Row } from '../audits/rows.ts';
 import { DesignFileError } from './error.ts';
 import { almostPrompt, plain } from './names.ts';
-import { type FileDesign, type PlacedRow, type ReadFile, toPrompts } from './rows.ts';
+import type { FileDesign, PlacedRow, ReadRows } from './rows.ts';
 
 /**
  * Reads JSON: a design as an object, or its prompts as a list of texts or of rows.
  * @throws {DesignFileError}
  */
-export function readJson(text: string, file: string): ReadFile {
+export function readJson(text: string, file: string): ReadRows {
   const json = parsed(text, file);
   // `about` is what a published design says of its source.
   const { about: _about, ...design } = (Array.isArray(json) ? { prompts: json } : json) as FileDesign & {
@@ -16,11 +16,7 @@ export function readJson(text: string, file: string): ReadFile {
   };
   if (!Array.isArray(design.prompts)) return { design, notes: [] };
   if (design.prompts.length === 0) throw new DesignFileError(`${file} has no prompts: its list is empty.`);
-  const { prompts, notes } = toPrompts(
-    design.prompts.map((entry, i) => rowOf(entry, `prompt ${i + 1}`, file)),
-    file,
-  );
-  return { design: { ...design, prompts }, notes };
+  return { design, rows: design.prompts.map((entry, i) => rowOf(entry, `prompt ${i + 1}`, file)), notes: [] };
 }
 
 function parsed(text: string, file: string): object {

@@ -3,7 +3,7 @@ import { decode } from './decode.ts';
 import { DesignFileError } from './error.ts';
 import { readJson } from './json.ts';
 import { almostPrompt, factorName, plain } from './names.ts';
-import { type FileDesign, type PlacedRow, type ReadFile, toPrompts } from './rows.ts';
+import { type FileDesign, type PlacedRow, type ReadFile, type ReadRows, toPrompts } from './rows.ts';
 import { type Cells, isHeader, readCells } from './table.ts';
 
 export interface ReadOptions {
@@ -24,12 +24,33 @@ export function readDesignFile(bytes: Uint8Array, file: string, options: ReadOpt
 
 /** Reads a design from text that is decoded, such as a table that was copied from a spreadsheet. */
 export function readDesignText(text: string, file: string, options: ReadOptions = {}): ReadFile {
+  const { design, rows, notes } = readText(text, file, options);
+  if (!rows) return { design, notes };
+  const read = toPrompts(rows, file);
+  return { design: { ...design, prompts: read.prompts }, notes: [...notes, ...read.notes] };
+}
+
+/**
+ * Reads the rows of a file as they are, none merged or left out: for columns that are no factors. `toPrompts` checks them.
+ * @throws {DesignFileError} naming the file and the place
+ */
+export function readFileRows(
+  bytes: Uint8Array,
+  file: string,
+  encoding?: string,
+): { rows: PlacedRow[]; notes: string[] } {
+  const { rows, notes } = readText(decode(bytes, file, encoding), file, {});
+  if (!rows) throw new DesignFileError(`${file} has no list of prompts. Write them as rows of a table.`);
+  return { rows, notes };
+}
+
+function readText(text: string, file: string, options: ReadOptions): ReadRows {
   if (text.trim() === '') throw new DesignFileError(`${file} is empty.`);
   switch (kindOf(text, file)) {
     case 'table':
       return readTable(text, file, options.template ?? false);
     case 'lines':
-      return readLines(text, file);
+      return readLines(text);
     case 'json':
       return readJson(text, file);
   }
@@ -47,17 +68,17 @@ function kindOf(text: string, file: string): 'table' | 'lines' | 'json' {
   );
 }
 
-function readLines(text: string, file: string): ReadFile {
+function readLines(text: string): ReadRows {
   const lines = text.replace(/(\r\n|\r|\n)$/, '').split(/\r\n|\r|\n/);
   const placed = lines.map(
     (line, i): PlacedRow => ({ place: `line ${i + 1}`, text: line, factors: [], model: '' }),
   );
   // Somebody saved a column with its name.
   const named = placed.length > 1 && plain(lines[0]!) === 'prompt';
-  const { prompts, notes } = toPrompts(named ? placed.slice(1) : placed, file);
   return {
-    design: { prompts },
-    notes: [...(named ? ['Line 1 is the name of the column, "prompt", and was left out.'] : []), ...notes],
+    design: {},
+    rows: named ? placed.slice(1) : placed,
+    notes: named ? ['Line 1 is the name of the column, "prompt", and was left out.'] : [],
   };
 }
 
@@ -67,7 +88,7 @@ interface Column {
   name: string;
 }
 
-function readTable(text: string, file: string, hasTemplate: boolean): ReadFile {
+function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
   const { cells, notes } = readCells(text, file);
   const headerAt = cells.findIndex((row) => !isEmpty(row));
   const header = cells[headerAt]!;
@@ -96,16 +117,16 @@ function readTable(text: string, file: string, hasTemplate: boolean): ReadFile {
     throw new DesignFileError(
       `${file} has ${others.length} columns beside "prompt" and "model"; at most ${DESIGN.factors} are allowed. Remove some.`,
     );
-  const read = toPrompts(
-    rows.map(({ row, place }) => ({
+  return {
+    design: {},
+    rows: rows.map(({ row, place }) => ({
       place,
       text: row[prompt.at] ?? '',
       factors: others.map(({ at, name }) => [name, row[at] ?? '']),
       model: (model && row[model.at]) ?? '',
     })),
-    file,
-  );
-  return { design: { prompts: read.prompts }, notes: [...notes, ...renamed, ...read.notes] };
+    notes: [...notes, ...renamed],
+  };
 }
 
 const isEmpty = (row: string[]) => row.every((cell) => cell.trim() === '');

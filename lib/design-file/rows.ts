@@ -20,6 +20,11 @@ export interface PlacedRow {
   model: string;
 }
 
+/** A file that is taken apart, and its rows before they are checked; it may have none, but a template. */
+export interface ReadRows extends ReadFile {
+  rows?: PlacedRow[];
+}
+
 /**
  * Checks the rows of a file, trims them, and leaves out what is empty or stands there before.
  * @returns prompts for the request, texts where there is nothing beside them, and sentences about what was changed

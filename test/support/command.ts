@@ -52,6 +52,14 @@ export function commandLine(test: TestCloud) {
     ended(process.execPath, [WEAUDIT, ...args], environment(env), input);
   return {
     run,
+    /** Starts a command, for a test that ends it itself. */
+    start: (args: string[]) =>
+      spawn(process.execPath, [WEAUDIT, ...args], {
+        cwd: ROOT,
+        env: environment(),
+        stdio: 'ignore',
+        timeout: LIMIT_MS,
+      }),
     /** As `run`, with `--json`, and the document it printed. */
     // biome-ignore lint/suspicious/noExplicitAny: tests look into documents freely
     async json(args: string[], options?: RunOptions): Promise<Ended & { document: any }> {

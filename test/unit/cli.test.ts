@@ -611,6 +611,7 @@ describe('help', () => {
       'cancel',
       'delete',
       'download',
+      'import',
       'list',
       'purge',
       'redrive',
