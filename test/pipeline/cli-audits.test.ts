@@ -227,10 +227,20 @@ describe('download', () => {
     });
     const text = readFileSync(path.join(folder, 'manifest.json'), 'utf8');
     writeFileSync(path.join(folder, 'manifest.json'), text.replace('a weapon', 'a flower'));
-    expect(await weaudit.run(['verify', folder], offline)).toMatchObject({
-      status: 5,
-      stdout: expect.stringMatching(/^manifest\.json: changed/),
-    });
+    const bytes = readFileSync(path.join(folder, 'images', images[0]!));
+    bytes[100]! ^= 1;
+    writeFileSync(path.join(folder, 'images', images[0]!), bytes);
+    rmSync(path.join(folder, 'images', images[5]!));
+    writeFileSync(path.join(folder, 'images', '00006-0.png'), 'of another audit');
+    const changed = await weaudit.run(['verify', folder], offline);
+    expect(changed.status).toBe(5);
+    expect(changed.stdout.split('\n').slice(0, 5)).toEqual([
+      expect.stringMatching(`^images/${images[0]}: changed`),
+      expect.stringMatching(`^images/${images[5]}: missing`),
+      expect.stringMatching(/^manifest\.json: changed/),
+      expect.stringMatching(/^images\/00006-0\.png: added/),
+      expect.stringMatching(/^4 problems in /),
+    ]);
     expect(await weaudit.run(['verify', 'evidence-of-nothing'])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('There is no folder evidence-of-nothing'),

@@ -1,3 +1,5 @@
+import { fileName } from '../../../lib/image-file.ts';
+
 /** Hands bytes to the browser as a file. */
 export function saveFile(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
@@ -9,15 +11,6 @@ export function saveFile(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-const EXTENSIONS: Record<string, string> = {
-  'image/png': 'png',
-  'image/jpeg': 'jpg',
-  'image/webp': 'webp',
-  'image/gif': 'gif',
-  'image/avif': 'avif',
-  'image/svg+xml': 'svg',
-};
-
 /** The bucket suggests the same file name: `<audit>-<cell>-<index>.<extension>`. */
 export const imageName = (audit: string, n: number, index: number, contentType: string | undefined): string =>
-  `${audit.slice(0, 8)}-${String(n).padStart(5, '0')}-${index}.${EXTENSIONS[contentType ?? ''] ?? 'bin'}`;
+  `${audit.slice(0, 8)}-${fileName(n, index, contentType)}`;
