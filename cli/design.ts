@@ -7,6 +7,7 @@ import type { AuditRequest } from '../lib/contract/request.ts';
 import { DesignFileError } from '../lib/design-file/error.ts';
 import { readDesignFile } from '../lib/design-file/read.ts';
 import type { ReadFile } from '../lib/design-file/rows.ts';
+import { canonicalJson } from '../lib/json.ts';
 import type { Retention } from '../lib/limits.ts';
 import { CommandError, EXIT, fileFault } from './exit.ts';
 
@@ -127,23 +128,12 @@ const withoutModel = (prompt: string | Row): string | Row => {
   return row.factors ? row : row.text;
 };
 
-/** JSON with sorted members, so that equal designs have the same text. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_key, member: unknown) =>
-    typeof member === 'object' && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  );
-
-/** The design as it is sent. Equal designs are sent as the same bytes, because the server compares them. */
-export const canonicalDesign = <Body extends DesignBody | ImportRequest>(design: Body): Body =>
-  JSON.parse(canonical(design)) as Body;
-
 /**
- * The Idempotency-Key of a design: the same design is the same audit, also from another machine.
+ * The Idempotency-Key of a design: the same design is the same audit, also from another machine. The order of members, such as
+ * that of the columns of a table, makes no other design.
  * @param label distinguishes intended repetitions of the same design
  */
 export const designKey = (design: DesignBody | ImportRequest, label = ''): string =>
   `weaudit-${createHash('sha256')
-    .update(`${canonical(design)}\n${label}`)
+    .update(`${canonicalJson(design)}\n${label}`)
     .digest('hex')}`;

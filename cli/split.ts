@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { factorNames, groupsOf, type Row } from '../lib/audits/rows.ts';
 import { expandTemplate, TemplateError } from '../lib/audits/template.ts';
 import { DESIGN, STUDY } from '../lib/limits.ts';
-import { canonicalDesign, type DesignBody, designKey } from './design.ts';
+import { type DesignBody, designKey } from './design.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { count, oneLine } from './output.ts';
 
@@ -53,17 +53,15 @@ export function splitDesign(design: DesignBody, label = '', room: Room = ROOM): 
     );
   const pairs = parts.reduce((sum, part) => sum + part.pairs, 0);
   const seed = design.seed ?? seedFrom(designKey(design, label));
-  return parts.map((part, place) =>
-    canonicalDesign({
-      ...partOf(design, part),
-      seed,
-      ...(design.name === undefined ? {} : { name: partName(design.name, place + 1) }),
-      // In millionths of a dollar, and together not more than the whole.
-      ...(design.maxCost === undefined
-        ? {}
-        : { maxCost: Math.floor((design.maxCost * 1e6 * part.pairs) / pairs) / 1e6 }),
-    }),
-  );
+  return parts.map((part, place) => ({
+    ...partOf(design, part),
+    seed,
+    ...(design.name === undefined ? {} : { name: partName(design.name, place + 1) }),
+    // In millionths of a dollar, and together not more than the whole.
+    ...(design.maxCost === undefined
+      ? {}
+      : { maxCost: Math.floor((design.maxCost * 1e6 * part.pairs) / pairs) / 1e6 }),
+  }));
 }
 
 const textOf = (prompt: string | Row): string => rowOf(prompt).text.trim();

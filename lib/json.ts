@@ -9,3 +9,11 @@ export function jsonOf(
     return undefined;
   }
 }
+
+/** JSON with sorted members, so that equal values have the same text. */
+export const canonicalJson = (value: unknown): string =>
+  JSON.stringify(value, (_name, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );

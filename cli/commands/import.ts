@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { ImportRequest } from '../../lib/contract/import-request.ts';
 import { DESIGN, IMPORT, RETENTIONS, type Retention } from '../../lib/limits.ts';
-import { canonicalDesign, designKey } from '../design.ts';
+import { designKey } from '../design.ts';
 import { CommandError, EXIT, type ExitStatus } from '../exit.ts';
 import { type FoundPicture, listFiles, matchFiles, readPictures } from '../import/pictures.ts';
 import { readImportTable } from '../import/table.ts';
@@ -140,7 +140,7 @@ function requestOf(
     ...(reference === undefined ? {} : { reference }),
     ...(retention ? { retention } : {}),
   };
-  return canonicalDesign(request);
+  return request;
 }
 
 /** Prompts with their numbers of pictures. */

@@ -3,7 +3,7 @@ import type { AcceptedAudit } from '../../lib/contract/answers.ts';
 import { DESIGN, RETENTIONS } from '../../lib/limits.ts';
 import { studyId } from '../../lib/records/keys.ts';
 import type { ApiClient } from '../api-client.ts';
-import { canonicalDesign, type DesignBody, type DesignFlags, designKey, readDesign } from '../design.ts';
+import { type DesignBody, type DesignFlags, designKey, readDesign } from '../design.ts';
 import { dollars } from '../dollars.ts';
 import { CommandError, EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand, repeated } from '../options.ts';
@@ -119,8 +119,7 @@ export function addRun(program: Command, end: (status: ExitStatus) => void): voi
 
 async function run(file: string | undefined, flags: RunFlags): Promise<ExitStatus> {
   const { client, output } = auditor(flags);
-  const { design: read, notes } = await readDesign(file, flags);
-  const design = canonicalDesign(read);
+  const { design, notes } = await readDesign(file, flags);
   const parts = splitDesign(design, flags.key);
   if (flags.study === undefined) requireOne(parts);
   else if (flags.key !== undefined && design.seed !== undefined)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { referencesIn } from '../contract/secret-reference.ts';
 import { Refusal } from '../errors.ts';
+import { canonicalJson } from '../json.ts';
 import { DESIGN, PAGE } from '../limits.ts';
 import { planCeiling } from '../money/cost.ts';
 import { monthOf, requireRoom, reserve } from '../money/ledger.ts';
@@ -161,7 +162,8 @@ export async function findRepeated(store: ObjectStore, origin: Origin) {
   const key = recordKey(origin);
   const record = key && (await store.readJson<IdempotencyRecord>(key))?.value;
   if (!record) return undefined;
-  if (record.body !== sha256(origin.body))
+  // Records from before the order of members was ignored have the hash of the body itself.
+  if (record.body !== hashOf(origin) && record.body !== sha256(origin.body))
     throw new Refusal(
       422,
       'This Idempotency-Key was used with another body. For a new audit send a new key; to repeat a request send the same body.',
@@ -174,6 +176,9 @@ export async function findRepeated(store: ObjectStore, origin: Origin) {
     );
   return { audit: record.audit, plan };
 }
+
+/** Of what a body says. Clients need not keep the order of its members, such as that of the columns of a table. */
+const hashOf = ({ body }: Origin): string => sha256(canonicalJson(JSON.parse(body)));
 
 /** Each caller has keys of their own. */
 function recordKey({ idempotencyKey: key, caller }: Origin): string | undefined {
@@ -189,7 +194,7 @@ export async function claimId(
   const id = auditId(time.now(), chance.fraction);
   const key = recordKey(origin);
   if (!key) return id;
-  const record: IdempotencyRecord = { audit: id, body: sha256(origin.body) };
+  const record: IdempotencyRecord = { audit: id, body: hashOf(origin) };
   if (await store.createJson(key, record)) return id;
   const existing = await findRepeated(store, origin);
   return existing?.audit ?? id;

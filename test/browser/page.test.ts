@@ -223,6 +223,40 @@ describeInBrowser('the page', (executable) => {
     expect(await seriousProblems(page)).toEqual([]);
   });
 
+  test('rows of a table have their factors as axes, their reference beside them, and no tiles where no model was asked', async () => {
+    const id = await local.start({
+      prompts: [
+        { text: 'a doctor', factors: { job: 'doctor', share: '0.4' }, model: 'simulated/portrait' },
+        { text: 'a nurse', factors: { job: 'nurse', share: '0.87' }, model: 'simulated/studio' },
+        { text: 'a tree', model: 'simulated/portrait' },
+        { text: 'a tree', model: 'simulated/studio' },
+      ],
+      samples: 2,
+      reference: 'share',
+    });
+    await local.finished(id);
+    const page = await open();
+    await page.goto(`/audit.html?id=${id}&rows=prompt&columns=model`);
+    await page.getByText('seeds different for each prompt').waitFor();
+    const cell = (name: string) => page.getByRole('gridcell', { name });
+    await cell('a doctor, simulated/portrait').locator('img').first().waitFor();
+    expect(await cell('a doctor, simulated/studio').innerText()).toBe('not asked');
+    expect(await page.getByRole('rowheader', { name: 'a nurse' }).innerText()).toContain('share 0.87');
+    expect(await page.locator('.tile').count()).toBe(8);
+    expect(await seriousProblems(page)).toEqual([]);
+    await cell('a doctor, simulated/portrait')
+      .getByRole('button', { name: /as a wall/ })
+      .click();
+    await page.getByRole('button', { name: 'Next cell' }).click();
+    // The next cell of the grid was not asked.
+    await page.getByRole('heading', { name: 'a nurse × simulated/studio' }).waitFor();
+    await page.goto(`/audit.html?id=${id}&rows=f:job&columns=model`);
+    expect(await page.getByRole('rowheader', { name: '(no job)' }).innerText()).not.toContain('share');
+    await cell('(no job), simulated/studio').locator('img').first().waitFor();
+    await page.goto(`/compare?a=${id}&b=${id}`);
+    await page.getByText('4 of 4 pairs of prompt and model are in both audits').waitFor();
+  });
+
   test('the keyboard alone leads through the grid, into the large view and into the comparison', async () => {
     const page = await open();
     await page.goto(`/audit.html?id=${audit}`);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { parse } from 'csv-parse/sync';
 import { acceptAudit } from '../../lib/audits/accept.ts';
 import { writeManifest } from '../../lib/audits/manifest.ts';
@@ -150,6 +151,32 @@ describe('an audit of rows', () => {
     const { id, predictions, merged } = await accept(DESIGN, 'once');
     expect(await accept(DESIGN, 'once')).toMatchObject({ id, predictions, merged });
     expect(await world.keys('audits/')).toHaveLength(1);
+  });
+});
+
+describe('a request that comes again', () => {
+  const row = (factors: object) => ({
+    ...DESIGN,
+    reference: 'share',
+    prompts: [{ text: 'a nurse', factors }],
+  });
+
+  it('with its members in another order is the same, and the plan has the order of the first', async () => {
+    const { id } = await accept(row({ job: 'nurse', share: '0.87' }), 'once');
+    const again = await accept(row({ share: '0.87', job: 'nurse' }), 'once');
+    expect(again.id).toBe(id);
+    expect(Object.keys(again.plan.prompts[0]!.factors!)).toEqual(['job', 'share']);
+    await expect(accept(row({ share: '0.88', job: 'nurse' }), 'once')).rejects.toMatchObject({ status: 422 });
+  });
+
+  it('is found by the record of an older release, which has the hash of the body as it came', async () => {
+    const design = row({ share: '0.87', job: 'nurse' });
+    const { id } = await accept(design, 'once');
+    const [key = ''] = await world.keys('idempotency/');
+    const body = createHash('sha256').update(JSON.stringify(design)).digest('hex');
+    expect((await world.truth.images.readJson<{ body: string }>(key))!.value.body).not.toBe(body);
+    await world.truth.images.replaceJson(key, { audit: id, body });
+    expect((await accept(design, 'once')).id).toBe(id);
   });
 });
 

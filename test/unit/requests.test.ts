@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseDesign } from '../../lib/audits/request.ts';
@@ -140,6 +141,13 @@ describe('a request for an audit', () => {
       { numRuns: 300 },
     );
   });
+
+  test.each(readdirSync('events/audits').filter((name) => name.endsWith('.json')))(
+    'is what the example %s is',
+    (name) => {
+      expect(countCells(parseDesign(readFileSync(`events/audits/${name}`, 'utf8')))).toBeGreaterThan(0);
+    },
+  );
 
   test('with right-to-left marks, accents and emoji is taken to the letter', () => {
     const text = 'une photo d’une médecin \u200f👩🏽‍⚕️ ärztin';

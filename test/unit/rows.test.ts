@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseDesign } from '../../lib/audits/request.ts';
 import { groupsOf, mergeRows, type Row } from '../../lib/audits/rows.ts';
+import { toPrompts } from '../../lib/design-file/rows.ts';
 import {
   countCells,
   countPairs,
@@ -172,6 +173,39 @@ describe('a prompt that is there twice', () => {
     expect(design({ prompts: rows, samples: 1 })).toMatchObject({ merged: 1_000 });
     expect(refused({ prompts: [...rows, 'one more'], samples: 1 })).toMatch(/1001 different prompts/);
   });
+});
+
+test('what a file is read to comes to the same prompts and pairs as all of its rows', () => {
+  const rows = fc.array(
+    fc.record({
+      text: fc.constantFrom('a nurse', 'a doctor', ' a doctor ', 'a judge'),
+      model: fc.constantFrom('', 'a/one', 'b/two'),
+    }),
+    { minLength: 1, maxLength: 12 },
+  );
+  const factorsOf = (text: string): [string, string][] => [['job', text.trim().slice(2)]];
+  fc.assert(
+    fc.property(rows, (rows) => {
+      const models = ['a/one', 'c/three'];
+      const placed = rows.map(({ text, model }, i) => ({
+        ...{ place: `row ${i}`, text, model, factors: factorsOf(text) },
+      }));
+      const raw = rows.map(({ text, model }) => ({
+        ...{ text, factors: Object.fromEntries(factorsOf(text)) },
+        ...(model === '' ? {} : { model }),
+      }));
+      const of = (prompts: unknown[]) => {
+        try {
+          const { merged: _, ...found } = design({ prompts, models, samples: 1 });
+          return found;
+        } catch (error) {
+          return (error as Error).message;
+        }
+      };
+      expect(of(toPrompts(placed, 'a.csv').prompts)).toEqual(of(raw));
+    }),
+    { numRuns: 300 },
+  );
 });
 
 describe('factors of rows', () => {

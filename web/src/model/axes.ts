@@ -64,8 +64,6 @@ export function spaceOf(plan: Plan): Space {
   };
 }
 
-/** The value of prompts that lack a factor which others have. */
-
 const factorOf = ({ factors = {} }: Prompt, name: string): string | undefined =>
   Object.hasOwn(factors, name) ? factors[name] : undefined;
 
