@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import pLimit from 'p-limit';
 import type { AuditEntry, StudyEntry } from '../../lib/contract/answers.ts';
+import { studyLines } from '../../lib/contract/study-lines.ts';
 import { PAGE } from '../../lib/limits.ts';
 import type { ApiClient } from '../api-client.ts';
 import { CommandError, EXIT } from '../exit.ts';
@@ -89,23 +90,16 @@ async function allAudits(client: ApiClient): Promise<AuditEntry[]> {
   return audits;
 }
 
-/** The newest audits, and a study where its newest audit is. */
+/** The newest audits, and a study where its newest audit is. Studies whose audits are all gone are not among them. */
 async function linesOf(client: ApiClient, most: number): Promise<Line[]> {
-  const studiesOf = new Map<string, StudyEntry[]>();
-  const unseen = new Set<StudyEntry>();
-  for await (const study of client.studies()) {
-    unseen.add(study);
-    for (const audit of study.audits) studiesOf.set(audit, [...(studiesOf.get(audit) ?? []), study]);
-  }
+  const studies: StudyEntry[] = [];
+  for await (const study of client.studies()) studies.push(study);
+  const linesFor = studyLines(studies);
   const found: (AuditEntry | StudyEntry)[] = [];
   for await (const audit of client.audits()) {
     if (found.length >= most) break;
-    const studies = studiesOf.get(audit.id);
-    if (!studies) found.push(audit);
-    for (const study of studies ?? []) if (unseen.delete(study)) found.push(study);
+    found.push(...linesFor(audit));
   }
-  // Those whose audits are all gone.
-  if (found.length < most) found.push(...unseen);
   const limit = pLimit(PARALLEL);
   const lines = await Promise.all(
     found.slice(0, most).map((one) =>

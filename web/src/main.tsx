@@ -4,9 +4,16 @@ import { AuditPage } from './views/audit/page.tsx';
 import { AuditsPage } from './views/audits.tsx';
 import { ComparePage } from './views/compare/page.tsx';
 import { NewAuditPage } from './views/new/page.tsx';
+import { StudyPage } from './views/study/page.tsx';
 
 /** Each HTML file names its page, so that any file server can serve them. */
-const PAGES = { new: NewAuditPage, audits: AuditsPage, audit: AuditPage, compare: ComparePage };
+const PAGES = {
+  new: NewAuditPage,
+  audits: AuditsPage,
+  audit: AuditPage,
+  compare: ComparePage,
+  study: StudyPage,
+};
 
 // Earlier versions of the page kept small copies of viewed images there.
 if ('caches' in globalThis)

@@ -9,6 +9,9 @@ import type {
   Models,
   Plan,
   PredictionPage,
+  Study,
+  StudyEntry,
+  StudyPage,
 } from './types.ts';
 
 /** A request that failed. The message is a sentence for the person at the page. */
@@ -97,3 +100,33 @@ export const deleteAudit = (audit: string) =>
 /** The manifest's bytes. The API redirects to the bucket; browsers do not send the token there. */
 export const readManifest = async (audit: string, format: 'json' | 'csv'): Promise<Blob> =>
   (await send(`/api/audits/${encodeURIComponent(audit)}/manifest?format=${format}`)).blob();
+
+/** All studies, with the ids of their audits. */
+export async function readStudies(): Promise<StudyEntry[]> {
+  const studies: StudyEntry[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: StudyPage = await get(`/api/studies${cursor ? `?cursor=${cursor}` : ''}`);
+    studies.push(...page.studies);
+    cursor = page.cursor;
+  } while (cursor);
+  return studies;
+}
+
+/** A study with its audits as the list of audits shows them. */
+export const readStudy = (study: string) => get<Study>(`/api/studies/${encodeURIComponent(study)}`);
+
+/** Adds audits to the study of this name, which is created if there is none. It can be repeated. */
+export const addToStudy = (name: string, audits: string[]) =>
+  send('/api/studies', {
+    method: 'POST',
+    body: JSON.stringify({ name, audits }),
+    headers: { 'content-type': 'application/json' },
+  });
+
+export const removeFromStudy = (study: string, audit: string) =>
+  send(`/api/studies/${encodeURIComponent(study)}/audits/${encodeURIComponent(audit)}`, { method: 'DELETE' });
+
+/** Deletes a study; its audits are kept. */
+export const deleteStudy = (study: string) =>
+  send(`/api/studies/${encodeURIComponent(study)}`, { method: 'DELETE' });

@@ -15,6 +15,9 @@ export type {
   PredictionImage,
   PredictionPage,
   Prompt,
+  Study,
+  StudyEntry,
+  StudyPage,
   Waiting,
 } from '../../../lib/contract/answers.ts';
 export type { AuditRequest } from '../../../lib/contract/request.ts';

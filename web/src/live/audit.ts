@@ -22,7 +22,7 @@ export interface LiveAudit {
   close(): void;
 }
 
-export const finishedOf = ({ counts }: AuditStatus): number =>
+const finishedOf = ({ counts }: AuditStatus): number =>
   counts.succeeded + counts.failed + counts.refused + counts.canceled;
 
 /**

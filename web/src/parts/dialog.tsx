@@ -42,6 +42,8 @@ export function Dialog({ label, class: name = '', onClose, children }: Props) {
 export function Confirm(props: {
   title: string;
   action: string;
+  /** What the button says that changes nothing. */
+  keep?: string;
   busy: boolean;
   problem: string | undefined;
   onConfirm: () => void;
@@ -59,7 +61,7 @@ export function Confirm(props: {
       )}
       <div class="buttons">
         <button type="button" onClick={props.onClose}>
-          {words.keepAudit}
+          {props.keep ?? words.keepAudit}
         </button>
         <button type="button" class="danger" disabled={props.busy} onClick={props.onConfirm}>
           {props.action}

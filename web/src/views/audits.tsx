@@ -1,11 +1,17 @@
 import { useEffect, useState } from 'preact/hooks';
-import { deleteAudit, readAudits } from '../api/client.ts';
-import type { AuditEntry } from '../api/types.ts';
+import { studyLines } from '../../../lib/contract/study-lines.ts';
+import { deleteAudit, readAudits, readStudies, readStudy } from '../api/client.ts';
+import type { AuditEntry, Study, StudyEntry } from '../api/types.ts';
 import { Confirm } from '../parts/dialog.tsx';
 import { useTask } from '../parts/task.ts';
 import { When } from '../parts/when.tsx';
 import { words as appWords } from '../words/app.ts';
 import { words } from '../words/audits.ts';
+import { words as studyWords } from '../words/studies.ts';
+
+/** Lines that “older” adds at least, and pages of audits that it reads for them at most. */
+const LEAST_LINES = 10;
+const MOST_PAGES = 5;
 
 /** All audits, newest first. Two can be selected for comparison. */
 export function AuditsPage() {
@@ -13,10 +19,25 @@ export function AuditsPage() {
   const [cursor, setCursor] = useState<string>();
   const [chosen, setChosen] = useState<string[]>([]);
   const [deleting, setDeleting] = useState<AuditEntry>();
+  const [studies, setStudies] = useState<StudyEntry[]>([]);
   const more = useTask(async (from?: string) => {
-    const page = await readAudits(from);
-    setAudits((known) => [...(from ? (known ?? []) : []), ...page.audits]);
-    setCursor(page.cursor);
+    const groups = from ? studies : await readStudies();
+    const linesFor = studyLines(groups);
+    let read: AuditEntry[] = from ? (audits ?? []) : [];
+    let lines = read.flatMap(linesFor).length;
+    const enough = lines + LEAST_LINES;
+    let next = from;
+    // A page of audits may belong to one study, which is a line that is there already.
+    for (let page = 0; page < MOST_PAGES && lines < enough; page++) {
+      const { audits: found, cursor: after } = await readAudits(next);
+      read = [...read, ...found];
+      lines += found.flatMap(linesFor).length;
+      next = after;
+      if (!next) break;
+    }
+    setStudies(groups);
+    setAudits(read);
+    setCursor(next);
   });
   useEffect(() => void more.run(), []);
   const remove = useTask(async (audit: AuditEntry) => {
@@ -57,34 +78,21 @@ export function AuditsPage() {
       )}
       {audits && audits.length > 0 && (
         <ul class="list">
-          {audits.map((audit) => (
-            <li key={audit.id}>
-              <input
-                type="checkbox"
-                aria-label={words.select(audit.name)}
-                checked={chosen.includes(audit.id)}
-                onChange={(event) => choose(audit.id, event.currentTarget.checked)}
-              />
-              <a href={`/audit.html?id=${audit.id}`} dir="auto">
-                {audit.name}
-              </a>
-              <span class="meta">
-                <When at={audit.createdAt} /> · <bdi>{audit.createdBy}</bdi> ·{' '}
-                {words.predictions(audit.predictions)}
-              </span>
-              <span class={`state ${audit.finished ? 'done' : 'open'}`}>
-                {audit.finished ? words.finished : words.running}
-              </span>
-              <button
-                type="button"
-                class="quiet"
-                aria-label={words.deleteNamed(audit.name)}
-                onClick={() => setDeleting(audit)}
-              >
-                {words.delete}
-              </button>
-            </li>
-          ))}
+          {audits
+            .flatMap(studyLines(studies))
+            .map((line) =>
+              'audits' in line ? (
+                <StudyItem key={line.id} entry={line} />
+              ) : (
+                <AuditItem
+                  key={line.id}
+                  audit={line}
+                  chosen={chosen.includes(line.id)}
+                  onChoose={(yes) => choose(line.id, yes)}
+                  onDelete={() => setDeleting(line)}
+                />
+              ),
+            )}
         </ul>
       )}
       {cursor && (
@@ -108,5 +116,64 @@ export function AuditsPage() {
         </Confirm>
       )}
     </section>
+  );
+}
+
+interface AuditItemProps {
+  audit: AuditEntry;
+  chosen: boolean;
+  onChoose: (yes: boolean) => void;
+  onDelete: () => void;
+}
+
+function AuditItem({ audit, chosen, onChoose, onDelete }: AuditItemProps) {
+  return (
+    <li>
+      <input
+        type="checkbox"
+        aria-label={words.select(audit.name)}
+        checked={chosen}
+        onChange={(event) => onChoose(event.currentTarget.checked)}
+      />
+      <a href={`/audit.html?id=${audit.id}`} dir="auto">
+        {audit.name}
+      </a>
+      <span class="meta">
+        <When at={audit.createdAt} /> · <bdi>{audit.createdBy}</bdi> · {words.predictions(audit.predictions)}
+      </span>
+      <span class={`state ${audit.finished ? 'done' : 'open'}`}>
+        {audit.finished ? words.finished : words.running}
+      </span>
+      <button type="button" class="quiet" aria-label={words.deleteNamed(audit.name)} onClick={onDelete}>
+        {words.delete}
+      </button>
+    </li>
+  );
+}
+
+/** A study as one line. What its audits are together is read when the line is there. */
+function StudyItem({ entry }: { entry: StudyEntry }) {
+  const [study, setStudy] = useState<Study>();
+  useEffect(() => {
+    readStudy(entry.id).then(setStudy, () => {});
+  }, [entry.id]);
+  const finished = study?.audits.filter((audit) => audit.finished).length ?? 0;
+  const predictions = study?.audits.reduce((sum, audit) => sum + audit.predictions, 0) ?? 0;
+  return (
+    <li>
+      <a href={`/study.html?id=${entry.id}`} dir="auto">
+        {entry.name}
+      </a>
+      <span class="meta">
+        <span class="tag">{studyWords.study}</span> <When at={entry.createdAt} /> ·{' '}
+        <bdi>{entry.createdBy}</bdi>
+        {study && <> · {words.predictions(predictions)}</>}
+      </span>
+      {study && (
+        <span class={`state ${finished === study.audits.length ? 'done' : 'open'}`}>
+          {studyWords.finishedAudits(finished, study.audits.length)}
+        </span>
+      )}
+    </li>
   );
 }

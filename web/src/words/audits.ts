@@ -3,6 +3,7 @@ import { given, some } from './locale.ts';
 /** The list of audits. */
 export const words = {
   title: 'Audits',
+  all: 'All audits',
   selectTwo: 'Select two audits to compare them.',
   compare: 'Compare these two',
   none: 'No audits yet.',

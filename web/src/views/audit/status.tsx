@@ -1,20 +1,21 @@
 import { useMemo, useState } from 'preact/hooks';
-import { wilson } from '../../../../lib/findings/proportion.ts';
 import { cancelAudit, readManifest } from '../../api/client.ts';
 import type { AuditStatus, ImageCounts, Waiting } from '../../api/types.ts';
-import { finishedOf, type LiveAudit } from '../../live/audit.ts';
+import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges, useSignal } from '../../live/use.ts';
 import { seedsInWords } from '../../model/axes.ts';
 import { timeLeft } from '../../model/estimate.ts';
 import { outcomeOfAll } from '../../model/rates.ts';
 import { Confirm } from '../../parts/dialog.tsx';
 import { HideImages } from '../../parts/notice.tsx';
-import { Share } from '../../parts/proportion.tsx';
+import { Endings, finishedIn, ProgressBar } from '../../parts/progress.tsx';
 import { saveFile } from '../../parts/save.ts';
 import { useTask } from '../../parts/task.ts';
 import { When } from '../../parts/when.tsx';
 import { helpWords, statusWords } from '../../words/audit.ts';
 import { unseenInWords, words } from '../../words/outcomes.ts';
+import { words as studyWords } from '../../words/studies.ts';
+import { StudiesOf } from './studies.tsx';
 
 function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
   return (
@@ -46,9 +47,8 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
   const status = useSignal(live.status);
   const { counts, images, predictions, state, waiting, manifest, cost } = status;
   const open = counts.waiting + counts.running;
-  const finished = finishedOf(status);
+  const finished = finishedIn(counts);
   const left = timeLeft(live.marks, open);
-  const answered = counts.succeeded + counts.refused;
   const seeds = live.plan.prompts.length > 1 ? seedsInWords(live.plan) : undefined;
   return (
     <header class="status">
@@ -60,42 +60,13 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
         </p>
       </div>
       <Actions live={live} status={status} onHelp={onHelp} />
-      <div
-        class="progress"
-        role="progressbar"
-        aria-label={statusWords.progress}
-        aria-valuenow={finished}
-        aria-valuemin={0}
-        aria-valuemax={predictions}
-      >
-        {(['succeeded', 'refused', 'failed', 'canceled', 'running'] as const).map((name) => (
-          <span key={name} class={name} style={{ width: `${(counts[name] / predictions) * 100}%` }} />
-        ))}
-      </div>
+      <ProgressBar counts={counts} predictions={predictions} />
       <p class="counts" aria-live="polite">
         <b>{statusWords.of(finished, predictions)}</b> {statusWords.state(state)}
         {counts.running > 0 && <> · {statusWords.inProgress(counts.running)}</>}
         {state === 'running' && left !== undefined && <> · {statusWords.left(left)}</>}
         {open === 0 && !manifest && <> · {statusWords.manifestFollows}</>}
-        {answered > 0 && (
-          <>
-            {' '}
-            · <i class="key refused" /> <Share of={wilson(counts.refused, answered)} what={words.refused} />
-          </>
-        )}
-        {counts.failed > 0 && (
-          <>
-            {' '}
-            · <i class="key failed" />{' '}
-            <Share of={wilson(counts.failed, answered + counts.failed)} what={words.failed} />
-          </>
-        )}
-        {counts.canceled > 0 && (
-          <>
-            {' '}
-            · <i class="key canceled" /> {statusWords.canceled(counts.canceled)}
-          </>
-        )}
+        <Endings counts={counts} />
         <Unseen live={live} images={images} />
         {cost && <Cost cost={cost} />}
       </p>
@@ -106,6 +77,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
 
 function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatus; onHelp: () => void }) {
   const [asking, setAsking] = useState(false);
+  const [studies, setStudies] = useState(false);
   const { id, state, manifest } = status;
   const cancel = useTask(async () => {
     await cancelAudit(id);
@@ -134,6 +106,9 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
           {statusWords.manifest(format)}
         </button>
       ))}
+      <button type="button" onClick={() => setStudies(true)}>
+        {studyWords.button}
+      </button>
       <HideImages />
       <button type="button" class="quiet" onClick={onHelp} aria-label={helpWords.label}>
         ?
@@ -143,6 +118,7 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
           {take.problem}
         </p>
       )}
+      {studies && <StudiesOf audit={id} onClose={() => setStudies(false)} />}
       {asking && (
         <Confirm
           title={statusWords.cancelTitle}
