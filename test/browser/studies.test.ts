@@ -97,6 +97,23 @@ describeInBrowser('a study on the page', (executable) => {
     expect(await page.getByRole('listitem').count()).toBe(4);
   });
 
+  test('is chosen in the form of a new audit, by the name of an existing one or a new one', async () => {
+    const page = await open('/');
+    await page.getByLabel('Prompts, one per line').fill('a baker');
+    await page.getByText('Name, seed, inputs and cost').click();
+    await page.getByLabel('Study', { exact: true }).fill('Bakers');
+    await page.reload();
+    expect(await page.getByLabel('Study', { exact: true }).inputValue()).toBe('Bakers');
+    await page.getByRole('button', { name: 'Start the audit' }).click();
+    await page.waitForURL(/audit\.html\?id=/);
+    const started = new URL(page.url()).searchParams.get('id');
+    const { studies } = (await local.api('GET', '/api/studies')).body;
+    expect(studies).toContainEqual(expect.objectContaining({ name: 'Bakers', audits: [started] }));
+    await page.goto('/');
+    expect(await page.locator('#study').inputValue()).toBe('');
+    await page.locator('#studies option[value="Bakers"]').waitFor({ state: 'attached' });
+  });
+
   test('that is running is polled until the last of its audits is finished', async () => {
     const slow = { prompts: ['a baker'], models: ['simulated/slow'], samples: 2 };
     const running = await local.start(slow);

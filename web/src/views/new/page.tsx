@@ -20,6 +20,7 @@ import {
 } from './draft.ts';
 import { EstimatePanel } from './estimate.tsx';
 import { ModelChoice } from './models.tsx';
+import { useStudyChoice } from './study.tsx';
 
 /** Days by retention. They are unknown until the API has answered; the choice is then shown without them. */
 type RetentionDays = { short: number; standard: number };
@@ -48,6 +49,7 @@ export function NewAuditPage() {
     setDays(retentionDays);
     changeFrom(({ models }) => (models.length === 0 && names[0] ? { models: [names[0]] } : {}));
   });
+  const study = useStudyChoice();
   const money = useTask(async () => setBudget(await readBudget()));
   useEffect(() => {
     models.run();
@@ -71,6 +73,7 @@ export function NewAuditPage() {
       if (error instanceof ApiError && error.status === 402) money.run();
       throw error;
     });
+    await study.add(id);
     keepDraft(EMPTY);
     const single = prompts.length * draft.models.length === 1 && request.samples > 1;
     location.assign(`/audit.html?id=${id}${single ? '&wall=0.0' : ''}`);
@@ -191,6 +194,7 @@ export function NewAuditPage() {
         <details
           open={
             needsLimit ||
+            study.isChosen ||
             [draft.name, draft.seed, draft.input, draft.maxCost].some((entered) => entered !== '')
           }
         >
@@ -205,6 +209,7 @@ export function NewAuditPage() {
             dir="auto"
             onInput={(event) => change({ name: event.currentTarget.value })}
           />
+          {study.field}
           <label for="seed">{words.seed}</label>
           <input
             id="seed"
