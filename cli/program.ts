@@ -57,7 +57,7 @@ export function createProgram(end: (status: ExitStatus) => void): Command {
   addDelete(program);
   program.commandsGroup('For operators:');
   addSetup(program);
-  addSecrets(program);
+  addSecrets(program, end);
   addSmoke(program, end);
   addBudget(program);
   addVerify(program, end);

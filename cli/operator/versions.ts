@@ -14,12 +14,24 @@ export async function versionsOf(store: S3Store, key: string): Promise<ObjectVer
   return found;
 }
 
+/** A version that S3 did not delete, and why. */
+export interface RefusedVersion {
+  key: string;
+  versionId: string;
+  code: string;
+  message: string;
+}
+
 /**
  * Deletes versions for good. If an Object Lock (governance mode) protects them, a second call bypasses it, which needs
  * `s3:BypassGovernanceRetention`.
- * @throws {CommandError} naming the first version that could not be deleted
+ * @returns those that S3 refused to delete
  */
-export async function destroyVersions({ client, bucket }: S3Store, versions: ObjectVersion[]): Promise<void> {
+export async function destroyAllowed(
+  { client, bucket }: S3Store,
+  versions: readonly Pick<ObjectVersion, 'key' | 'versionId'>[],
+): Promise<RefusedVersion[]> {
+  const refused: RefusedVersion[] = [];
   for (let from = 0; from < versions.length; from += DELETE_BATCH) {
     let left = versions
       .slice(from, from + DELETE_BATCH)
@@ -32,14 +44,28 @@ export async function destroyVersions({ client, bucket }: S3Store, versions: Obj
           ...(bypass ? { BypassGovernanceRetention: true } : {}),
         }),
       );
-      const [first] = Errors;
-      if (!first) break;
-      if (bypass || !Errors.every(({ Code }) => Code === 'AccessDenied'))
-        throw new CommandError(
-          EXIT.refused,
-          `${Errors.length} versions in ${bucket} could not be deleted. First error: ${first.Code} ${first.Message ?? ''} (${first.Key}). Check your permissions and run the same command again.`,
-        );
+      if (Errors.length === 0) break;
+      if (bypass || !Errors.every(({ Code }) => Code === 'AccessDenied')) {
+        for (const { Key = '', VersionId = '', Code = '', Message = '' } of Errors)
+          refused.push({ key: Key, versionId: VersionId, code: Code, message: Message });
+        break;
+      }
       left = Errors.map(({ Key, VersionId }) => ({ Key: Key!, VersionId: VersionId! }));
     }
   }
+  return refused;
+}
+
+/**
+ * Deletes versions for good, as `destroyAllowed`.
+ * @throws {CommandError} naming the first version that could not be deleted
+ */
+export async function destroyVersions(store: S3Store, versions: ObjectVersion[]): Promise<void> {
+  const refused = await destroyAllowed(store, versions);
+  const [first] = refused;
+  if (first)
+    throw new CommandError(
+      EXIT.refused,
+      `${refused.length} versions in ${store.bucket} could not be deleted. First error: ${first.code} ${first.message} (${first.key}). Check your permissions and run the same command again.`,
+    );
 }

@@ -5,6 +5,8 @@ export interface ObjectVersion {
   key: string;
   versionId: string;
   isMarker: boolean;
+  /** Whether a reader who names no version gets it, or finds nothing because of it. */
+  isLatest: boolean;
   bytes: number;
 }
 
@@ -24,8 +26,8 @@ export async function* listVersions(
       ...(page.Versions ?? []).map((version) => ({ ...version, isMarker: false, bytes: version.Size ?? 0 })),
       ...(page.DeleteMarkers ?? []).map((marker) => ({ ...marker, isMarker: true, bytes: 0 })),
     ];
-    for (const { Key, VersionId, isMarker, bytes } of versions)
-      if (Key && VersionId) yield { key: Key, versionId: VersionId, isMarker, bytes };
+    for (const { Key, VersionId, IsLatest = false, isMarker, bytes } of versions)
+      if (Key && VersionId) yield { key: Key, versionId: VersionId, isMarker, isLatest: IsLatest, bytes };
     if (!page.IsTruncated) return;
     markers = {
       ...(page.NextKeyMarker ? { KeyMarker: page.NextKeyMarker } : {}),

@@ -126,6 +126,8 @@ export const parseLedgerKey = (key: string): string | undefined => LEDGER.exec(k
 export const SECRETS_PREFIX = 'secrets/';
 /** What is known of a secret that an operator stored, without its value. */
 export const secretKey = (name: string) => `${SECRETS_PREFIX}${name}.json`;
+/** Says that an operator removed secrets from records of an audit. */
+export const redactedKey = (audit: string) => `redacted/${audit}.json`;
 /** What an operator has set: the budget of a month, and prices. */
 export const settingsKey = `${LEDGER_PREFIX}settings.json`;
 

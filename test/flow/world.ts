@@ -224,7 +224,11 @@ const DATA = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 /** The SDK warns of every stream that it cannot send again. */
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 const REGION = 'eu-central-1';
-const BUCKETS = ['images', 'backup'].map((name) => ({ name, versioning: true, eventBridge: true }));
+const BUCKETS = ['images', 'backup'].map((name) => ({
+  ...{ name, versioning: true, eventBridge: true },
+  // Nothing is locked by itself.
+  ...(name === 'backup' ? { objectLock: {} } : {}),
+}));
 
 /** Serves one request of the output server. */
 export type Serve = (request: http.IncomingMessage, response: http.ServerResponse) => void;

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { GetObjectCommand, HeadObjectCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import { describe, expect, test } from '@jest/globals';
 import { HONEST_WIRES } from '@weaudit/replicate-stand-in/wires';
 import { BACKUP, buckets, IMAGES } from '../support/buckets.ts';
@@ -200,5 +205,39 @@ describe('a secret that a model repeats everywhere', () => {
       status: 422,
       detail: expect.stringContaining('There is no secret "openai"'),
     });
+  });
+
+  test('is found in an older audit and removed from it, under the policies of both buckets', async () => {
+    const old = '7yyyyyyyyyyyyyyyyyyyyyyyyy';
+    const key = `audits/${old}/audit.json`;
+    const plan = {
+      ...{ id: old, name: 'old', createdAt: '2026-01-01T00:00:00.000Z', createdBy: 'ann', request: 'r' },
+      ...{ retention: 'standard', seed: 1, samples: 1, cells: 1, prompts: [{ text: 'a nurse' }] },
+      models: [{ model: 'a/b', version: null, input: {}, inputs: null, seed: 'unknown' }],
+      input: { openai_api_key: KEY },
+    };
+    const put = { Bucket: IMAGES, Key: key, Body: JSON.stringify(plan), IfNoneMatch: '*' };
+    await s3().send(
+      new PutObjectCommand({ ...put, ChecksumAlgorithm: 'SHA256', Tagging: 'retention=standard' }),
+    );
+    await waitFor('its copy', async () => (await keys(BACKUP, key)).length === 1);
+
+    const found = await weaudit.json(['secrets', 'find', '--local']);
+    expect(found).toMatchObject({
+      status: 5,
+      document: { audits: [{ audit: old, inputs: ['openai_api_key'], records: [{}, {}] }] },
+    });
+    expect(hits(JSON.stringify(found))).toEqual([]);
+    const redacted = await weaudit.run(['secrets', 'redact', '--local', '--yes', '--stdin'], { input: KEY });
+    expect(redacted).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('2 records rewritten without secrets, 2 versions destroyed.'),
+    });
+    await waitFor('events are handled', () => local.cloud.idle());
+    expect(local.logged('backup').filter(({ level }) => level === 'ERROR')).toEqual([]);
+    for (const bucket of [IMAGES, BACKUP]) expect((await searchBucket(bucket)).found).toEqual([]);
+    expect(await weaudit.run(['secrets', 'find', '--local'])).toMatchObject({ status: 0 });
+    const { body } = await local.api('GET', `/api/audits/${old}/plan`);
+    expect(body.input).toEqual({ openai_api_key: '[redacted]' });
   });
 });

@@ -376,6 +376,12 @@ describe('the facts about an image', () => {
       factsOf(plan({ input: { steps: 4 } }), prediction(0, over), 0).map(({ name, value }) => [name, value]),
     );
 
+  test('name the secrets that a model got as inputs, and show other inputs as JSON', () => {
+    const input = { openai_api_key: { secret: 'openai' }, size: { w: 1 } };
+    const told = factsOf(plan({ input }), prediction(0), 0).find(({ name }) => name === 'Inputs');
+    expect(told?.value).toBe('{"openai_api_key":secret "openai","size":{"w":1}}');
+  });
+
   test('include what was requested, which model answered, and what the bytes are', () => {
     const told = facts({
       completedAt: '2026-01-01T00:00:05Z',

@@ -118,6 +118,13 @@ describe('two audits side by side', () => {
     ]);
     expect(inputDifferences(a, a)).toEqual([]);
   });
+
+  test('inputs that name different secrets are told by these names', () => {
+    const named = (secret: string) => plan({ input: { key: { secret } } });
+    expect(inputDifferences(named('one'), named('two'))).toEqual([
+      { what: 'input key', a: 'secret "one"', b: 'secret "two"' },
+    ]);
+  });
 });
 
 describe('tiles', () => {
