@@ -197,7 +197,7 @@ async function storedFingerprints(images: S3Store): Promise<Fingerprint[]> {
   return found;
 }
 
-/** Audits of which a bucket has any version of a record, also those that were deleted. */
+/** Audits with any version of any record in a bucket, also those that were deleted. */
 async function auditsIn(...stores: S3Store[]): Promise<string[]> {
   const audits = new Set<string>();
   for (const { client, bucket } of stores) {

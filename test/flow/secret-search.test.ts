@@ -184,7 +184,7 @@ describe('keys in older audits', () => {
     expect(await redact(world)).toEqual([]);
   });
 
-  test('are removed from a deleted audit, of which nothing comes back', async () => {
+  test('are removed from a deleted audit, and nothing of it comes back', async () => {
     await prepare(world);
     const { images } = world.truth;
     await images.create(`deleted/${AUDIT}`, '');
