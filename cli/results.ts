@@ -120,7 +120,7 @@ export function resultsTable({ models, outcomes, reasons }: Results): string {
       oneLine(prompt, 50),
       ...models.map((model) => {
         const outcomes = row.get(model);
-        return outcomes ? describe(outcomes) : '';
+        return outcomes ? describe(outcomes) : 'not asked';
       }),
     ]),
   );

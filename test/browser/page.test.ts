@@ -257,6 +257,26 @@ describeInBrowser('the page', (executable) => {
     await page.getByText('4 of 4 pairs of prompt and model are in both audits').waitFor();
   });
 
+  test('an image is compared with that of the same seed for the prompt that is contrasted with its own', async () => {
+    const job = (sex: string, job: string) => ({ text: `a ${sex} ${job}`, factors: { sex, job } });
+    const id = await local.start({
+      prompts: [job('female', 'pilot'), job('male', 'pilot'), job('female', 'judge'), job('male', 'judge')],
+      models: ['simulated/portrait'],
+      samples: 2,
+      compare: ['sex'],
+    });
+    await local.finished(id);
+    const page = await open();
+    await page.goto(`/audit.html?id=${id}&image=1.0`);
+    await page.getByText('seeds shared across sex').waitFor();
+    const contrasts = page.getByRole('region', { name: 'Same model and seed, other prompts' });
+    expect(await contrasts.getByRole('button').allInnerTexts()).toEqual(['a male pilot']);
+    await contrasts.getByRole('button').click();
+    const differences = page.getByRole('table').filter({ hasText: 'Differences' });
+    await differences.getByRole('row', { name: 'sex female male' }).waitFor();
+    expect(await differences.getByRole('rowheader').allInnerTexts()).toEqual(['Prompt', 'sex']);
+  });
+
   test('the keyboard alone leads through the grid, into the large view and into the comparison', async () => {
     const page = await open();
     await page.goto(`/audit.html?id=${audit}`);

@@ -373,7 +373,7 @@ describe('a request to the API', () => {
       422,
       'POST',
       '/api/audits',
-      { ...good, prompts: Array(1_000).fill('x'), samples: 11 },
+      { ...good, prompts: Array.from({ length: 1_000 }, (_, i) => `x${i}`), samples: 11 },
       {},
     ],
     ['with control characters', 422, 'POST', '/api/audits', { ...good, prompts: ['a\u0000b\u001b[31m'] }, {}],

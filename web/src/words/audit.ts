@@ -118,6 +118,7 @@ export const largeWords = {
   select: 'Select for comparison',
   selected: 'Selected for comparison',
   others: 'Same prompt and seed, other models',
+  contrasts: 'Same model and seed, other prompts',
 };
 
 export const pairWords = {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { numberOf } from '../../../../lib/records/pairs.ts';
+import { numberOf, seedGroup } from '../../../../lib/records/pairs.ts';
 import { fetchImage, ImageProblem } from '../../images/load.ts';
 import type { ImageRef, View } from '../../layout/address.ts';
 import { WHOLE } from '../../layout/zoom.ts';
@@ -154,7 +154,10 @@ export function Large({ live, space, view, at, change }: Props) {
   );
 }
 
-/** Buttons that compare an image with those of the other models for the same prompt and seed. */
+/**
+ * Buttons that compare an image with those of the same seed: of the other models for its prompt, and of its model for the
+ * prompts that are contrasted with it.
+ */
 function Others({
   live: { plan },
   n,
@@ -165,21 +168,33 @@ function Others({
   onCompare: (n: number) => void;
 }) {
   const place = placeOf(plan, n);
-  const others = plan.models.flatMap(({ model }, m) => {
-    const number = m === place.model ? undefined : numberOf(plan, { ...place, model: m });
-    return number === undefined ? [] : [{ model, number }];
-  });
-  if (others.length === 0) return null;
-  return (
-    <section aria-label={largeWords.others}>
-      <h3>{largeWords.others}</h3>
-      <div class="chips">
-        {others.map(({ model, number }) => (
-          <button key={number} type="button" class="chip" onClick={() => onCompare(number)}>
-            {model}
-          </button>
-        ))}
-      </div>
-    </section>
+  const models = plan.models.map(({ model }, m) => ({ name: model, place: { ...place, model: m } }));
+  const prompts = plan.prompts.flatMap(({ text }, p) =>
+    plan.groups && seedGroup(plan, p) === seedGroup(plan, place.prompt)
+      ? [{ name: text, place: { ...place, prompt: p } }]
+      : [],
   );
+  return [
+    { title: largeWords.others, found: models },
+    { title: largeWords.contrasts, found: prompts },
+  ].map(({ title, found }) => {
+    const others = found.flatMap(({ name, place }) => {
+      const number = numberOf(plan, place);
+      return number === undefined || number === n ? [] : [{ name, number }];
+    });
+    return (
+      others.length > 0 && (
+        <section key={title} aria-label={title}>
+          <h3>{title}</h3>
+          <div class="chips">
+            {others.map(({ name, number }) => (
+              <button key={number} type="button" class="chip" dir="auto" onClick={() => onCompare(number)}>
+                {name}
+              </button>
+            ))}
+          </div>
+        </section>
+      )
+    );
+  });
 }
