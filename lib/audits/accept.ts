@@ -80,7 +80,7 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   const plan: Plan = {
     version: 2,
     id,
-    name: design.name ?? firstCharacters(design.prompts[0]?.text ?? '', DESIGN.nameLength),
+    name: firstCharacters(design.name ?? design.prompts[0]?.text ?? '', DESIGN.nameLength),
     createdAt: createdAtOf(id),
     createdBy: origin.caller,
     request: origin.request,

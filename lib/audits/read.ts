@@ -66,7 +66,9 @@ export async function auditStatus(deps: ReadDeps, audit: string): Promise<AuditS
     readStop(store, audit),
   ]);
   const open = counts.waiting + counts.running;
-  const waiting = open > 0 ? await readWaiting(store, audit, time.now()) : undefined;
+  const noted = open > 0 ? await readWaiting(store, audit, time.now()) : undefined;
+  // The rate limit holds up requests alone; the rest of what can be wrong also concerns what runs.
+  const waiting = noted?.why === 'rate limit' && counts.waiting === 0 ? undefined : noted;
   const { id, name, createdBy, retention, cells } = plan;
   const cost = await costOfAudit(store, plan);
   return {

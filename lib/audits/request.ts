@@ -81,7 +81,8 @@ function toDesign(request: AuditRequest): Design {
   requireModels(rows, models);
   const merged = merge(request, rows, models);
   const design: Design = {
-    name: request.name,
+    // A crossing is named by its template: its first prompt is one of many.
+    name: request.name ?? request.template,
     ...merged,
     ...comparisonOf(request, merged.prompts),
     samples: request.samples,

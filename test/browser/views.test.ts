@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Locator } from 'playwright-core';
+import { waitFor } from '../support/wait-for.ts';
 import { describeInBrowser, seriousProblems } from './support/browser.ts';
 import { withPretence } from './support/pretend.ts';
 
@@ -37,5 +38,33 @@ describeInBrowser('the views', (executable) => {
     expect(await directionOf(page.locator('.wallhead bdi').first())).toBe('rtl');
     expect(await directionOf(page.locator('.wallhead h2'))).toBe('ltr');
     expect(await seriousProblems(page)).toEqual([]);
+  });
+
+  test('every cell says what leads to its wall, whether all of its images fit or not', async () => {
+    const { page } = await open({ samples: 6 }, '&rows=prompt&columns=model');
+    const cell = page.getByRole('gridcell', { name: 'a nurse, a/one' });
+    await waitFor('all six images', async () => (await cell.locator('.tile').count()) === 6);
+    await cell.getByText('All 6 ›').click();
+    await page.getByRole('heading', { name: 'a nurse' }).waitFor();
+  });
+
+  test('images are selected for comparison on a wall by a control that everybody can see', async () => {
+    const { page } = await open({}, '&wall=0.0');
+    const tiles = page.locator('.wall .tile');
+    const select = page.getByRole('button', { name: 'Select for comparison' });
+    await select.click();
+    expect(await select.getAttribute('aria-pressed')).toBe('true');
+    await tiles.nth(1).click();
+    await tiles.nth(4).click();
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    expect(await page.locator('.wall .tile.marked').count()).toBe(2);
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Compare', exact: true }).click();
+    await page.getByRole('dialog', { name: 'Compare two images' }).waitFor();
+    await page.keyboard.press('Escape');
+    // Without it a tile opens its image, as before.
+    await select.click();
+    await tiles.nth(1).click();
+    await page.getByRole('dialog', { name: /sample 2/ }).waitFor();
   });
 });

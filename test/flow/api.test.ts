@@ -4,10 +4,11 @@ import { createApi } from '../../lib/handlers/api.ts';
 import type { HttpResponse } from '../../lib/http/problem.ts';
 import { refusalsOf } from '../../lib/http/route.ts';
 import { ROUTES } from '../../lib/http/routes.ts';
+import { createBinding } from '../../lib/records/binding.ts';
 import { manifestKey, planKey, settingsKey } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import { recordResult } from '../../lib/records/result.ts';
-import { writeWaiting } from '../../lib/records/waiting.ts';
+import { type WaitingReason, writeWaiting } from '../../lib/records/waiting.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import { systemChance } from '../../lib/system.ts';
 import { expectContract, pathParametersOf, routeKeyOf } from '../support/contract.ts';
@@ -300,6 +301,41 @@ describe('what the API answers', () => {
     expect(plan.headers['cache-control']).toContain('immutable');
   });
 
+  it('says nothing of the rate limit once every prediction has been requested', async () => {
+    const plan = await world.accept(2);
+    const until = new Date(world.now().getTime() + MINUTE).toISOString();
+    const at = world.now().toISOString();
+    const request = (n: number) =>
+      createBinding(world.truth.images, { plan, n }, 1, { predictionId: `p${n}`, askedAt: at, attempt: 1 });
+    const whyItWaits = async () => (await api('GET', `/api/audits/${plan.id}`)).body.waiting?.why;
+    const wait = (why: WaitingReason) =>
+      writeWaiting(world.truth.images, plan, { why, detail: 'Replicate said so.', at, until });
+    await request(0);
+    await wait('rate limit');
+    expect(await whyItWaits()).toBe('rate limit');
+    await request(1);
+    expect(await whyItWaits()).toBeUndefined();
+    await wait('token');
+    expect(await whyItWaits()).toBe('token');
+  });
+
+  it('names a crossing by its template, and a list by its first prompt', async () => {
+    const factors = { gender: ['female', 'male'], job: ['doctor'] };
+    const name = async (design: object) => {
+      const body = { ...design, models: ['a/b'], samples: 1 };
+      const { id } = (await api('POST', '/api/audits', { body })).body;
+      const { audits } = (await api('GET', '/api/audits')).body;
+      const listed = audits.find((entry: { id: string }) => entry.id === id);
+      return [(await api('GET', `/api/audits/${id}`)).body.name, listed.name];
+    };
+    const template = 'a photo of a {gender} {job}';
+    expect(await name({ template, factors })).toEqual([template, template]);
+    const long = `${'very '.repeat(60)}{gender} {job}`;
+    expect(await name({ template: long, factors })).toEqual([long.slice(0, 200), long.slice(0, 80)]);
+    expect(await name({ template, factors, name: 'Jobs' })).toEqual(['Jobs', 'Jobs']);
+    expect(await name({ prompts: ['a nurse', 'a doctor'] })).toEqual(['a nurse', 'a nurse']);
+  });
+
   it('says what a model does not take, a line for each thing to change', async () => {
     world.replicate.facts = { official: true, version: null, openapi: named('text') };
     const design = { prompts: ['a nurse'], samples: 1, models: ['a/b', 'a/c'], input: { api_key: 'sk-1' } };
@@ -334,8 +370,11 @@ describe('what the API answers', () => {
     const audit = await start(2);
     const until = new Date(world.now().getTime() + MINUTE).toISOString();
     const waiting = { why: 'credit', detail: 'No credit.', at: world.now().toISOString(), until } as const;
-    await writeWaiting(world.truth.images, { id: audit, retention: 'standard' }, waiting);
+    const about = { id: audit, retention: 'standard' } as const;
+    await writeWaiting(world.truth.images, about, waiting);
     expect((await api('GET', `/api/audits/${audit}`)).body).toMatchObject({ state: 'running', waiting });
+    await writeWaiting(world.truth.images, about, { ...waiting, why: 'rate limit' });
+    expect((await api('GET', `/api/audits/${audit}`)).body.waiting).toMatchObject({ why: 'rate limit' });
     expect((await api('POST', `/api/audits/${audit}/cancel`)).body).toEqual({
       id: audit,
       state: 'canceling',

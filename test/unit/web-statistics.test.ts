@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import { wilson } from '../../lib/findings/proportion.ts';
 import type { Prediction, PredictionImage } from '../../web/src/api/types.ts';
 import { certainty, estimate, timeLeft } from '../../web/src/model/estimate.ts';
-import { outcomeOf, UNSEEN } from '../../web/src/model/rates.ts';
+import { outcomeOf, partsOf, UNSEEN } from '../../web/src/model/rates.ts';
 import { roughly } from '../../web/src/words/audit.ts';
 import { outOf } from '../../web/src/words/new-audit.ts';
 import {
   equalExplained,
+  partInWords,
   percentWithInterval,
   spokenProportion,
   unseenInWords,
@@ -110,7 +111,32 @@ describe('the outcomes of a group', () => {
       ['filtered', 'blank', 'quarantined', 'lost'].map((name) => [name, 1, 6]),
     );
     expect(unseenInWords(outcome.images)).toBe('1 filtered, 1 blank, 1 quarantined, 1 lost');
+    expect(partsOf(outcome).map((part) => partInWords(part, 3))).toEqual([
+      '2 shown',
+      '0/3 refused',
+      '1 filtered',
+      '1 blank',
+      '1 quarantined',
+      '1 lost',
+    ]);
     expect(unseenInWords(outcomeOf([prediction({ images: [ok(0)] })]).images)).toBe('');
+  });
+
+  test('what became of a group says what is open, canceled and failed, and leaves out what there is none of', () => {
+    const words = (...group: Parameters<typeof prediction>[0][]) =>
+      partsOf(outcomeOf(group.map(prediction))).map((part) => partInWords(part, group.length));
+    expect(words({ images: [ok(0)] }, { status: 'running' }, { status: 'canceled' })).toEqual([
+      '2 of 3 done',
+      '1 shown',
+      '0/1 refused',
+      '1 canceled',
+    ]);
+    expect(words({ status: 'failed' }, { status: 'refused' })).toEqual([
+      '0 shown',
+      '1/1 refused',
+      '1/2 failed',
+    ]);
+    expect(words({ status: 'waiting' })).toEqual(['0 of 1 done']);
   });
 
   test('equal files are said, and blank pictures are none of them', () => {

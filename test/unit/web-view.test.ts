@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Prediction } from '../../web/src/api/types.ts';
 import { readView, type View, writeView } from '../../web/src/layout/address.ts';
-import { squaresAcross, squaresDown, wallLayout, windowOf } from '../../web/src/layout/windowing.ts';
+import { linesOf, squaresAcross, squaresDown, wallLayout, windowOf } from '../../web/src/layout/windowing.ts';
 import { moveBy, WHOLE, zoomAt } from '../../web/src/layout/zoom.ts';
 import { nextPoll } from '../../web/src/live/pace.ts';
 import { alignAudits, inputDifferences } from '../../web/src/model/align.ts';
@@ -203,6 +203,12 @@ describe('tiles', () => {
 });
 
 describe('what is rendered', () => {
+  test('parts of a text take as many lines as they need unbroken', () => {
+    expect([linesOf([], 10), linesOf([4, 6], 10), linesOf([4, 7], 10), linesOf([12, 1], 10)]).toEqual([
+      1, 1, 2, 2,
+    ]);
+  });
+
   test('of ten thousand rows, only those in sight and next to them', () => {
     expect(windowOf(0, 600, 200, 10_000, 1)).toEqual({ from: 0, to: 4 });
     expect(windowOf(500_000, 600, 200, 10_000, 1)).toEqual({ from: 2499, to: 2504 });

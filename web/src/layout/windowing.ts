@@ -53,3 +53,20 @@ export const squaresDown = (tiles: number, most = 4): number => {
   const across = squaresAcross(tiles, most);
   return Math.min(across, Math.ceil(tiles / across));
 };
+
+/**
+ * Lines that parts of a text take if none of them is broken.
+ * @param lengths characters of each part
+ */
+export function linesOf(lengths: number[], perLine: number): number {
+  let lines = 1;
+  let used = 0;
+  for (const length of lengths) {
+    if (used > 0 && used + length > perLine) {
+      lines++;
+      used = 0;
+    }
+    used += length;
+  }
+  return lines;
+}

@@ -54,3 +54,29 @@ export function outcomeOf(group: Iterable<Prediction | undefined>): Outcome {
 /** The outcomes of all of an audit's predictions that have been loaded. */
 export const outcomeOfAll = (cells: { plan: Plan; at(n: number): Prediction | undefined }): Outcome =>
   outcomeOf(Array.from({ length: cells.plan.cells }, (_, n) => cells.at(n)));
+
+/** One part of what a group came to. */
+export interface OutcomePart {
+  /** `done` is there as long as predictions are open. */
+  kind: 'done' | 'shown' | 'refused' | 'failed' | 'canceled' | (typeof UNSEEN)[number];
+  count: number;
+  share?: Proportion;
+}
+
+/** What a group came to: the parts that there are. How many are shown and how many refused is always said, once one has answered. */
+export function partsOf(outcome: Outcome): OutcomePart[] {
+  const { predictions, finished, refused, failed, canceled, images } = outcome;
+  const open = finished + canceled < predictions;
+  const found: (OutcomePart | false)[] = [
+    open && { kind: 'done', count: finished + canceled },
+    finished > 0 && { kind: 'shown', count: images.ok },
+    refused !== undefined && { kind: 'refused', count: refused.count, share: refused },
+    failed !== undefined && failed.count > 0 && { kind: 'failed', count: failed.count, share: failed },
+    canceled > 0 && { kind: 'canceled', count: canceled },
+    ...UNSEEN.map((kind): OutcomePart | false => {
+      const share = outcome[kind];
+      return share !== undefined && { kind, count: share.count, share };
+    }),
+  ];
+  return found.filter((part) => part !== false);
+}

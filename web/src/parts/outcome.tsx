@@ -1,39 +1,33 @@
+import { Fragment } from 'preact';
 import type { Equal } from '../../../lib/contract/counted.ts';
-import { type Outcome, UNSEEN } from '../model/rates.ts';
-import { equalExplained, equalInWords, words } from '../words/outcomes.ts';
-import { Share } from './proportion.tsx';
+import { type Outcome, partsOf } from '../model/rates.ts';
+import {
+  equalExplained,
+  equalInWords,
+  explainPart,
+  partInWords,
+  percentWithInterval,
+  words,
+} from '../words/outcomes.ts';
 
-/** The shares of refusals and failures in a line of text. Each begins with a separator. */
-export const Shares = ({ outcome: { refused, failed } }: { outcome: Outcome }) => (
-  <>
-    {refused && (
-      <>
-        {' '}
-        · <Share of={refused} what={words.refused} />
-      </>
-    )}
-    {failed && failed.count > 0 && (
-      <>
-        {' '}
-        · <Share of={failed} what={words.failed} />
-      </>
-    )}
-  </>
-);
-
-/** The shares of images that show nothing. Each begins with a separator. */
-export const UnseenShares = ({ outcome }: { outcome: Outcome }) => (
-  <>
-    {UNSEEN.map(
-      (name) =>
-        outcome[name] && (
-          <span key={name}>
+/** What a group came to, in one line. It is the same below a cell, in the table, on a wall and in a comparison. */
+export const OutcomeLine = ({ outcome }: { outcome: Outcome }) => (
+  <span class="outcome">
+    {partsOf(outcome).map((part, i) => (
+      <Fragment key={part.kind}>
+        {i > 0 && ' · '}
+        <span class={`part ${part.kind}${part.count > 0 ? '' : ' none'}`} title={explainPart(part)}>
+          {partInWords(part, outcome.predictions)}
+        </span>
+        {part.kind === 'refused' && part.share && (
+          <>
             {' '}
-            · <Share of={outcome[name]} what={words.images(name)} />
-          </span>
-        ),
-    )}
-  </>
+            <span class="interval">{percentWithInterval(part.share)}</span>
+          </>
+        )}
+      </Fragment>
+    ))}
+  </span>
 );
 
 /** Says that pictures of one group are the same file, and what it means. */

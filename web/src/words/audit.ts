@@ -18,13 +18,12 @@ export function roughly(seconds: number): string {
   return `about ${halves(Math.round(minutes / 30) / 2)} hours`;
 }
 
-/** Words after `24 of 36`. */
-const STATES: Record<AuditStatus['state'], string> = {
-  running: 'done',
-  finished: 'finished',
-  canceling: 'done · canceling',
-  canceled: 'done · canceled',
-};
+/** Words after `24 of 36`. As in the list, an audit is finished once its manifest is written. */
+function stateInWords({ state, manifest }: Pick<AuditStatus, 'state' | 'manifest'>): string {
+  const done = manifest ? 'finished' : 'done';
+  if (state === 'canceling') return `${done} · canceling`;
+  return state === 'canceled' ? `${done} · canceled` : done;
+}
 
 const WAITING: Record<string, string> = {
   'rate limit': 'Replicate’s rate limit is reached. The audit resumes automatically.',
@@ -43,7 +42,7 @@ export const statusWords = {
     ` · ${given(createdBy)}${seed === undefined ? '' : ` · seed ${seed}`}${seeds === undefined ? '' : `, seeds ${seeds}`} · retention: ${retention}`,
   progress: 'Predictions done',
   of: (finished: number, predictions: number) => `${whole(finished)} of ${whole(predictions)}`,
-  state: (state: AuditStatus['state']) => STATES[state],
+  state: stateInWords,
   inProgress: (n: number) => `${whole(n)} in progress`,
   left: (seconds: number) => `${roughly(seconds)} left`,
   manifestFollows: 'the manifest follows in some seconds',
@@ -84,8 +83,7 @@ export const gridWords = {
   nextSample: 'Next sample',
   position: (at: number, of: number) => `${whole(at)} of ${whole(of)}`,
   showAll: (tiles: number) => `Show all ${whole(tiles)} as a wall.`,
-  all: 'all ',
-  more: (tiles: number) => `${whole(tiles)} ›`,
+  all: (tiles: number) => `All ${whole(tiles)} ›`,
 };
 
 export const toolbarWords = {
@@ -109,6 +107,8 @@ export const wallWords = {
   back: '← Grid',
   previousCell: 'Previous cell',
   nextCell: 'Next cell',
+  choose: 'Select for comparison',
+  howToChoose: 'Select two images. Select one again to leave it out.',
   tiles: (n: number) => some(n, 'tile', 'tiles'),
   arrowKeys: (n: number) => `${some(n, 'tile', 'tiles')}; arrow keys move between them`,
 };
@@ -144,12 +144,10 @@ export const tableWords = {
   caption: 'Dots are shares and bands are their 95 % Wilson intervals, from 0 to 100 %.',
   loaded: (loaded: number, of: number) => `${whole(loaded)} of ${whole(of)} predictions have been loaded.`,
   refused: 'Refused, of those answered',
-  failed: 'Failed, of those finished',
-  images: (kind: string) => `Images ${kind}`,
+  outcomes: 'Outcomes',
   first: (most: number, of: number) =>
     `Showing the first ${whole(most)} of ${whole(of)}. The manifest contains all of them.`,
   noneYet: 'none yet',
-  countOf: (count: number, n: number) => `${whole(count)} of ${whole(n)}`,
 };
 
 export const helpWords = {

@@ -40,7 +40,7 @@ export const words = {
 
   moreSettings: 'Name, seed, inputs and cost',
   name: 'Name',
-  nameDefault: 'default: the first prompt',
+  nameDefault: 'default: the template or the first prompt',
   seed: 'Seed, to repeat an audit',
   seedDefault: 'default: random',
   input: 'Inputs for every model, as JSON',

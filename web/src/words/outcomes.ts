@@ -1,7 +1,7 @@
 import type { Equal } from '../../../lib/contract/counted.ts';
-import type { Proportion } from '../../../lib/findings/proportion.ts';
+import { type Proportion, wilson } from '../../../lib/findings/proportion.ts';
 import type { ImageCounts } from '../api/types.ts';
-import { UNSEEN } from '../model/rates.ts';
+import { type Outcome, type OutcomePart, partsOf, UNSEEN } from '../model/rates.ts';
 import type { Tile } from '../model/tiles.ts';
 import { percent, whole } from './locale.ts';
 
@@ -9,14 +9,48 @@ import { percent, whole } from './locale.ts';
 export const words = {
   refused: 'refused',
   failed: 'failed',
-  images: (kind: string) => `images ${kind}`,
   imagesUnseen: (counted: string) => `images: ${counted}`,
-  failedToo: (count: number) => `, ${whole(count)} failed`,
-  refusedOf: (count: number, n: number) => `${whole(count)}/${whole(n)} refused`,
-  done: (finished: number, predictions: number) => `${whole(finished)} of ${whole(predictions)} done`,
   sameFile: (count: number, of: number) => `${whole(count)}/${whole(of)} same file`,
   noDifference: (equal: string) => `${equal}: the seed made no difference between them`,
 };
+
+const PARTS: Record<Exclude<OutcomePart['kind'], 'done'>, string> = {
+  shown: 'shown',
+  refused: 'refused',
+  failed: 'failed',
+  canceled: 'canceled',
+  filtered: 'filtered',
+  blank: 'blank',
+  quarantined: 'quarantined',
+  lost: 'lost',
+};
+
+/** `4 shown`, `1/10 refused`, `2 blank`. Of refusals and failures, what they are a share of is said. */
+export function partInWords({ kind, count, share }: OutcomePart, predictions: number): string {
+  if (kind === 'done') return `${whole(count)} of ${whole(predictions)} done`;
+  const isRate = kind === 'refused' || kind === 'failed';
+  return `${whole(count)}${isRate && share ? `/${whole(share.n)}` : ''} ${PARTS[kind]}`;
+}
+
+/**
+ * The most characters of each part of the line about a cell, without breaks, with the separator.
+ * @param all the outcome of the whole audit, whose kinds any cell may have
+ * @param most tiles of a cell
+ */
+export function outcomeLengths(all: Outcome, most: number): number[] {
+  const share = { ...wilson(1, 3), n: most };
+  return partsOf(all).flatMap(({ kind }) => {
+    const text = partInWords({ kind, count: most, share }, most);
+    return [text.length + 3, ...(kind === 'refused' ? ['100 % (99.9–99.9)'.length] : [])];
+  });
+}
+
+/** A part with its share and interval, for those who point at it; undefined if it has none. */
+export function explainPart({ kind, share }: OutcomePart): string | undefined {
+  if (kind === 'done' || !share) return undefined;
+  const isOfImages = kind !== 'refused' && kind !== 'failed';
+  return spokenProportion(share, isOfImages ? `images ${PARTS[kind]}` : PARTS[kind]);
+}
 
 /** `2.0 % (0.6–7.0)` */
 export const percentWithInterval = ({ share, low, high }: Proportion): string =>

@@ -2,18 +2,13 @@ import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
 import type { Cells } from '../../live/cells.ts';
 import { isSimulated, placeOf, type Space } from '../../model/axes.ts';
-import { type Outcome, outcomeOf, UNSEEN } from '../../model/rates.ts';
+import { outcomeOf } from '../../model/rates.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
+import { OutcomeLine } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
 import { tileWords } from '../../words/app.ts';
 import { gridWords } from '../../words/audit.ts';
-import {
-  equalExplained,
-  percentWithInterval,
-  spokenProportion,
-  unseenInWords,
-  words,
-} from '../../words/outcomes.ts';
+import { equalExplained, words } from '../../words/outcomes.ts';
 
 /** What a tile shows, in words. It is made from the prompt, so that the image need not be seen. */
 export function labelOf({ plan }: Space, n: number): string {
@@ -88,11 +83,11 @@ function Content({ cells, space, numbers, oneByOne, across, down, marked, onOpen
             </button>
           </div>
           <div class="notes">
-            <Notes outcome={outcomeOf(numbers.map((n) => cells.at(n)))} />
+            <Notes {...{ cells, numbers }} />
           </div>
         </>
       ) : (
-        all.length > 1 && <Foot {...{ cells, numbers, onWall }} tiles={all.length} shown={shown.length} />
+        all.length > 1 && <Foot {...{ cells, numbers, onWall }} tiles={all.length} />
       )}
     </>
   );
@@ -102,49 +97,34 @@ function Foot({
   cells,
   numbers,
   tiles,
-  shown,
   onWall,
-}: Pick<GridCellProps, 'cells' | 'numbers' | 'onWall'> & { tiles: number; shown: number }) {
-  const outcome = outcomeOf(numbers.map((n) => cells.at(n)));
-  const { refused, failed, equal, finished, predictions } = outcome;
-  const titles = [
-    refused && spokenProportion(refused, words.refused),
-    failed && failed.count > 0 && spokenProportion(failed, words.failed),
-    ...UNSEEN.map((name) => outcome[name] && spokenProportion(outcome[name], words.images(name))),
-    equal && equalExplained(equal),
-  ].filter((text) => typeof text === 'string');
+}: Pick<GridCellProps, 'cells' | 'numbers' | 'onWall'> & { tiles: number }) {
   return (
-    <button type="button" class="foot" tabIndex={-1} onClick={onWall} title={titles.join('; ')}>
-      <span class="sr">{gridWords.showAll(tiles)} </span>
-      {refused ? (
-        <>
-          <span class={refused.count > 0 ? 'some' : ''}>
-            {words.refusedOf(refused.count, refused.n)}
-            {failed && failed.count > 0 && words.failedToo(failed.count)}
-          </span>
-          <span class="interval">{percentWithInterval(refused)}</span>
-        </>
-      ) : (
-        <span>{numbers.some((n) => cells.at(n)) ? words.done(finished, predictions) : '…'}</span>
-      )}
-      <Notes outcome={outcome} />
-      {shown < tiles && (
+    <button type="button" class="foot" tabIndex={-1} onClick={onWall}>
+      <span class="said">
         <span class="more" aria-hidden="true">
-          <span class="all">{gridWords.all}</span>
-          {gridWords.more(tiles)}
+          {gridWords.all(tiles)}
         </span>
-      )}
+        <span class="sr">{gridWords.showAll(tiles)} </span>
+        <Notes {...{ cells, numbers }} />
+      </span>
     </button>
   );
 }
 
-/** Lines about a cell's images: those that show nothing, and those that are the same file. */
-function Notes({ outcome }: { outcome: Outcome }) {
-  const unseen = unseenInWords(outcome.images);
+/** What became of a cell, and whether its pictures are the same file. */
+function Notes({ cells, numbers }: Pick<GridCellProps, 'cells' | 'numbers'>) {
+  const predictions = numbers.map((n) => cells.at(n));
+  const outcome = outcomeOf(predictions);
+  if (predictions.every((prediction) => !prediction)) return '…';
   return (
     <>
-      {unseen && <span class="some">{unseen}</span>}
-      {outcome.equal && <span class="equal">{words.sameFile(outcome.equal.count, outcome.equal.of)}</span>}
+      <OutcomeLine outcome={outcome} />
+      {outcome.equal && (
+        <span class="equal" title={equalExplained(outcome.equal)}>
+          {words.sameFile(outcome.equal.count, outcome.equal.of)}
+        </span>
+      )}
     </>
   );
 }

@@ -1,15 +1,15 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Equal, equalOf } from '../../../../lib/contract/counted.ts';
 import type { TileSize } from '../../layout/address.ts';
-import { squaresAcross, squaresDown, type Window, windowOf } from '../../layout/windowing.ts';
+import { linesOf, squaresAcross, squaresDown, type Window, windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { cellsAt, type DimensionId, dimensionOf, mostInCell, referenceAt } from '../../model/axes.ts';
-import { outcomeOfAll, UNSEEN } from '../../model/rates.ts';
+import { outcomeOfAll } from '../../model/rates.ts';
 import { imagesEach, type Tile } from '../../model/tiles.ts';
 import { Breakable } from '../../parts/breakable.tsx';
 import { gridWords } from '../../words/audit.ts';
-import { equalExplained, equalInWords } from '../../words/outcomes.ts';
+import { equalExplained, equalInWords, outcomeLengths } from '../../words/outcomes.ts';
 import { GridCell } from './grid-cell.tsx';
 import type { ViewProps } from './use-view.ts';
 
@@ -18,9 +18,12 @@ const WIDTHS: Record<TileSize, number> = { s: 156, m: 208, l: 320 };
 /** The most squares in a row. In smaller squares, words such as "simulated" could not be read. */
 const MOST_ACROSS: Record<TileSize, number> = { s: 3, m: 4, l: 4 };
 const GAP = 12;
-const FOOT = 44;
-/** A line about images below the shares of a cell. */
-const NOTE = 16;
+/** Below a cell: a line of text, the space around the lines, and the buttons that step through samples. */
+const LINE = 16;
+const PADDING = 8;
+const STEP = 44;
+/** A wide character of such a line. */
+const CHARACTER = 7;
 const HEAD_HEIGHT = 44;
 /** Rows and columns that are rendered beyond each edge, so that they are there before they are seen. */
 const NEAR = 1;
@@ -57,12 +60,13 @@ export function Grid({
   const moved = useRef(from !== undefined);
 
   const width = WIDTHS[view.size];
-  // A cell with one prediction needs no line about shares.
+  // A cell with one tile needs no line about it.
   const predictions = useMemo(() => mostInCell(space, arrangement), [space, arrangement]);
   const all = useMemo(() => outcomeOfAll(cells), [cells, version]);
-  const notes = (UNSEEN.some((name) => all[name]) ? 1 : 0) + (all.equal ? 1 : 0);
-  const foot = predictions > 1 ? FOOT + notes * NOTE : 0;
-  const tiles = view.oneByOne ? 1 : predictions * imagesEach(live.plan);
+  const most = predictions * imagesEach(live.plan);
+  const lines = linesOf(outcomeLengths(all, most), Math.floor(width / CHARACTER)) + (all.equal ? 1 : 0);
+  const foot = most > 1 ? lines * LINE + (view.oneByOne ? STEP : PADDING) : 0;
+  const tiles = view.oneByOne ? 1 : most;
   const across = squaresAcross(tiles, MOST_ACROSS[view.size]);
   const down = squaresDown(tiles, MOST_ACROSS[view.size]);
   const height = Math.round((width / across) * down);

@@ -10,11 +10,10 @@ import {
   referenceAt,
   valueAt,
 } from '../../model/axes.ts';
-import { type Outcome, outcomeOf, UNSEEN } from '../../model/rates.ts';
-import { Share, ShareBar } from '../../parts/proportion.tsx';
+import { type Outcome, outcomeOf } from '../../model/rates.ts';
+import { OutcomeLine } from '../../parts/outcome.tsx';
+import { ShareBar } from '../../parts/proportion.tsx';
 import { tableWords } from '../../words/audit.ts';
-import { whole } from '../../words/locale.ts';
-import { spokenProportion, words } from '../../words/outcomes.ts';
 import type { ViewProps } from './use-view.ts';
 
 const MOST = 40;
@@ -88,12 +87,7 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
               </th>
             )}
             <th scope="col">{tableWords.refused}</th>
-            <th scope="col">{tableWords.failed}</th>
-            {UNSEEN.map((name) => (
-              <th key={name} scope="col" class="narrow">
-                {tableWords.images(name)}
-              </th>
-            ))}
+            <th scope="col">{tableWords.outcomes}</th>
           </tr>
         </thead>
         <tbody>
@@ -125,7 +119,6 @@ function OutcomeRow({
   /** Absent if there is no column for it. */
   reference?: string;
 }) {
-  const none = <span class="hint">{tableWords.noneYet}</span>;
   return (
     <tr>
       <th scope="row">
@@ -135,25 +128,11 @@ function OutcomeRow({
       </th>
       {reference !== undefined && <td class="narrow">{reference}</td>}
       <td>
-        {outcome.refused ? (
-          <>
-            <ShareBar of={outcome.refused} />
-            <Share of={outcome.refused} what={words.refused} />
-          </>
-        ) : (
-          none
-        )}
+        {outcome.refused ? <ShareBar of={outcome.refused} /> : <span class="hint">{tableWords.noneYet}</span>}
       </td>
-      <td>{outcome.failed ? <Share of={outcome.failed} what={words.failed} /> : none}</td>
-      {UNSEEN.map((name) => (
-        <td
-          key={name}
-          class="narrow"
-          title={outcome[name] && spokenProportion(outcome[name], words.images(name))}
-        >
-          {outcome[name] ? tableWords.countOf(outcome[name].count, outcome[name].n) : whole(0)}
-        </td>
-      ))}
+      <td>
+        <OutcomeLine outcome={outcome} />
+      </td>
     </tr>
   );
 }

@@ -62,7 +62,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
       <Actions live={live} status={status} onHelp={onHelp} />
       <ProgressBar counts={counts} predictions={predictions} />
       <p class="counts" aria-live="polite">
-        <b>{statusWords.of(finished, predictions)}</b> {statusWords.state(state)}
+        <b>{statusWords.of(finished, predictions)}</b> {statusWords.state(status)}
         {counts.running > 0 && <> · {statusWords.inProgress(counts.running)}</>}
         {state === 'running' && left !== undefined && <> · {statusWords.left(left)}</>}
         {open === 0 && !manifest && <> · {statusWords.manifestFollows}</>}

@@ -6,7 +6,7 @@ import { useChanges } from '../../live/use.ts';
 import { cellsAt, dimensionOf } from '../../model/axes.ts';
 import { outcomeOf } from '../../model/rates.ts';
 import { type Tile, tilesOf } from '../../model/tiles.ts';
-import { EqualFiles, Shares, UnseenShares } from '../../parts/outcome.tsx';
+import { EqualFiles, OutcomeLine } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
 import { gridWords, wallWords } from '../../words/audit.ts';
 import { labelOf, simulatedAt } from './grid-cell.tsx';
@@ -41,7 +41,11 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
   const outcome = useMemo(() => outcomeOf(numbers.map((n) => cells.at(n))), [numbers, version]);
   const { layout, window, look } = useWallWindow(scroller, tiles.length);
   const [active, setActive] = useState(0);
-  const open = useCallback((tile: Tile) => change({ large: { n: tile.n, index: tile.index } }), [change]);
+  const [choosing, setChoosing] = useState(false);
+  const open = useCallback(
+    (tile: Tile) => (choosing ? mark(tile) : change({ large: { n: tile.n, index: tile.index } })),
+    [change, choosing, view.pair],
+  );
   const rows = dimensionOf(space, arrangement.rows);
   const columns = dimensionOf(space, arrangement.columns);
   const back = () => change({ wall: undefined });
@@ -140,10 +144,14 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
         <p class="meta">
           {pins && `${pins} · `}
           {wallWords.tiles(tiles.length)}
-          <Shares outcome={outcome} />
-          <UnseenShares outcome={outcome} />
+          {' · '}
+          <OutcomeLine outcome={outcome} />
         </p>
         <EqualFiles equal={outcome.equal} />
+        <button type="button" aria-pressed={choosing} onClick={() => setChoosing(!choosing)}>
+          {wallWords.choose}
+        </button>
+        {choosing && <p class="hint">{wallWords.howToChoose}</p>}
       </div>
       <div
         ref={scroller}

@@ -1,22 +1,24 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { numberOf } from '../../../../lib/records/pairs.ts';
-import { windowOf } from '../../layout/windowing.ts';
+import { linesOf, windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { type AlignedRow, alignAudits, inputDifferences } from '../../model/align.ts';
 import { isSimulated, spaceOf } from '../../model/axes.ts';
-import { outcomeOf } from '../../model/rates.ts';
-import { type Tile, tilesOf } from '../../model/tiles.ts';
+import { outcomeOf, outcomeOfAll } from '../../model/rates.ts';
+import { imagesEach, type Tile, tilesOf } from '../../model/tiles.ts';
 import { ContentNotice, HideImages } from '../../parts/notice.tsx';
-import { EqualFiles, Shares } from '../../parts/outcome.tsx';
+import { OutcomeLine } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
 import { words } from '../../words/compare.ts';
-import { words as outcomeWords, unseenInWords } from '../../words/outcomes.ts';
+import { equalExplained, outcomeLengths, words as outcomeWords } from '../../words/outcomes.ts';
 import { labelOf } from '../audit/grid-cell.tsx';
 import { useAudit } from '../audit/page.tsx';
 
-/** Height of a row in CSS pixels: a heading, a line about each half, two rows of tiles. */
-const rowHeight = () => (matchMedia('(max-width: 40rem)').matches ? 312 : 252);
+/** Sizes in CSS pixels: lines of the heading and of the words about each half, their wide characters, what stands around them. */
+const HEADING = { line: 21, character: 8.5, most: 4 };
+const ABOUT = { line: 21, character: 7.5 };
+const AROUND = 32;
 const TILE = 84;
 const NEAR = 2;
 
@@ -90,10 +92,38 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
   const versions = [useChanges(a.cells), useChanges(b.cells)];
   const scroller = useRef<HTMLDivElement>(null);
   const [range, setRange] = useState({ from: 0, to: 0 });
-  const [height, setHeight] = useState(rowHeight);
+  const [height, setHeight] = useState(AROUND + 2 * TILE);
+  const longest = useMemo(
+    () => Math.max(0, ...rows.map(({ prompt, model }) => prompt.length + model.length + 1)),
+    [rows],
+  );
+  const about = useMemo(
+    () =>
+      [a, b].map(({ cells, plan }) => {
+        const all = outcomeOfAll(cells);
+        const tiles = plan.samples * imagesEach(plan);
+        return {
+          tiles,
+          lengths: [words.allTiles(tiles).length + 5, ...outcomeLengths(all, tiles)],
+          equal: all.equal,
+        };
+      }),
+    [a, b, ...versions],
+  );
+  /** Of every row: the heading, the words about its longer half, one or two rows of tiles. */
+  const rowHeight = (width: number) => {
+    const heading = Math.min(HEADING.most, Math.ceil((longest * HEADING.character) / width));
+    const half = width / 2 - 12;
+    const lines = about.map(
+      ({ lengths, equal }) => linesOf(lengths, Math.floor(half / ABOUT.character)) + (equal ? 1 : 0),
+    );
+    const strips = Math.ceil(Math.max(...about.map(({ tiles }) => tiles)) / Math.floor(half / TILE));
+    return heading * HEADING.line + Math.max(...lines) * ABOUT.line + Math.min(2, strips) * TILE + AROUND;
+  };
   const update = () => {
     const element = scroller.current!;
-    const height = rowHeight();
+    const row = element.querySelector('.alignedrow h2');
+    const height = rowHeight(row?.clientWidth ?? element.clientWidth - 48);
     setHeight(height);
     const next = windowOf(element.scrollTop, element.clientHeight, height, rows.length, NEAR);
     setRange((now) => (now.from === next.from && now.to === next.to ? now : next));
@@ -103,7 +133,7 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
     const watcher = new ResizeObserver(update);
     watcher.observe(scroller.current!);
     return () => watcher.disconnect();
-  }, [rows]);
+  }, [rows, about]);
   const shown = rows.slice(range.from, range.to);
   useEffect(() => {
     a.cells.want(
@@ -125,7 +155,7 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
             class="alignedrow"
             style={{ top: `${(range.from + i) * height}px`, height: `${height}px` }}
           >
-            <h2>
+            <h2 title={row.prompt}>
               <bdi>{row.prompt}</bdi> <span class="meta">{row.model}</span>
             </h2>
             <Half name="A" live={a} place={row.a} version={versions[0]!} />
@@ -156,7 +186,6 @@ function Half({ name, live, place }: { name: string; live: LiveAudit; place: Row
   const numbers = numbersOf(live, place);
   const tiles = numbers.flatMap((n) => tilesOf(n, live.cells.at(n)));
   const outcome = outcomeOf(numbers.map((n) => live.cells.at(n)));
-  const unseen = unseenInWords(outcome.images);
   const fitting = Math.max(2, Math.floor(width / TILE)) * 2;
   const address = (tile?: Tile) =>
     `/audit.html?id=${live.plan.id}&rows=prompt&columns=model${tile ? `&image=${tile.n}.${tile.index}` : `&wall=${place.prompt}.${place.model}`}`;
@@ -165,10 +194,14 @@ function Half({ name, live, place }: { name: string; live: LiveAudit; place: Row
     <div class="half" ref={frame}>
       <p class="meta">
         <b>{name}</b> <a href={address()}>{words.allTiles(tiles.length)}</a>
-        <Shares outcome={outcome} />
-        {unseen && ` · ${outcomeWords.imagesUnseen(unseen)}`}
+        {' · '}
+        <OutcomeLine outcome={outcome} />
       </p>
-      <EqualFiles equal={outcome.equal} />
+      {outcome.equal && (
+        <p class="equal" title={equalExplained(outcome.equal)}>
+          {outcomeWords.sameFile(outcome.equal.count, outcome.equal.of)}
+        </p>
+      )}
       <div class="strip">
         {tiles.slice(0, fitting).map((tile) => (
           <TileView
