@@ -18,9 +18,11 @@ export function roughly(seconds: number): string {
   return `about ${halves(Math.round(minutes / 30) / 2)} hours`;
 }
 
+const DONE = 'done';
+
 /** Words after `24 of 36`. As in the list, an audit is finished once its manifest is written. */
 function stateInWords({ state, manifest }: Pick<AuditStatus, 'state' | 'manifest'>): string {
-  const done = manifest ? 'finished' : 'done';
+  const done = manifest ? 'finished' : DONE;
   if (state === 'canceling') return `${done} · canceling`;
   return state === 'canceled' ? `${done} · canceled` : done;
 }
@@ -42,6 +44,7 @@ export const statusWords = {
     ` · ${given(createdBy)}${seed === undefined ? '' : ` · seed ${seed}`}${seeds === undefined ? '' : `, seeds ${seeds}`} · retention: ${retention}`,
   progress: 'Predictions done',
   of: (finished: number, predictions: number) => `${whole(finished)} of ${whole(predictions)}`,
+  done: DONE,
   state: stateInWords,
   inProgress: (n: number) => `${whole(n)} in progress`,
   left: (seconds: number) => `${roughly(seconds)} left`,

@@ -150,7 +150,7 @@ function Head({ live, known }: { live: LiveStudy; known: (Totals | undefined)[] 
       {predictions > 0 && <ProgressBar counts={counts} predictions={predictions} />}
       {audits.length > 0 && (
         <p class="counts" aria-live="polite">
-          <b>{statusWords.of(finishedIn(counts), predictions)}</b> {statusWords.state('running')}
+          <b>{statusWords.of(finishedIn(counts), predictions)}</b> {statusWords.done}
           {' · '}
           {read.length < audits.length
             ? words.readSoFar(read.length, audits.length)
@@ -203,7 +203,7 @@ function AuditSection({ audit, known, prompts, common, busy, onRemove }: Section
       {known && <ProgressBar counts={known.counts} predictions={predictions} />}
       {known && (
         <p class="counts">
-          <b>{statusWords.of(finishedIn(known.counts), predictions)}</b> {statusWords.state('running')}
+          <b>{statusWords.of(finishedIn(known.counts), predictions)}</b> {statusWords.done}
           <Endings counts={known.counts} />
         </p>
       )}
