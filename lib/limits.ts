@@ -43,6 +43,37 @@ export const IMPORT = {
   addresses: 100,
 } as const;
 
+/** A rating round. Lengths are in characters. */
+export const ROUND = {
+  audits: 20,
+  /** Cells of all its audits together: their results are read at once. */
+  cells: 20_000,
+  /** Pictures that are rated. */
+  items: 10_000,
+  ratings: 20,
+  slots: 200,
+  /** Pictures that each rater sees twice. */
+  repeats: 200,
+  practice: 20,
+  contrasts: 5,
+  questions: 20,
+  /** Of a question. */
+  answers: 30,
+  /** Names of questions and answers. */
+  idLength: 40,
+  titleLength: 200,
+  /** Of a question, an answer, a definition. */
+  textLength: 2_000,
+  /** Consent, notice, exclusions. */
+  longTextLength: 10_000,
+  /** Answers that a rater sends at once. */
+  batch: 50,
+  /** Batches that a rater can send: their number has five digits. */
+  batches: 100_000,
+  /** Pictures in one answer to a rater. */
+  page: 100,
+} as const;
+
 /** One page of a list. */
 export const PAGE = {
   /** Most entries that can be requested. */

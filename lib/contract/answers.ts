@@ -11,6 +11,30 @@ import { AUDIT_ID, CELL_NAME, STUDY_ID } from '../records/keys.ts';
 import { ImportRequest } from './import-request.ts';
 import { PriceEntry } from './price-entry.ts';
 import { AuditRequest, StudyRequest } from './request.ts';
+import {
+  Codebook,
+  Label,
+  LabelsRequest,
+  RaterRequest,
+  ReportRequest,
+  RoundRequest,
+} from './round-request.ts';
+import {
+  AcceptedRound,
+  ClosedRound,
+  DeletingRound,
+  ForgottenNames,
+  Hidden,
+  RatePage,
+  RaterLink,
+  Round,
+  RoundEntry,
+  RoundId,
+  RoundPage,
+  RoundPlanAnswer,
+  StoredLabels,
+  Withdrawn,
+} from './rounds.ts';
 
 const AuditId = v.pipe(v.string(), v.regex(AUDIT_ID));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -430,6 +454,16 @@ const Problem = v.object({
   needed: v.exactOptional(v.pipe(dollars, v.description('Of a 402: what the audit may cost, in dollars.'))),
   left: v.exactOptional(v.pipe(dollars, v.description("Of a 402: what is left of the month's budget."))),
   turnsAt: v.exactOptional(v.pipe(instant, v.description('Of a 402: when the next month begins.'))),
+  stored: v.exactOptional(
+    v.pipe(
+      v.array(v.string()),
+      v.description(
+        'Of a 409 to a batch of answers: the ids of the answers that are stored under its number.',
+      ),
+    ),
+  ),
+  nextSeq: v.exactOptional(v.pipe(count, v.description('Of a 409 to a batch of answers: the next number.'))),
+  closed: v.exactOptional(v.pipe(v.boolean(), v.description('Of a 409: the round is closed for good.'))),
 });
 export type Problem = v.InferOutput<typeof Problem>;
 
@@ -466,6 +500,26 @@ export const SCHEMAS = {
   Canceling,
   Deleting,
   DeletedStudy,
+  RoundId,
+  Codebook,
+  RoundRequest,
+  AcceptedRound,
+  RoundEntry,
+  RoundPage,
+  Round,
+  RoundPlan: RoundPlanAnswer,
+  RaterRequest,
+  RaterLink,
+  Withdrawn,
+  ForgottenNames,
+  ClosedRound,
+  DeletingRound,
+  RatePage,
+  Label,
+  LabelsRequest,
+  StoredLabels,
+  ReportRequest,
+  Hidden,
   Description,
   Problem,
   GatewayRefusal,

@@ -2,16 +2,21 @@ import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import type { HttpResponse } from '../http/problem.ts';
 import { type ServeDeps, serve } from '../http/serve.ts';
 import { planKeeper } from '../records/plan.ts';
+import { roundKeeper } from '../records/round.ts';
 import { type Environment, listSetting, numberSetting } from '../settings.ts';
 
 /** Before Lambda ends the function, and API Gateway's patience of 30 s: so that the caller is told, and the log says why. */
 const TIME_MS = 25_000;
 
-export type ApiPorts = Omit<ServeDeps, 'readPlan' | 'models' | 'retentionDays' | 'uploadSeconds'>;
+export type ApiPorts = Omit<
+  ServeDeps,
+  'readPlan' | 'readRound' | 'models' | 'retentionDays' | 'uploadSeconds'
+>;
 
 /** The HTTP API. */
 export function createApi(ports: ApiPorts, env: Environment) {
   const plansOf = planKeeper();
+  const roundsOf = roundKeeper();
   const deps = {
     ...ports,
     models: listSetting(env, 'METRICS_MODELS'),
@@ -26,6 +31,6 @@ export function createApi(ports: ApiPorts, env: Environment) {
   return (event: APIGatewayProxyEventV2, context: Pick<Context, 'awsRequestId'>): Promise<HttpResponse> => {
     ports.log.resetKeys();
     const store = ports.store.within(ports.time.timeout(TIME_MS));
-    return serve({ ...deps, store, readPlan: plansOf(store) }, event, context);
+    return serve({ ...deps, store, readPlan: plansOf(store), readRound: roundsOf(store) }, event, context);
   };
 }

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema';
 import { SCHEMAS, type SchemaName } from '../contract/answers.ts';
+import { ROUND } from '../limits.ts';
 import { type Route, refusalsOf } from './route.ts';
 
 // OpenAPI 3.1 speaks this dialect. What JSON Schema cannot say (no control characters, say) is left out.
@@ -8,6 +9,15 @@ const DIALECT = { target: 'draft-2020-12', errorMode: 'ignore' } as const;
 
 const named = (name: SchemaName) => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: object) => ({ 'application/json': { schema } });
+
+/** Parameters in paths. */
+const PATH = {
+  audit: named('AuditId'),
+  study: named('StudyId'),
+  round: named('RoundId'),
+  slot: { type: 'integer', minimum: 1, maximum: ROUND.slots },
+  seq: { type: 'string', pattern: '^\\d{5}$' },
+};
 
 /** What API Gateway itself refuses, in its own form, before or after the API has been asked. */
 const GATEWAY: Record<number, string> = {
@@ -44,14 +54,11 @@ function operation(name: string, route: Route) {
   const statuses = new Set([...Object.keys(refusals), ...gateways].map(Number));
   return {
     summary,
-    security: scope ? [{ bearer: [scope] }] : [],
+    security: scope ? [{ [scope === 'rate' ? 'rater' : 'bearer']: [scope] }] : [],
     parameters: [
-      ...(['audit', 'study'] as const)
-        .filter((parameter) => name.includes(`{${parameter}}`))
-        .map((parameter) => ({
-          ...{ name: parameter, in: 'path', required: true },
-          schema: named(parameter === 'audit' ? 'AuditId' : 'StudyId'),
-        })),
+      ...Object.entries(PATH)
+        .filter(([parameter]) => name.includes(`{${parameter}}`))
+        .map(([parameter, schema]) => ({ ...{ name: parameter, in: 'path', required: true }, schema })),
       ...parameters('query', query),
       ...parameters('header', headers),
     ],
@@ -93,6 +100,11 @@ export function openApi(routes: Record<string, Route>) {
           scheme: 'bearer',
           description:
             'An API token. Its scope is `read`, or `audit`, which also starts, cancels and deletes audits.',
+        },
+        rater: {
+          type: 'http',
+          scheme: 'bearer',
+          description: "A rater's token: it opens one slot of one rating round, and nothing else.",
         },
       },
       schemas: toJsonSchemaDefs(SCHEMAS, {

@@ -4,9 +4,10 @@ import type { EndDeps } from '../audits/end.ts';
 import type { AddressDeps } from '../audits/import.ts';
 import type { ReadDeps } from '../audits/read.ts';
 import type { Exact, Models, SchemaName } from '../contract/answers.ts';
+import type { RateDeps } from '../rounds/rate.ts';
 import type { Caller, Scope } from './tokens.ts';
 
-export interface RouteDeps extends AcceptDeps, EndDeps, ReadDeps, AddressDeps, Models {}
+export interface RouteDeps extends AcceptDeps, EndDeps, ReadDeps, AddressDeps, RateDeps, Models {}
 
 /** Schemas of texts, by the names of what they check; each may be absent. */
 type Fields = Record<string, v.GenericSchema<string, string | number>>;
@@ -21,6 +22,12 @@ export interface RouteRequest<Query extends Fields = Fields, Headers extends Fie
   audit: string;
   /** The study in the path, likewise. */
   study: string;
+  /** The round in the path, likewise, as are a slot and the number of a batch of answers. */
+  round: string;
+  slot: string;
+  seq: string;
+  /** The token in the header `Authorization`, or empty: a rater's is checked by what answers. */
+  token: string;
   query: Values<Query>;
   headers: Values<Headers>;
   body: string;
@@ -46,7 +53,7 @@ export interface Route<
   headers: Headers;
   /** The schema of the request's body, if it has one. */
   body?: SchemaName;
-  status: 200 | 202 | 303;
+  status: 200 | 201 | 202 | 303;
   /** The schema of the answer's body; undefined: it has none. */
   answer: Answer;
   /** What the answer's header `Location` names, if it has one. */
@@ -63,13 +70,23 @@ export const route = <Query extends Fields, Headers extends Fields, Answer exten
 ): Route<Query, Headers, Answer> =>
   ({ query: {}, headers: {}, refusals: {}, ...declared }) as Route<Query, Headers, Answer>;
 
+const UNKNOWN = 'The API token is missing, unknown or expired.';
+const TOKEN_REFUSED: Record<Scope, string> = {
+  read: UNKNOWN,
+  audit: UNKNOWN,
+  rate: "The rater's token is missing or unknown, or its round was deleted.",
+};
+
 /** Every refusal of a route, by status: what it means. */
 export const refusalsOf = (name: string, { scope, refusals }: Route): Record<number, string> => ({
   400: 'A query parameter or a header is not right, or the body is not JSON.',
-  ...(scope ? { 401: 'The API token is missing, unknown or expired.' } : {}),
+  ...(scope ? { 401: TOKEN_REFUSED[scope] } : {}),
   ...(scope === 'audit' ? { 403: 'The API token can only view audits.' } : {}),
   ...(name.includes('{audit}') ? { 404: 'There is no such audit.' } : {}),
   ...(name.includes('{study}') ? { 404: 'There is no such study.' } : {}),
+  ...(name.includes('{round}')
+    ? { 404: 'There is no such round.', 409: 'The pictures of the round are not copied yet.' }
+    : {}),
   ...refusals,
   ...(scope ? { 500: 'The request failed on our side. The detail names its request ID.' } : {}),
 });

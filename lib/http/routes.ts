@@ -6,10 +6,15 @@ import { auditStatus, listAudits, listPredictions, requirePlan } from '../audits
 import { parseDesign, parseStudyRequest } from '../audits/request.ts';
 import { addToStudy, deleteStudy, describeStudy, listStudies, removeFromStudy } from '../audits/studies.ts';
 import { Refusal } from '../errors.ts';
-import { DESIGN, IDEMPOTENCY_KEY_LENGTH, IMPORT, PAGE } from '../limits.ts';
+import { DESIGN, IDEMPOTENCY_KEY_LENGTH, IMPORT, PAGE, ROUND } from '../limits.ts';
 import { readBudget } from '../money/budget.ts';
 import { AUDIT_ID, CELL_NAME, manifestKey, STUDY_ID } from '../records/keys.ts';
 import { shownPlan } from '../records/plan.ts';
+import { closeRound, snapshotAddress } from '../rounds/close.ts';
+import { createRound } from '../rounds/create.ts';
+import { ratePage, reportItem, storeLabels } from '../rounds/rate.ts';
+import { forgetNames, giveSlot, withdrawRater } from '../rounds/raters.ts';
+import { deleteRound, describeRound, listRounds, roundPlan } from '../rounds/read.ts';
 import { type Route, route } from './route.ts';
 
 const limit = (ordinary: number, most: number = PAGE.most) => {
@@ -41,6 +46,18 @@ const idempotency = {
     v.description('The same key with the same body starts no second audit.'),
   ),
 };
+
+/** A whole number of a query. */
+const numberFrom = (least: number, most: number, description: string) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`),
+    v.transform(Number),
+    v.number(),
+    v.minValue(least, `must be a whole number from ${least} to ${most}`),
+    v.maxValue(most, `must be a whole number from ${least} to ${most}`),
+    v.description(description),
+  );
 
 /** A plan never changes; a browser may keep it. */
 const IMMUTABLE = { 'cache-control': 'private, max-age=3600, immutable' };
@@ -276,6 +293,187 @@ export const ROUTES: Record<string, Route> = {
     answer: 'AddressPage',
     refusals: { 409: 'The audit is no import, or was canceled.' },
     handle: async (deps, { audit, query }) => ({ body: await uploadAddresses(deps, audit, query) }),
+  }),
+
+  'POST /api/rounds': route({
+    summary:
+      'Make a rating round: people answer questions about pictures of finished audits. Repeat the request with the same Idempotency-Key until its state is `open`.',
+    scope: 'audit',
+    headers: idempotency,
+    body: 'RoundRequest',
+    status: 202,
+    answer: 'AcceptedRound',
+    location: 'The round.',
+    refusals: {
+      404: 'One of the audits does not exist.',
+      409: 'One of the audits is not finished, or there is no picture to rate.',
+      410: 'The round of this Idempotency-Key was deleted, or one of its audits.',
+      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
+      422: 'The round is not right, or the Idempotency-Key was used for another body.',
+    },
+    handle: async (deps, { caller, id, body, headers }) => {
+      const accepted = await createRound(deps, {
+        caller: caller.name,
+        request: id,
+        idempotencyKey: headers['idempotency-key'],
+        body,
+      });
+      return { body: accepted, headers: { location: accepted.url } };
+    },
+  }),
+
+  'GET /api/rounds': route({
+    summary: 'Rating rounds, newest first.',
+    scope: 'read',
+    query: {
+      cursor: v.pipe(v.string(), v.regex(AUDIT_ID, 'must be what an earlier answer gave as "cursor"')),
+      limit: limit(PAGE.audits),
+      audit: v.pipe(
+        v.string(),
+        v.regex(AUDIT_ID, 'must be the id of an audit'),
+        v.description('Only rounds that show pictures of this audit.'),
+      ),
+    },
+    status: 200,
+    answer: 'RoundPage',
+    handle: async ({ store }, { query }) => ({ body: await listRounds(store, query) }),
+  }),
+
+  'GET /api/rounds/{round}': route({
+    summary: 'A rating round and how far its raters are. It says nothing of what they answered.',
+    scope: 'read',
+    status: 200,
+    answer: 'Round',
+    handle: async (deps, { round }) => ({ body: await describeRound(deps, round) }),
+  }),
+
+  'GET /api/rounds/{round}/plan': route({
+    summary: 'What was decided before the first label, the codebook, and the rated images. It never changes.',
+    scope: 'read',
+    status: 200,
+    answer: 'RoundPlan',
+    handle: async (deps, { round }) => ({ body: await roundPlan(deps, round), headers: IMMUTABLE }),
+  }),
+
+  'DELETE /api/rounds/{round}': route({
+    summary: 'Delete a rating round with its labels. The backup keeps its copies.',
+    scope: 'audit',
+    status: 202,
+    answer: 'DeletingRound',
+    handle: async (deps, { round, caller }) => {
+      await deleteRound(deps, round, caller.name);
+      return { body: { id: round, state: 'deleting' as const } };
+    },
+  }),
+
+  'POST /api/rounds/{round}/raters': route({
+    summary: 'Give a slot to a rater, who replaces the one before. The answer shows the token this once.',
+    scope: 'audit',
+    body: 'RaterRequest',
+    status: 200,
+    answer: 'RaterLink',
+    refusals: {
+      409: 'The round is closed or not ready, or another request gave the slot to a rater at the same moment.',
+      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
+      422: 'The round has no such slot, or the request is not right.',
+    },
+    handle: async (deps, { round, body, caller }) => ({
+      body: await giveSlot(deps, round, body, caller.name),
+    }),
+  }),
+
+  'DELETE /api/rounds/{round}/raters/{slot}': route({
+    summary: 'Withdraw a rater: the labels do not count, the token opens nothing, the name is forgotten.',
+    scope: 'audit',
+    query: {
+      generation: numberFrom(1, 999_999, 'That of an earlier rater of the slot. Default: the last one.'),
+    },
+    status: 200,
+    answer: 'Withdrawn',
+    refusals: { 404: 'There is no such round, or no such rater.' },
+    handle: async (deps, { round, slot, query }) => {
+      const rater = await withdrawRater(deps, round, slot, query.generation);
+      return { body: { rater, state: 'withdrawn' as const } };
+    },
+  }),
+
+  'DELETE /api/rounds/{round}/people': route({
+    summary: 'Forget the names of all raters. Their labels stay, under their pseudonyms.',
+    scope: 'audit',
+    status: 200,
+    answer: 'ForgottenNames',
+    handle: async (deps, { round }) => {
+      await forgetNames(deps, round);
+      return { body: { id: round, names: 0 as const } };
+    },
+  }),
+
+  'POST /api/rounds/{round}/close': route({
+    summary: 'Close a rating round for good. A minute later its labels can be counted.',
+    scope: 'audit',
+    status: 200,
+    answer: 'ClosedRound',
+    handle: async (deps, { round, caller }) => ({
+      body: { id: round, state: 'closed' as const, closedAt: await closeRound(deps, round, caller.name) },
+    }),
+  }),
+
+  'GET /api/rounds/{round}/snapshot': route({
+    summary: 'Redirects to the labels that count, from which alone numbers are calculated.',
+    scope: 'read',
+    status: 303,
+    answer: undefined,
+    location: 'The presigned address of the snapshot, which is JSON.',
+    refusals: {
+      409: 'The round is not closed, or its snapshot is not written yet. Try again after `Retry-After` seconds, if the answer has it.',
+    },
+    handle: async (deps, { round }) => ({
+      body: undefined,
+      headers: { location: await snapshotAddress(deps, round) },
+    }),
+  }),
+
+  'GET /api/rate': route({
+    summary: 'What a rater is shown: consent, notice, codebook, and a page of pictures.',
+    scope: 'rate',
+    query: {
+      cursor: numberFrom(0, ROUND.items + ROUND.repeats, 'The place in the list at which the page begins.'),
+      limit: limit(ROUND.page, ROUND.page),
+    },
+    status: 200,
+    answer: 'RatePage',
+    refusals: { 403: 'Another rater has the slot by now, or the rater has withdrawn.' },
+    handle: async (deps, { token, query }) => ({ body: await ratePage(deps, token, query) }),
+  }),
+
+  'PUT /api/rate/labels/{seq}': route({
+    summary: 'Store a batch of answers under its number, once.',
+    scope: 'rate',
+    body: 'LabelsRequest',
+    status: 201,
+    answer: 'StoredLabels',
+    refusals: {
+      403: 'Another rater has the slot by now, or the rater has withdrawn.',
+      409: 'Answers are stored under this number (`stored` has their ids), the batch before is missing, or the round is closed (`closed`).',
+      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
+      422: 'An answer is not right, or about a picture that is not in the list.',
+    },
+    handle: async (deps, { token, seq, body }) => ({ body: await storeLabels(deps, token, seq, body) }),
+  }),
+
+  'POST /api/rate/reports': route({
+    summary: 'Report a picture: it is hidden for everyone.',
+    scope: 'rate',
+    body: 'ReportRequest',
+    status: 200,
+    answer: 'Hidden',
+    refusals: {
+      403: 'Another rater has the slot by now, or the rater has withdrawn.',
+      409: 'The round is closed.',
+      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
+      422: 'The picture is not in the list of this rater.',
+    },
+    handle: async (deps, { token, body }) => ({ body: await reportItem(deps, token, body) }),
   }),
 
   'GET /api/budget': route({

@@ -8,7 +8,7 @@ import { compressed } from './compress.ts';
 import { type HttpResponse, jsonResponse, problemResponse } from './problem.ts';
 import type { Route, RouteDeps } from './route.ts';
 import { ROUTES } from './routes.ts';
-import { authorize, type Caller, type Scope } from './tokens.ts';
+import { type ApiScope, authorize, bearerOf, type Caller } from './tokens.ts';
 
 export interface ServeDeps extends RouteDeps {
   /** The API tokens, as the parameter holds them. */
@@ -17,7 +17,7 @@ export interface ServeDeps extends RouteDeps {
   log: Log;
 }
 
-/** Who sends a request to a route without a scope. */
+/** Who sends a request to a route without a scope, or to one for raters, whose tokens are not those of the API. */
 const ANYBODY: Caller = { name: '', scope: 'read' };
 
 /** Answers a request. API Gateway has found its route and names it by the route key. */
@@ -45,15 +45,18 @@ async function answer(deps: ServeDeps, event: APIGatewayProxyEventV2, id: string
   const route = Object.hasOwn(ROUTES, name) ? ROUTES[name] : undefined;
   if (!route)
     throw new Refusal(404, `There is no ${name}. GET /api/openapi.json lists the routes that there are.`);
-  const { audit = '', study = '' } = event.pathParameters ?? {};
+  const { audit = '', study = '', round = '', slot = '', seq = '' } = event.pathParameters ?? {};
   if (audit) deps.log.appendKeys({ audit: audit.slice(0, 40) });
   if (study) deps.log.appendKeys({ study: study.slice(0, 40) });
-  const caller = route.scope ? await authenticate(deps, event.headers.authorization, route.scope) : ANYBODY;
+  if (round) deps.log.appendKeys({ round: round.slice(0, 40) });
+  const { authorization } = event.headers;
+  const caller =
+    route.scope && route.scope !== 'rate' ? await authenticate(deps, authorization, route.scope) : ANYBODY;
   const { body, headers } = await route.handle(deps, {
     caller,
     id,
-    audit,
-    study,
+    ...{ audit, study, round, slot, seq },
+    token: route.scope === 'rate' ? bearerOf(authorization) : '',
     query: queryOf(name, route, event.queryStringParameters ?? {}),
     headers: checked(route.headers, event.headers, (issue) => `The header ${describeIssue(issue)}.`),
     body: bodyOf(event),
@@ -65,7 +68,7 @@ async function answer(deps: ServeDeps, event: APIGatewayProxyEventV2, id: string
 async function authenticate(
   { tokens, time }: ServeDeps,
   header: string | undefined,
-  scope: Scope,
+  scope: ApiScope,
 ): Promise<Caller> {
   try {
     return authorize(header, await tokens(), scope, time.now());

@@ -1,26 +1,31 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Refusal } from '../errors.ts';
 
-/** What a token allows: to read, or also to start, cancel and delete audits. */
-export type Scope = 'read' | 'audit';
+/** What a token of the API allows: to read, or also to start, cancel and delete audits. */
+export type ApiScope = 'read' | 'audit';
+/** `rate`: a rater's token, which is for one slot of one round and no token of the API. */
+export type Scope = ApiScope | 'rate';
 
 /** Who sends a request, as the API's tokens name them. */
 export interface Caller {
   name: string;
-  scope: Scope;
+  scope: ApiScope;
 }
 
 interface StoredToken {
   name: string;
   /** SHA-256 of the token, in hex: a leaked list opens nothing. */
   sha256: string;
-  scope: Scope;
+  scope: ApiScope;
   /** ISO 8601; a token without it does not expire. */
   expires?: string;
 }
 
 const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
 const CHALLENGE = { headers: { 'www-authenticate': 'Bearer' } };
+
+/** The token in a header `Authorization`; empty if there is none. */
+export const bearerOf = (header: string | undefined): string => BEARER.exec(header ?? '')?.[1] ?? '';
 
 /** The error is logged, so it does not repeat the value: somebody may have put a token there. */
 function parseTokens(value: string): StoredToken[] {
@@ -40,8 +45,8 @@ function parseTokens(value: string): StoredToken[] {
  * @throws {Error} if the parameter does not hold a list of tokens
  * @throws {Refusal} 401 for a missing, unknown or expired token, 403 if its scope is not enough
  */
-export function authorize(header: string | undefined, tokens: string, needed: Scope, now: Date): Caller {
-  const token = BEARER.exec(header ?? '')?.[1];
+export function authorize(header: string | undefined, tokens: string, needed: ApiScope, now: Date): Caller {
+  const token = bearerOf(header);
   if (!token)
     throw new Refusal(401, 'Send an API token in the header "Authorization: Bearer <token>".', CHALLENGE);
   const digest = createHash('sha256').update(token).digest();

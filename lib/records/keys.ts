@@ -156,3 +156,47 @@ export const blockSpentKey = (audit: string, block: number, micros: number, most
 /** Empty: what a prediction cost that no cell needed, or, before it has ended, may cost at most. */
 export const extraSpentKey = (audit: string, prediction: string, micros: number, isMost: boolean) =>
   `${spentPrefix(audit)}extra-${prediction}.${isMost ? 'most.' : ''}${micros}`;
+
+export const CODEBOOK_ID = /^[0-9a-f]{64}$/;
+/** A codebook, named by the hash of its bytes. */
+export const codebookKey = (sha256: string) => `codebooks/${sha256}`;
+
+/** A round's id has the form of an audit's: newer ones sort first. */
+export const isRoundId = isAuditId;
+export const ROUNDS_PREFIX = 'rounds/';
+export const roundPrefix = (round: string) => `${ROUNDS_PREFIX}${round}/`;
+export const auditRoundsPrefix = (audit: string) => `${auditPrefix(audit)}rounds/`;
+/** Says that a round shows pictures of an audit. */
+export const auditRoundKey = (audit: string, round: string) => `${auditRoundsPrefix(audit)}${round}`;
+/** The plan, until its pictures are copied. */
+export const roundDraftKey = (round: string) => `${roundPrefix(round)}draft.json`;
+/** The plan. The round exists when it does. */
+export const roundKey = (round: string) => `${roundPrefix(round)}round.json`;
+export const itemsPrefix = (round: string) => `${roundPrefix(round)}items/`;
+export const itemKey = (round: string, opaque: string) => `${itemsPrefix(round)}${opaque}`;
+/** A rater's token. @param sha256 of the token, in hex */
+export const raterKey = (round: string, sha256: string) => `${roundPrefix(round)}raters/${sha256}`;
+export const slotsPrefix = (round: string) => `${roundPrefix(round)}slots/`;
+/** Who has a slot. The highest generation does. */
+export const slotKey = (round: string, slot: number, generation: number) =>
+  `${slotsPrefix(round)}${slot}/${generation}`;
+/** A rater of a round: `3.1` is the first one of slot 3. */
+export const raterName = (slot: number, generation: number) => `${slot}.${generation}`;
+export const peoplePrefix = (round: string) => `${roundPrefix(round)}people/`;
+/** The name of a rater: no fact, and in no backup. */
+export const personKey = (round: string, rater: string) => `${peoplePrefix(round)}${rater}.json`;
+export const withdrawnPrefix = (round: string) => `${roundPrefix(round)}withdrawn/`;
+export const withdrawnKey = (round: string, rater: string) => `${withdrawnPrefix(round)}${rater}`;
+export const reportedPrefix = (round: string) => `${roundPrefix(round)}reported/`;
+export const reportedKey = (round: string, opaque: string) => `${reportedPrefix(round)}${opaque}`;
+export const labelsPrefix = (round: string) => `${roundPrefix(round)}labels/`;
+export const raterLabelsPrefix = (round: string, rater: string) => `${labelsPrefix(round)}${rater}/`;
+export const BATCH_NAME = CELL_NAME;
+/** @param seq the number of the batch, from 0 */
+export const labelsKey = (round: string, rater: string, seq: number) =>
+  `${raterLabelsPrefix(round, rater)}${cellName(seq)}.json`;
+export const closedKey = (round: string) => `${roundPrefix(round)}closed.json`;
+export const partsPrefix = (round: string) => `${roundPrefix(round)}parts/`;
+/** The labels of one rater of a closed round, on the way to the snapshot. */
+export const partKey = (round: string, rater: string) => `${partsPrefix(round)}${rater}.json`;
+export const snapshotKey = (round: string) => `${roundPrefix(round)}snapshot.json`;

@@ -1,0 +1,236 @@
+import * as v from 'valibot';
+import { DESIGN, ROUND } from '../limits.ts';
+import { AUDIT_ID } from '../records/keys.ts';
+import { list, object, text, wholeNumber } from './request.ts';
+
+/** What the routes of rating rounds take; `rounds.ts` has what they answer. */
+
+/** Answers that every question has: a rater cannot tell, or skips without a reason. */
+export const CANNOT_TELL = 'cannot-tell';
+export const SKIPPED = 'skipped';
+
+const id = v.pipe(
+  v.string(),
+  v.regex(
+    new RegExp(`^[a-z0-9][a-z0-9-]{0,${ROUND.idLength - 1}}$`),
+    `must have 1 to ${ROUND.idLength} letters a to z, digits or -`,
+  ),
+);
+const auditId = v.pipe(v.string(), v.regex(AUDIT_ID, 'must be the id of an audit: 26 characters'));
+const opaque = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-f]{32}$/, 'must be the id of a picture: 32 hexadecimal digits'),
+);
+const image = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-hjkmnp-tv-z]{26}\/\d{5}\/\d{1,6}$/, 'must be <audit>/<cell>/<index> of an image'),
+);
+
+const question = v.strictObject({
+  id,
+  text: text(ROUND.textLength),
+  definition: v.exactOptional(text(ROUND.textLength)),
+  kind: v.pipe(
+    v.picklist(['one', 'any', 'scale'], 'must be one, any or scale'),
+    v.description(
+      '`one`: exactly one answer. `any`: one or more. `scale`: exactly one, and the answers are in order.',
+    ),
+  ),
+  gate: v.exactOptional(
+    v.pipe(
+      v.strictObject({
+        question: id,
+        answers: v.pipe(list(id, ROUND.answers, 'answers'), v.minLength(1, 'must name an answer')),
+      }),
+      v.description(
+        'The question is shown only after one of these answers to an earlier question. Else it is not applicable, which is not the same as "cannot tell".',
+      ),
+    ),
+  ),
+  answers: v.pipe(
+    list(
+      v.strictObject({
+        id,
+        text: text(ROUND.textLength),
+        definition: v.exactOptional(text(ROUND.textLength)),
+        key: v.pipe(
+          v.string(),
+          v.regex(/^[a-z0-9]$/, 'must be one of a to z or 0 to 9'),
+          v.description('The key that gives this answer.'),
+        ),
+      }),
+      ROUND.answers,
+      'answers',
+    ),
+    v.minLength(2, 'must have at least two answers'),
+  ),
+});
+
+export const Codebook = v.strictObject({
+  title: text(ROUND.titleLength),
+  questions: v.pipe(
+    list(question, ROUND.questions, 'questions'),
+    v.minLength(1, 'must have at least one question'),
+    v.description('"Cannot tell" and "skip" are offered with every question, and are not listed.'),
+  ),
+});
+export type Codebook = v.InferOutput<typeof Codebook>;
+export type Question = Codebook['questions'][number];
+
+/** What a rater answered: the id of an answer, a list of them for a question of the kind `any`, or one of the two that all have. */
+export const given = v.union(
+  [id, v.pipe(list(id, ROUND.answers, 'answers'), v.minLength(1, 'must have at least one answer'))],
+  'must be the id of an answer, or a list of them',
+);
+export type Given = v.InferOutput<typeof given>;
+
+const between = v.union(
+  [
+    v.strictObject({
+      factor: text(DESIGN.valueLength),
+      one: text(DESIGN.valueLength),
+      other: text(DESIGN.valueLength),
+    }),
+    v.strictObject({
+      model: v.literal(true),
+      one: text(DESIGN.valueLength),
+      other: text(DESIGN.valueLength),
+    }),
+  ],
+  'must be {"factor": …, "one": …, "other": …} or {"model": true, "one": …, "other": …}',
+);
+export const contrast = v.strictObject({ question: id, answer: id, between });
+export type Contrast = v.InferOutput<typeof contrast>;
+
+/** The body of `POST /api/rounds`. */
+export const RoundRequest = v.strictObject({
+  name: text(DESIGN.nameLength),
+  audits: v.pipe(
+    list(auditId, ROUND.audits, 'audits'),
+    v.minLength(1, 'must name at least one audit'),
+    v.description('All of them must be finished.'),
+  ),
+  codebook: Codebook,
+  pictures: v.exactOptional(
+    v.pipe(
+      v.union(
+        [v.literal('all'), wholeNumber(1, DESIGN.samples)],
+        'must be "all", or a whole number of pictures',
+      ),
+      v.description(
+        'How many pictures of each pair of prompt and model are rated. They follow from the seed, and are of the same samples for all pairs as far as these have pictures. Default: all.',
+      ),
+    ),
+  ),
+  ratings: v.exactOptional(
+    v.pipe(
+      wholeNumber(1, ROUND.ratings),
+      v.description('By how many raters each picture is rated. Default: 3.'),
+    ),
+  ),
+  slots: v.exactOptional(
+    v.pipe(
+      wholeNumber(1, ROUND.slots),
+      v.description('How many raters work at once. Default: as many as `ratings`, which is the least.'),
+    ),
+  ),
+  repeats: v.exactOptional(
+    v.pipe(
+      wholeNumber(0, ROUND.repeats),
+      v.description(
+        'How many pictures each rater sees twice, to measure how consistent a rater is. Default: 0.',
+      ),
+    ),
+  ),
+  seed: v.exactOptional(wholeNumber(0, DESIGN.seed)),
+  consent: v.pipe(
+    text(ROUND.longTextLength),
+    v.description('What raters agree to: purpose, contact, pay, hours.'),
+  ),
+  notice: v.exactOptional(
+    v.pipe(text(ROUND.longTextLength), v.description('What raters are warned of before the first picture.')),
+  ),
+  practice: v.exactOptional(
+    v.pipe(
+      list(
+        v.strictObject({
+          image,
+          text: v.pipe(text(ROUND.textLength), v.description('Why the answers are what they are.')),
+          answers: v.pipe(
+            object('must be an object, such as {"persons": "one"}'),
+            v.record(v.string(), given),
+            v.maxEntries(ROUND.questions, `must have at most ${ROUND.questions} answers`),
+          ),
+        }),
+        ROUND.practice,
+        'pictures',
+      ),
+      v.description('Pictures with their right answers, shown before the first. They are not rated.'),
+    ),
+  ),
+  contrasts: v.exactOptional(
+    v.pipe(
+      list(contrast, ROUND.contrasts, 'contrasts'),
+      v.description('What is primary, named before the first label. Everything else is exploratory.'),
+    ),
+  ),
+  exclusions: v.exactOptional(
+    v.pipe(
+      text(ROUND.longTextLength),
+      v.description('Which labels or raters will not count, and why: decided before the first label.'),
+    ),
+  ),
+});
+export type RoundRequest = v.InferOutput<typeof RoundRequest>;
+
+/** The body of `POST /api/rounds/{round}/raters`. */
+export const RaterRequest = v.strictObject({
+  slot: wholeNumber(1, ROUND.slots),
+  pseudonym: v.exactOptional(
+    v.pipe(text(DESIGN.nameLength), v.description('Stored with every label. Default: that of the slot.')),
+  ),
+  name: v.exactOptional(
+    v.pipe(
+      text(ROUND.textLength),
+      v.description('Name of the rater, or a note. Apart from the labels, in no backup, and can be deleted.'),
+    ),
+  ),
+});
+export type RaterRequest = v.InferOutput<typeof RaterRequest>;
+
+const showing = v.union([v.literal(1), v.literal(2)], 'must be 1 or 2');
+/** One answer of a rater to one question about one picture. */
+export const Label = v.strictObject({
+  id: v.pipe(
+    v.string(),
+    v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be a UUID in lower case'),
+    v.description('Made by the client: tells a repeated request from another one.'),
+  ),
+  item: opaque,
+  question: id,
+  answer: given,
+  showing: v.pipe(showing, v.description('2 for the second time that the rater sees a picture.')),
+  at: v.pipe(
+    v.string(),
+    v.maxLength(30, 'must be a time such as 2026-01-31T12:00:00.000Z'),
+    v.isoTimestamp('must be a time such as 2026-01-31T12:00:00.000Z'),
+    v.description("When it was given, by the rater's clock. It is stored, and decides nothing."),
+  ),
+});
+export type Label = v.InferOutput<typeof Label>;
+
+/** The body of `PUT /api/rate/labels/{seq}`. */
+export const LabelsRequest = v.strictObject({
+  answers: v.pipe(
+    list(Label, ROUND.batch, 'answers'),
+    v.minLength(1, 'must have at least one answer'),
+    v.description(
+      'In the order in which they were given. Of two about the same picture, question and showing the later one counts.',
+    ),
+  ),
+});
+export type LabelsRequest = v.InferOutput<typeof LabelsRequest>;
+
+/** The body of `POST /api/rate/reports`. */
+export const ReportRequest = v.strictObject({ item: opaque });
+export type ReportRequest = v.InferOutput<typeof ReportRequest>;

@@ -1,0 +1,125 @@
+import { type Given, type Label, SKIPPED } from '../contract/round-request.ts';
+import type { ObjectStore } from '../ports.ts';
+import { labelsKey, raterLabelsPrefix } from './keys.ts';
+
+/** Answers of one rater, as they came in one request: `rounds/<r>/labels/<s>.<gen>/<seq>.json`. A fact. */
+export interface Batch {
+  rater: string;
+  pseudonym: string;
+  /** SHA-256 of the codebook. */
+  codebook: string;
+  /** When it came, by this pipeline's clock: ISO 8601. */
+  at: string;
+  answers: Label[];
+  /** Which places of the slot's list have an answer by now, this batch included: a bit each, as base64. */
+  answered: string;
+  /** Which of them were skipped at least once, likewise. */
+  skipped: string;
+}
+
+/** GETs at once. */
+const PARALLEL = 24;
+
+/** Numbers of some batches that there are, and when each was created, in their order: a LIST. */
+export async function listBatches(
+  store: ObjectStore,
+  round: string,
+  rater: string,
+): Promise<{ seq: number; modified: Date }[]> {
+  const prefix = raterLabelsPrefix(round, rater);
+  const found: { seq: number; modified: Date }[] = [];
+  for await (const { key, modified } of store.list(prefix)) {
+    const [, seq] = /^(\d{5})\.json$/.exec(key.slice(prefix.length)) ?? [];
+    if (seq) found.push({ seq: Number(seq), modified });
+  }
+  return found;
+}
+
+export const readBatch = async (store: ObjectStore, round: string, rater: string, seq: number) =>
+  (await store.readJson<Batch>(labelsKey(round, rater, seq)))?.value;
+
+/** Some batches of a rater one by one, in their order. */
+export async function* readBatches(
+  store: ObjectStore,
+  round: string,
+  rater: string,
+  numbers: readonly number[],
+): AsyncGenerator<Batch> {
+  for (let i = 0; i < numbers.length; i += PARALLEL) {
+    const part = numbers.slice(i, i + PARALLEL);
+    const batches = await Promise.all(part.map((seq) => readBatch(store, round, rater, seq)));
+    for (const batch of batches) if (batch) yield batch;
+  }
+}
+
+/** A picture and how often it was seen, as the key of a map. */
+export const showingKey = ({ item, showing }: Pick<Label, 'item' | 'showing'>): string =>
+  `${item}/${showing}`;
+
+/** What a rater last answered, by picture and showing, then by question. */
+export type LastAnswers = Map<string, Map<string, Given>>;
+
+/** Adds answers in the order in which they were given: the later one counts. */
+export function addAnswers(last: LastAnswers, answers: readonly Label[]): void {
+  for (const label of answers) {
+    const key = showingKey(label);
+    const known = last.get(key) ?? new Map<string, Given>();
+    known.set(label.question, label.answer);
+    last.set(key, known);
+  }
+}
+
+/** What a rater last answered of all pictures. */
+export async function readLastAnswers(
+  store: ObjectStore,
+  round: string,
+  rater: string,
+  numbers: readonly number[],
+): Promise<LastAnswers> {
+  const last: LastAnswers = new Map();
+  for await (const { answers } of readBatches(store, round, rater, numbers)) addAnswers(last, answers);
+  return last;
+}
+
+/** Places of a list as bits. */
+export class Places {
+  readonly #bits: Buffer;
+
+  /** @param base64 those of an earlier batch of the same list */
+  constructor(length: number, base64 = '') {
+    this.#bits = Buffer.alloc(Math.ceil(length / 8));
+    Buffer.from(base64, 'base64').copy(this.#bits);
+  }
+
+  add(place: number): void {
+    this.#bits[place >> 3]! |= 1 << (place & 7);
+  }
+
+  get size(): number {
+    let count = 0;
+    for (let byte of this.#bits) for (; byte > 0; byte &= byte - 1) count++;
+    return count;
+  }
+
+  toString(): string {
+    return this.#bits.toString('base64');
+  }
+}
+
+/** How far a rater is after a batch, from what the batch before says. */
+export function placesAfter(
+  list: readonly Pick<Label, 'item' | 'showing'>[],
+  before: Pick<Batch, 'answered' | 'skipped'> | undefined,
+  answers: readonly Label[],
+): Pick<Batch, 'answered' | 'skipped'> {
+  const placeOf = new Map(list.map((showing, place) => [showingKey(showing), place]));
+  const answered = new Places(list.length, before?.answered);
+  const skipped = new Places(list.length, before?.skipped);
+  for (const label of answers) {
+    const place = placeOf.get(showingKey(label));
+    if (place === undefined) continue;
+    answered.add(place);
+    if (label.answer === SKIPPED) skipped.add(place);
+  }
+  return { answered: answered.toString(), skipped: skipped.toString() };
+}

@@ -1,0 +1,194 @@
+import type { Given } from '../contract/round-request.ts';
+import type { Snapshot } from '../contract/rounds.ts';
+import { Refusal } from '../errors.ts';
+import type { Presign } from '../ports.ts';
+import { isComplete } from '../records/codebook.ts';
+import {
+  closedKey,
+  labelsPrefix,
+  partKey,
+  partsPrefix,
+  raterName,
+  reportedPrefix,
+  snapshotKey,
+  withdrawnPrefix,
+} from '../records/keys.ts';
+import { type LastAnswers, listBatches, readLastAnswers } from '../records/labels.ts';
+import { listRaters, type SlotRecord } from '../records/rater.ts';
+import type { OpenRound } from '../records/round.ts';
+import { namesUnder, type RoundDeps, requireRound } from './read.ts';
+
+/** A request that found the round open ends within 30 s: a minute after closing no answer is under way any more. */
+export const SETTLE_MS = 60_000;
+/** How long one request puts parts together, of the 25 s that it has. */
+const PARTS_MS = 12_000;
+
+interface Closed {
+  at: string;
+  by: string;
+}
+
+/** What a rater last answered to a picture: place of the picture, showing, then place of the question and answer. */
+type Part = [item: number, showing: 1 | 2, answers: [question: number, answer: Given][]][];
+
+/**
+ * Closes a round for good: `POST /api/rounds/{r}/close`. It can be repeated.
+ * @returns when it was closed
+ * @throws {Refusal} 404, 409
+ */
+export async function closeRound(deps: RoundDeps, round: string, caller: string): Promise<string> {
+  const { store, time } = deps;
+  const { plan } = await requireRound(deps, round);
+  const closed: Closed = { at: time.now().toISOString(), by: caller };
+  if (await store.createJson(closedKey(round), closed, { tags: { retention: plan.retention } }))
+    return closed.at;
+  return (await store.readJson<Closed>(closedKey(round)))?.value.at ?? closed.at;
+}
+
+/**
+ * The address of the labels that count: `GET /api/rounds/{r}/snapshot`. The first reader a minute after closing writes them,
+ * rater by rater: a large round takes several requests, and each continues where the one before ended. Two at once
+ * write the same bytes.
+ * @throws {Refusal} 404; 409 if the round is open or was closed less than a minute ago, or the snapshot is not complete yet
+ */
+export async function snapshotAddress(
+  deps: RoundDeps & { presign: Presign },
+  round: string,
+): Promise<string> {
+  const { store, time, presign } = deps;
+  const open = await requireRound(deps, round);
+  if (await store.exists(snapshotKey(round))) return presign(snapshotKey(round));
+  const closed = await store.readJson<Closed>(closedKey(round));
+  if (!closed)
+    throw new Refusal(
+      409,
+      'The round is open. Labels are counted when it is closed, so that nobody stops at a result.',
+    );
+  // By the clock of S3, which dates the labels, too.
+  const due = closed.modified.getTime() + SETTLE_MS;
+  const left = due - time.now().getTime();
+  if (left > 0)
+    throw new Refusal(
+      409,
+      'The round was closed less than a minute ago, and last answers may be under way. Try again after `Retry-After` seconds.',
+      { headers: { 'retry-after': String(Math.ceil(left / 1_000)) } },
+    );
+  const [raters, withdrawn] = await Promise.all([
+    listRaters(store, round),
+    namesUnder(store, withdrawnPrefix(round)),
+  ]);
+  const counted = raters.filter(({ slot, generation }) => !withdrawn.includes(raterName(slot, generation)));
+  await makeParts(deps, open, counted, new Date(due));
+  const snapshot = await putTogether(deps, open, counted, closed.value.at, new Date(due));
+  await store.createJson(
+    snapshotKey(round),
+    { ...snapshot, withdrawn: withdrawn.sort() },
+    {
+      tags: { retention: open.plan.retention },
+    },
+  );
+  return presign(snapshotKey(round));
+}
+
+/** Writes what each rater last answered as one object, so that no request reads all batches. */
+async function makeParts(
+  { store, time }: RoundDeps,
+  { plan, codebook }: OpenRound,
+  raters: readonly SlotRecord[],
+  due: Date,
+): Promise<void> {
+  const end = time.monotonic() + PARTS_MS;
+  const itemAt = new Map(plan.items.map(({ opaque }, place) => [opaque, place]));
+  const questionAt = new Map(codebook.questions.map(({ id }, place) => [id, place]));
+  const done = new Set(await namesUnder(store, partsPrefix(plan.id)));
+  const missing = raters
+    .map(({ slot, generation }) => raterName(slot, generation))
+    .filter((name) => !done.has(`${name}.json`));
+  for (const [place, name] of missing.entries()) {
+    if (place > 0 && time.monotonic() > end)
+      throw new Refusal(
+        409,
+        `The snapshot is being written: ${raters.length - missing.length + place} of ${raters.length} raters are done. Try again after \`Retry-After\` seconds.`,
+        { headers: { 'retry-after': '1' } },
+      );
+    const numbers = (await listBatches(store, plan.id, name)).filter(({ modified }) => modified <= due);
+    const last = await readLastAnswers(
+      store,
+      plan.id,
+      name,
+      numbers.map(({ seq }) => seq),
+    );
+    await store.createJson(partKey(plan.id, name), partOf(last, itemAt, questionAt), {
+      tags: { retention: plan.retention },
+    });
+  }
+}
+
+function partOf(
+  last: LastAnswers,
+  itemAt: ReadonlyMap<string, number>,
+  questionAt: ReadonlyMap<string, number>,
+): Part {
+  const part: Part = [];
+  for (const [key, answers] of last) {
+    const [item = '', showing] = key.split('/');
+    const place = itemAt.get(item);
+    if (place === undefined) continue;
+    const named = [...answers].map(([question, answer]): [number, Given] => [
+      questionAt.get(question)!,
+      answer,
+    ]);
+    part.push([place, showing === '2' ? 2 : 1, named.sort(([one], [other]) => one - other)]);
+  }
+  return part.sort(([one, showing], [other, otherShowing]) => one - other || showing - otherShowing);
+}
+
+/**
+ * The labels that count. Of the raters that a slot has had, for each picture and showing those of the first one count who has
+ * done it whole, else of the first one who has begun it: the answers of two people are never mixed.
+ */
+async function putTogether(
+  { store }: RoundDeps,
+  { plan, codebook }: OpenRound,
+  raters: readonly SlotRecord[],
+  closedAt: string,
+  due: Date,
+): Promise<Omit<Snapshot, 'withdrawn'>> {
+  const labels: Snapshot['labels'] = [];
+  for (let slot = 1; slot <= plan.slots; slot++) {
+    const chosen = new Map<string, { rater: string; isWhole: boolean; entry: Part[number] }>();
+    for (const { generation } of raters.filter((one) => one.slot === slot)) {
+      const rater = raterName(slot, generation);
+      const part = (await store.readJson<Part>(partKey(plan.id, rater)))?.value ?? [];
+      for (const entry of part) {
+        const [item, showing, answers] = entry;
+        const key = `${item}/${showing}`;
+        const given = new Map(answers.map(([place, answer]) => [codebook.questions[place]!.id, answer]));
+        const isWhole = isComplete(codebook, given);
+        const before = chosen.get(key);
+        if (!before || (isWhole && !before.isWhole)) chosen.set(key, { rater, isWhole, entry });
+      }
+    }
+    for (const { rater, entry } of chosen.values()) {
+      const [item, showing, answers] = entry;
+      for (const [question, answer] of answers) labels.push([item, question, rater, answer, showing]);
+    }
+  }
+  labels.sort(
+    (one, other) => one[0] - other[0] || one[1] - other[1] || compare(one[2], other[2]) || one[4] - other[4],
+  );
+  const hidden = new Set(await namesUnder(store, reportedPrefix(plan.id)));
+  return {
+    ...{ round: plan.id, closedAt, codebook: plan.codebook, labels },
+    reported: plan.items.flatMap(({ opaque }, place) => (hidden.has(opaque) ? [place] : [])),
+    late: await countLate(store, plan.id, due),
+  };
+}
+
+const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0);
+
+async function countLate(store: RoundDeps['store'], round: string, due: Date): Promise<number> {
+  let late = 0;
+  for await (const { modified } of store.list(labelsPrefix(round))) if (modified > due) late++;
+  return late;
+}

@@ -1,0 +1,268 @@
+import { parseBody } from '../audits/request.ts';
+import type { Exact } from '../contract/answers.ts';
+import { type Label, LabelsRequest, ReportRequest } from '../contract/round-request.ts';
+import type { RatePage, StoredLabels } from '../contract/rounds.ts';
+import { Refusal } from '../errors.ts';
+import { ROUND } from '../limits.ts';
+import type { Presign } from '../ports.ts';
+import { faultOfAnswer, isComplete } from '../records/codebook.ts';
+import {
+  closedKey,
+  deletedKey,
+  itemKey,
+  labelsKey,
+  raterKey,
+  raterName,
+  reportedKey,
+  reportedPrefix,
+  withdrawnKey,
+} from '../records/keys.ts';
+import {
+  type Batch,
+  type LastAnswers,
+  listBatches,
+  placesAfter,
+  readBatch,
+  readLastAnswers,
+  showingKey,
+} from '../records/labels.ts';
+import { latestGeneration, readSlot } from '../records/rater.ts';
+import { type OpenRound, sha256Hex } from '../records/round.ts';
+import { assignmentOf, type Showing } from './assignment.ts';
+import { type RaterRecord, roundOfToken } from './raters.ts';
+import { namesUnder, type RoundDeps } from './read.ts';
+
+/**
+ * What raters are shown, and what they answer. Everything here leaves to a person who must not know which model or prompt a
+ * picture is of: pictures have opaque names, and nothing else of the plan is told.
+ */
+
+export interface RateDeps extends RoundDeps {
+  presign: Presign;
+}
+
+/** Who rates. */
+interface Rater extends OpenRound {
+  round: string;
+  slot: number;
+  generation: number;
+  /** `3.1` */
+  name: string;
+  pseudonym: string;
+  list: Showing[];
+  isClosed: boolean;
+  /** Another rater has the slot by now, or this one has withdrawn. */
+  isReplaced: boolean;
+}
+
+const unknown = () =>
+  new Refusal(401, 'This link is unknown. Ask the person who sent it for a new one.', {
+    headers: { 'www-authenticate': 'Bearer' },
+  });
+
+/**
+ * The rater whom a token belongs to.
+ * @param token as the header `Authorization` has it; it opens one slot of one round and nothing else
+ * @throws {Refusal} 401 for an unknown one, also if its round was deleted
+ */
+async function raterOf({ store, readRound }: RateDeps, token: string): Promise<Rater> {
+  const round = roundOfToken(token);
+  if (!round) throw unknown();
+  const sha256 = sha256Hex(token);
+  const [record, open, isDeleted, isClosed] = await Promise.all([
+    store.readJson<RaterRecord>(raterKey(round, sha256)),
+    readRound(round),
+    store.exists(deletedKey(round)),
+    store.exists(closedKey(round)),
+  ]);
+  if (!record || !open || isDeleted) throw unknown();
+  const { slot, generation } = record.value;
+  const name = raterName(slot, generation);
+  const [holder, latest, hasWithdrawn] = await Promise.all([
+    readSlot(store, round, slot, generation),
+    latestGeneration(store, round, slot),
+    store.exists(withdrawnKey(round, name)),
+  ]);
+  if (holder?.token !== sha256) throw unknown();
+  return {
+    ...open,
+    ...{ round, slot, generation, name, pseudonym: holder.pseudonym },
+    list: assignmentOf(open.plan, slot),
+    isClosed,
+    isReplaced: latest > generation || hasWithdrawn,
+  };
+}
+
+const replaced = () =>
+  new Refusal(
+    403,
+    'This link has been replaced, so that it takes no answers any more. What you have answered is stored. Ask the person who sent it for a new one.',
+  );
+const closed = () =>
+  new Refusal(409, 'The round is closed for good and takes no answers any more. Thank you for your work.', {
+    members: { closed: true },
+  });
+
+/**
+ * What a rater sees: `GET /api/rate`.
+ * @param query cursor: the place in the rater's list at which the page begins
+ * @throws {Refusal} 401, 403
+ */
+export async function ratePage(
+  deps: RateDeps,
+  token: string,
+  { cursor = 0, limit = ROUND.page }: { cursor?: number; limit?: number },
+): Promise<RatePage> {
+  const { store, presign } = deps;
+  const rater = await raterOf(deps, token);
+  if (rater.isReplaced) throw replaced();
+  const { round, plan, codebook, list, name, isClosed } = rater;
+  const numbers = await listBatches(store, round, name);
+  const { consent, notice } = plan;
+  const nextSeq = (numbers.at(-1)?.seq ?? -1) + 1;
+  const frame = { consent, notice, codebook, total: list.length, nextSeq, closed: isClosed };
+  if (isClosed) return { ...frame, practice: [], items: [], answered: [] };
+  const [own, done, reported] = await Promise.all([
+    readLastAnswers(
+      store,
+      round,
+      name,
+      numbers.map(({ seq }) => seq),
+    ),
+    doneBefore(deps, rater),
+    namesUnder(store, reportedPrefix(round)),
+  ]);
+  const hidden = new Set(reported);
+  const places = Array.from(
+    { length: Math.max(0, Math.min(list.length, cursor + limit) - cursor) },
+    (_, i) => cursor + i,
+  );
+  const shown = places.filter((place) => {
+    const showing = list[place]!;
+    return !hidden.has(showing.item) && !done.has(showingKey(showing));
+  });
+  const url = (opaque: string) => presign(itemKey(round, opaque));
+  return {
+    ...frame,
+    practice: await Promise.all(
+      plan.practice
+        .filter(({ opaque }) => !hidden.has(opaque))
+        .map(async ({ opaque, text, answers }) => ({ url: await url(opaque), text, answers })),
+    ),
+    items: await Promise.all(
+      shown.map(async (place) => {
+        const { item, showing } = list[place]!;
+        return { place, id: item, showing, url: await url(item) };
+      }),
+    ),
+    ...(cursor + limit < list.length ? { cursor: cursor + limit } : {}),
+    answered: shown.flatMap((place) => answersTo(list[place]!, own)),
+  };
+}
+
+const answersTo = (showing: Showing, own: LastAnswers): RatePage['answered'] =>
+  [...(own.get(showingKey(showing)) ?? [])].map(([question, answer]) => ({ ...showing, question, answer }));
+
+/** What earlier raters of the slot have done whole, and have not withdrawn: which pictures, and nothing of the answers. */
+async function doneBefore({ store }: RateDeps, rater: Rater): Promise<Set<string>> {
+  const { round, slot, generation, codebook } = rater;
+  const done = new Set<string>();
+  for (let before = 1; before < generation; before++) {
+    const name = raterName(slot, before);
+    if (await store.exists(withdrawnKey(round, name))) continue;
+    const numbers = (await listBatches(store, round, name)).map(({ seq }) => seq);
+    for (const [key, answers] of await readLastAnswers(store, round, name, numbers))
+      if (isComplete(codebook, answers)) done.add(key);
+  }
+  return done;
+}
+
+/**
+ * Stores a batch of answers under its number, once: `PUT /api/rate/labels/{seq}`. Numbers have no gaps, so that each batch
+ * says how far the rater is with all before it.
+ * @throws {Refusal} 401; 403 if another rater has the slot; 409 with the ids of the answers that are stored under this number,
+ * or if the number before is missing, or the round is closed; 422
+ */
+export async function storeLabels(
+  deps: RateDeps,
+  token: string,
+  seq: string,
+  body: string,
+): Promise<StoredLabels> {
+  const { store, time } = deps;
+  const rater = await raterOf(deps, token);
+  const { round, plan, name, pseudonym, list } = rater;
+  const number = /^\d{5}$/.test(seq) ? Number(seq) : undefined;
+  if (number === undefined)
+    throw new Refusal(422, 'The number of the batch must have five digits. The first one is 00000.');
+  const { answers } = parseBody(LabelsRequest, body);
+  requireAnswers(rater, answers);
+  // A repeated request is told so even where no new one is taken.
+  const before = number === 0 ? undefined : await readBatch(store, round, name, number - 1);
+  if (rater.isReplaced || rater.isClosed) {
+    const existing = await readBatch(store, round, name, number);
+    if (existing) throw conflict(existing, number);
+    throw rater.isClosed ? closed() : replaced();
+  }
+  if (number > 0 && !before) throw await gap(deps, rater, number);
+  const batch: Batch = {
+    ...{ rater: name, pseudonym, codebook: plan.codebook, at: time.now().toISOString(), answers },
+    ...placesAfter(list, before, answers),
+  };
+  if (await store.createJson(labelsKey(round, name, number), batch, { tags: { retention: plan.retention } }))
+    return { seq: number, stored: answers.length };
+  const existing = await readBatch(store, round, name, number);
+  if (!existing) throw new Error(`batch ${number} of ${name} in round ${round} exists and cannot be read`);
+  throw conflict(existing, number);
+}
+
+const conflict = ({ answers }: Batch, number: number) =>
+  new Refusal(
+    409,
+    'Answers are stored under this number. If they are the same ones, this request was a repetition. Otherwise another tab was quicker: send them under the next number.',
+    { members: { stored: answers.map(({ id }) => id), nextSeq: number + 1 } },
+  );
+
+async function gap({ store }: RateDeps, { round, name }: Rater, number: number): Promise<Refusal> {
+  const last = (await listBatches(store, round, name)).at(-1);
+  const nextSeq = (last?.seq ?? -1) + 1;
+  return new Refusal(
+    409,
+    `Batch ${number - 1} is missing. Send batches in their order: the next number is ${nextSeq}.`,
+    { members: { nextSeq } },
+  );
+}
+
+/** @throws {Refusal} 422 for answers about what the rater is not asked */
+function requireAnswers({ codebook, list }: Rater, answers: readonly Label[]): void {
+  const own = new Set(list.map(showingKey));
+  const questions = new Map(codebook.questions.map((question) => [question.id, question]));
+  const faults = answers.flatMap((label, i) => {
+    const question = questions.get(label.question);
+    if (!own.has(showingKey(label))) return `answers[${i}] is about a picture that is not in your list`;
+    if (!question) return `answers[${i}] is to a question that the codebook does not have`;
+    const fault = faultOfAnswer(question, label.answer);
+    return fault ? `"answer" of answers[${i}] ${fault}` : [];
+  });
+  if (faults.length > 0)
+    throw new Refusal(422, `Please change: ${faults.slice(0, 5).join('; ')}.`, {
+      members: { errors: faults.slice(0, 5) },
+    });
+}
+
+/**
+ * Hides a picture for everyone: `POST /api/rate/reports`. It can be repeated.
+ * @throws {Refusal} 401, 403, 409 if the round is closed, 422 for a picture that the rater is not shown
+ */
+export async function reportItem(deps: RateDeps, token: string, body: string): Promise<Exact<'Hidden'>> {
+  const { store, time } = deps;
+  const { round, plan, name, list, isClosed, isReplaced } = await raterOf(deps, token);
+  const { item } = parseBody(ReportRequest, body);
+  if (!list.some((showing) => showing.item === item))
+    throw new Refusal(422, 'The picture is not in your list.');
+  if (isClosed) throw closed();
+  if (isReplaced) throw replaced();
+  const tags = { retention: plan.retention };
+  await store.createJson(reportedKey(round, item), { by: name, at: time.now().toISOString() }, { tags });
+  return { item, state: 'hidden' };
+}
