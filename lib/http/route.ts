@@ -84,9 +84,7 @@ export const refusalsOf = (name: string, { scope, refusals }: Route): Record<num
   ...(scope === 'audit' ? { 403: 'The API token can only view audits.' } : {}),
   ...(name.includes('{audit}') ? { 404: 'There is no such audit.' } : {}),
   ...(name.includes('{study}') ? { 404: 'There is no such study.' } : {}),
-  ...(name.includes('{round}')
-    ? { 404: 'There is no such round.', 409: 'The pictures of the round are not copied yet.' }
-    : {}),
+  ...(name.includes('{round}') ? { 404: 'There is no such round.' } : {}),
   ...refusals,
   ...(scope ? { 500: 'The request failed on our side. The detail names its request ID.' } : {}),
 });

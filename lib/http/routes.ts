@@ -66,6 +66,9 @@ const TOO_MANY_CHANGES = {
   503: 'Too many others change the study, and nothing was changed. Try again after `Retry-After` seconds.',
 };
 
+const COPYING = { 409: 'The pictures of the round are not copied yet.' };
+const REPLACED = { 403: 'Another rater has the slot by now, or the rater has withdrawn.' };
+
 const TOO_LARGE = {
   406: 'The answer has more than 6 MB and the request does not accept gzip. Send `Accept-Encoding: gzip`, or request fewer entries.',
 };
@@ -344,6 +347,7 @@ export const ROUTES: Record<string, Route> = {
     scope: 'read',
     status: 200,
     answer: 'Round',
+    refusals: COPYING,
     handle: async (deps, { round }) => ({ body: await describeRound(deps, round) }),
   }),
 
@@ -352,6 +356,7 @@ export const ROUTES: Record<string, Route> = {
     scope: 'read',
     status: 200,
     answer: 'RoundPlan',
+    refusals: COPYING,
     handle: async (deps, { round }) => ({ body: await roundPlan(deps, round), headers: IMMUTABLE }),
   }),
 
@@ -390,7 +395,7 @@ export const ROUTES: Record<string, Route> = {
     },
     status: 200,
     answer: 'Withdrawn',
-    refusals: { 404: 'There is no such round, or no such rater.' },
+    refusals: { 404: 'There is no such round, or no such rater.', ...COPYING },
     handle: async (deps, { round, slot, query }) => {
       const rater = await withdrawRater(deps, round, slot, query.generation);
       return { body: { rater, state: 'withdrawn' as const } };
@@ -402,6 +407,7 @@ export const ROUTES: Record<string, Route> = {
     scope: 'audit',
     status: 200,
     answer: 'ForgottenNames',
+    refusals: COPYING,
     handle: async (deps, { round }) => {
       await forgetNames(deps, round);
       return { body: { id: round, names: 0 as const } };
@@ -413,6 +419,7 @@ export const ROUTES: Record<string, Route> = {
     scope: 'audit',
     status: 200,
     answer: 'ClosedRound',
+    refusals: COPYING,
     handle: async (deps, { round, caller }) => ({
       body: { id: round, state: 'closed' as const, closedAt: await closeRound(deps, round, caller.name) },
     }),
@@ -442,7 +449,7 @@ export const ROUTES: Record<string, Route> = {
     },
     status: 200,
     answer: 'RatePage',
-    refusals: { 403: 'Another rater has the slot by now, or the rater has withdrawn.' },
+    refusals: REPLACED,
     handle: async (deps, { token, query }) => ({ body: await ratePage(deps, token, query) }),
   }),
 
@@ -453,7 +460,7 @@ export const ROUTES: Record<string, Route> = {
     status: 201,
     answer: 'StoredLabels',
     refusals: {
-      403: 'Another rater has the slot by now, or the rater has withdrawn.',
+      ...REPLACED,
       409: 'Answers are stored under this number (`stored` has their ids), the batch before is missing, or the round is closed (`closed`).',
       413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'An answer is not right, or about a picture that is not in the list.',
@@ -468,7 +475,7 @@ export const ROUTES: Record<string, Route> = {
     status: 200,
     answer: 'Hidden',
     refusals: {
-      403: 'Another rater has the slot by now, or the rater has withdrawn.',
+      ...REPLACED,
       409: 'The round is closed.',
       413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'The picture is not in the list of this rater.',

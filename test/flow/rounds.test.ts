@@ -1,15 +1,19 @@
 import type { Snapshot } from '../../lib/contract/rounds.ts';
-import { snapshotKey } from '../../lib/records/keys.ts';
+import { refusalsOf } from '../../lib/http/route.ts';
+import { ROUTES } from '../../lib/http/routes.ts';
+import { roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
 import {
   allItems,
   auditAt,
   type Call,
   giveSlot,
+  isOfRounds,
   label,
   makeRound,
   plantAudit,
   ratingApi,
   roundRequest,
+  SEEN,
   send,
   whole,
 } from '../support/rounds.ts';
@@ -161,4 +165,176 @@ describe('a rater', () => {
     await call('DELETE', `/api/rounds/${round}`);
     expect((await call('GET', '/api/rate', { token })).status).toBe(401);
   });
+});
+
+describe('what the routes of rounds refuse', () => {
+  const OF_ROUNDS = Object.keys(ROUTES).filter((name) => name.includes('{round}'));
+  const target = (name: string, round: string) =>
+    name.split(' ')[1]!.replace('{round}', round).replace('{slot}', '1');
+  const LONG = ' '.repeat(5_000_001);
+
+  it('a round that is not there, and one whose pictures are not copied yet', async () => {
+    await plant({ id: AUDIT });
+    const half = auditAt(3);
+    await world.truth.images.createJson(roundDraftKey(half), { id: half, items: [], createdAt: '' });
+    for (const name of OF_ROUNDS) {
+      const method = name.split(' ')[0]!;
+      for (const round of [auditAt(8), '..%2Fdeleted'])
+        expect((await call(method, target(name, round), { body: { slot: 1 } })).status).toBe(404);
+      if (name === 'DELETE /api/rounds/{round}') continue;
+      const refused = await call(method, target(name, half), { body: { slot: 1 } });
+      expect([refused.status, refused.body.detail]).toEqual([409, expect.stringContaining('not copied yet')]);
+    }
+    expect((await call('DELETE', `/api/rounds/${half}`)).status).toBe(202);
+    expect((await call('GET', '/api/rounds')).body).toEqual({ rounds: [] });
+  });
+
+  it('bodies that are too large or not right, a slot that the round does not have, and a rater who was never there', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const token = await giveSlot(call, round, 1);
+    for (const [method, path, words] of [
+      ['POST', '/api/rounds', '"name" is missing'],
+      ['POST', `/api/rounds/${round}/raters`, '"slot" is missing'],
+      ['PUT', '/api/rate/labels/00000', '"answers" is missing'],
+      ['POST', '/api/rate/reports', '"item" is missing'],
+    ] as const) {
+      const as = path.startsWith('/api/rate') ? { token } : { key: 'other' };
+      expect((await call(method, path, { ...as, body: LONG })).status).toBe(413);
+      expect((await call(method, path, { ...as, body: '{' })).status).toBe(400);
+      const refused = await call(method, path, { ...as, body: {} });
+      expect([refused.status, refused.body.detail]).toEqual([422, expect.stringContaining(words)]);
+    }
+    const slots = await call('POST', `/api/rounds/${round}/raters`, { body: { slot: 4 } });
+    expect([slots.status, slots.body.detail]).toEqual([422, expect.stringContaining('at most 3')]);
+    for (const slot of ['2', '0', '4', '01', 'x', '1?generation=2'])
+      expect((await call('DELETE', `/api/rounds/${round}/raters/${slot}`)).status).toBe(404);
+  });
+
+  it('answers that the codebook does not know, about pictures of others, or under no number', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT], { slots: 6 });
+    const token = await giveSlot(call, round, 1);
+    const [{ id = '' } = {}] = await allItems(call, token);
+    const own = new Set((await allItems(call, token)).map((item) => item.id));
+    const other = (await world.keys(`rounds/${round}/items/`))
+      .map((key) => key.split('/').at(-1)!)
+      .find((key) => !own.has(key))!;
+    for (const [answer, words] of [
+      [label(id, 'persons', 'two'), 'answers[0] names an unknown answer, "two"'],
+      [label(id, 'persons', ['one']), 'must be one answer'],
+      [label(id, 'seen', 'desk'), 'must be a list of answers'],
+      [label(id, 'seen', ['desk', 'desk']), 'must name each answer once'],
+      [label(id, 'color', 'red'), 'a question that the codebook does not have'],
+      [label(id, 'persons', 'one', 2), 'not in your list'],
+      [label(other, 'persons', 'one'), 'not in your list'],
+      [{ ...label(id, 'persons', 'one'), id: 'x' }, 'must be a UUID'],
+      [{ ...label(id, 'persons', 'one'), model: 'a/b' }, 'is not a known field'],
+      [{ ...label(id, 'persons', 'one'), at: 'now' }, 'must be a time'],
+    ] as const) {
+      const refused = await send(call, token, 0, [answer as never]);
+      expect([refused.status, refused.body.detail]).toEqual([422, expect.stringContaining(words)]);
+    }
+    const many = Array.from({ length: 51 }, () => label(id, 'persons', 'one'));
+    expect((await send(call, token, 0, many)).body.detail).toContain('at most 50 answers');
+    for (const seq of ['1', '000001', 'x'])
+      expect(
+        (
+          await call('PUT', `/api/rate/labels/${seq}`, {
+            token,
+            body: { answers: [label(id, 'persons', 'one')] },
+          })
+        ).status,
+      ).toBe(422);
+    expect((await call('POST', '/api/rate/reports', { token, body: { item: other } })).status).toBe(422);
+    expect(await world.keys(`rounds/${round}/labels/`)).toEqual([]);
+  });
+
+  it('a rater who was replaced or has withdrawn, and everything once the round is closed, but says what is stored', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const before = await giveSlot(call, round, 1);
+    const [first] = await allItems(call, before);
+    const answers = whole(first!.id);
+    await send(call, before, 0, answers);
+    const token = await giveSlot(call, round, 1, { name: 'Ben' });
+    const withdrawn = await giveSlot(call, round, 2);
+    expect((await call('DELETE', `/api/rounds/${round}/raters/2`)).body.rater).toBe('2.1');
+    for (const refused of [before, withdrawn]) {
+      expect((await call('GET', '/api/rate', { token: refused })).status).toBe(403);
+      expect(
+        (await call('POST', '/api/rate/reports', { token: refused, body: { item: first!.id } })).status,
+      ).toBe(403);
+    }
+    expect((await send(call, before, 1, answers)).status).toBe(403);
+    expect((await send(call, before, 0, answers)).body.stored).toEqual(answers.map(({ id }) => id));
+    const [second] = await allItems(call, token);
+    expect((await call('POST', '/api/rate/reports', { token, body: { item: second!.id } })).body.state).toBe(
+      'hidden',
+    );
+    expect((await call('DELETE', `/api/rounds/${round}/people`)).status).toBe(200);
+    await call('POST', `/api/rounds/${round}/close`);
+    expect((await call('POST', '/api/rate/reports', { token, body: { item: second!.id } })).status).toBe(409);
+    expect((await send(call, token, 0, whole(second!.id))).body).toMatchObject({ status: 409, closed: true });
+    expect((await call('POST', `/api/rounds/${round}/raters`, { body: { slot: 3 } })).body).toMatchObject({
+      status: 409,
+      closed: true,
+    });
+    expect((await call('GET', '/api/rate', { token })).body).toMatchObject({
+      closed: true,
+      items: [],
+      answered: [],
+      practice: [],
+    });
+  });
+
+  it('a round of an audit that is not finished, or that was deleted, and the key of a round that was', async () => {
+    await world.accept(3, { id: AUDIT });
+    expect((await call('POST', '/api/rounds', { body: roundRequest([AUDIT]), key: 'k' })).status).toBe(409);
+    const other = auditAt(2);
+    await plant({ id: other });
+    const round = await makeRound(call, [other], {}, 'k');
+    await call('DELETE', `/api/rounds/${round}`);
+    expect((await call('POST', '/api/rounds', { body: roundRequest([other]), key: 'k' })).status).toBe(410);
+    await call('DELETE', `/api/audits/${other}`);
+    expect((await call('POST', '/api/rounds', { body: roundRequest([other]), key: 'l' })).status).toBe(404);
+  });
+
+  it('everything while S3 fails, in words that name the request', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const token = await giveSlot(call, round, 1);
+    const [{ id = '' } = {}] = await allItems(call, token);
+    const broken = Object.assign(Object.create(world.images), {
+      within: () => broken,
+      list: () => {
+        throw new Error('down');
+      },
+    });
+    const failing = ratingApi({ store: broken, time: world.time });
+    for (const [method, path, body] of [
+      ['GET', '/api/rate', undefined],
+      ['PUT', '/api/rate/labels/00000', { answers: whole(id) }],
+      ['POST', '/api/rate/reports', { item: id }],
+    ] as const)
+      expect((await failing(method, path, { token, body })).status).toBe(500);
+  });
+});
+
+/** Last: it looks at all answers of this file. */
+it('the contract promises no status of these routes that was not seen here, or by all routes alike', () => {
+  const promised = Object.entries(ROUTES)
+    .filter(([name]) => isOfRounds(name))
+    .flatMap(([name, route]) => {
+      const alike = [
+        400,
+        401,
+        ...(route.scope === 'audit' ? [403] : []),
+        ...(route.scope === 'rate' ? [] : [500]),
+      ];
+      return [route.status, ...Object.keys(refusalsOf(name, route)).map(Number)]
+        .filter((status) => !alike.includes(status))
+        .map((status) => `${name} ${status}`);
+    });
+  expect(promised.filter((answer) => !SEEN.has(answer)).sort()).toEqual([]);
 });

@@ -129,6 +129,8 @@ export const auditAt = (place: number): string => `7${String(place).padStart(25,
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
 export type Answered = { status: number; headers: Record<string, string>; body: any; text: string };
+/** Routes and statuses that were answered in this process. */
+export const SEEN = new Set<string>();
 export type Call = (
   method: string,
   target: string,
@@ -180,6 +182,7 @@ export function ratingApi(ports: Partial<ApiPorts> & { store: ObjectStore; time:
       awsRequestId: randomUUID(),
     });
     expectContract(method, target, { status, headers, body: text });
+    SEEN.add(`${routeKeyOf(method, target)} ${status}`);
     return { status, headers, body: text === '' ? undefined : JSON.parse(text), text };
   };
 }
@@ -245,3 +248,6 @@ export async function allItems(
 
 export const send = (call: Call, token: string, seq: number, answers: readonly Label[]) =>
   call('PUT', `/api/rate/labels/${String(seq).padStart(5, '0')}`, { token, body: { answers } });
+
+/** Whether a route is one of rating rounds. */
+export const isOfRounds = (name: string): boolean => /^\w+ \/api\/(rounds|rate)\b/.test(name);
