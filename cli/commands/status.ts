@@ -47,6 +47,7 @@ export function addStatus(program: Command, end: (status: ExitStatus) => void): 
     output.print(
       [
         `${oneLine(status.name)} (${status.id})`,
+        ...(status.source === 'imported' ? [`imported by ${oneLine(status.createdBy)}`] : []),
         `${status.state}: ${describeCounts(status.counts)} (${count(status.predictions, 'prediction')})`,
         ...(status.images ? [describeImages(status.images)] : []),
         ...describeCost(status.cost),

@@ -73,7 +73,13 @@ function countsOf(entries: Entry[]): string {
     ...(refused > 0 ? [`${refused} of ${entries.length} refused`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(images ? [`images: ${images}`] : []),
-    ...(equal ? [`${equalInWords(equal)}: the seed made no difference between them`] : []),
+    ...(equal
+      ? [
+          equal.isImported
+            ? equalInWords(equal)
+            : `${equalInWords(equal)}: the seed made no difference between them`,
+        ]
+      : []),
   ];
   return words.length > 0 ? `<p class="counts">${words.join('; ')}</p>` : '';
 }
@@ -97,7 +103,7 @@ export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<s
 </head>
 <body>
 <h1>${title}</h1>
-<p>Audit ${escapeHtml(status.id)}, started by ${escapeHtml(status.createdBy)} on ${escapeHtml(status.createdAt.slice(0, 10))}:
+<p>Audit ${escapeHtml(status.id)}, ${status.source === 'imported' ? 'imported' : 'started'} by ${escapeHtml(status.createdBy)} on ${escapeHtml(status.createdAt.slice(0, 10))}:
 ${escapeHtml(describeCounts(status.counts))} (${count(status.predictions, 'prediction')})${images ? `; images: ${images}` : ''}. The manifest next to this page lists the
 model version, seed, times and SHA-256 of each image.</p>
 <p class="notice">AI-generated, unfiltered and possibly disturbing.</p>

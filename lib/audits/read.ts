@@ -173,6 +173,7 @@ const plannedCell = (plan: Plan, { n, prompt, model, sample, seed }: Cell) => ({
   prompt: prompt.text,
   ...(prompt.factors ? { factors: prompt.factors } : {}),
   model: model.model,
+  ...(plan.source ? { source: plan.source } : {}),
   version: model.version ?? 'undisclosed',
   sample,
   seed: model.seed === 'unsupported' || isImported(plan) ? null : seed,

@@ -349,7 +349,11 @@ const planned = {
   prompt: v.string(),
   factors: v.exactOptional(factors),
   model: v.string(),
-  version: v.pipe(v.string(), v.description('`undisclosed` where Replicate hides it.')),
+  source,
+  version: v.pipe(
+    v.string(),
+    v.description('`undisclosed` where Replicate hides it, and of imported pictures.'),
+  ),
   sample: count,
   seed: v.pipe(
     v.nullable(v.union([count, v.pipe(v.string(), v.regex(/^\d{16,40}$/))])),

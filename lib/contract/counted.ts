@@ -7,6 +7,7 @@ interface CountedImage {
   sha256?: string | undefined;
 }
 interface CountedPrediction {
+  source?: 'imported' | undefined;
   asked?: number | undefined;
   returned?: number | undefined;
   filtered?: number | undefined;
@@ -80,6 +81,8 @@ export interface Equal {
   count: number;
   /** Pictures in all. */
   of: number;
+  /** Nobody knows their seeds. */
+  isImported?: true;
 }
 
 /**
@@ -89,14 +92,17 @@ export interface Equal {
 export function equalOf(predictions: Iterable<CountedPrediction>): Equal | undefined {
   const groups = new Map<string, number>();
   let of = 0;
-  for (const { images } of predictions)
+  let isImported = false;
+  for (const { images, source } of predictions) {
+    isImported ||= source === 'imported';
     for (const image of images) {
       if (image.status !== 'ok' || isBlank(image) || image.sha256 === undefined) continue;
       of++;
       groups.set(image.sha256, (groups.get(image.sha256) ?? 0) + 1);
     }
+  }
   const count = Math.max(0, ...groups.values());
-  return count > 1 ? { count, of } : undefined;
+  return count > 1 ? { count, of, ...(isImported ? { isImported } : {}) } : undefined;
 }
 
 /** `7 of 10 are the same file` */

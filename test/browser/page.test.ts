@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
+import { shaded } from '../support/images.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { describeInBrowser, launch, type OpenOptions, openPage, seriousProblems } from './support/browser.ts';
 import { pretendHugeAudit } from './support/huge-audit.ts';
@@ -75,6 +77,41 @@ describeInBrowser('the page', (executable) => {
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByRole('heading', { name: CROSSED.template }).waitFor();
     expect(await page.evaluate('JSON.stringify(localStorage)')).toBe('{}');
+  });
+
+  test('an import is shown as one, with who imported it, and without a word of seeds, requests or refusals', async () => {
+    const pictures = ['one', 'two', 'three'].map((name) => shaded(name));
+    const { body } = await local.api('POST', '/api/imports', {
+      ...{ name: 'Imported', model: 'midjourney v7', prompts: ['a doctor', 'a nurse'] },
+      pictures: pictures.map((bytes, n) => ({
+        ...{ prompt: n === 2 ? 1 : 0, bytes: bytes.length, format: 'png' },
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+      })),
+    });
+    const page = await open();
+    await page.goto(`/audit.html?id=${body.id}`);
+    await page
+      .getByRole('button', { name: /pending/ })
+      .first()
+      .waitFor();
+    const { addresses } = (await local.api('POST', `/api/imports/${body.id}/addresses`)).body;
+    for (const { n, url, headers } of addresses) {
+      const { 'content-length': _, ...rest } = headers;
+      expect((await fetch(url, { method: 'PUT', headers: rest, body: pictures[n]! })).status).toBe(200);
+    }
+    await local.finished(body.id);
+    await imagesAre(page, 3);
+    const header = page.locator('header.status');
+    expect(await header.textContent()).toMatch(/imported by \S*local/);
+    expect(await page.locator('main').textContent()).not.toMatch(/seed|refused/i);
+    await images(page).first().click();
+    const facts = page.getByRole('dialog').locator('.facts');
+    await facts.waitFor();
+    expect(await facts.textContent()).toMatch(/Imported by \S*local/);
+    expect(await facts.textContent()).not.toMatch(/Seed|Version|Requested/);
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.goto('/audits.html');
+    await page.getByText(/imported by .*3 pictures/).waitFor();
   });
 
   test('an audit is described before it starts, and fills by itself once images may be shown', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { BACKUP, buckets, IMAGES } from '../support/buckets.ts';
 import { withCloud } from '../support/cloud.ts';
 import { commandLine } from '../support/command.ts';
-import { png } from '../support/images.ts';
+import { shaded } from '../support/images.ts';
 import { writeFiles } from '../support/pictures.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -38,7 +38,7 @@ describe('import', () => {
     'nurses/2.png',
     'nurses/10.png',
   ];
-  const files = Object.fromEntries(names.map((name) => [name, png(8, 8, name)]));
+  const files = Object.fromEntries(names.map((name) => [name, shaded(name)]));
   const table = [
     'file;Prompt;gender',
     'alice_a_doctor_[1].png;a photo of a doctor;female',
@@ -47,7 +47,7 @@ describe('import', () => {
   ].join('\n');
 
   test('makes an audit of a folder, judged, tagged, copied and in a manifest that says who imported it, and verify finds it intact', async () => {
-    const { args } = folderOf('mine', { ...files, 'notes.txt': 'mine', 'unused.png': png(8, 8) }, table);
+    const { args } = folderOf('mine', { ...files, 'notes.txt': 'mine', 'unused.png': shaded('') }, table);
     const { status, stderr, stdout } = await weaudit.run(args);
     expect(stderr).toContain('1 picture in no row of the table is not imported: unused.png.\n');
     expect(stderr).toMatch(/^Audit [0-9a-z]{26}: 5 pictures, /m);
@@ -127,7 +127,7 @@ describe('import', () => {
 });
 
 test('an address takes the announced file alone, once: no text, no other bytes, nothing larger, nothing that looks judged', async () => {
-  const picture = png(8, 8, 'announced');
+  const picture = shaded('announced');
   const accepted = await cloud.api('POST', '/api/imports', {
     ...{ model: 'x', prompts: ['y'] },
     pictures: [{ prompt: 0, sha256: hash(picture), bytes: picture.length, format: 'png' }],
@@ -151,7 +151,7 @@ test('an address takes the announced file alone, once: no text, no other bytes, 
 });
 
 describe('a mistake is named by its row and its file, and nothing is started', () => {
-  const picture = png(8, 8);
+  const picture = shaded('');
   test.each<[string, Record<string, string | Buffer>, string, RegExp]>([
     [
       'a file that is not there',
@@ -223,7 +223,7 @@ describe('a mistake is named by its row and its file, and nothing is started', (
   test('folders are named like their prompts or numbers', async () => {
     const { args } = folderOf(
       'folders',
-      { 'A_photo-of_a DOCTOR/x.png': png(8, 8, 'x'), '02/y.png': png(8, 8, 'y') },
+      { 'A_photo-of_a DOCTOR/x.png': shaded('x'), '02/y.png': shaded('y') },
       'prompt,job\na photo of a doctor.,doctor\na nurse,nurse',
     );
     const numbers = await weaudit.run([...args, '--no-wait', '--reference', 'job']);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { BACKUP, buckets, IMAGES } from '../support/buckets.ts';
 import { withCloud } from '../support/cloud.ts';
 import { commandLine } from '../support/command.ts';
-import { png } from '../support/images.ts';
+import { shaded } from '../support/images.ts';
 import { writeFiles } from '../support/pictures.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -21,7 +21,7 @@ test('of 2,000 pictures, whose import is killed five times, all are there once, 
   const name = (n: number) => `${n % PROMPTS}/${n}.png`;
   writeFiles(
     folder,
-    Object.fromEntries(Array.from({ length: PICTURES }, (_, n) => [name(n), png(8, 8, name(n))])),
+    Object.fromEntries(Array.from({ length: PICTURES }, (_, n) => [name(n), shaded(name(n))])),
   );
   const rows = Array.from({ length: PROMPTS }, (_, n) => `a photo of person ${n},${n}`);
   const table = weaudit.file('table.csv', ['prompt,file', ...rows].join('\n'));

@@ -43,16 +43,22 @@ export const secretText = (value: unknown): string | undefined =>
 /** Everything that is known about an image and its prediction, for people to read. */
 export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact[] {
   const image = prediction.images.find((candidate) => candidate.index === index);
-  const { model: m } = placeOf(plan, prediction.n);
+  const { model: m, prompt } = placeOf(plan, prediction.n);
+  const isImported = plan.source === 'imported';
   const input = { ...plan.input, ...plan.models[m]?.input };
   const facts: (Fact | undefined | false)[] = [
     { name: words.prompt, value: prediction.prompt },
     ...Object.entries(prediction.factors ?? {}).map(([name, value]) => ({ name, value })),
     { name: words.model, value: prediction.model },
-    { name: words.version, value: prediction.version, code: true },
+    isImported
+      ? { name: words.source, value: words.importedBy(plan.createdBy) }
+      : { name: words.version, value: prediction.version, code: true },
     Object.keys(input).length > 0 && { name: words.inputs, value: inputsText(input), code: true },
-    { name: words.sample, value: words.sampleOf(prediction.sample + 1, plan.samples) },
-    { name: words.seed, value: seedText(prediction) },
+    {
+      name: words.sample,
+      value: words.sampleOf(prediction.sample + 1, plan.counts?.[prompt] ?? plan.samples),
+    },
+    !isImported && { name: words.seed, value: seedText(prediction) },
     {
       name: words.outcome,
       value: prediction.error ? `${prediction.status}: ${prediction.error}` : prediction.status,

@@ -10,7 +10,7 @@ export interface Outcome extends Record<(typeof UNSEEN)[number], Proportion | un
   predictions: number;
   /** Succeeded, refused or failed. */
   finished: number;
-  /** Share of refusals among the predictions that succeeded or were refused; undefined at n = 0. */
+  /** Share of refusals among the predictions that succeeded or were refused; undefined at n = 0, and of an import. */
   refused: Proportion | undefined;
   /** Share of failures among all that finished; undefined at n = 0. */
   failed: Proportion | undefined;
@@ -24,8 +24,10 @@ export interface Outcome extends Record<(typeof UNSEEN)[number], Proportion | un
 export function outcomeOf(group: Iterable<Prediction | undefined>): Outcome {
   const count = { all: 0, succeeded: 0, refused: 0, failed: 0, canceled: 0, made: 0 };
   const known: Prediction[] = [];
+  let isImported = false;
   for (const prediction of group) {
     count.all++;
+    isImported ||= prediction?.source === 'imported';
     if (!prediction || prediction.status === 'waiting' || prediction.status === 'running') continue;
     count[prediction.status]++;
     count.made += (prediction.returned ?? prediction.images.length) + droppedOf(prediction);
@@ -39,7 +41,8 @@ export function outcomeOf(group: Iterable<Prediction | undefined>): Outcome {
   return {
     predictions: count.all,
     finished,
-    refused: answered > 0 ? wilson(count.refused, answered) : undefined,
+    // Who has only pictures does not know what was refused.
+    refused: answered > 0 && !isImported ? wilson(count.refused, answered) : undefined,
     failed: finished > 0 ? wilson(count.failed, finished) : undefined,
     canceled: count.canceled,
     images,

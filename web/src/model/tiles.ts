@@ -3,7 +3,8 @@ import { imagesAsked } from '../../../lib/records/images-asked.ts';
 import type { CellStatus, Plan, Prediction, PredictionImage } from '../api/types.ts';
 
 /** One square of a wall: an image, or the reason why there is none. */
-export type Tile =
+export type Tile = TileKind & { isImported?: true };
+type TileKind =
   | { n: number; index: number; kind: 'image' | 'blank'; image: PredictionImage }
   | { n: number; index: number; kind: 'pending' | 'quarantined' | 'lost'; image: PredictionImage }
   | { n: number; index: number; kind: 'filtered' }
@@ -18,14 +19,16 @@ export type Tile =
 export function tilesOf(n: number, prediction: Prediction | undefined): Tile[] {
   if (!prediction) return [{ n, index: 0, kind: 'unknown' }];
   const { status, error, images } = prediction;
+  const about = prediction.source === 'imported' ? { isImported: true as const } : {};
   if (status !== 'succeeded' && images.length === 0)
-    return [{ n, index: 0, kind: status, ...(error ? { error } : {}) }];
+    return [{ n, index: 0, kind: status, ...(error ? { error } : {}), ...about }];
   const shown = images.map(
     (image): Tile => ({
       n,
       index: image.index,
       kind: isBlank(image) ? 'blank' : image.status === 'ok' ? 'image' : image.status,
       image,
+      ...about,
     }),
   );
   const dropped = Array.from(

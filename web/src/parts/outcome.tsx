@@ -3,11 +3,10 @@ import type { Equal } from '../../../lib/contract/counted.ts';
 import { type Outcome, partsOf } from '../model/rates.ts';
 import {
   equalExplained,
-  equalInWords,
+  equalSaid,
   explainPart,
   partInWords,
   percentWithInterval,
-  words,
 } from '../words/outcomes.ts';
 
 /** What a group came to, in one line. It is the same below a cell, in the table, on a wall and in a comparison. */
@@ -34,6 +33,6 @@ export const OutcomeLine = ({ outcome }: { outcome: Outcome }) => (
 export const EqualFiles = ({ equal }: { equal: Equal | undefined }) =>
   equal ? (
     <p class="equal" title={equalExplained(equal)}>
-      {words.noDifference(equalInWords(equal))}
+      {equalSaid(equal)}
     </p>
   ) : null;

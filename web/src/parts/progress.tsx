@@ -25,12 +25,12 @@ export function ProgressBar({ counts, predictions }: { counts: Counts; predictio
   );
 }
 
-/** How predictions ended, in words. Each part begins with a separator. */
-export function Endings({ counts }: { counts: Counts }) {
+/** How predictions ended, in words. Each part begins with a separator. @param isImported what was refused is not known */
+export function Endings({ counts, isImported = false }: { counts: Counts; isImported?: boolean }) {
   const answered = counts.succeeded + counts.refused;
   return (
     <>
-      {answered > 0 && (
+      {answered > 0 && !isImported && (
         <>
           {' '}
           · <i class="key refused" /> <Share of={wilson(counts.refused, answered)} what={words.refused} />

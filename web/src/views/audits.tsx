@@ -139,7 +139,9 @@ function AuditItem({ audit, chosen, onChoose, onDelete }: AuditItemProps) {
         {audit.name}
       </a>
       <span class="meta">
-        <When at={audit.createdAt} /> · <bdi>{audit.createdBy}</bdi> · {words.predictions(audit.predictions)}
+        <When at={audit.createdAt} /> · {audit.source === 'imported' && words.imported}
+        <bdi>{audit.createdBy}</bdi> ·{' '}
+        {(audit.source === 'imported' ? words.pictures : words.predictions)(audit.predictions)}
       </span>
       <span class={`state ${audit.finished ? 'done' : 'open'}`}>
         {audit.finished ? words.finished : words.running}

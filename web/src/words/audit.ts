@@ -39,6 +39,7 @@ const WAITING: Record<string, string> = {
 
 /** The status of an audit, and what can be done with it as a whole. */
 export const statusWords = {
+  importedBy: (name: string) => `imported by ${name}`,
   /** @param seeds which prompts share their seeds; undefined if there is one prompt */
   about: (createdBy: string, seed: number | undefined, seeds: string | undefined, retention: string) =>
     ` · ${given(createdBy)}${seed === undefined ? '' : ` · seed ${seed}`}${seeds === undefined ? '' : `, seeds ${seeds}`} · retention: ${retention}`,
@@ -77,6 +78,8 @@ export const gridWords = {
   sample: (value: string) => `sample ${value}`,
   /** Where a prompt does not go to a model. */
   notAsked: 'not asked',
+  /** Where a prompt of an import has fewer pictures than others. */
+  noPicture: 'no picture',
   /** The value of prompts that do not have a factor. */
   without: (factor: string) => `(no ${factor})`,
   by: (rows: string, columns: string) => `${rows} by ${columns}`,

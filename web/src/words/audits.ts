@@ -9,6 +9,8 @@ export const words = {
   none: 'No audits yet.',
   startFirst: 'Start the first one.',
   select: (name: string) => `Select ${name} for comparison`,
+  imported: 'imported by ',
+  pictures: (n: number) => some(n, 'picture', 'pictures'),
   predictions: (n: number) => some(n, 'prediction', 'predictions'),
   finished: 'finished',
   running: 'running',

@@ -1,11 +1,13 @@
 import type { Prediction, PredictionImage } from '../api/types.ts';
-import { moment, tenths, whole } from './locale.ts';
+import { given, moment, tenths, whole } from './locale.ts';
 
 /** Facts about an image and its prediction, in words. */
 export const words = {
   prompt: 'Prompt',
   model: 'Model',
   version: 'Version',
+  source: 'Source',
+  importedBy: (name: string) => `Imported by ${given(name)}`,
   inputs: 'Inputs',
   secret: (name: string) => `secret "${name}"`,
   sample: 'Sample',

@@ -52,6 +52,10 @@ export function explainPart({ kind, share }: OutcomePart): string | undefined {
   return spokenProportion(share, isOfImages ? `images ${PARTS[kind]}` : PARTS[kind]);
 }
 
+/** What equal files of samples mean, as far as that is known. */
+export const equalSaid = (equal: Equal): string =>
+  equal.isImported ? equalInWords(equal) : words.noDifference(equalInWords(equal));
+
 /** `2.0 % (0.6–7.0)` */
 export const percentWithInterval = ({ share, low, high }: Proportion): string =>
   `${percent(share)} % (${percent(low)}–${percent(high)})`;
@@ -72,7 +76,7 @@ export const equalInWords = ({ count, of }: Equal): string =>
 
 /** What equal files of samples mean, in sentences. */
 export const equalExplained = (equal: Equal): string =>
-  `${words.noDifference(equalInWords(equal))}. Equal files are one answer, not several, so shares and intervals are less certain than they look.`;
+  `${equalSaid(equal)}. Equal files are one answer, not several, so shares and intervals are less certain than they look.`;
 
 const TILES: Record<Tile['kind'], string> = {
   image: 'image',
@@ -97,8 +101,27 @@ export const wordFor = (tile: Tile): string =>
 const ended = (reason: string | undefined, unknown = 'no reason was given') =>
   (reason ?? unknown).trim().replace(/(?<![.!?](\s*\([^()]*\))?)$/, '.');
 
+/** As `explain`, of an imported picture, where it is no matter of a model. */
+function explainImported(tile: Tile): string | undefined {
+  switch (tile.kind) {
+    case 'waiting':
+      return 'This picture has not been uploaded yet.';
+    case 'failed':
+    case 'canceled':
+      return `Not imported: ${ended(tile.error)}`;
+    case 'quarantined':
+      return `This picture is quarantined and not shown: ${ended(tile.image.reason, 'it is not a valid image')}`;
+    case 'blank':
+      return 'This picture is one even area.';
+    default:
+      return undefined;
+  }
+}
+
 /** Why a tile has no image, in a sentence; undefined for an image. */
 export function explain(tile: Tile): string | undefined {
+  const imported = tile.isImported && explainImported(tile);
+  if (imported) return imported;
   switch (tile.kind) {
     case 'image':
       return undefined;

@@ -41,7 +41,10 @@ function Content({ cells, space, numbers, oneByOne, across, down, marked, onOpen
   const current = Math.min(at, all.length - 1);
   const shown = oneByOne ? all.slice(current, current + 1) : all.slice(0, across * down);
   const step = (by: number) => setAt((current + by + all.length) % all.length);
-  if (numbers.length === 0) return <p class="unasked">{gridWords.notAsked}</p>;
+  if (numbers.length === 0)
+    return (
+      <p class="unasked">{space.plan.source === 'imported' ? gridWords.noPicture : gridWords.notAsked}</p>
+    );
   return (
     <>
       <div

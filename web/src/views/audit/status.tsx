@@ -49,14 +49,16 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
   const open = counts.waiting + counts.running;
   const finished = finishedIn(counts);
   const left = timeLeft(live.marks, open);
-  const seeds = live.plan.prompts.length > 1 ? seedsInWords(live.plan) : undefined;
+  const isImported = status.source === 'imported';
+  const seeds = live.plan.prompts.length > 1 && !isImported ? seedsInWords(live.plan) : undefined;
+  const by = isImported ? statusWords.importedBy(status.createdBy) : status.createdBy;
   return (
     <header class="status">
       <div class="title">
         <h1 dir="auto">{status.name}</h1>
         <p class="meta">
           <When at={status.createdAt} />
-          {statusWords.about(status.createdBy, live.plan.seed, seeds, status.retention)}
+          {statusWords.about(by, live.plan.seed, seeds, status.retention)}
         </p>
       </div>
       <Actions live={live} status={status} onHelp={onHelp} />
@@ -66,7 +68,7 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
         {counts.running > 0 && <> · {statusWords.inProgress(counts.running)}</>}
         {state === 'running' && left !== undefined && <> · {statusWords.left(left)}</>}
         {open === 0 && !manifest && <> · {statusWords.manifestFollows}</>}
-        <Endings counts={counts} />
+        <Endings counts={counts} isImported={isImported} />
         <Unseen live={live} images={images} />
         {cost && <Cost cost={cost} />}
       </p>

@@ -170,7 +170,9 @@ function AlignedRows({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: Aligned
 type RowPlace = AlignedRow['a'];
 
 const numbersOf = ({ plan }: LiveAudit, place: RowPlace): number[] =>
-  place ? Array.from({ length: plan.samples }, (_, sample) => numberOf(plan, { ...place, sample })!) : [];
+  place
+    ? Array.from({ length: plan.samples }, (_, sample) => numberOf(plan, { ...place, sample }) ?? []).flat()
+    : [];
 
 /** One audit's half of a row. A tile opens the image on that audit's page. */
 function Half({ name, live, place }: { name: string; live: LiveAudit; place: RowPlace; version: number }) {

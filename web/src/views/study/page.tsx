@@ -190,6 +190,7 @@ interface SectionProps {
 function AuditSection({ audit, known, prompts, common, busy, onRemove }: SectionProps) {
   const { id, name, createdAt, createdBy, predictions } = audit;
   const address = `/audit.html?id=${id}`;
+  const isImported = audit.source === 'imported';
   return (
     <section class="part" aria-label={name}>
       <h2>
@@ -198,13 +199,14 @@ function AuditSection({ audit, known, prompts, common, busy, onRemove }: Section
         </a>
       </h2>
       <p class="meta">
-        <When at={createdAt} /> · <bdi>{createdBy}</bdi> · {listWords.predictions(predictions)}
+        <When at={createdAt} /> · {isImported && listWords.imported}
+        <bdi>{createdBy}</bdi> · {(isImported ? listWords.pictures : listWords.predictions)(predictions)}
       </p>
       {known && <ProgressBar counts={known.counts} predictions={predictions} />}
       {known && (
         <p class="counts">
           <b>{statusWords.of(finishedIn(known.counts), predictions)}</b> {statusWords.done}
-          <Endings counts={known.counts} />
+          <Endings counts={known.counts} isImported={isImported} />
         </p>
       )}
       {prompts && (
