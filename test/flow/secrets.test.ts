@@ -4,7 +4,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { parameterReader } from '../../lib/aws/parameter.ts';
 import type { SecretReader } from '../../lib/ports.ts';
-import { secretReader } from '../../lib/secrets.ts';
+import { SecretRefused, secretReader, secretsByName } from '../../lib/secrets.ts';
 import { systemTime } from '../../lib/system.ts';
 
 const MINUTE = 60_000;
@@ -125,4 +125,20 @@ describe('a secret', () => {
     body = { Parameter: {} };
     await expect(read()).rejects.toThrow('"npx weaudit setup" fills it');
   });
+});
+
+test('secrets are kept by their names, each for itself', async () => {
+  const asked: string[] = [];
+  const value = secretsByName(async (name) => {
+    asked.push(name);
+    if (name === 'none') throw new SecretRefused('there is none');
+    return `value of ${name}`;
+  }, systemTime);
+  for (const name of ['one', 'two', 'one', 'two']) expect(await value(name)).toBe(`value of ${name}`);
+  await expect(value('none')).rejects.toThrow('there is none');
+  expect(asked).toEqual(['one', 'two', 'none']);
+  // However many there are, a process holds a bounded number.
+  for (let i = 0; i < 200; i++) await value(`n${i}`);
+  await value('one');
+  expect(asked.filter((name) => name === 'one')).toHaveLength(2);
 });

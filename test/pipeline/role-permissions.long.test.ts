@@ -18,6 +18,9 @@ import type { EventBridgeS3Event } from '@weaudit/aws-emulator/s3';
 import type { FunctionModel, StackModel } from '@weaudit/aws-emulator/stack';
 import { HONEST_WIRES } from '@weaudit/replicate-stand-in/wires';
 import { Webhook } from 'standardwebhooks';
+import { storeSecret } from '../../cli/operator/stored-secrets.ts';
+import { S3Store } from '../../lib/aws/objects.ts';
+import { systemTime } from '../../lib/system.ts';
 import { credentialsOf, withCloud } from '../support/cloud.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -255,6 +258,22 @@ async function useEverything(): Promise<void> {
     await reconcile();
     return (await bindings(unsent)).length > 0;
   });
+
+  // A model that gets a secret: its words come by webhook, and by polling while no webhook comes.
+  const use = { model: 'simulated/careless', input: 'openai_api_key' };
+  const parameters = {
+    putSecret: async (name: string, stored: object) =>
+      void local.cloud.parameters.put(`/weaudit/local/secrets/${name}`, JSON.stringify(stored)),
+    removeSecret: async () => {},
+  };
+  const deps = { images: new S3Store(local.s3(), IMAGES), parameters, time: systemTime };
+  await storeSecret(deps, 'own', { use, value: 'a-key-of-another-service' });
+  const careless = { model: use.model, input: { [use.input]: { secret: 'own' }, repeats: 'log' } };
+  for (const isDeaf of [false, true]) {
+    deaf = isDeaf;
+    await ended(await ask({ prompts: ['a courier'], models: [careless] }));
+  }
+  deaf = false;
 
   // A refusal and a failure by webhook; a failure by the queue.
   const bad = await ask({
