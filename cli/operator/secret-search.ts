@@ -107,7 +107,11 @@ async function searchAudit(
   const texts = new Set(secrets.flatMap(({ texts }) => texts));
   const redact = redactorOf([...known, ...[...texts].flatMap((text) => fingerprintsOf(text, salt))]);
   const clean = (key: string, content: string) =>
-    key.endsWith('.csv') ? redact(content) : cleanJson(content, marked, redact);
+    key.endsWith('.csv')
+      ? redact(content)
+      : key.endsWith('/manifest.json')
+        ? cleanLines(content, marked, redact)
+        : cleanJson(content, marked, redact);
   const limit = pLimit(PARALLEL_READS);
   const holds = await Promise.all(
     versions.map((version) =>
@@ -151,6 +155,20 @@ function cleanJson(content: string, marked: readonly string[], redact: Redact): 
   const before = JSON.stringify(value);
   const after = JSON.stringify(redact(withoutNamed(value, marked)));
   return after === before ? content : after;
+}
+
+const HEAD_END = ',"cells":[';
+
+/** A manifest has a line for its audit, and one for each cell: what reads it relies on that. */
+function cleanLines(content: string, marked: readonly string[], redact: Redact): string {
+  const [head = '', ...lines] = content.split('\n');
+  if (!head.endsWith(HEAD_END)) return cleanJson(content, marked, redact);
+  const cleanHead = cleanJson(`${head.slice(0, -HEAD_END.length)}}`, marked, redact).slice(0, -1) + HEAD_END;
+  const cleanCell = (line: string) => {
+    const [, json, comma] = /^(\{.*\})(,?)$/.exec(line) ?? [];
+    return json === undefined ? line : cleanJson(json, marked, redact) + comma;
+  };
+  return [cleanHead, ...lines.map(cleanCell)].join('\n');
 }
 
 /** A record whose inputs, wherever they are in it, have no values of secret inputs. */

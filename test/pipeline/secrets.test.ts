@@ -193,6 +193,14 @@ describe('a secret that a model repeats everywhere', () => {
     expect(hits(JSON.stringify(body))).toEqual([]);
   });
 
+  test('is named by a flag of run as well', async () => {
+    const args = ['--prompt', 'a nurse', '--model', 'simulated/careless', '--input', 'repeats=log'];
+    const named = ['--input', 'openai_api_key={"secret": "openai"}'];
+    const run = await weaudit.json(['run', ...args, ...named]);
+    expect(run).toMatchObject({ status: 0, document: { state: 'finished', counts: { succeeded: 1 } } });
+    expect(hits(JSON.stringify(run))).toEqual([]);
+  });
+
   test('is refused after an operator removed it', async () => {
     const removed = await weaudit.run(['setup', '--local', '--remove-secret', 'openai']);
     expect(removed).toMatchObject({ status: 0, stdout: expect.stringContaining('"openai" is removed') });
