@@ -273,6 +273,25 @@ describe('what is contrasted, and what it is held against', () => {
     expect(new Set(jobs.flatMap(({ text }) => seedsOf(plan, text))).size).toBe(6);
   });
 
+  test('prompts of a template share seeds in the same way', () => {
+    const template = {
+      template: 'a {gender} {job}',
+      factors: { gender: ['female', 'male'], job: ['pilot', 'cook'] },
+    };
+    const plan = planOf({ prompts: undefined, ...template, compare: ['gender'] });
+    expect(plan.groups).toEqual([0, 1, 0, 1]);
+    expect(seedsOf(plan, 'a female pilot')).toEqual(seedsOf(plan, 'a male pilot'));
+    expect(seedsOf(plan, 'a male cook')).not.toEqual(seedsOf(plan, 'a male pilot'));
+  });
+
+  test('two wordings of one group share no seeds, and each shares those of one of the other group', () => {
+    const rows = ['a woman', 'a lady', 'a man', 'a gentleman', 'a chap'].map((text, i) => ({
+      text,
+      factors: { gender: i < 2 ? 'female' : 'male' },
+    }));
+    expect(design({ prompts: rows, compare: ['gender'] }).groups).toEqual([0, 1, 0, 1, 4]);
+  });
+
   test('a prompt without the compared factor is the ground that the others are compared with', () => {
     const neutral = { text: 'a doctor', factors: { job: 'doctor' } };
     const plan = planOf({ prompts: [...jobs, neutral, 'a tree'], compare: ['gender'] });

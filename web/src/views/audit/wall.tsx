@@ -143,7 +143,7 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
         </h2>
         <p class="meta">
           {pins && `${pins} · `}
-          {wallWords.tiles(tiles.length)}
+          {numbers.length === 0 ? gridWords.notAsked : wallWords.tiles(tiles.length)}
           {' · '}
           <OutcomeLine outcome={outcome} />
         </p>
