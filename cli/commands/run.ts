@@ -184,7 +184,13 @@ async function startAudits(
   }
   const accepted: AcceptedAudit[] = [];
   for (const part of parts) {
-    const audit = await client.createAudit(part, designKey(part, key));
+    const audit = await client.createAudit(part, designKey(part, key)).catch((error: unknown) => {
+      if (!(error instanceof CommandError) || accepted.length === 0) throw error;
+      throw new CommandError(
+        error.status,
+        `${count(accepted.length, 'audit')} of ${parts.length} were started and keep running. The next one was not: ${error.message} Run the same command again to start the rest.`,
+      );
+    });
     accepted.push(audit);
     output.say(
       `Audit ${audit.id}: ${count(audit.predictions, 'prediction')}${parts.length > 1 ? ` (${accepted.length} of ${parts.length} audits)` : ''}.`,

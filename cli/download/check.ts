@@ -4,6 +4,7 @@ import pLimit from 'p-limit';
 import { fileName } from '../../lib/image-file.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
+import { cellLines, isOfStudy } from './manifest-lines.ts';
 import { hashFile, readSums, SUMS } from './sums.ts';
 
 /** What is wrong with a file of a download, in words for people. */
@@ -93,17 +94,30 @@ interface Manifest {
 async function compareWithManifest(folder: string, sums: Map<string, string>): Promise<FileProblem[]> {
   if (!sums.has('manifest.json'))
     return [{ file: 'manifest.json', problem: 'not downloaded: the audit had none yet. Download it again.' }];
-  const { cells } = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as Manifest;
-  return cells.flatMap(({ audit, n, images }) =>
-    images.flatMap(({ index, status, sha256, contentType, file }) => {
-      if (status !== 'ok' || sha256 === undefined) return [];
-      const inside = file ?? `images/${fileName(n, index, contentType)}`;
-      const name = audit === undefined ? inside : `${audit}/${inside}`;
+  const problems: FileProblem[] = [];
+  for await (const { audit, n, images } of cellsIn(join(folder, 'manifest.json')))
+    for (const { index, status, sha256, contentType, file } of images) {
+      if (status !== 'ok' || sha256 === undefined) continue;
+      const inside = audit === undefined ? '' : `${audit}/`;
+      const name = file ?? `${inside}images/${fileName(n, index, contentType)}`;
       const sum = sums.get(name);
-      if (sum === sha256) return [];
-      return sum === undefined
-        ? [{ file: name, problem: 'not downloaded, or removed: the manifest names it, SHA256SUMS does not' }]
-        : [{ file: name, problem: 'exchanged: the manifest names another SHA-256 than SHA256SUMS' }];
-    }),
-  );
+      if (sum === undefined)
+        problems.push({
+          file: name,
+          problem: 'not downloaded, or removed: the manifest names it, SHA256SUMS does not',
+        });
+      else if (sum !== sha256)
+        problems.push({
+          file: name,
+          problem: 'exchanged: the manifest names another SHA-256 than SHA256SUMS',
+        });
+    }
+  return problems;
+}
+
+/** The cells of a manifest; that of a study is read line by line. */
+async function* cellsIn(path: string): AsyncGenerator<Manifest['cells'][number]> {
+  if (await isOfStudy(path))
+    for await (const line of cellLines(path)) yield JSON.parse(line) as Manifest['cells'][number];
+  else yield* (JSON.parse(await readFile(path, 'utf8')) as Manifest).cells;
 }

@@ -1,14 +1,12 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parse } from 'csv-parse';
 import { stringify } from 'csv-stringify';
 import type { Study } from '../../lib/contract/answers.ts';
 import type { ApiClient } from '../api-client.ts';
-import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
 import {
   type Downloaded,
@@ -19,6 +17,7 @@ import {
   writeLines,
 } from './download.ts';
 import { studyPage } from './gallery.ts';
+import { cellLines, manifestHead, studyHead } from './manifest-lines.ts';
 import { hashFile, readSums, SUMS, sumLine } from './sums.ts';
 
 export interface DownloadedStudy {
@@ -108,31 +107,23 @@ async function writeStream(path: string, ...streams: [Readable, ...NodeJS.ReadWr
   await rename(`${path}.part`, path);
 }
 
-const HEAD_END = ',"cells":[';
-
-/** The lines of a manifest: what it says of its audit, then each cell. The pipeline writes one cell on a line. */
-async function* manifestLines(path: string): AsyncGenerator<string> {
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity }))
-    if (line !== ']}') yield line.replace(/,$/, '');
+/** What this reads of a cell. Only images that were downloaded have a file. */
+interface Cell {
+  images: { file?: string }[];
 }
 
-/** @returns the JSON of `{audit, createdAt}` */
-async function manifestHead(path: string): Promise<string> {
-  for await (const line of manifestLines(path))
-    if (line.endsWith(HEAD_END)) return `${line.slice(0, -HEAD_END.length)}}`;
-    else break;
-  throw new CommandError(
-    EXIT.fault,
-    `${path} does not begin like a manifest. Delete it and run the same command again.`,
-  );
-}
+/** A cell whose files are named from the folder of the study. */
+const inFolder = (audit: string, { images, ...cell }: Cell) => ({
+  ...cell,
+  images: images.map((image) => ({ ...image, ...(image.file ? { file: `${audit}/${image.file}` } : {}) })),
+});
 
 /** `{study, audits: [{audit, createdAt}], cells: [{audit, n, …}]}`, and never more than a line is in memory. */
 async function mergeJson(study: Study, folder: string, audits: readonly string[]): Promise<void> {
   const manifestOf = (audit: string) => join(folder, audit, 'manifest.json');
   const text = async function* () {
     const { audits: _entries, ...identity } = study;
-    yield `{"study":${JSON.stringify(identity)},"audits":[`;
+    yield studyHead(identity);
     let between = '\n';
     for (const audit of audits) {
       yield `${between}${await manifestHead(manifestOf(audit))}`;
@@ -141,15 +132,20 @@ async function mergeJson(study: Study, folder: string, audits: readonly string[]
     yield '\n],"cells":[';
     between = '\n';
     for (const audit of audits)
-      for await (const line of manifestLines(manifestOf(audit))) {
-        if (line.endsWith(HEAD_END)) continue;
-        yield `${between}{"audit":${JSON.stringify(audit)},${line.slice(1)}`;
+      for await (const line of cellLines(manifestOf(audit))) {
+        yield `${between}${JSON.stringify({ audit, ...inFolder(audit, JSON.parse(line) as Cell) })}`;
         between = ',\n';
       }
     yield '\n]}\n';
   };
   await writeStream(join(folder, 'manifest.json'), Readable.from(text()));
 }
+
+const withFolder = (audit: string, row: Record<string, string>) => ({
+  ...row,
+  audit,
+  ...(row.file ? { file: `${audit}/${row.file}` } : {}),
+});
 
 /** All rows with a column `audit`, and the columns of all: audits have the factors of their own designs. */
 async function mergeCsv(folder: string, audits: readonly string[]): Promise<void> {
@@ -161,7 +157,7 @@ async function mergeCsv(folder: string, audits: readonly string[]): Promise<void
   const rows = async function* () {
     for (const audit of audits)
       for await (const row of createReadStream(manifestOf(audit)).pipe(parse({ bom: true, columns: true })))
-        yield { ...(row as Record<string, string>), audit };
+        yield withFolder(audit, row as Record<string, string>);
   };
   const lines = stringify({ header: true, columns: [...columns], bom: true });
   await writeStream(join(folder, 'manifest.csv'), Readable.from(rows()), lines);

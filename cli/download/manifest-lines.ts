@@ -1,0 +1,44 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { CommandError, EXIT } from '../exit.ts';
+
+/** The pipeline writes a line for each cell of a manifest, and so does a study: one that does not fit into memory can be read. */
+const CELLS = '"cells":[';
+const END = ']}';
+
+const linesOf = (path: string) =>
+  createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+
+/** The cells of a manifest, each as JSON. */
+export async function* cellLines(path: string): AsyncGenerator<string> {
+  let isCell = false;
+  for await (const line of linesOf(path))
+    if (!isCell) isCell = line.endsWith(CELLS);
+    else if (line !== END) yield line.replace(/,$/, '');
+}
+
+/**
+ * What the manifest of an audit says beside its cells: the JSON of `{audit, createdAt}`.
+ * @throws {CommandError} if it does not begin like one
+ */
+export async function manifestHead(path: string): Promise<string> {
+  const end = `,${CELLS}`;
+  for await (const line of linesOf(path))
+    if (line.endsWith(end)) return `${line.slice(0, -end.length)}}`;
+    else break;
+  throw new CommandError(
+    EXIT.fault,
+    `${path} does not begin like a manifest. Delete it and run the same command again.`,
+  );
+}
+
+const OF_STUDY = '{"study":';
+
+/** The begin of the manifest of a study. */
+export const studyHead = (study: object): string => `${OF_STUDY}${JSON.stringify(study)},"audits":[`;
+
+/** Whether a manifest is that of a study. */
+export async function isOfStudy(path: string): Promise<boolean> {
+  for await (const line of linesOf(path)) return line.startsWith(OF_STUDY);
+  return false;
+}
