@@ -74,6 +74,9 @@ export const ROUND = {
   page: 100,
 } as const;
 
+/** An audit's id: a ULID over the time that is left until ULIDs end, so that newer audits sort first. */
+export const AUDIT_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
+
 /** One page of a list. */
 export const PAGE = {
   /** Most entries that can be requested. */

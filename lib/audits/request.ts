@@ -5,7 +5,15 @@ import { Refusal } from '../errors.ts';
 import { DESIGN, type Retention } from '../limits.ts';
 import { countCells, countPairs, type Pair } from '../records/pairs.ts';
 import type { Prompt } from '../records/plan.ts';
-import { factorNames, groupsOf, mergeRows, type RequestedModel, type Row, RowsError } from './rows.ts';
+import {
+  factorNames,
+  groupsOf,
+  isNumber,
+  mergeRows,
+  type RequestedModel,
+  type Row,
+  RowsError,
+} from './rows.ts';
 import { expandTemplate, TemplateError } from './template.ts';
 
 /** What is wanted, checked, with templates expanded and equal prompts merged. */
@@ -144,9 +152,6 @@ function merge(request: AuditRequest, rows: Row[], models: RequestedModel[]) {
   }
 }
 
-/** A number as people and spreadsheets write one, with a point. */
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i;
-
 /** @throws {Refusal} 422 for a factor that no prompt has, or a reference that is no number */
 export function comparisonOf(
   { compare = [], reference }: Pick<AuditRequest, 'compare' | 'reference'>,
@@ -165,7 +170,7 @@ export function comparisonOf(
       );
     const wrong = prompts.find(({ factors = {} }) => {
       const value = Object.hasOwn(factors, reference) ? factors[reference] : undefined;
-      return value !== undefined && !NUMBER.test(value);
+      return value !== undefined && !isNumber(value);
     });
     if (wrong)
       throw new Refusal(

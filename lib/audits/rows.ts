@@ -138,3 +138,9 @@ export function groupsOf(
 export const factorNames = (prompts: readonly Pick<Prompt, 'factors'>[]): string[] => [
   ...new Set(prompts.flatMap(({ factors }) => Object.keys(factors ?? {}))),
 ];
+
+/** A number as people and spreadsheets write one, with a point. */
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i;
+
+/** Whether a value can be that of a reference. */
+export const isNumber = (value: string): boolean => NUMBER.test(value);

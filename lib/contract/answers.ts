@@ -6,8 +6,8 @@
  */
 import * as v from 'valibot';
 import { type FormatName, NAMES } from '../images/verdict.ts';
-import { PAGE, RETENTIONS } from '../limits.ts';
-import { AUDIT_ID, CELL_NAME, STUDY_ID } from '../records/keys.ts';
+import { AUDIT_ID, PAGE, RETENTIONS } from '../limits.ts';
+import { CELL_NAME, STUDY_ID } from '../records/keys.ts';
 import { ImportRequest } from './import-request.ts';
 import { PriceEntry } from './price-entry.ts';
 import { AuditRequest, StudyRequest } from './request.ts';

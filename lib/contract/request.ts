@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import { jsonOf } from '../json.ts';
-import { DESIGN, FACTOR_NAME, MODEL_NAME, RETENTIONS, STUDY } from '../limits.ts';
-import { AUDIT_ID } from '../records/keys.ts';
+import { AUDIT_ID, DESIGN, FACTOR_NAME, MODEL_NAME, RETENTIONS, STUDY } from '../limits.ts';
 import { isBrokenReference } from './secret-reference.ts';
 
 // Control characters other than tab and line break show nowhere and break logs and CSV.

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
-import { DESIGN, ROUND } from '../limits.ts';
-import { AUDIT_ID } from '../records/keys.ts';
+import { AUDIT_ID, DESIGN, ROUND } from '../limits.ts';
 import { list, object, text, wholeNumber } from './request.ts';
 
 /** What the routes of rating rounds take; `rounds.ts` has what they answer. */

@@ -1,7 +1,6 @@
 /** What the routes of rating rounds answer; `round-request.ts` has what they take. Part of `answers.ts`. */
 import * as v from 'valibot';
-import { RETENTIONS } from '../limits.ts';
-import { AUDIT_ID } from '../records/keys.ts';
+import { AUDIT_ID, RETENTIONS } from '../limits.ts';
 import { Codebook, contrast, given } from './round-request.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));

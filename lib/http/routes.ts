@@ -6,9 +6,9 @@ import { auditStatus, listAudits, listPredictions, requirePlan } from '../audits
 import { parseDesign, parseStudyRequest } from '../audits/request.ts';
 import { addToStudy, deleteStudy, describeStudy, listStudies, removeFromStudy } from '../audits/studies.ts';
 import { Refusal } from '../errors.ts';
-import { DESIGN, IDEMPOTENCY_KEY_LENGTH, IMPORT, PAGE, ROUND } from '../limits.ts';
+import { AUDIT_ID, DESIGN, IDEMPOTENCY_KEY_LENGTH, IMPORT, PAGE, ROUND } from '../limits.ts';
 import { readBudget } from '../money/budget.ts';
-import { AUDIT_ID, CELL_NAME, manifestKey, STUDY_ID } from '../records/keys.ts';
+import { CELL_NAME, manifestKey, STUDY_ID } from '../records/keys.ts';
 import { shownPlan } from '../records/plan.ts';
 import { closeRound, snapshotAddress } from '../rounds/close.ts';
 import { createRound } from '../rounds/create.ts';

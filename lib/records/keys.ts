@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto';
 import { decodeTime, TIME_MAX, ulid } from 'ulid';
+import { AUDIT_ID } from '../limits.ts';
 
 /**
  * Names of the objects in the images bucket. A cell's number has five digits, so that keys sort by number
  * (S3 lists in ascending order of UTF-8 bytes) and an audit holds at most 100,000 cells by key, 10,000 by rule.
  */
 
-/** An audit's id: a ULID over the time that is left until ULIDs end, so that newer audits sort first. */
-export const AUDIT_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
 export const CELL_NAME = /^\d{5}$/;
 
-/** A new one. `fraction` draws from [0, 1). */
+/** A new id of an audit. `fraction` draws from [0, 1). */
 export const auditId = (now: Date, fraction: () => number): string =>
   ulid(TIME_MAX - now.getTime(), fraction).toLowerCase();
 

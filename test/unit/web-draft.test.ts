@@ -1,7 +1,23 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseDesign } from '../../lib/audits/request.ts';
-import { EMPTY, isModelName, problemsOf, promptsOf, requestOf } from '../../web/src/views/new/draft.ts';
+import { DesignFileError } from '../../lib/design-file/error.ts';
+import {
+  askedBy,
+  type Draft,
+  EMPTY,
+  isModelName,
+  problemsOf,
+  requestOf,
+} from '../../web/src/views/new/draft.ts';
+import { openFile, openPasted } from '../../web/src/views/new/read-file.ts';
 import { EXAMPLES } from '../../web/src/words/examples.ts';
+
+/** What the API makes of a draft. */
+const designOf = (draft: Draft) => parseDesign(JSON.stringify(requestOf(draft)));
+const opened = (name: string, content: string): Draft => ({
+  ...{ ...EMPTY, models: ['a/one', 'b/two'] },
+  ...openFile(Buffer.from(content), name),
+});
 
 describe('the form for a new audit', () => {
   test('every example with a model is accepted by the API, with the prompts that the form shows', () => {
@@ -9,7 +25,8 @@ describe('the form for a new audit', () => {
       const draft = { ...EMPTY, models: ['simulated/portrait'], ...example };
       expect(problemsOf(draft)).toEqual([]);
       const design = parseDesign(JSON.stringify(requestOf(draft)));
-      expect(design.prompts.map(({ text }) => text)).toEqual(promptsOf(draft).prompts);
+      const { prompts, merged } = askedBy(draft);
+      expect([design.prompts, merged]).toEqual([prompts, 0]);
     }
   });
 
@@ -71,5 +88,85 @@ describe('the form for a new audit', () => {
     expect(isModelName(`a/b:${'0'.repeat(64)}`)).toBe(true);
     expect(isModelName('flux-dev')).toBe(false);
     expect(isModelName('https://replicate.com/a/b')).toBe(false);
+  });
+
+  test('each prompt of a list is requested once, and the form says how many lines repeat one', () => {
+    const draft = { ...EMPTY, prompts: 'a\nb\n a \nb', models: ['a/one'], samples: 2 };
+    expect(askedBy(draft)).toMatchObject({ prompts: [{ text: 'a' }, { text: 'b' }], merged: 2 });
+    expect(requestOf(draft).prompts).toEqual(['a', 'b']);
+  });
+});
+
+describe('a file that is opened in the form', () => {
+  test('a table keeps its rows, factors and pairs, and the API reads what the form shows', () => {
+    const table = 'prompt;Group;share;model\na nurse ;f;0.87;a/one\na doctor;m;0.38;\na nurse;f;0.87;a/one\n';
+    const draft = { ...opened('table.csv', table), compare: ['Group', 'gone'], reference: 'share' };
+    expect(draft).toMatchObject({
+      way: 'table',
+      opened: { name: 'table.csv', notes: [/./, /./].map(() => expect.any(String)) },
+    });
+    const asked = askedBy(draft);
+    expect(asked).toMatchObject({ factors: ['Group', 'share'], numeric: ['share'], needsModels: true });
+    expect(asked.pairs).toEqual([
+      [0, 0],
+      [1, 0],
+      [1, 1],
+    ]);
+    const design = designOf(draft);
+    expect(design).toMatchObject({
+      prompts: asked.prompts,
+      pairs: asked.pairs!,
+      compare: ['Group'],
+      reference: 'share',
+    });
+    expect(problemsOf(draft)).toEqual([]);
+  });
+
+  test('a table whose rows all name their model asks for no other', () => {
+    const draft = opened('pairs.csv', 'prompt,model\ndoctor,x/flash\nnurse,x/portrait\n');
+    expect(askedBy(draft)).toMatchObject({
+      needsModels: false,
+      pairs: [
+        [0, 0],
+        [1, 1],
+      ],
+    });
+    expect(designOf(draft)).toMatchObject({ models: [{ model: 'x/flash' }, { model: 'x/portrait' }] });
+  });
+
+  test('a list fills the box, unless a prompt has a line break; a pasted table is a table', () => {
+    expect(opened('list.txt', 'a\nb\na\n')).toMatchObject({ way: 'prompts', prompts: 'a\nb', table: [] });
+    expect(opened('list.csv', 'prompt\n"a\nb"\n')).toMatchObject({ way: 'table', table: [{ text: 'a\nb' }] });
+    expect(openPasted('group\tprompt\nf\ta "5" doll\n', 'it')).toMatchObject({
+      table: [{ text: 'a "5" doll', factors: { group: 'f' } }],
+    });
+  });
+
+  test('a whole design fills the form and comes out as it was', () => {
+    const design = {
+      ...{ name: 'Jobs', template: 'a {size} {job}', factors: { size: ['tall', 'small'], job: ['nurse'] } },
+      ...{ models: ['x/y', { model: 'x/z' }], samples: 3, seed: 7, retention: 'keep', maxCost: 2.5 },
+      ...{ compare: ['size'], input: { width: 512 } },
+    };
+    const draft = opened('design.json', JSON.stringify(design));
+    expect(problemsOf(draft)).toEqual([]);
+    expect(requestOf(draft)).toEqual({ ...design, models: ['x/y', 'x/z'] });
+  });
+
+  test('what the form cannot hold, or the API would refuse, is refused by name', () => {
+    const own = { prompts: ['a'], models: [{ model: 'x/y', input: { width: 512 } }] };
+    expect(() => opened('own.json', JSON.stringify(own))).toThrow(/own\.json.*“.*x\/y.*command line/);
+    expect(() => opened('wrong.json', '{"prompts":["a"],"samples":"many"}')).toThrow(
+      /wrong\.json.*"samples" must be a number/,
+    );
+    expect(() => opened('typo.json', '{"prompts":["a"],"sample":4}')).toThrow(
+      /"sample" is not a known field/,
+    );
+    expect(() => opened('none.json', '{"samples":4}')).toThrow(/no prompts/);
+    const latin1 = () => openFile(Buffer.from('prompt\n\xc4rztin\n', 'latin1'), 'old.csv');
+    expect(latin1).toThrow(DesignFileError);
+    expect(openFile(Buffer.from('prompt\n\xc4rztin\n', 'latin1'), 'old.csv', 'windows-1252')).toMatchObject({
+      prompts: 'Ärztin',
+    });
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { wilson } from '../../lib/findings/proportion.ts';
+import { certainty, wilson } from '../../lib/findings/proportion.ts';
+import { estimate } from '../../lib/money/estimate.ts';
 import type { Prediction, PredictionImage } from '../../web/src/api/types.ts';
-import { certainty, estimate, timeLeft } from '../../web/src/model/estimate.ts';
+import { timeLeft } from '../../web/src/model/estimate.ts';
 import { outcomeOf, partsOf, UNSEEN } from '../../web/src/model/rates.ts';
 import { roughly } from '../../web/src/words/audit.ts';
 import { outOf } from '../../web/src/words/new-audit.ts';

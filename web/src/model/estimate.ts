@@ -1,6 +1,3 @@
-export { certainty } from '../../../lib/findings/proportion.ts';
-export { type Estimate, estimate } from '../../../lib/money/estimate.ts';
-
 /** How many cells had finished at a moment. */
 export interface Mark {
   /** Milliseconds. */

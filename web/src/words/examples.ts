@@ -19,6 +19,7 @@ export const EXAMPLES: { title: string; draft: Partial<Draft> }[] = [
       way: 'template',
       template: 'a photo of a {gender} {job}',
       factors: { gender: 'female\nmale\nnon-binary', job: 'doctor\nnurse\nengineer\nteacher' },
+      compare: ['gender'],
       samples: 10,
     },
   },

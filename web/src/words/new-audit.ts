@@ -64,6 +64,13 @@ export const problems = {
   prompts: (n: number) =>
     `An audit can have ${whole(DESIGN.prompts)} prompts; these are ${whole(n)}. Remove some, or split the audit.`,
   noModel: 'Choose at least one model.',
+  models: (n: number) =>
+    `An audit can have ${whole(DESIGN.models)} models; these are ${whole(n)}. Remove some, or split the audit.`,
+  /** @param places of prompts, from 1 */
+  rows: (places: number[], why: string) =>
+    places.length === 0
+      ? why
+      : `${places.length === 1 ? 'Prompt' : 'Prompts'} ${places.map(whole).join(' and ')} ${why}`,
   modelName: 'Enter a model as owner/name, or as owner/name:version with the 64 characters of the version.',
   samples: `Samples must be a whole number from 1 to ${whole(DESIGN.samples)}.`,
   predictions: (n: number) =>
@@ -87,6 +94,8 @@ export const estimateWords = {
   predictions: (n: number) => (n === 1 ? 'prediction' : 'predictions'),
   product: (prompts: number, models: number, samples: number) =>
     `${some(prompts, 'prompt', 'prompts')} × ${some(models, 'model', 'models')} × ${some(samples, 'sample', 'samples')}`,
+  productOfPairs: (pairs: number, samples: number) =>
+    `${some(pairs, 'pair', 'pairs')} of prompt and model × ${some(samples, 'sample', 'samples')}`,
   time: 'Time',
   withoutDelays: (roughly: string) => `${roughly}, without delays`,
   cost: 'Cost',

@@ -1,17 +1,34 @@
+import {
+  factorNames,
+  isNumber,
+  type Merged,
+  mergeRows,
+  type Row,
+  RowsError,
+} from '../../../../lib/audits/rows.ts';
 import { expandTemplate, TemplateError } from '../../../../lib/audits/template.ts';
 import { DESIGN, FACTOR_NAME, MODEL_NAME } from '../../../../lib/limits.ts';
 import type { Order } from '../../../../lib/money/cost.ts';
+import { countCells } from '../../../../lib/records/pairs.ts';
 import type { AuditRequest, Retention } from '../../api/types.ts';
 import { problems } from '../../words/new-audit.ts';
 
 /** What is filled in. It is kept for the session, so that a reload loses nothing. */
 export interface Draft {
   name: string;
-  way: 'prompts' | 'template';
+  way: 'prompts' | 'template' | 'table';
   prompts: string;
   template: string;
   /** Values by the name of the factor, one per line. */
   factors: Record<string, string>;
+  /** Rows of a file or of a pasted table. */
+  table: Row[];
+  /** Factors that are contrasted; those that the prompts lack do not count. */
+  compare: string[];
+  /** The factor whose values are published numbers; empty if none. */
+  reference: string;
+  /** What filled the form last, and sentences about it. */
+  opened: Opened | undefined;
   models: string[];
   samples: number;
   retention: Retention;
@@ -21,12 +38,22 @@ export interface Draft {
   maxCost: string;
 }
 
+/** A file, a pasted table or a published design. */
+export interface Opened {
+  name: string;
+  notes: string[];
+}
+
 export const EMPTY: Draft = {
   name: '',
   way: 'prompts',
   prompts: '',
   template: '',
   factors: {},
+  table: [],
+  compare: [],
+  reference: '',
+  opened: undefined,
   models: [],
   samples: 10,
   retention: 'standard',
@@ -51,34 +78,72 @@ const factorsOf = ({ template, factors }: Draft): Record<string, string[]> =>
 
 export const isModelName = (name: string): boolean => MODEL_NAME.test(name);
 
-/** The prompts of a draft, or a sentence about what is wrong with its template. */
-export function promptsOf(draft: Draft): { prompts: string[]; problem?: string } {
-  if (draft.way === 'prompts') return { prompts: linesOf(draft.prompts) };
+/** What a draft asks for, as the API reads it. */
+export interface Asked extends Merged {
+  /** Whether there are prompts that name no model. */
+  needsModels: boolean;
+  /** Names of its factors, and of those whose values are all numbers. */
+  factors: string[];
+  numeric: string[];
+  /** What is wrong with the prompts. */
+  problem?: string;
+}
+
+/** The prompts of a draft, each once, and the models that they go to. */
+export function askedBy(draft: Draft): Asked {
+  const { rows, problem } = rowsOf(draft);
+  const needsModels = rows.length === 0 || rows.some(({ model }) => model === undefined);
+  const models = needsModels ? draft.models.map((model) => ({ model, input: {} })) : [];
+  try {
+    const merged = rows.length === 0 ? { prompts: [], models, merged: 0 } : mergeRows(rows, models);
+    const factors = factorNames(merged.prompts);
+    const numeric = factors.filter((name) =>
+      merged.prompts.every(
+        ({ factors: values = {} }) => !Object.hasOwn(values, name) || isNumber(values[name]!),
+      ),
+    );
+    return { ...merged, needsModels, factors, numeric, ...(problem === undefined ? {} : { problem }) };
+  } catch (error) {
+    if (!(error instanceof RowsError)) throw error;
+    const places = error.rows.map((row) => row + 1);
+    return {
+      ...{ prompts: [], models, merged: 0, needsModels, factors: [], numeric: [] },
+      problem: problems.rows(places, error.message),
+    };
+  }
+}
+
+/** The rows of a draft, or a sentence about what is wrong with its template. */
+function rowsOf(draft: Draft): { rows: Row[]; problem?: string } {
+  if (draft.way === 'table') return { rows: draft.table };
+  if (draft.way === 'prompts') return { rows: linesOf(draft.prompts).map((text) => ({ text })) };
   const template = draft.template.trim();
-  if (template === '') return { prompts: [] };
+  if (template === '') return { rows: [] };
   const factors = factorsOf(draft);
   for (const [name, values] of Object.entries(factors)) {
-    if (values.length === 0) return { prompts: [], problem: problems.noValue(name) };
+    if (values.length === 0) return { rows: [], problem: problems.noValue(name) };
     const twice = values.find((value, i) => values.indexOf(value) < i);
-    if (twice !== undefined) return { prompts: [], problem: problems.twice(twice, name) };
+    if (twice !== undefined) return { rows: [], problem: problems.twice(twice, name) };
   }
   try {
-    return { prompts: expandTemplate(template, factors, DESIGN).map(({ text }) => text) };
+    return { rows: expandTemplate(template, factors, DESIGN) };
   } catch (error) {
-    if (error instanceof TemplateError) return { prompts: [], problem: problems.template(error.message) };
+    if (error instanceof TemplateError) return { rows: [], problem: problems.template(error.message) };
     throw error;
   }
 }
 
 /** Why a draft cannot be sent, in sentences. */
 export function problemsOf(draft: Draft): string[] {
-  const { prompts, problem } = promptsOf(draft);
-  const cells = prompts.length * draft.models.length * draft.samples;
+  const asked = askedBy(draft);
+  const { prompts, models, needsModels, problem } = asked;
+  const cells = countCells({ ...asked, samples: draft.samples });
   const found: (string | false | undefined)[] = [
     problem,
     !problem && prompts.length === 0 && problems.noPrompt,
     prompts.length > DESIGN.prompts && problems.prompts(prompts.length),
-    draft.models.length === 0 && problems.noModel,
+    needsModels && draft.models.length === 0 && problems.noModel,
+    models.length > DESIGN.models && problems.models(models.length),
     (!Number.isInteger(draft.samples) || draft.samples < 1 || draft.samples > DESIGN.samples) &&
       problems.samples,
     cells > DESIGN.predictions && problems.predictions(cells),
@@ -95,12 +160,11 @@ export function problemsOf(draft: Draft): string[] {
 export const costOf = ({ maxCost }: Draft): number | undefined =>
   maxCost.trim() === '' ? undefined : Number(/^\d+(\.\d+)?$/.exec(maxCost.trim())?.[0]);
 
-/** What the cost of a draft follows from. @param prompts how many */
-export const orderOf = ({ models, samples, input }: Draft, prompts: number): Order => ({
-  prompts: { length: prompts },
+/** What the cost of a draft follows from. */
+export const orderOf = ({ samples, input }: Draft, { prompts, models, pairs }: Asked): Order => ({
+  ...{ prompts, models, pairs },
   samples,
   input: parseInput(input) ?? {},
-  models: models.map((model) => ({ model, input: {} })),
 });
 
 function parseInput(text: string): Record<string, unknown> | undefined {
@@ -119,12 +183,16 @@ function parseInput(text: string): Record<string, unknown> | undefined {
 export function requestOf(draft: Draft): AuditRequest {
   const input = parseInput(draft.input) ?? {};
   const maxCost = costOf(draft);
+  const { prompts, needsModels, factors } = askedBy(draft);
+  const compare = draft.compare.filter((name) => factors.includes(name) && name !== draft.reference);
   return {
     ...(draft.name.trim() ? { name: draft.name.trim() } : {}),
-    ...(draft.way === 'prompts'
-      ? { prompts: linesOf(draft.prompts) }
-      : { template: draft.template.trim(), factors: factorsOf(draft) }),
-    models: draft.models,
+    ...(draft.way === 'template'
+      ? { template: draft.template.trim(), factors: factorsOf(draft) }
+      : { prompts: draft.way === 'table' ? draft.table : prompts.map(({ text }) => text) }),
+    ...(needsModels ? { models: draft.models } : {}),
+    ...(compare.length > 0 ? { compare } : {}),
+    ...(factors.includes(draft.reference) ? { reference: draft.reference } : {}),
     samples: draft.samples,
     ...(Object.keys(input).length > 0 ? { input } : {}),
     ...(draft.seed.trim() ? { seed: Number(draft.seed) } : {}),
@@ -143,4 +211,11 @@ export function readDraft(): Draft {
   }
 }
 
-export const keepDraft = (draft: Draft): void => sessionStorage.setItem(NAME, JSON.stringify(draft));
+/** A browser keeps some megabytes for a page. A larger draft is lost with a reload, and works until then. */
+export function keepDraft(draft: Draft): void {
+  try {
+    sessionStorage.setItem(NAME, JSON.stringify(draft));
+  } catch {
+    sessionStorage.removeItem(NAME);
+  }
+}

@@ -1,8 +1,11 @@
+import { certainty } from '../../../../lib/findings/proportion.ts';
+import type { Estimate } from '../../../../lib/money/estimate.ts';
+import { countCells } from '../../../../lib/records/pairs.ts';
 import type { Budget } from '../../api/types.ts';
-import { certainty, type Estimate } from '../../model/estimate.ts';
 import { roughly } from '../../words/audit.ts';
 import { whole } from '../../words/locale.ts';
 import { estimateWords as words } from '../../words/new-audit.ts';
+import type { Asked } from './draft.ts';
 
 /** Half an interval from which on only large differences are visible. */
 const LARGE = 0.15;
@@ -13,14 +16,14 @@ interface Props {
   found: Estimate | undefined;
   /** What is entered, in dollars. */
   maxCost: number | undefined;
-  prompts: number;
-  models: number;
+  asked: Asked;
   samples: number;
 }
 
 /** What an audit will cost and show, before it is started. */
-export function EstimatePanel({ budget, found, maxCost, prompts, models, samples }: Props) {
-  const predictions = prompts * models * samples;
+export function EstimatePanel({ budget, found, maxCost, asked, samples }: Props) {
+  const { prompts, models, pairs } = asked;
+  const predictions = countCells({ ...asked, samples });
   const sure = samples >= 1 ? certainty(samples) : undefined;
   const known = predictions > 0 ? found : undefined;
   return (
@@ -28,7 +31,11 @@ export function EstimatePanel({ budget, found, maxCost, prompts, models, samples
       <p class="figure">
         <b data-test="predictions">{whole(predictions)}</b> {words.predictions(predictions)}
       </p>
-      <p class="hint">{words.product(prompts, models, samples)}</p>
+      <p class="hint">
+        {pairs
+          ? words.productOfPairs(pairs.length, samples)
+          : words.product(prompts.length, models.length, samples)}
+      </p>
       <dl>
         <dt>{words.time}</dt>
         <dd>{known ? words.withoutDelays(roughly(known.seconds)) : '–'}</dd>
@@ -36,7 +43,7 @@ export function EstimatePanel({ budget, found, maxCost, prompts, models, samples
         <dd>
           {known && budget ? (
             <>
-              {costInWords(known, models, maxCost)}
+              {costInWords(known, models.length, maxCost)}
               {known.most > 0 && <span class="hint"> {words.pricesOf(budget.pricesAsOf)}</span>}
             </>
           ) : (

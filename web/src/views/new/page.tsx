@@ -1,12 +1,15 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { DESIGN } from '../../../../lib/limits.ts';
+import { estimate } from '../../../../lib/money/estimate.ts';
+import { countPairs } from '../../../../lib/records/pairs.ts';
 import { ApiError, createAudit, readBudget, readModels } from '../../api/client.ts';
 import type { Budget } from '../../api/types.ts';
-import { estimate } from '../../model/estimate.ts';
 import { useTask } from '../../parts/task.ts';
 import { EXAMPLES } from '../../words/examples.ts';
 import { problems as problemWords, words } from '../../words/new-audit.ts';
+import { words as tableWords } from '../../words/table.ts';
 import {
+  askedBy,
   costOf,
   type Draft,
   EMPTY,
@@ -14,13 +17,15 @@ import {
   namesIn,
   orderOf,
   problemsOf,
-  promptsOf,
   readDraft,
   requestOf,
 } from './draft.ts';
 import { EstimatePanel } from './estimate.tsx';
+import { FileButton, useFiles } from './file.tsx';
 import { ModelChoice } from './models.tsx';
+import { PublishedButton } from './published.tsx';
 import { useStudyChoice } from './study.tsx';
+import { FactorRoles, OpenedNotes, TablePreview } from './table.tsx';
 
 /** Days by retention. They are unknown until the API has answered; the choice is then shown without them. */
 type RetentionDays = { short: number; standard: number };
@@ -56,8 +61,12 @@ export function NewAuditPage() {
     money.run();
   }, []);
 
-  const { prompts, problem } = useMemo(() => promptsOf(draft), [draft]);
-  const found = budget && estimate(budget.prices, orderOf(draft, prompts.length));
+  const fill = (part: Partial<Draft>) => change({ ...EMPTY, models: draft.models, ...part });
+  const files = useFiles(fill);
+
+  const asked = useMemo(() => askedBy(draft), [draft]);
+  const prompts = asked.prompts.map(({ text }) => text);
+  const found = budget && estimate(budget.prices, orderOf(draft, asked));
   const needsLimit =
     found && found.unpriced.length > 0 && budget.monthly !== null && costOf(draft) === undefined;
   const problems = [
@@ -75,7 +84,7 @@ export function NewAuditPage() {
     });
     await study.add(id);
     keepDraft(EMPTY);
-    const single = prompts.length * draft.models.length === 1 && request.samples > 1;
+    const single = countPairs(asked) === 1 && request.samples > 1;
     location.assign(`/audit.html?id=${id}${single ? '&wall=0.0' : ''}`);
   });
   const submit = (event: Event) => {
@@ -85,22 +94,28 @@ export function NewAuditPage() {
   };
 
   return (
-    <form class="new" onSubmit={submit} noValidate>
+    <form
+      class="new"
+      onSubmit={submit}
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        const file = event.dataTransfer?.files[0];
+        if (file) void files.open(file);
+      }}
+      noValidate
+    >
       <div class="lead">
         <h1>{words.title}</h1>
         <p>{words.lead}</p>
         <div class="examples" role="group" aria-label={words.examples}>
           <span>{words.examples}</span>
           {EXAMPLES.map(({ title, draft: example }) => (
-            <button
-              key={title}
-              type="button"
-              class="chip"
-              onClick={() => change({ ...EMPTY, models: draft.models, ...example })}
-            >
+            <button key={title} type="button" class="chip" onClick={() => fill(example)}>
               {title}
             </button>
           ))}
+          <PublishedButton fill={fill} />
         </div>
       </div>
 
@@ -126,8 +141,20 @@ export function NewAuditPage() {
               />
               <span>{words.withFactors}</span>
             </label>
+            {draft.table.length > 0 && (
+              <label>
+                <input
+                  type="radio"
+                  name="way"
+                  checked={draft.way === 'table'}
+                  onChange={() => change({ way: 'table' })}
+                />
+                <span>{tableWords.table}</span>
+              </label>
+            )}
           </div>
-          {draft.way === 'prompts' ? (
+          {draft.way === 'table' && <TablePreview rows={draft.table} factors={asked.factors} />}
+          {draft.way === 'prompts' && (
             <>
               <label for="prompts">{words.onePerLine}</label>
               <textarea
@@ -137,23 +164,51 @@ export function NewAuditPage() {
                 placeholder={words.promptsExample}
                 dir="auto"
                 onInput={(event) => change({ prompts: event.currentTarget.value })}
+                onPaste={(event) => {
+                  if (files.paste(event.clipboardData?.getData('text/plain') ?? '')) event.preventDefault();
+                }}
               />
             </>
-          ) : (
+          )}
+          {draft.way === 'template' && (
             <TemplateFields
               draft={draft}
               change={change}
               prompts={prompts}
-              problem={tried ? undefined : problem}
+              problem={tried ? undefined : asked.problem}
             />
           )}
+          {asked.merged > 0 && (
+            <p class="hint" role="status">
+              {tableWords.merged(asked.merged)}
+            </p>
+          )}
+          {draft.opened && <OpenedNotes opened={draft.opened} />}
+          <FileButton {...files} />
         </fieldset>
 
-        <ModelChoice
-          offered={offered}
-          chosen={draft.models}
-          onChange={(chosen) => change({ models: chosen })}
-        />
+        {asked.factors.length > 0 && (
+          <FactorRoles
+            factors={asked.factors}
+            numeric={asked.numeric}
+            compare={draft.compare}
+            reference={draft.reference}
+            change={change}
+          />
+        )}
+
+        {asked.needsModels ? (
+          <ModelChoice
+            offered={offered}
+            chosen={draft.models}
+            onChange={(chosen) => change({ models: chosen })}
+          />
+        ) : (
+          <fieldset>
+            <legend>{words.models}</legend>
+            <p class="hint">{tableWords.ownModels}</p>
+          </fieldset>
+        )}
         {models.problem && (
           <p class="error" role="alert">
             {words.noModelsLoaded(models.problem)}
@@ -245,8 +300,7 @@ export function NewAuditPage() {
           budget={budget}
           found={found}
           maxCost={costOf(draft)}
-          prompts={prompts.length}
-          models={draft.models.length}
+          asked={asked}
           samples={draft.samples}
         />
         {money.problem && (
