@@ -6,7 +6,8 @@ import { withPretence } from './support/pretend.ts';
 
 /** What the tests use of a browser, whose types they do not have. */
 interface Window {
-  getComputedStyle(element: unknown): { direction: string };
+  innerWidth: number;
+  getComputedStyle(element: unknown): { direction: string; maskImage: string };
 }
 
 /** What the views say of an audit, with answers that are made here. */
@@ -66,5 +67,72 @@ describeInBrowser('the views', (executable) => {
     await select.click();
     await tiles.nth(1).click();
     await page.getByRole('dialog', { name: /sample 2/ }).waitFor();
+  });
+
+  test('a comparison lists inputs by model and prompts with both texts, each under its own name', async () => {
+    const models = ['a/one', 'b/two'];
+    const plan = (inputs: Record<string, unknown>[], name: string) => ({
+      name,
+      models: models.map((model, i) => ({
+        ...{ model, version: null, inputs: null, seed: 'supported' as const },
+        input: inputs[i] ?? {},
+      })),
+    });
+    const { page, comparison } = await open({
+      models,
+      samples: 2,
+      plan: plan([{ steps: 4 }, { guidance: 3 }], 'Before'),
+      other: {
+        prompts: [{ text: 'a doctor' }, { text: 'a teacher' }],
+        plan: { ...plan([{ steps: 4 }, { guidance: 7 }], 'After'), createdAt: '2026-02-01T00:00:00.000Z' },
+      },
+    });
+    await page.goto(comparison);
+    await page.getByText('1 setting differs').waitFor();
+    await page.getByRole('columnheader', { name: 'Before' }).getByText('1 Jan 2026').first().waitFor();
+    await page.getByRole('row', { name: 'input guidance of b/two 3 7' }).waitFor();
+    await page.getByText('2 prompts differ').waitFor();
+    await page.getByRole('row', { name: 'prompt a nurse none' }).waitFor();
+    await page.getByRole('row', { name: 'prompt none a teacher' }).waitFor();
+    expect(await seriousProblems(page)).toEqual([]);
+  });
+
+  test('on a phone everything in sight can be reached, and what continues beside the screen fades', async () => {
+    const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+    const name = `A very long title of an audit, ${'as people write them, '.repeat(6)}with aVeryLongWordThatDoesNotBreakByItselfAnywhere`;
+    const { page, comparison } = await open(
+      {
+        models: ['stability-ai/stable-diffusion-3.5-large-turbo', 'b/two'],
+        plan: { name },
+        status: { name },
+      },
+      '',
+      phone,
+    );
+    await page.locator('.tile img').first().waitFor();
+    const isInside = (locator: Locator) =>
+      locator.evaluate((element) => {
+        const { left, right } = element.getBoundingClientRect();
+        return left >= 0 && right <= (globalThis as unknown as Window).innerWidth;
+      });
+    for (const button of ['Manifest JSON', 'Manifest CSV', 'Hide images', 'Keyboard and help'])
+      expect([button, await isInside(page.getByRole('button', { name: button }))]).toEqual([button, true]);
+    const title = page.getByRole('heading', { level: 1 });
+    expect(await title.evaluate((element) => element.scrollHeight <= element.clientHeight + 1)).toBe(true);
+    expect(await isInside(title)).toBe(true);
+    const mask = page.locator('.toolbar');
+    expect(await mask.evaluate((element) => element.scrollWidth > element.clientWidth)).toBe(true);
+    expect(
+      await mask.evaluate((element) => (globalThis as unknown as Window).getComputedStyle(element).maskImage),
+    ).toContain('rgba(0, 0, 0, 0)');
+    await page.goto(comparison);
+    await page.locator('.tile img').first().waitFor();
+    for (const heading of await page.locator('.alignedrow h2').all())
+      expect(await heading.evaluate((element) => element.scrollHeight <= element.clientHeight + 1)).toBe(
+        true,
+      );
+    expect(await isInside(page.getByRole('button', { name: 'Hide images' }))).toBe(true);
+    await page.getByRole('button', { name: 'Hide images' }).click();
+    await page.getByText('AI-generated and possibly disturbing.').waitFor();
   });
 });

@@ -4,7 +4,7 @@ import { readView, type View, writeView } from '../../web/src/layout/address.ts'
 import { linesOf, squaresAcross, squaresDown, wallLayout, windowOf } from '../../web/src/layout/windowing.ts';
 import { moveBy, WHOLE, zoomAt } from '../../web/src/layout/zoom.ts';
 import { nextPoll } from '../../web/src/live/pace.ts';
-import { alignAudits, inputDifferences } from '../../web/src/model/align.ts';
+import { alignAudits, promptDifferences, settingDifferences } from '../../web/src/model/align.ts';
 import { arrange, defaultArrangement, spaceOf } from '../../web/src/model/axes.ts';
 import { imagesEach, tilesOf } from '../../web/src/model/tiles.ts';
 import { explain, wordFor } from '../../web/src/words/outcomes.ts';
@@ -98,8 +98,8 @@ describe('two audits side by side', () => {
   test('audits with one seed and different seeds of their prompts differ in that', () => {
     const what = 'seeds of prompts';
     const [old, own] = ['shared by all prompts', 'different for each prompt'];
-    expect(inputDifferences(a, plan({ version: 2 }))).toEqual([{ what, a: old, b: own }]);
-    expect(inputDifferences(plan({ version: 2, compare: ['gender'] }), plan({ version: 2 }))).toEqual([
+    expect(settingDifferences(a, plan({ version: 2 }))).toEqual([{ what, a: old, b: own }]);
+    expect(settingDifferences(plan({ version: 2, compare: ['gender'] }), plan({ version: 2 }))).toEqual([
       { what, a: 'shared across gender', b: own },
     ]);
   });
@@ -110,19 +110,58 @@ describe('two audits side by side', () => {
       input: { aspect_ratio: '1:1' },
       models: [{ ...a.models[0]!, version: null, input: { steps: 4 } }, a.models[1]!],
     });
-    expect(inputDifferences(a, b)).toEqual([
+    expect(settingDifferences(a, b)).toEqual([
       { what: 'seed', a: '1', b: '2' },
-      { what: 'input aspect_ratio', a: 'not set', b: '1:1' },
       { what: 'version of a/one', a: 'f'.repeat(64), b: 'undisclosed' },
-      { what: 'a/one input steps', a: 'not set', b: '4' },
+      { what: 'input aspect_ratio of all models', a: 'not set', b: '1:1' },
+      { what: 'input steps of a/one', a: 'not set', b: '4' },
     ]);
-    expect(inputDifferences(a, a)).toEqual([]);
+    expect(settingDifferences(a, a)).toEqual([]);
+  });
+
+  test('an input differs by what each model is given, wherever the design says it', () => {
+    const given = plan({ input: { steps: 4 } });
+    const said = plan({ models: a.models.map((model) => ({ ...model, input: { steps: 4 } })) });
+    expect(settingDifferences(given, said)).toEqual([]);
+    const own = plan({ models: a.models.map((model, i) => ({ ...model, input: { steps: 4 + i } })) });
+    expect(settingDifferences(given, own)).toEqual([{ what: 'input steps of b/two', a: '4', b: '5' }]);
+  });
+
+  test('nothing is said under the name of another model', () => {
+    const other = plan({
+      models: a.models.map((model, i) => ({ ...model, model: `c/${i}`, version: null, input: { steps: i } })),
+    });
+    expect(settingDifferences(a, other)).toEqual([
+      { what: 'model', a: 'a/one', b: 'c/0' },
+      { what: 'model', a: 'b/two', b: 'c/1' },
+      { what: 'input steps of a/one ↔ c/0', a: 'not set', b: '0' },
+      { what: 'input steps of b/two ↔ c/1', a: 'not set', b: '1' },
+    ]);
+    // One model twice, of which the other audit has only the second.
+    const one = a.models[0]!;
+    const twice = plan({ models: [one, { ...one, input: { steps: 9 } }] });
+    const second = plan({ models: [{ ...one, input: { steps: 9 } }] });
+    expect(settingDifferences(twice, second)).toEqual([{ what: 'model', a: 'a/one', b: 'none' }]);
+    expect(alignAudits(twice, second)[0]).toMatchObject({ a: { model: 1 }, b: { model: 0 } });
+  });
+
+  test('prompts that were reworded, and those in only one audit, are listed with both texts', () => {
+    const [first, ...rest] = a.prompts;
+    const b = plan({
+      prompts: [{ ...first!, text: 'portrait of a doctor' }, ...rest.slice(1), { text: 'a cat' }],
+    });
+    expect(promptDifferences(a, b)).toEqual([
+      { what: 'prompt', a: 'a female doctor', b: 'portrait of a doctor' },
+      { what: 'prompt', a: 'a female nurse', b: 'none' },
+      { what: 'prompt', a: 'none', b: 'a cat' },
+    ]);
+    expect(promptDifferences(a, a)).toEqual([]);
   });
 
   test('inputs that name different secrets are told by these names', () => {
     const named = (secret: string) => plan({ input: { key: { secret } } });
-    expect(inputDifferences(named('one'), named('two'))).toEqual([
-      { what: 'input key', a: 'secret "one"', b: 'secret "two"' },
+    expect(settingDifferences(named('one'), named('two'))).toEqual([
+      { what: 'input key of all models', a: 'secret "one"', b: 'secret "two"' },
     ]);
   });
 });

@@ -5,12 +5,13 @@ import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
 import mime from 'mime-types';
 import type { Browser } from 'playwright-core';
 import { buildSite } from '../../../build/web.ts';
-import type { Plan, Prediction, PredictionImage } from '../../../lib/contract/answers.ts';
+import type { AuditStatus, Plan, Prediction, PredictionImage } from '../../../lib/contract/answers.ts';
 import { launch, type OpenOptions, openPage, type Watched } from './browser.ts';
 
 /** Where the pretended site and bucket are. Nothing leaves the browser. */
 const ORIGIN = 'http://page.invalid';
 const AUDIT = '7ychs9v1bzsamp1e0000000001';
+const OTHER = '7ychs9v1bzsamp1e0000000002';
 /** What the page does with these answers is tested; the contract's tests hold the real API to the same types. */
 export interface Pretended {
   prompts: Plan['prompts'];
@@ -19,6 +20,13 @@ export interface Pretended {
   input?: Record<string, unknown>;
   /** What became of a cell; it succeeded with one picture by default. */
   cell?: (n: number) => Partial<Prediction>;
+  /** What is otherwise in its plan and its status. */
+  plan?: Partial<Plan>;
+  status?: Partial<AuditStatus>;
+  /** The audit that it is compared with, where it differs. */
+  other?: Partial<Pretended>;
+  /** Answers of the API by path, such as `/api/models`. */
+  answers?: Record<string, { status?: number; json: unknown }>;
   /** Answers for an image instead of its bytes. */
   image?: (path: string) => { status: number } | 'never' | undefined;
 }
@@ -28,6 +36,8 @@ export interface Pretence extends Watched {
   fetched: string[];
   /** The address of the audit's page, with more parameters. */
   address(more?: string): string;
+  /** The address of the comparison with the other audit. */
+  comparison: string;
 }
 
 /** A picture of the pretended audit. Without `rendition: undefined`, it is one that was decoded. */
@@ -53,26 +63,28 @@ const drawn = (name: string) => {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="512" height="512"><rect width="512" height="512" fill="hsl(${hue} 45% 70%)"/><circle cx="256" cy="200" r="110" fill="hsl(${hue} 40% 45%)"/><text x="256" y="440" font-size="64" text-anchor="middle">${size === 'original' ? 'original' : ''} ${n}</text></svg>`;
 };
 
-/**
- * Opens the page with an audit whose answers and images are made here, so that it can show what would take long to run or
- * what no simulated model returns.
- * @param site folder of the built site
- */
-async function openPretended(
-  browser: Browser,
-  site: string,
-  { prompts, models, samples, input = {}, cell = () => ({}), image = () => undefined }: Pretended,
-  options: OpenOptions = {},
-): Promise<Pretence> {
-  const watched = await openPage(browser, ORIGIN, options);
+/** What the API answers about an audit. */
+function madeUp(
+  id: string,
+  {
+    prompts,
+    models,
+    samples,
+    input = {},
+    plan: changedPlan,
+    status: changedStatus,
+    cell = () => ({}),
+  }: Pretended,
+) {
   const cells = prompts.length * models.length * samples;
   const about = {
-    ...{ id: AUDIT, name: 'Pretended', createdAt: '2026-01-01T00:00:00.000Z' },
+    ...{ id, name: 'Pretended', createdAt: '2026-01-01T00:00:00.000Z' },
     ...{ createdBy: 'tests', retention: 'short' as const },
   };
   const plan: Plan = {
     ...{ ...about, seed: 1, samples, prompts, input, cells },
     models: models.map((model) => ({ model, version: null, input: {}, inputs: null, seed: 'supported' })),
+    ...changedPlan,
   };
   const predictions = Array.from({ length: cells }, (_, n): Prediction => {
     const pair = Math.floor(n / samples);
@@ -87,7 +99,36 @@ async function openPretended(
   });
   const counts = { waiting: 0, running: 0, succeeded: 0, failed: 0, refused: 0, canceled: 0 };
   for (const { status } of predictions) counts[status]++;
-  const status = { ...about, predictions: cells, state: 'finished', counts, manifest: true };
+  const { name } = plan;
+  const status = {
+    ...about,
+    name,
+    predictions: cells,
+    state: 'finished',
+    counts,
+    manifest: true,
+    ...changedStatus,
+  };
+  return { plan, predictions, status };
+}
+
+/**
+ * Opens the page with an audit whose answers and images are made here, so that it can show what would take long to run or
+ * what no simulated model returns.
+ * @param site folder of the built site
+ */
+async function openPretended(
+  browser: Browser,
+  site: string,
+  audit: Pretended,
+  options: OpenOptions,
+): Promise<Pretence> {
+  const watched = await openPage(browser, ORIGIN, options);
+  const { image = () => undefined, answers = {}, other } = audit;
+  const audits = new Map([
+    [AUDIT, madeUp(AUDIT, audit)],
+    [OTHER, madeUp(OTHER, { ...audit, ...other })],
+  ]);
   const fetched: string[] = [];
   await watched.page.route(`${ORIGIN}/**`, async (route) => {
     const url = new URL(route.request().url());
@@ -98,17 +139,26 @@ async function openPretended(
       if (answer) return route.fulfill(answer);
       return route.fulfill({ contentType: 'image/svg+xml', body: drawn(url.pathname) });
     }
-    if (url.pathname.endsWith('/plan')) return route.fulfill({ json: plan });
-    if (url.pathname.endsWith('/predictions')) {
+    if (url.pathname in answers) return route.fulfill(answers[url.pathname]!);
+    const [, , , id = '', part] = url.pathname.split('/');
+    const { plan, status, predictions } = audits.get(id) ?? {};
+    if (part === 'plan') return route.fulfill({ json: plan });
+    if (part === 'predictions') {
       const from = Number(url.searchParams.get('cursor'));
       const to = from + Number(url.searchParams.get('limit'));
-      return route.fulfill({ json: { predictions: predictions.slice(from, to) } });
+      return route.fulfill({ json: { predictions: predictions?.slice(from, to) } });
     }
-    if (url.pathname.startsWith('/api/audits/')) return route.fulfill({ json: status });
+    if (status && part === undefined) return route.fulfill({ json: status });
+    if (url.pathname.startsWith('/api/')) return route.fulfill({ json: {} });
     const file = path.join(site, url.pathname);
     return route.fulfill({ contentType: mime.lookup(file) || 'text/html', body: await readFile(file) });
   });
-  return { ...watched, fetched, address: (more = '') => `/audit.html?id=${AUDIT}${more}` };
+  return {
+    ...watched,
+    fetched,
+    address: (more = '') => `/audit.html?id=${AUDIT}${more}`,
+    comparison: `/compare.html?a=${AUDIT}&b=${OTHER}`,
+  };
 }
 
 /** By default two prompts with one model and ten samples. */

@@ -13,28 +13,46 @@ export interface AlignedRow {
   b: { prompt: number; model: number } | undefined;
 }
 
-/** A setting that is different in two audits. */
-export interface InputDifference {
+/** What is different in two audits. */
+export interface Difference {
   what: string;
   a: string;
   b: string;
 }
 
 /**
- * Pairs of models: those with the same name, in order. If the audits share no name and have equally many models, those
- * at the same position, because then the models are what is compared.
+ * Pairs of models: those with the same name and inputs, then those with the same name, in order. If the audits share no
+ * name and have equally many models, those at the same position, because then the models are what is compared.
  */
-function pairModels(a: PlannedModel[], b: PlannedModel[]): [number | undefined, number | undefined][] {
+function pairModels(a: Plan, b: Plan): [number | undefined, number | undefined][] {
   const taken = new Set<number>();
-  const pairs = a.map((model, i): [number | undefined, number | undefined] => {
-    const found = b.findIndex((other, j) => other.model === model.model && !taken.has(j));
-    if (found >= 0) taken.add(found);
-    return [i, found >= 0 ? found : undefined];
-  });
-  if (taken.size === 0 && a.length === b.length) return a.map((_, i) => [i, i]);
-  const rest = b.flatMap((_, j): [undefined, number][] => (taken.has(j) ? [] : [[undefined, j]]));
+  const claim = (fits: (other: PlannedModel) => boolean) => {
+    const found = b.models.findIndex((other, j) => !taken.has(j) && fits(other));
+    if (found < 0) return undefined;
+    taken.add(found);
+    return found;
+  };
+  const same = a.models.map((model) =>
+    claim((other) => other.model === model.model && isSame(inputOf(a, model), inputOf(b, other))),
+  );
+  const pairs = a.models.map(({ model }, i): [number, number | undefined] => [
+    i,
+    same[i] ?? claim((other) => other.model === model),
+  ]);
+  if (taken.size === 0 && a.models.length === b.models.length) return a.models.map((_, i) => [i, i]);
+  const rest = b.models.flatMap((_, j): [undefined, number][] => (taken.has(j) ? [] : [[undefined, j]]));
   return [...pairs, ...rest];
 }
+
+/** All that a model is given, by the audit or for this model alone. */
+const inputOf = (plan: Plan, model: PlannedModel): Record<string, unknown> => ({
+  ...plan.input,
+  ...model.input,
+});
+
+const namesOf = (x: object, y: object) => [...new Set([...Object.keys(x), ...Object.keys(y)])];
+const isSame = (x: Record<string, unknown>, y: Record<string, unknown>) =>
+  namesOf(x, y).every((name) => show(x[name]) === show(y[name]));
 
 /** Pairs of prompts: those with the same text, then those with the same factors, for templates that were reworded. */
 function pairPrompts(a: Plan['prompts'], b: Plan['prompts']): [number | undefined, number | undefined][] {
@@ -65,7 +83,7 @@ const factorKey = (factors: Record<string, string> | undefined): string =>
 
 /** Pairs of prompt and model of two audits: first those in both audits, then those in only one. */
 export function alignAudits(a: Plan, b: Plan): AlignedRow[] {
-  const models = pairModels(a.models, b.models);
+  const models = pairModels(a, b);
   return pairPrompts(a.prompts, b.prompts)
     .flatMap(([promptA, promptB]) =>
       models.map(([modelA, modelB]) => {
@@ -105,32 +123,45 @@ const show = (value: unknown): string =>
       ? value
       : (secretText(value) ?? JSON.stringify(value));
 
-/** Settings that differ between two audits, apart from prompts: samples, seed, inputs, models and their versions. */
-export function inputDifferences(a: Plan, b: Plan): InputDifference[] {
-  const differences: InputDifference[] = [];
+/** Settings that differ between two audits: samples, seeds, models, their versions, and inputs by model. */
+export function settingDifferences(a: Plan, b: Plan): Difference[] {
+  const differences: Difference[] = [];
   const compare = (what: string, x: unknown, y: unknown) => {
     if (show(x) !== show(y)) differences.push({ what, a: show(x), b: show(y) });
-  };
-  const compareInputs = (
-    nameOf: (name: string) => string,
-    x: Record<string, unknown>,
-    y: Record<string, unknown>,
-  ) => {
-    for (const name of new Set([...Object.keys(x), ...Object.keys(y)]))
-      compare(nameOf(name), x[name], y[name]);
   };
   compare(words.samples, a.samples, b.samples);
   compare(words.seed, a.seed, b.seed);
   compare(words.seeds, seedsInWords(a), seedsInWords(b));
-  compareInputs(words.input, a.input, b.input);
-  for (const [i, j] of pairModels(a.models, b.models)) {
-    const x = i === undefined ? undefined : a.models[i];
-    const y = j === undefined ? undefined : b.models[j];
-    compare(words.model, x?.model ?? words.noModel, y?.model ?? words.noModel);
-    if (!x || !y) continue;
+  const pairs = pairModels(a, b).map(([i, j]) => [
+    i === undefined ? undefined : a.models[i],
+    j === undefined ? undefined : b.models[j],
+  ]);
+  for (const [x, y] of pairs) compare(words.model, x?.model ?? words.none, y?.model ?? words.none);
+  const shared = pairs.flatMap(([x, y]) => (x && y ? [{ x, y, name: both([x.model, y.model]) }] : []));
+  for (const { x, y, name } of shared)
     if (x.model === y.model)
-      compare(words.versionOf(x.model), x.version ?? words.undisclosed, y.version ?? words.undisclosed);
-    compareInputs((name) => words.inputOf(x.model, name), x.input, y.input);
+      compare(words.versionOf(name), x.version ?? words.undisclosed, y.version ?? words.undisclosed);
+  const inputs = shared.flatMap(({ x, y, name }) => {
+    const [given, other] = [inputOf(a, x), inputOf(b, y)];
+    return namesOf(given, other)
+      .map((input) => ({ input, model: name, a: show(given[input]), b: show(other[input]) }))
+      .filter((found) => found.a !== found.b);
+  });
+  for (const { input, model, ...values } of inputs) {
+    const alike = inputs.filter((other) => isSame({ ...other, model }, { input, model, ...values }));
+    // What is so for every model is said once.
+    if (shared.length < 2 || alike.length < shared.length)
+      differences.push({ what: words.inputOf(model, input), ...values });
+    else if (alike[0]!.model === model) differences.push({ what: words.input(input), ...values });
   }
   return differences;
 }
+
+/** Prompts that differ between two audits: those that were reworded, and those in only one. */
+export const promptDifferences = (a: Plan, b: Plan): Difference[] =>
+  pairPrompts(a.prompts, b.prompts).flatMap(([i, j]) => {
+    const [x, y] = [i === undefined ? undefined : a.prompts[i], j === undefined ? undefined : b.prompts[j]];
+    return x?.text === y?.text
+      ? []
+      : [{ what: words.prompt, a: x?.text ?? words.none, b: y?.text ?? words.none }];
+  });

@@ -46,6 +46,8 @@ export function AuditsPage() {
     setChosen((known) => known.filter((id) => id !== audit.id));
     setDeleting(undefined);
   });
+  // IDs of newer audits are smaller, so that lists begin with them.
+  const [older, newer] = chosen.toSorted().reverse();
   const choose = (id: string, yes: boolean) =>
     setChosen((known) => (yes ? [...known, id].slice(-2) : known.filter((other) => other !== id)));
 
@@ -55,7 +57,7 @@ export function AuditsPage() {
         <h1>{words.title}</h1>
         <p aria-live="polite">
           {chosen.length === 2 ? (
-            <a class="button primary" href={`/compare.html?a=${chosen[0]}&b=${chosen[1]}`}>
+            <a class="button primary" href={`/compare.html?a=${older}&b=${newer}`}>
               {words.compare}
             </a>
           ) : (

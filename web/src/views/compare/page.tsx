@@ -3,13 +3,20 @@ import { numberOf } from '../../../../lib/records/pairs.ts';
 import { linesOf, windowOf } from '../../layout/windowing.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
-import { type AlignedRow, alignAudits, inputDifferences } from '../../model/align.ts';
+import {
+  type AlignedRow,
+  alignAudits,
+  type Difference,
+  promptDifferences,
+  settingDifferences,
+} from '../../model/align.ts';
 import { isSimulated, spaceOf } from '../../model/axes.ts';
 import { outcomeOf, outcomeOfAll } from '../../model/rates.ts';
 import { imagesEach, type Tile, tilesOf } from '../../model/tiles.ts';
 import { ContentNotice, HideImages } from '../../parts/notice.tsx';
 import { OutcomeLine } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
+import { When } from '../../parts/when.tsx';
 import { words } from '../../words/compare.ts';
 import { equalExplained, outcomeLengths, words as outcomeWords } from '../../words/outcomes.ts';
 import { labelOf } from '../audit/grid-cell.tsx';
@@ -20,6 +27,8 @@ const HEADING = { line: 21, character: 8.5, most: 4 };
 const ABOUT = { line: 21, character: 7.5 };
 const AROUND = 32;
 const TILE = 84;
+/** Differences of one kind that are listed. */
+const MOST = 100;
 const NEAR = 2;
 
 /** Two audits side by side: `/compare?a=…&b=…`. */
@@ -43,7 +52,8 @@ export function ComparePage() {
 
 function Comparison({ a, b }: { a: LiveAudit; b: LiveAudit }) {
   const rows = useMemo(() => alignAudits(a.plan, b.plan), [a, b]);
-  const differences = useMemo(() => inputDifferences(a.plan, b.plan), [a, b]);
+  const settings = useMemo(() => settingDifferences(a.plan, b.plan), [a, b]);
+  const prompts = useMemo(() => promptDifferences(a.plan, b.plan), [a, b]);
   const shared = rows.filter((row) => row.a && row.b).length;
   return (
     <article class="compare">
@@ -54,37 +64,54 @@ function Comparison({ a, b }: { a: LiveAudit; b: LiveAudit }) {
         </p>
       </div>
       <ContentNotice />
-      {differences.length > 0 ? (
-        <details class="outcomes" open={differences.length <= 6}>
-          <summary>{words.differing(differences.length)}</summary>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{words.setting}</th>
-                <th scope="col">{words.side(a.plan.name, 'A')}</th>
-                <th scope="col">{words.side(b.plan.name, 'B')}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {differences.map(({ what, a: x, b: y }) => (
-                <tr key={what}>
-                  <th scope="row">{what}</th>
-                  <td class="differs" dir="auto">
-                    {x}
-                  </td>
-                  <td class="differs" dir="auto">
-                    {y}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </details>
-      ) : (
-        <p class="hint">{words.nothingDiffers}</p>
-      )}
+      <Differences {...{ a, b }} title={words.differing(settings.length)} differences={settings} />
+      <Differences {...{ a, b }} title={words.promptsDiffering(prompts.length)} differences={prompts} />
+      {settings.length + prompts.length === 0 && <p class="hint">{words.nothingDiffers}</p>}
       <AlignedRows a={a} b={b} rows={rows} />
     </article>
+  );
+}
+
+interface DifferencesProps {
+  a: LiveAudit;
+  b: LiveAudit;
+  title: string;
+  differences: Difference[];
+}
+
+/** What differs, as it is in each audit. */
+function Differences({ a, b, title, differences }: DifferencesProps) {
+  if (differences.length === 0) return null;
+  return (
+    <details class="outcomes" open={differences.length <= 6}>
+      <summary>{title}</summary>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{words.setting}</th>
+            {[a, b].map(({ plan }, i) => (
+              <th key={i} scope="col">
+                {words.side(plan.name, i === 0 ? 'A' : 'B')} · <When at={plan.createdAt} />
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {differences.slice(0, MOST).map(({ what, a: x, b: y }, i) => (
+            <tr key={i}>
+              <th scope="row">{what}</th>
+              <td class="differs" dir="auto">
+                {x}
+              </td>
+              <td class="differs" dir="auto">
+                {y}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {differences.length > MOST && <p class="hint">{words.first(MOST, differences.length)}</p>}
+    </details>
   );
 }
 
