@@ -137,7 +137,7 @@ describe('two audits side by side', () => {
       { what: 'input steps of a/one ↔ c/0', a: 'not set', b: '0' },
       { what: 'input steps of b/two ↔ c/1', a: 'not set', b: '1' },
     ]);
-    // One model twice, of which the other audit has only the second.
+    // One model twice; the other audit has only the second.
     const one = a.models[0]!;
     const twice = plan({ models: [one, { ...one, input: { steps: 9 } }] });
     const second = plan({ models: [{ ...one, input: { steps: 9 } }] });
