@@ -86,7 +86,7 @@ function toDesign(request: AuditRequest): Design {
       ? { model: entry, input: {} }
       : { model: entry.model, input: entry.input ?? {} },
   );
-  requireModels(rows, models);
+  requireModels(request, rows, models);
   const merged = merge(request, rows, models);
   const design: Design = {
     // A crossing is named by its template: its first prompt is one of many.
@@ -118,12 +118,12 @@ function rowsOf({ prompts, template, factors }: AuditRequest): Row[] {
 }
 
 /** @throws {Refusal} 422 if a row has no model, or a model would be paid twice for the same */
-function requireModels(rows: Row[], models: RequestedModel[]): void {
+function requireModels(request: AuditRequest, rows: Row[], models: RequestedModel[]): void {
   const bare = rows.findIndex(({ model }) => model === undefined);
   if (models.length === 0 && bare >= 0)
     throw new Refusal(
       422,
-      `"models" is missing, and ${where({}, bare)} names no model. Name models for all prompts, or one in each prompt.`,
+      `"models" is missing, and ${where(request, bare)} names no model. Name models for all prompts, or one in each prompt.`,
     );
   const again = models.find(({ model, input }, place) =>
     models.slice(0, place).some((other) => other.model === model && isDeepStrictEqual(other.input, input)),

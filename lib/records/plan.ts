@@ -6,7 +6,7 @@ import type { Price } from '../money/price.ts';
 import type { ObjectStore } from '../ports.ts';
 import { redactor, shownInput } from '../replicate/secret-inputs.ts';
 import { planKey } from './keys.ts';
-import { type Pair, placeOf, seedGroup } from './pairs.ts';
+import { type Pair, type Place, placeOf, seedGroup } from './pairs.ts';
 
 export type { Retention };
 export type Input = Record<string, unknown>;
@@ -104,27 +104,22 @@ export interface Cell {
   seed: number;
 }
 
-/** The place of a cell's model among the audit's. */
-export function modelPlace(
-  plan: Pick<Plan, 'id' | 'prompts' | 'models' | 'samples' | 'pairs'>,
-  n: number,
-): number {
+/** @throws {RangeError} if the audit has no such cell */
+function requirePlace(plan: Plan, n: number): Place {
   const place = placeOf(plan, n);
   if (!place) throw new RangeError(`audit ${plan.id} has no cell ${n}`);
-  return place.model;
+  return place;
 }
 
+/** The place of a cell's model among the audit's. */
+export const modelPlace = (plan: Plan, n: number): number => requirePlace(plan, n).model;
+
 /** The model of a cell, without what the rest of the cell takes: its seed is a hash. */
-export const modelAt = (
-  plan: Pick<Plan, 'id' | 'prompts' | 'models' | 'samples' | 'pairs'>,
-  n: number,
-): PlannedModel => plan.models[modelPlace(plan, n)]!;
+export const modelAt = (plan: Plan, n: number): PlannedModel => plan.models[modelPlace(plan, n)]!;
 
 /** The cell numbered n. @throws {RangeError} if there is none */
 export function cellAt(plan: Plan, n: number): Cell {
-  const place = placeOf(plan, n);
-  if (!place) throw new RangeError(`audit ${plan.id} has no cell ${n}`);
-  const { prompt, model, sample } = place;
+  const { prompt, model, sample } = requirePlace(plan, n);
   return {
     n,
     prompt: plan.prompts[prompt]!,
