@@ -46,6 +46,9 @@ const PARALLEL_READS = 16;
 /** Shorter values are removed by the name of their input alone: as texts they may be words. */
 const MIN_TEXT = 8;
 
+/** Deeper records are searched as texts. */
+const MAX_DEPTH = 300;
+
 const salt = () => randomBytes(16).toString('hex');
 
 /**
@@ -143,15 +146,21 @@ function secretsIn({ input, models }: Plan) {
 
 const isValue = (value: unknown) => value !== null && value !== REDACTED && !isReference(value);
 
-function textsIn(value: unknown): string[] {
+function textsIn(value: unknown, depth = 0): string[] {
   if (typeof value === 'string') return [value];
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
+  if (typeof value !== 'object' || value === null || depth === MAX_DEPTH) return [];
+  return Object.values(value).flatMap((member) => textsIn(member, depth + 1));
 }
+
+const isDeeper = (value: unknown, most: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (most === 0 || Object.values(value).some((member) => isDeeper(member, most - 1)));
 
 /** A JSON record without secrets; as it was, to the byte, if it has none. */
 function cleanJson(content: string, marked: readonly string[], redact: Redact): string {
   const value = parsed(content);
-  if (value === undefined) return redact(content);
+  if (value === undefined || isDeeper(value, MAX_DEPTH)) return redact(content);
   const before = JSON.stringify(value);
   const after = JSON.stringify(redact(withoutNamed(value, marked)));
   return after === before ? content : after;

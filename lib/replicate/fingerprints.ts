@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { jsonOf } from '../json.ts';
 import { ReplicateRefusal } from './errors.ts';
 
 /**
@@ -96,23 +95,24 @@ export function redactText(text: string, known: readonly Fingerprint[]): string 
 /** Returns a copy of a value without secrets, or the value itself. */
 export type Redact = <T>(value: T) => T;
 
-/** Removes what has one of the fingerprints from all texts in a value; null for one that is nested too deep. */
+/** Nothing that a model says is nested deeper, unless it wants to bring a function down. */
+const MAX_DEPTH = 500;
+
+/** Removes what has one of the fingerprints from all texts in a value. What is nested too deep becomes null. */
 export const redactorOf = (known: readonly Fingerprint[]): Redact => {
   const clean = (text: string) => redactText(text, known);
-  return known.length === 0
-    ? (value) => value
-    : <T>(value: T) =>
-        (jsonOf(value) === undefined && value !== undefined ? null : mapTexts(value, clean)) as T;
+  return known.length === 0 ? (value) => value : <T>(value: T) => mapTexts(value, clean) as T;
 };
 
 /** A copy of a value whose texts, names of members and numbers have passed through a function. */
-function mapTexts(value: unknown, clean: (text: string) => string): unknown {
+function mapTexts(value: unknown, clean: (text: string) => string, depth = 0): unknown {
   if (typeof value === 'string') return clean(value);
   if (typeof value === 'number') return clean(String(value)) === String(value) ? value : REDACTED;
-  if (Array.isArray(value)) return value.map((member) => mapTexts(member, clean));
   if (typeof value !== 'object' || value === null) return value;
+  if (depth === MAX_DEPTH) return null;
+  if (Array.isArray(value)) return value.map((member) => mapTexts(member, clean, depth + 1));
   return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [clean(name), mapTexts(member, clean)]),
+    Object.entries(value).map(([name, member]) => [clean(name), mapTexts(member, clean, depth + 1)]),
   );
 }
 

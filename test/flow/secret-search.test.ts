@@ -232,6 +232,17 @@ describe('keys in older audits', () => {
     ]);
   });
 
+  test('are removed from inputs nested as deep as a design may be, which are otherwise as they were', async () => {
+    const nested = (text: string) =>
+      JSON.parse(`${'['.repeat(4_000)}${JSON.stringify(text)}${']'.repeat(4_000)}`);
+    const { id } = await world.accept(1, { input: { deep: nested(KEY) } });
+    await world.images.delete([`open/${id}`]);
+    expect(await found(world)).toEqual([]);
+    await redact(world, world, [KEY]);
+    const plan = (await world.images.readJson<Plan>(planKey(id)))!.value;
+    expect(JSON.stringify(plan.input)).toBe(JSON.stringify({ deep: nested('[redacted]') }));
+  });
+
   test('that a lock protects are named with the date until which it does; readers get the record without them', async () => {
     await prepare(world);
     const { images, backup } = world.truth;

@@ -50,6 +50,12 @@ describe('a secret is recognized by its fingerprints alone', () => {
     expect(redact(null)).toBeNull();
   });
 
+  test.each([200, 1_500, 2_000, 100_000])('in a value that is nested %i deep, without a fault', (depth) => {
+    const value: unknown = JSON.parse(`${'[{"a":'.repeat(depth)}${JSON.stringify(KEY)}${'}]'.repeat(depth)}`);
+    const clean = redactorOf(known)({ value, beside: KEY });
+    expect(JSON.stringify(clean)).not.toContain(KEY.slice(0, 9));
+  });
+
   test('and nothing else is removed', () => {
     const alike = [
       KEY.slice(1),
