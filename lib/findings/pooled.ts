@@ -10,6 +10,8 @@ export interface Observation {
   cell: string;
   /** What it shares with other pictures that chance moves together: the seed that was really sent. */
   seed: string;
+  /** Of a picture that stands for more or for less than itself. Default: 1. */
+  weight?: number;
 }
 
 /** A share over several cells. */
@@ -19,6 +21,8 @@ export interface Pooled extends Interval {
   n: number;
   cells: number;
   seeds: number;
+  /** How many independent pictures vary as much. */
+  effective: number;
 }
 
 /**
@@ -29,28 +33,24 @@ export interface Pooled extends Interval {
  */
 export function pooled(observations: readonly Observation[], level = LEVEL): Pooled | undefined {
   if (observations.length === 0) return undefined;
-  const n = observations.length;
-  const sizes = countBy(observations, ({ cell }) => cell);
-  const weight = ({ cell }: Observation) => 1 / (sizes.size * sizes.get(cell)!);
+  const n = sum(observations.map(weightOf));
+  const sizes = new Map<string, number>();
+  for (const one of observations) sizes.set(one.cell, (sizes.get(one.cell) ?? 0) + weightOf(one));
+  const weight = (one: Observation) => weightOf(one) / (sizes.size * sizes.get(one.cell)!);
   const share = clip(sum(observations.map((one) => weight(one) * one.value)), 0, 1);
   const deviations = new Map<string, number>();
   for (const one of observations)
     deviations.set(one.seed, (deviations.get(one.seed) ?? 0) + weight(one) * (one.value - share));
   const seeds = deviations.size;
   const about = { share, n, cells: sizes.size, seeds };
-  if (seeds < 2) return { ...about, low: 0, high: 1 };
+  if (seeds < 2) return { ...about, low: 0, high: 1, effective: 0 };
   const variance = (seeds / (seeds - 1)) * sum([...deviations.values()].map((value) => value ** 2));
   const alone = variance > 0 ? (share * (1 - share)) / variance : n;
-  const effective = clip(alone, seeds, n) * (zOf(level) / tOf(level, seeds - 1)) ** 2;
+  const effective = clip(alone, Math.min(seeds, n), n) * (zOf(level) / tOf(level, seeds - 1)) ** 2;
   const { low, high } = wilson(share * effective, effective, zOf(level));
-  return { ...about, low, high };
+  return { ...about, low, high, effective };
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+const weightOf = ({ weight = 1 }: Observation) => weight;
 const clip = (value: number, least: number, most: number) => Math.min(most, Math.max(least, value));
-
-function countBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
-  return counts;
-}
