@@ -118,7 +118,7 @@ function pooledPairs(rounds: number): Line[] {
   });
 }
 
-/** Two models, of which one shows the shape more often. */
+/** Two models; one shows the shape more often. */
 function twoModels(rounds: number): Line[] {
   return [0, 0.3].flatMap((effect) =>
     [20, 6].map((samples) => {
@@ -263,7 +263,7 @@ function withoutThings(input: FindingsInput): FindingsInput {
       cells,
       plan: {
         ...plan,
-        prompts: plan.prompts.map(({ text, factors }) => ({ text, factors: { place: factors!['place']! } })),
+        prompts: plan.prompts.map(({ text, factors }) => ({ text, factors: { place: factors!.place! } })),
       },
     })),
   };

@@ -96,7 +96,7 @@ export const primaryLevel = (contrasts: number, level = LEVEL): number => 1 - (1
 
 /**
  * The level of the intervals that are shown of exploratory contrasts (false coverage rate; Benjamini and Yekutieli 2005).
- * @param selected of which it is said that they differ
+ * @param selected that are said to differ
  * @param all that were looked at
  */
 export const exploratoryLevel = (selected: number, all: number, level = LEVEL): number =>

@@ -237,7 +237,7 @@ function ratedCounts(items: number, { first }: Sheets): number[] {
   return Array.from(counts, (count) => count ?? 0);
 }
 
-/** All groups of which shares are said. */
+/** All groups that have shares. */
 function groupsOf({ pairs, factors }: Material): { group: Group; pairs: PairFacts[] }[] {
   const models = [...new Set(pairs.map(({ model }) => model))];
   const valuesOf = (factor: string) => [...new Set(pairs.flatMap(({ factors: all }) => all[factor] ?? []))];
@@ -391,7 +391,8 @@ function everyContrast({ pairs, factors }: Material, question: string, answer: s
         const own = pairs.filter((pair) => pair.model === model);
         const values = [...new Set(own.flatMap(({ factors: all }) => all[factor] ?? []))];
         if (values.length > MOST_VALUES) return [];
-        return everyTwo(values).map(([one, other]) => ({ question, answer, factor, one, other, model }));
+        const of = models.length > 1 ? { model } : {};
+        return everyTwo(values).map(([one, other]) => ({ question, answer, factor, one, other, ...of }));
       }),
     ),
   ];

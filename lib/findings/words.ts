@@ -1,0 +1,100 @@
+import type { Codebook } from './facts.ts';
+import type { ContrastFinding, Findings, Group, Share } from './findings.ts';
+
+/** How findings are said: in one place for the page, the command line and the report. */
+
+const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
+const inWords = (n: number) => NUMBERS[n] ?? n.toLocaleString('en');
+
+/** `97`; what is not quite all or nothing is said so: `>99`, `<1`. Without the sign. */
+export function percent(share: number): string {
+  const rounded = Math.round(100 * share);
+  if (rounded === 0 && share > 0.0005) return '<1';
+  if (rounded === 100 && share < 0.9995) return '>99';
+  return String(rounded);
+}
+
+/** `+12`, `−3`: a difference in points of a hundred. */
+export function points(difference: number): string {
+  const rounded = Math.round(100 * difference);
+  return rounded > 0 ? `+${rounded}` : rounded < 0 ? `−${-rounded}` : '0';
+}
+
+/** Pictures, which are not whole where a prediction has several. */
+export const pictures = (n: number): string => {
+  const rounded = Math.round(10 * n) / 10;
+  return `${rounded.toLocaleString('en')} ${rounded === 1 ? 'picture' : 'pictures'}`;
+};
+const amount = (n: number) => (Math.round(10 * n) / 10).toLocaleString('en');
+
+/** `three raters`, or `one to three raters` where some pictures have fewer. */
+export function raterCount({ rated }: Pick<Findings, 'rated'>): string {
+  const counts = rated.flatMap((count, raters) => (raters > 0 && count > 0 ? raters : []));
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  if (counts.length === 0) return 'no raters';
+  return `${least === most ? '' : `${inWords(least)} to `}${inWords(most)} ${most === 1 ? 'rater' : 'raters'}`;
+}
+
+/** The text of an answer in a codebook. */
+export function answerText({ questions }: Codebook, question: string, answer: string): string {
+  const found = questions.find(({ id }) => id === question)?.answers.find(({ id }) => id === answer);
+  return found?.text ?? answer;
+}
+
+export const questionText = ({ questions }: Codebook, question: string): string =>
+  questions.find(({ id }) => id === question)?.text ?? question;
+
+/** What a share is of: `"a nurse" by a/alpha`. */
+export function groupWords(group: Group): string {
+  if (group.kind === 'pair') return `"${group.prompt}" by ${group.model}`;
+  if (group.kind === 'model') return `all prompts by ${group.model}`;
+  return `${group.factor} "${group.value}" by ${group.model ?? 'all models'}`;
+}
+
+/**
+ * A share as a sentence.
+ * @example 'Of 100 pictures of "a nurse" by a/alpha, 97 show "A woman" (92 to 99 %; three raters).'
+ */
+export function shareSentence(share: Share, findings: Pick<Findings, 'rated'>, codebook: Codebook): string {
+  const { n, group, question, answer } = share;
+  const shown = `"${answerText(codebook, question, answer)}"`;
+  const of = `of ${groupWords(group)}`;
+  if (share.share === undefined)
+    return `No picture ${of} has an answer: how often they show ${shown} is not measurable.`;
+  if (share.tooFew)
+    return `${pictures(n)} ${of}: too few to say how often they show ${shown}. ${amount(share.with)} did. Not measurable.`;
+  const interval = `${percent(share.low!)} to ${percent(share.high!)} %; ${raterCount(findings)}`;
+  if (group.kind !== 'pair')
+    return `Of ${pictures(n)} ${of}, ${percent(share.share)} % show ${shown}, each prompt alike (${interval}).`;
+  const inPercent = Math.round(n) === 100 ? '' : `, ${percent(share.share)} %`;
+  return `Of ${pictures(n)} ${of}, ${amount(share.with)} show ${shown}${inPercent} (${interval}).`;
+}
+
+/**
+ * A contrast as a sentence.
+ * @example 'b/beta shows "A woman" more often than a/alpha: +15 points (+8 to +22). Certain, also if all that is missing spoke against it.'
+ */
+export function contrastSentence(contrast: ContrastFinding, codebook: Codebook): string {
+  const { question, answer, factor, one, other, model, difference, low, high, certainty } = contrast;
+  const side = (value: string) => (factor === undefined ? value : `${factor} "${value}"`);
+  const where = model === undefined ? '' : ` in ${model}`;
+  const shown = `"${answerText(codebook, question, answer)}"`;
+  if (difference === undefined || low === undefined || high === undefined)
+    return `${side(one)} and ${side(other)}${where}, ${shown}: not measurable, because one of them has no picture with an answer.`;
+  const numbers = `${points(difference)} points (${points(low)} to ${points(high)})`;
+  if (certainty === 'not measurable')
+    return `${side(one)} and ${side(other)}${where}, ${shown}: ${numbers}, but from too few pictures. Not measurable.`;
+  const than = difference > 0 ? 'more often than' : difference < 0 ? 'less often than' : 'as often as';
+  return `${side(one)} shows ${shown} ${than} ${side(other)}${where}: ${numbers}. ${certaintyWords(contrast)}`;
+}
+
+export function certaintyWords({
+  certainty,
+  survives,
+}: Pick<ContrastFinding, 'certainty' | 'survives'>): string {
+  if (certainty === 'not measurable') return 'Not measurable.';
+  if (certainty === 'not certain') return 'Not certain: no difference is possible, too.';
+  return survives
+    ? 'Certain, also if all that is missing spoke against it.'
+    : 'Certain for what is shown, but what is missing could undo it.';
+}
