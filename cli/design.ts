@@ -55,7 +55,20 @@ export async function readDesign(
     throw wrong(
       'No model given. Pass --model owner/name, once for each model, or name one in each row (column "model").',
     );
-  return { design: { ...design, samples: design.samples ?? 1 }, notes };
+  return {
+    design: { ...design, samples: design.samples ?? 1 },
+    notes: [...notes, ...replacedBy(flags, read)],
+  };
+}
+
+/** What flags replace in a file, in sentences. */
+function replacedBy(flags: DesignFlags, { prompts = [] }: DesignBody): string[] {
+  const flag = flags.prompt ? '--prompt' : flags.template === undefined ? undefined : '--template';
+  const named = prompts.filter((prompt) => typeof prompt === 'object' && prompt.model !== undefined).length;
+  return [
+    ...(flag && prompts.length > 0 ? [`${flag} replaces the file's prompts (${prompts.length}).`] : []),
+    ...(flags.model && !flag && named > 0 ? [`--model replaces the models that rows name (${named}).`] : []),
+  ];
 }
 
 const readDesignOf = (file: string, { encoding, template }: DesignFlags): Promise<ReadFile> =>

@@ -91,6 +91,7 @@ interface Column {
 function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
   const { cells, notes } = readCells(text, file);
   const headerAt = cells.findIndex((row) => !isEmpty(row));
+  refuseTitle(text, file);
   const header = cells[headerAt]!;
   const body = cells.slice(headerAt + 1);
   const renamed: string[] = [];
@@ -102,15 +103,19 @@ function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
         ? `${file} has no rows. Row ${headerAt + 1} names the columns; add a row below it.`
         : `${file} has no column "prompt" and a single row. Write "prompt" in the first row, and a prompt in each row below it.`,
     );
+  const prompt = columns.find(({ name }) => name === 'prompt');
+  if (!prompt && !hasTemplate) throw noPrompt(columns, file);
   for (const { row, place } of rows) {
     if (row.length > header.length && row.slice(header.length).some((cell) => cell.trim() !== ''))
       throw new DesignFileError(
         `${file}, ${place} has ${row.length} cells, but row ${headerAt + 1} names ${header.length} column${header.length === 1 ? '' : 's'}. A cell with a comma, semicolon or tab needs quotes: "a doctor, smiling".`,
       );
   }
-  if (hasTemplate) return { design: toFactors(columns, body, file), notes: [...notes, ...renamed] };
-  const prompt = columns.find(({ name }) => name === 'prompt');
-  if (!prompt) throw noPrompt(columns, file);
+  if (!prompt) return { design: toFactors(columns, body), notes: [...notes, ...renamed] };
+  if (hasTemplate)
+    throw new DesignFileError(
+      `${file} has a column "prompt", and a template makes prompts, too. Omit one of them.`,
+    );
   const model = columns.find(({ name }) => name === 'model');
   const others = columns.filter((column) => column !== prompt && column !== model);
   if (others.length > DESIGN.factors)
@@ -174,6 +179,20 @@ function columnsOf(
 const letters = (at: number): string =>
   (at >= 26 ? letters(Math.floor(at / 26) - 1) : '') + String.fromCharCode(65 + (at % 26));
 
+/** Lines in which a header is looked for. */
+const HEADER_LINES = 10;
+
+/** @throws {DesignFileError} for a title above the names of columns */
+function refuseTitle(text: string, file: string): void {
+  const lines = text.split(/\r\n|\r|\n/, HEADER_LINES);
+  const first = lines.findIndex((line) => line.trim() !== '');
+  const header = lines.findIndex(isHeader);
+  if (header > first && plain(lines[first]!) !== 'prompt' && !/^"?sep=/i.test(lines[first]!))
+    throw new DesignFileError(
+      `${file} has its names of columns in row ${header + 1}. Remove what is above: "${lines[first]!.trim().slice(0, 40)}".`,
+    );
+}
+
 function noPrompt(columns: Column[], file: string): DesignFileError {
   const almost = columns.map(({ name }) => name).find(almostPrompt);
   if (almost !== undefined)
@@ -187,11 +206,7 @@ function noPrompt(columns: Column[], file: string): DesignFileError {
 }
 
 /** Each column is a factor of a template, with its distinct values. */
-function toFactors(columns: Column[], body: Cells, file: string): FileDesign {
-  if (columns.some(({ name }) => name === 'prompt'))
-    throw new DesignFileError(
-      `${file} has a column "prompt", and a template makes prompts, too. Omit one of them.`,
-    );
+function toFactors(columns: Column[], body: Cells): FileDesign {
   const valuesOf = ({ at }: Column) => [
     ...new Set(body.map((row) => (row[at] ?? '').trim()).filter((value) => value !== '')),
   ];

@@ -69,12 +69,11 @@ export function toPrompts(placed: PlacedRow[], file: string): { prompts: (string
     prompts,
     notes: [
       ...note(trimmed, (n) => `Spaces around the text of ${n} were trimmed`),
-      ...note(empty, (n) => `${n} without text ${n.startsWith('1 ') ? 'was' : 'were'} left out`),
-      ...note(
-        repeated,
-        (n) => `${n} repeated an earlier one and ${n.startsWith('1 ') ? 'was' : 'were'} merged`,
+      ...note(empty, (n, one) => `${n} without text ${one ? 'was' : 'were'} left out`),
+      ...note(repeated, (n, one) => `${n} repeated an earlier one and ${one ? 'was' : 'were'} merged`),
+      ...[...withoutValue].flatMap(([name, places]) =>
+        note(places, (n, one) => `${n} ${one ? 'has' : 'have'} no "${name}"`),
       ),
-      ...[...withoutValue].flatMap(([name, places]) => note(places, (n) => `${n} has no "${name}"`)),
     ],
   };
 }
@@ -83,12 +82,12 @@ export function toPrompts(placed: PlacedRow[], file: string): { prompts: (string
 const NAMED = 3;
 
 /** `Spaces around the text of 5 rows were trimmed (row 2, row 3, row 7, …).` */
-function note(places: string[], sentence: (count: string) => string): string[] {
+function note(places: string[], sentence: (count: string, isOne: boolean) => string): string[] {
   if (places.length === 0) return [];
   const kind = places[0]!.split(' ')[0];
   const count = `${places.length.toLocaleString('en')} ${kind}${places.length === 1 ? '' : 's'}`;
   const named = places.slice(0, NAMED).join(', ');
-  return [`${sentence(count)} (${named}${places.length > NAMED ? ', …' : ''}).`];
+  return [`${sentence(count, places.length === 1)} (${named}${places.length > NAMED ? ', …' : ''}).`];
 }
 
 function checkedRow({ text, factors, model }: Omit<PlacedRow, 'place'>, where: string): Row {

@@ -2,7 +2,7 @@ import { type CsvError, type Options, parse } from 'csv-parse/sync';
 import { DesignFileError } from './error.ts';
 import { plain } from './names.ts';
 
-const DELIMITERS = [',', ';', '\t'] as const;
+const DELIMITERS = [',', ';', '\t', '|'] as const;
 
 /** Rows as a spreadsheet counts them: the first is row 1, and a line break within quotes begins no row. */
 export type Cells = string[][];

@@ -83,14 +83,19 @@ describe('designs', () => {
     await expect(readDesign(file, { template: 'a {animal}' })).rejects.toThrow(/"prompt".*Omit one/);
   });
 
-  test('a model that is passed replaces those of the rows', async () => {
+  test('a model that is passed replaces those of the rows, a prompt those of the file, and both are said', async () => {
     const file = path.join(folder, 'pairs.csv');
     writeFileSync(file, 'prompt,group,model\na,f,x/y\nb,,x/z\n');
-    expect((await readDesign(file, { model: ['x/w'] })).design).toEqual({
+    const replaced = await readDesign(file, { model: ['x/w'] });
+    expect(replaced.design).toEqual({
       prompts: [{ text: 'a', factors: { group: 'f' } }, 'b'],
       models: ['x/w'],
       samples: 1,
     });
+    expect(replaced.notes).toContain('--model replaces the models that rows name (2).');
+    expect((await readDesign(file, { prompt: ['c'], model: ['x/w'] })).notes).toContain(
+      "--prompt replaces the file's prompts (2).",
+    );
     writeFileSync(file, 'prompt,model\na,x/y\nb,\n');
     await expect(readDesign(file, {})).rejects.toThrow(/No model given.*column "model"/);
   });
