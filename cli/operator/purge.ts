@@ -15,16 +15,22 @@ import {
   deletedKey,
   imageOfRendition,
   imagesPrefix,
+  itemKey,
   leasesPrefix,
   parseImageKey,
+  ROUNDS_PREFIX,
   renditionOf,
   renditionsPrefix,
+  reportedKey,
   resultKey,
+  roundPrefix,
 } from '../../lib/records/keys.ts';
 import { type Plan, readPlan } from '../../lib/records/plan.ts';
 import { readProgress } from '../../lib/records/progress.ts';
 import type { Result } from '../../lib/records/result.ts';
 import { isStored } from '../../lib/records/result.ts';
+import { opaqueName, type RoundPlan, readDraft, readRound } from '../../lib/records/round.ts';
+import { roundsOfAudit } from '../../lib/rounds/kept.ts';
 import { systemChance, systemTime } from '../../lib/system.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
@@ -96,7 +102,7 @@ export async function findPurge(cloud: Cloud, target: PurgeTarget, progress: Pro
       await Promise.all(batch.map((version) => limit(visit, version)));
       batch = [];
     };
-    for await (const version of versionsUnder(store, target))
+    for await (const version of versionsUnder(cloud, store, target))
       if (batch.push(version) === BATCH) await visitAll();
     await visitAll();
   }
@@ -137,8 +143,12 @@ export async function carryOutPurge(
     images: mergeImages(plan.before?.images ?? [], plan.images),
   };
   await images.replaceJson(purgeKey(target), record);
-  if (target.image !== undefined) await replaceJudgement(images, imageKeyOf(target), PURGED);
-  else {
+  if (target.image !== undefined) {
+    await replaceJudgement(images, imageKeyOf(target), PURGED);
+    await purgeFromRounds(images, target);
+  } else {
+    for (const round of await roundsOf(cloud, target.audit))
+      await writeTombstone({ store: images, time: systemTime }, round, 'operator');
     // Every writer checks the tombstone of a deletion, also one that comes when the plan is long gone.
     await writeTombstone({ store: images, time: systemTime }, target.audit, 'operator');
     const polls = cellQueue(sqs, await cloud.queueUrl('polls'));
@@ -161,9 +171,11 @@ export async function carryOutPurge(
       row.update(done.bucket + done.backup);
       batch = [];
     };
-    for await (const version of versionsUnder(store, target)) {
+    for await (const version of versionsUnder(cloud, store, target)) {
       // poll cancels predictions by their bindings, so records are kept until it has.
-      if (running > 0 && name === 'bucket' && !parseImageKey(imageOfRendition(version.key))) continue;
+      const isRecord =
+        !parseImageKey(imageOfRendition(version.key)) && !version.key.startsWith(ROUNDS_PREFIX);
+      if (running > 0 && name === 'bucket' && isRecord) continue;
       if (isRendition(version.key)) renditions.add(version.key);
       if (batch.push(version) === BATCH) await destroy();
     }
@@ -171,6 +183,32 @@ export async function carryOutPurge(
   }
   return { versions: done, images: record.images.length, renditions: renditions.size, running };
 }
+
+/** The rounds of an audit, as either bucket has them. */
+const roundsOf = async ({ images, backup }: Pick<Cloud, 'images' | 'backup'>, audit: string) =>
+  new Set([...(await roundsOfAudit(images, audit)), ...(await roundsOfAudit(backup, audit))]);
+
+/**
+ * Hides an image in the rounds of its audit and destroys its copies. An empty object takes the place of each, which nobody may
+ * read: a request that is copying the image at this moment finds the place taken.
+ */
+async function purgeFromRounds(images: S3Store, { audit, image }: PurgeTarget): Promise<void> {
+  for (const round of await roundsOfAudit(images, audit)) {
+    const plan = (await readRound(images, round)) ?? (await readDraft(images, round));
+    if (!plan) continue;
+    const opaque = opaqueOf(plan, `${audit}/${image}`);
+    if (opaque === undefined) continue;
+    const tags = { retention: plan.retention };
+    await images.createJson(reportedKey(round, opaque), { by: 'purge' }, { tags });
+    const key = itemKey(round, opaque);
+    do await images.destroy(key);
+    while (!(await images.create(key, '', { tags: { ...tags, status: 'purged' } })));
+  }
+}
+
+/** The name of an image in a round; undefined if the round does not show it. */
+const opaqueOf = ({ secret, items, practice }: RoundPlan, image: string): string | undefined =>
+  [...items, ...practice].some((item) => item.image === image) ? opaqueName(secret, image) : undefined;
 
 /** The records that say what an audit has cost are about to go; the ledger of its month keeps the amount. */
 async function keepCost(store: S3Store, plan: Plan): Promise<void> {
@@ -185,13 +223,19 @@ const isRendition = (key: string) =>
   parseImageKey(key) === undefined && parseImageKey(imageOfRendition(key)) !== undefined;
 const imageKeyOf = ({ audit, image }: PurgeTarget) => `${imagesPrefix(audit)}${image}`;
 
-async function* versionsUnder(store: S3Store, target: PurgeTarget): AsyncGenerator<ObjectVersion> {
+async function* versionsUnder(
+  cloud: Cloud,
+  store: S3Store,
+  target: PurgeTarget,
+): AsyncGenerator<ObjectVersion> {
   if (target.image !== undefined) {
     const image = imageKeyOf(target);
     for (const key of [image, renditionOf(image)])
       for await (const version of listVersions(store, key)) if (version.key === key) yield version;
     return;
   }
+  // Before the references by which they are found.
+  for (const round of await roundsOf(cloud, target.audit)) yield* listVersions(store, roundPrefix(round));
   for (const prefixOf of [imagesPrefix, renditionsPrefix, auditPrefix, leasesPrefix])
     yield* listVersions(store, prefixOf(target.audit));
 }

@@ -2,7 +2,17 @@ import { CopyObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import type { Time } from '../../lib/ports.ts';
-import { imageKey, parseImageKey, renditionOf } from '../../lib/records/keys.ts';
+import {
+  imageKey,
+  itemKey,
+  itemsPrefix,
+  parseImageKey,
+  renditionOf,
+  reportedKey,
+} from '../../lib/records/keys.ts';
+import { readRound } from '../../lib/records/round.ts';
+import { copyItem } from '../../lib/rounds/create.ts';
+import { roundsOfAudit } from '../../lib/rounds/kept.ts';
 import { systemTime } from '../../lib/system.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
@@ -74,7 +84,8 @@ export async function restoreAudit(
     ),
   );
   const restored = [...restoredRecords, ...restoredImages.flat()];
-  return [...restored, ...(await judgeRestored(cloud.images, audit, findings, restored, progress, time))];
+  const judged = await judgeRestored(cloud.images, audit, findings, restored, progress, time);
+  return [...restored, ...judged, ...(await restoreItems(cloud.images, audit))];
 }
 
 /** Has `tag` judge the images that came back or were never judged, and make the renditions that are missing. */
@@ -128,6 +139,23 @@ async function judgeRestored(
   };
   leave(unanswered, 'not judged', `tag gave no answer within ${PATIENCE_MINUTES} minutes`);
   leave(unfinished, 'no result', 'not judged: its prediction has no result');
+  return done;
+}
+
+/** Makes the pictures of rounds again from renditions, as far as these are there: they are no evidence, and not backed up. */
+async function restoreItems(images: S3Store, audit: string): Promise<Restored[]> {
+  const done: Restored[] = [];
+  for (const round of await roundsOfAudit(images, audit)) {
+    const plan = await readRound(images, round);
+    const there = new Set<string>();
+    for await (const { key } of images.list(itemsPrefix(round))) there.add(key);
+    for (const { image, opaque } of [...(plan?.practice ?? []), ...(plan?.items ?? [])]) {
+      const key = itemKey(round, opaque);
+      if (there.has(key) || (await images.exists(reportedKey(round, opaque)))) continue;
+      if (await copyItem(images, plan!, { image, opaque }))
+        done.push({ key, where: 'bucket', outcome: 'restored', detail: 'copied from its rendition' });
+    }
+  }
   return done;
 }
 

@@ -2,12 +2,15 @@ import pLimit from 'p-limit';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import { DECODER_VERSION } from '../../lib/images/verdict.ts';
 import {
+  deletedKey,
   imageOfRendition,
   parseImageKey,
   renditionOf,
   resultKey,
   resultsPrefix,
 } from '../../lib/records/keys.ts';
+import { readRound } from '../../lib/records/round.ts';
+import { keptBeside, keptOfRound, roundsOfAudit } from '../../lib/rounds/kept.ts';
 import type { Progress } from '../progress.ts';
 import type { Cloud } from './cloud.ts';
 import { type Condition, inspect, retentionDays } from './inspect.ts';
@@ -102,8 +105,26 @@ export async function verifyAudit(
     return finding;
   };
   const found = await Promise.all(manifest.images.map((image) => limit(check, image)));
-  const records = await Promise.all(recordKeys(manifest.audit).map((key) => compareRecord(cloud, key)));
+  const keys = [...recordKeys(manifest.audit), ...(await roundKeys(cloud, manifest.audit))];
+  const records = await Promise.all(keys.map((key) => limit(() => compareRecord(cloud, key))));
   return { images: found, records, ...(await checkRenditions(images, manifest.audit, found)) };
+}
+
+/** What is evidence of the rounds of an audit, as either bucket has it. */
+async function roundKeys({ images, backup }: Cloud, audit: string): Promise<string[]> {
+  const rounds = new Set([...(await roundsOfAudit(images, audit)), ...(await roundsOfAudit(backup, audit))]);
+  const keys = new Set<string>();
+  for (const round of rounds) {
+    const plan = (await readRound(images, round)) ?? (await readRound(backup, round));
+    const tombstones = [round, ...(plan?.audits ?? [])].map(deletedKey);
+    // What was deleted on purpose, alone or with one of its audits, is not missing.
+    if ((await Promise.all(tombstones.map((key) => images.exists(key)))).some(Boolean)) continue;
+    for (const store of [images, backup]) {
+      for await (const key of keptOfRound(store, round)) keys.add(key);
+      for (const key of await keptBeside(store, round)) keys.add(key);
+    }
+  }
+  return [...keys];
 }
 
 /** Compares the manifest's images with what `tag` made of them, by LISTs. */

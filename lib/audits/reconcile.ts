@@ -4,6 +4,8 @@ import type { CellQueue, Chance, ObjectStore, Time } from '../ports.ts';
 import { blocksOf, type Cut, type Range, rangeOf, rangesOf } from '../records/blocks.ts';
 import {
   auditPrefix,
+  auditRoundsPrefix,
+  closedKey,
   deletedKey,
   imagesPrefix,
   leaseKey,
@@ -16,6 +18,8 @@ import {
   rejudgedKey,
   renditionsPrefix,
   resentKey,
+  roundPrefix,
+  snapshotKey,
   unsafeKey,
 } from '../records/keys.ts';
 import { restartChain } from '../records/lease.ts';
@@ -24,6 +28,7 @@ import { readProgress } from '../records/progress.ts';
 import { requestJudgement } from '../records/result.ts';
 import { readStop } from '../records/stop.ts';
 import { listSummaries } from '../records/summary.ts';
+import { keptBeside, keptOfRound, roundsOfAudit } from '../rounds/kept.ts';
 import { shuffled } from '../shuffled.ts';
 import { completeManifest, type SumUpDeps, sumUpBlocks } from './sum-up.ts';
 import { unsafeByCell } from './unsafe.ts';
@@ -164,6 +169,7 @@ async function seeTo(run: Run, open: OpenAudit): Promise<Rest['finish'] | undefi
     return undefined;
   }
   if (!size) {
+    if (await images.exists(closedKey(audit))) return () => settleRound(run, open);
     // The request may be repeated in this very moment, with the same idempotency key.
     if (age(since, time) > ORPHAN_MS) await close(run, open);
     return undefined;
@@ -302,6 +308,27 @@ async function settle(run: Run, open: OpenAudit): Promise<void> {
   if (!run.timeIsUp()) await close(run, open);
 }
 
+/** A round is closed. It is over when its snapshot is written, and all that is evidence of it is in the backup. */
+async function settleRound(run: Run, open: OpenAudit): Promise<void> {
+  const { audit: round, since, isRenewed } = open;
+  const { images, backup, time, resendMs, done } = run;
+  const written = await images.head(snapshotKey(round));
+  // What its events were too late for is copied here.
+  if (!written || age(written.modified, time) < resendMs) return;
+  const copied = new Set<string>();
+  for await (const key of keptOfRound(backup, round)) copied.add(key);
+  const missing: string[] = [];
+  for await (const key of keptOfRound(images, round)) if (!copied.has(key)) missing.push(key);
+  for (const key of await keptBeside(images, round)) if (!(await backup.exists(key))) missing.push(key);
+  await eachPart(run, missing, async (key) => {
+    await backUp(images, backup, key);
+    done.repairs++;
+  });
+  // It may be about to be deleted.
+  if (run.timeIsUp() || (isRenewed && age(since, time) <= ORPHAN_MS)) return;
+  await close(run, open);
+}
+
 /** A request that needs the audit open has written `open/<a>` again, before anything else: then it stays. */
 async function close({ images, done }: Run, { audit, etag }: OpenAudit): Promise<void> {
   if (await images.deleteIf(openKey(audit), etag)) done.closed++;
@@ -319,6 +346,9 @@ async function sweep(run: Run, open: OpenAudit, size: Size | undefined, since: D
   const early = age(since, time) < resendMs;
   let deleted = await deletePrefix(run, imagesPrefix(audit));
   deleted += await deletePrefix(run, renditionsPrefix(audit));
+  // A deleted round has its own tombstone, and a deleted audit takes its rounds along.
+  for (const round of [audit, ...(await roundsOfAudit(images, audit))])
+    deleted += await deletePrefix(run, roundPrefix(round));
   const isRunning = size && !settled && (await hasRunning(images, size));
   if (size && (isRunning || early)) {
     if (isRunning && !early) {
@@ -328,7 +358,9 @@ async function sweep(run: Run, open: OpenAudit, size: Size | undefined, since: D
   } else {
     const plan = size && (await readPlan(images, audit));
     if (plan) await run.books.finish(plan);
-    deleted += await deletePrefix(run, auditPrefix(audit));
+    // Answers that were under way may still come to its rounds, which are found by these.
+    const isLeft = (key: string) => !settled && key.startsWith(auditRoundsPrefix(audit));
+    deleted += await deletePrefix(run, auditPrefix(audit), isLeft);
     deleted += await deletePrefix(run, leasesPrefix(audit));
   }
   done.deleted += deleted;
@@ -341,10 +373,15 @@ async function hasRunning(images: ObjectStore, { id, cells }: Cut): Promise<bool
 }
 
 /** @returns how many objects were deleted before time was up */
-async function deletePrefix({ images, timeIsUp }: Run, prefix: string): Promise<number> {
+async function deletePrefix(
+  { images, timeIsUp }: Run,
+  prefix: string,
+  isLeft: (key: string) => boolean = () => false,
+): Promise<number> {
   let keys: string[] = [];
   let count = 0;
   for await (const { key } of images.list(prefix)) {
+    if (isLeft(key)) continue;
     if (keys.length === 0 && timeIsUp()) return count;
     keys.push(key);
     count++;

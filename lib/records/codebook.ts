@@ -45,16 +45,22 @@ export function faultOfAnswer({ kind, answers }: Question, given: Given): string
   return unknown === undefined ? undefined : `names an unknown answer, "${unknown}"`;
 }
 
-/** Whether a question is shown after these answers, by question. A question behind one that is not shown is not shown either. */
-export function isApplicable({ gate }: Question, answers: ReadonlyMap<string, Given>): boolean {
-  if (!gate) return true;
-  const given = answers.get(gate.question);
-  return given !== undefined && [given].flat().some((one) => gate.answers.includes(one));
+/**
+ * The ids of the questions that are shown after these answers. A question behind one that is not shown is not shown either, also
+ * if that one has an answer from before a rater changed another.
+ */
+export function applicable({ questions }: Codebook, answers: ReadonlyMap<string, Given>): Set<string> {
+  const shown = new Set<string>();
+  for (const { id, gate } of questions) {
+    const given = gate && shown.has(gate.question) ? answers.get(gate.question) : undefined;
+    if (!gate || [given ?? []].flat().some((one) => gate.answers.includes(one))) shown.add(id);
+  }
+  return shown;
 }
 
 /** Whether every question that is shown has an answer. */
-export const isComplete = ({ questions }: Codebook, answers: ReadonlyMap<string, Given>): boolean =>
-  questions.every((question) => answers.has(question.id) || !isApplicable(question, answers));
+export const isComplete = (codebook: Codebook, answers: ReadonlyMap<string, Given>): boolean =>
+  [...applicable(codebook, answers)].every((id) => answers.has(id));
 
 /** The name of a codebook: the SHA-256 of its canonical JSON, in hex. */
 export const codebookId = (codebook: Codebook): string =>

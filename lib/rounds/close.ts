@@ -1,11 +1,12 @@
-import type { Given } from '../contract/round-request.ts';
+import type { Codebook, Given } from '../contract/round-request.ts';
 import type { Snapshot } from '../contract/rounds.ts';
 import { Refusal } from '../errors.ts';
 import type { Presign } from '../ports.ts';
-import { isComplete } from '../records/codebook.ts';
+import { applicable, isComplete } from '../records/codebook.ts';
 import {
   closedKey,
   labelsPrefix,
+  openKey,
   partKey,
   partsPrefix,
   raterName,
@@ -32,7 +33,8 @@ interface Closed {
 type Part = [item: number, showing: 1 | 2, answers: [question: number, answer: Given][]][];
 
 /**
- * Closes a round for good: `POST /api/rounds/{r}/close`. It can be repeated.
+ * Closes a round for good: `POST /api/rounds/{r}/close`. It can be repeated. If the process dies before the fact, the round is
+ * open as before, and reconcile removes `open/<r>`.
  * @returns when it was closed
  * @throws {Refusal} 404, 409
  */
@@ -40,6 +42,8 @@ export async function closeRound(deps: RoundDeps, round: string, caller: string)
   const { store, time } = deps;
   const { plan } = await requireRound(deps, round);
   const closed: Closed = { at: time.now().toISOString(), by: caller };
+  // reconcile sees that all of it is copied.
+  await store.create(openKey(round), '');
   if (await store.createJson(closedKey(round), closed, { tags: { retention: plan.retention } }))
     return closed.at;
   return (await store.readJson<Closed>(closedKey(round)))?.value.at ?? closed.at;
@@ -145,7 +149,8 @@ function partOf(
 
 /**
  * The labels that count. Of the raters that a slot has had, for each picture and showing those of the first one count who has
- * done it whole, else of the first one who has begun it: the answers of two people are never mixed.
+ * done it whole, else of the first one who has begun it: the answers of two people are never mixed. Answers to questions that later ones
+ * made not applicable do not count.
  */
 async function putTogether(
   { store }: RoundDeps,
@@ -163,15 +168,17 @@ async function putTogether(
       for (const entry of part) {
         const [item, showing, answers] = entry;
         const key = `${item}/${showing}`;
-        const given = new Map(answers.map(([place, answer]) => [codebook.questions[place]!.id, answer]));
-        const isWhole = isComplete(codebook, given);
+        const isWhole = isComplete(codebook, answersOf(codebook, answers));
         const before = chosen.get(key);
         if (!before || (isWhole && !before.isWhole)) chosen.set(key, { rater, isWhole, entry });
       }
     }
     for (const { rater, entry } of chosen.values()) {
       const [item, showing, answers] = entry;
-      for (const [question, answer] of answers) labels.push([item, question, rater, answer, showing]);
+      const shown = applicable(codebook, answersOf(codebook, answers));
+      for (const [question, answer] of answers)
+        if (shown.has(codebook.questions[question]!.id))
+          labels.push([item, question, rater, answer, showing]);
     }
   }
   labels.sort(
@@ -184,6 +191,9 @@ async function putTogether(
     late: await countLate(store, plan.id, due),
   };
 }
+
+const answersOf = ({ questions }: Codebook, answers: Part[number][2]): Map<string, Given> =>
+  new Map(answers.map(([place, answer]) => [questions[place]!.id, answer]));
 
 const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0);
 

@@ -360,8 +360,24 @@ const imageName = (audit: string, cell: number, index: number): string =>
   renditionKey(audit, cell, index).slice('renditions/'.length);
 
 /**
+ * Copies the rendition of an image into a round. One that is there is kept. Read and written instead of copied by S3, which would
+ * carry the metadata of the rendition along.
+ * @returns false if there is no rendition
+ */
+export async function copyItem(
+  store: ObjectStore,
+  { id, retention }: Pick<RoundPlan, 'id' | 'retention'>,
+  { image, opaque }: Item,
+): Promise<boolean> {
+  const rendition = await store.readRange(`renditions/${image}`, 'bytes=0-');
+  if (!rendition) return false;
+  const tags = { status: 'ok', retention };
+  await store.create(itemKey(id, opaque), rendition.bytes, { contentType: 'image/webp', tags });
+  return true;
+}
+
+/**
  * Copies what is not copied yet, in the order of opaque names, so that the dates of the copies say nothing of their images.
- * Read and written instead of copied by S3, which would carry the metadata of the rendition along.
  * @returns how many are there; fewer than all if the time was up
  */
 async function copyItems({ store, time }: CreateDeps, draft: RoundPlan): Promise<number> {
@@ -375,16 +391,10 @@ async function copyItems({ store, time }: CreateDeps, draft: RoundPlan): Promise
     const isLate = i > 0 && time.monotonic() > end;
     if (isLate) return Math.min(items.length - 1, all.length - missing.length + i);
     await Promise.all(
-      missing.slice(i, i + PARALLEL_COPIES).map(async ({ image, opaque }) => {
-        const rendition = await store.readRange(`renditions/${image}`, 'bytes=0-');
+      missing.slice(i, i + PARALLEL_COPIES).map(async (item) => {
         // Purged since it was chosen: hidden like a picture that was reported.
-        if (!rendition)
-          await store.createJson(reportedKey(id, opaque), { by: 'purge' }, { tags: { retention } });
-        else
-          await store.create(itemKey(id, opaque), rendition.bytes, {
-            contentType: 'image/webp',
-            tags: { status: 'ok', retention },
-          });
+        if (!(await copyItem(store, draft, item)))
+          await store.createJson(reportedKey(id, item.opaque), { by: 'purge' }, { tags: { retention } });
       }),
     );
   }

@@ -1,3 +1,4 @@
+import { S3Store } from '../../lib/aws/objects.ts';
 import type { Snapshot } from '../../lib/contract/rounds.ts';
 import { refusalsOf } from '../../lib/http/route.ts';
 import { ROUTES } from '../../lib/http/routes.ts';
@@ -305,13 +306,13 @@ describe('what the routes of rounds refuse', () => {
     const round = await makeRound(call, [AUDIT]);
     const token = await giveSlot(call, round, 1);
     const [{ id = '' } = {}] = await allItems(call, token);
-    const broken = Object.assign(Object.create(world.images), {
-      within: () => broken,
-      list: () => {
+    class Broken extends S3Store {
+      override within = () => this;
+      override list(): never {
         throw new Error('down');
-      },
-    });
-    const failing = ratingApi({ store: broken, time: world.time });
+      }
+    }
+    const failing = ratingApi({ store: new Broken(world.images.client, 'images'), time: world.time });
     for (const [method, path, body] of [
       ['GET', '/api/rate', undefined],
       ['PUT', '/api/rate/labels/00000', { answers: whole(id) }],

@@ -240,6 +240,27 @@ describe('each role', () => {
     ]);
   });
 
+  test('writes labels only if it is the api, and the names of raters reach no other function', () => {
+    const round = `rounds/${AUDIT}`;
+    for (const name of ['labels/1.1/00000.json', 'round.json', 'closed.json', 'snapshot.json', 'slots/1/1'])
+      expect([name, FUNCTIONS.filter((who) => may(put(who, `${round}/${name}`, once)))]).toEqual([
+        name,
+        ['api'],
+      ]);
+    for (const name of ['people/1.1.json', `raters/${'0'.repeat(64)}`, 'draft.json'])
+      expect([
+        name,
+        FUNCTIONS.filter((who) =>
+          may({ who, action: 'GetObject', bucket: 'images', key: `${round}/${name}` }),
+        ),
+      ]).toEqual([name, ['api']]);
+    const changes = (name: string) => may(put('api', `${round}/${name}`));
+    expect(
+      ['labels/1.1/00000.json', 'round.json', 'snapshot.json', 'slots/1/1', 'items/a'].filter(changes),
+    ).toEqual([]);
+    expect(changes('people/1.1.json')).toBe(true);
+  });
+
   test('writes results and bindings only if it asks, polls or receives', () => {
     for (const key of [
       `audits/${AUDIT}/results/00000.json`,

@@ -284,7 +284,7 @@ describe('functions', () => {
     const permissions = ofType(plain.resources, 'AWS::Lambda::Permission').map(
       ([, { Properties }]) => Properties,
     );
-    expect(permissions).toHaveLength(7);
+    expect(permissions).toHaveLength(8);
     for (const { Action, Principal, SourceArn } of permissions) {
       expect(Action).toBe('lambda:InvokeFunction');
       expect(Principal).toMatch(/^(apigateway|events)\.amazonaws\.com$/);
