@@ -5,7 +5,6 @@ import { dollars, given, halves, some, time, whole } from './locale.ts';
 export const words = {
   notThere: 'This audit does not exist. It may have been deleted, or the link may be incomplete.',
   noName: 'This link does not name an audit. Choose one from the list.',
-  all: 'All audits',
   loading: 'Loading the audit …',
 };
 

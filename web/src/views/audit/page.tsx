@@ -1,9 +1,10 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { ApiError } from '../../api/client.ts';
-import { type LiveAudit, openAudit, sentenceOf } from '../../live/audit.ts';
+import { type LiveAudit, openAudit } from '../../live/audit.ts';
 import { useOnline, useSignal } from '../../live/use.ts';
+import { type Opened, useOpened } from '../../live/use-opened.ts';
 import { spaceOf } from '../../model/axes.ts';
 import { ContentNotice } from '../../parts/notice.tsx';
+import { Unopened } from '../../parts/unopened.tsx';
 import { words as appWords } from '../../words/app.ts';
 import { words } from '../../words/audit.ts';
 import { Grid, type Place } from './grid.tsx';
@@ -17,50 +18,12 @@ import { Tray } from './tray.tsx';
 import { useView } from './use-view.ts';
 import { Wall } from './wall.tsx';
 
-const whyNot = (error: unknown): string =>
-  error instanceof ApiError && error.status === 404 ? words.notThere : sentenceOf(error);
-
-/** Opens an audit for as long as the component is mounted. */
-export function useAudit(id: string): { live?: LiveAudit; problem?: string; retry: () => void } {
-  const [state, setState] = useState<{ live?: LiveAudit; problem?: string }>({});
-  const [attempt, setAttempt] = useState(0);
-  useEffect(() => {
-    if (id === '') return setState({ problem: words.noName });
-    let live: LiveAudit | undefined;
-    let gone = false;
-    openAudit(id).then(
-      (opened) => {
-        live = opened;
-        if (gone) opened.close();
-        else setState({ live: opened });
-      },
-      (error) => !gone && setState({ problem: whyNot(error) }),
-    );
-    return () => {
-      gone = true;
-      live?.close();
-    };
-  }, [id, attempt]);
-  return { ...state, retry: () => setAttempt((count) => count + 1) };
-}
+export const useAudit = (id: string): Opened<LiveAudit> => useOpened(id, openAudit, words);
 
 export function AuditPage() {
   const id = new URLSearchParams(location.search).get('id') ?? '';
   const { live, problem, retry } = useAudit(id);
-  if (problem)
-    return (
-      <section class="empty">
-        <p class="error" role="alert">
-          {problem}
-        </p>
-        {id && (
-          <button type="button" onClick={retry}>
-            {appWords.tryAgain}
-          </button>
-        )}{' '}
-        <a href="/audits.html">{words.all}</a>
-      </section>
-    );
+  if (problem) return <Unopened problem={problem} retry={id ? retry : undefined} />;
   if (!live) return <p class="empty">{words.loading}</p>;
   return <AuditView live={live} />;
 }

@@ -1,14 +1,15 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { addUp, type Totals } from '../../../../lib/contract/counted.ts';
-import { ApiError, deleteStudy, removeFromStudy } from '../../api/client.ts';
+import { deleteStudy, removeFromStudy } from '../../api/client.ts';
 import type { AuditEntry, AuditStatus } from '../../api/types.ts';
-import { sentenceOf } from '../../live/audit.ts';
 import { type LiveStudy, MOST_PROMPTS, openStudy, type PromptsOf } from '../../live/study.ts';
 import { useOnline, useSignal } from '../../live/use.ts';
+import { useOpened } from '../../live/use-opened.ts';
 import { type Common, commonPrompts } from '../../model/common.ts';
 import { Confirm } from '../../parts/dialog.tsx';
 import { Endings, finishedIn, ProgressBar } from '../../parts/progress.tsx';
 import { useTask } from '../../parts/task.ts';
+import { Unopened } from '../../parts/unopened.tsx';
 import { When } from '../../parts/when.tsx';
 import { words as appWords } from '../../words/app.ts';
 import { statusWords } from '../../words/audit.ts';
@@ -16,51 +17,11 @@ import { words as listWords } from '../../words/audits.ts';
 import { words as outcomeWords, unseenInWords } from '../../words/outcomes.ts';
 import { words } from '../../words/studies.ts';
 
-const whyNot = (error: unknown): string =>
-  error instanceof ApiError && error.status === 404 ? words.notThere : sentenceOf(error);
-
-/** Opens a study for as long as the component is mounted. */
-function useStudy(id: string): { live?: LiveStudy; problem?: string; retry: () => void } {
-  const [state, setState] = useState<{ live?: LiveStudy; problem?: string }>({});
-  const [attempt, setAttempt] = useState(0);
-  useEffect(() => {
-    if (id === '') return setState({ problem: words.noName });
-    let live: LiveStudy | undefined;
-    let gone = false;
-    openStudy(id).then(
-      (opened) => {
-        live = opened;
-        if (gone) opened.close();
-        else setState({ live: opened });
-      },
-      (error) => !gone && setState({ problem: whyNot(error) }),
-    );
-    return () => {
-      gone = true;
-      live?.close();
-    };
-  }, [id, attempt]);
-  return { ...state, retry: () => setAttempt((count) => count + 1) };
-}
-
 /** A study: several audits as one. */
 export function StudyPage() {
   const id = new URLSearchParams(location.search).get('id') ?? '';
-  const { live, problem, retry } = useStudy(id);
-  if (problem)
-    return (
-      <section class="empty">
-        <p class="error" role="alert">
-          {problem}
-        </p>
-        {id && (
-          <button type="button" onClick={retry}>
-            {appWords.tryAgain}
-          </button>
-        )}{' '}
-        <a href="/audits.html">{listWords.all}</a>
-      </section>
-    );
+  const { live, problem, retry } = useOpened(id, openStudy, words);
+  if (problem) return <Unopened problem={problem} retry={id ? retry : undefined} />;
   if (!live) return <p class="empty">{words.loading}</p>;
   return <StudyView live={live} />;
 }
