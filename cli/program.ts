@@ -3,6 +3,7 @@ import { addBudget } from './commands/budget.ts';
 import { addCancel } from './commands/cancel.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDownload } from './commands/download.ts';
+import { addEvidence } from './commands/evidence.ts';
 import { addImport } from './commands/import.ts';
 import { addList } from './commands/list.ts';
 import { addPurge } from './commands/purge.ts';
@@ -61,6 +62,7 @@ export function createProgram(end: (status: ExitStatus) => void): Command {
   addSmoke(program, end);
   addBudget(program);
   addVerify(program, end);
+  addEvidence(program);
   addRestore(program, end);
   addRejudge(program, end);
   addReread(program, end);

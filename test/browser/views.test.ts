@@ -1,8 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import type { Locator } from 'playwright-core';
 import { waitFor } from '../support/wait-for.ts';
 import { describeInBrowser, seriousProblems } from './support/browser.ts';
-import { withPretence } from './support/pretend.ts';
+import { picture, withPretence } from './support/pretend.ts';
 
 /** What the tests use of a browser, whose types they do not have. */
 interface Window {
@@ -134,5 +135,51 @@ describeInBrowser('the views', (executable) => {
     expect(await isInside(page.getByRole('button', { name: 'Hide images' }))).toBe(true);
     await page.getByRole('button', { name: 'Hide images' }).click();
     await page.getByText('AI-generated and possibly disturbing.').waitFor();
+  });
+
+  test('a quarantined output says why, and how its bytes are saved', async () => {
+    const { url: _, rendition: __, ...unseen } = picture(3, 1);
+    const { page } = await open(
+      {
+        cell: (n) =>
+          n === 3 ? { images: [picture(3), { ...unseen, status: 'quarantined', reason: 'truncated' }] } : {},
+      },
+      '&image=3.1',
+    );
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('This output is quarantined and not shown: truncated.').waitFor();
+    await dialog.getByText(/npx weaudit evidence \w{26} 3 --index 1 --stage <stage>/).waitFor();
+    expect(await dialog.getByRole('button', { name: 'Download' }).count()).toBe(0);
+    expect(await seriousProblems(page)).toEqual([]);
+  });
+
+  test('a picture that this browser cannot display says so in the large view, and its bytes can be saved', async () => {
+    const { page } = await open(
+      { image: (file) => (file === '/original/3/0' ? { status: 200, body: 'no picture' } : undefined) },
+      '&image=3.0',
+    );
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('This browser cannot display the image. Download it').waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      dialog.getByRole('button', { name: 'Download' }).click(),
+    ]);
+    expect(await readFile(await download.path(), 'utf8')).toBe('no picture');
+  });
+
+  test('an animated picture is marked as one where it stands still, and where it moves', async () => {
+    const animated = { animated: true, alpha: false, c2pa: false, format: 'gif' as const };
+    const { page } = await open(
+      { cell: (n) => (n === 3 ? { images: [picture(3, 0, animated)] } : {}) },
+      '&rows=prompt&columns=model',
+    );
+    await page.locator('.tile[data-tile="3.0"]').getByText('ANIMATED').waitFor();
+    expect(await page.locator('.tile .animated').count()).toBe(1);
+    expect(await page.locator('.tile[data-tile="3.0"]').getAttribute('aria-label')).toMatch(
+      /: animated image$/,
+    );
+    await page.locator('.tile[data-tile="3.0"]').click();
+    await page.getByRole('dialog').locator('.stage .animated').waitFor();
+    expect(await seriousProblems(page)).toEqual([]);
   });
 });

@@ -1,3 +1,7 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { GetObjectCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
 import { BACKUP, buckets, IMAGES } from '../support/buckets.ts';
 import { withCloud } from '../support/cloud.ts';
@@ -207,6 +211,32 @@ describe('budget', () => {
       status: 0,
       stdout: expect.stringContaining('$0.10 before, none now'),
     });
+  });
+});
+
+describe('evidence', () => {
+  test('the bytes of an output are saved from the backup alone, if they are what the manifest names', async () => {
+    const id = await finishedAudit('a cup', 2);
+    const key = `images/${id}/00001/0`;
+    // Where the bucket shows an output to nobody, as it does what is quarantined.
+    await remove(IMAGES, key);
+    const folder = await mkdtemp(path.join(tmpdir(), 'weaudit-evidence-'));
+    const save = (cell: number) =>
+      weaudit.json(['evidence', id, String(cell), '--local', '--output', folder]);
+    const saved = await save(1);
+    const file = path.join(folder, `${id}-00001-0.bin`);
+    expect(saved).toMatchObject({ status: 0, document: { key, file } });
+    const found = createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex');
+    expect([found, found]).toEqual([saved.document.sha256, await sha256(BACKUP, key)]);
+    // Nothing is replaced, and what is damaged or unknown is not saved.
+    expect((await save(1)).status).toBe(2);
+    await overwrite(BACKUP, `images/${id}/00000/0`);
+    expect((await save(0)).status).toBe(5);
+    expect((await save(7)).status).toBe(3);
+    expect(await readdir(folder)).toEqual([`${id}-00001-0.bin`]);
+    await rm(folder, { recursive: true });
   });
 });
 

@@ -628,6 +628,7 @@ describe('help', () => {
       'cancel',
       'delete',
       'download',
+      'evidence',
       'import',
       'list',
       'purge',

@@ -28,7 +28,7 @@ export interface Pretended {
   /** Answers of the API by path, such as `/api/models`. */
   answers?: Record<string, { status?: number; json: unknown }>;
   /** Answers for an image instead of its bytes. */
-  image?: (path: string) => { status: number } | 'never' | undefined;
+  image?: (path: string) => { status: number; body?: string } | 'never' | undefined;
 }
 
 export interface Pretence extends Watched {

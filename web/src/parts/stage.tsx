@@ -12,6 +12,7 @@ interface Props {
   index: number;
   label: string;
   simulated: boolean;
+  animated: boolean;
   zoom: Zoom;
   onZoom: (change: (zoom: Zoom) => Zoom) => void;
 }
@@ -22,7 +23,7 @@ const WHEEL = 0.0015;
  * An image at full size, and its rendition until it has loaded. It can be zoomed and moved by wheel, drag and pinch. Stages with
  * the same zoom move together.
  */
-export function Stage({ cells, n, index, label, simulated, zoom, onZoom }: Props) {
+export function Stage({ cells, n, index, label, simulated, animated, zoom, onZoom }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const allowed = useSignal(imagesShown);
   const small = useImage(cells, n, index, 'rendition', allowed);
@@ -47,6 +48,7 @@ export function Stage({ cells, n, index, label, simulated, zoom, onZoom }: Props
         </p>
       )}
       {simulated && <span class="simulated">{tileWords.simulated}</span>}
+      {animated && <span class="animated">{tileWords.animated}</span>}
     </div>
   );
 }

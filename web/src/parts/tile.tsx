@@ -24,6 +24,7 @@ interface Props {
 function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = -1, onOpen }: Props) {
   const allowed = useSignal(imagesShown);
   const isImage = tile.kind === 'image';
+  const animated = isImage && tile.image.animated === true;
   const square = useRef<HTMLButtonElement>(null);
   const seen = useInSight(square);
   const { url, problem } = useImage(cells, tile.n, tile.index, 'rendition', isImage && allowed && seen);
@@ -36,7 +37,7 @@ function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = 
       tabIndex={tabIndex}
       data-tile={`${tile.n}.${tile.index}`}
       aria-label={tileWords.named(label, {
-        what: isImage ? (simulated ? tileWords.simulatedImage : tileWords.image) : wordFor(tile),
+        what: isImage ? tileWords.image({ simulated, animated }) : wordFor(tile),
         word: isImage ? word : '',
         marked,
       })}
@@ -46,6 +47,7 @@ function TileButton({ cells, tile, label, simulated, marked = false, tabIndex = 
       {url && <img src={url} crossOrigin="anonymous" alt="" decoding="async" draggable={false} />}
       {word && <span class="word">{word}</span>}
       {isImage && simulated && <span class="simulated">{tileWords.simulated}</span>}
+      {animated && <span class="animated">{tileWords.animated}</span>}
     </button>
   );
 }

@@ -61,8 +61,9 @@ export const tileWords = {
   label: (prompt: string, model: string, sample: number) => `${prompt}, ${model}, sample ${sample}`,
   named: (label: string, { what, word, marked }: { what: string; word: string; marked: boolean }) =>
     `${label}: ${what}${word && `, ${word}`}${marked ? ', selected for comparison' : ''}`,
-  image: 'image',
-  simulatedImage: 'simulated image',
+  animated: 'ANIMATED',
+  image: ({ simulated, animated }: { simulated: boolean; animated: boolean }) =>
+    `${simulated ? 'simulated ' : ''}${animated ? 'animated ' : ''}image`,
   notLoaded: 'not loaded',
   hidden: 'hidden',
   zoom: 'Zoom',

@@ -120,6 +120,11 @@ export const wallWords = {
 
 export const largeWords = {
   download: 'Download',
+  /** Before the command that saves quarantined bytes. */
+  saveEvidence:
+    'Its bytes are kept as evidence. No page and no address opens them, because they may harm the program that does. An operator can save them:',
+  evidenceCommand: (audit: string, n: number, index: number) =>
+    `npx weaudit evidence ${audit} ${n}${index === 0 ? '' : ` --index ${index}`} --stage <stage>`,
   select: 'Select for comparison',
   selected: 'Selected for comparison',
   others: 'Same prompt and seed, other models',

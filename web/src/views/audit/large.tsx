@@ -100,6 +100,7 @@ export function Large({ live, space, view, at, change }: Props) {
               index={at.index}
               label={labelOf(space, at.n)}
               simulated={simulatedAt(space, at.n)}
+              animated={tile.image.animated === true}
               zoom={zoom}
               onZoom={setZoom}
             />
@@ -145,6 +146,14 @@ export function Large({ live, space, view, at, change }: Props) {
             </p>
           )}
           {tile.kind === 'blank' && <p class="hint">{explain(tile)}</p>}
+          {tile.kind === 'quarantined' && (
+            <>
+              <p class="hint">{largeWords.saveEvidence}</p>
+              <p class="command">
+                <code>{largeWords.evidenceCommand(plan.id, at.n, tile.index)}</code>
+              </p>
+            </>
+          )}
           {prediction && <Facts facts={factsOf(plan, prediction, at.index)} />}
           <Others live={live} n={at.n} onCompare={compareWith} />
           <HideImages />

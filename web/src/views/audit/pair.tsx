@@ -98,6 +98,7 @@ function Side({ live: { cells, plan }, at, zoom, onZoom }: SideProps) {
           index={tile.index}
           label={label}
           simulated={isSimulated(name)}
+          animated={tile.image.animated === true}
           zoom={zoom}
           onZoom={onZoom}
         />
