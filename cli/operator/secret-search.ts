@@ -135,7 +135,7 @@ async function searchAudit(
 }
 
 /** Inputs of a plan whose values are secrets: their names, and their texts. */
-function secretsIn({ input, models }: Plan) {
+function secretsIn({ input = {}, models = [] }: Partial<Plan>) {
   const marked = models.flatMap((model) => model.secrets ?? []);
   const found = [input, ...models.map((model) => model.input)]
     .flatMap((one) => Object.entries(one ?? {}))

@@ -232,6 +232,21 @@ describe('keys in older audits', () => {
     ]);
   });
 
+  test('are found beside records that no longer are what they should be', async () => {
+    await prepare(world);
+    for (const [key, content] of [
+      [`audits/${OTHER}/audit.json`, '{"models": 1'],
+      [`audits/${OTHER}/results/00000.json`, `no JSON, but ${KEY}`],
+      [`audits/${OTHER}/blocks/00000.json`, '[null, {}]'],
+      [`audits/${OTHER}/dispatched/00000.json`, ''],
+    ] as const)
+      await world.images.create(key, content);
+    expect((await found(world, [KEY])).map(({ audit, holdings }) => [audit, holdings.length])).toEqual([
+      [OTHER, 1],
+      [AUDIT, 12],
+    ]);
+  });
+
   test('are removed from inputs nested as deep as a design may be, which are otherwise as they were', async () => {
     const nested = (text: string) =>
       JSON.parse(`${'['.repeat(4_000)}${JSON.stringify(text)}${']'.repeat(4_000)}`);

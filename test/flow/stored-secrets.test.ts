@@ -1,6 +1,8 @@
 import { removeSecret, storeSecret } from '../../cli/operator/stored-secrets.ts';
 import { acceptAudit } from '../../lib/audits/accept.ts';
+import { cancelAudit } from '../../lib/audits/end.ts';
 import { parseDesign } from '../../lib/audits/request.ts';
+import { S3Store } from '../../lib/aws/objects.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { bindingKey, resultKey, secretKey, waitingKey } from '../../lib/records/keys.ts';
 import { type Plan, readPlan } from '../../lib/records/plan.ts';
@@ -209,6 +211,14 @@ describe('dispatch', () => {
       'answers that repeat it could not be recognized',
     ],
     [
+      'has a value in the Parameter Store that its record does not know',
+      async () => {
+        await store();
+        world.secretValues.set('openai', JSON.stringify({ use: USE, value: 'sk-another-key-of-the-vendor' }));
+      },
+      'answers that repeat it could not be recognized',
+    ],
+    [
       'was put into the Parameter Store by hand',
       async () => {
         await store();
@@ -234,6 +244,19 @@ describe('dispatch', () => {
     await store();
     world.pass(61_000);
     expect(await world.ask(plan)).toMatchObject({ asked: 2 });
+  });
+
+  test('asks for nothing more if an audit that waits is canceled, which then ends', async () => {
+    const plan = await planned(2);
+    expect(await world.ask(plan)).toMatchObject({ waitedFor: 'secret' });
+    await cancelAudit(world.endDeps, plan.id, 'ann');
+    for (const { message } of world.polls.messages.splice(0)) await world.poll(message);
+    expect([(await result(plan, 0))?.status, (await result(plan, 1))?.status]).toEqual([
+      'canceled',
+      'canceled',
+    ]);
+    await store();
+    expect(await world.ask(plan)).toMatchObject({ asked: 0 });
   });
 
   test('asks for other models meanwhile', async () => {
@@ -384,6 +407,20 @@ describe('an operator', () => {
     await world.ask(plan);
     const [asked] = world.replicate.asked.values();
     expect(asked?.request.input.openai_api_key).toBe(KEY);
+  });
+
+  test('whose record cannot be written stores no value', async () => {
+    await store();
+    const images = new (class extends S3Store {
+      override async swapJson(): Promise<never> {
+        throw new Error('S3 is down');
+      }
+    })(world.images.client, world.images.bucket);
+    const value = 'sk-another-key-of-the-vendor';
+    await expect(storeSecret({ ...deps(), images }, 'openai', { use: USE, value })).rejects.toThrow(
+      'S3 is down',
+    );
+    expect(JSON.parse(world.secretValues.get('openai')!).value).toBe(KEY);
   });
 
   test('loses no fingerprint of another who replaces the value at the same moment', async () => {
