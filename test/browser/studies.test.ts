@@ -52,6 +52,12 @@ describeInBrowser('a study on the page', (executable) => {
     expect(await page.getByRole('listitem').count()).toBe(2);
     await page.getByRole('link', { name: 'Alone' }).waitFor();
     expect(await seriousProblems(page)).toEqual([]);
+    await page.getByLabel('List the audits of studies one by one').check();
+    for (const name of ['Part 1', 'Part 3']) await page.getByLabel(`Select ${name} for comparison`).check();
+    await page.getByRole('link', { name: 'Compare these two' }).waitFor();
+    await page.reload();
+    await page.getByLabel('Select Part 3 for comparison').waitFor();
+    await page.getByLabel('List the audits of studies one by one').uncheck();
     await line.getByRole('link').click();
     await page.waitForURL(`**/study.html?id=${study}`);
   });

@@ -70,7 +70,7 @@ describe('the form for a new audit', () => {
       samples: 1000,
     };
     expect(problemsOf(many)).toEqual([
-      'An audit can have 10,000 predictions; these are 12,000. Use fewer samples, or split the audit.',
+      'An audit can have 10,000 predictions; these are 12,000. Use fewer samples, or run them as several audits of a study from the command line: npx weaudit run <file> --study "a name".',
     ]);
     const twice = {
       ...EMPTY,

@@ -12,6 +12,8 @@ import { words as studyWords } from '../words/studies.ts';
 /** Lines that “older” adds at least, and pages of audits that it reads for them at most. */
 const LEAST_LINES = 10;
 const MOST_PAGES = 5;
+/** In the address: audits of studies are listed one by one, too. */
+const FLAT = 'all';
 
 /** All audits, newest first. Two can be selected for comparison. */
 export function AuditsPage() {
@@ -20,9 +22,14 @@ export function AuditsPage() {
   const [chosen, setChosen] = useState<string[]>([]);
   const [deleting, setDeleting] = useState<AuditEntry>();
   const [studies, setStudies] = useState<StudyEntry[]>([]);
+  const [isFlat, setFlat] = useState(() => new URLSearchParams(location.search).has(FLAT));
+  const show = (flat: boolean) => {
+    setFlat(flat);
+    history.replaceState(null, '', flat ? `?${FLAT}` : location.pathname);
+  };
   const more = useTask(async (from?: string) => {
     const groups = from ? studies : await readStudies();
-    const linesFor = studyLines(groups);
+    const linesFor = studyLines(isFlat ? [] : groups);
     let read: AuditEntry[] = from ? (audits ?? []) : [];
     let lines = read.flatMap(linesFor).length;
     const enough = lines + LEAST_LINES;
@@ -78,10 +85,16 @@ export function AuditsPage() {
           {words.none} <a href="/">{words.startFirst}</a>
         </p>
       )}
+      {studies.length > 0 && (
+        <label class="fold">
+          <input type="checkbox" checked={isFlat} onChange={(event) => show(event.currentTarget.checked)} />{' '}
+          {words.flat}
+        </label>
+      )}
       {audits && audits.length > 0 && (
         <ul class="list">
           {audits
-            .flatMap(studyLines(studies))
+            .flatMap(studyLines(isFlat ? [] : studies))
             .map((line) =>
               'audits' in line ? (
                 <StudyItem key={line.id} entry={line} />

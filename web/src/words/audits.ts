@@ -6,6 +6,7 @@ export const words = {
   all: 'All audits',
   selectTwo: 'Select two audits to compare them.',
   compare: 'Compare these two',
+  flat: 'List the audits of studies one by one',
   none: 'No audits yet.',
   startFirst: 'Start the first one.',
   select: (name: string) => `Select ${name} for comparison`,

@@ -55,6 +55,10 @@ export const words = {
   start: 'Start the audit',
 };
 
+/** How a design that is too large can be run all the same. */
+const SEVERAL =
+  'or run them as several audits of a study from the command line: npx weaudit run <file> --study "a name".';
+
 /** What is wrong with a design, and what to change. */
 export const problems = {
   noValue: (factor: string) => `Enter at least one value for ${factor}.`,
@@ -62,7 +66,7 @@ export const problems = {
   template: (why: string) => `The ${why}`,
   noPrompt: 'Enter at least one prompt.',
   prompts: (n: number) =>
-    `An audit can have ${whole(DESIGN.prompts)} prompts; these are ${whole(n)}. Remove some, or split the audit.`,
+    `An audit can have ${whole(DESIGN.prompts)} prompts; these are ${whole(n)}. Remove some, ${SEVERAL}`,
   noModel: 'Choose at least one model.',
   models: (n: number) =>
     `An audit can have ${whole(DESIGN.models)} models; these are ${whole(n)}. Remove some, or split the audit.`,
@@ -74,7 +78,7 @@ export const problems = {
   modelName: 'Enter a model as owner/name, or as owner/name:version with the 64 characters of the version.',
   samples: `Samples must be a whole number from 1 to ${whole(DESIGN.samples)}.`,
   predictions: (n: number) =>
-    `An audit can have ${whole(DESIGN.predictions)} predictions; these are ${whole(n)}. Use fewer samples, or split the audit.`,
+    `An audit can have ${whole(DESIGN.predictions)} predictions; these are ${whole(n)}. Use fewer samples, ${SEVERAL}`,
   seed: `The seed must be a whole number from 0 to ${whole(DESIGN.seed)}, without commas.`,
   maxCost: `The most that the audit may cost must be dollars up to ${whole(DESIGN.maxCost)}, such as 2.50.`,
   input: 'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',

@@ -20,6 +20,7 @@ export const words = {
   notCompared: (prompts: number) =>
     `Prompts are compared across audits up to ${whole(prompts)}; this study has more.`,
   open: 'Open the pictures',
+  single: 'Compare or delete single audits',
   takeOut: 'Take out',
   takeOutNamed: (name: string) => `Take out: ${given(name)}`,
   delete: 'Delete study',

@@ -104,6 +104,9 @@ function Head({ live, known }: { live: LiveStudy; known: (Totals | undefined)[] 
         </p>
       </div>
       <div class="actions">
+        <a class="button" href="/audits.html?all">
+          {words.single}
+        </a>
         <button type="button" onClick={() => setDeleting(true)}>
           {words.delete}
         </button>
