@@ -87,9 +87,9 @@ export async function readWith<T>(file: string, read: (bytes: Uint8Array, name: 
     return read(bytes, file === '-' ? 'standard input' : file);
   } catch (error) {
     if (!(error instanceof DesignFileError)) throw error;
-    const [guess] = error.guesses;
+    const encodings = error.guesses.map(({ encoding }) => encoding).join(' or ');
     throw wrong(
-      `${error.message}${guess ? ` Pass --encoding ${guess.encoding}, or save the file as UTF-8 (Excel: "CSV UTF-8").` : ''}`,
+      `${error.message}${encodings ? ` Pass --encoding ${encodings}, or save the file as UTF-8 (Excel: "CSV UTF-8").` : ''}`,
     );
   }
 }

@@ -20,12 +20,20 @@ const WESTERN: [string, string][] = [
   ['windows-1252', 'Windows-1252'],
   ['macintosh', 'Mac OS Roman'],
 ];
-const OTHERS: [string, string][] = [
-  ['shift_jis', 'Shift_JIS'],
-  ['gb18030', 'GB 18030'],
-  ['euc-kr', 'EUC-KR'],
-  ['big5', 'Big5'],
-  ['windows-1251', 'Windows-1251'],
+/** A word of one script, in which no capital follows a small letter. */
+const wordOf = (script: string) =>
+  new RegExp(`^(?!.*\\p{Ll}\\p{Lu})[!-@[-\`{-~\\p{M}\\p{sc=${script}}]+$`, 'u');
+const CHINESE = /^[!-~\p{sc=Han}]+$/u;
+/** Other encodings, and what their words look like. */
+const OTHERS: [string, string, RegExp][] = [
+  ['windows-1251', 'Windows-1251', wordOf('Cyrl')],
+  ['windows-1253', 'Windows-1253', wordOf('Grek')],
+  ['windows-1255', 'Windows-1255', wordOf('Hebr')],
+  ['windows-1256', 'Windows-1256', wordOf('Arab')],
+  ['euc-kr', 'EUC-KR', /^[!-~\p{sc=Hang}]+$/u],
+  ['shift_jis', 'Shift_JIS', /^[!-~\p{sc=Hira}\p{sc=Kana}ー\p{sc=Han}]+$/u],
+  ['gb18030', 'GB 18030', CHINESE],
+  ['big5', 'Big5', CHINESE],
 ];
 
 const SAVE_AS_UTF8 = 'save it as UTF-8 (Excel: Save As, "CSV UTF-8")';
@@ -38,6 +46,15 @@ const decoder = (encoding: string) => new TextDecoder(encoding, { fatal: true })
 function decoded(bytes: Uint8Array, encoding: string): string | undefined {
   try {
     return decoder(encoding).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `decoded`; the last character may be cut off. */
+function beginning(bytes: Uint8Array, encoding: string): string | undefined {
+  try {
+    return decoder(encoding).decode(bytes, { stream: true });
   } catch {
     return undefined;
   }
@@ -91,9 +108,7 @@ function notEncoded(bytes: Uint8Array, file: string, encoding: string): DesignFi
     return new DesignFileError(
       `${file} is not ${encoding}: ${place} cannot be read. Choose another encoding.`,
     );
-  // A file whose other parts are UTF-8 was put together: in another encoding those would be garbled.
-  const isAscii = Array.from(before).every((character) => character <= '\x7f');
-  const guesses = isAscii ? guess(bytes, before.length) : [];
+  const guesses = guess(bytes, before);
   const looks = guesses[0]
     ? ` It looks like ${guesses.map(({ name, reads }) => `${name} ("${reads}")`).join(' or ')}.`
     : '';
@@ -102,18 +117,13 @@ function notEncoded(bytes: Uint8Array, file: string, encoding: string): DesignFi
 
 /** The text before the first byte that is not of the encoding, without a mark. */
 function validBeginning(bytes: Uint8Array, encoding: string): string {
-  const beginning = (length: number) => decoder(encoding).decode(bytes.subarray(0, length), { stream: true });
   let [good, bad] = [0, bytes.length];
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    try {
-      beginning(middle);
-      good = middle;
-    } catch {
-      bad = middle;
-    }
+    if (beginning(bytes.subarray(0, middle), encoding) === undefined) bad = middle;
+    else good = middle;
   }
-  return beginning(good);
+  return beginning(bytes.subarray(0, good), encoding)!;
 }
 
 /** `line 3, column 14`: the character behind a text. */
@@ -126,26 +136,40 @@ function placeAfter(text: string): string {
 const SEPARATORS = Array.from('\t\n\r ,;"', (character) => character.charCodeAt(0));
 /** Most bytes of a word that is shown. */
 const WORD = 40;
+/** Encodings that are offered. */
+const GUESSES = 3;
 
-/** What bytes that are not UTF-8 may be. Somebody who knows the language sees which. @param at the first wrong byte */
-function guess(bytes: Uint8Array, at: number): Guess[] {
+/** Characters beyond ASCII that are valid UTF-8 by chance at most, in text of another encoding. */
+const CHANCE = 2;
+
+/**
+ * What bytes that are not UTF-8 may be. Somebody who knows the language sees which.
+ * @param before the text in front of the first wrong byte
+ */
+function guess(bytes: Uint8Array, before: string): Guess[] {
+  const at = new TextEncoder().encode(before).length;
+  const valid = before.match(/[^\0-\x7f]/gu)?.length ?? 0;
+  const western = isWestern(bytes.subarray(at));
+  // A file whose other parts are UTF-8 was put together: in another encoding those would be garbled.
+  if (valid > (western ? 0 : CHANCE)) return [];
   let [from, to] = [at, at + 1];
   const inWord = (i: number) => i >= 0 && i < bytes.length && !SEPARATORS.includes(bytes[i]!);
   while (inWord(from - 1) && at - from < WORD) from--;
   while (inWord(to) && to - at < WORD) to++;
   const word = bytes.subarray(from, to);
-  const read = (encodings: [string, string][]) =>
-    encodings.flatMap(([encoding, name]): Guess[] => {
-      const reads = decoded(word, encoding);
-      return reads === undefined || /\p{C}/u.test(reads) ? [] : [{ encoding, name, reads }];
+  const read = (encodings: [string, string, RegExp?][]) =>
+    encodings.flatMap(([encoding, name, looks = /./]): Guess[] => {
+      const reads = beginning(word, encoding);
+      const letters = reads?.replace(/^\p{P}+|\p{P}+$/gu, '') ?? '';
+      return reads === undefined || /\p{C}/u.test(reads) || !looks.test(letters)
+        ? []
+        : [{ encoding, name, reads }];
     });
-  if (!isWestern(bytes)) return read(OTHERS);
+  if (!western) return read(OTHERS).slice(0, GUESSES);
   // A capital or a sign between small letters is a small letter of the other encoding.
-  const western = read(WESTERN);
-  const likely = western.filter(
-    ({ reads }) => !/\p{Ll}[^\p{Ll}\p{Pd}'’]/u.test(reads.replace(/\P{L}+$/u, '')),
-  );
-  return (likely.length > 0 ? likely : western).slice(0, 1);
+  const found = read(WESTERN);
+  const likely = found.filter(({ reads }) => !/\p{Ll}[^\p{Ll}\p{Pd}'’]/u.test(reads.replace(/\P{L}+$/u, '')));
+  return (likely.length > 0 ? likely : found).slice(0, 1);
 }
 
 /** In Western text letters beyond ASCII stand alone; in Greek, Russian or Chinese they follow one another. */

@@ -27,6 +27,11 @@ async function read({ name, content, flags = { model: ['a/b'] } }: Case) {
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
 const utf16le = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le');
 const utf16be = (text: string) => utf16le(text).swap16();
+/** Text in an encoding with one byte for each character. */
+const encoded = (encoding: string, text: string) => {
+  const all = new TextDecoder(encoding).decode(Uint8Array.from({ length: 256 }, (_, byte) => byte));
+  return Buffer.from(Array.from(text, (character) => all.indexOf(character)));
+};
 const bytes = (...parts: (string | number)[]) =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from([part]))));
 
@@ -105,6 +110,13 @@ const REFUSED: (Case & { message: RegExp })[] = [
   { what: 'Latin-1 JSON', name: 'B.json', content: latin1('{"prompts":["ein Mädchen"]}'), message: /line 1, column 19 .*Windows-1252 .*Mädchen/ },
   { what: 'Mac OS Roman', name: 'C.csv', content: bytes('prompt\rcaf', 0x8e, ' au lait\r'), message: /line 2, column 4 .*Mac OS Roman \("café"\)\. Pass --encoding macintosh/ },
   { what: 'Shift_JIS', name: 'D.txt', content: bytes(0x88, 0xe3, 0x8e, 0xd2, '\n'), message: /line 1, column 1 .*Shift_JIS \("医者"\)/ },
+  { what: 'Russian', name: 'DA.csv', content: encoded('windows-1251', 'prompt\nврач за работой\n'), message: /line 2, column 1 .*like Windows-1251 \("врач"\)/ },
+  { what: 'Greek', name: 'DB.txt', content: encoded('windows-1253', 'Γιατρός'), message: /Windows-1253 \("Γιατρός"\)/ },
+  { what: 'Hebrew', name: 'DC.txt', content: encoded('windows-1255', 'רופאה'), message: /Windows-1255 \("רופאה"\)/ },
+  { what: 'Arabic', name: 'DD.txt', content: encoded('windows-1256', 'طبيبة'), message: /Windows-1256 \("طبيبة"\)/ },
+  { what: 'Korean', name: 'DE.txt', content: bytes(0xc0, 0xc7, 0xbb, 0xe7), message: /like EUC-KR \("의사"\)/ },
+  { what: 'Chinese, a long line', name: 'DF.txt', content: Buffer.concat([Buffer.from('a '), Buffer.from(Array.from({ length: 50 }, () => [0xd2, 0xbd, 0xc9, 0xfa]).flat())]), message: /GB 18030 \("医生医生/ },
+  { what: 'Japanese with kana', name: 'DG.txt', content: bytes(0x88, 0xe3, 0x8e, 0xd2, 0x82, 0xcc), message: /like Shift_JIS \("医者の"\).* Pass --encoding shift_jis or gb18030, or/ },
   { what: 'UTF-8 with one part of Windows-1252', name: 'E.txt', content: bytes('Ärztin\nM', 0xe4, 'dchen\n'), message: /line 2, column 2 cannot be read\.$/ },
   { what: 'UTF-8 that is cut off', name: 'F.txt', content: Buffer.from('Schwester ü').subarray(0, -1), message: /line 1, column 11/ },
   { what: 'UTF-16 without its mark', name: 'G.csv', content: Buffer.from('prompt\na\n', 'utf16le'), message: /NUL.*UTF-16 .*Pass --encoding utf-16le/ },
