@@ -72,6 +72,7 @@ const READ: (Case & { prompts: (string | Row)[]; notes?: (string | RegExp)[] })[
   { what: 'tabs in a .csv', name: 'o.csv', content: `group\tprompt\nf\t${doctor}, smiling\n`, prompts: [row(`${doctor}, smiling`, { group: 'f' })] },
   { what: 'a .txt that is a table with commas', name: 'p.txt', content: `prompt,group\n${doctor},f\n`, prompts: [row(doctor, { group: 'f' })] },
   { what: 'bars', name: 'oa.txt', content: `prompt|group\n${doctor}, smiling|f\n`, prompts: [row(`${doctor}, smiling`, { group: 'f' })] },
+  { what: 'more commas than semicolons in the names of columns', name: 'pa.csv', content: `group, of job, now;prompt\nf;${doctor}\n`, prompts: [row(doctor, { group_of_job_now: 'f' })], notes: [/is called "group_of_job_now"/] },
   { what: 'a semicolon within a quoted header', name: 'q.csv', content: `"group; of job",prompt\nf,${doctor}\n`, prompts: [row(doctor, { group_of_job: 'f' })], notes: [/"group; of job" is called "group_of_job"/] },
   { what: 'quotes, doubled quotes and line breaks within them', name: 'r.csv', content: 'prompt,group\r\n"a ""smiling"" doctor,\r\nsitting",f\r\n', prompts: [row('a "smiling" doctor,\r\nsitting', { group: 'f' })] },
   { what: 'spaces outside quotes', name: 's.csv', content: 'prompt , group\n"a, b" , "f"\n', prompts: [row('a, b', { group: 'f' })], notes: [/Spaces between quotes and delimiters/] },
