@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { InvocationType, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import {
   CopyObjectCommand,
@@ -22,6 +23,7 @@ import { storeSecret } from '../../cli/operator/stored-secrets.ts';
 import { S3Store } from '../../lib/aws/objects.ts';
 import { systemTime } from '../../lib/system.ts';
 import { credentialsOf, withCloud } from '../support/cloud.ts';
+import { shaded } from '../support/images.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /**
@@ -243,6 +245,23 @@ async function useEverything(): Promise<void> {
     });
   }
   await quiet();
+
+  // A picture is imported, to an address that the role of api signs.
+  const bytes = shaded('imported');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const { body: imported } = await local.api('POST', '/api/imports', {
+    ...{ model: 'somebody', prompts: ['a picture'] },
+    pictures: [{ prompt: 0, sha256, bytes: bytes.length, format: 'png' }],
+  });
+  // Addresses live for a second here.
+  await waitFor('it is uploaded', async () => {
+    const { addresses } = (await local.api('POST', `/api/imports/${imported.id}/addresses`)).body;
+    if (addresses.length === 0) return true;
+    const [{ url, headers }] = addresses;
+    const { 'content-length': _, ...rest } = headers;
+    return (await fetch(url, { method: 'PUT', headers: rest, body: bytes })).ok;
+  });
+  await ended(imported.id);
 
   // The first message of an audit is lost: reconcile begins its chain.
   const unsent = `${audit.slice(0, -1)}${audit.endsWith('0') ? '1' : '0'}`;
