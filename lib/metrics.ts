@@ -29,11 +29,15 @@ export function measurementsOf(result: Result): Measurement[] {
     { name: 'Bytes', unit: 'Bytes', value: stored.reduce((sum, { bytes }) => sum + bytes, 0) },
     { name: 'Lost', unit: 'Count', value: result.images.length - stored.length },
     { name: 'Filtered', unit: 'Count', value: result.filtered ?? 0 },
-    { name: 'Finished', unit: 'Count', value: 1 },
-    { name: 'Refused', unit: 'Count', value: result.status === 'refused' ? 1 : 0 },
-    { name: 'Failed', unit: 'Count', value: result.status === 'failed' ? 1 : 0 },
-    { name: 'Canceled', unit: 'Count', value: result.status === 'canceled' ? 1 : 0 },
   ];
+  // An imported picture is no prediction: nobody requested it, and none that failed says anything of a model.
+  if (result.source !== 'imported')
+    measurements.push(
+      { name: 'Finished', unit: 'Count', value: 1 },
+      { name: 'Refused', unit: 'Count', value: result.status === 'refused' ? 1 : 0 },
+      { name: 'Failed', unit: 'Count', value: result.status === 'failed' ? 1 : 0 },
+      { name: 'Canceled', unit: 'Count', value: result.status === 'canceled' ? 1 : 0 },
+    );
   const timeToImage = stored.length > 0 ? secondsBetween(result.askedAt, result.storedAt) : undefined;
   if (timeToImage !== undefined)
     measurements.push({ name: 'TimeToImage', unit: 'Seconds', value: timeToImage });

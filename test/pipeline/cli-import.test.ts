@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { BACKUP, buckets, IMAGES } from '../support/buckets.ts';
 import { withCloud } from '../support/cloud.ts';
-import { commandLine } from '../support/command.ts';
+import { commandLine, hasTerminal } from '../support/command.ts';
 import { shaded } from '../support/images.ts';
 import { writeFiles } from '../support/pictures.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -12,6 +12,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const cloud = withCloud();
 const weaudit = commandLine(cloud);
+const onTerminal = hasTerminal() ? test : test.skip;
 const { keys, sha256, tags } = buckets(cloud);
 const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
@@ -111,6 +112,17 @@ describe('import', () => {
       await cloud.cloud.invoke('reconcile', {});
       return (await keys(IMAGES, `images/${document.id}/`)).length === 0;
     });
+  });
+
+  onTerminal('draws its progress in place', async () => {
+    const { args } = folderOf('bars', files, table);
+    const { status, stdout } = await weaudit.terminal([...args, '--name', 'on a terminal']);
+    expect(status).toBe(0);
+    for (const row of ['read', 'uploaded', 'finished'])
+      expect(stdout).toMatch(new RegExp(`${row} +[█░]+ 5/5`));
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor is hidden, then shown again
+    expect(stdout).toMatch(/\u001b\[\?25l.*\u001b\[\?25h/s);
+    expect(stdout).toContain('5 images');
   });
 
   test('with --dry-run shows which files belong to which prompts, and needs no server', async () => {

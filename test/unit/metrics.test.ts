@@ -21,6 +21,18 @@ test('a result is measured by what it says: lost and filtered images under their
   });
 });
 
+test('an imported picture is measured as an image, and not as a prediction that finished or failed', () => {
+  const stored = { index: 0, key: 'k', sha256: '', bytes: 5, contentType: 'image/png' };
+  const result = {
+    source: 'imported',
+    status: 'succeeded',
+    filtered: 0,
+    images: [stored],
+  } as unknown as Result;
+  expect(named(measurementsOf(result))).toEqual({ Images: 1, Bytes: 5 });
+  expect(measurementsOf({ ...result, status: 'failed', images: [] })).toEqual([]);
+});
+
 test('a judged image is measured only if it is no picture: blank or quarantined', () => {
   const judgement = (status: Judgement['status'], blank: boolean): Judgement => ({
     ...{ status, format: 'png', width: 1, height: 1 },
