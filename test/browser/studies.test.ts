@@ -120,14 +120,16 @@ describeInBrowser('a study on the page', (executable) => {
     await page.locator('#studies option[value="Bakers"]').waitFor({ state: 'attached' });
   });
 
-  test('that is running is polled until the last of its audits is finished', async () => {
-    const slow = { prompts: ['a baker'], models: ['simulated/slow'], samples: 2 };
-    const running = await local.start(slow);
-    await local.api('POST', '/api/studies', { name: 'Running', audits: [running, alone] });
+  test('that is running is polled until the last of its audits is finished, and says which of them repeat samples', async () => {
+    const slow = { prompts: ['a baker'], models: ['simulated/slow'], samples: 2, seed: 5 };
+    const running = [await local.start({ ...slow, name: 'First' }), await local.start(slow)];
+    await local.api('POST', '/api/studies', { name: 'Running', audits: [...running, alone] });
     const { body } = await local.api('GET', '/api/studies');
     const { id } = body.studies.find(({ name }: Study) => name === 'Running');
     const page = await open(`/study.html?id=${id}`);
-    await page.getByText('6 of 6').waitFor();
-    await page.getByText('2 of 2 audits finished').waitFor();
+    await page.getByText('8 of 8').waitFor();
+    await page.getByText('3 of 3 audits finished').waitFor();
+    await page.getByText(/The same samples were requested in .*First/).waitFor();
+    expect(await page.getByText('The same samples were requested in').count()).toBe(2);
   });
 });

@@ -57,7 +57,7 @@ test('a study of a hundred audits reads the statuses of those that are not finis
     if (kind === 'studies')
       return { name: 's', audits: ids.map((one) => entry(one, !running.includes(one))) };
     return rest === 'plan'
-      ? { prompts: [{ text: `prompt of ${id}` }, { text: 'a nurse' }] }
+      ? { prompts: [{ text: `prompt of ${id}` }, { text: 'a nurse' }], models: [], seed: 1 }
       : statusOf(id, true);
   };
   const live = await openStudy('study-1');
@@ -76,7 +76,7 @@ test('an audit that is deleted while the study is open vanishes from it', async 
   answer = (path) => {
     if (path.includes('/studies/'))
       return { name: 's', audits: ['a', ...(isDeleted ? [] : ['b'])].map((id) => entry(id, false)) };
-    if (path.endsWith('/plan')) return { prompts: [] };
+    if (path.endsWith('/plan')) return { prompts: [], models: [], seed: 1 };
     const id = path.split('/').at(-1)!;
     if (id === 'b') isDeleted = true;
     return id === 'b' ? undefined : statusOf(id, false);
@@ -87,18 +87,23 @@ test('an audit that is deleted while the study is open vanishes from it', async 
   expect([...live.statuses.value.keys()]).toEqual(['a']);
 });
 
-test('what audits have in common is counted: their shared prompts, and the audits that share one of them', () => {
+test('what audits have in common is counted: their shared prompts, the audits that share one of them, and those that repeat samples', () => {
+  const audit = (texts: string[], seed?: string, model = 'a/b') => ({ texts, seed, models: [model, 'x/y'] });
   const found = commonPrompts(
     new Map([
-      ['a', ['nurse', 'doctor', 'judge']],
-      ['b', ['doctor']],
-      ['c', ['judge', 'pilot']],
-      ['d', ['baker']],
+      ['a', audit(['nurse', 'doctor', 'judge'], '2 7')],
+      ['b', audit(['doctor'], '2 8')],
+      ['c', audit(['judge', 'pilot'], '2 7')],
+      ['d', audit(['baker'], '2 7')],
+      ['e', { ...audit(['nurse'], '2 7'), models: ['c/d'] }],
+      ['f', audit(['nurse'])],
     ]),
   );
   expect(Object.fromEntries(found)).toEqual({
-    a: { prompts: 2, audits: 2 },
-    b: { prompts: 1, audits: 1 },
-    c: { prompts: 1, audits: 1 },
+    a: { prompts: 3, audits: 4, repeated: ['c'] },
+    b: { prompts: 1, audits: 1, repeated: [] },
+    c: { prompts: 1, audits: 1, repeated: ['a'] },
+    e: { prompts: 1, audits: 2, repeated: [] },
+    f: { prompts: 1, audits: 2, repeated: [] },
   });
 });

@@ -1,5 +1,6 @@
 import { ApiError, isTemporary, readPlan, readStatus, readStudy } from '../api/client.ts';
 import type { AuditStatus, Study } from '../api/types.ts';
+import { type Comparable, comparableOf } from '../model/common.ts';
 import { sentenceOf } from './audit.ts';
 import { nextPoll } from './pace.ts';
 import { type Signal, signal } from './signal.ts';
@@ -16,8 +17,8 @@ const SHOWN = 5;
 export interface PromptsOf {
   count: number;
   first: string[];
-  /** The text of each that may be compared; undefined beyond `MOST_PROMPTS` of the study. */
-  texts: readonly string[] | undefined;
+  /** Undefined beyond `MOST_PROMPTS` of the study. */
+  comparable: Comparable | undefined;
 }
 
 /** An open study, kept up to date. */
@@ -119,13 +120,17 @@ export async function openStudy(id: string): Promise<LiveStudy> {
         if (closed) return;
         const plan = await readPlan(audit.id).catch(ofDeleted);
         if (!plan) continue;
-        const texts = plan.prompts.map(({ text }) => text);
-        const kept = [...prompts.value.values()].reduce((sum, one) => sum + (one.texts?.length ?? 0), 0);
+        const comparable = comparableOf(plan);
+        const { texts } = comparable;
+        const kept = [...prompts.value.values()].reduce(
+          (sum, one) => sum + (one.comparable?.texts.length ?? 0),
+          0,
+        );
         prompts.set(
           new Map(prompts.value).set(audit.id, {
             count: texts.length,
             first: texts.slice(0, SHOWN),
-            texts: kept + texts.length > MOST_PROMPTS ? undefined : texts,
+            comparable: kept + texts.length > MOST_PROMPTS ? undefined : comparable,
           }),
         );
       }

@@ -1,30 +1,55 @@
-/** Prompts that an audit of a study has in common with others. */
+import type { Plan } from '../api/types.ts';
+
+/** What of an audit's plan says what it has in common with others. */
+export interface Comparable {
+  /** Of its prompts, each once. */
+  texts: readonly string[];
+  models: readonly string[];
+  /** Audits with an equal one give a prompt the same seeds; undefined for one that requested nothing. */
+  seed: string | undefined;
+}
+
+export const comparableOf = ({ prompts, models, seed, version }: Plan): Comparable => ({
+  texts: prompts.map(({ text }) => text),
+  models: models.map(({ model }) => model),
+  seed: seed === undefined ? undefined : `${version ?? 1} ${seed}`,
+});
+
+/** What an audit of a study has in common with others. */
 export interface Common {
   /** How many of its prompts other audits have, too. */
   prompts: number;
   /** How many other audits have one of these. */
   audits: number;
+  /** Those that requested the same of one of its models, with the same seeds: they repeat samples, and add none. */
+  repeated: string[];
 }
 
 /**
  * What several audits have in common.
- * @param texts by audit, the texts of its prompts, each once
- * @returns by audit; those that have nothing in common with others are absent
+ * @param audits by id
+ * @returns by id; those that have no prompt in common with others are absent
  */
-export function commonPrompts(texts: ReadonlyMap<string, readonly string[]>): Map<string, Common> {
-  const audits = new Map<string, string[]>();
-  for (const [audit, own] of texts)
-    for (const text of own) {
-      const having = audits.get(text);
-      if (having) having.push(audit);
-      else audits.set(text, [audit]);
+export function commonPrompts(audits: ReadonlyMap<string, Comparable>): Map<string, Common> {
+  const having = new Map<string, string[]>();
+  for (const [id, { texts }] of audits)
+    for (const text of texts) {
+      const before = having.get(text);
+      if (before) before.push(id);
+      else having.set(text, [id]);
     }
   const found = new Map<string, Common>();
-  for (const [audit, own] of texts) {
-    const shared = own.filter((text) => audits.get(text)!.length > 1);
+  for (const [id, own] of audits) {
+    const shared = own.texts.filter((text) => having.get(text)!.length > 1);
     if (shared.length === 0) continue;
-    const others = new Set(shared.flatMap((text) => audits.get(text)!));
-    found.set(audit, { prompts: shared.length, audits: others.size - 1 });
+    const others = new Set(shared.flatMap((text) => having.get(text)!));
+    others.delete(id);
+    const repeats = (other: Comparable) =>
+      own.seed !== undefined &&
+      other.seed === own.seed &&
+      other.models.some((model) => own.models.includes(model));
+    const repeated = [...others].filter((other) => repeats(audits.get(other)!));
+    found.set(id, { prompts: shared.length, audits: others.size, repeated });
   }
   return found;
 }

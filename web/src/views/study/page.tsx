@@ -41,7 +41,10 @@ function StudyView({ live }: { live: LiveStudy }) {
   const { audits } = study;
   const known = audits.map((audit) => knownOf(audit, statuses.get(audit.id)));
   const common = useMemo(
-    () => commonPrompts(new Map([...prompts].flatMap(([id, { texts }]) => (texts ? [[id, texts]] : [])))),
+    () =>
+      commonPrompts(
+        new Map([...prompts].flatMap(([id, { comparable }]) => (comparable ? [[id, comparable]] : []))),
+      ),
     [prompts],
   );
   useEffect(() => {
@@ -51,7 +54,7 @@ function StudyView({ live }: { live: LiveStudy }) {
     await removeFromStudy(study.id, audit.id);
     live.poll();
   });
-  const isLeftOut = [...prompts.values()].some(({ texts }) => texts === undefined);
+  const isLeftOut = [...prompts.values()].some(({ comparable }) => comparable === undefined);
   return (
     <article class="study">
       <Head live={live} known={known} />
@@ -74,6 +77,9 @@ function StudyView({ live }: { live: LiveStudy }) {
           known={known[place]}
           prompts={prompts.get(audit.id)}
           common={common.get(audit.id)}
+          repeated={audits
+            .filter(({ id }) => common.get(audit.id)?.repeated.includes(id))
+            .map((one) => one.name)}
           busy={remove.busy}
           onRemove={() => remove.run(audit)}
         />
@@ -146,12 +152,14 @@ interface SectionProps {
   known: Totals | undefined;
   prompts: PromptsOf | undefined;
   common: Common | undefined;
+  /** Names of audits that requested the same. */
+  repeated: string[];
   busy: boolean;
   onRemove: () => void;
 }
 
 /** One audit of a study: how far it is, and what it asks. */
-function AuditSection({ audit, known, prompts, common, busy, onRemove }: SectionProps) {
+function AuditSection({ audit, known, prompts, common, repeated, busy, onRemove }: SectionProps) {
   const { id, name, createdAt, createdBy, predictions } = audit;
   const address = `/audit.html?id=${id}`;
   const isImported = audit.source === 'imported';
@@ -186,6 +194,7 @@ function AuditSection({ audit, known, prompts, common, busy, onRemove }: Section
             )}
           </ul>
           {common && <p class="meta">{words.shared(common.prompts, prompts.count, common.audits)}</p>}
+          {repeated.length > 0 && <p class="equal">{words.repeated(repeated)}</p>}
         </>
       )}
       <p class="actions">
