@@ -415,6 +415,7 @@ const AddressPage = v.object({
 export type AddressPage = v.InferOutput<typeof AddressPage>;
 const days = v.pipe(v.number(), v.integer(), v.minValue(1));
 const Models = v.object({
+  scope: v.pipe(v.picklist(['read', 'audit']), v.description('What the token of this request allows.')),
   models: v.array(v.string()),
   retentionDays: v.pipe(
     v.object({ short: days, standard: days }),

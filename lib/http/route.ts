@@ -7,7 +7,13 @@ import type { Exact, Models, SchemaName } from '../contract/answers.ts';
 import type { RateDeps } from '../rounds/rate.ts';
 import type { Caller, Scope } from './tokens.ts';
 
-export interface RouteDeps extends AcceptDeps, EndDeps, ReadDeps, AddressDeps, RateDeps, Models {}
+export interface RouteDeps
+  extends AcceptDeps,
+    EndDeps,
+    ReadDeps,
+    AddressDeps,
+    RateDeps,
+    Omit<Models, 'scope'> {}
 
 /** Schemas of texts, by the names of what they check; each may be absent. */
 type Fields = Record<string, v.GenericSchema<string, string | number>>;

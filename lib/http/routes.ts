@@ -492,11 +492,14 @@ export const ROUTES: Record<string, Route> = {
   }),
 
   'GET /api/models': route({
-    summary: 'Models that the page offers, and for how many days each retention keeps an audit.',
+    summary:
+      'Models that the page offers, for how many days each retention keeps an audit, and what the token allows.',
     scope: 'read',
     status: 200,
     answer: 'Models',
-    handle: async ({ models, retentionDays }) => ({ body: { models, retentionDays } }),
+    handle: async ({ models, retentionDays }, { caller }) => ({
+      body: { scope: caller.scope, models, retentionDays },
+    }),
   }),
 
   'GET /api/openapi.json': route({

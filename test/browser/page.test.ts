@@ -195,7 +195,7 @@ describeInBrowser('the page', (executable) => {
       .waitFor();
     await add('someone/unpriced');
     await page.getByRole('button', { name: 'Start the audit' }).click();
-    await page.getByText('The price of someone/unpriced is not known. Fill in').waitFor();
+    await page.getByText('The price of someone/unpriced is not known. Enter the most').waitFor();
     await page.getByLabel('The most that the audit may cost').waitFor();
     await page.getByRole('checkbox', { name: 'someone/unpriced' }).click();
     await page.getByLabel('Samples per prompt and model').fill('4');

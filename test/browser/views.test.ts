@@ -182,4 +182,70 @@ describeInBrowser('the views', (executable) => {
     await page.getByRole('dialog').locator('.stage .animated').waitFor();
     expect(await seriousProblems(page)).toEqual([]);
   });
+
+  /** What the API answers to the form for a new audit. */
+  const formAnswers = (scope: 'read' | 'audit') => ({
+    '/api/models': { json: { scope, models: ['a/one'], retentionDays: { short: 30, standard: 365 } } },
+    '/api/budget': {
+      json: {
+        ...{ month: '2026-01', turnsAt: '2026-02-01T00:00:00Z', monthly: null, left: null },
+        ...{ reserved: 0, spent: 0, prices: {}, pricesAsOf: '2026-01-01' },
+      },
+    },
+    '/api/studies': { json: { studies: [] } },
+  });
+
+  test('a token that may only look is told so before the form is filled in', async () => {
+    const { page } = await open({ answers: formAnswers('read') });
+    await page.goto('/index.html');
+    await page.getByRole('status').filter({ hasText: 'Your token can only view audits' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Start the audit' }).isDisabled()).toBe(true);
+    expect(await seriousProblems(page)).toEqual([]);
+  });
+
+  test('each error is said once, beside its field, which is marked, and the first one gets the focus', async () => {
+    const { page } = await open({ answers: formAnswers('audit') });
+    await page.goto('/index.html');
+    await page.getByRole('checkbox', { name: 'a/one', checked: true }).waitFor();
+    expect(await page.locator('.error').count()).toBe(0);
+    await page.getByLabel('Samples per prompt and model').fill('0');
+    await page.getByText('Name, seed, inputs and cost').click();
+    await page.getByLabel('Seed, to repeat an audit').fill('1,5');
+    await page.getByRole('checkbox', { name: 'a/one' }).uncheck();
+    await page.getByRole('button', { name: 'Start the audit' }).click();
+    await page.getByRole('alert').filter({ hasText: 'Correct the 4 marked fields.' }).waitFor();
+    const wrong = {
+      'Prompts, one per line': 'Enter at least one prompt.',
+      'Another model on Replicate': 'Choose at least one model.',
+      'Samples per prompt and model': 'Samples must be a whole number from 1 to 1,000.',
+      'Seed, to repeat an audit': 'The seed must be a whole number from 0 to 4,294,967,295, without commas.',
+    };
+    for (const [label, text] of Object.entries(wrong)) {
+      expect(await page.getByText(text).count()).toBe(1);
+      const field = page.getByLabel(label);
+      expect(await field.getAttribute('aria-invalid')).toBe('true');
+      const ids = (await field.getAttribute('aria-describedby'))!.split(' ');
+      const described = await Promise.all(ids.map((id) => page.locator(`#${id}`).innerText()));
+      expect(described.join(' ')).toContain(text);
+    }
+    expect(await page.getByLabel('Prompts, one per line').evaluate((field) => field.matches(':focus'))).toBe(
+      true,
+    );
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.getByLabel('Prompts, one per line').fill('a nurse');
+    await page.getByRole('alert').filter({ hasText: 'Correct the 3 marked fields.' }).waitFor();
+    expect(await page.getByText('Enter at least one prompt.').count()).toBe(0);
+  });
+
+  test('a pasted address of a model at Replicate is that model', async () => {
+    const { page } = await open({ answers: formAnswers('audit') });
+    await page.goto('/index.html');
+    const field = page.getByLabel('Another model on Replicate');
+    await field.fill('https://replicate.com/black-forest-labs/flux-schnell/examples');
+    await page.keyboard.press('Enter');
+    await page.getByRole('checkbox', { name: 'black-forest-labs/flux-schnell', checked: true }).waitFor();
+    await field.fill('https://example.com/flux');
+    await page.keyboard.press('Enter');
+    await page.getByText('or as its address at replicate.com').waitFor();
+  });
 });

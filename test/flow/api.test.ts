@@ -418,11 +418,11 @@ describe('what the API answers', () => {
     expect(body.detail).toContain('may cost $0.24, and $0.20 of this month');
   });
 
-  it('offers models and days, and describes itself to anybody', async () => {
-    expect((await api('GET', '/api/models')).body).toEqual({
-      models: ['a/b'],
-      retentionDays: { short: 30, standard: 365 },
-    });
+  it('offers models and days, says what the token allows, and describes itself to anybody', async () => {
+    const offered = { models: ['a/b'], retentionDays: { short: 30, standard: 365 } };
+    expect((await api('GET', '/api/models')).body).toEqual({ scope: 'audit', ...offered });
+    const reading = await api('GET', '/api/models', { token: 't-read' });
+    expect(reading.body).toEqual({ scope: 'read', ...offered });
     expect((await api('GET', '/api/openapi.json', { token: '' })).body.openapi).toBe('3.1.0');
   });
 });

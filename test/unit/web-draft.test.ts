@@ -5,7 +5,7 @@ import {
   askedBy,
   type Draft,
   EMPTY,
-  isModelName,
+  modelNameOf,
   problemsOf,
   requestOf,
 } from '../../web/src/views/new/draft.ts';
@@ -48,7 +48,10 @@ describe('the form for a new audit', () => {
   });
 
   test('each problem is a sentence that says what to change', () => {
-    expect(problemsOf(EMPTY)).toEqual(['Enter at least one prompt.', 'Choose at least one model.']);
+    expect(problemsOf(EMPTY)).toEqual([
+      { field: 'prompts', text: 'Enter at least one prompt.' },
+      { field: 'models', text: 'Choose at least one model.' },
+    ]);
     expect(
       problemsOf({
         ...EMPTY,
@@ -59,9 +62,9 @@ describe('the form for a new audit', () => {
         input: '[',
       }),
     ).toEqual([
-      'Enter at least one value for job.',
-      'Samples must be a whole number from 1 to 1,000.',
-      'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
+      { field: 'prompts', text: 'Enter at least one value for job.' },
+      { field: 'samples', text: 'Samples must be a whole number from 1 to 1,000.' },
+      { field: 'input', text: 'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.' },
     ]);
     const many = {
       ...EMPTY,
@@ -69,7 +72,7 @@ describe('the form for a new audit', () => {
       models: ['a/one', 'b/two', 'c/three', 'd/four'],
       samples: 1000,
     };
-    expect(problemsOf(many)).toEqual([
+    expect(problemsOf(many).map(({ text }) => text)).toEqual([
       'An audit can have 10,000 predictions; these are 12,000. Use fewer samples, or run them as several audits of a study from the command line: npx weaudit run <file> --study "a name".',
     ]);
     const twice = {
@@ -78,16 +81,31 @@ describe('the form for a new audit', () => {
       template: 'a {job}',
       factors: { job: 'nurse\nnurse' },
     } as const;
-    expect(problemsOf({ ...twice, models: ['a/one'] })).toEqual([
+    expect(problemsOf({ ...twice, models: ['a/one'] }).map(({ text }) => text)).toEqual([
       'Remove one “\u2068nurse\u2069”: job has it twice.',
     ]);
   });
 
-  test('models have the names that Replicate gives them', () => {
-    expect(isModelName('black-forest-labs/flux-dev')).toBe(true);
-    expect(isModelName(`a/b:${'0'.repeat(64)}`)).toBe(true);
-    expect(isModelName('flux-dev')).toBe(false);
-    expect(isModelName('https://replicate.com/a/b')).toBe(false);
+  test('models have the names that Replicate gives them, and a pasted address is the model whose page it is', () => {
+    const version = '0123abcd'.repeat(8);
+    expect(modelNameOf('black-forest-labs/flux-dev')).toBe('black-forest-labs/flux-dev');
+    expect(modelNameOf(` a/b:${version} `)).toBe(`a/b:${version}`);
+    for (const address of [
+      'https://replicate.com/a/b',
+      'http://www.replicate.com/a/b/',
+      'replicate.com/a/b?input=json#run',
+      'https://replicate.com/a/b/api/schema',
+    ])
+      expect(modelNameOf(address)).toBe('a/b');
+    expect(modelNameOf(`https://replicate.com/a/b/versions/${version}`)).toBe(`a/b:${version}`);
+    expect(modelNameOf(`https://replicate.com/a/b/versions/${version}/api`)).toBe(`a/b:${version}`);
+    for (const text of [
+      'flux-dev',
+      'https://replicate.com/a',
+      'https://elsewhere.com/a/b',
+      'https://replicate.com',
+    ])
+      expect(modelNameOf(text)).toBeUndefined();
   });
 
   test('each prompt of a list is requested once, and the form says how many lines repeat one', () => {

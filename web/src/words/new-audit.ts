@@ -4,6 +4,8 @@ import { dollars, given, percent, some, utcDay, whole } from './locale.ts';
 /** The form for a new audit. */
 export const words = {
   title: 'New audit',
+  onlyViews:
+    'Your token can only view audits, so that it cannot start this one. Ask an operator for a token that can also start audits. What you fill in here is kept until you close this tab.',
   lead: 'Give image models the same prompts many times, and see every answer.',
   examples: 'Examples',
   prompts: 'Prompts',
@@ -22,7 +24,7 @@ export const words = {
   models: 'Models',
   modelsHint: 'One model is enough to explore. All models get the same prompts and seeds.',
   anotherModel: 'Another model on Replicate',
-  modelExample: 'owner/name',
+  modelExample: 'owner/name, or its address',
   add: 'Add',
   noModelsLoaded: (why: string) =>
     `The list of models could not be loaded. ${why} You can also add a model by name.`,
@@ -75,7 +77,8 @@ export const problems = {
     places.length === 0
       ? why
       : `${places.length === 1 ? 'Prompt' : 'Prompts'} ${places.map(whole).join(' and ')} ${why}`,
-  modelName: 'Enter a model as owner/name, or as owner/name:version with the 64 characters of the version.',
+  modelName:
+    'Enter a model as owner/name, as owner/name:version with the 64 characters of the version, or as its address at replicate.com.',
   samples: `Samples must be a whole number from 1 to ${whole(DESIGN.samples)}.`,
   predictions: (n: number) =>
     `An audit can have ${whole(DESIGN.predictions)} predictions; these are ${whole(n)}. Use fewer samples, ${SEVERAL}`,
@@ -83,7 +86,10 @@ export const problems = {
   maxCost: `The most that the audit may cost must be dollars up to ${whole(DESIGN.maxCost)}, such as 2.50.`,
   input: 'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',
   noPrice: (models: string) =>
-    `The price of ${models} is not known. Fill in “The most that the audit may cost”.`,
+    `The price of ${models} is not known. Enter the most that the audit may cost, such as 2.50.`,
+  /** @param fields that are wrong, each with its own words beside it */
+  toCorrect: (fields: number) =>
+    fields === 1 ? 'Correct the marked field.' : `Correct the ${whole(fields)} marked fields.`,
 };
 
 /** `39 of 100`, or `4 of 1,000` for a share below one percent. */

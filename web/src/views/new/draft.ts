@@ -76,7 +76,16 @@ export const namesIn = (template: string): string[] => [
 const factorsOf = ({ template, factors }: Draft): Record<string, string[]> =>
   Object.fromEntries(namesIn(template).map((name) => [name, linesOf(factors[name] ?? '')]));
 
-export const isModelName = (name: string): boolean => MODEL_NAME.test(name);
+/** An address of a model at Replicate, or of one of its pages; its name, and the version if the address has one. */
+const ADDRESS =
+  /^(?:https?:\/\/)?(?:www\.)?replicate\.com\/([^/?#\s]+\/[^/?#\s]+)(?:\/versions\/([^/?#\s]+))?(?:[/?#]\S*)?$/i;
+
+/** The model that is meant by a name or by an address that was pasted; undefined if it is neither. */
+export function modelNameOf(text: string): string | undefined {
+  const [, name, version] = ADDRESS.exec(text.trim()) ?? [];
+  const wanted = name === undefined ? text.trim() : version === undefined ? name : `${name}:${version}`;
+  return MODEL_NAME.test(wanted) ? wanted : undefined;
+}
 
 /** What a draft asks for, as the API reads it. */
 export interface Asked extends Merged {
@@ -133,27 +142,42 @@ function rowsOf(draft: Draft): { rows: Row[]; problem?: string } {
   }
 }
 
-/** Why a draft cannot be sent, in sentences. */
-export function problemsOf(draft: Draft): string[] {
+/** The fields of the form that can be wrong. */
+export type Field = 'prompts' | 'models' | 'samples' | 'seed' | 'input' | 'maxCost';
+
+/** What is wrong with a field, in a sentence. */
+export interface Problem {
+  field: Field;
+  text: string;
+}
+
+/** Why a draft cannot be sent, each reason once, in the order of the form. */
+export function problemsOf(draft: Draft): Problem[] {
   const asked = askedBy(draft);
   const { prompts, models, needsModels, problem } = asked;
   const cells = countCells({ ...asked, samples: draft.samples });
-  const found: (string | false | undefined)[] = [
-    problem,
-    !problem && prompts.length === 0 && problems.noPrompt,
-    prompts.length > DESIGN.prompts && problems.prompts(prompts.length),
-    needsModels && draft.models.length === 0 && problems.noModel,
-    models.length > DESIGN.models && problems.models(models.length),
-    (!Number.isInteger(draft.samples) || draft.samples < 1 || draft.samples > DESIGN.samples) &&
-      problems.samples,
-    cells > DESIGN.predictions && problems.predictions(cells),
-    draft.seed.trim() !== '' &&
-      !(/^\d{1,10}$/.test(draft.seed.trim()) && Number(draft.seed) <= DESIGN.seed) &&
-      problems.seed,
-    draft.maxCost.trim() !== '' && !(costOf(draft)! <= DESIGN.maxCost) && problems.maxCost,
-    parseInput(draft.input) === undefined && problems.input,
+  const found: [Field, string | false | undefined][] = [
+    ['prompts', problem],
+    ['prompts', !problem && prompts.length === 0 && problems.noPrompt],
+    ['prompts', prompts.length > DESIGN.prompts && problems.prompts(prompts.length)],
+    ['models', needsModels && draft.models.length === 0 && problems.noModel],
+    ['models', models.length > DESIGN.models && problems.models(models.length)],
+    [
+      'samples',
+      (!Number.isInteger(draft.samples) || draft.samples < 1 || draft.samples > DESIGN.samples) &&
+        problems.samples,
+    ],
+    ['samples', cells > DESIGN.predictions && problems.predictions(cells)],
+    [
+      'seed',
+      draft.seed.trim() !== '' &&
+        !(/^\d{1,10}$/.test(draft.seed.trim()) && Number(draft.seed) <= DESIGN.seed) &&
+        problems.seed,
+    ],
+    ['input', parseInput(draft.input) === undefined && problems.input],
+    ['maxCost', draft.maxCost.trim() !== '' && !(costOf(draft)! <= DESIGN.maxCost) && problems.maxCost],
   ];
-  return found.filter((sentence) => typeof sentence === 'string');
+  return found.flatMap(([field, text]) => (typeof text === 'string' ? [{ field, text }] : []));
 }
 
 /** The most that the audit may cost; undefined if nothing is entered, NaN if it is no amount. */

@@ -1,22 +1,26 @@
 import { useRef, useState } from 'preact/hooks';
-import { problems, words } from '../../words/new-audit.ts';
-import { isModelName } from './draft.ts';
+import { problems as problemWords, words } from '../../words/new-audit.ts';
+import { modelNameOf, type Problem } from './draft.ts';
+import { idOf, marked, Wrong } from './field.tsx';
 
 interface Props {
   offered: string[];
   chosen: string[];
+  /** What is wrong with the form. */
+  problems: Problem[];
   onChange: (models: string[]) => void;
 }
 
 /** Chooses models from the list of this deployment, and any other by name. */
-export function ModelChoice({ offered, chosen, onChange }: Props) {
+export function ModelChoice({ offered, chosen, problems, onChange }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState<string>();
   const all = [...offered, ...chosen.filter((model) => !offered.includes(model))];
   const add = () => {
-    const name = input.current!.value.trim();
-    if (name === '') return;
-    if (!isModelName(name)) return setProblem(problems.modelName);
+    const typed = input.current!.value.trim();
+    if (typed === '') return;
+    const name = modelNameOf(typed);
+    if (!name) return setProblem(problemWords.modelName);
     setProblem(undefined);
     if (!chosen.includes(name)) onChange([...chosen, name]);
     input.current!.value = '';
@@ -46,16 +50,17 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
         ))}
       </div>
       <div class="inline">
-        <label for="model">{words.anotherModel}</label>
+        <label for={idOf('models')}>{words.anotherModel}</label>
         <input
           ref={input}
-          id="model"
+          id={idOf('models')}
           type="text"
           placeholder={words.modelExample}
           spellcheck={false}
           autocapitalize="off"
-          aria-describedby={problem ? 'model-problem' : undefined}
-          aria-invalid={problem !== undefined}
+          {...(problem === undefined
+            ? marked('models', problems, 'models-hint')
+            : { 'aria-describedby': 'model-problem', 'aria-invalid': true })}
           onKeyDown={(event) => {
             if (event.key !== 'Enter') return;
             event.preventDefault();
@@ -71,6 +76,7 @@ export function ModelChoice({ offered, chosen, onChange }: Props) {
           {problem}
         </p>
       )}
+      <Wrong field="models" problems={problems} />
     </fieldset>
   );
 }

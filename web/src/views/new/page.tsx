@@ -16,11 +16,13 @@ import {
   keepDraft,
   namesIn,
   orderOf,
+  type Problem,
   problemsOf,
   readDraft,
   requestOf,
 } from './draft.ts';
 import { EstimatePanel } from './estimate.tsx';
+import { idOf, marked, Wrong } from './field.tsx';
 import { FileButton, useFiles } from './file.tsx';
 import { ModelChoice } from './models.tsx';
 import { PublishedButton } from './published.tsx';
@@ -35,6 +37,7 @@ export function NewAuditPage() {
   const [draft, setDraft] = useState(readDraft);
   const [offered, setOffered] = useState<string[]>([]);
   const [days, setDays] = useState<RetentionDays>();
+  const [mayStart, setMayStart] = useState(true);
   const [tried, setTried] = useState(false);
   const [budget, setBudget] = useState<Budget>();
   // Each request text has one key, so that a retry after a lost answer does not create a second audit.
@@ -49,7 +52,8 @@ export function NewAuditPage() {
     });
   const change = (part: Partial<Draft>) => changeFrom(() => part);
   const models = useTask(async () => {
-    const { models: names, retentionDays } = await readModels();
+    const { models: names, retentionDays, scope } = await readModels();
+    setMayStart(scope === 'audit');
     setOffered(names);
     setDays(retentionDays);
     changeFrom(({ models }) => (models.length === 0 && names[0] ? { models: [names[0]] } : {}));
@@ -71,8 +75,13 @@ export function NewAuditPage() {
     found && found.unpriced.length > 0 && budget.monthly !== null && costOf(draft) === undefined;
   const problems = [
     ...useMemo(() => problemsOf(draft), [draft]),
-    ...(needsLimit ? [problemWords.noPrice(found.unpriced.join(', '))] : []),
+    ...(needsLimit
+      ? [{ field: 'maxCost' as const, text: problemWords.noPrice(found.unpriced.join(', ')) }]
+      : []),
   ];
+  // Before the first attempt a form that is not filled in is not wrong.
+  const wrong = tried ? problems : [];
+  const fields = new Set(wrong.map(({ field }) => field));
   const create = useTask(async () => {
     const request = requestOf(draft);
     const body = JSON.stringify(request);
@@ -90,7 +99,10 @@ export function NewAuditPage() {
   const submit = (event: Event) => {
     event.preventDefault();
     setTried(true);
-    if (problems.length === 0) create.run();
+    const [first] = problems;
+    if (!first) return void create.run();
+    const field = first.field === 'prompts' && draft.way === 'template' ? 'template' : idOf(first.field);
+    document.getElementById(field)?.focus();
   };
 
   return (
@@ -108,6 +120,11 @@ export function NewAuditPage() {
       <div class="lead">
         <h1>{words.title}</h1>
         <p>{words.lead}</p>
+        {!mayStart && (
+          <p class="banner" role="status">
+            {words.onlyViews}
+          </p>
+        )}
         <div class="examples" role="group" aria-label={words.examples}>
           <span>{words.examples}</span>
           {EXAMPLES.map(({ title, draft: example }) => (
@@ -163,6 +180,7 @@ export function NewAuditPage() {
                 value={draft.prompts}
                 placeholder={words.promptsExample}
                 dir="auto"
+                {...marked('prompts', wrong)}
                 onInput={(event) => change({ prompts: event.currentTarget.value })}
                 onPaste={(event) => {
                   if (files.paste(event.clipboardData?.getData('text/plain') ?? '')) event.preventDefault();
@@ -176,8 +194,10 @@ export function NewAuditPage() {
               change={change}
               prompts={prompts}
               problem={tried ? undefined : asked.problem}
+              problems={wrong}
             />
           )}
+          <Wrong field="prompts" problems={wrong} />
           {asked.merged > 0 && (
             <p class="hint" role="status">
               {tableWords.merged(asked.merged)}
@@ -201,6 +221,7 @@ export function NewAuditPage() {
           <ModelChoice
             offered={offered}
             chosen={draft.models}
+            problems={wrong}
             onChange={(chosen) => change({ models: chosen })}
           />
         ) : (
@@ -226,9 +247,13 @@ export function NewAuditPage() {
               max={DESIGN.samples}
               inputMode="numeric"
               value={draft.samples || ''}
+              {...marked('samples', wrong, 'samples-hint')}
               onInput={(event) => change({ samples: event.currentTarget.valueAsNumber || 0 })}
             />
-            <p class="hint">{words.samplesHint}</p>
+            <p class="hint" id="samples-hint">
+              {words.samplesHint}
+            </p>
+            <Wrong field="samples" problems={wrong} />
           </div>
           <div>
             <label for="retention">{words.retention}</label>
@@ -272,8 +297,10 @@ export function NewAuditPage() {
             inputMode="numeric"
             value={draft.seed}
             placeholder={words.seedDefault}
+            {...marked('seed', wrong)}
             onInput={(event) => change({ seed: event.currentTarget.value })}
           />
+          <Wrong field="seed" problems={wrong} />
           <label for="input">{words.input}</label>
           <textarea
             id="input"
@@ -281,8 +308,10 @@ export function NewAuditPage() {
             spellcheck={false}
             value={draft.input}
             placeholder={words.inputExample}
+            {...marked('input', wrong)}
             onInput={(event) => change({ input: event.currentTarget.value })}
           />
+          <Wrong field="input" problems={wrong} />
           <label for="max-cost">{words.maxCost}</label>
           <input
             id="max-cost"
@@ -290,8 +319,10 @@ export function NewAuditPage() {
             inputMode="decimal"
             value={draft.maxCost}
             placeholder={words.maxCostDefault}
+            {...marked('maxCost', wrong)}
             onInput={(event) => change({ maxCost: event.currentTarget.value })}
           />
+          <Wrong field="maxCost" problems={wrong} />
         </details>
       </div>
 
@@ -308,19 +339,17 @@ export function NewAuditPage() {
             {words.noMoneyLoaded(money.problem)}
           </p>
         )}
-        {tried && problems.length > 0 && (
-          <ul class="error" role="alert">
-            {problems.map((sentence) => (
-              <li key={sentence}>{sentence}</li>
-            ))}
-          </ul>
+        {fields.size > 0 && (
+          <p class="error" role="alert">
+            {problemWords.toCorrect(fields.size)}
+          </p>
         )}
         {create.problem && (
           <p class="error" role="alert">
             {create.problem}
           </p>
         )}
-        <button type="submit" class="primary big" disabled={create.busy}>
+        <button type="submit" class="primary big" disabled={create.busy || !mayStart}>
           {create.busy ? words.checking : words.start}
         </button>
       </aside>
@@ -333,9 +362,10 @@ interface TemplateProps {
   change: (part: Partial<Draft>) => void;
   prompts: string[];
   problem: string | undefined;
+  problems: Problem[];
 }
 
-function TemplateFields({ draft, change, prompts, problem }: TemplateProps) {
+function TemplateFields({ draft, change, prompts, problem, problems }: TemplateProps) {
   const names = namesIn(draft.template);
   return (
     <>
@@ -346,7 +376,7 @@ function TemplateFields({ draft, change, prompts, problem }: TemplateProps) {
         value={draft.template}
         placeholder={words.templateExample}
         dir="auto"
-        aria-describedby="template-hint"
+        {...marked('prompts', problems, 'template-hint')}
         onInput={(event) => change({ template: event.currentTarget.value })}
       />
       <p class="hint" id="template-hint">
