@@ -222,7 +222,7 @@ function describeFactors({ factors }: DryRun): string[] {
   const rows = factors.map(({ name, values, reference }) => [
     oneLine(name),
     reference
-      ? `reference: ${count(values.length, 'number')}`
+      ? `reference: ${rangeOf(values.map(({ value }) => Number(value)))}`
       : values
           .slice(0, VALUES)
           .map(({ value, prompts }) => `${oneLine(value, 30)} (${prompts})`)
@@ -230,6 +230,8 @@ function describeFactors({ factors }: DryRun): string[] {
   ]);
   return [table(['factor', 'values (prompts)'], rows), ''];
 }
+
+const rangeOf = (numbers: number[]): string => `${Math.min(...numbers)} to ${Math.max(...numbers)}`;
 
 const describeCertainty = ({ samples, certainty: { halfWidth, hidden } }: DryRun): string =>
   `Certainty: with ${count(samples, 'sample')} per prompt and model, a share near one half is accurate to ±${(halfWidth * 100).toFixed(halfWidth < 0.0995 ? 1 : 0)} points, and something that never appears may still be in ${(hidden * 100).toFixed(hidden < 0.0995 ? 1 : 0)} % of images (95 % Wilson interval).`;

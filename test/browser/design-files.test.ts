@@ -124,6 +124,16 @@ describeInBrowser('a file in the form', (executable) => {
     expect(await page.getByRole('alert').count()).toBe(0);
   });
 
+  test('if the script that reads files cannot be loaded, the form says so and keeps what it has', async () => {
+    const page = await open();
+    await page.getByLabel('Prompts, one per line').fill('a cat');
+    await page.route('**/read-file-*.js', (route) => route.fulfill({ status: 404 }));
+    await choose(page, 'jobs.txt', 'a doctor\n');
+    await page.getByRole('alert').getByText('Reload the page').waitFor();
+    expect(await page.getByLabel('Prompts, one per line').inputValue()).toBe('a cat');
+    errors = errors.filter((error) => !error.includes('404'));
+  });
+
   test('a published design fills the form with its prompts, its comparison and what differs from its source', async () => {
     const page = await open(390);
     await page.getByRole('button', { name: 'Published designs' }).click();

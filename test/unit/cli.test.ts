@@ -605,7 +605,7 @@ describe('a dry run', () => {
     expect(found.certainty.hidden).toBeCloseTo(0.2775, 3);
     const text = describeDryRun(found);
     expect(text).toContain('3 pairs of 3 prompts and 2 models × 10 samples = 30 predictions');
-    expect(text).toMatch(/group +f \(1\), m \(2\)\nshare +reference: 2 numbers/);
+    expect(text).toMatch(/group +f \(1\), m \(2\)\nshare +reference: 0.38 to 0.87/);
     expect(text).toContain('prompts that differ in group alone share them');
     expect(text).toContain('±26 points, and something that never appears may still be in 28 % of images');
     expect(text).toContain('  "a\\u00a0\\"nurse\\"\\n👩🏽\\u200d⚕️"\n  "a doctor"\n');

@@ -8,6 +8,8 @@ export const words = {
     'A table (CSV, TSV), a list (TXT) or JSON. You can also drop it on this form, or paste a table from Excel.',
   pasted: 'The pasted table',
   reading: 'Reading …',
+  notLoaded:
+    'The part of the page that reads files could not be loaded. Reload the page, then open the file again.',
   tooLarge: (file: string, megabytes: number) =>
     `${given(file)} has more than ${whole(megabytes)} MB. Split it into several files.`,
   wrong: (file: string, issues: string) => `${given(file)}: ${issues}.`,

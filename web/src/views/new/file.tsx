@@ -24,8 +24,11 @@ export function useFiles(fill: (part: Partial<Draft>) => void) {
   ) => {
     setBusy(true);
     setTrouble(undefined);
+    // A page that was open during a deployment asks for a file that has another name by now.
+    const reader = await import('./read-file.ts').catch(() => undefined);
     try {
-      fill(work(await import('./read-file.ts')));
+      if (reader) fill(work(reader));
+      else setTrouble({ message: words.notLoaded, guesses: [] });
     } catch (error) {
       const { message, guesses = [] } = error as Error & { guesses?: Guess[] };
       setTrouble({ message, guesses, ...(again ? { read: again } : {}) });
