@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type {
   AcceptedAudit,
+  AcceptedRound,
   AddressPage,
   AuditEntry,
   AuditPage,
@@ -11,6 +12,10 @@ import type {
   Prediction,
   PredictionPage,
   Problem,
+  RaterLink,
+  Round,
+  RoundEntry,
+  RoundPage,
   Study,
   StudyEntry,
   StudyPage,
@@ -128,6 +133,53 @@ export class ApiClient {
     await this.#json('DELETE', `/api/studies/${encodeURIComponent(study)}`);
   }
 
+  /**
+   * Makes a round, or continues to. It is made when its state is `open`.
+   * @param key Idempotency-Key: the same key and request always return the same round
+   */
+  createRound(request: unknown, key: string): Promise<AcceptedRound> {
+    return this.#json('POST', '/api/rounds', {
+      body: JSON.stringify(request),
+      headers: { 'idempotency-key': key },
+    });
+  }
+
+  /** Rounds, newest first. @param audit only those that show pictures of this audit */
+  async *rounds(audit?: string): AsyncGenerator<RoundEntry> {
+    let cursor: string | undefined;
+    do {
+      const query = new URLSearchParams({
+        ...{ limit: String(PAGE.most) },
+        ...(audit ? { audit } : {}),
+        ...(cursor ? { cursor } : {}),
+      });
+      const page = await this.#json<RoundPage>('GET', `/api/rounds?${query}`);
+      yield* page.rounds;
+      cursor = page.cursor;
+    } while (cursor);
+  }
+
+  round(round: string): Promise<Round> {
+    return this.#json('GET', roundPath(round));
+  }
+
+  /** Gives a slot to a rater. Sent again after an answer that was lost, it gives the slot to yet another one, with the same name. */
+  giveSlot(round: string, rater: { slot: number; name?: string; pseudonym?: string }): Promise<RaterLink> {
+    return this.#json('POST', roundPath(round, '/raters'), { body: JSON.stringify(rater) });
+  }
+
+  async withdrawRater(round: string, slot: number): Promise<void> {
+    await this.#json('DELETE', roundPath(round, `/raters/${slot}`));
+  }
+
+  async closeRound(round: string): Promise<void> {
+    await this.#json('POST', roundPath(round, '/close'));
+  }
+
+  async deleteRound(round: string): Promise<void> {
+    await this.#json('DELETE', roundPath(round));
+  }
+
   /** All predictions in order. Pages are read as they are needed, so that image addresses are fresh. */
   async *predictions(audit: string): AsyncGenerator<Prediction> {
     let cursor: string | undefined;
@@ -227,6 +279,7 @@ export class ApiClient {
   }
 }
 
+const roundPath = (round: string, rest = '') => `/api/rounds/${encodeURIComponent(round)}${rest}`;
 const path = (audit: string, rest = '') => `/api/audits/${encodeURIComponent(audit)}${rest}`;
 
 function detailOf({ status, text }: Answer): string {

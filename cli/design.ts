@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Row } from '../lib/audits/rows.ts';
 import type { ImportRequest } from '../lib/contract/import-request.ts';
 import type { AuditRequest } from '../lib/contract/request.ts';
+import type { RoundRequest } from '../lib/contract/round-request.ts';
 import { DesignFileError } from '../lib/design-file/error.ts';
 import { readDesignFile } from '../lib/design-file/read.ts';
 import type { ReadFile } from '../lib/design-file/rows.ts';
@@ -146,7 +147,7 @@ const withoutModel = (prompt: string | Row): string | Row => {
  * that of the columns of a table, makes no other design.
  * @param label distinguishes intended repetitions of the same design
  */
-export const designKey = (design: DesignBody | ImportRequest, label = ''): string =>
+export const designKey = (design: DesignBody | ImportRequest | RoundRequest, label = ''): string =>
   `weaudit-${createHash('sha256')
     .update(`${canonicalJson(design)}\n${label}`)
     .digest('hex')}`;

@@ -11,6 +11,7 @@ import { addRedrive } from './commands/redrive.ts';
 import { addRejudge } from './commands/rejudge.ts';
 import { addReread } from './commands/reread.ts';
 import { addRestore } from './commands/restore.ts';
+import { addRound } from './commands/round.ts';
 import { addRun } from './commands/run.ts';
 import { addSecrets } from './commands/secrets.ts';
 import { addSetup } from './commands/setup.ts';
@@ -56,6 +57,7 @@ export function createProgram(end: (status: ExitStatus) => void): Command {
   addDownload(program, end);
   addCancel(program);
   addDelete(program);
+  addRound(program);
   program.commandsGroup('For operators:');
   addSetup(program);
   addSecrets(program, end);

@@ -530,6 +530,7 @@ export const SCHEMAS = {
   GatewayRefusal,
 };
 
+export type { AcceptedRound, RaterLink, Round, RoundEntry, RoundPage } from './rounds.ts';
 export type SchemaName = keyof typeof SCHEMAS;
 /** A schema's type to the letter: what a function that answers must return. */
 export type Exact<Name extends SchemaName> = v.InferOutput<(typeof SCHEMAS)[Name]>;

@@ -3,6 +3,8 @@ import type { Snapshot } from '../../lib/contract/rounds.ts';
 import { refusalsOf } from '../../lib/http/route.ts';
 import { ROUTES } from '../../lib/http/routes.ts';
 import { roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
+import type { Batch } from '../../lib/records/labels.ts';
+import { readRound } from '../../lib/records/round.ts';
 import {
   allItems,
   auditAt,
@@ -165,6 +167,198 @@ describe('a rater', () => {
       expect((await call('GET', '/api/rate', { token: wrong })).status).toBe(401);
     await call('DELETE', `/api/rounds/${round}`);
     expect((await call('GET', '/api/rate', { token })).status).toBe(401);
+  });
+});
+
+describe('the labels that count', () => {
+  const closeAndRead = async (round: string): Promise<Snapshot> => {
+    await call('POST', `/api/rounds/${round}/close`);
+    world.pass(MINUTE + 1_000);
+    return snapshotOf(round);
+  };
+  /** Gender answers by rater and picture of a slot. */
+  const genders = async (round: string, { labels }: Snapshot, slot: number) => {
+    const { items } = (await readRound(world.truth.images, round))!;
+    return Object.fromEntries(
+      labels
+        .filter(([, question, rater]) => question === 1 && rater.startsWith(`${slot}.`))
+        .map(([item, , rater, answer]) => [items[item]!.opaque, `${rater} ${answer}`]),
+    );
+  };
+
+  it('of two tabs of one rater are all stored, each once, and the last answer counts', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const token = await giveSlot(call, round, 1);
+    const items = await allItems(call, token);
+    /** What a tab does: on a conflict it looks whose answers are stored, and sends its own under the next number. */
+    const tab = async (gender: 'woman' | 'man', order: typeof items) => {
+      const api = apiOf(world);
+      let seq = 0;
+      for (const { id } of order) {
+        const answers = whole(id, gender);
+        for (;;) {
+          const answer = await send(api, token, seq, answers);
+          seq++;
+          if (answer.status === 201) break;
+          expect(answer.status).toBe(409);
+          if (answer.body.stored.includes(answers[0]!.id)) break;
+        }
+      }
+    };
+    await Promise.all([tab('woman', items), tab('man', [...items].reverse())]);
+    const batches = await world.keys(`rounds/${round}/labels/1.1/`);
+    expect(batches).toHaveLength(32);
+    const sent = new Map<string, string>();
+    for (const key of batches) {
+      const { answers } = (await world.truth.images.readJson<Batch>(key))!.value;
+      for (const { item, question, answer } of answers)
+        if (question === 'gender') sent.set(item, `1.1 ${answer}`);
+    }
+    expect((await call('GET', `/api/rounds/${round}`)).body.progress[0].raters[0].answered).toBe(16);
+    const snapshot = await closeAndRead(round);
+    expect(snapshot.labels).toHaveLength(16 * 3);
+    expect(await genders(round, snapshot, 1)).toEqual(Object.fromEntries(sent));
+  });
+
+  it('after drop-outs are of the first rater who has done a picture whole, and never of two raters for one picture', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const first = await giveSlot(call, round, 1);
+    const list = (await allItems(call, first)).map(({ id }) => id);
+    await send(
+      call,
+      first,
+      0,
+      list.slice(0, 4).flatMap((id) => whole(id, 'man')),
+    );
+    await send(call, first, 1, [label(list[4]!, 'persons', 'several'), label(list[4]!, 'gender', 'man')]);
+    const second = await giveSlot(call, round, 1);
+    await send(
+      call,
+      second,
+      0,
+      list.slice(4, 9).flatMap((id) => whole(id, 'woman')),
+    );
+    // A batch of the first one that was under way when the slot changed hands.
+    await world.truth.images.createJson(`rounds/${round}/labels/1.1/00002.json`, {
+      answers: [...whole(list[8]!, 'man'), label(list[9]!, 'persons', 'one')],
+    });
+    const third = await giveSlot(call, round, 1);
+    const left = (await allItems(call, third)).map(({ id }) => id);
+    expect(left).toEqual(list.slice(9));
+    await send(
+      call,
+      third,
+      0,
+      left.flatMap((id) => whole(id, 'woman')),
+    );
+    const snapshot = await closeAndRead(round);
+    expect(await genders(round, snapshot, 1)).toEqual(
+      Object.fromEntries(
+        list.map((id, place) => [
+          id,
+          place < 4 || place === 8 ? '1.1 man' : place < 8 ? '1.2 woman' : '1.3 woman',
+        ]),
+      ),
+    );
+    const raters = new Map<number, Set<string>>();
+    for (const [item, , rater] of snapshot.labels)
+      raters.set(item, (raters.get(item) ?? new Set()).add(rater));
+    for (const who of raters.values()) expect(who.size).toBe(1);
+    expect(snapshot.labels).toHaveLength(16 * 3);
+  });
+
+  it('are not those of a rater who has withdrawn, whose pictures are shown to the next', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const first = await giveSlot(call, round, 1, { name: 'Ann Example' });
+    const list = (await allItems(call, first)).map(({ id }) => id);
+    await send(
+      call,
+      first,
+      0,
+      list.slice(0, 6).flatMap((id) => whole(id, 'man')),
+    );
+    expect((await call('GET', `/api/rounds/${round}`)).body.progress[0].raters[0].name).toBe('Ann Example');
+    await call('DELETE', `/api/rounds/${round}/raters/1`);
+    expect((await call('GET', `/api/rounds/${round}`)).body.progress[0].raters[0]).not.toHaveProperty('name');
+    const second = await giveSlot(call, round, 1);
+    expect((await allItems(call, second)).map(({ id }) => id)).toEqual(list);
+    await send(call, second, 0, whole(list[0]!, 'woman'));
+    const snapshot = await closeAndRead(round);
+    expect(await genders(round, snapshot, 1)).toEqual({ [list[0]!]: '1.2 woman' });
+    expect(snapshot.withdrawn).toEqual(['1.1']);
+  });
+
+  it('leave out answers that a changed gate made not applicable, and batches that came too late, which are counted', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const token = await giveSlot(call, round, 1);
+    const [one, other, late] = (await allItems(call, token)).map(({ id }) => id);
+    await send(call, token, 0, [...whole(one!, 'man'), ...whole(other!, 'woman')]);
+    await send(call, token, 1, [label(one!, 'persons', 'none')]);
+    await call('POST', `/api/rounds/${round}/close`);
+    world.pass(MINUTE + 1_000);
+    await world.truth.images.createJson(`rounds/${round}/labels/1.1/00002.json`, { answers: whole(late!) });
+    const snapshot = await snapshotOf(round);
+    expect(await genders(round, snapshot, 1)).toEqual({ [other!]: '1.1 woman' });
+    expect([snapshot.labels.length, snapshot.late]).toEqual([5, 1]);
+  });
+
+  it('are the same bytes whichever of two readers is quicker', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT], { repeats: 3 });
+    for (const slot of [1, 2, 3]) {
+      const token = await giveSlot(call, round, slot);
+      for (const [seq, { id, showing }] of (await allItems(call, token)).entries())
+        await send(call, token, seq, whole(id, seq % 2 ? 'man' : 'woman', showing));
+    }
+    await call('POST', `/api/rounds/${round}/close`);
+    world.pass(MINUTE + 1_000);
+    const written: string[] = [];
+    class Noting extends S3Store {
+      override within = () => this;
+      override async createJson(...request: Parameters<S3Store['createJson']>) {
+        if (request[0].endsWith('/snapshot.json')) written.push(JSON.stringify(request[1]));
+        return super.createJson(...request);
+      }
+    }
+    const reader = () =>
+      ratingApi({ store: new Noting(world.images.client, 'images'), time: world.time })(
+        'GET',
+        `/api/rounds/${round}/snapshot`,
+      );
+    const answers = await Promise.all([reader(), reader(), reader()]);
+    expect(answers.map(({ status }) => status)).toEqual([303, 303, 303]);
+    expect(written.length).toBeGreaterThan(1);
+    expect(new Set(written).size).toBe(1);
+    expect(JSON.parse(written[0]!).labels).toHaveLength((16 + 3) * 3 * 3);
+  });
+
+  it('are read in steps if there are many: each request continues where the one before ended', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    for (const slot of [1, 2, 3]) await giveSlot(call, round, slot);
+    await call('POST', `/api/rounds/${round}/close`);
+    world.pass(MINUTE + 1_000);
+    // Each rater takes a quarter of a minute.
+    const monotonic = () => {
+      world.pass(15_000);
+      return world.now().getTime();
+    };
+    const slow = { ...world.time, monotonic };
+    const statuses = [];
+    for (let turn = 0; turn < 5; turn++) {
+      const answer = await ratingApi({ store: world.images, time: slow })(
+        'GET',
+        `/api/rounds/${round}/snapshot`,
+      );
+      statuses.push(answer.status);
+      if (answer.status === 303) break;
+      expect(answer.headers['retry-after']).toBe('1');
+    }
+    expect(statuses).toEqual([409, 409, 303]);
   });
 });
 

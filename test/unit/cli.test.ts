@@ -636,6 +636,7 @@ describe('help', () => {
       'rejudge',
       'reread',
       'restore',
+      'round',
       'run',
       'secrets',
       'setup',

@@ -1,0 +1,259 @@
+import { type Command, Option } from 'commander';
+import type { RaterLink, RoundEntry } from '../../lib/contract/answers.ts';
+import { DESIGN, ROUND } from '../../lib/limits.ts';
+import { QUESTIONS } from '../../lib/rounds/templates.ts';
+import { confirm } from '../confirm.ts';
+import { CommandError, EXIT } from '../exit.ts';
+import { type AuditorFlags, auditor, auditorCommand, repeated } from '../options.ts';
+import { count, oneLine, table } from '../output.ts';
+import { describeRound, makeRound, type RoundFlags, readRoundRequest } from '../round.ts';
+import { wholeNumber } from '../whole-number.ts';
+
+const ROUND_EXAMPLE = '06dn7w3qk2v4x8y0zr5t1m9abc';
+
+/** `round create`, `list`, `status`, `links`, `withdraw`, `close`, `delete` */
+export function addRound(program: Command): void {
+  const round = auditorCommand(
+    program
+      .command('round')
+      .summary('have people rate pictures of finished audits')
+      .description(
+        'List rating rounds, newest first. Subcommands make them, give their slots to raters, close and delete them. People answer questions about pictures of finished audits, and know neither model nor prompt.',
+      ),
+    'npx weaudit round',
+  ).action((flags: AuditorFlags) => list(undefined, flags));
+  addCreate(round);
+  addList(round);
+  addStatus(round);
+  addLinks(round);
+  addWithdraw(round);
+  addClose(round);
+  addDelete(round);
+}
+
+interface CreateFlags extends AuditorFlags, RoundFlags {
+  key?: string;
+}
+
+function addCreate(round: Command): void {
+  auditorCommand(
+    round
+      .command('create')
+      .summary('make a round')
+      .description(
+        'Make a round from a file, from flags, or from both; flags win. The file is JSON, as the body of POST /api/rounds. It copies all pictures, and can be interrupted: the same command continues.',
+      )
+      .argument('[file]', 'the round as JSON')
+      .addOption(new Option('--audit <id>', 'finished audit, repeatable').argParser(repeated))
+      .addOption(new Option('--name <text>', 'name of the round; raters do not see it'))
+      .addOption(
+        new Option(
+          '--question <id>',
+          `question of the codebook, repeatable: ${QUESTIONS.map(({ id }) => id).join(', ')}`,
+        ).argParser(repeated),
+      )
+      .addOption(
+        new Option('--pictures <number>', 'pictures of each prompt and model (default: all)').argParser(
+          wholeNumber(1, DESIGN.samples),
+        ),
+      )
+      .addOption(
+        new Option('--ratings <number>', 'raters of each picture (default: 3)').argParser(
+          wholeNumber(1, ROUND.ratings),
+        ),
+      )
+      .addOption(
+        new Option('--slots <number>', 'raters at once (default: as many as ratings)').argParser(
+          wholeNumber(1, ROUND.slots),
+        ),
+      )
+      .addOption(
+        new Option('--repeats <number>', 'pictures that each rater sees twice').argParser(
+          wholeNumber(0, ROUND.repeats),
+        ),
+      )
+      .addOption(new Option('--consent <text>', 'what raters agree to: purpose, contact, pay, hours'))
+      .addOption(new Option('--key <text>', 'make the same round again, as another one')),
+    `npx weaudit round create --audit ${ROUND_EXAMPLE} --name "Occupations" --question gender-presentation --consent "…"`,
+  ).action(async (file: string | undefined, flags: CreateFlags) => {
+    const { client, output } = auditor(flags);
+    const { url: _url, token: _token, config: _config, json: _json, key, ...members } = flags;
+    const request = await readRoundRequest(file, members);
+    const made = await makeRound(client, request, key, ({ copied, items }) =>
+      output.say(`${copied} of ${count(items, 'picture')} copied`),
+    );
+    output.document(made);
+    output.print(
+      `Round ${made.id} has ${count(made.items, 'picture')}. Links for raters: npx weaudit round links ${made.id}`,
+    );
+  });
+}
+
+function addList(round: Command): void {
+  auditorCommand(
+    round
+      .command('list')
+      .summary('list rounds, newest first')
+      .description('List rounds, newest first: all, or those that show pictures of an audit.')
+      .argument('[audit]', 'id of an audit'),
+    'npx weaudit round list',
+  ).action(list);
+}
+
+async function list(audit: string | undefined, flags: AuditorFlags): Promise<void> {
+  const { client, output } = auditor(flags);
+  const rounds: RoundEntry[] = [];
+  for await (const entry of client.rounds(audit)) rounds.push(entry);
+  output.document(rounds);
+  output.print(
+    rounds.length === 0
+      ? 'There are no rounds. Make one with "npx weaudit round create".'
+      : table(
+          ['id', 'created', 'by', 'state', 'pictures', 'ratings', 'slots', 'name'],
+          rounds.map((one) => [
+            one.id,
+            `${one.createdAt.slice(0, 16).replace('T', ' ')}Z`,
+            oneLine(one.createdBy, 20),
+            ...[one.state, one.items, one.ratings, one.slots],
+            oneLine(one.name, 50),
+          ]),
+        ),
+  );
+}
+
+const roundArgument = (command: Command) => command.argument('<round>', 'id of the round');
+
+function addStatus(round: Command): void {
+  auditorCommand(
+    roundArgument(
+      round
+        .command('status')
+        .summary('show how far the raters are')
+        .description(
+          'Show how far the raters of a round are. What they answer is not shown before the round is closed.',
+        ),
+    ),
+    `npx weaudit round status ${ROUND_EXAMPLE}`,
+  ).action(async (id: string, flags: AuditorFlags) => {
+    const { client, output } = auditor(flags);
+    const found = await client.round(id);
+    output.document(found);
+    output.print(describeRound(found));
+  });
+}
+
+interface LinksFlags extends AuditorFlags {
+  slot?: number;
+  name?: string;
+}
+
+function addLinks(round: Command): void {
+  auditorCommand(
+    roundArgument(
+      round
+        .command('links')
+        .summary('make links for raters')
+        .description(
+          'Make a link for each slot that nobody has yet, or for one slot, whose rater is then replaced: the new one continues with what is left. A link is shown this once and opens nothing but its slot.',
+        ),
+    )
+      .addOption(new Option('--slot <number>', 'this slot alone').argParser(wholeNumber(1, ROUND.slots)))
+      .addOption(
+        new Option('--name <text>', 'name of the rater or a note, apart from the labels; needs --slot'),
+      ),
+    `npx weaudit round links ${ROUND_EXAMPLE} --slot 2 --name "replaces Ann"`,
+  ).action(async (id: string, { slot, name, ...flags }: LinksFlags) => {
+    if (name !== undefined && slot === undefined)
+      throw new CommandError(EXIT.usage, 'A name belongs to one rater: pass --slot, too.');
+    const { client, output } = auditor(flags);
+    const slots = slot === undefined ? await emptySlots(client, id) : [slot];
+    const links: RaterLink[] = [];
+    for (const one of slots) {
+      const link = await client.giveSlot(id, { slot: one, ...(name === undefined ? {} : { name }) });
+      links.push(link);
+      // At once: a link that was made is shown, also if the next one cannot be.
+      output.print(`slot ${link.slot}  ${new URL(link.url, client.url)}`);
+    }
+    output.document(links);
+    if (links.length === 0)
+      output.print('All slots have raters. To replace one: npx weaudit round links <round> --slot <number>');
+  });
+}
+
+const emptySlots = async (
+  client: { round: (id: string) => Promise<{ progress: { slot: number; raters: unknown[] }[] }> },
+  id: string,
+) => (await client.round(id)).progress.filter(({ raters }) => raters.length === 0).map(({ slot }) => slot);
+
+function addWithdraw(round: Command): void {
+  auditorCommand(
+    roundArgument(
+      round
+        .command('withdraw')
+        .summary('exclude the labels of a rater')
+        .description(
+          'Exclude the labels of the rater who has a slot, because the rater asks for it. The name is forgotten, and the pictures are shown to the next rater of the slot.',
+        ),
+    )
+      .addOption(
+        new Option('--slot <number>', 'slot of the rater')
+          .argParser(wholeNumber(1, ROUND.slots))
+          .makeOptionMandatory(),
+      )
+      .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
+    `npx weaudit round withdraw ${ROUND_EXAMPLE} --slot 2`,
+  ).action(async (id: string, { slot, yes, ...flags }: AuditorFlags & { slot: number; yes?: boolean }) => {
+    const { client, output } = auditor(flags);
+    await confirm(
+      `This excludes all labels of the rater of slot ${slot} for good.`,
+      'withdraw',
+      yes ?? false,
+    );
+    await client.withdrawRater(id, slot);
+    output.document({ id, slot, state: 'withdrawn' });
+    output.print(
+      `The rater of slot ${slot} has withdrawn. For another one: npx weaudit round links ${id} --slot ${slot}`,
+    );
+  });
+}
+
+function addClose(round: Command): void {
+  auditorCommand(
+    roundArgument(
+      round
+        .command('close')
+        .summary('close a round for good')
+        .description(
+          'Close a round for good: it takes no answers any more. A minute later its labels can be counted.',
+        ),
+    ).addOption(new Option('-y, --yes', 'do not ask for confirmation')),
+    `npx weaudit round close ${ROUND_EXAMPLE}`,
+  ).action(async (id: string, { yes, ...flags }: AuditorFlags & { yes?: boolean }) => {
+    const { client, output } = auditor(flags);
+    const { name } = await client.round(id);
+    await confirm(`This closes "${oneLine(name)}" for good, for all raters.`, 'close', yes ?? false);
+    await client.closeRound(id);
+    output.document({ id, state: 'closed' });
+    output.print(`Round ${id} is closed. Its labels can be counted in a minute.`);
+  });
+}
+
+function addDelete(round: Command): void {
+  auditorCommand(
+    roundArgument(
+      round
+        .command('delete')
+        .summary('delete a round with its labels')
+        .description(
+          'Delete a round with its labels, for everyone, also one whose pictures are not all copied. The backup keeps copies of the labels until they expire.',
+        ),
+    ).addOption(new Option('-y, --yes', 'do not ask for confirmation')),
+    `npx weaudit round delete ${ROUND_EXAMPLE} --yes`,
+  ).action(async (id: string, { yes, ...flags }: AuditorFlags & { yes?: boolean }) => {
+    const { client, output } = auditor(flags);
+    await confirm(`This deletes the round ${id} with its labels for everyone.`, 'delete', yes ?? false);
+    await client.deleteRound(id);
+    output.document({ id, state: 'deleting' });
+    output.print(`Round ${id} is being deleted. The backup keeps copies of its labels until they expire.`);
+  });
+}
