@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import * as v from 'valibot';
 import { factorNames, groupsOf, type Row } from '../lib/audits/rows.ts';
 import { expandTemplate, TemplateError } from '../lib/audits/template.ts';
 import { DESIGN, STUDY } from '../lib/limits.ts';
@@ -18,6 +19,30 @@ export interface Room {
 /** Of a body some is left for what is beside the prompts, such as inputs of twenty models. */
 const ROOM: Room = { ...DESIGN, bytes: DESIGN.bodyBytes - 500_000 };
 
+/** As far as this divides a design. */
+const Divisible = v.looseObject({
+  prompts: v.optional(
+    v.array(
+      v.union([
+        v.string(),
+        v.looseObject({
+          text: v.string(),
+          factors: v.optional(v.record(v.string(), v.string())),
+          model: v.optional(v.string()),
+        }),
+      ]),
+    ),
+  ),
+  template: v.optional(v.string()),
+  factors: v.optional(v.record(v.string(), v.array(v.string()))),
+  models: v.optional(v.array(v.union([v.string(), v.looseObject({ model: v.string() })]))),
+  samples: v.optional(v.number()),
+  compare: v.optional(v.array(v.string())),
+  reference: v.optional(v.string()),
+  name: v.optional(v.string()),
+  maxCost: v.optional(v.number()),
+});
+
 /** Prompts that have to be in one audit, and what they take of its room. */
 interface Unit {
   prompts: { place: number; prompt: string | Row }[];
@@ -36,13 +61,14 @@ interface Unit {
  * @throws {CommandError} if a prompt alone is too large, or there are more parts than a study takes
  */
 export function splitDesign(design: DesignBody, label = '', room: Room = ROOM): DesignBody[] {
+  // The API says what is wrong with it.
+  if (!v.is(Divisible, design)) return [design];
   const samples = design.samples ?? 1;
   const parts: Unit[] = [];
   for (const unit of unitsOf(design, room)) {
     if (!fits(unit, samples, room)) throw tooLarge(unit, samples, room);
     const last = parts.at(-1);
-    const joined = last && join(last, unit);
-    if (joined && fits(joined, samples, room)) parts[parts.length - 1] = joined;
+    if (last && fits(unit, samples, room, last)) absorb(last, unit);
     else parts.push(unit);
   }
   if (parts.length <= 1) return [design];
@@ -93,7 +119,7 @@ function unitsOf(design: DesignBody, room: Room): Iterable<Unit> {
       ...{ texts: new Set([text]), models: new Set(models), pairs: models.length, bytes },
     };
     const before = units.get(text);
-    units.set(text, before ? join(before, unit) : unit);
+    units.set(text, before ? absorb(before, unit) : unit);
   }
   return groupedBy(design, [...units.values()]);
 }
@@ -109,26 +135,33 @@ function groupedBy({ compare = [], reference }: DesignBody, units: Unit[]): Iter
   const groups = new Map<number, Unit>();
   for (const [place, unit] of units.entries()) {
     const before = groups.get(firsts[place]!);
-    groups.set(firsts[place]!, before ? join(before, unit) : unit);
+    groups.set(firsts[place]!, before ? absorb(before, unit) : unit);
   }
   return groups.values();
 }
 
 const rowOf = (prompt: string | Row): Row => (typeof prompt === 'string' ? { text: prompt } : prompt);
 
-const join = (one: Unit, other: Unit): Unit => ({
-  prompts: [...one.prompts, ...other.prompts],
-  texts: new Set([...one.texts, ...other.texts]),
-  models: new Set([...one.models, ...other.models]),
-  pairs: one.pairs + other.pairs,
-  bytes: one.bytes + other.bytes,
-});
+/** Adds a unit to another. */
+function absorb(unit: Unit, more: Unit): Unit {
+  unit.prompts.push(...more.prompts);
+  for (const text of more.texts) unit.texts.add(text);
+  for (const model of more.models) unit.models.add(model);
+  unit.pairs += more.pairs;
+  unit.bytes += more.bytes;
+  return unit;
+}
 
-const fits = ({ texts, models, pairs, bytes }: Unit, samples: number, room: Room): boolean =>
-  texts.size <= room.prompts &&
-  models.size <= room.models &&
-  pairs * samples <= room.predictions &&
-  bytes <= room.bytes;
+/** Whether a unit, or a part and another unit that has none of its texts, has room in an audit. */
+function fits(unit: Unit, samples: number, room: Room, part?: Unit): boolean {
+  const models = [...unit.models].filter((model) => !part?.models.has(model));
+  return (
+    unit.texts.size + (part?.texts.size ?? 0) <= room.prompts &&
+    models.length + (part?.models.size ?? 0) <= room.models &&
+    (unit.pairs + (part?.pairs ?? 0)) * samples <= room.predictions &&
+    unit.bytes + (part?.bytes ?? 0) <= room.bytes
+  );
+}
 
 function partOf(
   { template: _, factors: __, models, compare = [], reference, ...design }: DesignBody,

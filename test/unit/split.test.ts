@@ -127,3 +127,19 @@ test('a template that makes too many prompts becomes parts with its factors', ()
   expect(parts.map((part) => parseDesign(JSON.stringify(part)).prompts.length)).toEqual([1_000, 600]);
   expect(parts[0]!.prompts![0]).toEqual({ text: 'a x0 y0', factors: { x: 'x0', y: 'y0' } });
 });
+
+test.each([
+  { prompts: ['a'], models: 'a/b' },
+  { prompts: 'a' },
+  { prompts: [1, null] },
+  { prompts: [{ text: 1 }] },
+  { prompts: [{ text: 'a', factors: null }], compare: ['x'] },
+  { prompts: ['a'], models: [1, null], samples: 'x' },
+  { template: 1, factors: { a: 1 } },
+  { template: 'a {b}', factors: { b: 'c' } },
+  { template: 'a {b}', factors: null },
+])('%j is left to the API, which says what is wrong with it', (wrong) => {
+  const design = { models: ['a/b'], samples: 1, ...wrong } as unknown as DesignBody;
+  expect(splitDesign(design)).toEqual([design]);
+  expect(() => parseDesign(JSON.stringify(design))).toThrow(/^Please change: /);
+});
