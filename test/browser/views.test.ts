@@ -46,6 +46,9 @@ describeInBrowser('the views', (executable) => {
     const { page } = await open({ samples: 6 }, '&rows=prompt&columns=model');
     const cell = page.getByRole('gridcell', { name: 'a nurse, a/one' });
     await waitFor('all six images', async () => (await cell.locator('.tile').count()) === 6);
+    await cell.getByText('All 6 ›').waitFor();
+    await page.getByRole('combobox', { name: 'In a cell' }).selectOption('one');
+    await cell.getByText('1 of 6').waitFor();
     await cell.getByText('All 6 ›').click();
     await page.getByRole('heading', { name: 'a nurse' }).waitFor();
   });

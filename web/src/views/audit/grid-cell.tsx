@@ -69,29 +69,18 @@ function Content({ cells, space, numbers, oneByOne, across, down, marked, onOpen
           />
         ))}
       </div>
-      {oneByOne && all.length > 1 ? (
-        <>
-          <div class="foot step">
-            <button
-              type="button"
-              tabIndex={-1}
-              aria-label={gridWords.previousSample}
-              onClick={() => step(-1)}
-            >
-              ‹
-            </button>
-            <span aria-live="polite">{gridWords.position(current + 1, all.length)}</span>
-            <button type="button" tabIndex={-1} aria-label={gridWords.nextSample} onClick={() => step(1)}>
-              ›
-            </button>
-          </div>
-          <div class="notes">
-            <Notes {...{ cells, numbers }} />
-          </div>
-        </>
-      ) : (
-        all.length > 1 && <Foot {...{ cells, numbers, onWall }} tiles={all.length} />
+      {oneByOne && all.length > 1 && (
+        <div class="step">
+          <button type="button" tabIndex={-1} aria-label={gridWords.previousSample} onClick={() => step(-1)}>
+            ‹
+          </button>
+          <span aria-live="polite">{gridWords.position(current + 1, all.length)}</span>
+          <button type="button" tabIndex={-1} aria-label={gridWords.nextSample} onClick={() => step(1)}>
+            ›
+          </button>
+        </div>
       )}
+      {all.length > 1 && <Foot {...{ cells, numbers, onWall }} tiles={all.length} />}
     </>
   );
 }

@@ -65,7 +65,8 @@ export function Grid({
   const all = useMemo(() => outcomeOfAll(cells), [cells, version]);
   const most = predictions * imagesEach(live.plan);
   const lines = linesOf(outcomeLengths(all, most), Math.floor(width / CHARACTER)) + (all.equal ? 1 : 0);
-  const foot = most > 1 ? lines * LINE + (view.oneByOne ? STEP : PADDING) : 0;
+  const said = lines * LINE + PADDING;
+  const foot = most > 1 ? said + (view.oneByOne ? STEP : 0) : 0;
   const tiles = view.oneByOne ? 1 : most;
   const across = squaresAcross(tiles, MOST_ACROSS[view.size]);
   const down = squaresDown(tiles, MOST_ACROSS[view.size]);
@@ -194,7 +195,7 @@ export function Grid({
       style={{
         '--cell': `${width}px`,
         '--squares': `${height}px`,
-        '--foot': `${foot - 4}px`,
+        '--foot': `${said - 4}px`,
         '--gap': `${GAP}px`,
         '--head': `${HEAD_HEIGHT}px`,
       }}
