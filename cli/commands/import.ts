@@ -1,7 +1,7 @@
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { ImportRequest } from '../../lib/contract/import-request.ts';
-import { DESIGN, IMPORT, RETENTIONS, type Retention } from '../../lib/limits.ts';
+import { IMPORT, RETENTIONS, type Retention } from '../../lib/limits.ts';
 import { designKey } from '../design.ts';
 import { CommandError, EXIT, type ExitStatus } from '../exit.ts';
 import { type FoundPicture, listFiles, matchFiles, readPictures } from '../import/pictures.ts';
@@ -50,7 +50,7 @@ export function addImport(program: Command, end: (status: ExitStatus) => void): 
       .addOption(
         new Option('--model <text>', 'what made the pictures, such as "midjourney v7"').makeOptionMandatory(),
       )
-      .addOption(new Option('--name <text>', 'name of the audit (default: the model and the folder)'))
+      .addOption(new Option('--name <text>', 'name of the audit (default: the model and the first prompt)'))
       .addOption(
         new Option('--reference <factor>', 'factor whose values are numbers to hold the results against'),
       )
@@ -97,7 +97,7 @@ async function run(folder: string, flags: ImportFlags): Promise<ExitStatus> {
   return EXIT.ok;
 
   async function upload(pictures: FoundPicture[]): Promise<ExitStatus> {
-    const request = requestOf(folder, flags, prompts, pictures);
+    const request = requestOf(flags, prompts, pictures);
     if (flags.study !== undefined) await client.addToStudy(flags.study);
     const { id } = await client.createImport(request, designKey(request, flags.key));
     if (flags.study !== undefined) await addToStudy(client, flags.study, id);
@@ -124,16 +124,14 @@ type Prompts = Awaited<ReturnType<typeof readImportTable>>['prompts'];
 const bytesOf = (pictures: readonly FoundPicture[]) => pictures.reduce((sum, { bytes }) => sum + bytes, 0);
 
 function requestOf(
-  folder: string,
   { name, model, retention, reference }: ImportFlags,
   prompts: Prompts,
   pictures: readonly FoundPicture[],
 ): ImportRequest {
-  const named = name ?? `${model}: ${basename(resolve(folder))}`;
   if (model.length > IMPORT.modelLength)
     throw new CommandError(EXIT.usage, `--model has more than ${IMPORT.modelLength} characters. Shorten it.`);
   const request: ImportRequest = {
-    name: Array.from(named).slice(0, DESIGN.nameLength).join(''),
+    ...(name === undefined ? {} : { name }),
     model,
     prompts,
     pictures: pictures.map(({ prompt, sha256, bytes, format }) => ({ prompt, sha256, bytes, format })),

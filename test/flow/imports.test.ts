@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type AddressDeps, acceptImport, parseImport, uploadAddresses } from '../../lib/audits/import.ts';
 import { auditStatus, listPredictions } from '../../lib/audits/read.ts';
 import { pictureUpload, UPLOAD_MS } from '../../lib/cells/take-in.ts';
+import { rangesOf } from '../../lib/records/blocks.ts';
 import { cancelKey, imageKey, leasesPrefix, manifestKey, planKey } from '../../lib/records/keys.ts';
 import { cellAt, type Plan, readPlan } from '../../lib/records/plan.ts';
 import { systemChance } from '../../lib/system.ts';
@@ -237,6 +238,34 @@ describe('an import', () => {
     // Nor by a message that has no business there.
     await world.ask(plan);
     expect(world.replicate.asked.size).toBe(0);
+  });
+
+  test('of several ranges begins a chain for each, and reconcile those whose first message was lost', async () => {
+    const pictures = Array.from({ length: 230 }, (_, n) => ({
+      ...{ prompt: n % 3, sha256: sha256(Buffer.from(String(n))), bytes: 9 },
+    }));
+    const body = JSON.stringify({ ...REQUEST, pictures });
+    const { id } = await acceptImport(importDeps(world), body, { ...ORIGIN, body });
+    const ranges = rangesOf(await planOf(id));
+    expect(world.polls.messages.map(({ message }) => message)).toEqual(
+      ranges.map((range) => ({ ...range, link: 0 })),
+    );
+    expect(ranges).toHaveLength(3);
+    const [first] = world.polls.messages.splice(0);
+    await world.poll(first!.message);
+    world.polls.messages = [];
+    world.pass(10 * MINUTE);
+    // The first chain has moved meanwhile.
+    await world.poll({ ...first!.message, link: 1 });
+    world.pass(6 * MINUTE);
+    await world.reconcile();
+    const begun = world.polls.messages.filter(({ message }) => message.from > 0);
+    expect(begun.map(({ message: { from } }) => from).sort((one, other) => one - other)).toEqual(
+      ranges.slice(1).map(({ from }) => from),
+    );
+    expect(world.polls.messages.filter(({ message }) => message.from === 0)).toHaveLength(1);
+    for (const { message } of begun) await world.poll(message);
+    expect(await world.keys(leasesPrefix(id))).toHaveLength(3);
   });
 
   test('that is over is not begun again by a late copy of its first message', async () => {

@@ -86,6 +86,9 @@ describe('import', () => {
     });
     const { document } = await weaudit.json([...args, '--no-wait']);
     expect(document).toEqual({ id, pictures: 5, uploaded: 0 });
+    // From another folder, with a table that says the same: the pictures are the same.
+    const moved = folderOf('moved', files, table.replaceAll(';', '\t').replace('Prompt', 'prompt'));
+    expect((await weaudit.json([...moved.args, '--no-wait'])).document).toEqual(document);
     const other = await weaudit.json([...args, '--no-wait', '--key', 'again']);
     expect(other.document.id).not.toBe(id);
     expect(other.document.uploaded).toBe(5);
