@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type Downloaded, downloadAudit, type Format, isComplete } from '../download/download.ts';
 import { type DownloadedStudy, downloadStudy } from '../download/study.ts';
-import { EXIT, type ExitStatus } from '../exit.ts';
+import { CommandError, EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
-import { count, type Output, size } from '../output.ts';
+import { count, type Output, oneLine, size } from '../output.ts';
 import { createProgress } from '../progress.ts';
 import { findStudy } from '../study.ts';
 import { wholeNumber } from '../whole-number.ts';
@@ -46,6 +46,8 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
     const progress = createProgress(output);
     const study = await findStudy(client, audit);
     if (study) {
+      if (study.audits.length === 0)
+        throw new CommandError(EXIT.refused, `The study "${oneLine(study.name)}" has no audits to download.`);
       const done = await downloadStudy(client, study, resolve(folder ?? study.id), flags, progress).finally(
         () => progress.stop(),
       );

@@ -188,7 +188,7 @@ async function startAudits(
       if (!(error instanceof CommandError) || accepted.length === 0) throw error;
       throw new CommandError(
         error.status,
-        `${count(accepted.length, 'audit')} of ${parts.length} were started and keep running. The next one was not: ${error.message} Run the same command again to start the rest.`,
+        `${accepted.length} of ${parts.length} audits were started, and keep running. The next one was not: ${error.message} Run the same command again to start the rest.`,
       );
     });
     accepted.push(audit);
