@@ -219,14 +219,18 @@ function refusals(rounds: number): Line[] {
 /** Five models and four values of a factor, which are all alike: 40 contrasts of each of three answers. */
 export function equalModels(rounds: number): Line[] {
   const values = ['north', 'east', 'south', 'west'];
-  const made = (dice: Dice, effect: number): MadeRound => {
+  const made = (dice: Dice, effect: number, things: number): MadeRound => {
     const shared = new Map<number, number>();
     return {
       prompts: values.flatMap((place) =>
-        [0, 1, 2].map((i) => ({ text: `thing ${i} in the ${place}`, factors: { place, thing: String(i) } })),
+        Array.from({ length: things }, (_, i) => i).map((i) => ({
+          text: `thing ${i} in the ${place}`,
+          factors: { place, thing: String(i) },
+        })),
       ),
       models: ['a/a', 'b/b', 'c/c', 'd/d', 'e/e'],
-      samples: 20,
+      samples: 60 / things,
+      sharesSeeds: effect > 0,
       answers: ['circle', 'square', 'star'],
       raters: 1,
       shapeOf: (_prompt, _model, seed) => {
@@ -237,16 +241,21 @@ export function equalModels(rounds: number): Line[] {
       },
     };
   };
-  return [0, 0.3].flatMap((effect) => {
+  const kinds: [effect: number, things: number][] = [
+    [0, 1],
+    [0, 3],
+    [0.3, 3],
+  ];
+  return kinds.flatMap(([effect, things]) => {
     let contrasts = 0;
     const value = shareOfRounds(rounds, (round) => {
-      const { input } = makeRound(made(diceOf(round), effect));
+      const { input } = makeRound(made(diceOf(round), effect, things));
       const found = findingsOf(withoutThings(input)).exploratory;
       contrasts = found.count;
       return found.certain > 0;
     });
     return line(
-      `five equal models, effect of seeds ${effect}, ${contrasts} contrasts`,
+      `five equal models, ${4 * things} prompts × ${60 / things} seeds, effect of seeds ${effect}, ${contrasts} contrasts`,
       'rounds that claim any difference',
       value,
       '≤',

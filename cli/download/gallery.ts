@@ -1,18 +1,9 @@
 import type { AuditStatus, Study } from '../../lib/contract/answers.ts';
 import { countImages, droppedOf, equalInWords, equalOf, isBlank } from '../../lib/contract/counted.ts';
+import { escapeHtml } from '../../lib/html.ts';
 import { count } from '../output.ts';
 import { describeCounts, describeNoPictures } from '../watch.ts';
 import type { Entry, ImageEntry } from './entries.ts';
-
-const ESCAPES: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-const escapeHtml = (text: unknown): string =>
-  String(text).replace(/[&<>"']/g, (character) => ESCAPES[character]!);
 
 const STYLE = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }

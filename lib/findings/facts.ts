@@ -101,6 +101,14 @@ export interface Material {
   reference: string | undefined;
   /** Pictures that have the same bytes as another one of their pair, and are not counted again. */
   equal: number;
+  /** Where a cell belongs; undefined if its plan does not have it. */
+  describe: (plan: AuditFacts['plan'], n: number) => Described | undefined;
+}
+
+export interface Described {
+  prompt: { text: string; factors: Readonly<Record<string, string>>; reference?: number };
+  model: string;
+  sample: number;
 }
 
 /** The name of an image in a round. The cell has five digits there. */
@@ -110,30 +118,19 @@ export const imageOf = (audit: string, n: number, index: number): string =>
 /** Sorts what was asked by pair, and by what counts once. */
 export function materialOf({ audits, images }: Pick<FindingsInput, 'audits' | 'images'>): Material {
   const itemAt = new Map(images.map((image, place) => [image, place]));
-  const labels = modelLabels(audits);
   const pairs = new Map<string, PairFacts>();
   const outcomes = new Map<string, Outcomes>();
   const found = new Map<number, { unit: Unit; hashes: string[] }[]>();
-  const isPercent = audits.some(({ plan }) =>
-    plan.prompts.some(({ factors }) => plan.reference !== undefined && Number(factors?.[plan.reference]) > 1),
-  );
+  const describe = describer(audits);
   for (const { plan, cells } of audits)
     for (const cell of cells) {
-      const place = placeOf(plan, cell.n);
-      if (!place) continue;
-      const { text, factors: all = {} } = plan.prompts[place.prompt]!;
-      const model = labels(plan, place.model);
+      const described = describe(plan, cell.n);
+      if (!described) continue;
+      const { prompt, model } = described;
       count(outcomes, model, cell);
-      const key = JSON.stringify([text, model]);
-      const { [plan.reference ?? '']: referred, ...factors } = all;
-      const reference = plan.reference === undefined ? Number.NaN : Number(referred);
-      const pair: PairFacts = pairs.get(key) ?? {
-        place: pairs.size,
-        prompt: text,
-        factors: plan.reference === undefined ? all : factors,
-        model,
-        ...(Number.isFinite(reference) ? { reference: isPercent ? reference / 100 : reference } : {}),
-      };
+      const key = JSON.stringify([prompt.text, model]);
+      const { text, ...rest } = prompt;
+      const pair: PairFacts = pairs.get(key) ?? { place: pairs.size, prompt: text, ...rest, model };
       pairs.set(key, pair);
       const unit = unitOf(plan.id, pair.place, cell, itemAt);
       if (unit) found.set(pair.place, [...(found.get(pair.place) ?? []), unit]);
@@ -147,6 +144,26 @@ export function materialOf({ audits, images }: Pick<FindingsInput, 'audits' | 'i
     factors: [...new Set(named)],
     reference: audits.find(({ plan }) => plan.reference !== undefined)?.plan.reference,
     equal: merged.reduce((sum, { equal }) => sum + equal, 0),
+    describe,
+  };
+}
+
+/** The reference of a prompt is no factor. It is a share, also where the design has percents. */
+function describer(audits: readonly AuditFacts[]): Material['describe'] {
+  const labels = modelLabels(audits);
+  const isPercent = audits.some(({ plan }) =>
+    plan.prompts.some(({ factors }) => plan.reference !== undefined && Number(factors?.[plan.reference]) > 1),
+  );
+  return (plan, n) => {
+    const place = placeOf(plan, n);
+    if (!place) return undefined;
+    const { text, factors = {} } = plan.prompts[place.prompt]!;
+    const about = { model: labels(plan, place.model), sample: place.sample };
+    if (plan.reference === undefined) return { prompt: { text, factors }, ...about };
+    const { [plan.reference]: referred, ...rest } = factors;
+    const reference = Number(referred);
+    const share = Number.isFinite(reference) ? { reference: isPercent ? reference / 100 : reference } : {};
+    return { prompt: { text, factors: rest, ...share }, ...about };
   };
 }
 

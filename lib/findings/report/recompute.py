@@ -1,0 +1,710 @@
+#!/usr/bin/env python3
+"""Calculates every number of a report again, from labels.csv, cells.csv and round.json alone, and compares it with what
+shares.csv, contrasts.csv, agreement.csv, consistency.csv and outcomes.csv say.
+
+    python3 recompute.py [folder]
+
+Exits with 0 if all numbers are the same, with 1 if one differs, which it names, and with 2 if the folder cannot be read.
+It needs Python 3.8 or later and nothing else, and shares no code with the program that wrote the report.
+"""
+
+import csv
+import hashlib
+import json
+import math
+import sys
+from collections import defaultdict
+from itertools import combinations
+from pathlib import Path
+from statistics import NormalDist
+
+csv.field_size_limit(2**31 - 1)
+TOLERANCE = 1e-6
+MOST_VALUES = 10
+DRAWS = 1000
+
+# Reading
+
+
+def table(folder, name):
+    with open(folder / name, encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# Distributions
+
+
+def z_of(level):
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def incomplete_beta(a, b, x):
+    """The regularized incomplete beta function, by Lentz's continued fraction."""
+    if x <= 0 or x >= 1:
+        return 0.0 if x <= 0 else 1.0
+    if x > (a + 1) / (a + b + 2):
+        return 1 - incomplete_beta(b, a, 1 - x)
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
+    tiny = 1e-300
+    c, d = 1.0, 1 / max(1 - (a + b) * x / (a + 1), tiny)
+    value = d
+    for m in range(1, 1000):
+        for term in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1 + term * d
+            d = 1 / (d if abs(d) > tiny else tiny)
+            c = 1 + term / c
+            c = c if abs(c) > tiny else tiny
+            value *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return front * value
+
+
+_t = {}
+
+
+def t_of(level, df):
+    """Student's quantile of a two-sided interval, by bisection."""
+    if (level, df) not in _t:
+        low, high = 0.0, 1.0
+        outside = lambda t: incomplete_beta(df / 2, 0.5, df / (df + t * t))
+        while outside(high) > 1 - level:
+            high *= 2
+        for _ in range(200):
+            middle = (low + high) / 2
+            low, high = (middle, high) if outside(middle) > 1 - level else (low, middle)
+        _t[level, df] = (low + high) / 2
+    return _t[level, df]
+
+
+# Shares
+
+
+def wilson(count, n, level):
+    z = z_of(level)
+    p = count / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(max(0, p * (1 - p) / n + z * z / (4 * n * n)))
+    low = 0.0 if count <= 0 else max(0.0, middle - half)
+    high = 1.0 if count >= n else min(1.0, middle + half)
+    return p, low, high
+
+
+def is_too_few(n):
+    if n <= 0:
+        return True
+    _, low, high = wilson(n / 2, n, 0.95)
+    return (high - low) / 2 > 0.25
+
+
+def observations(units, fill):
+    """(pair, seed, value, weight, unit); fill: None leaves out what is not known, 0 and 1 count it as without or with."""
+    found = []
+    for unit in units:
+        known = unit["with"] + unit["without"]
+        rest = unit["unclear"] + unit["missing"]
+        weight = known if fill is None else known + rest
+        if weight > 0:
+            shown = unit["with"] + (rest if fill == 1 else 0)
+            found.append((unit["pair"], unit["seed"], shown / weight, weight, unit))
+    return found
+
+
+def measure(units, fill=None, level=0.95):
+    """The share of one pair, or the mean of several, and an interval that takes pictures with one seed together."""
+    seen = observations(units, fill)
+    if not seen:
+        return None
+    sizes = defaultdict(float)
+    for pair, _, _, weight, _ in seen:
+        sizes[pair] += weight
+    n = sum(sizes.values())
+    seeds = len({seed for _, seed, _, _, _ in seen})
+    if len(sizes) == 1:
+        share, low, high = wilson(sum(value * weight for _, _, value, weight, _ in seen), n, level)
+        effective = n
+    else:
+        parts = [(seed, value, weight / len(sizes) / sizes[pair]) for pair, seed, value, weight, _ in seen]
+        share = min(1.0, max(0.0, sum(value * weight for _, value, weight in parts)))
+        if seeds < 2:
+            low, high, effective = 0.0, 1.0, 0.0
+        else:
+            deviations = defaultdict(float)
+            for seed, value, weight in parts:
+                deviations[seed] += weight * (value - share)
+            variance = seeds / (seeds - 1) * sum(value**2 for value in deviations.values())
+            alone = share * (1 - share) / variance if variance > 0 else n
+            effective = min(n, max(min(seeds, n), alone)) * (z_of(level) / t_of(level, seeds - 1)) ** 2
+            _, low, high = wilson(share * effective, effective, level)
+    return {"share": share, "low": low, "high": high, "n": n, "pairs": len(sizes), "seeds": seeds, "effective": effective}
+
+
+def mean_of_pairs(units, part, whole):
+    sums = defaultdict(lambda: [0.0, 0.0])
+    for unit in units:
+        sums[unit["pair"]][0] += part(unit)
+        sums[unit["pair"]][1] += whole(unit)
+    shares = [a / b for a, b in sums.values() if b > 0]
+    return sum(shares) / len(shares) if shares else None
+
+
+# Differences
+
+
+def hybrid(one, other, correlation=0.0):
+    (p, l1, u1), (q, l2, u2) = one, other
+    add = lambda a, b: math.sqrt(max(0.0, a * a - 2 * correlation * a * b + b * b))
+    return p - q, max(-1.0, p - q - add(p - l1, u2 - q)), min(1.0, p - q + add(u1 - p, q - l2))
+
+
+def compare(one, other, stratum_of, level, fill=(None, None)):
+    shared = {stratum_of(unit["pair"]) for unit in one} & {stratum_of(unit["pair"]) for unit in other}
+    alike = [[unit for unit in units if stratum_of(unit["pair"]) in shared] for units in (one, other)]
+    if alike[0] and alike[1]:
+        one, other = alike
+    a, b = observations(one, fill[0]), observations(other, fill[1])
+    if not a or not b:
+        return None
+    others = {}
+    for pair, _, value, _, unit in b:
+        if unit["partner"] is not None:
+            others.setdefault((stratum_of(pair), unit["partner"]), value)
+    partners = {}
+    for pair, _, value, _, unit in a:
+        key = (stratum_of(pair), unit["partner"])
+        if unit["partner"] is not None and key in others and key not in partners:
+            partners[key] = (value, others[key])
+    if len(partners) >= max(2, min(len(a), len(b)) / 2):
+        return compare_partners(partners, level)
+    m, n = measure(one, fill[0], level), measure(other, fill[1], level)
+    difference, low, high = hybrid((m["share"], m["low"], m["high"]), (n["share"], n["low"], n["high"]))
+    return result("independent", m["n"], n["n"], difference, low, high, None, level)
+
+
+def compare_partners(partners, level):
+    n = len(partners)
+    values = list(partners.values())
+    if len({stratum for stratum, _ in partners}) == 1 and all(x in (0, 1) for pair in values for x in pair):
+        both, only_one, only_other, neither = (values.count(pair) for pair in ((1, 1), (1, 0), (0, 1), (0, 0)))
+        margins = (both + only_one) * (only_other + neither) * (both + only_other) * (only_one + neither)
+        product = both * neither - only_one * only_other
+        corrected = max(0, product - n / 2) if product > 0 else product
+        correlation = corrected / math.sqrt(margins) if margins else 0.0
+        found = hybrid(wilson(both + only_one, n, level), wilson(both + only_other, n, level), correlation)
+        differ = only_one + only_other
+        tail = sum(math.comb(differ, k) for k in range(min(only_one, only_other) + 1))
+        p = min(1.0, 2 * tail / 2**differ) if differ else 1.0
+        return result("paired", n, n, *found, p, level)
+    seeds = defaultdict(list)
+    for (_, seed), (x, y) in partners.items():
+        seeds[seed].append(x - y)
+    means = [sum(values) / len(values) for values in seeds.values()]
+    added = math.sqrt(len(means) / n)
+    every = means + [added, -added]
+    center = sum(every) / len(every)
+    variance = sum((value - center) ** 2 for value in every) / (len(every) - 1)
+    half = t_of(level, len(every) - 1) * math.sqrt(variance / len(every))
+    difference = sum(means) / len(means)
+    low, high = max(-1.0, min(difference, center - half)), min(1.0, max(difference, center + half))
+    return result("by seed", n, n, difference, low, high, None, level)
+
+
+def result(method, n_one, n_other, difference, low, high, p, level):
+    certain = (low > 0 or high < 0) and (p is None or p <= 1 - level)
+    names = ("method", "n_one", "n_other", "difference", "low", "high", "p", "certain")
+    return dict(zip(names, (method, n_one, n_other, difference, low, high, p, certain)))
+
+
+def survives(one, other, stratum_of, level):
+    found = compare(one, other, stratum_of, level)
+    if not found or not found["certain"]:
+        return False
+    more = found["difference"] > 0
+    worst = compare(one, other, stratum_of, level, (0, 1) if more else (1, 0))
+    return bool(worst and worst["certain"] and (worst["difference"] > 0) == more)
+
+
+# Agreement
+
+
+def alpha_of(counts, scale):
+    """Krippendorff's alpha of how often each two codes meet."""
+    totals = defaultdict(float)
+    for (one, _), count in counts.items():
+        totals[one] += count
+    ranks, n = {}, 0.0
+    for code in sorted(totals):
+        ranks[code] = n + totals[code] / 2
+        n += totals[code]
+    distance = lambda a, b: 0 if a == b else 1 if scale == "nominal" else (ranks[a] - ranks[b]) ** 2
+    observed = sum(count * distance(*pair) for pair, count in counts.items())
+    expected = sum(totals[a] * totals[b] * distance(a, b) for a in totals for b in totals)
+    return 1 - observed * (n - 1) / expected if expected > 0 else None
+
+
+def random_numbers(state):
+    """mulberry32"""
+    mask = 0xFFFFFFFF
+    state &= mask
+    while True:
+        state = (state + 0x6D2B79F5) & mask
+        mixed = ((state ^ (state >> 15)) * (state | 1)) & mask
+        mixed ^= (mixed + (((mixed ^ (mixed >> 7)) * (mixed | 61)) & mask)) & mask
+        yield ((mixed ^ (mixed >> 14)) & mask) / 2**32
+
+
+def agreement(groups, scale, start):
+    """groups: for each seed, in their order, the ratings of its pictures."""
+    sums, units = [], [codes for group in groups for codes in group]
+    for group in groups:
+        counts = defaultdict(float)
+        for codes in group:
+            for i, one in enumerate(codes):
+                for j, other in enumerate(codes):
+                    if i != j:
+                        counts[one, other] += 1 / (len(codes) - 1)
+        sums.append(counts)
+    total = defaultdict(float)
+    for counts in sums:
+        for pair, count in counts.items():
+            total[pair] += count
+    value = alpha_of(total, scale)
+    percents = []
+    for codes in units:
+        pairs = list(combinations(codes, 2))
+        percents.append(sum(a == b for a, b in pairs) / len(pairs))
+    low = high = None
+    if value is not None and len(groups) > 1:
+        drawn, numbers = [], random_numbers(start)
+        for _ in range(DRAWS):
+            counts = defaultdict(float)
+            for _ in sums:
+                for pair, count in sums[int(next(numbers) * len(sums))].items():
+                    counts[pair] += count
+            one = alpha_of(counts, scale)
+            if one is not None:
+                drawn.append(one)
+        drawn.sort()
+        at = lambda share: drawn[min(len(drawn) - 1, max(0, math.ceil(share * len(drawn)) - 1))]
+        low, high = (at(0.025), at(0.975)) if drawn else (None, None)
+    return {
+        "pictures": len(units),
+        "ratings": sum(map(len, units)),
+        "alpha": value,
+        "low": low,
+        "high": high,
+        "percent": sum(percents) / len(percents) if percents else None,
+    }
+
+
+# The round
+
+
+class Round:
+    def __init__(self, folder):
+        facts = json.loads((folder / "round.json").read_text("utf-8"))
+        self.plan, self.questions = facts["round"], facts["codebook"]["questions"]
+        self.read_labels(table(folder, "labels.csv"))
+        self.read_cells(table(folder, "cells.csv"))
+
+    def read_labels(self, rows):
+        self.first, self.second = defaultdict(dict), defaultdict(dict)
+        raters = set()
+        for row in rows:
+            sheets = self.first if row["showing"] == "1" else self.second
+            raters.add(row["rater"])
+            sheets[int(row["item"])].setdefault(row["rater"], {})[row["question"]] = row["answer"]
+        self.raters = sorted(raters, key=lambda name: [int(part) for part in name.split(".")])
+
+    def read_cells(self, rows):
+        self.pairs, self.place, self.outcomes = [], {}, {}
+        self.factors = [name[7:] for name in (rows[0] if rows else {}) if name.startswith("factor:")]
+        reference = next((name for name in (rows[0] if rows else {}) if name.startswith("reference:")), None)
+        self.reported, self.seed_of_item = set(), {}
+        cells = {}
+        for row in rows:
+            cells.setdefault((row["audit"], row["cell"]), []).append(row)
+        found = defaultdict(list)
+        for (audit, n), images in cells.items():
+            row = images[0]
+            key = (row["prompt"], row["model"])
+            if key not in self.place:
+                self.place[key] = len(self.pairs)
+                factors = {name: row["factor:" + name] for name in self.factors if row["factor:" + name] != ""}
+                value = row[reference] if reference else ""
+                pair = {"prompt": key[0], "model": key[1], "factors": factors}
+                pair["reference"] = float(value) if value else None
+                self.pairs.append(pair)
+            pair = self.place[key]
+            images = [image for image in images if image["index"] != ""]
+            blank = [image for image in images if image["image_status"] == "ok" and image["blank"] == "true"]
+            valid = [image for image in images if image["image_status"] == "ok" and image["blank"] != "true"]
+            quarantined = [image for image in images if image["image_status"] == "quarantined"]
+            number = lambda name, default: int(row[name]) if row[name] != "" else default
+            asked, filtered = number("asked", 0), number("filtered", 0)
+            returned = number("returned", len(images))
+            dropped = max(0, filtered - len(blank), min(filtered, asked - returned))
+            self.count(row, len(valid), len(blank), len(quarantined), len(images), dropped)
+            if row["status"] not in ("succeeded", "refused"):
+                continue
+            missing = len(blank) + len(quarantined)
+            missing += dropped if row["status"] == "succeeded" else 0 if valid else 1
+            parts = len(valid) + missing
+            if parts == 0:
+                continue
+            real = row["seed"] != "" and row["seed_source"] in ("sent", "log")
+            seed = row["seed"] or audit + "/" + n
+            pictures = []
+            for image in valid:
+                item = int(image["item"]) if image["item"] != "" else None
+                pictures.append((item, 1 / parts))
+                if image["reported"] == "true":
+                    self.reported.add(item)
+            unit = {"pair": pair, "seed": seed, "partner": row["seed"] if real else None}
+            unit.update(pictures=pictures, missing=missing / parts)
+            found[pair].append((unit, {image["sha256"] for image in valid if image["sha256"]}))
+        self.units = [unit for units in found.values() for unit in merge_equal(units)]
+        sums = defaultdict(lambda: [0.0, 0.0])
+        for unit in self.units:
+            for item, weight in unit["pictures"]:
+                sums[unit["pair"]][0] += weight
+                if item is not None:
+                    self.seed_of_item[item] = unit["seed"]
+                    sums[unit["pair"]][1] += weight if item in self.first or item in self.reported else 0
+        self.parts = {pair: rated / valid for pair, (valid, rated) in sums.items() if valid > 0}
+
+    def count(self, row, valid, blank, quarantined, images, dropped):
+        names = ("asked", "succeeded", "refused", "failed", "canceled", "shown", "blank", "filtered", "quarantined", "lost")
+        sums = self.outcomes.setdefault(row["model"], dict.fromkeys(names, 0))
+        sums["asked"] += 1
+        if row["status"] in ("succeeded", "refused", "failed", "canceled"):
+            sums[row["status"]] += 1
+        sums["shown"] += valid
+        sums["blank"] += blank
+        sums["quarantined"] += quarantined
+        sums["lost"] += images - valid - blank - quarantined
+        sums["filtered"] += dropped if row["status"] == "succeeded" else 0
+
+    def said(self, question, sheet):
+        given = sheet.get(question["id"])
+        gate = question.get("gate")
+        if given is not None or not gate:
+            return given
+        gating = next(one for one in self.questions if one["id"] == gate["question"])
+        before = self.said(gating, sheet)
+        if before in (None, "skipped", "cannot-tell", "not-applicable"):
+            return before
+        return None if set(before.split(" ")) & set(gate["answers"]) else "not-applicable"
+
+    def code(self, question, answer, sheet):
+        """What a rater said, as one word; answer is set for one answer of a question that takes several."""
+        said = self.said(question, sheet)
+        if said is None or said == "skipped":
+            return None
+        if said in ("cannot-tell", "not-applicable") or answer is None:
+            return said
+        return "yes" if answer in said.split(" ") else "no"
+
+    def ratings(self, question, answer):
+        found = {item: [] for item in self.reported}
+        for item, sheets in self.first.items():
+            codes = ((rater, self.code(question, answer, sheet)) for rater, sheet in sheets.items())
+            found[item] = [(rater, code) for rater, code in codes if code is not None]
+        return found
+
+    def variables(self):
+        for question in self.questions:
+            if question["kind"] == "any":
+                for answer in question["answers"]:
+                    yield question, answer["id"]
+            else:
+                yield question, None
+
+    def counted(self):
+        """(question, answer, units, ratings, code) of everything that is counted."""
+        for question, answer in self.variables():
+            ratings = self.ratings(question, answer)
+            codes = [("yes", answer)] if answer else [(one["id"], one["id"]) for one in question["answers"]]
+            for code, name in codes:
+                yield question, name, self.count_units(ratings, code), ratings, code
+
+    def count_units(self, ratings, code):
+        found = []
+        for unit in self.units:
+            sums = {name: unit[name] for name in ("pair", "seed", "partner")}
+            sums.update(dict.fromkeys(("with", "without", "unclear", "na", "unanimous", "any", "unclear_any"), 0.0))
+            sums["missing"] = unit["missing"] * self.parts.get(unit["pair"], 1)
+            for item, weight in unit["pictures"]:
+                if item not in ratings:
+                    continue
+                codes = [one for _, one in ratings[item]]
+                most = next((one for one in codes if codes.count(one) > len(codes) / 2), None)
+                if most == "not-applicable":
+                    sums["na"] += weight
+                    continue
+                kind = "unclear" if most in (None, "cannot-tell") else "with" if most == code else "without"
+                sums[kind] += weight
+                if code in codes:
+                    sums["any"] += weight
+                    sums["unanimous"] += weight if len(set(codes)) == 1 else 0
+                    sums["unclear_any"] += weight if kind == "unclear" else 0
+            if sums["with"] + sums["without"] + sums["unclear"] + sums["missing"] + sums["na"] > 0:
+                found.append(sums)
+        return found
+
+    # What the files say
+
+    def models(self):
+        return list(dict.fromkeys(pair["model"] for pair in self.pairs))
+
+    def groups(self):
+        for place, pair in enumerate(self.pairs):
+            yield ("pair", pair["prompt"], "", "", pair["model"]), {place}
+        for factor in self.factors:
+            values = dict.fromkeys(pair["factors"][factor] for pair in self.pairs if factor in pair["factors"])
+            for value in values:
+                own = {place for place, pair in enumerate(self.pairs) if pair["factors"].get(factor) == value}
+                for model in self.models():
+                    part = {place for place in own if self.pairs[place]["model"] == model}
+                    if part:
+                        yield ("factor", "", factor, value, model), part
+                if len(self.models()) > 1:
+                    yield ("factor", "", factor, value, ""), own
+        for model in self.models():
+            yield ("model", "", "", "", model), {i for i, pair in enumerate(self.pairs) if pair["model"] == model}
+
+    def shares(self):
+        items = defaultdict(list)
+        for unit in self.units:
+            items[unit["pair"]] += [item for item, _ in unit["pictures"] if item is not None]
+        for question, answer, units, ratings, code in self.counted():
+            for group, places in self.groups():
+                own = [unit for unit in units if unit["pair"] in places]
+                found, least, most = measure(own), measure(own, 0), measure(own, 1)
+                total = lambda name: sum(unit[name] for unit in own)
+                known = lambda unit: unit["with"] + unit["without"]
+                reference = self.pairs[min(places)]["reference"] if len(places) == 1 else None
+                row = {name: found[name] if found else 0 for name in ("n", "pairs", "seeds")}
+                row.update({name: found[name] if found else None for name in ("share", "low", "high")})
+                row.update(least=least and least["share"], most=most and most["share"])
+                row.update(outer_low=least and least["low"], outer_high=most and most["high"])
+                row.update({name: total(name) for name in ("with", "without", "unclear", "missing")})
+                row.update(not_applicable=total("na"), reference=reference)
+                row["unanimous"] = mean_of_pairs(own, lambda unit: unit["unanimous"], known)
+                row["any"] = mean_of_pairs(own, lambda unit: unit["any"], lambda unit: known(unit) + unit["unclear_any"])
+                row["too_few"] = is_too_few(found["effective"] if found else 0)
+                counts = {rater: [0, 0] for rater in self.raters}
+                for place in places:
+                    for item in items[place]:
+                        for rater, said in ratings.get(item, []):
+                            if said not in ("cannot-tell", "not-applicable"):
+                                counts[rater][0] += said == code
+                                counts[rater][1] += 1
+                row["raters"] = " ".join(f"{rater}:{a}/{n}" for rater, (a, n) in counts.items() if n)
+                yield (question["id"], answer, *group), row
+
+    def arms(self, units, factor, one, other, model):
+        def side(place):
+            pair = self.pairs[place]
+            if not factor:
+                return pair["model"]
+            return pair["factors"].get(factor) if model in ("", pair["model"]) else None
+
+        def stratum(place):
+            pair = self.pairs[place]
+            if not factor:
+                return pair["prompt"]
+            rest = {name: value for name, value in pair["factors"].items() if name != factor}
+            return pair["model"], tuple(sorted(rest.items()))
+
+        both = [[unit for unit in units if side(unit["pair"]) == value] for value in (one, other)]
+        return both[0], both[1], stratum
+
+    def named(self):
+        for contrast in self.plan["contrasts"]:
+            between, about = contrast["between"], (contrast["question"], contrast["answer"])
+            if "factor" in between:
+                yield (*about, between["factor"], between["one"], between["other"], "")
+                continue
+            called = lambda name: [one for one in self.models() if one == name or one.startswith(name + " ")]
+            for one in called(between["one"]):
+                for other in called(between["other"]):
+                    yield (*about, "", one, other, "")
+
+    def every(self, question, answer):
+        models = self.models()
+        for one, other in combinations(models, 2):
+            yield question, answer, "", one, other, ""
+        for factor in self.factors:
+            for model in models:
+                values = list(
+                    dict.fromkeys(
+                        pair["factors"][factor]
+                        for pair in self.pairs
+                        if pair["model"] == model and factor in pair["factors"]
+                    )
+                )
+                if len(values) <= MOST_VALUES:
+                    for one, other in combinations(values, 2):
+                        yield question, answer, factor, one, other, model if len(models) > 1 else ""
+
+    def contrasts(self):
+        units = {(question["id"], answer): units for question, answer, units, _, _ in self.counted()}
+        arms_of = lambda name: self.arms(units.get(name[:2], []), *name[2:])
+        too_few = lambda arms: any(is_too_few((measure(side) or {"effective": 0})["effective"]) for side in arms[:2])
+        unordered = lambda name: (name[:3], frozenset(name[3:5]), name[5])
+        primary = list(self.named())
+        known = set(map(unordered, primary))
+        others = [name for about in units for name in self.every(*about) if unordered(name) not in known]
+        looked = []
+        for name in others:
+            arms = arms_of(name)
+            if not too_few(arms) and compare(*arms, 0.95):
+                looked.append((name, arms))
+        left, m, level = looked, len(looked), 0.95
+        while left:
+            level = 1 - 0.05 * len(left) / m
+            kept = [(name, arms) for name, arms in left if compare(*arms, level)["certain"]]
+            if len(kept) == len(left):
+                break
+            left = kept
+        if not left:
+            level = 1 - 0.05 / m if m else 0.95
+        first = 1 - 0.05 / max(1, len(primary))
+        for is_primary, at, names in ((True, first, primary), (False, level, [name for name, _ in looked])):
+            for name in names:
+                arms = arms_of(name)
+                found, few = compare(*arms, at), too_few(arms)
+                certain = found["certain"] if found else False
+                row = dict(found or {}, level=at, too_few=few, survives=not few and survives(*arms, at))
+                row["certainty"] = "not measurable" if few or not found else "certain" if certain else "not certain"
+                row.pop("certain", None)
+                yield (str(is_primary).lower(), *name), row
+
+    def agreements(self):
+        for place, (question, answer) in enumerate(self.variables()):
+            scale = "ordinal" if question["kind"] == "scale" else "nominal"
+            names = ["yes", "no"] if answer else [one["id"] for one in question["answers"]]
+            order = {name: i for i, name in enumerate(names + ([] if scale == "ordinal" else ["cannot-tell"]))}
+            groups = defaultdict(list)
+            for item, given in sorted(self.ratings(question, answer).items()):
+                codes = [order[code] for _, code in given if code in order]
+                if len(codes) > 1:
+                    groups[self.seed_of_item.get(item, f"item {item}")].append(codes)
+            row = agreement(list(groups.values()), scale, self.plan["seed"] + place)
+            said = [self.said(question, sheet) for sheets in self.first.values() for sheet in sheets.values()]
+            row.update(scale=scale, said=sum(one is not None for one in said), cannot_tell=said.count("cannot-tell"))
+            row.update(skipped=said.count("skipped"), not_applicable=said.count("not-applicable"))
+            yield (question["id"], answer or ""), row
+
+    def consistency(self):
+        for question in self.questions:
+            several = [one["id"] for one in question["answers"]] if question["kind"] == "any" else [None]
+            for rater in self.raters:
+                same = of = 0
+                for item, sheets in self.second.items():
+                    if rater not in sheets or rater not in self.first.get(item, {}):
+                        continue
+                    both = [
+                        [self.code(question, answer, sheet) for answer in several]
+                        for sheet in (self.first[item][rater], sheets[rater])
+                    ]
+                    if None not in both[0] + both[1]:
+                        of += 1
+                        same += both[0] == both[1]
+                if of:
+                    yield (question["id"], rater), {"same": same, "of": of}
+
+
+def merge_equal(found):
+    """Predictions of one pair with a picture in common are one."""
+    groups = []
+    for unit, hashes in found:
+        same = [group for group in groups if group[1] & hashes]
+        merged = ([one for group in same for one in group[0]] + [unit], hashes.union(*(group[1] for group in same)))
+        if same:
+            groups[groups.index(same[0])] = merged
+            for group in same[1:]:
+                groups.remove(group)
+        else:
+            groups.append(merged)
+    for units, _ in groups:
+        count = len(units)
+        pictures = [(item, weight / count) for unit in units for item, weight in unit["pictures"]]
+        yield dict(units[0], pictures=pictures, missing=sum(unit["missing"] for unit in units) / count)
+
+
+# Comparing
+
+
+def differs(written, value):
+    if value is None or isinstance(value, (bool, str)):
+        return written != ("" if value is None else value if isinstance(value, str) else str(value).lower())
+    try:
+        return abs(float(written) - value) > TOLERANCE
+    except ValueError:
+        return True
+
+
+def check(folder, file, keys, rows):
+    """Names each number that differs. Returns how many were compared, and how many of these differ."""
+    written = {tuple(row[key] for key in keys): row for row in table(folder, file)}
+    compared = wrong = 0
+    for key, row in rows:
+        name = ", ".join(part for part in key if part)
+        found = written.pop(key, None)
+        if found is None:
+            print(f"{file}: {name}: not in the file")
+            wrong += 1
+            continue
+        for column, value in row.items():
+            compared += 1
+            if differs(found[column], value):
+                wrong += 1
+                print(f"{file}: {name}: {column} is {found[column] or 'empty'} in the file, recomputed {'empty' if value is None else value}")
+    for key in written:
+        wrong += 1
+        print(f"{file}: {', '.join(part for part in key if part)}: in the file, and does not follow from the labels")
+    return compared, wrong
+
+
+def changed_files(folder):
+    for line in (folder / "SHA256SUMS").read_text("utf-8").splitlines():
+        digest, name = line.split("  ", 1)
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            yield name
+
+
+def main():
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent)
+    try:
+        found = Round(folder)
+        changed = list(changed_files(folder))
+    except (OSError, KeyError, ValueError, StopIteration) as error:
+        print(f"{folder} cannot be read as a report: {error!r}", file=sys.stderr)
+        return 2
+    for name in changed:
+        print(f"{name}: not the file that SHA256SUMS lists")
+    group = ("question", "answer", "group", "prompt", "factor", "value", "model")
+    contrast = ("primary", "question", "answer", "factor", "one", "other", "model")
+    outcomes = (((model,), row) for model, row in found.outcomes.items())
+    results = [
+        check(folder, "shares.csv", group, found.shares()),
+        check(folder, "contrasts.csv", contrast, found.contrasts()),
+        check(folder, "agreement.csv", ("question", "answer"), found.agreements()),
+        check(folder, "consistency.csv", ("question", "rater"), found.consistency()),
+        check(folder, "outcomes.csv", ("model",), outcomes),
+    ]
+    compared, wrong = (sum(column) for column in zip(*results))
+    if wrong or changed:
+        print(f"{wrong} of {compared} numbers differ; {len(changed)} files were changed.")
+        return 1
+    print(f"All {compared} numbers follow from labels.csv, cells.csv and round.json.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

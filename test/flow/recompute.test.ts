@@ -1,0 +1,70 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { reportFiles } from '../../lib/findings/report/report.ts';
+import { shapeRound } from '../support/shape-round.ts';
+
+/** The script that comes with a report: it shares no code with what wrote the report. */
+
+const SCRIPT = readFileSync(
+  path.resolve(import.meta.dirname, '../../lib/findings/report/recompute.py'),
+  'utf8',
+);
+const root = mkdtempSync(path.join(tmpdir(), 'weaudit-report-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const files = reportFiles({ ...shapeRound(), thumbnails: new Map(), script: SCRIPT });
+
+/** Writes a report, with one file changed. @returns the folder */
+function write(name: string, report: Map<string, string>, changes: Record<string, string> = {}) {
+  const folder = path.join(root, name);
+  mkdirSync(folder);
+  for (const [file, text] of report) writeFileSync(path.join(folder, file), changes[file] ?? text);
+  return folder;
+}
+
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+if (!hasPython) console.warn('The independent script was not run: there is no python3.');
+const withPython = hasPython ? test : test.skip;
+const run = (folder: string, ...given: string[]) =>
+  spawnSync('python3', [path.join(folder, 'recompute.py'), ...given], {
+    encoding: 'utf8',
+    maxBuffer: 50_000_000,
+  });
+
+withPython('every number of a report follows from its labels, by a script in another language', async () => {
+  const folder = write('intact', await files);
+  const all = { status: 0, stdout: expect.stringMatching(/^All \d{4,} numbers follow/), stderr: '' };
+  expect(run(folder)).toMatchObject(all);
+  expect(run(folder, folder)).toMatchObject(all);
+});
+
+withPython('the script names the numbers that one flipped label changes, and no other', async () => {
+  const labels = (await files).get('labels.csv')!;
+  const [first] = labels.match(/^0,.*,1\.1,1,shape,(circle|other)$/m)!;
+  const flipped = first.endsWith('circle')
+    ? first.replace('circle', 'other')
+    : first.replace('other', 'circle');
+  const folder = write('flipped', await files, { 'labels.csv': labels.replace(first, flipped) });
+  const { status, stdout } = run(folder);
+  expect(status).toBe(1);
+  expect(stdout).toContain('labels.csv: not the file that SHA256SUMS lists');
+  expect(stdout).toMatch(/^agreement\.csv: shape: alpha is 0\.\d+ in the file, recomputed 0\.\d+$/m);
+  expect(stdout).toMatch(/^shares\.csv: shape, circle, pair, a red box, a\/outline: raters is /m);
+  expect(stdout).not.toMatch(/^shares\.csv: .*b\/solid/m);
+});
+
+withPython('the script names a number that was changed, and one that is missing', async () => {
+  const lines = (await files).get('shares.csv')!.split('\n');
+  const changed = [lines[0], lines[1]!.replace(/0\.\d{6,}/, '0.99'), ...lines.slice(3)].join('\n');
+  const { status, stdout } = run(write('changed', await files, { 'shares.csv': changed }));
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/share is 0\.99 in the file/);
+  expect(stdout).toMatch(/not in the file/);
+});
+
+withPython('the script says that a folder is no report', () => {
+  const { status, stderr } = run(write('empty', new Map([['recompute.py', SCRIPT]])));
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('cannot be read') });
+});
