@@ -9,6 +9,7 @@ import type {
   AuditStatus,
   Budget,
   GatewayRefusal,
+  Plan,
   Prediction,
   PredictionPage,
   Problem,
@@ -21,6 +22,7 @@ import type {
   StudyPage,
 } from '../lib/contract/answers.ts';
 import type { ImportRequest } from '../lib/contract/import-request.ts';
+import type { RoundPlanAnswer } from '../lib/contract/rounds.ts';
 import { IMPORT, PAGE } from '../lib/limits.ts';
 import type { ApiSettings } from './configuration.ts';
 import { CommandError, EXIT } from './exit.ts';
@@ -199,6 +201,32 @@ export class ApiClient {
   async manifestUrl(audit: string, format: 'json' | 'csv'): Promise<string | undefined> {
     const answer = await this.#send('GET', path(audit, `/manifest?format=${format}`), {}, [409]);
     return answer.status === 409 ? undefined : (answer.headers.get('location') ?? undefined);
+  }
+
+  /** The accepted design of an audit. */
+  plan(audit: string): Promise<Plan> {
+    return this.#json('GET', path(audit, '/plan'));
+  }
+
+  /** What was decided before the first label of a round, its codebook and its images. */
+  roundPlan(round: string): Promise<RoundPlanAnswer> {
+    return this.#json('GET', `/api/rounds/${encodeURIComponent(round)}/plan`);
+  }
+
+  /**
+   * The address of the labels that count. A minute after a round was closed they are counted, which this waits for.
+   * @throws {CommandError} if the round is open
+   */
+  async snapshotUrl(round: string): Promise<string> {
+    for (;;) {
+      const target = `/api/rounds/${encodeURIComponent(round)}/snapshot`;
+      const answer = await this.#send('GET', target, {}, [409]);
+      const url = answer.headers.get('location');
+      if (url) return url;
+      const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
+      if (!(seconds > 0)) throw refusal(answer);
+      await setTimeout(Math.min(seconds * 1_000, MAX_PAUSE_MS));
+    }
   }
 
   async cancel(audit: string): Promise<void> {

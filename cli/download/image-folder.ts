@@ -1,26 +1,33 @@
-import type { Entry } from './entries.ts';
+import type { Entry, ImageEntry } from './entries.ts';
 
 /**
  * `metadata.jsonl` for the `imagefolder` loader of Hugging Face `datasets`: one line for each image, with `file_name`
  * relative to the file itself. All lines have the same columns, because the loader takes the types from the first.
+ * @param more further columns of an image
  */
-export function* metadataLines(entries: Iterable<Entry>, factors: string[]): Generator<string> {
-  for (const {
-    n,
-    prompt,
-    factors: values = {},
-    model,
-    version,
-    sample,
-    seed,
-    seedSource,
-    ...cell
-  } of entries) {
+export function* metadataLines<Described extends Entry>(
+  entries: Iterable<Described>,
+  factors: string[],
+  more: (entry: Described, image: ImageEntry) => object = () => ({}),
+): Generator<string> {
+  for (const entry of entries) {
+    const {
+      n,
+      prompt,
+      factors: values = {},
+      model,
+      version,
+      sample,
+      seed,
+      seedSource,
+      ...cell
+    }: Entry = entry;
     const withStatus = (status: string) => cell.images.filter((image) => image.status === status).length;
-    for (const { index, file, sha256, width, height, blank, animated, alpha, c2pa } of cell.images) {
+    for (const image of cell.images) {
+      const { index, file, sha256, width, height, blank, animated, alpha, c2pa } = image;
       if (file === undefined) continue;
       const line = {
-        file_name: file.split('/').at(-1),
+        file_name: file.slice(file.indexOf('/') + 1),
         cell: n,
         index,
         prompt,
@@ -47,6 +54,7 @@ export function* metadataLines(entries: Iterable<Entry>, factors: string[]): Gen
         ...Object.fromEntries(
           factors.map((name) => [`factor_${name}`, Object.hasOwn(values, name) ? values[name] : null]),
         ),
+        ...more(entry, image),
       };
       yield `${JSON.stringify(line)}\n`;
     }

@@ -351,7 +351,7 @@ function methodsSection({ round, codebook, audits, snapshot }: ReportInput, find
 <dd><ol>${codebook.questions
     .map(
       (question) =>
-        `<li>${escapeHtml(question.text)}${question.definition ? ` <span class="quiet">${escapeHtml(question.definition)}</span>` : ''}${question.gate ? ` <span class="quiet">Asked after ${escapeHtml(question.gate.answers.map((answer) => answerText(codebook, question.gate!.question, answer)).join(' or '))}.</span>` : ''}<ul>${answers(question)}</ul></li>`,
+        `<li>${escapeHtml(question.text)}${question.definition ? ` <span class="quiet">${escapeHtml(question.definition)}</span>` : ''}${question.gate ? ` <span class="quiet">Shown after ${escapeHtml(question.gate.answers.map((answer) => answerText(codebook, question.gate!.question, answer)).join(' or '))}.</span>` : ''}<ul>${answers(question)}</ul></li>`,
     )
     .join('')}</ol></dd>
 <dt>Models</dt>
