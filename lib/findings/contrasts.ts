@@ -15,8 +15,8 @@ import { LEVEL } from './quantiles.ts';
 export interface Arms {
   one: readonly Counted[];
   other: readonly Counted[];
-  /** By pair: what it has in common with the pair that it is compared to. */
-  stratumOf: (pair: number) => string;
+  /** By pair: the number of what it has in common with the pair that it is compared to. */
+  stratumOf: (pair: number) => number;
 }
 
 export type Method = 'paired' | 'by seed' | 'independent';
@@ -32,7 +32,7 @@ export interface Compared extends Difference {
 
 /** Two pictures with the same seed, alike but for what is compared. */
 interface Partners {
-  stratum: string;
+  stratum: number;
   seed: string;
   one: number;
   other: number;
@@ -81,7 +81,7 @@ function inCommon({ one, other, stratumOf }: Arms): Pick<Arms, 'one' | 'other'> 
 type Observed = ReturnType<typeof observationsOf>;
 
 function partnersOf(one: Observed, other: Observed, stratumOf: Arms['stratumOf']): Partners[] {
-  const keyOf = ({ unit }: Observed[number]) => JSON.stringify([stratumOf(unit.pair), unit.partner]);
+  const keyOf = ({ unit }: Observed[number]) => `${stratumOf(unit.pair)} ${unit.partner}`;
   const others = new Map<string, number>();
   for (const seen of other)
     if (seen.unit.partner !== undefined && !others.has(keyOf(seen))) others.set(keyOf(seen), seen.value);

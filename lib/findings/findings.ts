@@ -329,11 +329,13 @@ function armsOf({ pairs }: Material, units: readonly Counted[], between: Between
   const { factor, one, other, model } = between;
   const sideOf = ({ factors, model: own }: PairFacts) =>
     factor === undefined ? own : model === undefined || model === own ? factors[factor] : undefined;
-  const strata = pairs.map((pair) => {
+  const names = pairs.map((pair) => {
     if (factor === undefined) return pair.prompt;
     const { [factor]: _compared, ...rest } = pair.factors;
     return JSON.stringify([pair.model, Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1))]);
   });
+  const numbers = new Map([...new Set(names)].map((name, number) => [name, number]));
+  const strata = names.map((name) => numbers.get(name)!);
   const side = (value: string) => units.filter(({ pair }) => sideOf(pairs[pair]!) === value);
   return { one: side(one), other: side(other), stratumOf: (place) => strata[place]! };
 }
