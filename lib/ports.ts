@@ -47,6 +47,8 @@ export interface Head {
   bytes: number;
   etag: string;
   contentType: string;
+  /** What a client is to do with the bytes before it shows them; undefined for all that the pipeline writes itself. */
+  contentEncoding: string | undefined;
   modified: Date;
   metadata: Record<string, string>;
   /** SHA-256 as S3 verified it, in hex; undefined for an object uploaded without one. */

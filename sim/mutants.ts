@@ -332,6 +332,7 @@ export const MUTANTS: Record<string, Plant> = {
               metadata: {},
               sha256: undefined,
               versionId: undefined,
+              contentEncoding: undefined,
             }
           : undefined),
     })),

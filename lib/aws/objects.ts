@@ -180,6 +180,7 @@ export class S3Store implements ObjectStore {
       bytes: output.ContentLength ?? 0,
       etag: output.ETag ?? '',
       contentType: output.ContentType ?? 'application/octet-stream',
+      contentEncoding: output.ContentEncoding,
       modified: output.LastModified ?? new Date(0),
       metadata: output.Metadata ?? {},
       sha256: toHex(output.ChecksumSHA256),

@@ -44,7 +44,12 @@ export async function takeIn(
   const expected = plan.pictures![n]!;
   const head = hasArrived ? await store.head(imageKey(plan.id, n, 0)) : undefined;
   if (head) {
-    const { sha256, bytes, contentType } = head;
+    const { sha256, bytes, contentType, contentEncoding } = head;
+    // The one header that signatures do not cover and that changes what a browser shows.
+    if (contentEncoding !== undefined) {
+      const error = 'it was uploaded with the header Content-Encoding, which no picture needs';
+      return end({ status: 'failed', error, images: [] });
+    }
     if (sha256 === expected.sha256 && bytes === expected.bytes)
       return end({
         status: 'succeeded',

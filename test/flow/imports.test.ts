@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { type AddressDeps, acceptImport, parseImport, uploadAddresses } from '../../lib/audits/import.ts';
 import { auditStatus, listPredictions } from '../../lib/audits/read.ts';
 import { pictureUpload, UPLOAD_MS } from '../../lib/cells/take-in.ts';
@@ -196,6 +197,27 @@ describe('an import', () => {
       status: 'failed',
       error: expect.stringContaining(`not ${sha256(PICTURES[0]!)}, which was announced`),
       images: [],
+    });
+  });
+
+  test('refuses a picture that was uploaded with an encoding: a browser would show something else than was judged', async () => {
+    const { id } = await accept();
+    const plan = await planOf(id);
+    const { bytes: _, sha256: __, ...upload } = pictureUpload(plan, 0);
+    await world.truth.images.client.send(
+      new PutObjectCommand({
+        ...{ Bucket: 'images', Key: imageKey(id, 0, 0), Body: PICTURES[0]!, ChecksumAlgorithm: 'SHA256' },
+        ...{ ContentType: upload.contentType, ContentEncoding: 'br', Tagging: 'status=pending' },
+      }),
+    );
+    await deliver(world, id, 1);
+    const { predictions } = await listPredictions(readDeps(world), id, { limit: 1 });
+    expect(predictions[0]).toMatchObject({
+      ...{
+        status: 'failed',
+        error: 'it was uploaded with the header Content-Encoding, which no picture needs',
+        images: [],
+      },
     });
   });
 
