@@ -96,9 +96,32 @@ describeInBrowser('the views', (executable) => {
     await page.getByRole('columnheader', { name: 'Before' }).getByText('1 Jan 2026').first().waitFor();
     await page.getByRole('row', { name: 'input guidance of b/two 3 7' }).waitFor();
     await page.getByText('2 prompts differ').waitFor();
-    await page.getByRole('row', { name: 'prompt a nurse none' }).waitFor();
-    await page.getByRole('row', { name: 'prompt none a teacher' }).waitFor();
+    await page.getByRole('row', { name: 'only in A a nurse none' }).waitFor();
+    await page.getByRole('row', { name: 'only in B none a teacher' }).waitFor();
     expect(await seriousProblems(page)).toEqual([]);
+  });
+
+  test('two images differ by input, and a factor that is called like a fact is not taken for it', async () => {
+    const models = ['a/one', 'b/two'];
+    const { page } = await open(
+      {
+        ...{ models, samples: 1, input: { steps: 4 } },
+        prompts: [
+          { text: 'a doctor', factors: { Model: 'T' } },
+          { text: 'a nurse', factors: { Model: 'S' } },
+        ],
+        plan: {
+          models: models.map((model, i) => ({
+            ...{ model, version: null, inputs: null, seed: 'supported' as const },
+            input: i === 0 ? {} : { steps: 8, guidance: 3 },
+          })),
+        },
+      },
+      '&pair=0.0-3.0&compare=1',
+    );
+    const table = page.getByRole('dialog').getByRole('table');
+    for (const row of ['Model T S', 'Model a/one b/two', 'Input steps 4 8', 'Input guidance – 3'])
+      await table.getByRole('row', { name: row, exact: true }).waitFor();
   });
 
   test('on a phone everything in sight can be reached, and what continues beside the screen fades', async () => {

@@ -151,9 +151,9 @@ describe('two audits side by side', () => {
       prompts: [{ ...first!, text: 'portrait of a doctor' }, ...rest.slice(1), { text: 'a cat' }],
     });
     expect(promptDifferences(a, b)).toEqual([
-      { what: 'prompt', a: 'a female doctor', b: 'portrait of a doctor' },
-      { what: 'prompt', a: 'a female nurse', b: 'none' },
-      { what: 'prompt', a: 'none', b: 'a cat' },
+      { what: 'reworded', a: 'a female doctor', b: 'portrait of a doctor' },
+      { what: 'only in A', a: 'a female nurse', b: 'none' },
+      { what: 'only in B', a: 'none', b: 'a cat' },
     ]);
     expect(promptDifferences(a, a)).toEqual([]);
   });

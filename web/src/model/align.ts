@@ -2,7 +2,7 @@ import { pairNumber } from '../../../lib/records/pairs.ts';
 import type { Plan, PlannedModel } from '../api/types.ts';
 import { words } from '../words/compare.ts';
 import { seedsInWords } from './axes.ts';
-import { secretText } from './facts.ts';
+import { inputOf, secretText } from './facts.ts';
 
 /** A prompt and a model in two audits, side by side. */
 export interface AlignedRow {
@@ -43,12 +43,6 @@ function pairModels(a: Plan, b: Plan): [number | undefined, number | undefined][
   const rest = b.models.flatMap((_, j): [undefined, number][] => (taken.has(j) ? [] : [[undefined, j]]));
   return [...pairs, ...rest];
 }
-
-/** All that a model is given, by the audit or for this model alone. */
-const inputOf = (plan: Plan, model: PlannedModel): Record<string, unknown> => ({
-  ...plan.input,
-  ...model.input,
-});
 
 const namesOf = (x: object, y: object) => [...new Set([...Object.keys(x), ...Object.keys(y)])];
 const isSame = (x: Record<string, unknown>, y: Record<string, unknown>) =>
@@ -163,5 +157,11 @@ export const promptDifferences = (a: Plan, b: Plan): Difference[] =>
     const [x, y] = [i === undefined ? undefined : a.prompts[i], j === undefined ? undefined : b.prompts[j]];
     return x?.text === y?.text
       ? []
-      : [{ what: words.prompt, a: x?.text ?? words.none, b: y?.text ?? words.none }];
+      : [
+          {
+            what: !y ? words.onlyIn('A') : !x ? words.onlyIn('B') : words.reworded,
+            a: x?.text ?? words.none,
+            b: y?.text ?? words.none,
+          },
+        ];
   });

@@ -1,12 +1,14 @@
 import { isReference } from '../../../lib/contract/secret-reference.ts';
 import { type FormatName, NAMES } from '../../../lib/images/verdict.ts';
 import { sizeClass } from '../../../lib/limits.ts';
-import type { Plan, Prediction, PredictionImage } from '../api/types.ts';
+import type { Plan, PlannedModel, Prediction, PredictionImage } from '../api/types.ts';
 import { SEEN, words } from '../words/facts.ts';
 import { placeOf } from './axes.ts';
 
 /** One line about an image. */
 export interface Fact {
+  /** Unique among the facts of an image, where the name, which designs choose, may not be. */
+  id?: string;
   name: string;
   value: string;
   /** Long and without spaces, such as a checksum. */
@@ -40,15 +42,29 @@ function inputsText(input: Record<string, unknown>): string {
 export const secretText = (value: unknown): string | undefined =>
   isReference(value) ? words.secret(value.secret) : undefined;
 
+/** All that a model is given, by the audit or for this model alone. */
+export const inputOf = (plan: Plan, model: PlannedModel | undefined): Record<string, unknown> => ({
+  ...plan.input,
+  ...model?.input,
+});
+
+/** Each input of a prediction as a fact of its own, to be compared with those of another. */
+export const inputFacts = (plan: Plan, n: number): Fact[] =>
+  Object.entries(inputOf(plan, plan.models[placeOf(plan, n).model])).map(([name, value]) => ({
+    id: `i:${name}`,
+    name: words.input(name),
+    value: secretText(value) ?? JSON.stringify(value),
+  }));
+
 /** Everything that is known about an image and its prediction, for people to read. */
 export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact[] {
   const image = prediction.images.find((candidate) => candidate.index === index);
   const { model: m, prompt } = placeOf(plan, prediction.n);
   const isImported = plan.source === 'imported';
-  const input = { ...plan.input, ...plan.models[m]?.input };
+  const input = inputOf(plan, plan.models[m]);
   const facts: (Fact | undefined | false)[] = [
     { name: words.prompt, value: prediction.prompt },
-    ...Object.entries(prediction.factors ?? {}).map(([name, value]) => ({ name, value })),
+    ...Object.entries(prediction.factors ?? {}).map(([name, value]) => ({ id: `f:${name}`, name, value })),
     { name: words.model, value: prediction.model },
     isImported
       ? { name: words.source, value: words.importedBy(plan.createdBy) }

@@ -2,8 +2,8 @@ import type { Fact } from '../model/facts.ts';
 
 export const Facts = ({ facts }: { facts: Fact[] }) => (
   <dl class="facts">
-    {facts.map(({ name, value, code }) => (
-      <div key={name}>
+    {facts.map(({ id, name, value, code }) => (
+      <div key={id ?? name}>
         <dt dir="auto">{name}</dt>
         <dd class={code ? 'code' : ''} dir="auto">
           {value}

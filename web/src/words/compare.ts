@@ -10,7 +10,7 @@ export const words = {
   differing: (n: number) => some(n, 'setting differs', 'settings differ'),
   promptsDiffering: (n: number) => some(n, 'prompt differs', 'prompts differ'),
   first: (most: number, of: number) => `Showing the first ${whole(most)} of ${whole(of)}.`,
-  setting: 'Setting',
+  difference: 'Difference',
   side: (name: string, side: string) => `${given(name)} (${side})`,
   nothingDiffers: 'Both audits have the same prompts, samples, seeds, models, versions and inputs.',
   rows: 'Both audits',
@@ -22,7 +22,8 @@ export const words = {
   seed: 'seed',
   seeds: 'seeds of prompts',
   model: 'model',
-  prompt: 'prompt',
+  reworded: 'reworded',
+  onlyIn: (side: string) => `only in ${side}`,
   none: 'none',
   /** Of every model that both audits have. */
   input: (name: string) => `input ${name} of all models`,

@@ -9,6 +9,7 @@ export const words = {
   source: 'Source',
   importedBy: (name: string) => `Imported by ${given(name)}`,
   inputs: 'Inputs',
+  input: (name: string) => `Input ${name}`,
   secret: (name: string) => `secret "${name}"`,
   sample: 'Sample',
   sampleOf: (sample: number, samples: number) => `${whole(sample)} of ${whole(samples)}`,

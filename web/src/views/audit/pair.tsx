@@ -4,7 +4,7 @@ import { moveBy, WHOLE, type Zoom } from '../../layout/zoom.ts';
 import type { LiveAudit } from '../../live/audit.ts';
 import { useChanges } from '../../live/use.ts';
 import { isSimulated, placeOf } from '../../model/axes.ts';
-import { factsOf } from '../../model/facts.ts';
+import { factsOf, inputFacts } from '../../model/facts.ts';
 import { hasPicture, tilesOf } from '../../model/tiles.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Stage, ZoomButtons, zoomKey } from '../../parts/stage.tsx';
@@ -16,7 +16,15 @@ import { explain } from '../../words/outcomes.ts';
 import type { ChangeView } from './use-view.ts';
 
 /** Facts that differ between any two images. */
-const ALWAYS_DIFFER = [facts.requested, facts.completed, facts.predictionId, facts.sha256, facts.size];
+const ALWAYS_DIFFER = [
+  facts.requested,
+  facts.completed,
+  facts.predictionId,
+  facts.sha256,
+  facts.size,
+  // Each input is compared by itself.
+  facts.inputs,
+];
 
 interface Props {
   live: LiveAudit;
@@ -116,13 +124,12 @@ function Side({ live: { cells, plan }, at, zoom, onZoom }: SideProps) {
 function Differences({ live: { cells, plan }, pair }: { live: LiveAudit; pair: ImageRef[] }) {
   const [a, b] = pair.map(({ n, index }) => {
     const prediction = cells.at(n);
-    return new Map(
-      prediction ? factsOf(plan, prediction, index).map(({ name, value }) => [name, value]) : [],
-    );
+    const known = prediction ? [...factsOf(plan, prediction, index), ...inputFacts(plan, n)] : [];
+    return new Map(known.map((fact) => [fact.id ?? fact.name, fact]));
   });
   if (!a || !b) return null;
-  const names = [...new Set([...a.keys(), ...b.keys()])].filter((name) => !ALWAYS_DIFFER.includes(name));
-  const differing = names.filter((name) => a.get(name) !== b.get(name));
+  const ids = [...new Set([...a.keys(), ...b.keys()])].filter((id) => !ALWAYS_DIFFER.includes(id));
+  const differing = ids.filter((id) => a.get(id)?.value !== b.get(id)?.value);
   return (
     <div class="differences">
       {differing.length === 0 ? (
@@ -131,13 +138,13 @@ function Differences({ live: { cells, plan }, pair }: { live: LiveAudit; pair: I
         <table>
           <caption>{pairWords.differences}</caption>
           <tbody>
-            {differing.map((name) => (
-              <tr key={name}>
+            {differing.map((id) => (
+              <tr key={id}>
                 <th scope="row" dir="auto">
-                  {name}
+                  {(a.get(id) ?? b.get(id))?.name}
                 </th>
-                <td dir="auto">{a.get(name) ?? '–'}</td>
-                <td dir="auto">{b.get(name) ?? '–'}</td>
+                <td dir="auto">{a.get(id)?.value ?? '–'}</td>
+                <td dir="auto">{b.get(id)?.value ?? '–'}</td>
               </tr>
             ))}
           </tbody>

@@ -27,8 +27,9 @@ const HEADING = { line: 21, character: 8.5, most: 4 };
 const ABOUT = { line: 21, character: 7.5 };
 const AROUND = 32;
 const TILE = 84;
-/** Differences of one kind that are listed. */
+/** Differences of one kind that are listed, and that are listed without a click. */
 const MOST = 100;
+const OPEN = 4;
 const NEAR = 2;
 
 /** Two audits side by side: `/compare?a=…&b=…`. */
@@ -83,12 +84,12 @@ interface DifferencesProps {
 function Differences({ a, b, title, differences }: DifferencesProps) {
   if (differences.length === 0) return null;
   return (
-    <details class="outcomes" open={differences.length <= 6}>
+    <details class="outcomes" open={differences.length <= OPEN}>
       <summary>{title}</summary>
       <table>
         <thead>
           <tr>
-            <th scope="col">{words.setting}</th>
+            <th scope="col">{words.difference}</th>
             {[a, b].map(({ plan }, i) => (
               <th key={i} scope="col">
                 {words.side(plan.name, i === 0 ? 'A' : 'B')} · <When at={plan.createdAt} />
