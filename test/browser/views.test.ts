@@ -73,6 +73,18 @@ describeInBrowser('the views', (executable) => {
     await page.getByRole('dialog', { name: /sample 2/ }).waitFor();
   });
 
+  test('an audit is finished where its manifest is written, and until then its predictions are done', async () => {
+    const counts = { waiting: 2, running: 34, succeeded: 0, failed: 0, refused: 0, canceled: 0 };
+    const { page } = await open({ samples: 18, status: { state: 'running', counts, manifest: false } });
+    await page.getByText('0 of 36 done · 34 in progress').waitFor();
+    await page.context().close();
+    const done = await open({ status: { manifest: false } });
+    await done.page.getByText('20 of 20 done · the manifest follows in some seconds').waitFor();
+    await done.page.context().close();
+    const finished = await open({});
+    await finished.page.getByText('20 of 20 finished').waitFor();
+  });
+
   test('a comparison lists inputs by model and prompts with both texts, each under its own name', async () => {
     const models = ['a/one', 'b/two'];
     const plan = (inputs: Record<string, unknown>[], name: string) => ({
