@@ -24,6 +24,7 @@ import { S3Store } from '../../lib/aws/objects.ts';
 import { systemTime } from '../../lib/system.ts';
 import { credentialsOf, withCloud } from '../support/cloud.ts';
 import { shaded } from '../support/images.ts';
+import { CODEBOOK, whole } from '../support/rounds.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /**
@@ -101,9 +102,13 @@ const local = withCloud({
           .split('?')[0] ?? '';
       const isCopy = request.headers['x-amz-copy-source'] !== undefined;
       if (isCopy && raced.delete(key)) {
+        // With tags that are not those of the original any more.
+        const Tagging = { TaggingDirective: 'REPLACE', Tagging: 'status=pending' } as const;
         await local
           .s3()
-          .send(new CopyObjectCommand({ Bucket: BACKUP, Key: key, CopySource: `${IMAGES}/${key}` }));
+          .send(
+            new CopyObjectCommand({ Bucket: BACKUP, Key: key, CopySource: `${IMAGES}/${key}`, ...Tagging }),
+          );
       }
       return handle(request, response);
     },
@@ -192,6 +197,57 @@ async function deliver(audit: string): Promise<number> {
   return response.status;
 }
 
+/** A rating round, from its beginning to its deletion. */
+async function useRound(audit: string): Promise<void> {
+  // reconcile copies what is evidence of it, and another writer is quicker.
+  eventsLost = true;
+  const design = { name: 'a round', audits: [audit], codebook: CODEBOOK, consent: 'You agree.', ratings: 2 };
+  const made = await local.api('POST', '/api/rounds', design, { 'idempotency-key': 'round' });
+  expect(made).toMatchObject({ status: 202, body: { state: 'open', items: 1 } });
+  const round = `/api/rounds/${made.body.id}`;
+  const seat = async (slot: number) => {
+    const { body } = await local.api('POST', `${round}/raters`, { slot, name: 'Ann Example' });
+    return { authorization: `Bearer ${body.token}` };
+  };
+  const [rater, other] = [await seat(1), await seat(2)];
+  const [item] = (await local.api('GET', '/api/rate', undefined, rater)).body.items;
+  expect((await fetch(item.url)).status).toBe(200);
+  const answers = whole(item.id);
+  expect((await local.api('PUT', '/api/rate/labels/00000', { answers }, rater)).status).toBe(201);
+  expect((await local.api('POST', '/api/rate/reports', { item: item.id }, other)).status).toBe(200);
+  expect((await local.api('DELETE', `${round}/raters/2`)).status).toBe(200);
+  expect((await local.api('POST', `${round}/close`)).status).toBe(200);
+  await waitFor('its snapshot is written', async () => {
+    const { status, headers } = await local.api('GET', `${round}/snapshot`);
+    return status === 303 && (await fetch(headers.get('location') ?? '')).ok;
+  });
+  const stored = await keys(IMAGES, `rounds/${made.body.id}/`);
+  const evidence = [
+    ...stored.filter((key) => !/\/(draft\.json$|items\/|parts\/|people\/|raters\/)/.test(key)),
+    ...(await keys(IMAGES, 'codebooks/')),
+    ...(await keys(IMAGES, `audits/${audit}/rounds/`)),
+  ];
+  for (const key of evidence) raced.add(key);
+  const isOver = async () => (await keys(IMAGES, `open/${made.body.id}`)).length === 0;
+  await waitFor('all of it is copied', async () => {
+    await reconcile();
+    return isOver();
+  });
+  expect(raced.size).toBe(0);
+  eventsLost = false;
+  // backup copies it, too, as soon as it hears of it.
+  for (const key of evidence) {
+    const TagSet = [{ Key: 'retention', Value: 'keep' }];
+    await local.s3().send(new PutObjectTaggingCommand({ Bucket: BACKUP, Key: key, Tagging: { TagSet } }));
+    expect(await local.cloud.invoke('backup', about(key))).toMatchObject({ ok: true });
+  }
+  expect((await local.api('DELETE', round)).status).toBe(202);
+  await waitFor('nothing is left of it', async () => {
+    await reconcile();
+    return (await isOver()) && (await keys(IMAGES, `rounds/${made.body.id}/`)).length === 0;
+  });
+}
+
 async function useEverything(): Promise<void> {
   // Predictions cost something, so that there is a ledger.
   const price = { perPrediction: 0.04 };
@@ -216,6 +272,8 @@ async function useEverything(): Promise<void> {
     const { headers } = await local.api('GET', `/api/audits/${audit}/manifest?format=${format}`);
     expect((await fetch(headers.get('location') ?? '')).status).toBe(200);
   }
+
+  await useRound(audit);
 
   // Events that come again: the copy is there, its tags are not in step.
   const tagged = new PutObjectTaggingCommand({
