@@ -10,10 +10,23 @@ export function jsonOf(
   }
 }
 
-/** JSON with sorted members, so that equal values have the same text. */
-export const canonicalJson = (value: unknown): string =>
-  JSON.stringify(value, (_name, member: unknown) =>
-    typeof member === 'object' && member !== null && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  );
+/**
+ * JSON with sorted members, so that equal values have the same text.
+ * @throws {RangeError} for what `jsonOf` cannot write either
+ */
+export function canonicalJson(value: unknown): string {
+  const whole: Record<string, unknown> = { value };
+  // Not by a function that calls itself: it would end before JSON.stringify does.
+  const open = [whole];
+  for (const holder of open)
+    for (const [name, member] of Object.entries(holder)) {
+      if (typeof member !== 'object' || member === null) continue;
+      const sorted = Array.isArray(member) ? [...member] : sortedMembers(member);
+      holder[name] = sorted;
+      open.push(sorted as Record<string, unknown>);
+    }
+  return JSON.stringify(whole.value);
+}
+
+const sortedMembers = (value: object) =>
+  Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -169,6 +169,15 @@ describe('a request that comes again', () => {
     await expect(accept(row({ share: '0.88', job: 'nurse' }), 'once')).rejects.toMatchObject({ status: 422 });
   });
 
+  it('is the same however deep its inputs are nested', async () => {
+    // A model whose schema Replicate does not show.
+    world.replicate.facts = { official: true, version: null, openapi: undefined };
+    const deep = JSON.parse(`${'['.repeat(4_000)}${']'.repeat(4_000)}`);
+    const design = { prompts: ['a nurse'], models: [CENT], input: { deep }, samples: 1 };
+    const { id } = await accept(design, 'deep');
+    expect((await accept(design, 'deep')).id).toBe(id);
+  });
+
   it('is found by the record of an older release, which has the hash of the body as it came', async () => {
     const design = row({ share: '0.87', job: 'nurse' });
     const { id } = await accept(design, 'once');
