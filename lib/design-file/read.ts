@@ -105,6 +105,12 @@ function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
     );
   const prompt = columns.find(({ name }) => name === 'prompt');
   if (!prompt && !hasTemplate) throw noPrompt(columns, file);
+  const model = columns.find(({ name }) => name === 'model');
+  const others = columns.filter((column) => column !== prompt && column !== model);
+  if (others.length > DESIGN.factors)
+    throw new DesignFileError(
+      `${file} has ${others.length} columns beside "prompt" and "model"; at most ${DESIGN.factors} are allowed. Remove some.`,
+    );
   for (const { row, place } of rows) {
     if (row.length > header.length && row.slice(header.length).some((cell) => cell.trim() !== ''))
       throw new DesignFileError(
@@ -115,12 +121,6 @@ function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
   if (hasTemplate)
     throw new DesignFileError(
       `${file} has a column "prompt", and a template makes prompts, too. Omit one of them.`,
-    );
-  const model = columns.find(({ name }) => name === 'model');
-  const others = columns.filter((column) => column !== prompt && column !== model);
-  if (others.length > DESIGN.factors)
-    throw new DesignFileError(
-      `${file} has ${others.length} columns beside "prompt" and "model"; at most ${DESIGN.factors} are allowed. Remove some.`,
     );
   return {
     design: {},
@@ -145,11 +145,16 @@ function columnsOf(
   renamed: string[],
 ): Column[] {
   const columns: Column[] = [];
+  // Of each once, because a file can have a hundred thousand columns.
+  const byName = new Map<string, Column>();
+  const firstUse = new Map<number, number>();
+  for (const [i, row] of body.entries())
+    for (const [at, cell] of row.entries()) if (!firstUse.has(at) && cell.trim() !== '') firstUse.set(at, i);
   header.forEach((cell, at) => {
     const written = cell.trim();
     if (written === '') {
-      const used = body.findIndex((row) => (row[at] ?? '').trim() !== '');
-      if (used !== -1)
+      const used = firstUse.get(at);
+      if (used !== undefined)
         throw new DesignFileError(
           `${file}: column ${letters(at)} has no name, but row ${headerAt + used + 2} has "${body[used]![at]!.trim()}" there. Name it in row ${headerAt + 1}.`,
         );
@@ -157,7 +162,7 @@ function columnsOf(
     }
     const known = ['prompt', 'model'].find((name) => name === plain(written));
     const name = known ?? factorName(written);
-    const twin = columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+    const twin = byName.get(name.toLowerCase());
     if (twin)
       throw new DesignFileError(
         `${file} has two columns "${name}": ${letters(twin.at)} and ${letters(at)}. Rename or remove one.`,
@@ -168,12 +173,17 @@ function columnsOf(
       );
     if (!known && name !== written)
       renamed.push(
-        `Column "${written}" is called "${name}": names have letters, digits, _ and -, at most 40.`,
+        `Column "${written.slice(0, SHOWN)}" is called "${name}": names have letters, digits, _ and -, at most 40.`,
       );
-    columns.push({ at, name });
+    const column = { at, name };
+    byName.set(name.toLowerCase(), column);
+    columns.push(column);
   });
   return columns;
 }
+
+/** Characters of a name, and names, that a message repeats. */
+const SHOWN = 40;
 
 /** Column 0 is A, column 27 is AB. */
 const letters = (at: number): string =>
@@ -199,9 +209,10 @@ function noPrompt(columns: Column[], file: string): DesignFileError {
     return new DesignFileError(
       `${file} has no column "prompt", but "${almost}" looks like it. Rename it to "prompt".`,
     );
-  const names = columns.map(({ name }) => `"${name}"`).join(', ');
+  const names = columns.slice(0, SHOWN).map(({ name }) => `"${name}"`);
+  if (columns.length > names.length) names.push('…');
   return new DesignFileError(
-    `${file} has no column "prompt". Its first row is taken for the names of columns: ${names}. Name the column of prompts "prompt"; or save a list without names as .txt; or pass --template "… {${columns[0]?.name}} …" to use the columns as factors.`,
+    `${file} has no column "prompt". Its first row is taken for the names of columns: ${names.join(', ')}. Name the column of prompts "prompt"; or save a list without names as .txt; or pass --template "… {${columns[0]?.name}} …" to use the columns as factors.`,
   );
 }
 

@@ -163,6 +163,43 @@ describe('files of designs', () => {
     await expect(read(file)).rejects.toThrow(message);
   });
 
+  // Work for each pair of columns would take hours here.
+  test.each<Case & { message: RegExp }>([
+    {
+      what: 'columns',
+      name: 'many.csv',
+      content: `prompt,${numbered(100_000)}\na\n`,
+      message: /has 100000 columns/,
+    },
+    {
+      what: 'columns of a template',
+      name: 'factors.csv',
+      content: `${numbered(100_000)}\n${'a\n'.repeat(100_000)}`,
+      flags: { template: 'a {x}', model: ['a/b'] },
+      message: /has 100000 columns/,
+    },
+    {
+      what: 'columns, none of them a prompt',
+      name: 'none.csv',
+      content: `${Array.from({ length: 200_000 }, (_, i) => `x${i}`)}\na\n`,
+      message: /^.{0,1500}"x39", ….{0,300}$/s,
+    },
+    {
+      what: 'columns without a name',
+      name: 'bare.csv',
+      content: `prompt${','.repeat(100_000)}\n${'a\n'.repeat(100_000)}b${','.repeat(100_000)}c`,
+      message: /row 100002 has "c" there/,
+    },
+    {
+      what: 'characters in a name',
+      name: 'long.csv',
+      content: `prompt,x${'_'.repeat(2_000_000)}!y\na\n,b\n`,
+      message: /row 3: the prompt is empty/,
+    },
+  ])('that have hundreds of thousands of $what are read in one pass', async ({ message, ...file }) => {
+    await expect(read(file)).rejects.toThrow(message);
+  });
+
   test('whatever texts a table holds, they come out as they went in, trimmed, for each delimiter and end of line', () => {
     const text = fc
       .string({ unit: 'binary', minLength: 1, maxLength: 30 })
