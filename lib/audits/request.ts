@@ -152,12 +152,18 @@ function merge(request: AuditRequest, rows: Row[], models: RequestedModel[]) {
   }
 }
 
-/** @throws {Refusal} 422 for a factor that no prompt has, or a reference that is no number */
+/** @throws {Refusal} 422 for too many factors, one that no prompt has, or a reference that is no number */
 export function comparisonOf(
   { compare = [], reference }: Pick<AuditRequest, 'compare' | 'reference'>,
   prompts: Prompt[],
 ) {
   const names = factorNames(prompts);
+  // Each is a column of the manifest and an axis on the page, also where most prompts do not have it.
+  if (names.length > DESIGN.factors)
+    throw new Refusal(
+      422,
+      `The prompts have ${names.length} different factors together; at most ${DESIGN.factors} are allowed. Give what is the same for all prompts the same name, or split the audit.`,
+    );
   const known = names.length > 0 ? `Factors: ${names.join(', ')}.` : 'No prompt has factors.';
   for (const [field, name] of [...compare.map((name) => ['compare', name]), ['reference', reference]])
     if (name !== undefined && !names.includes(name))

@@ -93,6 +93,18 @@ describe('a request for an audit', () => {
     expect(() => parseDesign(' '.repeat(5_000_001))).toThrow(expect.objectContaining({ status: 413 }));
   });
 
+  test('has at most 20 factors, however they are spread over its prompts', () => {
+    const design = (factors: number) => ({
+      prompts: Array.from({ length: factors }, (_, i) => ({ text: `${i}`, factors: { [`f${i}`]: 'a' } })),
+      models: ['a/b'],
+      samples: 1,
+    });
+    expect(parseDesign(JSON.stringify(design(20))).prompts).toHaveLength(20);
+    expect(() => parseDesign(JSON.stringify(design(21)))).toThrow(
+      /^The prompts have 21 different factors together; at most 20 are allowed/,
+    );
+  });
+
   test('nested a hundred thousand deep is refused and brings nothing down', () => {
     const bomb = `{"input":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
     expect(() => parseDesign(bomb)).toThrow(expect.objectContaining({ name: 'Refusal' }));
