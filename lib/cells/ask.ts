@@ -78,6 +78,8 @@ export async function askCell(
   signal: AbortSignal,
 ): Promise<void> {
   const { model } = cell;
+  // Replicate's words may repeat what it was sent, and they end in records and logs.
+  const clean = (error: unknown) => redactError(redactError(error, secrets.redact), cellRedactor(plan, cell));
   let id: string;
   try {
     id = await replicate.create({
@@ -87,8 +89,7 @@ export async function askCell(
       signal,
     });
   } catch (thrown) {
-    // Replicate's words may repeat what it was sent, and they end in records and logs.
-    const error = redactError(redactError(thrown, secrets.redact), cellRedactor(plan, cell));
+    const error = clean(thrown);
     if (!(error instanceof ReplicateRefusal && FINAL.includes(error.status))) throw waitingOf(error) ?? error;
     const why = `Replicate refused: ${error.message}`;
     return closeCell(store, { plan, n: cell.n }, attempt, closing('failed', why, time));
@@ -102,7 +103,8 @@ export async function askCell(
       await noteExtra({ store, log }, plan, model, id, modelCeiling(plan, model), { isMost: true });
       await replicate.cancel(id);
     }
-  } catch (error) {
+  } catch (thrown) {
+    const error = clean(thrown);
     throw new Unrecorded(`prediction ${id} was created, but not recorded: ${messageOf(error)}`, {
       cause: error,
     });

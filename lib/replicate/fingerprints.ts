@@ -130,12 +130,14 @@ export const withhold: Redact = <T>(value: T) => {
   return (Array.isArray(value) ? [] : Object.fromEntries(kept)) as T;
 };
 
-/** An error without secrets in its message; the same one if there are none. */
+/** An error without secrets in its message and in what caused it; the same one if there are none. */
 export function redactError(error: unknown, redact: Redact): unknown {
+  if (typeof error === 'string') return redact(error);
   if (!(error instanceof Error)) return error;
   const words = redact(error.message);
-  if (words === error.message) return error;
+  const cause = redactError(error.cause, redact);
+  if (words === error.message && cause === error.cause) return error;
   return error instanceof ReplicateRefusal
     ? new ReplicateRefusal(error.status, words, error.retryAfter)
-    : new Error(words);
+    : new Error(words, cause === undefined ? {} : { cause });
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { removeSecret, storeSecret } from '../../cli/operator/stored-secrets.ts';
 import { acceptAudit } from '../../lib/audits/accept.ts';
 import { cancelAudit } from '../../lib/audits/end.ts';
@@ -291,6 +292,22 @@ describe('dispatch', () => {
       expect(await world.truth.images.exists(bindingKey(plan.id, 0))).toBe(status === 422);
     },
   );
+
+  test('keeps no word of the value that Replicate answers when a second prediction is canceled', async () => {
+    await store();
+    const plan = await planned();
+    const other = { predictionId: 'other', askedAt: world.now().toISOString(), attempt: 1 };
+    world.replicate.onCreate = async () =>
+      void (await world.truth.images.createJson(bindingKey(plan.id, 0), other));
+    world.replicate.cancel = async () => {
+      throw new ReplicateRefusal(500, `no prediction with the key ${KEY}`, undefined);
+    };
+    const { faults } = await world.ask(plan);
+    expect(faults.map(({ error }) => error.message)).toEqual([
+      expect.stringMatching(/^prediction \S+ was created, but .*no prediction with the key \[redacted\]$/),
+    ]);
+    for (const { error } of faults) expect(inspect(error)).not.toContain(KEY);
+  });
 });
 
 describe('what Replicate answers is kept without the value', () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { knows, MAX_VALUES, type SecretRecord, withValue } from '../../lib/records/secret.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
@@ -85,6 +86,16 @@ describe('a secret is recognized by its fingerprints alone', () => {
     });
     const other = new TypeError('no secret');
     expect(redactError(other, redactorOf(known))).toBe(other);
+  });
+
+  test('an error loses the secret of what caused it', () => {
+    const caused = new Error('no answer', { cause: new Error('broken', { cause: `at ${KEY}.example.com` }) });
+    const clean = redactError(caused, redactorOf(known));
+    expect(inspect(clean)).not.toContain(KEY);
+    expect(clean).toMatchObject({
+      message: 'no answer',
+      cause: { message: 'broken', cause: 'at [redacted].example.com' },
+    });
   });
 });
 
