@@ -41,12 +41,9 @@ export async function writeReport(
   const facts = await readRound(client, round, progress);
   const thumbnails = await fetchThumbnails(facts, progress);
   const script = await readFile(SCRIPT, 'utf8');
-  const files = await reportFiles({
-    ...facts.input,
-    thumbnails: thumbnails.found,
-    script,
-    ...(reply === undefined ? {} : { reply }),
-  });
+  const findings = findingsOf(facts.input);
+  const more = { thumbnails: thumbnails.found, script, ...(reply === undefined ? {} : { reply }) };
+  const files = await reportFiles({ ...facts.input, ...more }, findings);
   try {
     await mkdir(folder, { recursive: true });
     for (const [name, text] of files) await writeLines(join(folder, name), [text]);
@@ -56,7 +53,7 @@ export async function writeReport(
   return {
     folder,
     files: [...files.keys()],
-    findings: findingsOf(facts.input),
+    findings,
     codebook: facts.input.codebook,
     thumbnails: thumbnails.found.size,
     missing: thumbnails.missing,

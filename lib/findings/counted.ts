@@ -1,6 +1,6 @@
 import type { Material, Unit } from './facts.ts';
-import { type Observation, type Pooled, pooled } from './pooled.ts';
-import { type Bounded, bounded, certainty, type Interval, type Proportion, wilson } from './proportion.ts';
+import { type Observation, poolAt } from './pooled.ts';
+import { type Bounded, bounded, certainty, type Interval, wilson } from './proportion.ts';
 import { LEVEL, zOf } from './quantiles.ts';
 import { type Rating, type Variable, type Verdict, verdictOf } from './ratings.ts';
 
@@ -106,23 +106,31 @@ export interface Measured extends Interval {
 }
 
 /** @returns undefined where nothing is known */
-export function measure(
+export const measure = (
   units: readonly Counted[],
   fill: Fill = 'left out',
   level = LEVEL,
-): Measured | undefined {
+): Measured | undefined => measureAt(units, fill)?.(level);
+
+/** As `measure`, for several levels of the same units. */
+export function measureAt(units: readonly Counted[], fill: Fill): ((level: number) => Measured) | undefined {
   const observations = observationsOf(units, fill);
   const pairs = new Set(observations.map(({ cell }) => cell)).size;
   const seeds = new Set(observations.map(({ seed }) => seed)).size;
   if (pairs === 0) return undefined;
   if (pairs > 1) {
-    const { share, n, low, high, effective } = pooled(observations, level) as Pooled;
-    return { share, n, low, high, effective, pairs, seeds };
+    const pool = poolAt(observations)!;
+    return (level) => {
+      const { share, n, low, high, effective } = pool(level);
+      return { share, n, low, high, effective, pairs, seeds };
+    };
   }
   const n = observations.reduce((sum, { weight = 1 }) => sum + weight, 0);
   const count = observations.reduce((sum, { value, weight = 1 }) => sum + value * weight, 0);
-  const { share, low, high }: Proportion = wilson(count, n, zOf(level));
-  return { share, n, low, high, effective: n, pairs, seeds };
+  return (level) => {
+    const { share, low, high } = wilson(count, n, zOf(level));
+    return { share, n, low, high, effective: n, pairs, seeds };
+  };
 }
 
 /** The bounds that count what is unclear and missing; undefined if nothing was asked. */

@@ -232,7 +232,7 @@ function unitOf(audit: string, pair: number, cell: CellFacts, itemAt: ReadonlyMa
     })),
     missing: missing / parts,
   };
-  return { unit, hashes: valid.flatMap(({ sha256 }) => sha256 ?? []) };
+  return { unit, hashes: valid.flatMap(({ sha256 }) => sha256 || []) };
 }
 
 /** Units of one pair that have a picture in common are one: a model that ignores its seed says nothing new with it. */

@@ -154,7 +154,9 @@ export function findingsOf(input: FindingsInput): Findings {
     answersOf(variable).map(({ answer, code }): Answered => {
       const given = ratings.get(variable)!;
       const units = countUnits(material.units, parts, variable, given, code);
-      return { variable, answer, code, units, ratings: given };
+      const byPair = material.pairs.map((): Counted[] => []);
+      for (const unit of units) byPair[unit.pair]!.push(unit);
+      return { variable, answer, code, byPair, ratings: given };
     }),
   );
   const seeds = seedsOf(material);
@@ -203,12 +205,12 @@ export function findingsOf(input: FindingsInput): Findings {
   };
 }
 
-/** An answer that is counted, and the units as they count for it. */
+/** An answer that is counted, and the units of each pair as they count for it. */
 interface Answered {
   variable: Variable;
   answer: string;
   code: number;
-  units: Counted[];
+  byPair: Counted[][];
   ratings: ReadonlyMap<number, readonly Rating[]>;
 }
 
@@ -268,14 +270,14 @@ function groupsOf({ pairs, factors }: Material): { group: Group; pairs: PairFact
 }
 
 function sharesOf(material: Material, answered: Answered, raters: readonly string[]): Share[] {
-  const { variable, answer, units } = answered;
+  const { variable, answer, byPair } = answered;
   const itemsOf = new Map<number, number[]>();
   for (const { pair, pictures } of material.units)
     for (const { item } of pictures)
       if (item !== undefined) itemsOf.set(pair, [...(itemsOf.get(pair) ?? []), item]);
   return groupsOf(material).map(({ group, pairs }): Share => {
-    const places = new Set(pairs.map(({ place }) => place));
-    const own = units.filter(({ pair }) => places.has(pair));
+    const places = pairs.map(({ place }) => place);
+    const own = places.flatMap((place) => byPair[place]!);
     const found = measure(own);
     const bounds = boundsOf(own);
     const { unanimous, any } = raterRange(own);
@@ -297,7 +299,7 @@ function sharesOf(material: Material, answered: Answered, raters: readonly strin
       raters: byRater(
         answered,
         raters,
-        [...places].flatMap((place) => itemsOf.get(place) ?? []),
+        places.flatMap((place) => itemsOf.get(place) ?? []),
       ),
       ...(reference === undefined ? {} : { reference }),
       tooFew: isTooFew(found?.effective ?? 0),
@@ -325,8 +327,14 @@ function byRater(
 /** What is compared: two values of a factor, or two models. */
 type Between = Pick<ContrastFinding, 'question' | 'answer' | 'factor' | 'one' | 'other' | 'model'>;
 
-function armsOf({ pairs }: Material, units: readonly Counted[], between: Between): Arms {
-  const { factor, one, other, model } = between;
+/** The pairs of two sides, and what each pair has in common with others. */
+interface Sides {
+  one: number[];
+  other: number[];
+  strata: number[];
+}
+
+function sidesOf({ pairs }: Material, { factor, one, other, model }: Between): Sides {
   const sideOf = ({ factors, model: own }: PairFacts) =>
     factor === undefined ? own : model === undefined || model === own ? factors[factor] : undefined;
   const names = pairs.map((pair) => {
@@ -335,9 +343,8 @@ function armsOf({ pairs }: Material, units: readonly Counted[], between: Between
     return JSON.stringify([pair.model, Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1))]);
   });
   const numbers = new Map([...new Set(names)].map((name, number) => [name, number]));
-  const strata = names.map((name) => numbers.get(name)!);
-  const side = (value: string) => units.filter(({ pair }) => sideOf(pairs[pair]!) === value);
-  return { one: side(one), other: side(other), stratumOf: (place) => strata[place]! };
+  const side = (value: string) => pairs.flatMap((pair) => (sideOf(pair) === value ? pair.place : []));
+  return { one: side(one), other: side(other), strata: names.map((name) => numbers.get(name)!) };
 }
 
 function contrastsOf(
@@ -345,26 +352,36 @@ function contrastsOf(
   counted: readonly Answered[],
   named: readonly Contrast[],
 ): Pick<Findings, 'contrasts' | 'exploratory'> {
-  const unitsOf = ({ question, answer }: Between) =>
-    counted.find((one) => one.variable.question.id === question && one.answer === answer)?.units ?? [];
+  const byAnswer = new Map(
+    counted.map((one) => [JSON.stringify([one.variable.question.id, one.answer]), one.byPair]),
+  );
+  // The same for all answers.
+  const known = new Map<string, Sides>();
+  const armsOf = (between: Between): Arms => {
+    const { question, answer, ...rest } = between;
+    const key = JSON.stringify([rest.factor ?? null, rest.one, rest.other, rest.model ?? null]);
+    const sides = known.get(key) ?? sidesOf(material, between);
+    known.set(key, sides);
+    const byPair = byAnswer.get(JSON.stringify([question, answer])) ?? [];
+    const side = (places: readonly number[]) => places.flatMap((place) => byPair[place] ?? []);
+    return { one: side(sides.one), other: side(sides.other), stratumOf: (place) => sides.strata[place]! };
+  };
   const primary = named.flatMap((contrast) => primaryOf(material, contrast));
   const isPrimary = new Set(primary.map(nameOf));
   const others = counted
     .flatMap(({ variable, answer }) => everyContrast(material, variable.question.id, answer))
     .filter((between) => !isPrimary.has(nameOf(between)));
   const looked = others.flatMap((between) => {
-    const arms = armsOf(material, unitsOf(between), between);
+    const arms = armsOf(between);
     const compare = hasTooFew(arms) ? undefined : comparison(arms);
-    return compare ? { between, arms, compare } : [];
+    return compare ? { between, compare } : [];
   });
   const found = exploratory(looked.map(({ compare }) => compare));
   const level = primaryLevel(Math.max(1, primary.length));
   return {
     contrasts: [
-      ...primary.map((between) =>
-        findingOf(between, armsOf(material, unitsOf(between), between), level, true),
-      ),
-      ...looked.map(({ between, arms }) => findingOf(between, arms, found.level, false)),
+      ...primary.map((between) => findingOf(between, armsOf(between), level, true)),
+      ...looked.map(({ between }) => findingOf(between, armsOf(between), found.level, false)),
     ],
     exploratory: { count: looked.length, ...found },
   };
@@ -373,11 +390,15 @@ function contrastsOf(
 const nameOf = ({ question, answer, factor, one, other, model }: Between) =>
   JSON.stringify([question, answer, factor ?? null, [one, other].sort(), model ?? null]);
 
+/** What tells models of one name apart: a version, a number. */
+const SUFFIX = /^( \([^)]*\))?( #\d+)?$/;
+
 /** A contrast of models names them as requests do: several with other versions or inputs are compared each. */
 function primaryOf({ pairs }: Material, { question, answer, between }: Contrast): Between[] {
   if ('factor' in between) return [{ question, answer, ...between }];
   const labels = [...new Set(pairs.map(({ model }) => model))];
-  const called = (name: string) => labels.filter((label) => label === name || label.startsWith(`${name} `));
+  const called = (name: string) =>
+    labels.filter((label) => label.startsWith(name) && SUFFIX.test(label.slice(name.length)));
   return called(between.one).flatMap((one) =>
     called(between.other).map((other) => ({ question, answer, one, other })),
   );

@@ -31,7 +31,11 @@ export interface Pooled extends Interval {
  * Wilson's over as many independent pictures as vary so much: the variance of the mean is estimated between seeds.
  * @returns undefined without observations. With one seed the interval is from 0 to 1: one seed says nothing of others
  */
-export function pooled(observations: readonly Observation[], level = LEVEL): Pooled | undefined {
+export const pooled = (observations: readonly Observation[], level = LEVEL): Pooled | undefined =>
+  poolAt(observations)?.(level);
+
+/** As `pooled`, for several levels of the same observations. */
+export function poolAt(observations: readonly Observation[]): ((level: number) => Pooled) | undefined {
   if (observations.length === 0) return undefined;
   const n = sum(observations.map(weightOf));
   const sizes = new Map<string, number>();
@@ -43,12 +47,15 @@ export function pooled(observations: readonly Observation[], level = LEVEL): Poo
     deviations.set(one.seed, (deviations.get(one.seed) ?? 0) + weight(one) * (one.value - share));
   const seeds = deviations.size;
   const about = { share, n, cells: sizes.size, seeds };
-  if (seeds < 2) return { ...about, low: 0, high: 1, effective: 0 };
+  if (seeds < 2) return () => ({ ...about, low: 0, high: 1, effective: 0 });
   const variance = (seeds / (seeds - 1)) * sum([...deviations.values()].map((value) => value ** 2));
   const alone = variance > 0 ? (share * (1 - share)) / variance : n;
-  const effective = clip(alone, Math.min(seeds, n), n) * (zOf(level) / tOf(level, seeds - 1)) ** 2;
-  const { low, high } = wilson(share * effective, effective, zOf(level));
-  return { ...about, low, high, effective };
+  const independent = clip(alone, Math.min(seeds, n), n);
+  return (level) => {
+    const effective = independent * (zOf(level) / tOf(level, seeds - 1)) ** 2;
+    const { low, high } = wilson(share * effective, effective, zOf(level));
+    return { ...about, low, high, effective };
+  };
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

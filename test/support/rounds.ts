@@ -84,7 +84,8 @@ export async function plantAudit(
   const write = async (n: number): Promise<Result> => {
     const how = missing[n];
     const { model, prompt } = cellAt(plan, n);
-    const image = { index: 0, key: imageKey(id, n, 0), sha256: '', bytes: 1, contentType: 'image/png' };
+    const sha256 = createHash('sha256').update(`${id}/${n}`).digest('hex');
+    const image = { index: 0, key: imageKey(id, n, 0), sha256, bytes: 1, contentType: 'image/png' };
     if (how !== 'refused') {
       const decoded = { version: 1, animated: false, alpha: false, c2pa: false, blank: how === 'blank' };
       const judgement = {

@@ -12,6 +12,7 @@ import csv
 import hashlib
 import json
 import math
+import re
 import sys
 from collections import defaultdict
 from itertools import combinations
@@ -529,7 +530,7 @@ class Round:
             if "factor" in between:
                 yield (*about, between["factor"], between["one"], between["other"], "")
                 continue
-            called = lambda name: [one for one in self.models() if one == name or one.startswith(name + " ")]
+            called = lambda name: [one for one in self.models() if re.fullmatch(re.escape(name) + r"( \([^)]*\))?( #\d+)?", one)]
             for one in called(between["one"]):
                 for other in called(between["other"]):
                     yield (*about, "", one, other, "")

@@ -45,10 +45,13 @@ const WHAT: Record<string, string> = {
 /**
  * A report and the files beside it: one page without script or server, what its numbers are made from, the numbers, and a script that
  * calculates them again. The same input makes the same bytes.
+ * @param findings those of the input, if they are there already
  * @returns the texts by their names
  */
-export async function reportFiles(input: ReportInput): Promise<Map<string, string>> {
-  const findings = findingsOf(input);
+export async function reportFiles(
+  input: ReportInput,
+  findings: Findings = findingsOf(input),
+): Promise<Map<string, string>> {
   const files = new Map([
     ['labels.csv', labelsCsv(input)],
     ['cells.csv', cellsCsv(input)],
