@@ -50,13 +50,15 @@ export const ROUND = {
   cells: 20_000,
   /** Pictures that are rated. */
   items: 10_000,
-  ratings: 20,
+  ratings: 50,
   slots: 200,
   /** Pictures that each rater sees twice. */
   repeats: 200,
   practice: 20,
   contrasts: 5,
   questions: 20,
+  /** Pictures × ratings × questions: the snapshot of 300,000 takes 120 MB of memory and has 8 MB. */
+  labels: 600_000,
   /** Of a question. */
   answers: 30,
   /** Names of questions and answers. */

@@ -196,6 +196,7 @@ export const labelsKey = (round: string, rater: string, seq: number) =>
   `${raterLabelsPrefix(round, rater)}${cellName(seq)}.json`;
 export const closedKey = (round: string) => `${roundPrefix(round)}closed.json`;
 export const partsPrefix = (round: string) => `${roundPrefix(round)}parts/`;
-/** The labels of one rater of a closed round, on the way to the snapshot. */
-export const partKey = (round: string, rater: string) => `${partsPrefix(round)}${rater}.json`;
+/** What some batches of a rater of a closed round say, on the way to the snapshot. @param part the first of them ÷ 1,000 */
+export const partKey = (round: string, rater: string, part: number) =>
+  `${partsPrefix(round)}${rater}/${String(part).padStart(2, '0')}.json`;
 export const snapshotKey = (round: string) => `${roundPrefix(round)}snapshot.json`;

@@ -81,6 +81,36 @@ export async function readLastAnswers(
   return last;
 }
 
+/** Batches of a rater that one page reads: a rater who sends each answer alone has thousands. */
+const RECENT = 300;
+
+/** How far a rater is, for the next page. */
+export interface RaterState {
+  nextSeq: number;
+  /** What the last batches say of pictures that were not begun before them. */
+  recent: LastAnswers;
+  /** What was answered before these, and is taken for done: the keys of showings. */
+  older: Set<string>;
+}
+
+/** Reads the last batches of a rater; what was answered before them, the bits of the one before say. */
+export async function readState(
+  store: ObjectStore,
+  round: string,
+  rater: string,
+  list: readonly Pick<Label, 'item' | 'showing'>[],
+): Promise<RaterState> {
+  const numbers = (await listBatches(store, round, rater)).map(({ seq }) => seq);
+  const border = numbers.at(-RECENT - 1);
+  const before = border === undefined ? undefined : await readBatch(store, round, rater, border);
+  const answered = new Places(list.length, before?.answered);
+  const older = new Set(list.filter((_, place) => answered.has(place)).map(showingKey));
+  const recent = await readLastAnswers(store, round, rater, numbers.slice(-RECENT));
+  // A picture that was done before is not begun again by an answer that was changed since.
+  for (const key of older) recent.delete(key);
+  return { nextSeq: (numbers.at(-1) ?? -1) + 1, recent, older };
+}
+
 /** Places of a list as bits. */
 export class Places {
   readonly #bits: Buffer;
@@ -93,6 +123,10 @@ export class Places {
 
   add(place: number): void {
     this.#bits[place >> 3]! |= 1 << (place & 7);
+  }
+
+  has(place: number): boolean {
+    return (this.#bits[place >> 3]! & (1 << (place & 7))) !== 0;
   }
 
   get size(): number {

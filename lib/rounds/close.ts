@@ -94,7 +94,10 @@ export async function snapshotAddress(
   return presign(snapshotKey(round));
 }
 
-/** Writes what each rater last answered as one object, so that no request reads all batches. */
+/** Batches of a rater whose last answers one object has: as many as one request surely reads. */
+const BATCHES_A_PART = 1_000;
+
+/** Writes what raters last answered in a few objects, so that no request reads all batches. */
 async function makeParts(
   { store, time }: RoundDeps,
   { plan, codebook }: OpenRound,
@@ -105,27 +108,40 @@ async function makeParts(
   const itemAt = new Map(plan.items.map(({ opaque }, place) => [opaque, place]));
   const questionAt = new Map(codebook.questions.map(({ id }, place) => [id, place]));
   const done = new Set(await namesUnder(store, partsPrefix(plan.id)));
-  const missing = raters
-    .map(({ slot, generation }) => raterName(slot, generation))
-    .filter((name) => !done.has(`${name}.json`));
-  for (const [place, name] of missing.entries()) {
-    if (place > 0 && time.monotonic() > end)
-      throw new Refusal(
-        409,
-        `The snapshot is being written: ${raters.length - missing.length + place} of ${raters.length} raters are done. Try again after \`Retry-After\` seconds.`,
-        { headers: { 'retry-after': '1' } },
-      );
+  let made = 0;
+  for (const [place, { slot, generation }] of raters.entries()) {
+    const name = raterName(slot, generation);
     const numbers = (await listBatches(store, plan.id, name)).filter(({ modified }) => modified <= due);
-    const last = await readLastAnswers(
-      store,
-      plan.id,
-      name,
-      numbers.map(({ seq }) => seq),
-    );
-    await store.createJson(partKey(plan.id, name), partOf(last, itemAt, questionAt), {
-      tags: { retention: plan.retention },
-    });
+    for (const [part, some] of Map.groupBy(numbers, ({ seq }) => Math.floor(seq / BATCHES_A_PART))) {
+      const key = partKey(plan.id, name, part);
+      if (done.has(key.slice(partsPrefix(plan.id).length))) continue;
+      if (made++ > 0 && time.monotonic() > end)
+        throw new Refusal(
+          409,
+          `The snapshot is being written: ${place} of ${raters.length} raters are done. Try again after \`Retry-After\` seconds.`,
+          { headers: { 'retry-after': '1' } },
+        );
+      const last = await readLastAnswers(
+        store,
+        plan.id,
+        name,
+        some.map(({ seq }) => seq),
+      );
+      await store.createJson(key, partOf(last, itemAt, questionAt), { tags: { retention: plan.retention } });
+    }
   }
+}
+
+/** What a rater last answered, from the parts. */
+async function readParts(store: RoundDeps['store'], round: string, rater: string): Promise<Part> {
+  const prefix = `${partsPrefix(round)}${rater}/`;
+  const last = new Map<string, Part[number]>();
+  for (const name of await namesUnder(store, prefix))
+    for (const [item, showing, answers] of (await store.readJson<Part>(`${prefix}${name}`))!.value) {
+      const before = last.get(`${item}/${showing}`)?.[2] ?? [];
+      last.set(`${item}/${showing}`, [item, showing, [...new Map([...before, ...answers])]]);
+    }
+  return [...last.values()];
 }
 
 function partOf(
@@ -164,8 +180,7 @@ async function putTogether(
     const chosen = new Map<string, { rater: string; isWhole: boolean; entry: Part[number] }>();
     for (const { generation } of raters.filter((one) => one.slot === slot)) {
       const rater = raterName(slot, generation);
-      const part = (await store.readJson<Part>(partKey(plan.id, rater)))?.value ?? [];
-      for (const entry of part) {
+      for (const entry of await readParts(store, plan.id, rater)) {
         const [item, showing, answers] = entry;
         const key = `${item}/${showing}`;
         const isWhole = isComplete(codebook, answersOf(codebook, answers));

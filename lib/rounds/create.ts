@@ -145,7 +145,7 @@ async function makeDraft(
     .map((image) => ({ image, opaque: opaqueName(secret, image) }))
     .sort((one, other) => (one.opaque < other.opaque ? -1 : 1));
   const shape = { ratings, slots: request.slots ?? ratings, repeats: request.repeats ?? 0 };
-  requireShape({ ...shape, items });
+  requireShape({ ...shape, items }, request.codebook.questions.length);
   const id = begun ?? (await claimRound(deps, origin));
   const draft: RoundPlan = {
     version: 1,
@@ -248,7 +248,10 @@ function unknownSide({ between }: Contrast, plans: readonly Plan[]): string | un
   return [between.one, between.other].find((side) => !known.has(side));
 }
 
-function requireShape(shape: Pick<RoundPlan, 'items' | 'ratings' | 'slots' | 'repeats'>): void {
+function requireShape(
+  shape: Pick<RoundPlan, 'items' | 'ratings' | 'slots' | 'repeats'>,
+  questions: number,
+): void {
   const { items, ratings, slots, repeats } = shape;
   const refuse = (detail: string) => {
     throw new Refusal(422, detail);
@@ -261,6 +264,11 @@ function requireShape(shape: Pick<RoundPlan, 'items' | 'ratings' | 'slots' | 're
   if (items.length > ROUND.items)
     refuse(
       `The round would have ${items.length} pictures, and at most ${ROUND.items} can be rated. Set "pictures" to fewer for each pair of prompt and model.`,
+    );
+  const labels = items.length * ratings * questions;
+  if (labels > ROUND.labels)
+    refuse(
+      `The round would have ${labels} labels (pictures × ratings × questions), and at most ${ROUND.labels} can be counted. Choose fewer pictures, ratings or questions.`,
     );
   if (slots < ratings)
     refuse(`"slots" must be at least ${ratings}, because each picture is rated by as many different raters.`);

@@ -23,7 +23,7 @@ import {
   listBatches,
   placesAfter,
   readBatch,
-  readLastAnswers,
+  readState,
   showingKey,
 } from '../records/labels.ts';
 import { latestGeneration, readSlot } from '../records/rater.ts';
@@ -117,21 +117,16 @@ export async function ratePage(
   const rater = await raterOf(deps, token);
   if (rater.isReplaced) throw replaced();
   const { round, plan, codebook, list, name, isClosed } = rater;
-  const numbers = await listBatches(store, round, name);
+  const own = await readState(store, round, name, list);
   const { consent, notice } = plan;
-  const nextSeq = (numbers.at(-1)?.seq ?? -1) + 1;
+  const { nextSeq } = own;
   const frame = { consent, notice, codebook, total: list.length, nextSeq, closed: isClosed };
   if (isClosed) return { ...frame, practice: [], items: [], answered: [] };
-  const [own, done, reported] = await Promise.all([
-    readLastAnswers(
-      store,
-      round,
-      name,
-      numbers.map(({ seq }) => seq),
-    ),
+  const [before, reported] = await Promise.all([
     doneBefore(deps, rater),
     namesUnder(store, reportedPrefix(round)),
   ]);
+  const done = new Set([...before, ...own.older]);
   const hidden = new Set(reported);
   const places = Array.from(
     { length: Math.max(0, Math.min(list.length, cursor + limit) - cursor) },
@@ -156,7 +151,7 @@ export async function ratePage(
       }),
     ),
     ...(cursor + limit < list.length ? { cursor: cursor + limit } : {}),
-    answered: shown.flatMap((place) => answersTo(list[place]!, own)),
+    answered: shown.flatMap((place) => answersTo(list[place]!, own.recent)),
   };
 }
 
@@ -165,14 +160,14 @@ const answersTo = (showing: Showing, own: LastAnswers): RatePage['answered'] =>
 
 /** What earlier raters of the slot have done whole, and have not withdrawn: which pictures, and nothing of the answers. */
 async function doneBefore({ store }: RateDeps, rater: Rater): Promise<Set<string>> {
-  const { round, slot, generation, codebook } = rater;
+  const { round, slot, generation, codebook, list } = rater;
   const done = new Set<string>();
   for (let before = 1; before < generation; before++) {
     const name = raterName(slot, before);
     if (await store.exists(withdrawnKey(round, name))) continue;
-    const numbers = (await listBatches(store, round, name)).map(({ seq }) => seq);
-    for (const [key, answers] of await readLastAnswers(store, round, name, numbers))
-      if (isComplete(codebook, answers)) done.add(key);
+    const { recent, older } = await readState(store, round, name, list);
+    for (const key of older) done.add(key);
+    for (const [key, answers] of recent) if (isComplete(codebook, answers)) done.add(key);
   }
   return done;
 }

@@ -5,6 +5,7 @@ import { ROUTES } from '../../lib/http/routes.ts';
 import { roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
 import type { Batch } from '../../lib/records/labels.ts';
 import { readRound } from '../../lib/records/round.ts';
+import { MemoryStore } from '../support/memory-store.ts';
 import {
   allItems,
   auditAt,
@@ -300,7 +301,9 @@ describe('the labels that count', () => {
     await send(call, token, 1, [label(one!, 'persons', 'none')]);
     await call('POST', `/api/rounds/${round}/close`);
     world.pass(MINUTE + 1_000);
-    await world.truth.images.createJson(`rounds/${round}/labels/1.1/00002.json`, { answers: whole(late!) });
+    await world.truth.images.createJson(`rounds/${round}/labels/1.1/00002.json`, {
+      answers: whole(late!),
+    });
     const snapshot = await snapshotOf(round);
     expect(await genders(round, snapshot, 1)).toEqual({ [other!]: '1.1 woman' });
     expect([snapshot.labels.length, snapshot.late]).toEqual([5, 1]);
@@ -336,10 +339,46 @@ describe('the labels that count', () => {
     expect(JSON.parse(written[0]!).labels).toHaveLength((16 + 3) * 3 * 3);
   });
 
+  it('of a rater who sends each answer alone are all counted, and a page reads only the last ones', async () => {
+    const store = new MemoryStore(() => world.now());
+    await plantAudit(store, { id: AUDIT, samples: 110 });
+    const api = ratingApi({ store, time: world.time });
+    const round = await makeRound(api, [AUDIT], { ratings: 1 });
+    const token = await giveSlot(api, round, 1);
+    const list = (await allItems(api, token)).map(({ id }) => id);
+    const answers = list.slice(0, 400).flatMap((id) => whole(id, 'man'));
+    // In the second thousand the first picture's answer is changed.
+    answers.splice(1_100, 0, label(list[0]!, 'gender', 'woman'));
+    for (const [seq, answer] of answers.entries())
+      expect((await send(api, token, seq, [answer])).status).toBe(201);
+    const before = store.calls;
+    const { body } = await api('GET', '/api/rate?cursor=300', { token });
+    expect(store.calls - before).toBeLessThan(400);
+    expect([body.nextSeq, body.total]).toEqual([1_201, 440]);
+    // What was begun before the last 300 batches is done; the rest comes with its answers.
+    const shown = body.items.map(({ place }: { place: number }) => place);
+    expect(shown).toEqual(Array.from({ length: 99 }, (_, i) => 301 + i));
+    expect(body.answered).toHaveLength(99 * 3);
+    expect((await api('GET', '/api/rate?cursor=0', { token })).body.items).toEqual([]);
+    await api('POST', `/api/rounds/${round}/close`);
+    world.pass(MINUTE + 1_000);
+    expect((await api('GET', `/api/rounds/${round}/snapshot`)).status).toBe(303);
+    const { labels } = (await store.readJson<Snapshot>(snapshotKey(round)))!.value;
+    expect(labels).toHaveLength(1_200);
+    const { items } = (await readRound(store, round))!;
+    const women = labels.filter(([, question, , answer]) => question === 1 && answer === 'woman');
+    expect(women.map(([item]) => items[item]!.opaque)).toEqual([list[0]]);
+    expect((await store.list(`rounds/${round}/parts/`).next()).done).toBe(false);
+  });
+
   it('are read in steps if there are many: each request continues where the one before ended', async () => {
     await plant({ id: AUDIT });
     const round = await makeRound(call, [AUDIT]);
-    for (const slot of [1, 2, 3]) await giveSlot(call, round, slot);
+    for (const slot of [1, 2, 3]) {
+      const token = await giveSlot(call, round, slot);
+      const [{ id = '' } = {}] = await allItems(call, token);
+      await send(call, token, 0, whole(id));
+    }
     await call('POST', `/api/rounds/${round}/close`);
     world.pass(MINUTE + 1_000);
     // Each rater takes a quarter of a minute.
