@@ -6,11 +6,23 @@ import { images } from './figures/images.ts';
 import { memory } from './figures/memory.ts';
 import { page } from './figures/page.ts';
 import { pipeline } from './figures/pipeline.ts';
+import { rating } from './figures/rating.ts';
 import { start } from './figures/start.ts';
 import { throughput } from './figures/throughput.ts';
 import { type Benchmark, print, record } from './report.ts';
 
-const BENCHMARKS: Benchmark[] = [start, bundles, memory, throughput, pipeline, cost, api, images, page];
+const BENCHMARKS: Benchmark[] = [
+  start,
+  bundles,
+  memory,
+  throughput,
+  pipeline,
+  cost,
+  api,
+  images,
+  page,
+  rating,
+];
 
 const HELP = `Usage: npm run bench [-- <name> … [--record]]
 

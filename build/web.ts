@@ -82,20 +82,25 @@ export async function buildSite(
 ): Promise<{ compressedScript: number }> {
   await rm(outdir, { recursive: true, force: true });
   await mkdir(outdir, { recursive: true });
-  const [script, style] = await Promise.all([
+  const [script, style, rateScript, rateStyle] = await Promise.all([
     bundle(outdir, 'src/main.tsx', plugins),
     bundle(outdir, 'styles/main.css', plugins),
+    // Raters get a script and a style of their own, with nothing about audits.
+    bundle(outdir, 'src/rate/main.tsx', plugins),
+    bundle(outdir, 'styles/rate.css', plugins),
   ]);
-  const preloads = script.needed
-    .slice(1)
-    .map((address) => `<link rel="modulepreload" href="${address}" />`)
-    .join('');
+  const preloads = ({ needed }: Bundle) =>
+    needed
+      .slice(1)
+      .map((address) => `<link rel="modulepreload" href="${address}" />`)
+      .join('');
   for (const page of await readdir(join(SOURCE, 'pages'))) {
     const html = await readFile(join(SOURCE, 'pages', page), 'utf8');
+    const own = page === 'rate.html' ? [rateScript, rateStyle] : [script, style];
     const filled = html
-      .replace('{{script}}', script.address)
-      .replace('{{preloads}}', preloads)
-      .replace('{{style}}', style.address);
+      .replace('{{script}}', own[0]!.address)
+      .replace('{{preloads}}', preloads(own[0]!))
+      .replace('{{style}}', own[1]!.address);
     await writeFile(join(outdir, page), filled);
     // `/compare?a=…` is a file as well, so that no server has to rewrite addresses.
     if (page !== 'index.html') await writeFile(join(outdir, page.replace('.html', '')), filled);

@@ -4,10 +4,6 @@ import { list, object, text, wholeNumber } from './request.ts';
 
 /** What the routes of rating rounds take; `rounds.ts` has what they answer. */
 
-/** Answers that every question has: a rater cannot tell, or skips without a reason. */
-export const CANNOT_TELL = 'cannot-tell';
-export const SKIPPED = 'skipped';
-
 const id = v.pipe(
   v.string(),
   v.regex(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { CANNOT_TELL, SKIPPED } from '../contract/gates.ts';
 import type { Codebook, Given, Question } from '../contract/round-request.ts';
-import { CANNOT_TELL, SKIPPED } from '../contract/round-request.ts';
 import { canonicalJson } from '../json.ts';
 import type { ObjectStore } from '../ports.ts';
 import { codebookKey } from './keys.ts';
@@ -44,23 +44,6 @@ export function faultOfAnswer({ kind, answers }: Question, given: Given): string
   const unknown = named.find((one) => !answers.some(({ id }) => id === one));
   return unknown === undefined ? undefined : `names an unknown answer, "${unknown}"`;
 }
-
-/**
- * The ids of the questions that are shown after these answers. A question behind one that is not shown is not shown either, also
- * if that one has an answer from before a rater changed another.
- */
-export function applicable({ questions }: Codebook, answers: ReadonlyMap<string, Given>): Set<string> {
-  const shown = new Set<string>();
-  for (const { id, gate } of questions) {
-    const given = gate && shown.has(gate.question) ? answers.get(gate.question) : undefined;
-    if (!gate || [given ?? []].flat().some((one) => gate.answers.includes(one))) shown.add(id);
-  }
-  return shown;
-}
-
-/** Whether every question that is shown has an answer. */
-export const isComplete = (codebook: Codebook, answers: ReadonlyMap<string, Given>): boolean =>
-  [...applicable(codebook, answers)].every((id) => answers.has(id));
 
 /** The name of a codebook: the SHA-256 of its canonical JSON, in hex. */
 export const codebookId = (codebook: Codebook): string =>

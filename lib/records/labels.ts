@@ -1,4 +1,5 @@
-import { type Given, type Label, SKIPPED } from '../contract/round-request.ts';
+import { SKIPPED } from '../contract/gates.ts';
+import type { Given, Label } from '../contract/round-request.ts';
 import type { ObjectStore } from '../ports.ts';
 import { labelsKey, raterLabelsPrefix } from './keys.ts';
 

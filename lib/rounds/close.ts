@@ -1,8 +1,8 @@
+import { applicable, isComplete } from '../contract/gates.ts';
 import type { Codebook, Given } from '../contract/round-request.ts';
 import type { Snapshot } from '../contract/rounds.ts';
 import { Refusal } from '../errors.ts';
 import type { Presign } from '../ports.ts';
-import { applicable, isComplete } from '../records/codebook.ts';
 import {
   closedKey,
   labelsPrefix,

@@ -1,11 +1,12 @@
 import { parseBody } from '../audits/request.ts';
 import type { Exact } from '../contract/answers.ts';
+import { isComplete } from '../contract/gates.ts';
 import { type Label, LabelsRequest, ReportRequest } from '../contract/round-request.ts';
 import type { RatePage, StoredLabels } from '../contract/rounds.ts';
 import { Refusal } from '../errors.ts';
 import { ROUND } from '../limits.ts';
 import type { Presign } from '../ports.ts';
-import { faultOfAnswer, isComplete } from '../records/codebook.ts';
+import { faultOfAnswer } from '../records/codebook.ts';
 import {
   closedKey,
   deletedKey,

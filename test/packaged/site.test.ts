@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { buildSite } from '../../build/web.ts';
 import type { PublishedEntry } from '../../lib/contract/published.ts';
 
@@ -10,7 +11,15 @@ describe('the built site', () => {
     try {
       const { compressedScript } = await buildSite(folder);
       expect(compressedScript).toBeLessThan(60_000);
-      for (const page of ['index.html', 'audit.html', 'audits.html', 'compare.html', 'compare']) {
+      for (const page of [
+        'index.html',
+        'audit.html',
+        'audits.html',
+        'compare.html',
+        'compare',
+        'rate.html',
+        'round.html',
+      ]) {
         const html = readFileSync(join(folder, page), 'utf8');
         expect(html).not.toMatch(/<style|style=|\son[a-z]+=|<script(?![^>]*\ssrc=)/);
         for (const [, address] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
@@ -18,6 +27,23 @@ describe('the built site', () => {
           expect(existsSync(join(folder, address!))).toBe(true);
         }
       }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('gives raters a script of their own, which knows nothing of audits', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'weaudit-site-'));
+    try {
+      await buildSite(folder);
+      const html = readFileSync(join(folder, 'rate.html'), 'utf8');
+      const scripts = [...html.matchAll(/"(\/assets\/[^"]+\.js)"/g)].map(([, address]) =>
+        readFileSync(join(folder, address!), 'utf8'),
+      );
+      expect(scripts.length).toBeGreaterThan(0);
+      expect(scripts.join('\n')).toContain('/api/rate');
+      expect(scripts.join('\n')).not.toMatch(/\/api\/(audits|rounds|studies)|weaudit-token/);
+      expect(gzipSync(scripts.join('\n')).length).toBeLessThan(20_000);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import * as v from 'valibot';
+import { applicable, isComplete } from '../../lib/contract/gates.ts';
 import { Codebook, type Given } from '../../lib/contract/round-request.ts';
-import { applicable, codebookFaults, codebookId, isComplete } from '../../lib/records/codebook.ts';
+import { codebookFaults, codebookId } from '../../lib/records/codebook.ts';
 import { Places } from '../../lib/records/labels.ts';
 import { opaqueName } from '../../lib/records/round.ts';
 import { assignmentOf, mostRepeats } from '../../lib/rounds/assignment.ts';

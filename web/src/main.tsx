@@ -1,10 +1,20 @@
-import { render } from 'preact';
+import { type ComponentType, render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import { App } from './app.tsx';
 import { AuditPage } from './views/audit/page.tsx';
 import { AuditsPage } from './views/audits.tsx';
 import { ComparePage } from './views/compare/page.tsx';
 import { NewAuditPage } from './views/new/page.tsx';
 import { StudyPage } from './views/study/page.tsx';
+
+/** Rating rounds are loaded when somebody opens one. */
+function RoundPage() {
+  const [Page, setPage] = useState<ComponentType>();
+  useEffect(() => {
+    import('./views/round/page.tsx').then((loaded) => setPage(() => loaded.RoundPage));
+  }, []);
+  return Page ? <Page /> : null;
+}
 
 /** Each HTML file names its page, so that any file server can serve them. */
 const PAGES = {
@@ -13,6 +23,7 @@ const PAGES = {
   audit: AuditPage,
   compare: ComparePage,
   study: StudyPage,
+  round: RoundPage,
 };
 
 // Earlier versions of the page kept small copies of viewed images there.

@@ -1,4 +1,5 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import type { Label } from '../../../lib/contract/round-request.ts';
 import type { BudgetSettings } from '../../../lib/money/prices.ts';
 import { settingsKey } from '../../../lib/records/keys.ts';
 import { IMAGES } from '../../support/buckets.ts';
@@ -35,6 +36,8 @@ export interface PageCloud extends Pick<TestCloud, 'api'> {
   whole(audit: string): Promise<void>;
   /** Sets what an operator sets. Free models are accepted with any budget. */
   setBudget(settings: BudgetSettings): Promise<void>;
+  /** The labels of a rating round, in the order of raters and batches. */
+  labelsOf(round: string): Promise<Label[]>;
   /** The images of an audit that can be shown. */
   imagesOf(audit: string): Promise<StoredImage[]>;
 }
@@ -95,6 +98,17 @@ export function withPageCloud(): PageCloud {
     async setBudget(settings) {
       const Body = JSON.stringify(settings);
       await local.s3().send(new PutObjectCommand({ Bucket: IMAGES, Key: settingsKey, Body }));
+    },
+    async labelsOf(round) {
+      const s3 = local.s3();
+      const Prefix = `rounds/${round}/labels/`;
+      const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: IMAGES, Prefix }));
+      const labels: Label[] = [];
+      for (const { Key } of Contents) {
+        const { Body } = await s3.send(new GetObjectCommand({ Bucket: IMAGES, Key }));
+        labels.push(...JSON.parse(await Body!.transformToString()).answers);
+      }
+      return labels;
     },
     async imagesOf(audit) {
       const images = (await predictionsOf(audit)).flatMap((prediction) => prediction.images);

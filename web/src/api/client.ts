@@ -36,7 +36,11 @@ const TEMPORARY = [429, 502, 503, 504];
 export const isTemporary = (error: unknown): boolean =>
   error instanceof ApiError && (error.status === 0 || TEMPORARY.includes(error.status));
 
-async function send(path: string, init: RequestInit = {}): Promise<Response> {
+/**
+ * Calls the API with the token.
+ * @throws {ApiError} for any answer but success
+ */
+export async function send(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, {
@@ -62,7 +66,7 @@ async function errorOf(response: Response): Promise<ApiError> {
     : new ApiError(status, words.unexpectedAnswer(status));
 }
 
-const get = async <T>(path: string): Promise<T> => (await send(path)).json();
+export const get = async <T>(path: string): Promise<T> => (await send(path)).json();
 
 /** Models to choose from, and for how many days each retention keeps an audit. */
 export const readModels = () => get<Models>('/api/models');

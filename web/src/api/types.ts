@@ -21,4 +21,13 @@ export type {
   Waiting,
 } from '../../../lib/contract/answers.ts';
 export type { AuditRequest } from '../../../lib/contract/request.ts';
+export type { Codebook, Contrast, Question, RoundRequest } from '../../../lib/contract/round-request.ts';
+export type {
+  AcceptedRound,
+  RaterLink,
+  Round,
+  RoundEntry,
+  RoundPage,
+  RoundPlanAnswer,
+} from '../../../lib/contract/rounds.ts';
 export type { Retention } from '../../../lib/limits.ts';

@@ -56,6 +56,7 @@ export const statusWords = {
     `${WAITING[why] ?? `The audit is waiting: ${why}.`} Next attempt at ${time(until)}. No results are lost.`,
   detail: (why: string, words: string) => (why === 'secret' ? words : `Replicate says: ${words}`),
   cancel: 'Cancel',
+  rate: 'Rate …',
   manifest: (format: string) => `Manifest ${format.toUpperCase()}`,
   whenManifest:
     'Available a few minutes after the last prediction has finished and its images are backed up.',

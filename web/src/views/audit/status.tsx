@@ -111,6 +111,9 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
       <button type="button" onClick={() => setStudies(true)}>
         {studyWords.button}
       </button>
+      <a class="button" href={`/round.html?audit=${id}`}>
+        {statusWords.rate}
+      </a>
       <HideImages />
       <button type="button" class="quiet" onClick={onHelp} aria-label={helpWords.label}>
         ?

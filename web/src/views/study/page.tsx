@@ -113,6 +113,11 @@ function Head({ live, known }: { live: LiveStudy; known: (Totals | undefined)[] 
         <a class="button" href="/audits.html?all">
           {words.single}
         </a>
+        {audits.length > 0 && (
+          <a class="button" href={`/round.html?${audits.map((audit) => `audit=${audit.id}`).join('&')}`}>
+            {statusWords.rate}
+          </a>
+        )}
         <button type="button" onClick={() => setDeleting(true)}>
           {words.delete}
         </button>
