@@ -171,7 +171,21 @@ describe('a file that is opened in the form', () => {
     expect(requestOf(draft)).toEqual({ ...design, models: ['x/y', 'x/z'] });
   });
 
+  test('a template with a line break in a value is a table of its prompts, because the form has a value in each line', () => {
+    const design = {
+      template: 'a {sign}',
+      factors: { sign: ['stop\nhere', 'go'] },
+      models: ['x/y'],
+      samples: 1,
+    };
+    const draft = opened('sign.json', JSON.stringify(design));
+    expect(problemsOf(draft)).toEqual([]);
+    expect(designOf(draft).prompts).toEqual(parseDesign(JSON.stringify(design)).prompts);
+  });
+
   test('what the form cannot hold, or the API would refuse, is refused by name', () => {
+    const both = { prompts: ['a'], template: 'a {b}', factors: { b: ['c'] } };
+    expect(() => opened('both.json', JSON.stringify(both))).toThrow(/both\.json.*prompts and a template/);
     const own = { prompts: ['a'], models: [{ model: 'x/y', input: { width: 512 } }] };
     expect(() => opened('own.json', JSON.stringify(own))).toThrow(/own\.json.*“.*x\/y.*command line/);
     expect(() => opened('wrong.json', '{"prompts":["a"],"samples":"many"}')).toThrow(

@@ -13,6 +13,9 @@ export const words = {
   tooLarge: (file: string, megabytes: number) =>
     `${given(file)} has more than ${whole(megabytes)} MB. Split it into several files.`,
   wrong: (file: string, issues: string) => `${given(file)}: ${issues}.`,
+  wrongTemplate: (file: string, what: string) => `${given(file)}: the ${what}`,
+  bothWays: (file: string) =>
+    `${given(file)} has prompts and a template, which makes prompts, too. Remove one of them.`,
   noPrompts: (file: string) => `${given(file)} has no prompts.`,
   ownInputs: (file: string, model: string) =>
     `${given(file)} gives “${model}” inputs of its own, which this form cannot hold. Run it from the command line: npx weaudit run ${given(file)}`,

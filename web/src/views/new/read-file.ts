@@ -1,8 +1,11 @@
 import * as v from 'valibot';
+import type { Row } from '../../../../lib/audits/rows.ts';
+import { expandTemplate, TemplateError } from '../../../../lib/audits/template.ts';
 import { AuditRequest, describeIssue, unfold } from '../../../../lib/contract/request.ts';
 import { DesignFileError } from '../../../../lib/design-file/error.ts';
 import { readDesignFile, readDesignText } from '../../../../lib/design-file/read.ts';
 import type { FileDesign, ReadFile } from '../../../../lib/design-file/rows.ts';
+import { DESIGN } from '../../../../lib/limits.ts';
 import { words } from '../../words/table.ts';
 import type { Draft } from './draft.ts';
 
@@ -43,6 +46,10 @@ function fill({ design, notes }: ReadFile, file: string): Partial<Draft> {
 
 /** A list goes into its box, where it can be changed; rows with anything beside their text are shown as a table. */
 function promptsIn({ prompts, template, factors = {} }: FileDesign, file: string): Partial<Draft> {
+  if (prompts && template !== undefined) throw new DesignFileError(words.bothWays(file));
+  // The form has a value of a factor in each line.
+  if (template !== undefined && Object.values(factors).flat().some(hasLineBreak))
+    return { way: 'table', table: rowsOf(template, factors, file) };
   if (template !== undefined)
     return {
       way: 'template',
@@ -52,13 +59,25 @@ function promptsIn({ prompts, template, factors = {} }: FileDesign, file: string
       ),
     };
   if (!prompts) throw new DesignFileError(words.noPrompts(file));
-  const lines = prompts.filter((prompt) => typeof prompt === 'string' && !/[\r\n]/.test(prompt));
+  const lines = prompts.filter((prompt) => typeof prompt === 'string' && !hasLineBreak(prompt));
   return lines.length === prompts.length
     ? { way: 'prompts', prompts: lines.join('\n') }
     : {
         way: 'table',
         table: prompts.map((prompt) => (typeof prompt === 'string' ? { text: prompt } : prompt)),
       };
+}
+
+const hasLineBreak = (text: string) => /[\r\n]/.test(text);
+
+/** The prompts of a template. */
+function rowsOf(template: string, factors: Record<string, string[]>, file: string): Row[] {
+  try {
+    return expandTemplate(template, factors, DESIGN);
+  } catch (error) {
+    if (error instanceof TemplateError) throw new DesignFileError(words.wrongTemplate(file, error.message));
+    throw error;
+  }
 }
 
 function modelIn(entry: NonNullable<FileDesign['models']>[number], file: string): string {
