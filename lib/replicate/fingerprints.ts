@@ -34,10 +34,16 @@ const formsOf = (secret: string): string[] => [
   secret.toLowerCase(),
   JSON.stringify(secret).slice(1, -1),
   encodeURIComponent(secret),
+  pythonQuoted(secret),
+  pythonQuoted(secret).replaceAll('%2F', '/'),
   ...[0, 1, 2].flatMap((before) =>
     (['base64', 'base64url'] as const).map((encoding) => base64Within(secret, before, encoding)),
   ),
 ];
+
+/** As Python's `quote_plus` writes it in an address; its `quote` leaves slashes. */
+const pythonQuoted = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 
 /** The characters of base64 that the secret alone decides, where so many bytes modulo 3 stand before it. */
 function base64Within(secret: string, before: number, encoding: 'base64' | 'base64url'): string {

@@ -24,8 +24,23 @@ describe('a secret is recognized by its fingerprints alone', () => {
     ['in lower case, as a host', `https://${KEY.toLowerCase()}.example`, 'https://[redacted].example'],
     ['as JSON', JSON.stringify({ key: KEY }), '{"key":"[redacted]"}'],
     ['in an address', `?key=${encodeURIComponent(KEY)}&n=1`, '?key=[redacted]&n=1'],
+    [
+      'in an address, as Python quotes it',
+      'https://sk-Proj_9f8e%2B7D/6c5%22b4%5Ca3%3D%3DZy@example.com',
+      'https://[redacted]@example.com',
+    ],
   ])('%s', (_how, text, clean) => {
     expect(redactText(text, known)).toBe(clean);
+  });
+
+  test('in an address also where it has signs that JavaScript leaves and Python does not', () => {
+    const odd = fingerprintsOf("pass!word'(1)*2/3", salt);
+    for (const form of [
+      "pass!word'(1)*2%2F3",
+      'pass%21word%27%281%29%2A2%2F3',
+      'pass%21word%27%281%29%2A2/3',
+    ])
+      expect(redactText(`?key=${form}&n=1`, odd)).toBe('?key=[redacted]&n=1');
   });
 
   test.each(['base64', 'base64url'] as const)('as %s, whatever stands around it', (encoding) => {
