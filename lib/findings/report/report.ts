@@ -205,7 +205,7 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
   const shown = (value: string | number) =>
     escapeHtml(typeof value === 'number' ? value.toLocaleString('en') : value);
   const align = (place: number) => (isNumber[place] && place > 0 ? ' class="number"' : '');
-  return `<div class="wide"><table>
+  return `<div class="wide" tabindex="0" role="region" aria-label="Table"><table>
 <thead><tr>${head.map((name, place) => `<th scope="col"${align(place)}>${escapeHtml(name)}</th>`).join('')}</tr></thead>
 <tbody>
 ${rows
@@ -390,7 +390,7 @@ function filesSection({ round }: ReportInput, sums: ReadonlyMap<string, string>)
 <p>This page has no script and needs no server. The files beside it have what its numbers are made from. With Python 3 and nothing else, this calculates them again and names those that differ:</p>
 <pre>python3 ${SCRIPT}
 sha256sum --check ${SUMS}</pre>
-<div class="wide"><table>
+<div class="wide" tabindex="0" role="region" aria-label="Table"><table>
 <thead><tr><th scope="col">file</th><th scope="col">what it has</th><th scope="col">SHA-256</th></tr></thead>
 <tbody>
 ${[...sums].map(([name, sum]) => `<tr><th scope="row"><a href="${name}">${name}</a></th><td>${WHAT[name] ?? ''}</td><td><code>${sum}</code></td></tr>`).join('\n')}

@@ -1,4 +1,4 @@
-import { stringify } from 'csv-stringify/sync';
+import { stringify } from 'csv-stringify/browser/esm/sync';
 import type { FindingsInput } from '../facts.ts';
 import { imageOf, materialOf } from '../facts.ts';
 import type { Findings, Group, Share } from '../findings.ts';
@@ -9,8 +9,17 @@ import type { Findings, Group, Share } from '../findings.ts';
 const BYTE_ORDER_MARK = '\ufeff';
 type Field = string | number | boolean | null | undefined;
 
+/** Browsers differ in the last digits of logarithms; the same report is to have the same bytes everywhere. */
+const DIGITS = 12;
+
 const csv = (head: readonly string[], rows: readonly (readonly Field[])[]): string =>
-  BYTE_ORDER_MARK + stringify([head, ...rows], { cast: { boolean: (value) => (value ? 'true' : 'false') } });
+  BYTE_ORDER_MARK +
+  stringify([head, ...rows], {
+    cast: {
+      boolean: (value) => (value ? 'true' : 'false'),
+      number: (value) => String(Number(value.toPrecision(DIGITS))),
+    },
+  });
 
 /** One row for each label that counts. Several answers are separated by spaces. */
 export function labelsCsv({ codebook, images, snapshot }: FindingsInput): string {
