@@ -245,7 +245,10 @@ describe('the deletion', () => {
     await world.reconcile();
     expect(await world.keys(`rounds/${round}/`)).toEqual([]);
     expect((await call('GET', '/api/rate', { token: tokens[0]! })).status).toBe(401);
-    // A request that had found the round before.
+    // The records of the audit are deleted, and then a request ends that had found the round before.
+    world.pass(20 * MINUTE);
+    await world.reconcile();
+    expect(await world.keys(`audits/${AUDIT}/`)).toEqual([`audits/${AUDIT}/rounds/${round}`]);
     await world.truth.images.create(`rounds/${round}/labels/1.1/00000.json`, '{}');
     await settle(world);
     expect(await world.keys(`rounds/${round}/`)).toEqual([]);

@@ -1,3 +1,4 @@
+import { S3Store } from '../../lib/aws/objects.ts';
 import { presigner } from '../../lib/aws/presigner.ts';
 import { itemsPrefix } from '../../lib/records/keys.ts';
 import { placeOf } from '../../lib/records/pairs.ts';
@@ -73,7 +74,16 @@ function rankScore(order: readonly boolean[]): number {
 test("a rater's traffic names no model, prompt, factor, audit, cell, seed or name, and the same answers say nothing by order, date or size", async () => {
   const plan = await plantAudit(world.truth.images, { id: AUDIT, samples: SAMPLES });
   const api = { time: world.time, queue: world.queue, polls: world.polls };
-  const call = ratingApi({ ...api, store: world.images, presign: presigner(world.truth.images, world.time) });
+  /** Each copy is dated a second later than the one before. */
+  class Dating extends S3Store {
+    override within = () => this;
+    override create(...request: Parameters<S3Store['create']>) {
+      if (request[0].includes('/items/')) world.pass(1_000);
+      return super.create(...request);
+    }
+  }
+  const store = new Dating(world.images.client, 'images');
+  const call = ratingApi({ ...api, store, presign: presigner(world.truth.images, world.time) });
   const practice = [{ image: `${AUDIT}/00003/0`, text: 'One person.', answers: { persons: 'one' } }];
   const round = await makeRound(call, [AUDIT], { name: 'nurses of alpha', slots: 3, repeats: 5, practice });
   const token = await giveSlot(call, round, 2, { pseudonym: 'blue', name: 'Ann Example' });
@@ -127,6 +137,7 @@ test("a rater's traffic names no model, prompt, factor, audit, cell, seed or nam
     .sort((one, other) => one.at - other.at || (one.opaque < other.opaque ? -1 : 1))
     .map(({ opaque }) => opaque);
   const byPlace = [...pictures].sort((one, other) => one.place - other.place).map(({ id }) => id);
+  expect(new Set(dated.map(({ at }) => at)).size).toBeGreaterThan(10);
   for (const [what, order] of Object.entries({ byName, byDate, byPlace }))
     for (const side of ['model', 'prompt'] as const) {
       const score = rankScore(order.map((opaque) => where(opaque)[side] === 0));

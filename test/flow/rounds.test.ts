@@ -2,9 +2,9 @@ import { S3Store } from '../../lib/aws/objects.ts';
 import type { Snapshot } from '../../lib/contract/rounds.ts';
 import { refusalsOf } from '../../lib/http/route.ts';
 import { ROUTES } from '../../lib/http/routes.ts';
-import { roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
+import { raterKey, roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
 import type { Batch } from '../../lib/records/labels.ts';
-import { readRound } from '../../lib/records/round.ts';
+import { readRound, sha256Hex } from '../../lib/records/round.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import {
   allItems,
@@ -166,6 +166,10 @@ describe('a rater', () => {
       `${auditAt(1)}${token.slice(26)}`,
     ])
       expect((await call('GET', '/api/rate', { token: wrong })).status).toBe(401);
+    // A token whose request died before it had the slot opens nothing, also if another one got the slot.
+    const orphan = `${round}${'a'.repeat(32)}`;
+    await world.truth.images.createJson(raterKey(round, sha256Hex(orphan)), { slot: 1, generation: 1 });
+    expect((await call('GET', '/api/rate', { token: orphan })).status).toBe(401);
     await call('DELETE', `/api/rounds/${round}`);
     expect((await call('GET', '/api/rate', { token })).status).toBe(401);
   });

@@ -77,7 +77,8 @@ describe('the assignment of a round', () => {
     expect(listsOf({ ...plan, items: [...plan.items].reverse() })).toEqual(listsOf(plan));
     const [one, other] = listsOf(plan);
     expect(one!.map(({ item }) => item).sort()).not.toEqual(one!.map(({ item }) => item));
-    expect(one).not.toEqual(other);
+    // All slots have the same pictures here, each in an order of its own from the first place on.
+    expect(one!.slice(0, 10)).not.toEqual(other!.slice(0, 10));
   });
 
   test('puts pictures of each model early and late alike: mean places of two models differ by less than chance allows', () => {
