@@ -33,7 +33,7 @@ const formsOf = (secret: string): string[] => [
   // As the name of a host has it.
   secret.toLowerCase(),
   JSON.stringify(secret).slice(1, -1),
-  encodeURIComponent(secret),
+  encodeURIComponent(secret.toWellFormed()),
   pythonQuoted(secret),
   pythonQuoted(secret).replaceAll('%2F', '/'),
   ...[0, 1, 2].flatMap((before) =>
@@ -43,12 +43,15 @@ const formsOf = (secret: string): string[] => [
 
 /** As Python's `quote_plus` writes it in an address; its `quote` leaves slashes. */
 const pythonQuoted = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+  encodeURIComponent(text.toWellFormed()).replace(
+    /[!'()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 
 /** The characters of base64 that the secret alone decides, where so many bytes modulo 3 stand before it. */
 function base64Within(secret: string, before: number, encoding: 'base64' | 'base64url'): string {
-  const text = Buffer.from('\0'.repeat(before) + secret).toString(encoding);
-  return text.slice(Math.ceil((before * 8) / 6), Math.floor(((before + secret.length) * 8) / 6));
+  const bytes = Buffer.from('\0'.repeat(before) + secret);
+  return bytes.toString(encoding).slice(Math.ceil((before * 8) / 6), Math.floor((bytes.length * 8) / 6));
 }
 
 function fingerprint(text: string, salt: string): Fingerprint {

@@ -43,6 +43,12 @@ describe('a secret is recognized by its fingerprints alone', () => {
       expect(redactText(`?key=${form}&n=1`, odd)).toBe('?key=[redacted]&n=1');
   });
 
+  test('also one that older audits hold, of any characters', () => {
+    const older = 'Pa\u00dfwort-\u20ac-\ud800-1';
+    const text = `${older} ${Buffer.from(older).toString('base64')}.`;
+    expect(redactText(text, fingerprintsOf(older, salt))).toMatch(/^\[redacted\] \[redacted\].{0,4}\.$/);
+  });
+
   test.each(['base64', 'base64url'] as const)('as %s, whatever stands around it', (encoding) => {
     for (const before of ['', 'u', 'us', 'use', 'user:'])
       for (const after of ['', '!', '!!', '!!!']) {
