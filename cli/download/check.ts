@@ -63,9 +63,12 @@ export async function checkFolder(folder: string, progress: Progress): Promise<F
     if (file !== SUMS && !sums.files.has(file))
       problems.push({ file, problem: `added: ${SUMS} does not list it` });
   if (!problems.some(({ file }) => file === 'manifest.json'))
-    problems.push(...(await compareWithManifest(folder, sums.files)));
+    problems.push(...(await compareWithManifest(folder, sums.files).catch(unreadable)));
   return { files: sums.files.size, problems, seal: await hashFile(join(folder, SUMS)) };
 }
+
+/** The path of an image in a download, or in that of a study. */
+const IMAGE = /^([^/]+\/)?images\//;
 
 /** Paths inside the folder, and whether each is a regular file. */
 async function filesIn(folder: string): Promise<Map<string, boolean>> {
@@ -90,16 +93,30 @@ interface Manifest {
   }[];
 }
 
-/** Somebody who exchanges an image can change its line of SHA256SUMS, too: the manifest names each image as well. */
+/** A manifest that was exchanged could keep its images from being compared. */
+function unreadable(error: NodeJS.ErrnoException): FileProblem[] {
+  // The disk is at fault.
+  if (error.code !== undefined) throw error;
+  return [
+    {
+      file: 'manifest.json',
+      problem: `cannot be read as a manifest, so that no image was compared with it: ${error.message}`,
+    },
+  ];
+}
+
+/** Somebody who exchanges or adds an image can change SHA256SUMS, too: the manifest names each image as well. */
 async function compareWithManifest(folder: string, sums: Map<string, string>): Promise<FileProblem[]> {
   if (!sums.has('manifest.json'))
     return [{ file: 'manifest.json', problem: 'not downloaded: the audit had none yet. Download it again.' }];
   const problems: FileProblem[] = [];
+  const named = new Set<string>();
   for await (const { audit, n, images } of cellsIn(join(folder, 'manifest.json')))
     for (const { index, status, sha256, contentType, file } of images) {
-      if (status !== 'ok' || sha256 === undefined) continue;
       const inside = audit === undefined ? '' : `${audit}/`;
       const name = file ?? `${inside}images/${fileName(n, index, contentType)}`;
+      named.add(name);
+      if (status !== 'ok' || sha256 === undefined) continue;
       const sum = sums.get(name);
       if (sum === undefined)
         problems.push({
@@ -112,6 +129,9 @@ async function compareWithManifest(folder: string, sums: Map<string, string>): P
           problem: 'exchanged: the manifest names another SHA-256 than SHA256SUMS',
         });
     }
+  for (const file of sums.keys())
+    if (IMAGE.test(file) && !named.has(file))
+      problems.push({ file, problem: 'added: SHA256SUMS lists it, but the manifest does not name it' });
   return problems;
 }
 

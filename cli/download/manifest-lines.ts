@@ -9,12 +9,23 @@ const END = ']}';
 const linesOf = (path: string) =>
   createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
 
-/** The cells of a manifest, each as JSON. */
+/**
+ * The cells of a manifest, each as JSON.
+ * @throws {CommandError} behind the last one if it does not end like a manifest
+ */
 export async function* cellLines(path: string): AsyncGenerator<string> {
-  let isCell = false;
-  for await (const line of linesOf(path))
-    if (!isCell) isCell = line.endsWith(CELLS);
-    else if (line !== END) yield line.replace(/,$/, '');
+  let [isCell, isWhole] = [false, false];
+  for await (const line of linesOf(path)) {
+    if (isCell) {
+      isWhole = line === END;
+      if (!isWhole) yield line.replace(/,$/, '');
+    } else isCell = line.endsWith(CELLS);
+  }
+  if (!isWhole)
+    throw new CommandError(
+      EXIT.fault,
+      `${path} does not end like a manifest. Delete it and run the same command again.`,
+    );
 }
 
 /**

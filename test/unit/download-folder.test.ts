@@ -125,6 +125,30 @@ describe('a downloaded folder', () => {
     ).toEqual(['images/00000-0.png: exchanged', 'images/00001-0.png: not downloaded']);
   });
 
+  test('with an image that its checksums list and its manifest does not name is not as it was', async () => {
+    expect(
+      await checked((at) => {
+        writeFileSync(at('images/00002-0.png'), 'another');
+        edit(at('SHA256SUMS'), '', `${sha256('another')}  images/00002-0.png\n`);
+      }),
+    ).toEqual(['images/00002-0.png: added']);
+  });
+
+  test.each([
+    ['is cut off', MANIFEST.slice(0, -20)],
+    ['has no cells', '{"audit":{}}'],
+    ['has a cell that is none', '{"cells":[null]}'],
+    ['says that it is that of a study, and is not', `{"study":{},"audits":[],"cells":[]}\n`],
+    ['is the first half of that of a study', `{"study":{},"audits":[\n{}\n],"cells":[\n`],
+  ])('whose manifest %s, with its right checksum, is not as it was', async (_what, manifest) => {
+    expect(
+      await checked((at) => {
+        writeFileSync(at('manifest.json'), manifest);
+        edit(at('SHA256SUMS'), sha256(MANIFEST), sha256(manifest));
+      }),
+    ).toEqual(['manifest.json: cannot be read as a manifest']);
+  });
+
   test('is never read outside of itself, and a link in it is no file', async () => {
     const outside = path.join(root, 'outside');
     writeFileSync(outside, 'elsewhere');
