@@ -4,6 +4,8 @@ import { refusalsOf } from '../../lib/http/route.ts';
 import { ROUTES } from '../../lib/http/routes.ts';
 import { raterKey, roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
 import type { Batch } from '../../lib/records/labels.ts';
+import { pairOf } from '../../lib/records/pairs.ts';
+import type { Plan } from '../../lib/records/plan.ts';
 import { readRound, sha256Hex } from '../../lib/records/round.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import {
@@ -118,6 +120,107 @@ describe('a round', () => {
     });
     expect(await world.versions('')).toEqual(before);
     expect((await call('POST', '/api/rounds', { body: roundRequest([AUDIT]) })).status).toBe(400);
+  });
+});
+
+describe('the pictures of a round', () => {
+  const imagesOf = async (round: string): Promise<string[]> =>
+    (await call('GET', `/api/rounds/${round}/plan`)).body.images;
+  /** Samples by pair of prompt and model. */
+  const samplesOf = (plan: Plan, images: string[]) => {
+    const samples: number[][] = [[], [], [], []];
+    for (const image of [...images].sort()) {
+      const { pair, sample } = pairOf(plan, Number(image.split('/')[1]));
+      samples[pair]!.push(sample);
+    }
+    return samples;
+  };
+
+  it('are so many of each prompt and model, of the same samples for all, by the seed; where one is missing, the next takes its place', async () => {
+    const whole = await plant({ id: AUDIT, samples: 12 });
+    const round = await makeRound(call, [AUDIT], { pictures: 4, seed: 8 });
+    const [first = [], ...others] = samplesOf(whole, await imagesOf(round));
+    expect(first).toHaveLength(4);
+    for (const other of others) expect(other).toEqual(first);
+    const again = await makeRound(call, [AUDIT], { pictures: 4, seed: 8 }, 'again');
+    expect(await imagesOf(again)).not.toEqual(await imagesOf(round));
+    expect([...(await imagesOf(again))].sort()).toEqual([...(await imagesOf(round))].sort());
+    const another = await makeRound(call, [AUDIT], { pictures: 4, seed: 9 }, 'another');
+    expect(samplesOf(whole, await imagesOf(another))[0]).not.toEqual(first);
+    // In another audit the second pair lacks one of these samples.
+    const lacking = await plant({ id: auditAt(2), samples: 12 }, { [12 + first[0]!]: 'refused' });
+    const filled = samplesOf(
+      lacking,
+      await imagesOf(await makeRound(call, [lacking.id], { pictures: 4, seed: 8 }, 'lacking')),
+    );
+    expect([filled[0], filled[2], filled[3]]).toEqual([first, first, first]);
+    expect(filled[1]).toHaveLength(4);
+    expect(filled[1]).toEqual(expect.arrayContaining(first.slice(1)));
+  });
+
+  it('come from several audits, and are kept as long as the one that is kept shortest', async () => {
+    const other = auditAt(2);
+    await plant({ id: AUDIT, samples: 1, retention: 'keep' });
+    await plant({ id: other, samples: 1, retention: 'short' });
+    const round = await makeRound(call, [AUDIT, other, AUDIT]);
+    expect(new Set((await imagesOf(round)).map((image) => image.split('/')[0]))).toEqual(
+      new Set([AUDIT, other]),
+    );
+    expect(await imagesOf(round)).toHaveLength(8);
+    await giveSlot(call, round, 1, { name: 'Ann' });
+    for (const key of await world.keys(`rounds/${round}/`))
+      expect([key, (await world.truth.images.tags(key))!.retention]).toEqual([key, 'short']);
+    for (const audit of [AUDIT, other])
+      expect(
+        (await call('GET', `/api/rounds?audit=${audit}`)).body.rounds.map(({ id }: { id: string }) => id),
+      ).toEqual([round]);
+  });
+
+  it('are not those of the practice, which comes with its answers; and one that is reported is shown to nobody', async () => {
+    await plant({ id: AUDIT });
+    const practice = [
+      { image: `${AUDIT}/00003/0`, text: 'One person.', answers: { persons: 'one', seen: ['desk'] } },
+    ];
+    const round = await makeRound(call, [AUDIT], { practice });
+    expect(await imagesOf(round)).toHaveLength(15);
+    expect(await imagesOf(round)).not.toContain(practice[0]!.image);
+    const tokens = [await giveSlot(call, round, 1), await giveSlot(call, round, 2)];
+    const { body } = await call('GET', '/api/rate', { token: tokens[0]! });
+    expect(body.practice).toEqual([
+      {
+        url: expect.stringContaining(`/rounds/${round}/items/`),
+        text: 'One person.',
+        answers: practice[0]!.answers,
+      },
+    ]);
+    const item = body.items[4].id;
+    await call('POST', '/api/rate/reports', { token: tokens[0]!, body: { item } });
+    for (const token of tokens) expect((await allItems(call, token)).map(({ id }) => id)).not.toContain(item);
+    const wrong = { practice: [{ ...practice[0], answers: { persons: 'two' } }] };
+    const refused = await call('POST', '/api/rounds', { body: roundRequest([AUDIT], wrong), key: 'k' });
+    expect([refused.status, refused.body.detail]).toEqual([
+      422,
+      expect.stringContaining('practice[0] names an unknown answer'),
+    ]);
+  });
+
+  it('have renditions: an audit whose images have none is refused with what to do', async () => {
+    await plant({ id: AUDIT }, { 2: 'undecoded' });
+    const refused = await call('POST', '/api/rounds', { body: roundRequest([AUDIT]), key: 'k' });
+    expect([refused.status, refused.body.detail]).toEqual([
+      409,
+      expect.stringContaining(`npx weaudit rejudge ${AUDIT}`),
+    ]);
+  });
+
+  it('are too many where their labels could not be counted', async () => {
+    const store = new MemoryStore(() => world.now());
+    await plantAudit(store, { id: AUDIT, samples: 1_100 });
+    const refused = await ratingApi({ store, time: world.time })('POST', '/api/rounds', {
+      body: roundRequest([AUDIT], { ratings: 50 }),
+      key: 'k',
+    });
+    expect([refused.status, refused.body.detail]).toEqual([422, expect.stringContaining('660000 labels')]);
   });
 });
 
