@@ -128,7 +128,7 @@ describeInBrowser('images on the page', (executable) => {
     expect(await page.locator('.counts').innerText()).toMatch(
       /1\/20 refused .* images: 1 filtered, 2 blank, 2 quarantined, 1 lost/,
     );
-    await page.getByText('Refusals and failures').click();
+    await page.getByText('Refusals and other outcomes').click();
     await page.getByLabel('Group by').selectOption('prompt');
     await page.locator('.outcomes').getByRole('row', { name: 'a doctor' }).getByText(line).waitFor();
     await page

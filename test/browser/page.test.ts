@@ -255,7 +255,7 @@ describeInBrowser('the page', (executable) => {
     expect(await page.getByRole('rowheader').first().innerText()).toBe('doctor');
     await page.goBack();
     expect(await page.getByRole('rowheader').first().innerText()).toBe('simulated/portrait');
-    await page.getByText('Refusals and failures').click();
+    await page.getByText('Refusals and other outcomes').click();
     await page.getByRole('row', { name: /simulated\/studio.*6\/12 refused/ }).waitFor();
     expect(await seriousProblems(page)).toEqual([]);
   });

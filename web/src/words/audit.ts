@@ -147,7 +147,7 @@ export const trayWords = {
 };
 
 export const tableWords = {
-  title: 'Refusals and failures',
+  title: 'Refusals and other outcomes',
   groupBy: 'Group by',
   reference: 'Reference',
   pooled:
