@@ -27,7 +27,8 @@ function sentencesIn(source: string, tsx = true): string[] {
     if (Array.isArray(node)) for (const child of node) look(child, within);
     if (typeof node !== 'object' || node === null || Array.isArray(node)) return;
     const { type, value, raw, name } = node as Node;
-    // Types and addresses of modules are no texts.
+    // What a value is compared with is read by nobody; types and addresses of modules are no texts.
+    if (type === 'BinaryExpression' && /^[=!]==$/.test(String((node as Node).operator))) return;
     if (type === 'ImportDeclaration' || type === 'ExportNamedDeclaration' || type === 'TsLiteralType') return;
     if (type === 'JSXText' && LETTERS.test(String(value))) found.push(String(value).trim());
     const text = type === 'StringLiteral' ? String(value) : type === 'TemplateElement' ? (raw ?? '') : '';

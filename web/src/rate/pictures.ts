@@ -55,7 +55,7 @@ export class Pictures {
       // The browser does not say why it failed; most often the address has expired.
       if (this.#ready.get(id)?.element !== element) return;
       const renewed = await this.#renew(id);
-      if (renewed === undefined) throw new Error('not shown any more');
+      if (renewed === undefined) throw new Error('gone');
       await decode(renewed);
     });
     done.catch(() => {

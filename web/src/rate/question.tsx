@@ -24,7 +24,7 @@ export const isForPage = (event: KeyboardEvent): boolean =>
   !event.ctrlKey &&
   !event.metaKey &&
   !event.altKey &&
-  !(event.target as Element).closest?.('dialog, input, textarea, select');
+  !(event.target as Element).closest?.('dialog,input,textarea,select');
 
 /** A question with a button and a key for each answer. The caller gives each question and picture a `key` of its own. */
 export function QuestionCard({ question, flipped, enabled, onAnswer }: Props) {

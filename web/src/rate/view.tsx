@@ -188,7 +188,7 @@ function Rate({ rating, outbox, flipped, blurred, onShow, onBlur, onPause }: Rat
             {words.report}
           </button>
           <button type="button" onClick={onPause}>
-            <kbd>Esc</kbd> {words.pause}
+            <kbd>{words.escape}</kbd> {words.pause}
           </button>
           {!blurred && (
             <button type="button" class="quiet" onClick={onBlur}>

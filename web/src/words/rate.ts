@@ -55,6 +55,7 @@ export const words = {
   skip: 'Skip',
   report: 'Report',
   pause: 'Pause',
+  escape: 'Esc',
 
   reportTitle: 'Report this picture?',
   reportMeans: 'It is hidden at once, for you and for all other raters. You need not say why.',
