@@ -49,13 +49,14 @@ export function labelRows({ input, located }: RoundFacts): LabelRow[] {
   });
 }
 
+/** With a byte order mark, as all CSV here: without it Excel takes UTF-8 for the encoding of the reader's country. */
 export function labelsAsCsv(rows: readonly LabelRow[]): string {
   const factors = [...new Set(rows.flatMap((row) => Object.keys(row.factors)))];
   const head = [
     ...['audit', 'cell', 'index', 'sha256', 'prompt', ...factors.map((name) => `factor:${name}`)],
     ...['model', 'sample', 'seed', 'seedSource', 'rater', 'showing', 'question', 'answer'],
   ];
-  return stringify([
+  return `\ufeff${stringify([
     head,
     ...rows.map((row) => [
       ...[row.audit, row.cell, row.index, row.sha256, row.prompt],
@@ -63,7 +64,7 @@ export function labelsAsCsv(rows: readonly LabelRow[]): string {
       ...[row.model, row.sample, row.seed, row.seedSource, row.rater, row.showing, row.question],
       [row.answer].flat().join(' '),
     ]),
-  ]);
+  ])}`;
 }
 
 export const labelsAsJsonLines = (rows: readonly LabelRow[]): string =>

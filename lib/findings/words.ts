@@ -84,7 +84,8 @@ export function contrastSentence(contrast: ContrastFinding, codebook: Codebook):
   const numbers = `${points(difference)} points (${points(low)} to ${points(high)})`;
   if (certainty === 'not measurable')
     return `${side(one)} and ${side(other)}${where}, ${shown}: ${numbers}, but from too few pictures. Not measurable.`;
-  const than = difference > 0 ? 'more often than' : difference < 0 ? 'less often than' : 'as often as';
+  const rounded = Math.round(100 * difference);
+  const than = rounded > 0 ? 'more often than' : rounded < 0 ? 'less often than' : 'about as often as';
   return `${side(one)} shows ${shown} ${than} ${side(other)}${where}: ${numbers}. ${certaintyWords(contrast)}`;
 }
 

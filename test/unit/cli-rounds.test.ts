@@ -122,7 +122,7 @@ describe('labels', () => {
     });
     const lines = labelsAsJsonLines(rows).trim().split('\n');
     expect(lines.map((line) => JSON.parse(line))).toEqual(rows);
-    const table = parse(labelsAsCsv(rows), { columns: true }) as Record<string, string>[];
+    const table = parse(labelsAsCsv(rows), { bom: true, columns: true }) as Record<string, string>[];
     expect(table).toHaveLength(rows.length);
     const several = rows.findIndex(({ answer }) => Array.isArray(answer) && answer.length > 1);
     expect(table[several]!.answer).toBe('shadow frame');

@@ -374,6 +374,15 @@ test('findings are plain JSON and follow from what is given alone', () => {
   expect(findingsOf(structuredClone(input))).toEqual(found);
 });
 
+test('a difference that rounds to nothing is not said to be one', () => {
+  const sides = { question: 'shape', answer: 'circle', one: 'b/b', other: 'a/a', primary: true, level: 0.95 };
+  const numbers = { difference: -0.004, low: -0.2, high: 0.2, survives: false, tooFew: false };
+  const { codebook } = round([0]);
+  expect(contrastSentence({ ...sides, ...numbers, certainty: 'not certain' }, codebook)).toBe(
+    'b/b shows "A circle" about as often as a/a: 0 points (−20 to +20). Not certain: no difference is possible, too.',
+  );
+});
+
 test('numbers that are not quite all or nothing are not said to be', () => {
   expect([0, 0.001, 0.5, 0.998, 1].map(percent)).toEqual(['0', '<1', '50', '>99', '100']);
   expect([-0.25, 0, 0.25].map(points)).toEqual(['−25', '0', '+25']);
