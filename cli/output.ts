@@ -45,9 +45,7 @@ export function oneLine(text: string, length = 80): string {
   return characters.length <= length ? characters.join('') : `${characters.slice(0, length - 1).join('')}…`;
 }
 
-/** `1 image`, `2 images`. */
-export const count = (n: number, one: string, many = `${one}s`): string =>
-  `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
+export { count } from '../lib/contract/counts-in-words.ts';
 
 const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 /** `1.2 MB`, in powers of 1,000. */

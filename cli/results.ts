@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { CellStatus, ImageCounts, Prediction } from '../lib/contract/answers.ts';
 import { countedAs, countImages, type Equal, equalInWords, equalOf } from '../lib/contract/counted.ts';
+import { statusWord } from '../lib/contract/counts-in-words.ts';
 import type { ApiClient } from './api-client.ts';
 import { oneLine, table } from './output.ts';
-import { statusWord } from './watch.ts';
 
 /** Images are judged within moments of being stored. The summary waits no longer than this. */
 const JUDGED_WITHIN_MS = 30_000;

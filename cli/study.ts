@@ -1,10 +1,11 @@
 import type { AuditEntry, AuditStatus, Study, StudyEntry } from '../lib/contract/answers.ts';
 import { addUp } from '../lib/contract/counted.ts';
+import { describeCounts } from '../lib/contract/counts-in-words.ts';
 import { isAuditId, isStudyId, studyId } from '../lib/records/keys.ts';
 import type { ApiClient } from './api-client.ts';
 import { CommandError, EXIT } from './exit.ts';
 import { count, oneLine, table } from './output.ts';
-import { describeCost, describeCounts, describeImages, describeWaiting, isOver } from './watch.ts';
+import { describeCost, describeImages, describeWaiting, isOver } from './watch.ts';
 
 /**
  * The study that a command is given, by its id or its name; undefined for the id of an audit.

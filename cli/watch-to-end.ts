@@ -1,9 +1,10 @@
 import { addUp } from '../lib/contract/counted.ts';
+import { describeNoPictures } from '../lib/contract/counts-in-words.ts';
 import type { ApiClient } from './api-client.ts';
 import { EXIT, type ExitStatus } from './exit.ts';
 import { count, type Output, size } from './output.ts';
 import { readResults, resultsTable } from './results.ts';
-import { describeImages, describeNoPictures, watchAudit, watchAudits } from './watch.ts';
+import { describeImages, watchAudit, watchAudits } from './watch.ts';
 
 /**
  * Watches audits as one until they are finished, and says what became of them.

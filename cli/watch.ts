@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
-import type { AuditStatus, CellStatus, ImageCounts } from '../lib/contract/answers.ts';
+import type { AuditStatus, ImageCounts } from '../lib/contract/answers.ts';
 import { addUp } from '../lib/contract/counted.ts';
+import { count, describeCounts, describeNoPictures } from '../lib/contract/counts-in-words.ts';
 import { formatDollars } from '../lib/money/price.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Output } from './output.ts';
-import { count, oneLine } from './output.ts';
+import { oneLine } from './output.ts';
 import { createProgress } from './progress.ts';
 
 const FIRST_PAUSE_MS = 500;
@@ -13,20 +14,6 @@ const GROWTH = 1.25;
 
 /** Whether all predictions of an audit are finished. */
 export const isOver = ({ counts }: AuditStatus): boolean => counts.waiting + counts.running === 0;
-
-/** `60 succeeded, 2 refused`: the counts that are not zero. */
-export const describeCounts = (counts: AuditStatus['counts']): string =>
-  (['succeeded', 'refused', 'failed', 'canceled', 'running', 'waiting'] as const)
-    .filter((kind) => counts[kind] > 0)
-    .map((kind) => `${counts[kind]} ${statusWord(kind)}`)
-    .join(', ') || 'none finished';
-
-/** `3 blank, 1 lost`: the images that are no pictures, under their names; empty if there are none. */
-export const describeNoPictures = (images: Omit<ImageCounts, 'ok'>): string =>
-  (['blank', 'quarantined', 'lost', 'filtered'] as const)
-    .filter((kind) => images[kind] > 0)
-    .map((kind) => `${images[kind]} ${kind}`)
-    .join(', ');
 
 /** `72 images (besides 3 blank, 1 lost)` */
 export function describeImages(images: ImageCounts): string {
@@ -41,9 +28,6 @@ export const describeCost = ({ spent, reserved } = { spent: 0, reserved: 0 }): s
     : [
         `cost: ${formatDollars(spent)} spent${reserved > 0 ? `, ${formatDollars(reserved)} reserved for open predictions` : ''}`,
       ];
-
-/** The API calls a pending prediction `waiting`. */
-export const statusWord = (status: CellStatus): string => (status === 'waiting' ? 'pending' : status);
 
 /** Why an audit waits, in one line, with Replicate's own words. */
 export const describeWaiting = ({ why, detail }: NonNullable<AuditStatus['waiting']>): string => {

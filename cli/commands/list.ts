@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import pLimit from 'p-limit';
 import type { AuditEntry, StudyEntry } from '../../lib/contract/answers.ts';
+import { describeCounts } from '../../lib/contract/counts-in-words.ts';
 import { studyLines } from '../../lib/contract/study-lines.ts';
 import { PAGE } from '../../lib/limits.ts';
 import type { ApiClient } from '../api-client.ts';
@@ -8,7 +9,7 @@ import { CommandError, EXIT } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
 import { oneLine, table } from '../output.ts';
 import { findStudy, type StudyLine, studyLine } from '../study.ts';
-import { describeCounts, describeImages } from '../watch.ts';
+import { describeImages } from '../watch.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 interface ListFlags extends AuditorFlags {

@@ -1,18 +1,12 @@
 import { type Command, Option } from 'commander';
 import type { AuditStatus } from '../../lib/contract/answers.ts';
 import { addUp } from '../../lib/contract/counted.ts';
+import { describeCounts } from '../../lib/contract/counts-in-words.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
 import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
 import { count, oneLine } from '../output.ts';
 import { describeStudy, findStudy } from '../study.ts';
-import {
-  describeCost,
-  describeCounts,
-  describeImages,
-  describeWaiting,
-  watchAudit,
-  watchAudits,
-} from '../watch.ts';
+import { describeCost, describeImages, describeWaiting, watchAudit, watchAudits } from '../watch.ts';
 
 interface StatusFlags extends AuditorFlags {
   watch?: boolean;

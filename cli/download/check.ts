@@ -1,11 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import pLimit from 'p-limit';
+import { SUMS } from '../../lib/download/sums.ts';
 import { fileName } from '../../lib/image-file.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
 import { cellLines, isOfStudy } from './manifest-lines.ts';
-import { hashFile, readSums, SUMS } from './sums.ts';
+import { hashFile, readSums } from './sums.ts';
 
 /** What is wrong with a file of a download, in words for people. */
 export interface FileProblem {

@@ -8,16 +8,17 @@ import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { factorNames } from '../../lib/audits/rows.ts';
 import type { AuditStatus, Prediction, PredictionImage } from '../../lib/contract/answers.ts';
+import { type Entry, entryOf, IMAGES, THUMBNAILS, thumbnailName } from '../../lib/download/entries.ts';
+import { galleryPage } from '../../lib/download/gallery.ts';
+import { SUMS, sumLines } from '../../lib/download/sums.ts';
 import { fileName } from '../../lib/image-file.ts';
 import type { ApiClient } from '../api-client.ts';
 import { CommandError, EXIT, fileFault } from '../exit.ts';
 import type { Progress, Row } from '../progress.ts';
 import { isOver } from '../watch.ts';
-import { type Entry, entryOf, thumbnailName } from './entries.ts';
-import { galleryPage } from './gallery.ts';
 import { AddressExpired, type Expected, fetchFile } from './image-file.ts';
 import { metadataLines } from './image-folder.ts';
-import { hashFile, readSums, SUMS, sumLine } from './sums.ts';
+import { hashFile, readSums } from './sums.ts';
 import { writeWorkbook } from './workbook.ts';
 
 export type Format = 'gallery' | 'imagefolder';
@@ -56,9 +57,8 @@ export const isComplete = (
 ): boolean => over && pending === 0 && failed.length === 0 && (manifest || format === 'imagefolder');
 
 /** The folder of the images in each format. The loader of imagefolder expects its metadata in the same folder. */
-const IMAGES: Record<Format, string> = { gallery: 'images', imagefolder: 'train' };
-/** Folder of the renditions beside a gallery, and the size that a rendition never reaches. */
-const THUMBNAILS = 'thumbnails';
+const FOLDERS: Record<Format, string> = { gallery: IMAGES, imagefolder: 'train' };
+/** The size that a rendition never reaches. */
 const MOST_THUMBNAIL_BYTES = 2_000_000;
 /** Files read at a time. */
 const HASHING = pLimit(8);
@@ -91,7 +91,7 @@ export async function downloadAudit(
     over: isOver(status),
     manifest: false,
   };
-  await mkdir(join(folder, IMAGES[options.format]), { recursive: true }).catch((error: unknown) => {
+  await mkdir(join(folder, FOLDERS[options.format]), { recursive: true }).catch((error: unknown) => {
     throw new CommandError(EXIT.usage, `The folder ${folder} cannot be created: ${fileFault(error)}.`);
   });
   const entries = await fetchImages(client, audit, folder, options, row, done);
@@ -128,7 +128,7 @@ async function fetchImages(
       ),
     );
     const thumbnails = format === 'gallery' ? THUMBNAILS : undefined;
-    for (const prediction of page.predictions) entries.push(entryOf(prediction, IMAGES[format], thumbnails));
+    for (const prediction of page.predictions) entries.push(entryOf(prediction, FOLDERS[format], thumbnails));
     row.update(entries.length, done.failed.length > 0 ? `(${done.failed.length} files failed)` : '');
     cursor = page.cursor;
   } while (cursor);
@@ -162,7 +162,7 @@ function fetchPrediction(transfer: Transfer, { n, images }: Prediction): Promise
             n,
             image,
             'url',
-            join(folder, IMAGES[format], file),
+            join(folder, FOLDERS[format], file),
             expected,
           );
           if (isNew) done.fetched++;
@@ -217,23 +217,18 @@ export async function manifestFiles(folder: string): Promise<string[]> {
   return ['manifest.json', 'manifest.csv', ...(isWritten ? ['manifest.xlsx'] : [])];
 }
 
-/** Images as the pipeline recorded them, also those that could not be fetched; everything else as it was written. */
 async function checksumLines(folder: string, entries: Entry[], others: string[]): Promise<string[]> {
-  const images = entries.flatMap((entry) => entry.images);
-  const thumbnails = images.flatMap(({ thumbnail }) => thumbnail ?? []);
-  return [
-    ...images.flatMap(({ file, sha256 }) => (file && sha256 ? sumLine(file, sha256) : [])),
-    ...(await Promise.all(
-      [...thumbnails, ...others].map((path) =>
-        HASHING(async () => sumLine(path, await hashFile(join(folder, path)))),
-      ),
-    )),
-  ];
+  const thumbnails = entries.flatMap(({ images }) => images.flatMap(({ thumbnail }) => thumbnail ?? []));
+  const hash = async (path: string): Promise<[string, string]> => [path, await hashFile(join(folder, path))];
+  return sumLines(
+    entries,
+    await Promise.all([...thumbnails, ...others].map((path) => HASHING(() => hash(path)))),
+  );
 }
 
 async function writeImageFolder(folder: string, entries: Entry[]): Promise<void> {
   const factors = factorNames(entries);
-  await writeLines(join(folder, IMAGES.imagefolder, 'metadata.jsonl'), metadataLines(entries, factors));
+  await writeLines(join(folder, FOLDERS.imagefolder, 'metadata.jsonl'), metadataLines(entries, factors));
 }
 
 /** Writes to a temporary file and renames it, so that the file is complete or absent. */

@@ -1,4 +1,4 @@
-import type { Entry, ImageEntry } from './entries.ts';
+import type { Entry, ImageEntry } from '../../lib/download/entries.ts';
 
 /**
  * `metadata.jsonl` for the `imagefolder` loader of Hugging Face `datasets`: one line for each image, with `file_name`

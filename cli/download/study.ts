@@ -6,6 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import { parse } from 'csv-parse';
 import { stringify } from 'csv-stringify';
 import type { Study } from '../../lib/contract/answers.ts';
+import { studyPage } from '../../lib/download/gallery.ts';
+import { SUMS, sumLine } from '../../lib/download/sums.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { Progress } from '../progress.ts';
 import {
@@ -16,9 +18,8 @@ import {
   manifestFiles,
   writeLines,
 } from './download.ts';
-import { studyPage } from './gallery.ts';
 import { cellLines, manifestHead, studyHead } from './manifest-lines.ts';
-import { hashFile, readSums, SUMS, sumLine } from './sums.ts';
+import { hashFile, readSums } from './sums.ts';
 
 export interface DownloadedStudy {
   folder: string;

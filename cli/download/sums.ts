@@ -2,9 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** Lists every file of a download with its SHA-256, as `sha256sum --check` reads it. */
-export const SUMS = 'SHA256SUMS';
+import { SUMS } from '../../lib/download/sums.ts';
 
 /** @returns hexadecimal digits */
 export async function hashFile(path: string): Promise<string> {
@@ -12,8 +10,6 @@ export async function hashFile(path: string): Promise<string> {
   for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
   return hash.digest('hex');
 }
-
-export const sumLine = (path: string, sha256: string): string => `${sha256}  ${path}\n`;
 
 const LINE = /^([0-9a-f]{64}) [ *](.+)$/;
 /** A path inside the folder, with `/`: the list came with the download, and nobody vouches for it. */

@@ -40,7 +40,7 @@ async function ended(command: string, args: string[], env: NodeJS.ProcessEnv, in
 }
 
 /** The command line as a process of its own, in a pipe or on a terminal, against a test's cloud. */
-export function commandLine(test: TestCloud) {
+export function commandLine(test: Pick<TestCloud, 'cloud' | 'dataDir'>) {
   const environment = (env: Record<string, string> = {}) => ({
     PATH: process.env.PATH,
     HOME: test.dataDir,

@@ -9,8 +9,6 @@ import { ApiClient } from '../../cli/api-client.ts';
 import { apiSettings, cloudSettings } from '../../cli/configuration.ts';
 import { type DesignBody, designKey, readDesign } from '../../cli/design.ts';
 import { downloadAudit } from '../../cli/download/download.ts';
-import { entryOf } from '../../cli/download/entries.ts';
-import { galleryPage } from '../../cli/download/gallery.ts';
 import { metadataLines } from '../../cli/download/image-folder.ts';
 import { describeDryRun, dryRun, quoted } from '../../cli/dry-run.ts';
 import { describeLetter } from '../../cli/operator/dead-letters.ts';
@@ -25,6 +23,8 @@ import { placeOf, resultsTable, sumUp } from '../../cli/results.ts';
 import { describeCost, describeImages } from '../../cli/watch.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import type { Budget, Prediction } from '../../lib/contract/answers.ts';
+import { entryOf } from '../../lib/download/entries.ts';
+import { galleryPage } from '../../lib/download/gallery.ts';
 import { fileName } from '../../lib/image-file.ts';
 import { canonicalJson } from '../../lib/json.ts';
 

@@ -23,7 +23,7 @@ interface Described {
   images: { status: string; url?: string }[];
 }
 
-export interface PageCloud extends Pick<TestCloud, 'api'> {
+export interface PageCloud extends Pick<TestCloud, 'api' | 'cloud' | 'dataDir'> {
   /** The origin of the page, as the bucket's CORS rules know it. */
   readonly origin: string;
   /** How often browsers fetched each image and each rendition from the bucket, by path. */
@@ -69,6 +69,10 @@ export function withPageCloud(): PageCloud {
     (await local.api('GET', `/api/audits/${audit}/predictions`)).body.predictions;
   return {
     api: local.api,
+    get cloud() {
+      return local.cloud;
+    },
+    dataDir: local.dataDir,
     get origin() {
       return local.cloud.endpoints.api.replace('127.0.0.1', 'localhost');
     },

@@ -13,20 +13,32 @@ export class ImageProblem extends Error {
 }
 
 /** Always with CORS, because a browser does not reuse what it fetched without. */
-const answer = (url: string): Promise<Response> =>
-  fetch(url, { mode: 'cors', credentials: 'omit', referrerPolicy: 'no-referrer' }).catch(interrupted);
+const answer = (url: string, signal: AbortSignal | undefined): Promise<Response> =>
+  fetch(url, {
+    mode: 'cors',
+    credentials: 'omit',
+    referrerPolicy: 'no-referrer',
+    ...(signal ? { signal } : {}),
+  }).catch(interrupted);
 
 /**
  * The bytes of an image. An expired address is renewed without a word.
+ * @param signal gives up; the image then counts as interrupted
  * @throws {ImageProblem} if they cannot be loaded
  */
-export async function fetchImage(cells: Cells, n: number, index: number, size: Size): Promise<Blob> {
+export async function fetchImage(
+  cells: Cells,
+  n: number,
+  index: number,
+  size: Size,
+  signal?: AbortSignal,
+): Promise<Blob> {
   const url = await cells.address(n, index, size);
   if (!url) throw new ImageProblem(words.gone);
-  let response = await answer(url);
+  let response = await answer(url, signal);
   if (response.status === 403 || response.status === 400) {
     const renewed = await cells.address(n, index, size, url);
-    if (renewed && renewed !== url) response = await answer(renewed);
+    if (renewed && renewed !== url) response = await answer(renewed, signal);
   }
   if (response.ok) return response.blob().catch(interrupted);
   if (response.status >= 500 || response.status === 429) throw new ImageProblem(words.notLoaded, true);

@@ -60,6 +60,9 @@ export const statusWords = {
   manifest: (format: string) => `Manifest ${format.toUpperCase()}`,
   whenManifest:
     'Available a few minutes after the last prediction has finished and its images are backed up.',
+  downloadAll: 'Download all',
+  downloadNotLoaded: 'The script that makes the file could not be loaded. Reload the page.',
+  downloading: (done: number, of: number) => `Downloading ${whole(done)} of ${whole(of)}`,
   cancelTitle: 'Cancel this audit?',
   cancelAction: 'Cancel audit',
   cancelMeans: 'Pending predictions are skipped and running ones are canceled. Stored images are kept.',

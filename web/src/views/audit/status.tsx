@@ -15,6 +15,7 @@ import { When } from '../../parts/when.tsx';
 import { helpWords, statusWords } from '../../words/audit.ts';
 import { unseenInWords, words } from '../../words/outcomes.ts';
 import { words as studyWords } from '../../words/studies.ts';
+import { DownloadAll } from './archive.tsx';
 import { StudiesOf } from './studies.tsx';
 
 function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
@@ -108,6 +109,7 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
           {statusWords.manifest(format)}
         </button>
       ))}
+      <DownloadAll live={live} why={why} />
       <button type="button" onClick={() => setStudies(true)}>
         {studyWords.button}
       </button>

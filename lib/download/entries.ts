@@ -1,5 +1,9 @@
-import type { Prediction } from '../../lib/contract/answers.ts';
-import { fileName } from '../../lib/image-file.ts';
+import type { Prediction } from '../contract/answers.ts';
+import { fileName } from '../image-file.ts';
+
+/** Folders of the images and of their renditions in a download. */
+export const IMAGES = 'images';
+export const THUMBNAILS = 'thumbnails';
 
 /** One image of a downloaded audit. */
 export interface ImageEntry {

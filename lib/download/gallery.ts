@@ -1,8 +1,7 @@
-import type { AuditStatus, Study } from '../../lib/contract/answers.ts';
-import { countImages, droppedOf, equalInWords, equalOf, isBlank } from '../../lib/contract/counted.ts';
-import { escapeHtml } from '../../lib/html.ts';
-import { count } from '../output.ts';
-import { describeCounts, describeNoPictures } from '../watch.ts';
+import type { AuditStatus, Study } from '../contract/answers.ts';
+import { countImages, droppedOf, equalInWords, equalOf, isBlank } from '../contract/counted.ts';
+import { count, describeCounts, describeNoPictures } from '../contract/counts-in-words.ts';
+import { escapeHtml } from '../html.ts';
 import type { Entry, ImageEntry } from './entries.ts';
 
 const STYLE = `
