@@ -67,8 +67,9 @@ export function matchFiles(
   rows: readonly ImportRow[],
 ): { named: NamedFile[]; unnamed: string[] } {
   const taken = new Map<string, NamedFile>();
+  const inFolders = inFoldersOf(files);
   for (const row of rows) {
-    const found = row.file === undefined ? inFolderOf(row, files) : filesOf(row, row.file, files);
+    const found = row.file === undefined ? inFolderOf(row, inFolders) : filesOf(row, row.file, files);
     for (const file of found) {
       const before = taken.get(file);
       if (before && before.prompt !== row.prompt)
@@ -115,13 +116,24 @@ const plain = (name: string): string =>
     .replace(/[^\p{L}\p{N}]+/gu, ' ')
     .trim();
 
-function inFolderOf({ place, prompt, text }: ImportRow, files: readonly string[]): string[] {
+/** A picture in a folder, whose name is compared with each prompt. */
+interface InFolder {
+  file: string;
+  folder: string;
+  /** As `plain` has it. */
+  name: string;
+}
+
+const inFoldersOf = (files: readonly string[]): InFolder[] =>
+  files.flatMap((file) => {
+    const [folder = '', ...rest] = file.split('/');
+    return rest.length > 0 && EXTENSION.test(file) ? [{ file, folder, name: plain(folder) }] : [];
+  });
+
+function inFolderOf({ place, prompt, text }: ImportRow, files: readonly InFolder[]): string[] {
   const number = new RegExp(`^0*${prompt + 1}$`);
   const name = plain(text);
-  const found = files.filter((file) => {
-    const [folder = '', ...rest] = file.split('/');
-    return rest.length > 0 && EXTENSION.test(file) && (number.test(folder) || plain(folder) === name);
-  });
+  const found = files.filter((one) => one.name === name || number.test(one.folder)).map(({ file }) => file);
   if (found.length > 0) return found;
   throw wrong(
     `${place} has no pictures: the table has no column "file", and there is no folder named ${prompt + 1} or like the prompt. Add a column "file" with the file, the folder or the pattern of each row.`,

@@ -74,6 +74,8 @@ export const isSame = ({ length, salt, sha256 }: Fingerprint, text: string): boo
 function placesOf(known: Fingerprint, text: string): number[] {
   const { length, salt, rolling } = known;
   const places: number[] = [];
+  // An output may be a million numbers.
+  if (text.length < length) return places;
   const base = baseOf(salt);
   let top = 1;
   for (let i = 0; i < length; i++) top = Math.imul(top, base);
