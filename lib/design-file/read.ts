@@ -45,7 +45,7 @@ export function readFileRows(
 }
 
 function readText(text: string, file: string, options: ReadOptions): ReadRows {
-  if (text.trim() === '') throw new DesignFileError(`${file} is empty.`);
+  if (text.trim() === '') throw emptyFile(file);
   switch (kindOf(text, file)) {
     case 'table':
       return readTable(text, file, options.template ?? false);
@@ -55,6 +55,8 @@ function readText(text: string, file: string, options: ReadOptions): ReadRows {
       return readJson(text, file);
   }
 }
+
+const emptyFile = (file: string) => new DesignFileError(`${file} is empty.`);
 
 function kindOf(text: string, file: string): 'table' | 'lines' | 'json' {
   const extension = /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase();
@@ -91,8 +93,9 @@ interface Column {
 function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
   const { cells, notes } = readCells(text, file);
   const headerAt = cells.findIndex((row) => !isEmpty(row));
+  const header = cells[headerAt];
+  if (!header) throw emptyFile(file);
   refuseTitle(text, file);
-  const header = cells[headerAt]!;
   const body = cells.slice(headerAt + 1);
   const renamed: string[] = [];
   const columns = columnsOf(header, body, headerAt, file, renamed);

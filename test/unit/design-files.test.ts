@@ -126,6 +126,7 @@ const REFUSED: (Case & { message: RegExp })[] = [
   { what: 'an unknown encoding', name: 'J.csv', content: 'prompt\na\n', flags: { model: ['a/b'], encoding: 'ansi-german' }, message: /"ansi-german" is no encoding.*windows-1252/ },
   { what: 'a workbook', name: 'K.xlsx', content: bytes('PK', 3, 4, 0, 0), message: /K\.xlsx is a workbook.*CSV UTF-8/ },
   { what: 'an empty file', name: 'L.csv', content: '', message: /L\.csv is empty/ },
+  { what: 'nothing but delimiters', name: 'LA.csv', content: ';;\n;;\n', message: /LA\.csv is empty/ },
   { what: 'a header without rows', name: 'M.csv', content: 'prompt\n', message: /no rows.*Row 1 names the columns/ },
   { what: 'a header that almost says prompt', name: 'N.csv', content: 'id,Question\n1,a\n', message: /no column "prompt", but "Question" looks like it\. Rename it/ },
   { what: 'a list that is called a table', name: 'O.csv', content: `${doctor}\n${nurse}\n`, message: /no column "prompt".*"a_photo_of_a_doctor".*\.txt/ },
