@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { LiveAudit } from '../live/audit.ts';
 import type { Signal } from '../live/signal.ts';
 import { useChanges, useSignal } from '../live/use.ts';
@@ -28,6 +28,7 @@ export function ArchiveDialog({ live, state, abort, onClose }: Props) {
   const contents = useMemo(() => contentsOf(cells), [cells, version]);
   const isTooLarge = !writesToDisk() && contents !== undefined && contents.bytes > MOST_IN_MEMORY;
   const isRunning = now.kind === 'running';
+  const isDone = now.kind === 'done';
   const start = (contents: Contents) => {
     abort.current = new AbortController();
     void saveArchive(live, contents, state, abort.current.signal);
@@ -37,14 +38,14 @@ export function ArchiveDialog({ live, state, abort, onClose }: Props) {
       <h2>{words.title}</h2>
       {isRunning ? (
         <Running now={now} />
-      ) : contents ? (
+      ) : isDone ? null : contents ? (
         <Holds contents={contents} audit={plan.id} isTooLarge={isTooLarge} />
       ) : (
         <p role="status">{words.counting(cells.loaded, plan.cells)}</p>
       )}
       <Outcome now={now} audit={plan.id} />
       <div class="buttons">
-        <button type="button" onClick={onClose}>
+        <button type="button" class={isDone ? 'primary' : ''} onClick={onClose}>
           {words.close}
         </button>
         {isRunning ? (
@@ -55,11 +56,11 @@ export function ArchiveDialog({ live, state, abort, onClose }: Props) {
           !isTooLarge && (
             <button
               type="button"
-              class="primary"
+              class={isDone ? '' : 'primary'}
               disabled={!contents}
               onClick={() => contents && start(contents)}
             >
-              {words.save}
+              {isDone ? words.again : words.save}
             </button>
           )
         )}
@@ -114,8 +115,6 @@ function Running({ now: { done, of, bytes, all } }: { now: Extract<ArchiveState,
 
 /** How the last download ended. */
 function Outcome({ now, audit }: { now: ArchiveState; audit: string }) {
-  const shown = useRef<HTMLDivElement>(null);
-  useEffect(() => shown.current?.scrollIntoView({ block: 'nearest' }), [now.kind]);
   if (now.kind === 'canceled') return <p role="status">{words.canceled}</p>;
   if (now.kind === 'failed')
     return (
@@ -126,20 +125,22 @@ function Outcome({ now, audit }: { now: ArchiveState; audit: string }) {
   if (now.kind !== 'done') return null;
   const { name, images, blank, bytes, missing, withoutRendition } = now;
   return (
-    <div role="status" ref={shown}>
+    <>
       {missing.length > 0 ? (
         <>
-          <p class="error">{words.missing(missing, MOST_NAMES)}</p>
+          <p role="status" class="error">
+            {words.missing(missing, MOST_NAMES)}
+          </p>
           <Command text={words.complete(audit, folderOf(audit))} />
         </>
       ) : (
         <>
-          <p>{words.done(images - blank, blank, bytes, name)}</p>
+          <p role="status">{words.done(images - blank, blank, bytes, name)}</p>
           <p class="hint">{words.howToCheck}</p>
           <Command text={words.check(folderOf(audit))} />
         </>
       )}
       {withoutRendition > 0 && <p class="hint">{words.withoutRendition(withoutRendition)}</p>}
-    </div>
+    </>
   );
 }

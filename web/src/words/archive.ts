@@ -27,6 +27,7 @@ export const words = {
   command: (audit: string) => `npx weaudit download ${audit}`,
   check: (folder: string) => `npx weaudit verify ${folder}`,
   save: 'Save ZIP',
+  again: 'Save again',
   progress: 'Images downloaded',
   soFar: (images: number, of: number, bytes: number, all: number) =>
     `${whole(images)} of ${pictures(of)}, ${size(bytes)} of ${size(all)}`,
