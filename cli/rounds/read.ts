@@ -1,6 +1,6 @@
 import type { Prediction, PredictionImage } from '../../lib/contract/answers.ts';
 import type { Snapshot } from '../../lib/contract/rounds.ts';
-import { type FindingsInput, imageOf } from '../../lib/findings/facts.ts';
+import { type FindingsInput, imageOf, withoutWithdrawn } from '../../lib/findings/facts.ts';
 import type { ApiClient } from '../api-client.ts';
 import { CommandError, EXIT } from '../exit.ts';
 import type { Progress } from '../progress.ts';
@@ -25,7 +25,8 @@ export interface RoundFacts {
  */
 export async function readRound(client: ApiClient, round: string, progress: Progress): Promise<RoundFacts> {
   const { plan, codebook, images } = await client.roundPlan(round);
-  const snapshot = await fetchSnapshot(await client.snapshotUrl(round));
+  const written = await fetchSnapshot(await client.snapshotUrl(round));
+  const snapshot = withoutWithdrawn(written, await client.round(round));
   const plans = await Promise.all(plan.audits.map((audit) => client.plan(audit)));
   const row = progress.row(
     'predictions',

@@ -1,7 +1,7 @@
 import type { Plan } from '../contract/answers.ts';
 import { droppedOf, isBlank } from '../contract/counted.ts';
 import type { Codebook, Contrast, Given } from '../contract/round-request.ts';
-import type { RoundPlanAnswer, Snapshot } from '../contract/rounds.ts';
+import type { Round, RoundPlanAnswer, Snapshot } from '../contract/rounds.ts';
 import { canonicalJson } from '../json.ts';
 import { placeOf } from '../records/pairs.ts';
 
@@ -41,6 +41,19 @@ export interface FindingsInput {
   snapshot: Snapshot;
 }
 export type { Codebook, Contrast, Given };
+
+/**
+ * The labels that still count: a rater may withdraw when the snapshot, which never changes, is written. Whoever reads a snapshot
+ * passes it through here.
+ * @param round as `GET /api/rounds/{r}` answers now
+ */
+export function withoutWithdrawn(snapshot: Snapshot, { progress }: Pick<Round, 'progress'>): Snapshot {
+  const gone = new Set(snapshot.withdrawn);
+  for (const { raters } of progress)
+    for (const { rater, withdrawn } of raters) if (withdrawn) gone.add(rater);
+  const labels = snapshot.labels.filter(([, , rater]) => !gone.has(rater));
+  return { ...snapshot, labels, withdrawn: [...gone].sort() };
+}
 
 /** A prompt and a model. The same pair in several audits is one, whose pictures are counted together. */
 export interface PairFacts {

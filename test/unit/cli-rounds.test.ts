@@ -51,6 +51,8 @@ const predictions = audit!.cells.map((cell, n) => {
 
 let isClosed = true;
 let snapshots = 0;
+/** Raters who withdrew after the snapshot was written. */
+let gone: string[] = [];
 const json = (body: unknown) => new Response(JSON.stringify(body));
 async function served(address: string | URL | Request): Promise<Response> {
   const { pathname } = new URL(String(address));
@@ -58,6 +60,16 @@ async function served(address: string | URL | Request): Promise<Response> {
   if (kind === 'image') return new Response(bytesOf(Number(n)));
   if (kind === 'rendition') return new Response(new Uint8Array(RENDITION));
   if (pathname === '/snapshot') return json(input.snapshot);
+  if (pathname === `/api/rounds/${ROUND}`)
+    return json({
+      progress: [1, 2, 3].map((slot) => ({
+        slot,
+        raters: [1, 2].map((generation) => {
+          const rater = `${slot}.${generation}`;
+          return { rater, withdrawn: gone.includes(rater) };
+        }),
+      })),
+    });
   if (pathname === `/api/rounds/${ROUND}/plan`)
     return json({ plan: input.round, codebook: input.codebook, images: input.images });
   if (pathname === `/api/rounds/${ROUND}/snapshot`) {
@@ -102,6 +114,25 @@ describe('the report', () => {
     isClosed = true;
     expect(readdirSync(root)).not.toContain('open');
   });
+});
+
+test('labels of a rater who withdrew after the snapshot was written are in no report and no export', async () => {
+  gone = ['2.2'];
+  try {
+    const facts = await readRound(client, ROUND, silent);
+    expect(facts.input.snapshot.withdrawn).toEqual(gone);
+    const left = input.snapshot.labels.filter(([, , rater]) => rater !== '2.2');
+    expect(left.length).toBeLessThan(input.snapshot.labels.length);
+    expect(facts.input.snapshot.labels).toEqual(left);
+    expect(labelRows(facts)).toHaveLength(left.length);
+    const folder = path.join(root, 'withdrawn');
+    const { findings } = await writeReport(client, ROUND, folder, silent);
+    expect(findings.raters).not.toContain('2.2');
+    expect(readFileSync(path.join(folder, 'labels.csv'), 'utf8')).not.toContain(',2.2,');
+    expect(readFileSync(path.join(folder, 'report.html'), 'utf8')).toContain('1 rater withdrawn');
+  } finally {
+    gone = [];
+  }
 });
 
 describe('labels', () => {
