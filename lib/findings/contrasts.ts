@@ -115,10 +115,9 @@ function comparePartners(partners: readonly Partners[]): Comparison {
       return { ...found, method: 'paired', n, p, certain: isCertain(found) && p <= 1 - level };
     };
   }
-  const seeds = new Map<string, number[]>();
-  for (const { seed, one, other } of partners) seeds.set(seed, [...(seeds.get(seed) ?? []), one - other]);
+  const pairs = partners.map(({ one, other, ...rest }) => ({ ...rest, difference: one - other }));
   return (level = LEVEL) => {
-    const found = bySeed([...seeds.values()], level);
+    const found = bySeed(pairs, level);
     return { ...found, method: 'by seed', n, certain: isCertain(found) };
   };
 }

@@ -63,22 +63,42 @@ export function mcNemar({ onlyOne, onlyOther }: Pick<Pairs, 'onlyOne' | 'onlyOth
   return n === 0 ? 1 : Math.min(1, 2 * coins(Math.min(onlyOne, onlyOther), n));
 }
 
+/** The difference of two pictures with one seed, one minus other. */
+export interface SeedPair {
+  difference: number;
+  seed: string;
+  /** The prompt, or what else both have in common. */
+  stratum: number;
+}
+
 /**
- * The mean of differences by seed, with Student's interval: groups whose pictures have the same seeds. Two seeds are added, one
- * for each side, as Bonett and Price (2012) add two pairs: a few differences that happen to be equal have no variance, and
- * Student's interval would have no width. Without them 12 differences of one sign among 20 are more certain than by an exact test.
- * @param seeds for each seed the differences of pictures that have it, one minus other
+ * The mean of differences with Student's interval between seeds: groups whose pictures have the same seeds. Each stratum has the same
+ * weight, as in shares: else a prompt with many refusals would count less, and the difference could have the other sign than
+ * that of the shares. Two seeds are added, one for each side, as Bonett and Price (2012) add two pairs: a few differences that
+ * happen to be equal have no variance, and Student's interval would have no width. Without them 12 differences of one sign among 20
+ * are more certain than by an exact test.
  */
-export function bySeed(seeds: readonly (readonly number[])[], level = LEVEL): Difference {
-  const means = seeds.map(meanOf);
+export function bySeed(pairs: readonly SeedPair[], level = LEVEL): Difference {
+  const strata = new Map<number, number[]>();
+  for (const { stratum, difference } of pairs)
+    strata.set(stratum, [...(strata.get(stratum) ?? []), difference]);
+  const difference = meanOf([...strata.values()].map(meanOf));
+  const deviations = new Map<string, number>();
+  for (const pair of pairs) {
+    const weight = 1 / (strata.size * strata.get(pair.stratum)!.length);
+    const deviation = weight * (pair.difference - difference);
+    deviations.set(pair.seed, (deviations.get(pair.seed) ?? 0) + deviation);
+  }
+  const seeds = deviations.size;
+  // The mean difference of each seed, where all seeds have all strata.
+  const means = [...deviations.values()].map((deviation) => difference + seeds * deviation);
   // As far from zero as the mean of so many pictures with and without would be by chance.
-  const added = Math.sqrt(seeds.length / seeds.reduce((sum, { length }) => sum + length, 0));
+  const added = Math.sqrt(seeds / pairs.length);
   const all = [...means, added, -added];
   const n = all.length;
   const center = meanOf(all);
   const variance = all.reduce((sum, value) => sum + (value - center) ** 2, 0) / (n - 1);
   const half = tOf(level, n - 1) * Math.sqrt(variance / n);
-  const difference = meanOf(means);
   return {
     difference,
     low: Math.max(-1, Math.min(difference, center - half)),

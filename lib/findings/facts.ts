@@ -43,7 +43,7 @@ export interface FindingsInput {
 export type { Codebook, Contrast, Given };
 
 /**
- * The labels that still count: a rater may withdraw when the snapshot, which never changes, is written. Whoever reads a snapshot
+ * The labels that still count: a rater may withdraw when the snapshot, which never changes, is written. Every reader of a snapshot
  * passes it through here.
  * @param round as `GET /api/rounds/{r}` answers now
  */

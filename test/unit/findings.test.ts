@@ -163,9 +163,13 @@ describe('a difference', () => {
     expect(mcNemar({ onlyOne, onlyOther })).toBeCloseTo(p, DIGITS);
   });
 
+  /** Pairs of one prompt, each with a seed of its own. */
+  const ofSeeds = (differences: readonly number[]) =>
+    differences.map((difference, seed) => ({ difference, seed: String(seed), stratum: 0 }));
+
   test('by seed has the interval of Student with a seed added for each side', () => {
     // numpy and scipy: mean and standard deviation of 0.1, -0.05, 0.2, 0.15, 0.1, 1, -1; stats.t.ppf(0.975, 6)
-    const found = bySeed([[0.1], [-0.05], [0.2], [0.15], [0.1]]);
+    const found = bySeed(ofSeeds([0.1, -0.05, 0.2, 0.15, 0.1]));
     expect(found.difference).toBeCloseTo(0.1, DIGITS);
     expect(found.low).toBeCloseTo(-0.4690704792, DIGITS);
     expect(found.high).toBeCloseTo(0.6119276221, DIGITS);
@@ -173,9 +177,10 @@ describe('a difference', () => {
   });
 
   test('by seed is not certain of a few differences that happen to be equal', () => {
-    expect(isCertain(bySeed([[1], [1], [1]]))).toBe(false);
+    expect(isCertain(bySeed(ofSeeds([1, 1, 1])))).toBe(false);
     // Of 5 pairs that differ the exact test has p = 0.0625, of 6 it has 0.03125.
-    const among20 = (differ: number) => bySeed(Array.from({ length: 20 }, (_, i) => [i < differ ? 1 : 0]));
+    const among20 = (differ: number) =>
+      bySeed(ofSeeds(Array.from({ length: 20 }, (_, i) => (i < differ ? 1 : 0))));
     expect([5, 6].map((differ) => isCertain(among20(differ)))).toEqual([false, true]);
   });
 

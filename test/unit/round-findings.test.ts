@@ -267,6 +267,26 @@ describe('contrasts', () => {
     });
   });
 
+  test('of models are those of their shares, also where one prompt has fewer pictures', () => {
+    const whole = makeRound({
+      ...{ prompts: shared, models: ['a/a', 'b/b'], samples: 40, raters: 1 },
+      contrasts: primary({ model: true, one: 'b/b', other: 'a/a' }),
+      shapeOf: (prompt, model, seed) => (seed % 10 < (prompt === model ? 2 : 8) ? 0 : 1),
+    }).input;
+    // The second prompt has 10 pictures in either model, the first one 40.
+    const found = findingsOf(without(whole, (place) => place >= 80 && place % 40 >= 10));
+    const [one, other] = ['b/b', 'a/a'].map(
+      (model) =>
+        found.shares.find(
+          ({ group, answer }) => group.kind === 'model' && group.model === model && answer === 'circle',
+        )!,
+    );
+    expect(one!.share).toBeCloseTo(0.5, 9);
+    expect(other!.share).toBeCloseTo(0.5, 9);
+    expect(found.contrasts[0]).toMatchObject({ method: 'by seed', n: [50, 50], certainty: 'not certain' });
+    expect(found.contrasts[0]!.difference).toBeCloseTo(0, 9);
+  });
+
   test('that are primary share 5 % among them; all others are counted, and shown at the level that their number leaves', () => {
     const input = colors({
       contrasts: [...byColor, ...byColor.map((one) => ({ ...one, answer: 'other' }))],

@@ -199,16 +199,19 @@ def compare_partners(partners, level):
         tail = sum(math.comb(differ, k) for k in range(min(only_one, only_other) + 1))
         p = min(1.0, 2 * tail / 2**differ) if differ else 1.0
         return result("paired", n, n, *found, p, level)
-    seeds = defaultdict(list)
-    for (_, seed), (x, y) in partners.items():
-        seeds[seed].append(x - y)
-    means = [sum(values) / len(values) for values in seeds.values()]
+    strata = defaultdict(list)
+    for (stratum, _), (x, y) in partners.items():
+        strata[stratum].append(x - y)
+    difference = sum(sum(values) / len(values) for values in strata.values()) / len(strata)
+    seeds = defaultdict(float)
+    for (stratum, seed), (x, y) in partners.items():
+        seeds[seed] += (x - y - difference) / len(strata) / len(strata[stratum])
+    means = [difference + len(seeds) * value for value in seeds.values()]
     added = math.sqrt(len(means) / n)
     every = means + [added, -added]
     center = sum(every) / len(every)
     variance = sum((value - center) ** 2 for value in every) / (len(every) - 1)
     half = t_of(level, len(every) - 1) * math.sqrt(variance / len(every))
-    difference = sum(means) / len(means)
     low, high = max(-1.0, min(difference, center - half)), min(1.0, max(difference, center + half))
     return result("by seed", n, n, difference, low, high, None, level)
 

@@ -373,7 +373,7 @@ function methodsSection({ round, codebook, audits, snapshot }: ReportInput, find
 <dt>Shares</dt>
 <dd>Of one prompt and model: Wilson's interval over distinct pictures; a prediction with several pictures counts once. Of several: the mean of prompts and models with equal weight, whose interval takes pictures with one seed together. The answer of a picture is that of more than half of its raters.</dd>
 <dt>Contrasts</dt>
-<dd>Pictures are compared one by one (Newcombe's paired method and McNemar's exact test; several prompts by seed with Student's interval) only where the same seed was really used for both; else as independent. Primary contrasts share 5 % (Bonferroni); the others keep their false discoveries below 5 % (Benjamini and Hochberg).</dd>
+<dd>Pictures are compared one by one (Newcombe's paired method and McNemar's exact test; several prompts by seed with Student's interval, each prompt alike) only where the same seed was really used for both; else as independent. Primary contrasts share 5 % (Bonferroni); the others keep their false discoveries below 5 % (Benjamini and Hochberg).</dd>
 </dl>`;
 }
 

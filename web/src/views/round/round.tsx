@@ -186,7 +186,7 @@ function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
                     {holds ? words.replace : words.invite}
                   </button>
                 )}
-                {holds && !round.snapshot && (
+                {holds && (
                   <button
                     type="button"
                     class="quiet"
