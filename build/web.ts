@@ -10,6 +10,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const SOURCE = resolve(import.meta.dirname, '../web');
 const DESIGNS = resolve(import.meta.dirname, '../designs');
+const RECOMPUTE = resolve(import.meta.dirname, '../lib/findings/report/recompute.py');
 /** Where the local gateway and the upload find the site. */
 export const SITE_FOLDER = resolve(import.meta.dirname, '../.build/web');
 
@@ -106,6 +107,8 @@ export async function buildSite(
     if (page !== 'index.html') await writeFile(join(outdir, page.replace('.html', '')), filled);
   }
   await cp(join(SOURCE, 'static'), outdir, { recursive: true });
+  // A report that the page saves has the script that calculates its numbers again.
+  await cp(RECOMPUTE, join(outdir, basename(RECOMPUTE)));
   await writeDesigns(join(outdir, 'designs'));
   const sizes = script.needed.map(async (address) => gzipSync(await readFile(join(outdir, address))).length);
   return { compressedScript: (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0) };

@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { strFromU8, unzipSync } from 'fflate';
 import type { Browser, Page } from 'playwright-core';
 import type { Codebook } from '../../lib/contract/round-request.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -350,6 +352,74 @@ describeInBrowser('the rating page', (executable) => {
     await button(page, /Another one/).click();
     await at(page, 1, 11, 'How dark');
     await check();
+  });
+
+  test('the findings of a closed round say what raters answered, lead to the pictures, and are saved as one report', async () => {
+    const between = { model: true, one: MODELS[0], other: MODELS[1] };
+    const contrasts = [{ question: 'shape', answer: 'round', between }];
+    const round = await makeRound({ ratings: 2, codebook: ONE_QUESTION, contrasts });
+    const { images } = (await local.api('GET', `/api/rounds/${round}/plan`)).body;
+    const predictions = (await local.api('GET', `/api/audits/${audit}/predictions`)).body.predictions;
+    const modelOf = (image: string) => predictions[Number(image.split('/')[1])].model;
+    // Pictures of the first model are round for both raters, but one; the others for none.
+    const disputed = images.find((image: string) => modelOf(image) === MODELS[0]);
+    const opaque = await local.opaqueNames(round);
+    for (const slot of [1, 2]) {
+      const link = await linkOf(round, slot);
+      const answers = images.map((image: string, place: number) => ({
+        id: `00000000-0000-4000-8000-${String(slot * 1000 + place).padStart(12, '0')}`,
+        item: opaque[image],
+        question: 'shape',
+        answer: modelOf(image) !== MODELS[0] || (slot === 2 && image === disputed) ? 'other' : 'round',
+        showing: 1,
+        at: '2026-01-01T00:00:00.000Z',
+      }));
+      const authorization = `Bearer ${link.split('#')[1]}`;
+      const { status } = await local.api('PUT', '/api/rate/labels/00000', { answers }, { authorization });
+      expect(status).toBe(201);
+    }
+    await local.api('POST', `/api/rounds/${round}/close`);
+    const { page } = await open(`/round.html?id=${round}`, { token: 'local', expected: /409/ });
+    await button(page, 'Show the findings').click();
+    await page.getByRole('heading', { name: 'Primary comparisons' }).waitFor();
+    const plot = page.getByRole('region', { name: MODELS[0]! });
+    // Five of six pictures have a majority, and all of these are round.
+    await plot.getByRole('button', { name: 'All prompts' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('A round one: 1 · Another one: 1').waitFor();
+    const votes = await dialog.locator('figcaption').allInnerTexts();
+    expect(votes).toHaveLength(6);
+    // Disagreement first.
+    expect(votes[0]).toMatch(/A round one: 1/);
+    expect(votes.slice(1)).toEqual(Array(5).fill('A round one: 2'));
+    await dialog.getByLabel('Show').selectOption({ label: 'Another one' });
+    expect(await dialog.locator('figcaption').count()).toBe(1);
+    expect(await seriousProblems(page)).toEqual([]);
+    await button(page, 'Close').click();
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+      expect(await seriousProblems(page)).toEqual([]);
+    }
+    const [svg] = await Promise.all([
+      page.waitForEvent('download'),
+      plot.getByRole('button', { name: /Save as SVG/ }).click(),
+    ]);
+    expect(await readFile(await svg.path(), 'utf8')).toMatch(/^<svg.*All prompts.*100 %/);
+    const [report] = await Promise.all([
+      page.waitForEvent('download'),
+      button(page, 'Save the report').click(),
+    ]);
+    const files = unzipSync(await readFile(await report.path()));
+    expect(Object.keys(files)).toEqual(
+      expect.arrayContaining(['report.html', 'labels.csv', 'shares.csv', 'recompute.py', 'SHA256SUMS']),
+    );
+    const html = strFromU8(files['report.html']!);
+    expect(html).toContain('data:image/webp;base64,');
+    // The report says what the page says.
+    const said = await page.getByText(/from too few pictures/).innerText();
+    expect(html.replaceAll('&quot;', '"')).toContain(said);
+    expect(said).toContain('+100 points');
   });
 
   test.each([1280, 390])(

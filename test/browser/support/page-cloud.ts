@@ -1,7 +1,8 @@
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Label } from '../../../lib/contract/round-request.ts';
 import type { BudgetSettings } from '../../../lib/money/prices.ts';
-import { settingsKey } from '../../../lib/records/keys.ts';
+import { roundKey, settingsKey } from '../../../lib/records/keys.ts';
+import type { RoundPlan } from '../../../lib/records/round.ts';
 import { IMAGES } from '../../support/buckets.ts';
 import { type TestCloud, withCloud } from '../../support/cloud.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -38,6 +39,8 @@ export interface PageCloud extends Pick<TestCloud, 'api' | 'cloud' | 'dataDir'> 
   setBudget(settings: BudgetSettings): Promise<void>;
   /** The labels of a rating round, in the order of raters and batches. */
   labelsOf(round: string): Promise<Label[]>;
+  /** The opaque names of a round's pictures, by image. */
+  opaqueNames(round: string): Promise<Record<string, string>>;
   /** The images of an audit that can be shown. */
   imagesOf(audit: string): Promise<StoredImage[]>;
 }
@@ -113,6 +116,11 @@ export function withPageCloud(): PageCloud {
         labels.push(...JSON.parse(await Body!.transformToString()).answers);
       }
       return labels;
+    },
+    async opaqueNames(round) {
+      const { Body } = await local.s3().send(new GetObjectCommand({ Bucket: IMAGES, Key: roundKey(round) }));
+      const { items }: RoundPlan = JSON.parse(await Body!.transformToString());
+      return Object.fromEntries(items.map(({ image, opaque }) => [image, opaque]));
     },
     async imagesOf(audit) {
       const images = (await predictionsOf(audit)).flatMap((prediction) => prediction.images);

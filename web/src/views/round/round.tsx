@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { closeRound, deleteRound, forgetNames, readRound, withdrawRater } from '../../api/rounds.ts';
 import type { Round, RoundPlanAnswer } from '../../api/types.ts';
@@ -5,6 +6,7 @@ import { Confirm } from '../../parts/dialog.tsx';
 import { useTask } from '../../parts/task.ts';
 import { When } from '../../parts/when.tsx';
 import { words as appWords } from '../../words/app.ts';
+import { words as findingsWords } from '../../words/findings.ts';
 import { words as newWords, roundWords as words } from '../../words/rounds.ts';
 import { CodebookList } from './codebook.tsx';
 import { LinkDialog } from './link.tsx';
@@ -25,7 +27,7 @@ export function RoundView({ first, decided }: { first: Round; decided: RoundPlan
   const [asking, setAsking] = useState<'close' | 'delete' | 'forget'>();
   const { id, name, state, items, ratings, progress, audits } = round;
   const read = useTask(async () => setRound(await readRound(id)));
-  const isWaiting = state === 'open' || !round.snapshot;
+  const isWaiting = state === 'open';
   useEffect(() => {
     document.title = appWords.documentTitle(name);
     if (!isWaiting) return;
@@ -111,6 +113,7 @@ export function RoundView({ first, decided }: { first: Round; decided: RoundPlan
         <Slots round={round} onChange={() => void read.run()} />
         {round.reported.length > 0 && <p class="hint">{words.reported(round.reported.length)}</p>}
       </section>
+      {state === 'closed' && <Findings decided={decided} onRead={() => void read.run()} />}
       <Decided decided={decided} />
       {closing && (
         <Confirm {...closing}>
@@ -129,6 +132,38 @@ export function RoundView({ first, decided }: { first: Round; decided: RoundPlan
         </Confirm>
       )}
     </article>
+  );
+}
+
+/** The findings, which are read and calculated when somebody asks for them. */
+function Findings({ decided, onRead }: { decided: RoundPlanAnswer; onRead: () => void }) {
+  const [view, setView] = useState<ComponentChildren>();
+  const [progress, setProgress] = useState('');
+  const read = useTask(async () => {
+    const [{ readFindings }, { FindingsView }] = await Promise.all([
+      import('./read-findings.ts'),
+      import('./findings.tsx'),
+    ]);
+    setView(<FindingsView of={await readFindings(decided, setProgress)} />);
+    // The first reader has the snapshot written.
+    onRead();
+  });
+  if (view) return view;
+  return (
+    <section class="part" aria-label={findingsWords.title}>
+      <h2>{findingsWords.title}</h2>
+      {read.problem && (
+        <p class="error" role="alert">
+          {read.problem}
+        </p>
+      )}
+      <div>
+        <button type="button" class="primary" disabled={read.busy} onClick={() => read.run()}>
+          {findingsWords.show}
+        </button>
+      </div>
+      <p role="status">{read.busy && progress}</p>
+    </section>
   );
 }
 
