@@ -229,8 +229,12 @@ function count(outcomes: Map<string, Outcomes>, model: string, cell: CellFacts):
 function unitOf(audit: string, pair: number, cell: CellFacts, itemAt: ReadonlyMap<string, number>) {
   const { n, status, seed, seedSource, images } = cell;
   if (status !== 'succeeded' && status !== 'refused') return undefined;
-  const valid = images.filter((image) => image.status === 'ok' && !isBlank(image));
-  const withheld = images.filter((image) => isBlank(image) || image.status === 'quarantined').length;
+  // What raters saw counts as what it was when the round was made, also if it was purged since.
+  const isRated = ({ index }: CellFacts['images'][number]) => itemAt.has(imageOf(audit, n, index));
+  const valid = images.filter((image) => isRated(image) || (image.status === 'ok' && !isBlank(image)));
+  const withheld = images.filter(
+    (image) => !isRated(image) && (isBlank(image) || image.status === 'quarantined'),
+  ).length;
   const missing = withheld + (status === 'refused' ? (valid.length > 0 ? 0 : 1) : droppedOf(cell));
   const parts = valid.length + missing;
   if (parts === 0) return undefined;

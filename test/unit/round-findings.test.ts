@@ -111,6 +111,14 @@ describe('a share of one prompt and model', () => {
     ]);
   });
 
+  test('is what it was also if a rated picture was purged since', () => {
+    const before = round(many(20, 5));
+    const after = withCells(before, (cell) =>
+      cell.n < 2 ? { ...cell, images: [{ index: 0, status: 'quarantined', blank: false }] } : cell,
+    );
+    expect(findingsOf(after).shares).toEqual(findingsOf(before).shares);
+  });
+
   test('counts a prediction once, however many pictures it has', () => {
     const cells: CellFacts[] = [
       [0, 0, 1, 1],

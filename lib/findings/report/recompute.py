@@ -354,7 +354,9 @@ class Round:
             self.count(row, len(valid), len(blank), len(quarantined), len(images), dropped)
             if row["status"] not in ("succeeded", "refused"):
                 continue
-            missing = len(blank) + len(quarantined)
+            # What raters saw counts as what it was when the round was made, also if it was purged since.
+            valid = [image for image in images if image in valid or image["item"] != ""]
+            missing = sum(image["item"] == "" for image in blank + quarantined)
             missing += dropped if row["status"] == "succeeded" else 0 if valid else 1
             parts = len(valid) + missing
             if parts == 0:
