@@ -170,8 +170,10 @@ export class ApiClient {
     return this.#json('POST', roundPath(round, '/raters'), { body: JSON.stringify(rater) });
   }
 
-  async withdrawRater(round: string, slot: number): Promise<void> {
-    await this.#json('DELETE', roundPath(round, `/raters/${slot}`));
+  /** @param generation of an earlier rater of the slot; the last one otherwise */
+  async withdrawRater(round: string, slot: number, generation?: number): Promise<void> {
+    const query = generation === undefined ? '' : `?generation=${generation}`;
+    await this.#json('DELETE', roundPath(round, `/raters/${slot}${query}`));
   }
 
   async closeRound(round: string): Promise<void> {

@@ -185,6 +185,12 @@ const emptySlots = async (
   id: string,
 ) => (await client.round(id)).progress.filter(({ raters }) => raters.length === 0).map(({ slot }) => slot);
 
+interface WithdrawFlags extends AuditorFlags {
+  slot: number;
+  generation?: number;
+  yes?: boolean;
+}
+
 function addWithdraw(round: Command): void {
   auditorCommand(
     roundArgument(
@@ -200,17 +206,23 @@ function addWithdraw(round: Command): void {
           .argParser(wholeNumber(1, ROUND.slots))
           .makeOptionMandatory(),
       )
+      .addOption(
+        new Option(
+          '--generation <number>',
+          'that of an earlier rater of the slot: 1 for the first one (default: the last one)',
+        ).argParser(wholeNumber(1, 999_999)),
+      )
       .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
     `npx weaudit round withdraw ${ROUND_EXAMPLE} --slot 2`,
-  ).action(async (id: string, { slot, yes, ...flags }: AuditorFlags & { slot: number; yes?: boolean }) => {
+  ).action(async (id: string, { slot, generation, yes, ...flags }: WithdrawFlags) => {
     const { client, output } = auditor(flags);
     await confirm(
-      `This excludes all labels of the rater of slot ${slot} for good.`,
+      `This excludes all labels of ${generation === undefined ? 'the rater' : `rater ${generation}`} of slot ${slot} for good.`,
       'withdraw',
       yes ?? false,
     );
-    await client.withdrawRater(id, slot);
-    output.document({ id, slot, state: 'withdrawn' });
+    await client.withdrawRater(id, slot, generation);
+    output.document({ id, slot, ...(generation === undefined ? {} : { generation }), state: 'withdrawn' });
     output.print(
       `The rater of slot ${slot} has withdrawn. For another one: npx weaudit round links ${id} --slot ${slot}`,
     );

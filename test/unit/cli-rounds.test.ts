@@ -135,6 +135,21 @@ test('labels of a rater who withdrew after the snapshot was written are in no re
   }
 });
 
+test('a rater whom another one has replaced can be withdrawn, too', async () => {
+  const asked: string[] = [];
+  const recorder = (async (address: string | URL | Request, init?: RequestInit) => {
+    asked.push(`${init?.method} ${new URL(String(address)).pathname}${new URL(String(address)).search}`);
+    return json({ rater: '2.1', state: 'withdrawn' });
+  }) as typeof fetch;
+  const program = new ApiClient({ url: 'http://api', token: 't' }, recorder);
+  await program.withdrawRater(ROUND, 2, 1);
+  await program.withdrawRater(ROUND, 2);
+  expect(asked).toEqual([
+    `DELETE /api/rounds/${ROUND}/raters/2?generation=1`,
+    `DELETE /api/rounds/${ROUND}/raters/2`,
+  ]);
+});
+
 describe('labels', () => {
   test('are exported one by one with the picture that they are about, as CSV and as JSONL', async () => {
     const rows = labelRows(await readRound(client, ROUND, silent));
