@@ -175,6 +175,71 @@ describeInBrowser('the views', (executable) => {
     await page.getByText('AI-generated and possibly disturbing.').waitFor();
   });
 
+  test('the table of outcomes begins with the models, and says when a difference may be chance', async () => {
+    const factors = [
+      { gender: 'female', job: 'doctor' },
+      { gender: 'male', job: 'doctor' },
+    ];
+    const texts = [...factors, { gender: 'female', job: 'nurse' }, { gender: 'male', job: 'nurse' }];
+    const { page } = await open({
+      prompts: texts.map((factors) => ({ text: `a ${factors.gender} ${factors.job}`, factors })),
+      models: ['a/one', 'a/two'],
+      samples: 2,
+      cell: (n) => (n % 4 === 3 ? { status: 'refused', error: 'sensitive', images: [], returned: 0 } : {}),
+    });
+    // The grid shows one model, and says that there is another, which refuses.
+    await page.getByRole('combobox', { name: 'model (1 of 2)', exact: true }).waitFor();
+    await page.getByText('Refusals and other outcomes').click();
+    const table = page.locator('.outcomes');
+    await table.getByRole('row', { name: 'a/one' }).getByText('0/8 refused').waitFor();
+    await table.getByRole('row', { name: 'a/two' }).getByText('4/8 refused').waitFor();
+    await table.getByText('If two bands overlap, the difference may be chance.').waitFor();
+    expect(await seriousProblems(page)).toEqual([]);
+  });
+
+  test('the line below a cell is whole where the link to its wall stands beside it', async () => {
+    const { url: _, rendition: __, ...unseen } = picture(0);
+    const { page } = await open({
+      ...{ samples: 4, plan: { source: 'imported' }, status: { source: 'imported' } },
+      cell: (n) => ({
+        ...{ source: 'imported', seed: null },
+        ...(n === 0 && { images: [{ ...unseen, status: 'quarantined', reason: 'truncated' }] }),
+      }),
+    });
+    const foot = page.getByRole('gridcell', { name: 'a doctor, a/one' }).locator('.foot');
+    await foot.getByText('1 quarantined').waitFor();
+    expect(await foot.evaluate((element) => element.scrollHeight - element.clientHeight)).toBeLessThanOrEqual(
+      1,
+    );
+  });
+
+  test('a picture says what its fingerprint is good for', async () => {
+    const { page } = await open({}, '&image=3.0');
+    await page.getByText('A copy with another one was changed.').waitFor();
+  });
+
+  test('imported pictures of a study are not counted as answers that were no refusals', async () => {
+    const made = { createdAt: '2026-01-01T00:00:00.000Z', createdBy: 'tests' };
+    const counts = { waiting: 0, running: 0, succeeded: 0, failed: 0, refused: 0, canceled: 0 };
+    const images = { ok: 0, blank: 0, quarantined: 0, lost: 0, filtered: 0 };
+    const one = { ...made, id: '7ychs9v1bzsamp1e0000000001', name: 'Asked', predictions: 4 };
+    const two = { ...made, id: '7ychs9v1bzsamp1e0000000002', name: 'Had', predictions: 6 };
+    const json = {
+      ...{ ...made, id: 'a-study', name: 'Both' },
+      audits: [
+        { ...one, finished: true, counts: { ...counts, succeeded: 3, refused: 1 }, images },
+        {
+          ...{ ...two, source: 'imported', finished: true, counts: { ...counts, succeeded: 6 } },
+          images: { ...images, ok: 5, quarantined: 1 },
+        },
+      ],
+    };
+    const { page } = await open({ answers: { '/api/studies/a-study': { json } } });
+    await page.goto('/study.html?id=a-study');
+    await page.locator('header.status').getByText('1/4 refused · 25 %').waitFor();
+    await page.getByRole('region', { name: 'Had' }).getByText('images: 1 quarantined').waitFor();
+  });
+
   test('a quarantined output says why, and how its bytes are saved', async () => {
     const { url: _, rendition: __, ...unseen } = picture(3, 1);
     const { page } = await open(

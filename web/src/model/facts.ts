@@ -13,6 +13,8 @@ export interface Fact {
   value: string;
   /** Long and without spaces, such as a checksum. */
   code?: true;
+  /** What it is good for, below the value. */
+  hint?: string;
 }
 
 /** The seed is unknown and absent when the log names one in a way that cannot be read. */
@@ -114,7 +116,10 @@ export function factsOf(plan: Plan, prediction: Prediction, index: number): Fact
         value: [words.pixels(width, height), bytes && words.bytes(bytes), format].filter(Boolean).join(', '),
       },
       seen !== undefined && { name: words.decoded, value: seen },
-      sha256 !== undefined && { name: words.sha256, value: sha256, code: true },
+      sha256 !== undefined && {
+        ...{ name: words.sha256, value: sha256, code: true },
+        hint: isImported ? words.fingerprintOfImport : words.fingerprint,
+      },
       image.status !== 'lost' && { name: words.tags, value: tags.join('  '), code: true },
     );
   }

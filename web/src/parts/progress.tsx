@@ -25,12 +25,15 @@ export function ProgressBar({ counts, predictions }: { counts: Counts; predictio
   );
 }
 
-/** How predictions ended, in words. Each part begins with a separator. @param isImported what was refused is not known */
-export function Endings({ counts, isImported = false }: { counts: Counts; isImported?: boolean }) {
-  const answered = counts.succeeded + counts.refused;
+/**
+ * How predictions ended, in words. Each part begins with a separator.
+ * @param imported how many of those that succeeded are imported pictures: no answers, because what was refused is not known
+ */
+export function Endings({ counts, imported = 0 }: { counts: Counts; imported?: number }) {
+  const answered = counts.succeeded - imported + counts.refused;
   return (
     <>
-      {answered > 0 && !isImported && (
+      {answered > 0 && (
         <>
           {' '}
           · <i class="key refused" /> <Share of={wilson(counts.refused, answered)} what={words.refused} />
@@ -40,7 +43,7 @@ export function Endings({ counts, isImported = false }: { counts: Counts; isImpo
         <>
           {' '}
           · <i class="key failed" />{' '}
-          <Share of={wilson(counts.failed, answered + counts.failed)} what={words.failed} />
+          <Share of={wilson(counts.failed, imported + answered + counts.failed)} what={words.failed} />
         </>
       )}
       {counts.canceled > 0 && (

@@ -106,6 +106,8 @@ export const toolbarWords = {
   size: 'Size',
   sizes: { s: 'small', m: 'medium', l: 'large' },
   all: 'all',
+  /** `model (1 of 2)`: the grid shows one value, and there are others. */
+  oneOf: (name: string, at: number, of: number) => `${name} (${whole(at)} of ${whole(of)})`,
   previous: (name: string) => `Previous ${name}`,
   next: (name: string) => `Next ${name}`,
   pinned: (name: string, value: string) => `${given(name)} ${given(value)}`,
@@ -155,7 +157,8 @@ export const tableWords = {
   reference: 'Reference',
   pooled:
     'Rows hold prompts with the same seeds, whose pictures may resemble each other: these intervals are too narrow.',
-  caption: 'Dots are shares and bands are their 95 % Wilson intervals, from 0 to 100 %.',
+  caption:
+    'The mark is the share that was counted, between 0 and 100 %. The band is its 95 % Wilson interval: the true share is probably within it. If two bands overlap, the difference may be chance.',
   loaded: (loaded: number, of: number) => `${whole(loaded)} of ${whole(of)} predictions have been loaded.`,
   refused: 'Refused, of those answered',
   outcomes: 'Outcomes',
@@ -183,5 +186,8 @@ export const helpWords = {
     '“Refused” is the share of refusals among predictions that succeeded or were refused. “Failed” is the share of failures among all finished predictions. The range in brackets is the 95 % Wilson interval: the true share is probably within it.',
   aboutImages:
     'The line below a cell says how many images are shown, and what became of the others. Images that show nothing are counted by their reason. “Filtered”: the model’s filter dropped it. If the filter dropped all images of a prediction, that prediction is also “refused”: refusals count predictions, the others count images. “Blank”: the model returned one even area, which several models do instead of refusing. “Quarantined”: not a valid image. “Lost”: it could not be stored.',
+  files: 'Files',
+  aboutFiles:
+    'The manifest lists all predictions: as CSV for a spreadsheet, as JSON for programs. It has no images. “Download all” saves the images and the manifest as one file.',
   aboutAddress: 'The address contains your view. Send it to a colleague, who then sees the same.',
 };

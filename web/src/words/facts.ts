@@ -34,6 +34,9 @@ export const words = {
       : `${tenths(bytes / 1_000_000)} MB`,
   decoded: 'Decoded',
   sha256: 'SHA-256',
+  fingerprint:
+    'The fingerprint of the file that the model returned, taken when it was stored. A copy with another one was changed.',
+  fingerprintOfImport: 'The fingerprint of the file that was uploaded. A copy with another one was changed.',
   tags: 'Tags',
 };
 

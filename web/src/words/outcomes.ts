@@ -64,10 +64,16 @@ export const percentWithInterval = ({ share, low, high }: Proportion): string =>
 export const spokenProportion = ({ count, n, share, low, high }: Proportion, what: string): string =>
   `${whole(count)} of ${whole(n)} ${what}, ${percent(share)} %, 95 % interval ${percent(low)} to ${percent(high)} %`;
 
-/** `2 filtered, 1 blank`; empty if all images show something. */
-export const unseenInWords = (images: ImageCounts): string =>
+/**
+ * `2 filtered, 1 blank`; empty if all images show something.
+ * @param refused predictions beside it, whose images may be among the filtered ones: who adds both would count them twice
+ */
+export const unseenInWords = (images: ImageCounts, refused = 0): string =>
   UNSEEN.filter((name) => images[name] > 0)
-    .map((name) => `${whole(images[name])} ${name}`)
+    .map(
+      (name) =>
+        `${whole(images[name])} ${name}${name === 'filtered' && refused > 0 ? ' (those of refusals included)' : ''}`,
+    )
     .join(', ');
 
 /** `7 of 10 are the same file` */

@@ -64,7 +64,9 @@ export function Grid({
   const predictions = useMemo(() => mostInCell(space, arrangement), [space, arrangement]);
   const all = useMemo(() => outcomeOfAll(cells), [cells, version]);
   const most = predictions * imagesEach(live.plan);
-  const lines = linesOf(outcomeLengths(all, most), Math.floor(width / CHARACTER)) + (all.equal ? 1 : 0);
+  // The link to the wall stands at the end of the first line.
+  const lengths = [gridWords.all(most).length + 2, ...outcomeLengths(all, most)];
+  const lines = linesOf(lengths, Math.floor(width / CHARACTER)) + (all.equal ? 1 : 0);
   const said = lines * LINE + PADDING;
   const foot = most > 1 ? said + (view.oneByOne ? STEP : 0) : 0;
   const tiles = view.oneByOne ? 1 : most;

@@ -19,6 +19,8 @@ export function Help({ onClose }: { onClose: () => void }) {
       <h2>{helpWords.shares}</h2>
       <p>{helpWords.aboutShares}</p>
       <p>{helpWords.aboutImages}</p>
+      <h2>{helpWords.files}</h2>
+      <p>{helpWords.aboutFiles}</p>
       <p>{helpWords.aboutAddress}</p>
       <div class="buttons">
         <button type="button" class="primary" onClick={onClose}>

@@ -21,10 +21,11 @@ const MOST = 40;
 /** Shares of refusals and failures, and images that show nothing, by one dimension. Each row has a button that moves the grid to its value. */
 export function Outcomes({ live, space, view, change }: ViewProps & { live: LiveAudit }) {
   const [open, setOpen] = useState(false);
-  const [by, setBy] = useState<DimensionId>(view.arrangement.rows);
+  const [by, setBy] = useState<DimensionId>('model');
   const choices = space.dimensions.filter(({ id, values }) => values.length > 1 && id !== 'sample');
   if (choices.length === 0) return null;
-  const chosen = choices.some(({ id }) => id === by) ? by : choices[0]!.id;
+  const chosen = ([by, view.arrangement.rows].find((id) => choices.some((choice) => choice.id === id)) ??
+    choices[0]!.id) as DimensionId;
   return (
     <details class="outcomes" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{tableWords.title}</summary>

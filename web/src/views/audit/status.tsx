@@ -27,13 +27,21 @@ function WhyItWaits({ waiting: { why, detail, until } }: { waiting: Waiting }) {
 }
 
 /** How many images show nothing, and why. Audits that finished before images were counted are counted here. */
-function Unseen({ live: { cells }, images }: { live: LiveAudit; images: ImageCounts | undefined }) {
+function Unseen({
+  live: { cells },
+  images,
+  refused,
+}: {
+  live: LiveAudit;
+  images: ImageCounts | undefined;
+  refused: number;
+}) {
   const version = useChanges(images ? undefined : cells);
   const counted = useMemo(
     () => images ?? (cells.loaded < cells.plan.cells ? undefined : outcomeOfAll(cells).images),
     [images, cells, version],
   );
-  const unseen = counted ? unseenInWords(counted) : '';
+  const unseen = counted ? unseenInWords(counted, refused) : '';
   return unseen === '' ? null : <> · {words.imagesUnseen(unseen)}</>;
 }
 
@@ -69,8 +77,8 @@ export function StatusBar({ live, onHelp }: { live: LiveAudit; onHelp: () => voi
         {counts.running > 0 && <> · {statusWords.inProgress(counts.running)}</>}
         {state === 'running' && left !== undefined && <> · {statusWords.left(left)}</>}
         {open === 0 && !manifest && <> · {statusWords.manifestFollows}</>}
-        <Endings counts={counts} isImported={isImported} />
-        <Unseen live={live} images={images} />
+        <Endings counts={counts} imported={isImported ? counts.succeeded : 0} />
+        <Unseen live={live} images={images} refused={counts.refused} />
         {cost && <Cost cost={cost} />}
       </p>
       {waiting && <WhyItWaits waiting={waiting} />}

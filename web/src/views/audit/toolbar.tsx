@@ -110,7 +110,7 @@ function PinChoice({
   return (
     <div class="pin">
       <label>
-        <span dir="auto">{name}</span>
+        <span dir="auto">{pin === 'all' ? name : words.oneOf(name, pin + 1, values.length)}</span>
         <select
           value={String(pin)}
           onChange={(event) =>

@@ -98,8 +98,12 @@ function Head({ live, known }: { live: LiveStudy; known: (Totals | undefined)[] 
   });
   const read = known.filter((totals) => totals !== undefined);
   const { counts, predictions, images } = addUp(read);
+  const imported = audits.reduce(
+    (sum, { source }, place) => sum + (source === 'imported' ? (known[place]?.counts.succeeded ?? 0) : 0),
+    0,
+  );
   const finished = read.filter((totals) => finishedIn(totals.counts) === totals.predictions).length;
-  const unseen = images ? unseenInWords(images) : '';
+  const unseen = images ? unseenInWords(images, counts.refused) : '';
   return (
     <header class="status">
       <div class="title">
@@ -131,7 +135,7 @@ function Head({ live, known }: { live: LiveStudy; known: (Totals | undefined)[] 
             ? words.readSoFar(read.length, audits.length)
             : words.finishedAudits(finished, audits.length)}
           {counts.running > 0 && <> · {statusWords.inProgress(counts.running)}</>}
-          <Endings counts={counts} />
+          <Endings counts={counts} imported={imported} />
           {unseen !== '' && <> · {outcomeWords.imagesUnseen(unseen)}</>}
         </p>
       )}
@@ -168,6 +172,7 @@ function AuditSection({ audit, known, prompts, common, repeated, busy, onRemove 
   const { id, name, createdAt, createdBy, predictions } = audit;
   const address = `/audit.html?id=${id}`;
   const isImported = audit.source === 'imported';
+  const unseen = known?.images ? unseenInWords(known.images, known.counts.refused) : '';
   return (
     <section class="part" aria-label={name}>
       <h2>
@@ -183,7 +188,8 @@ function AuditSection({ audit, known, prompts, common, repeated, busy, onRemove 
       {known && (
         <p class="counts">
           <b>{statusWords.of(finishedIn(known.counts), predictions)}</b> {statusWords.done}
-          <Endings counts={known.counts} isImported={isImported} />
+          <Endings counts={known.counts} imported={isImported ? known.counts.succeeded : 0} />
+          {unseen !== '' && <> · {outcomeWords.imagesUnseen(unseen)}</>}
         </p>
       )}
       {prompts && (
