@@ -64,8 +64,8 @@ export function Grid({
   const predictions = useMemo(() => mostInCell(space, arrangement), [space, arrangement]);
   const all = useMemo(() => outcomeOfAll(cells), [cells, version]);
   const most = predictions * imagesEach(live.plan);
-  // The link to the wall stands at the end of the first line.
-  const lengths = [gridWords.all(most).length + 2, ...outcomeLengths(all, most)];
+  // The link to the wall takes room in the first line. The longest interval leaves that much, but imports have no refusals.
+  const lengths = [...(all.refused ? [] : [gridWords.all(most).length + 2]), ...outcomeLengths(all, most)];
   const lines = linesOf(lengths, Math.floor(width / CHARACTER)) + (all.equal ? 1 : 0);
   const said = lines * LINE + PADDING;
   const foot = most > 1 ? said + (view.oneByOne ? STEP : 0) : 0;
