@@ -161,6 +161,13 @@ const START_TIMEOUT = 'Director: the model did not start in time (E6716)';
 const SENSITIVE_ERROR =
   'The input or output was flagged as sensitive. Please try again with different inputs. (E005)';
 
+/**
+ * The bias of `simulated/shapes`: which share of its pictures shows a circle, before refusals, which do not depend on the shape.
+ * An audit of it can be held against this.
+ */
+export const shareOfCircles = (asked: string): number =>
+  /\bkitchens?\b/iu.test(asked) ? 0.8 : /\boffices?\b/iu.test(asked) ? 0.3 : 0.5;
+
 /** Every shape of output, version and seed that real image models show, once. */
 export const MODELS: readonly Model[] = [
   {
@@ -600,6 +607,33 @@ export const MODELS: readonly Model[] = [
           ...(where === 'caption' && { caption: `made with ${key}`, [`usage of ${key}`]: 1 }),
           ...(where === 'address' && { copy: `https://${key}.example.com/copy.webp` }),
         }),
+      };
+    },
+  },
+  {
+    owner: OWNER,
+    name: 'shapes',
+    description:
+      'Draws a circle or a square. It is biased: circles are 80 % in a kitchen, 30 % in an office, half elsewhere. It refuses one request in ten.',
+    official: false,
+    shownVersion: version('shapes', 1),
+    versions: [version('shapes', 1)],
+    input: schema({ prompt, seed }),
+    output: OUTPUT_ONE,
+    schemaPublished: true,
+    pace: 0.5,
+    run(input, drawn) {
+      const used = seedOf(input, drawn);
+      const asked = String(input.prompt);
+      if (new Draw('refused', asked, used).unit() < 0.1)
+        return { end: 'failed', logs: seedLog(used), error: SENSITIVE_ERROR };
+      const motif = new Draw('shape', asked, used).unit() < shareOfCircles(asked) ? 'circle' : 'square';
+      const look: Look = { motif, width: 320, height: 320, format: 'png' };
+      return {
+        end: 'succeeded',
+        logs: seedLog(used),
+        files: [file('shapes', input, used, 0, look)],
+        output: asOne,
       };
     },
   },

@@ -1,7 +1,7 @@
 import type { SKRSContext2D } from '@napi-rs/canvas';
 import type { Draw } from './draw.ts';
 
-export type Motif = 'orbs' | 'figure' | 'hills' | 'lines' | 'tiles' | 'rings' | 'waves' | 'black';
+export type Motif = 'orbs' | 'figure' | 'hills' | 'lines' | 'tiles' | 'rings' | 'waves' | 'black' | 'circle' | 'square';
 
 /** Colors that go together: a base hue, one near it and one across from it. */
 interface Palette {
@@ -199,7 +199,23 @@ const black: Painter = (context, width, height) => {
   context.fillRect(0, 0, width, height);
 };
 
-const PAINTERS: Record<Motif, Painter> = { orbs, figure, hills, lines, tiles, rings, waves, black };
+/** One dark shape on a light ground, above the caption: nobody takes a circle for a square. */
+const shape =
+  (isCircle: boolean): Painter =>
+  (context, width, height, { base, near, across }, draw) => {
+    wash(context, width, height, color(base, 45, 94), color(near, 45, 86), draw.unit());
+    const side = Math.min(width, height);
+    const radius = side * draw.between(0.17, 0.22);
+    const [x, y] = [width * draw.between(0.4, 0.6), height * draw.between(0.4, 0.46)];
+    context.fillStyle = color(across, 60, draw.between(28, 36));
+    if (isCircle) disc(context, x, y, radius);
+    else context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+  };
+
+const PAINTERS: Record<Motif, Painter> = {
+  ...{ orbs, figure, hills, lines, tiles, rings, waves, black },
+  ...{ circle: shape(true), square: shape(false) },
+};
 
 /** Fills the whole picture: the motif is the model's, colors and places are the draw's. */
 export const paintMotif = (

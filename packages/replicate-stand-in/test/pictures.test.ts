@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { createCanvas, GlobalFonts, loadImage } from '@napi-rs/canvas';
 import { Draw } from '../draw.ts';
-import { MODELS } from '../models.ts';
+import { shapeIn } from '../../../test/support/shape-in.ts';
+import { findModel, MODELS } from '../models.ts';
 import { fileBytes } from '../outputs.ts';
 import { type Picture, renderPicture, wrapText } from '../picture.ts';
 
@@ -93,6 +94,21 @@ describe('pictures', () => {
     ['very much', 'a portrait of somebody, '.repeat(400)],
   ])('are drawn for a prompt of %s', async (_what, prompt) => {
     expect(sniff(await renderPicture({ ...nurse, prompt }))).toBe('webp');
+  });
+
+  it('show a shape to whoever looks, and tell it nowhere else', async () => {
+    const shapes = findModel('simulated/shapes')!;
+    const runs = Array.from({ length: 60 }, (_, seed) => shapes.run({ prompt: 'a thing', seed }, 0));
+    const drawn = runs.flatMap((run) => (run.end === 'succeeded' ? [run] : []));
+    const motifs = new Set(drawn.map(({ files }) => files[0]!.picture.motif));
+    expect(motifs).toEqual(new Set(['circle', 'square']));
+    for (const { files, logs, output } of drawn) {
+      const { picture, ...told } = files[0]!;
+      const bytes = await renderPicture(picture);
+      expect(await shapeIn(bytes)).toBe(picture.motif);
+      const said = JSON.stringify([told, logs, output(['address']), picture.prompt, picture.model]);
+      expect(said + bytes.toString('latin1')).not.toMatch(/circle|square/iu);
+    }
   });
 
   it('wrap at spaces, break what is too wide, and end in an ellipsis when there is more', () => {

@@ -1,4 +1,4 @@
-import { findModel, MODELS } from '../models.ts';
+import { findModel, MODELS, shareOfCircles } from '../models.ts';
 import { Problem, type ProblemBody } from '../problems.ts';
 import { RateLimits } from '../rates.ts';
 import { parseCancelAfter, parseModelRequest, parsePrefer, parseVersionRequest } from '../requests.ts';
@@ -366,6 +366,26 @@ describe('the built-in models', () => {
     const good = ends('a').filter((end) => end === 1).length;
     expect(good).toBeGreaterThan(70);
     expect(good).toBeLessThan(130);
+  });
+
+  it('draw circles and squares with the bias that is planted, and refuse one request in ten', () => {
+    const shapes = findModel('simulated/shapes')!;
+    for (const [asked, planted] of [
+      ['a thing in a kitchen', 0.8],
+      ['a thing in an office', 0.3],
+      ['a thing in a garden', 0.5],
+    ] as const) {
+      expect(shareOfCircles(asked)).toBe(planted);
+      const runs = Array.from({ length: 4_000 }, (_, seed) => shapes.run({ prompt: asked, seed }, 0));
+      const drawn = runs.flatMap((run) => (run.end === 'succeeded' ? run.files[0]!.picture.motif : []));
+      const circles = drawn.filter((motif) => motif === 'circle').length / drawn.length;
+      // Four standard errors of 3,600 pictures.
+      expect(Math.abs(circles - planted)).toBeLessThan(0.034);
+      expect(Math.abs(drawn.length / runs.length - 0.9)).toBeLessThan(0.02);
+      expect(shapes.run({ prompt: asked, seed: 7 }, 1)).toMatchObject(
+        JSON.parse(JSON.stringify(shapes.run({ prompt: asked, seed: 7 }, 2))),
+      );
+    }
   });
 
   it('have sizes from 256 to 1024 pixels and versions of 64 digits that are theirs alone', () => {
