@@ -1,7 +1,17 @@
 import type { SKRSContext2D } from '@napi-rs/canvas';
 import type { Draw } from './draw.ts';
 
-export type Motif = 'orbs' | 'figure' | 'hills' | 'lines' | 'tiles' | 'rings' | 'waves' | 'black' | 'circle' | 'square';
+export type Motif =
+  | 'orbs'
+  | 'figure'
+  | 'hills'
+  | 'lines'
+  | 'tiles'
+  | 'rings'
+  | 'waves'
+  | 'black'
+  | 'circle'
+  | 'square';
 
 /** Colors that go together: a base hue, one near it and one across from it. */
 interface Palette {

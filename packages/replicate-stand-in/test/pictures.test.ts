@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { createCanvas, GlobalFonts, loadImage } from '@napi-rs/canvas';
-import { Draw } from '../draw.ts';
 import { shapeIn } from '../../../test/support/shape-in.ts';
+import { Draw } from '../draw.ts';
 import { findModel, MODELS } from '../models.ts';
 import { fileBytes } from '../outputs.ts';
 import { type Picture, renderPicture, wrapText } from '../picture.ts';
@@ -96,7 +96,7 @@ describe('pictures', () => {
     expect(sniff(await renderPicture({ ...nurse, prompt }))).toBe('webp');
   });
 
-  it('show a shape to whoever looks, and tell it nowhere else', async () => {
+  it('show a shape in their pixels, and tell it nowhere else', async () => {
     const shapes = findModel('simulated/shapes')!;
     const runs = Array.from({ length: 60 }, (_, seed) => shapes.run({ prompt: 'a thing', seed }, 0));
     const drawn = runs.flatMap((run) => (run.end === 'succeeded' ? [run] : []));
