@@ -1,8 +1,9 @@
 import type { Given } from '../../../../lib/contract/round-request.ts';
 import type { Snapshot } from '../../../../lib/contract/rounds.ts';
-import { type FindingsInput, imageOf, materialOf } from '../../../../lib/findings/facts.ts';
+import { type FindingsInput, imageOf, materialOf, withoutWithdrawn } from '../../../../lib/findings/facts.ts';
 import { type Findings, findingsOf } from '../../../../lib/findings/findings.ts';
 import { ApiError, readPlan, readPredictions, send } from '../../api/client.ts';
+import { readRound } from '../../api/rounds.ts';
 import type { Prediction, PredictionImage, RoundPlanAnswer } from '../../api/types.ts';
 import { words } from '../../words/findings.ts';
 
@@ -34,7 +35,8 @@ export async function readFindings(
   { plan, codebook, images }: RoundPlanAnswer,
   progress: (text: string) => void,
 ): Promise<RoundFindings> {
-  const snapshot = await readSnapshot(plan.id, progress);
+  const written = await readSnapshot(plan.id, progress);
+  const snapshot = withoutWithdrawn(written, await readRound(plan.id));
   const predictionsOf = new Map<string, Prediction[]>();
   const plans = await Promise.all(plan.audits.map(readPlan));
   const all = plans.reduce((sum, { cells }) => sum + cells, 0);
