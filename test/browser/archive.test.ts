@@ -227,6 +227,23 @@ describeInBrowser('an audit that is saved from the page', (executable) => {
     await dialog.getByRole('button', { name: 'Save ZIP' }).click();
     await dialog.getByText('The SHA-256 of every image was checked.').waitFor();
   });
+
+  test('a picture in the large view is compared with its record: unchanged, or other bytes than were stored', async () => {
+    const { page, errors } = await openPage(browser, local.origin, {});
+    checks.push(() => expect(errors).toEqual([]));
+    await page.goto(`/audit.html?id=${audit}&image=0.0`);
+    const ask = page.getByRole('button', { name: 'Is it unchanged?' });
+    await ask.click();
+    await page
+      .getByText('Yes: the bytes that this browser shows have the SHA-256 that was recorded')
+      .waitFor();
+    await page.route(/\/images\//, (route: Route) =>
+      route.fulfill({ headers: OPEN, contentType: 'image/png', body: 'other bytes' }),
+    );
+    await page.reload();
+    await ask.click();
+    await page.getByRole('alert').getByText('No: the bytes that this browser shows are not').waitFor();
+  });
 });
 
 describeInBrowser('what the page says before it saves an audit', (executable) => {

@@ -194,7 +194,25 @@ describeInBrowser('the views', (executable) => {
     await table.getByRole('row', { name: 'a/one' }).getByText('0/8 refused').waitFor();
     await table.getByRole('row', { name: 'a/two' }).getByText('4/8 refused').waitFor();
     await table.getByText('If two bands overlap, the difference may be chance.').waitFor();
+    // statsmodels: confint_proportions_2indep(4, 8, 0, 8, method="newcomb") is 0.068 to 0.785.
+    const verdict = page.locator('[data-test=verdict]');
+    await verdict.getByText(/a\/two.? refuses more than .?a\/one.?, and that is certain/).waitFor();
+    await verdict.getByText('50 points of 100, with 7 to 78').waitFor();
     expect(await seriousProblems(page)).toEqual([]);
+  });
+
+  test('which of several models refuses more is not certain from few samples, and none refuses where none did', async () => {
+    const three = { prompts: [{ text: 'a nurse' }], models: ['a/one', 'a/two', 'a/three'] };
+    const cell = (n: number) =>
+      n === 11 ? { status: 'refused' as const, error: 'sensitive', images: [], returned: 0 } : {};
+    const { page } = await open({ ...three, samples: 4, cell });
+    await page.getByText('Refusals and other outcomes').click();
+    const verdict = page.locator('[data-test=verdict]');
+    await verdict.getByText(/Whether .?a\/three.? refuses more than .* is not certain/).waitFor();
+    await verdict.getByText('the two furthest apart of 3 pairs').waitFor();
+    const { page: calm } = await open({ ...three, samples: 4 });
+    await calm.getByText('Refusals and other outcomes').click();
+    await calm.locator('[data-test=verdict]').getByText('No model refused.').waitFor();
   });
 
   test('the line below a cell is whole where the link to its wall stands beside it', async () => {

@@ -31,6 +31,14 @@ function sentencesIn(source: string, tsx = true): string[] {
     if (type === 'BinaryExpression' && /^[=!]==$/.test(String((node as Node).operator))) return;
     if (type === 'ImportDeclaration' || type === 'ExportNamedDeclaration' || type === 'TsLiteralType') return;
     if (type === 'JSXText' && LETTERS.test(String(value))) found.push(String(value).trim());
+    // Markup that is put together as text, such as that of a plot to save.
+    if (
+      type === 'TemplateLiteral' &&
+      /^<\w+[ >]/.test(String((node as { quasis?: Node[] }).quasis?.[0]?.raw))
+    ) {
+      look((node as { expressions?: unknown }).expressions, within);
+      return;
+    }
     const text = type === 'StringLiteral' ? String(value) : type === 'TemplateElement' ? (raw ?? '') : '';
     if (within !== 'class' && (READ.includes(within) ? LETTERS : WORDS).test(text)) found.push(text);
     const inside = type === 'JSXAttribute' ? (name?.value ?? '') : within;

@@ -4,8 +4,10 @@ import { SUMS, sumLines } from '../../../lib/download/sums.ts';
 import { fileName } from '../../../lib/image-file.ts';
 import { readManifest } from '../api/client.ts';
 import type { AuditStatus, Prediction, PredictionImage } from '../api/types.ts';
+import { sha256Of } from '../images/hash.ts';
 import { fetchImage, ImageProblem } from '../images/load.ts';
 import type { Cells, Size } from '../live/cells.ts';
+import { words as archiveWords } from '../words/archive.ts';
 import type { Contents } from './contents.ts';
 import type { Written } from './state.ts';
 
@@ -107,8 +109,7 @@ const fetchChecked = ({ cells, signal }: Source, n: number, index: number, size:
   persistently(async () => {
     signal.throwIfAborted();
     const bytes = await bytesOf(await fetchImage(cells, n, index, size, within(PATIENCE_MS, signal)));
-    if (sha256 !== undefined && (await sha256Of(bytes)) !== sha256)
-      throw new Error('the SHA-256 does not match the record');
+    if (sha256 !== undefined && (await sha256Of(bytes)) !== sha256) throw new Error(archiveWords.altered);
     return bytes;
   }, signal);
 
@@ -163,9 +164,3 @@ async function* inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>
 const bytesOf = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer());
 
 const encode = (lines: Iterable<string>) => new TextEncoder().encode([...lines].join(''));
-
-/** @returns hexadecimal digits */
-async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}

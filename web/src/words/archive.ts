@@ -27,6 +27,7 @@ export const words = {
   command: (audit: string) => `npx weaudit download ${audit}`,
   check: (folder: string) => `npx weaudit verify ${folder}`,
   save: 'Save ZIP',
+  altered: 'the SHA-256 does not match the record',
   again: 'Save again',
   progress: 'Images downloaded',
   soFar: (images: number, of: number, bytes: number, all: number) =>

@@ -1,3 +1,4 @@
+import type { Difference } from '../../../lib/findings/difference.ts';
 import type { AuditStatus } from '../api/types.ts';
 import { dollars, given, halves, some, time, whole } from './locale.ts';
 
@@ -131,6 +132,14 @@ export const largeWords = {
     'Its bytes are kept as evidence. No page and no address opens them, because they may harm the program that does. An operator can save them:',
   evidenceCommand: (audit: string, n: number, index: number) =>
     `npx weaudit evidence ${audit} ${n}${index === 0 ? '' : ` --index ${index}`} --stage <stage>`,
+  check: 'Is it unchanged?',
+  checking: 'Checking …',
+  needsHttps:
+    'Browsers calculate a SHA-256 only on pages that are opened by https, or on this machine by localhost.',
+  unchanged: (imported: boolean) =>
+    `Yes: the bytes that this browser shows have the SHA-256 that was recorded when the picture was ${imported ? 'imported' : "stored, straight from the model's answer"}.`,
+  altered:
+    'No: the bytes that this browser shows are not the ones that were recorded. Do not use this picture, and tell an operator.',
   select: 'Select for comparison',
   selected: 'Selected for comparison',
   others: 'Same prompt and seed, other models',
@@ -166,6 +175,20 @@ export const tableWords = {
     `Showing the first ${whole(most)} of ${whole(of)}. The manifest contains all of them.`,
   noneYet: 'none yet',
 };
+
+/** Which model refuses more. @param pairs of models that were looked at */
+export const verdictWords = {
+  none: 'No model refused.',
+  certain: (most: string, least: string, difference: Difference, pairs: number) =>
+    `${given(most)} refuses more than ${given(least)}, and that is certain: ${points(difference)}${ofPairs(pairs)}.`,
+  uncertain: (most: string, least: string, difference: Difference, pairs: number) =>
+    `Whether ${given(most)} refuses more than ${given(least)} is not certain: ${points(difference)}${ofPairs(pairs)}. The difference may be chance; more samples would show it.`,
+};
+
+const points = ({ difference, low, high }: Difference) =>
+  `the difference is ${whole(Math.round(difference * 100))} points of 100, with ${Math.round(low * 100)} to ${Math.round(high * 100)} as its 95 % interval`;
+const ofPairs = (pairs: number) =>
+  pairs > 1 ? `, widened because they are the two furthest apart of ${whole(pairs)} pairs` : '';
 
 export const helpWords = {
   label: 'Keyboard and help',

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { numberOf, seedGroup } from '../../../../lib/records/pairs.ts';
+import { sha256Of } from '../../images/hash.ts';
 import { fetchImage, ImageProblem } from '../../images/load.ts';
 import type { ImageRef, View } from '../../layout/address.ts';
 import { WHOLE } from '../../layout/zoom.ts';
@@ -39,6 +40,7 @@ export function Large({ live, space, view, at, change }: Props) {
   useChanges(cells);
   const [zoom, setZoom] = useState(WHOLE);
   const [problem, setProblem] = useState<string>();
+  const [checked, setChecked] = useState<'checking' | 'unchanged' | 'altered'>();
   const stage = useRef<HTMLDivElement>(null);
   const numbers = neighbors(space, view, at.n);
   const tiles = numbers.flatMap((n) => tilesOf(n, cells.at(n)));
@@ -53,6 +55,7 @@ export function Large({ live, space, view, at, change }: Props) {
   useEffect(() => {
     setZoom(WHOLE);
     setProblem(undefined);
+    setChecked(undefined);
   }, [at.n, at.index]);
 
   const step = (by: number) => {
@@ -83,6 +86,19 @@ export function Large({ live, space, view, at, change }: Props) {
         imageName(plan.id, at.n, at.index, tile.image.contentType),
       );
     } catch (error) {
+      setProblem(error instanceof ImageProblem ? error.message : imageWords.notSaved);
+    }
+  };
+  /** Reads the original again and compares it with what the pipeline recorded. */
+  const check = async () => {
+    if (!hasPicture(tile)) return;
+    if (!isSecureContext) return setProblem(largeWords.needsHttps);
+    setChecked('checking');
+    try {
+      const bytes = await (await fetchImage(cells, at.n, at.index, 'original')).arrayBuffer();
+      setChecked((await sha256Of(bytes)) === tile.image.sha256 ? 'unchanged' : 'altered');
+    } catch (error) {
+      setChecked(undefined);
       setProblem(error instanceof ImageProblem ? error.message : imageWords.notSaved);
     }
   };
@@ -128,6 +144,11 @@ export function Large({ live, space, view, at, change }: Props) {
                 {largeWords.download}
               </button>
             )}
+            {hasPicture(tile) && (
+              <button type="button" disabled={checked === 'checking'} onClick={check}>
+                {checked === 'checking' ? largeWords.checking : largeWords.check}
+              </button>
+            )}
             <button type="button" aria-pressed={isMarked} onClick={mark}>
               {isMarked ? largeWords.selected : largeWords.select}
             </button>
@@ -143,6 +164,12 @@ export function Large({ live, space, view, at, change }: Props) {
           {problem && (
             <p class="error" role="alert">
               {problem}
+            </p>
+          )}
+          {checked === 'unchanged' && <p role="status">{largeWords.unchanged(tile.isImported === true)}</p>}
+          {checked === 'altered' && (
+            <p class="error" role="alert">
+              {largeWords.altered}
             </p>
           )}
           {tile.kind === 'blank' && <p class="hint">{explain(tile)}</p>}

@@ -15,6 +15,7 @@ import { OutcomeLine } from '../../parts/outcome.tsx';
 import { ShareBar } from '../../parts/proportion.tsx';
 import { tableWords } from '../../words/audit.ts';
 import type { ViewProps } from './use-view.ts';
+import { Verdict } from './verdict.tsx';
 
 const MOST = 40;
 
@@ -56,6 +57,7 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
     const prediction = live.cells.at(n);
     if (prediction) groups[valueAt(space, by, n)]?.push(prediction);
   }
+  const outcomes = groups.map(outcomeOf);
   const references = values.map((_, value) => referenceAt(space, by, value));
   const hasReferences = references.some((text) => text !== undefined);
   const { rows, columns, pins } = view.arrangement;
@@ -71,6 +73,7 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
   };
   return (
     <>
+      {by === 'model' && <Verdict names={values} outcomes={outcomes} />}
       <table>
         <caption>
           {tableWords.caption}
@@ -96,7 +99,7 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
             <OutcomeRow
               key={value}
               value={value}
-              outcome={outcomeOf(groups[i]!)}
+              outcome={outcomes[i]!}
               onShow={() => show(i)}
               {...(hasReferences ? { reference: references[i] ?? '' } : {})}
             />
