@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { CANNOT_TELL } from '../../../lib/contract/gates.ts';
 import type { Given, Question } from '../../../lib/contract/round-request.ts';
 import { MONK_TONES } from '../../../lib/rounds/templates.ts';
@@ -48,7 +48,8 @@ export function QuestionCard({ question, flipped, enabled, onAnswer }: Props) {
     else return;
     event.preventDefault();
   };
-  useEffect(() => {
+  // With the question itself: a key that comes before the next paint is for what is on the screen.
+  useLayoutEffect(() => {
     const listener = (event: KeyboardEvent) => keys.current(event);
     addEventListener('keydown', listener);
     return () => removeEventListener('keydown', listener);

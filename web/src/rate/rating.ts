@@ -60,16 +60,20 @@ export class Rating {
     this.#take(first);
   }
 
-  /** Gives the answer to what is asked. */
-  answer(given: Given): void {
-    const { value } = this.now;
-    if (value.kind === 'step') this.#act(value.item, [[value.question.id, given]]);
+  /**
+   * Gives an answer.
+   * @param asked the moment that the rater sees. A key that comes before the page shows the next question was not pressed for
+   *   that one: it is no answer to it
+   */
+  answer(given: Given, asked: Moment): void {
+    if (asked.kind === 'step' && asked === this.now.value)
+      this.#act(asked.item, [[asked.question.id, given]]);
   }
 
   /** Leaves the rest of a picture without an answer and without a reason. */
-  skip(): void {
+  skip(asked: Moment): void {
     const { value } = this.now;
-    if (value.kind !== 'step') return;
+    if (value.kind !== 'step' || value !== asked) return;
     const answers = new Map(this.#answersTo(value.item));
     const given: [string, Given][] = [];
     for (let open = openQuestion(this.codebook, answers); open; open = openQuestion(this.codebook, answers)) {

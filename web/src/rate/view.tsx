@@ -136,7 +136,7 @@ function Rate({ rating, outbox, flipped, blurred, onShow, onBlur, onPause }: Rat
     if (!isForPage(event)) return;
     const key = event.key.toLowerCase();
     if (key === 'backspace' || (key === 'z' && !isAnswer(key))) rating.undo();
-    else if (key === ',') rating.skip();
+    else if (key === ',') rating.skip(now);
     else if (key === 'escape') onPause();
     else return;
     event.preventDefault();
@@ -175,13 +175,13 @@ function Rate({ rating, outbox, flipped, blurred, onShow, onBlur, onPause }: Rat
           question={question}
           flipped={flipped}
           enabled={seen === name && !blurred && !reporting}
-          onAnswer={(given) => rating.answer(given)}
+          onAnswer={(given) => rating.answer(given, now)}
         />
         <div class="tools" role="group">
           <button type="button" disabled={!rating.canUndo} onClick={() => rating.undo()}>
             <kbd>Z</kbd> {words.undo}
           </button>
-          <button type="button" onClick={() => rating.skip()}>
+          <button type="button" onClick={() => rating.skip(now)}>
             <kbd>,</kbd> {words.skip}
           </button>
           <button type="button" onClick={() => setReporting(true)}>
