@@ -9,6 +9,15 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
  */
 
 const SOURCE = resolve(import.meta.dirname, '../web');
+/** Pages for auditors, which differ in their title: file, view, title. Raters have a page of their own. */
+const PAGES: [file: string, view: string, title: string][] = [
+  ['index', 'new', 'New audit'],
+  ['audits', 'audits', 'Audits'],
+  ['audit', 'audit', 'Audit'],
+  ['compare', 'compare', 'Compare audits'],
+  ['study', 'study', 'Study'],
+  ['round', 'round', 'Rating round'],
+];
 const DESIGNS = resolve(import.meta.dirname, '../designs');
 const RECOMPUTE = resolve(import.meta.dirname, '../lib/findings/report/recompute.py');
 /** Where the local gateway and the upload find the site. */
@@ -90,22 +99,24 @@ export async function buildSite(
     bundle(outdir, 'src/rate/main.tsx', plugins),
     bundle(outdir, 'styles/rate.css', plugins),
   ]);
-  const preloads = ({ needed }: Bundle) =>
+  const preloads = (needed: string[]) =>
     needed
       .slice(1)
       .map((address) => `<link rel="modulepreload" href="${address}" />`)
       .join('');
-  for (const page of await readdir(join(SOURCE, 'pages'))) {
-    const html = await readFile(join(SOURCE, 'pages', page), 'utf8');
-    const own = page === 'rate.html' ? [rateScript, rateStyle] : [script, style];
+  const write = async (file: string, html: string, { address, needed }: Bundle, look: Bundle) => {
     const filled = html
-      .replace('{{script}}', own[0]!.address)
-      .replace('{{preloads}}', preloads(own[0]!))
-      .replace('{{style}}', own[1]!.address);
-    await writeFile(join(outdir, page), filled);
+      .replace('{{script}}', address)
+      .replace('{{preloads}}', preloads(needed))
+      .replace('{{style}}', look.address);
+    await writeFile(join(outdir, `${file}.html`), filled);
     // `/compare?a=…` is a file as well, so that no server has to rewrite addresses.
-    if (page !== 'index.html') await writeFile(join(outdir, page.replace('.html', '')), filled);
-  }
+    if (file !== 'index') await writeFile(join(outdir, file), filled);
+  };
+  const page = await readFile(join(SOURCE, 'page.html'), 'utf8');
+  for (const [file, view, title] of PAGES)
+    await write(file, page.replace('{{title}}', title).replace('{{page}}', view), script, style);
+  await write('rate', await readFile(join(SOURCE, 'rate.html'), 'utf8'), rateScript, rateStyle);
   await cp(join(SOURCE, 'static'), outdir, { recursive: true });
   // A report that the page saves has the script that calculates its numbers again.
   await cp(RECOMPUTE, join(outdir, basename(RECOMPUTE)));

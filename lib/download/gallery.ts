@@ -74,16 +74,8 @@ function countsOf(entries: Entry[]): string {
   return words.length > 0 ? `<p class="counts">${words.join('; ')}</p>` : '';
 }
 
-/**
- * A page that shows a downloaded audit offline: a row for each prompt, a column for each model. It has no script: images
- * load lazily, and the browser skips rows out of sight.
- * @param entries in the order of cells, which groups them by prompt
- */
-export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<string> {
-  const images = describeNoPictures(countImages(entries));
-  const models = [...new Set(entries.map(({ model }) => model))];
-  const title = escapeHtml(status.name);
-  yield `<!doctype html>
+/** @param title escaped */
+const pageStart = (title: string) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -93,7 +85,18 @@ export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<s
 </head>
 <body>
 <h1>${title}</h1>
-<p>Audit ${escapeHtml(status.id)}, ${status.source === 'imported' ? 'imported' : 'started'} by ${escapeHtml(status.createdBy)} on ${escapeHtml(status.createdAt.slice(0, 10))}:
+`;
+
+/**
+ * A page that shows a downloaded audit offline: a row for each prompt, a column for each model. It has no script: images
+ * load lazily, and the browser skips rows out of sight.
+ * @param entries in the order of cells, which groups them by prompt
+ */
+export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<string> {
+  const images = describeNoPictures(countImages(entries));
+  const models = [...new Set(entries.map(({ model }) => model))];
+  const title = escapeHtml(status.name);
+  yield `${pageStart(title)}<p>Audit ${escapeHtml(status.id)}, ${status.source === 'imported' ? 'imported' : 'started'} by ${escapeHtml(status.createdBy)} on ${escapeHtml(status.createdAt.slice(0, 10))}:
 ${escapeHtml(describeCounts(status.counts))} (${count(status.predictions, 'prediction')})${images ? `; images: ${images}` : ''}. The manifest next to this page lists the
 model version, seed, times and SHA-256 of each image.</p>
 <p class="notice">AI-generated, unfiltered and possibly disturbing.</p>
@@ -120,17 +123,7 @@ model version, seed, times and SHA-256 of each image.</p>
 /** A page that leads to the pages of a study's audits, which are in folders beside it. */
 export function* studyPage({ id, name, createdBy, createdAt, audits }: Study): Generator<string> {
   const title = escapeHtml(name);
-  yield `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>${title}</h1>
-<p>Study ${escapeHtml(id)}, begun by ${escapeHtml(createdBy)} on ${escapeHtml(createdAt.slice(0, 10))}:
+  yield `${pageStart(title)}<p>Study ${escapeHtml(id)}, begun by ${escapeHtml(createdBy)} on ${escapeHtml(createdAt.slice(0, 10))}:
 ${count(audits.length, 'audit')}. The manifest next to this page has the cells of all of them.</p>
 <ol>
 `;

@@ -1,14 +1,7 @@
+import { CANNOT_TELL } from '../contract/gates.ts';
 import { alpha, percentAgreement, type Ratings } from './agreement.ts';
 import type { Codebook } from './facts.ts';
-import {
-  CANNOT_TELL,
-  codeOf,
-  NOT_APPLICABLE,
-  type Rating,
-  type Sheets,
-  scaleOf,
-  type Variable,
-} from './ratings.ts';
+import { codeOf, NOT_APPLICABLE, type Rating, type Sheets, scaleOf, type Variable } from './ratings.ts';
 
 /** How far the raters of a round agree with each other and with themselves. */
 

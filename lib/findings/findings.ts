@@ -1,3 +1,4 @@
+import { CANNOT_TELL, SKIPPED } from '../contract/gates.ts';
 import { type Agreement, agreementOf, type Consistency, consistencyOf } from './agreed.ts';
 import { type Arms, comparison, exploratory, hasTooFew, type Method, survives } from './contrasts.ts';
 import {
@@ -21,12 +22,10 @@ import {
   type PairFacts,
 } from './facts.ts';
 import {
-  CANNOT_TELL,
   NOT_APPLICABLE,
   type Rating,
   ratingsOf,
   type Sheets,
-  SKIPPED,
   saidTo,
   sheetsOf,
   type Variable,

@@ -1,12 +1,11 @@
+import { CANNOT_TELL, SKIPPED } from '../contract/gates.ts';
 import type { Codebook, Given, Question } from '../contract/round-request.ts';
 import type { Snapshot } from '../contract/rounds.ts';
 import { majority } from './agreement.ts';
 
 /** What raters said of the pictures of a round, question by question. */
 
-/** Answers that no codebook lists. */
-export const CANNOT_TELL = 'cannot-tell';
-export const SKIPPED = 'skipped';
+/** What a rater said to a question that was not shown. */
 export const NOT_APPLICABLE = 'not-applicable';
 
 /** What is counted: a question, or one answer of a question that takes several. */

@@ -45,7 +45,7 @@ export const questionText = ({ questions }: Codebook, question: string): string 
   questions.find(({ id }) => id === question)?.text ?? question;
 
 /** What a share is of: `"a nurse" by a/alpha`. */
-export function groupWords(group: Group): string {
+function groupWords(group: Group): string {
   if (group.kind === 'pair') return `"${group.prompt}" by ${group.model}`;
   if (group.kind === 'model') return `all prompts by ${group.model}`;
   return `${group.factor} "${group.value}" by ${group.model ?? 'all models'}`;
@@ -89,10 +89,7 @@ export function contrastSentence(contrast: ContrastFinding, codebook: Codebook):
   return `${side(one)} shows ${shown} ${than} ${side(other)}${where}: ${numbers}. ${certaintyWords(contrast)}`;
 }
 
-export function certaintyWords({
-  certainty,
-  survives,
-}: Pick<ContrastFinding, 'certainty' | 'survives'>): string {
+function certaintyWords({ certainty, survives }: Pick<ContrastFinding, 'certainty' | 'survives'>): string {
   if (certainty === 'not measurable') return 'Not measurable.';
   if (certainty === 'not certain') return 'Not certain: no difference is possible, too.';
   return survives

@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { sha256Of } from '../images/hash.ts';
 import { words } from '../words/rate.ts';
 import { RateError, rateApi } from './api.ts';
 import { listenToOtherTabs, Outbox } from './outbox.ts';
@@ -19,13 +20,8 @@ function takeToken(): string {
 }
 
 /** Names a rater on this device without telling the token, and is as random. */
-async function nameOf(token: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token));
-  return [...new Uint8Array(digest)]
-    .map((byte) => byte.toString(16).padStart(2, '0'))
-    .join('')
-    .slice(0, 24);
-}
+const nameOf = async (token: string): Promise<string> =>
+  (await sha256Of(new TextEncoder().encode(token))).slice(0, 24);
 
 async function open(token: string) {
   const api = rateApi(token);
