@@ -92,8 +92,8 @@ export const PAGE = {
 /** Characters of the header `Idempotency-Key`. */
 export const IDEMPOTENCY_KEY_LENGTH = 255;
 
-/** Name of a factor, `{job}` in a template, a column of a table; a pattern in the syntax of regular expressions with the flag `u`. */
-export const FACTOR_NAME = '[\\p{L}\\p{N}_-]{1,40}';
+/** Name of a factor (letters with their marks, which Hindi and Thai write as vowels), `{job}` in a template, a column of a table; a pattern in the syntax of regular expressions with the flag `u`. */
+export const FACTOR_NAME = '[\\p{L}\\p{M}\\p{N}_-]{1,40}';
 
 /** `owner/name`, or `owner/name:version` with a version of 64 hexadecimal digits. */
 export const MODEL_NAME =

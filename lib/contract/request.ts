@@ -36,7 +36,7 @@ const model = v.pipe(
 );
 
 /** Members that valibot drops from a record without a word, because they can change what all objects have. */
-const DROPPED = ['__proto__', 'constructor', 'prototype'];
+export const DROPPED = ['__proto__', 'constructor', 'prototype'];
 /** To valibot a list is a record, too. */
 export const object = (message: string) =>
   v.pipe(

@@ -6,6 +6,12 @@ const OTHER_KINDS: [number[], string][] = [
   [[0xd0, 0xcf, 0x11, 0xe0], 'an old Excel workbook (.xls)'],
   [[0x25, 0x50, 0x44, 0x46], 'a PDF'],
 ];
+/** The same, by how their text begins. */
+const OTHER_TEXTS: [RegExp, string][] = [
+  [/^\s*<(!doctype html|html|head|body)\b/i, 'a web page'],
+  [/^\s*<\?xml\b/i, 'XML'],
+  [/^\{\\rtf/, 'RTF'],
+];
 
 /** The marks that some programs write in front of a text. */
 const MARKS: [number[], string][] = [
@@ -15,25 +21,31 @@ const MARKS: [number[], string][] = [
   [[0xfe, 0xff], 'utf-16be'],
 ];
 
-/** What spreadsheets of the West write, and of Macs before 2016. */
+/** What spreadsheets write where letters are Latin, and did on Macs before 2016. */
 const WESTERN: [string, string][] = [
   ['windows-1252', 'Windows-1252'],
+  ['windows-1250', 'Windows-1250'],
+  ['windows-1254', 'Windows-1254'],
   ['macintosh', 'Mac OS Roman'],
 ];
 /** A word of one script, in which no capital follows a small letter. */
 const wordOf = (script: string) =>
   new RegExp(`^(?!.*\\p{Ll}\\p{Lu})[!-@[-\`{-~\\p{M}\\p{sc=${script}}]+$`, 'u');
 const CHINESE = /^[!-~\p{sc=Han}]+$/u;
+const JAPANESE = /^[!-~\p{sc=Hira}\p{sc=Kana}ー\p{sc=Han}]+$/u;
 /** Other encodings, and what their words look like. */
 const OTHERS: [string, string, RegExp][] = [
   ['windows-1251', 'Windows-1251', wordOf('Cyrl')],
+  ['koi8-r', 'KOI8-R', wordOf('Cyrl')],
   ['windows-1253', 'Windows-1253', wordOf('Grek')],
   ['windows-1255', 'Windows-1255', wordOf('Hebr')],
   ['windows-1256', 'Windows-1256', wordOf('Arab')],
   ['euc-kr', 'EUC-KR', /^[!-~\p{sc=Hang}]+$/u],
-  ['shift_jis', 'Shift_JIS', /^[!-~\p{sc=Hira}\p{sc=Kana}ー\p{sc=Han}]+$/u],
+  ['shift_jis', 'Shift_JIS', JAPANESE],
+  ['euc-jp', 'EUC-JP', JAPANESE],
   ['gb18030', 'GB 18030', CHINESE],
   ['big5', 'Big5', CHINESE],
+  ['windows-874', 'Windows-874', wordOf('Thai')],
 ];
 
 const SAVE_AS_UTF8 = 'save it as UTF-8 (Excel: Save As, "CSV UTF-8")';
@@ -67,18 +79,25 @@ function beginning(bytes: Uint8Array, encoding: string): string | undefined {
  */
 export function decode(bytes: Uint8Array, file: string, encoding?: string): string {
   const kind = OTHER_KINDS.find(([first]) => startsWith(bytes, first))?.[1];
-  if (kind)
-    throw new DesignFileError(`${file} is ${kind}, not a text. Save the table as CSV (Excel: "CSV UTF-8").`);
+  if (kind) throw otherKind(file, kind);
   const mark = MARKS.find(([first]) => startsWith(bytes, first))?.[1];
   if (mark === 'utf-32') throw new DesignFileError(`${file} is UTF-32: ${SAVE_AS_UTF8}.`);
   const given = encoding === undefined ? undefined : knownEncoding(encoding);
   const used = given ?? mark ?? 'utf-8';
   if (given !== undefined) refuseContradiction(bytes, file, given, mark);
+  if (used === 'utf-8') refuseNul(bytes, file);
   const text = decoded(bytes, used);
   if (text === undefined) throw notEncoded(bytes, file, used);
-  refuseLostText(text, file, bytes);
+  const otherText = OTHER_TEXTS.find(([first]) => first.test(text))?.[1];
+  if (otherText) throw otherKind(file, otherText);
+  refuseLostText(text, file);
   return text;
 }
+
+const otherKind = (file: string, kind: string) =>
+  new DesignFileError(
+    `${file} is ${kind}, not a table or a list. Save the table as CSV (Excel: "CSV UTF-8").`,
+  );
 
 /** @returns its name in lower case */
 function knownEncoding(label: string): string {
@@ -137,7 +156,7 @@ const SEPARATORS = Array.from('\t\n\r ,;"', (character) => character.charCodeAt(
 /** Most bytes of a word that is shown. */
 const WORD = 40;
 /** Encodings that are offered. */
-const GUESSES = 3;
+const GUESSES = 6;
 
 /** Characters beyond ASCII that are valid UTF-8 by chance at most, in text of another encoding. */
 const CHANCE = 2;
@@ -166,10 +185,13 @@ function guess(bytes: Uint8Array, before: string): Guess[] {
         : [{ encoding, name, reads }];
     });
   if (!western) return read(OTHERS).slice(0, GUESSES);
+  const found = read(WESTERN).filter(
+    ({ reads }, i, all) => all.findIndex((other) => other.reads === reads) === i,
+  );
   // A capital or a sign between small letters is a small letter of the other encoding.
-  const found = read(WESTERN);
   const likely = found.filter(({ reads }) => !/\p{Ll}[^\p{Ll}\p{Pd}'’]/u.test(reads.replace(/\P{L}+$/u, '')));
-  return (likely.length > 0 ? likely : found).slice(0, 1);
+  const onWindows = likely.filter(({ encoding }) => encoding !== 'macintosh');
+  return onWindows.length > 0 ? onWindows : likely.length > 0 ? likely : found.slice(0, 1);
 }
 
 /** In Western text letters beyond ASCII stand alone; in Greek, Russian or Chinese they follow one another. */
@@ -183,20 +205,55 @@ function isWestern(bytes: Uint8Array): boolean {
   return pairs < high / 4;
 }
 
-/** Refuses what no text holds: NUL (UTF-16 without its mark), and the character that replaces lost ones. */
-function refuseLostText(text: string, file: string, bytes: Uint8Array): void {
-  const nul = text.indexOf('\0');
-  if (nul !== -1) {
-    const encoding = bytes[1] === 0 ? 'utf-16le' : bytes[0] === 0 ? 'utf-16be' : undefined;
-    const reads = encoding && /\S+/.exec(decoded(bytes, encoding) ?? '')?.[0].slice(0, WORD);
+/** Refuses bytes that no text has: a program or a picture, or UTF-16 without its mark. */
+function refuseNul(bytes: Uint8Array, file: string): void {
+  const nul = bytes.indexOf(0);
+  if (nul === -1) return;
+  const odd = bytes.reduce((sum, byte, i) => sum + (byte === 0 ? (i % 2) * 2 - 1 : 0), 0);
+  const encoding = odd > 0 ? 'utf-16le' : 'utf-16be';
+  const word = /^\S+/.exec(decoded(bytes, encoding) ?? '')?.[0].slice(0, WORD) ?? '';
+  // Two bytes of a program are some character of a rare script, too.
+  const reads = /^[\p{L}\p{M}\p{N}\p{P}]+$/u.test(word) && odd !== 0 ? word : undefined;
+  throw new DesignFileError(
+    `${file} is not a text: ${placeAfter(new TextDecoder().decode(bytes.subarray(0, nul)))} is the character NUL.${reads ? ` It looks like UTF-16 ("${reads}").` : ''}`,
+    reads ? [{ encoding, name: 'UTF-16', reads }] : [],
+  );
+}
+
+/** What programs write for characters that they could not read: one for all, or those of Latin-1 that nobody uses. */
+const LOST = /[\ufffd\x80-\x9f]/;
+
+/** Refuses text in which an earlier program has lost or garbled characters. */
+function refuseLostText(text: string, file: string): void {
+  const lost = LOST.exec(text);
+  if (lost)
     throw new DesignFileError(
-      `${file} is not a text: ${placeAfter(text.slice(0, nul))} is the character NUL.${reads ? ` It looks like UTF-16 ("${reads}").` : ''}`,
-      reads ? [{ encoding: encoding!, name: 'UTF-16', reads }] : [],
+      `${file} has lost text: ${placeAfter(text.slice(0, lost.index))} is U+${lost[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}, which a program wrote instead of a character that it could not read. Save the file again from its source as UTF-8.`,
+    );
+  for (const [encoding, name] of WESTERN) {
+    const was = beforeGarbling(text, encoding);
+    if (was === undefined) continue;
+    const at = text.search(BEYOND_ASCII);
+    const start = text.slice(0, at).search(/[^\s,;"]*$/);
+    const wordAt = (whole: string) => /^[^\s,;"]+/.exec(whole.slice(start))![0].slice(0, WORD);
+    throw new DesignFileError(
+      `${file} was garbled before: ${placeAfter(text.slice(0, start))} is "${wordAt(text)}", which is "${wordAt(was)}" in UTF-8 that was read as ${name}. Save the file again from its source, and choose UTF-8 wherever it is opened in between.`,
     );
   }
-  const lost = text.indexOf('\ufffd');
-  if (lost !== -1)
-    throw new DesignFileError(
-      `${file} has lost text: ${placeAfter(text.slice(0, lost))} is U+FFFD, which a program wrote instead of a character that it could not read. Save the file again from its source as UTF-8.`,
-    );
+}
+
+const BEYOND_ASCII = /[^\0-\x7f]/;
+
+/** The text whose UTF-8 was read in an encoding of one byte a character, if all of it was. By chance no text is so. */
+function beforeGarbling(text: string, encoding: string): string | undefined {
+  if (!BEYOND_ASCII.test(text)) return undefined;
+  const all = decoder(encoding).decode(Uint8Array.from({ length: 256 }, (_, byte) => byte));
+  const byteOf = new Map(Array.from(all, (character, byte) => [character, byte]));
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const byte = byteOf.get(text[i]!);
+    if (byte === undefined) return undefined;
+    bytes[i] = byte;
+  }
+  return decoded(bytes, 'utf-8');
 }

@@ -1,4 +1,5 @@
 import type { Row } from '../audits/rows.ts';
+import { AuditRequest } from '../contract/request.ts';
 import { DesignFileError } from './error.ts';
 import { almostPrompt, plain } from './names.ts';
 import type { FileDesign, PlacedRow, ReadRows } from './rows.ts';
@@ -8,31 +9,87 @@ import type { FileDesign, PlacedRow, ReadRows } from './rows.ts';
  * @throws {DesignFileError}
  */
 export function readJson(text: string, file: string): ReadRows {
+  const lines = readJsonLines(text, file);
+  if (lines) return { design: {}, rows: lines, notes: [] };
   const json = parsed(text, file);
   // `about` is what a published design says of its source.
   const { about: _about, ...design } = (Array.isArray(json) ? { prompts: json } : json) as FileDesign & {
     prompts?: unknown;
     about?: unknown;
   };
-  if (!Array.isArray(design.prompts)) return { design, notes: [] };
+  if (design.prompts === undefined) {
+    const members = Object.keys(json);
+    if (!members.some((member) => member in AuditRequest.entries))
+      throw new DesignFileError(
+        `${file} is no design: it has ${
+          members
+            .slice(0, SHOWN)
+            .map((member) => `"${member}"`)
+            .join(', ') || 'no member'
+        }. Write ${EXAMPLES}.`,
+      );
+    return { design, notes: [] };
+  }
+  if (!Array.isArray(design.prompts))
+    throw new DesignFileError(
+      `${file}: "prompts" must be a list${typeof design.prompts === 'string' ? `: [${JSON.stringify(design.prompts)}]` : ', such as ["a doctor", "a nurse"]'}.`,
+    );
   if (design.prompts.length === 0) throw new DesignFileError(`${file} has no prompts: its list is empty.`);
   return { design, rows: design.prompts.map((entry, i) => rowOf(entry, `prompt ${i + 1}`, file)), notes: [] };
 }
+
+const EXAMPLES =
+  '{"prompts": […], "models": […], "samples": 4}, a list of texts, or a list of rows ({"prompt": "…", "group": "…"})';
+/** Members that a message names. */
+const SHOWN = 10;
 
 function parsed(text: string, file: string): object {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new DesignFileError(
-      `${file} is not valid JSON: ${(error as Error).message}. (A table is named .csv or .tsv, a list of prompts .txt.)`,
-    );
+    const hint = /^\s*[[{]/.test(text) ? '' : ' (A table is named .csv or .tsv, a list of prompts .txt.)';
+    throw new DesignFileError(`${file} is not valid JSON: ${(error as Error).message}.${hint}`);
   }
+  refuseTwins(text, file);
   if (typeof json !== 'object' || json === null)
-    throw new DesignFileError(
-      `${file} must contain a design ({"prompts": […], "models": […], "samples": 4}), a list of texts, or a list of rows ({"prompt": "…", "group": "…"}).`,
-    );
+    throw new DesignFileError(`${file} must contain a design: ${EXAMPLES}.`);
   return json;
+}
+
+/** Prompts of a file with JSON in each line, or undefined if it is none. */
+function readJsonLines(text: string, file: string): PlacedRow[] | undefined {
+  const lines = text.split(/\r\n|\r|\n/).map((line, i) => ({ line: line.trim(), place: `line ${i + 1}` }));
+  const written = lines.filter(({ line }) => line !== '');
+  const isValue = (line: string) => /^(\{.*\}|".*")$/.test(line);
+  if (written.length < 2 || !isValue(written[0]!.line)) return undefined;
+  return written.map(({ line, place }) => {
+    try {
+      const entry = JSON.parse(line);
+      refuseTwins(line, `${file}, ${place}`);
+      return rowOf(entry, place, file);
+    } catch (error) {
+      if (error instanceof DesignFileError) throw error;
+      throw new DesignFileError(`${file}, ${place} is not valid JSON: ${(error as Error).message}.`);
+    }
+  });
+}
+
+/** Of two members of one name JSON keeps the last, and what the other says would be lost without a word. */
+function refuseTwins(json: string, file: string): void {
+  const open: Set<string>[] = [];
+  for (const { 0: token, 1: isName, index } of json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/g)) {
+    if (token === '{') open.push(new Set());
+    else if (token === '}') open.pop();
+    else if (isName !== undefined) {
+      const name = JSON.parse(token.slice(0, -isName.length)) as string;
+      if (open.at(-1)!.has(name))
+        throw new DesignFileError(
+          `${file} has "${name}" twice in one object, the second time in line ${json.slice(0, index).split(/\r\n|\r|\n/).length}. Remove one.`,
+        );
+      open.at(-1)!.add(name);
+    }
+  }
 }
 
 /** A text, a row as the request has it, or a row of a table. */

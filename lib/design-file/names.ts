@@ -16,6 +16,6 @@ const LONGEST = 40;
 export function factorName(written: string): string {
   if (WHOLE_NAME.test(written)) return written;
   // Each run of _ is tried once: `_+$` alone takes a minute for a hundred thousand of them.
-  const name = written.replace(/[^\p{L}\p{N}_-]+/gu, '_').replace(/^_+|(?<!_)_+$/g, '');
+  const name = written.replace(/[^\p{L}\p{M}\p{N}_-]+/gu, '_').replace(/^_+|(?<!_)_+$/g, '');
   return Array.from(name).slice(0, LONGEST).join('');
 }

@@ -1,5 +1,6 @@
 import { DESIGN } from '../limits.ts';
 import { decode } from './decode.ts';
+import { refuseDoubtful, refuseMarks } from './doubtful.ts';
 import { DesignFileError } from './error.ts';
 import { readJson } from './json.ts';
 import { almostPrompt, factorName, plain } from './names.ts';
@@ -50,7 +51,7 @@ function readText(text: string, file: string, options: ReadOptions): ReadRows {
     case 'table':
       return readTable(text, file, options.template ?? false);
     case 'lines':
-      return readLines(text);
+      return readLines(text, file);
     case 'json':
       return readJson(text, file);
   }
@@ -63,23 +64,26 @@ function kindOf(text: string, file: string): 'table' | 'lines' | 'json' {
   const startsAsTable = isHeader(/[^\r\n]+/.exec(text)![0]);
   if (extension === 'csv' || extension === 'tsv') return 'table';
   if (extension === 'txt') return startsAsTable ? 'table' : 'lines';
-  if (extension === 'json' || /^\s*[[{]/.test(text)) return 'json';
+  if (/^(json|jsonl|ndjson)$/.test(extension ?? '') || /^\s*[[{]/.test(text)) return 'json';
   if (startsAsTable) return 'table';
   throw new DesignFileError(
-    `${file} may be a table, a list or JSON. Give it a name that says so: .csv or .tsv (a table with a column "prompt"), .txt (a prompt in each line), or .json.`,
+    `${file} is no JSON, and its first line names no column "prompt". Give it a name that says what it is: .csv or .tsv (a table with a column "prompt"), .txt (a prompt in each line), or .json.`,
   );
 }
 
-function readLines(text: string): ReadRows {
+function readLines(text: string, file: string): ReadRows {
   const lines = text.replace(/(\r\n|\r|\n)$/, '').split(/\r\n|\r|\n/);
   const placed = lines.map(
     (line, i): PlacedRow => ({ place: `line ${i + 1}`, text: line, factors: [], model: '' }),
   );
   // Somebody saved a column with its name.
   const named = placed.length > 1 && plain(lines[0]!) === 'prompt';
+  const rows = named ? placed.slice(1) : placed;
+  refuseMarks(rows, file);
+  refuseDoubtful(rows, file);
   return {
     design: {},
-    rows: named ? placed.slice(1) : placed,
+    rows,
     notes: named ? ['Line 1 is the name of the column, "prompt", and was left out.'] : [],
   };
 }
@@ -98,6 +102,7 @@ function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
   refuseTitle(text, file);
   const body = cells.slice(headerAt + 1);
   const renamed: string[] = [];
+  if (withoutRowNumbers(header, body)) renamed.push('Column A numbers the rows and was left out.');
   const columns = columnsOf(header, body, headerAt, file, renamed);
   const rows = body.map((row, i) => ({ row, place: `row ${headerAt + i + 2}` }));
   if (rows.every(({ row }) => isEmpty(row)))
@@ -107,7 +112,7 @@ function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
         : `${file} has no column "prompt" and a single row. Write "prompt" in the first row, and a prompt in each row below it.`,
     );
   const prompt = columns.find(({ name }) => name === 'prompt');
-  if (!prompt && !hasTemplate) throw noPrompt(columns, file);
+  if (!prompt && !hasTemplate) throw noPrompt(columns, header, file);
   const model = columns.find(({ name }) => name === 'model');
   const others = columns.filter((column) => column !== prompt && column !== model);
   if (others.length > DESIGN.factors)
@@ -117,7 +122,7 @@ function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
   for (const { row, place } of rows) {
     if (row.length > header.length && row.slice(header.length).some((cell) => cell.trim() !== ''))
       throw new DesignFileError(
-        `${file}, ${place} has ${row.length} cells, but row ${headerAt + 1} names ${header.length} column${header.length === 1 ? '' : 's'}. A cell with a comma, semicolon or tab needs quotes: "a doctor, smiling".`,
+        `${file}, ${place} has ${row.length} cells, but row ${headerAt + 1} names ${header.length} column${header.length === 1 ? '' : 's'}. A cell with a comma, semicolon or tab needs quotes: "a doctor, smiling".${header.length === 1 ? ' Or call it .txt, with a prompt in each line.' : ''}`,
       );
   }
   if (!prompt) return { design: toFactors(columns, body), notes: [...notes, ...renamed] };
@@ -125,16 +130,34 @@ function readTable(text: string, file: string, hasTemplate: boolean): ReadRows {
     throw new DesignFileError(
       `${file} has a column "prompt", and a template makes prompts, too. Omit one of them.`,
     );
-  return {
-    design: {},
-    rows: rows.map(({ row, place }) => ({
+  const placed = rows.map(
+    ({ row, place }): PlacedRow => ({
       place,
       text: row[prompt.at] ?? '',
       factors: others.map(({ at, name }) => [name, row[at] ?? '']),
       model: (model && row[model.at]) ?? '',
-    })),
-    notes: [...notes, ...renamed],
-  };
+    }),
+  );
+  refuseDoubtful(placed, file);
+  return { design: {}, rows: placed, notes: [...notes, ...renamed] };
+}
+
+/**
+ * R and pandas write numbers of rows in front, under no name, and R's `write.table` without a cell for the name. They are
+ * no factor: a value for each prompt compares nothing.
+ * @returns whether there are any; the cells are empty then
+ */
+function withoutRowNumbers(header: string[], body: Cells): boolean {
+  const rows = body.filter((row) => !isEmpty(row));
+  const isNumbers =
+    new Set(rows.map(([first]) => first)).size === rows.length &&
+    rows.every(([first]) => /^\d+$/.test(first!));
+  if (rows.length === 0 || !isNumbers) return false;
+  if (rows.every((row) => row.length === header.length + 1)) header.unshift('');
+  if (!/^(Unnamed: \d+)?$/.test(header[0]!.trim())) return false;
+  header[0] = '';
+  for (const row of rows) row[0] = '';
+  return true;
 }
 
 const isEmpty = (row: string[]) => row.every((cell) => cell.trim() === '');
@@ -169,6 +192,10 @@ function columnsOf(
     if (twin)
       throw new DesignFileError(
         `${file} has two columns "${name}": ${letters(twin.at)} and ${letters(at)}. Rename or remove one.`,
+      );
+    if (/[“”„«»]/.test(written))
+      throw new DesignFileError(
+        `${file}: "${written.slice(0, SHOWN)}" is in curly quotes. Replace all of them by straight ones: "prompt".`,
       );
     if (name === '')
       throw new DesignFileError(
@@ -206,7 +233,14 @@ function refuseTitle(text: string, file: string): void {
     );
 }
 
-function noPrompt(columns: Column[], file: string): DesignFileError {
+/** `prompt`, something that could divide columns, and another name. */
+const UNDIVIDED = /^\W?prompt\W?\s*([^\p{L}\p{M}\p{N}\s"'()[\]_.#/-]|\s{2})\s*\S/iu;
+
+function noPrompt(columns: Column[], header: string[], file: string): DesignFileError {
+  if (header.length === 1 && UNDIVIDED.test(header[0]!))
+    return new DesignFileError(
+      `${file}: row 1, "${header[0]!.slice(0, SHOWN)}", is one column. Divide columns by commas, semicolons, tabs or |.`,
+    );
   const almost = columns.map(({ name }) => name).find(almostPrompt);
   if (almost !== undefined)
     return new DesignFileError(

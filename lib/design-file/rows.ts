@@ -1,5 +1,5 @@
 import type { Row } from '../audits/rows.ts';
-import { type AuditRequest, CONTROL } from '../contract/request.ts';
+import { type AuditRequest, CONTROL, DROPPED } from '../contract/request.ts';
 import { DESIGN, MODEL_NAME } from '../limits.ts';
 import { DesignFileError } from './error.ts';
 
@@ -36,6 +36,9 @@ export function toPrompts(placed: PlacedRow[], file: string): { prompts: (string
   const withoutValue = new Map<string, string[]>();
   const repeated: string[] = [];
   const first = new Map<string, { place: string; factors: string; rows: Set<string> }>();
+  const unseen: string[] = [];
+  const looks = new Map<string, { text: string; place: string }>();
+  const alike: string[] = [];
   const prompts: (string | Row)[] = [];
   for (const { place, ...raw } of placed) {
     const values = [raw.text, raw.model, ...raw.factors.map(([, value]) => value)];
@@ -51,6 +54,11 @@ export function toPrompts(placed: PlacedRow[], file: string): { prompts: (string
         places.push(place);
         withoutValue.set(name, places);
       }
+    if (UNSEEN.test(row.text)) unseen.push(place);
+    const look = row.text.replace(EVERY_UNSEEN, '').normalize('NFC');
+    const like = looks.get(look);
+    if (!like) looks.set(look, { text: row.text, place });
+    else if (like.text !== row.text) alike.push(`${place} is like ${like.place}`);
     const factors = JSON.stringify(Object.entries(row.factors ?? {}).sort());
     const before = first.get(row.text);
     if (before && before.factors !== factors)
@@ -71,12 +79,28 @@ export function toPrompts(placed: PlacedRow[], file: string): { prompts: (string
       ...note(trimmed, (n) => `Spaces around the text of ${n} were trimmed`),
       ...note(empty, (n, one) => `${n} without text ${one ? 'was' : 'were'} left out`),
       ...note(repeated, (n, one) => `${n} repeated an earlier one and ${one ? 'was' : 'were'} merged`),
+      ...note(
+        unseen,
+        (n, one) => `${n} ${one ? 'has' : 'have'} characters that cannot be seen, which models get, too`,
+      ),
+      ...note(
+        alike,
+        (n, one) =>
+          `${n} ${one ? 'looks' : 'look'} like an earlier one, but ${one ? 'is' : 'are'} other characters, and ${one ? 'is a prompt' : 'are prompts'} of ${one ? 'its' : 'their'} own`,
+      ),
       ...[...withoutValue].flatMap(([name, places]) =>
         note(places, (n, one) => `${n} ${one ? 'has' : 'have'} no "${name}"`),
       ),
     ],
   };
 }
+
+/**
+ * Characters that change nothing that people see, only what models read; also those that turn the direction of text. Joiners
+ * and marks of direction are not among them: Persian, Hindi and emoji need them.
+ */
+const UNSEEN = /[\u00ad\u200b\u2028-\u202e\u2060-\u2069\ufeff]/;
+const EVERY_UNSEEN = new RegExp(UNSEEN, 'g');
 
 /** Places that a sentence names. */
 const NAMED = 3;
@@ -96,6 +120,13 @@ function checkedRow({ text, factors, model }: Omit<PlacedRow, 'place'>, where: s
     throw new DesignFileError(
       `${where}: the prompt is empty, but other cells are not. Write a prompt, or remove the row.`,
     );
+  if (/^[\p{Cf}\p{Z}]*$/u.test(prompt))
+    throw new DesignFileError(
+      `${where}: the prompt has no character that can be seen. Write a prompt, or remove the row.`,
+    );
+  const wrongName = factors.map(([factor]) => factor).find((factor) => DROPPED.includes(factor));
+  if (wrongName !== undefined)
+    throw new DesignFileError(`${where}: no factor can be called "${wrongName}". Rename it.`);
   const kept = factors
     .map(([name, value]) => [name, checkedText(value, DESIGN.valueLength, `${where}: "${name}"`)] as const)
     .filter(([, value]) => value !== '');

@@ -73,7 +73,7 @@ export function FileButton({ busy, trouble, open }: ReturnType<typeof useFiles>)
         ref={input}
         type="file"
         hidden
-        accept=".csv,.tsv,.txt,.json"
+        accept=".csv,.tsv,.txt,.json,.jsonl"
         onChange={(event) => {
           const file = event.currentTarget.files?.[0];
           // The same file can be chosen again, after it was corrected.

@@ -1,0 +1,67 @@
+import { DesignFileError } from './error.ts';
+import type { PlacedRow } from './rows.ts';
+
+/** What spreadsheets and people leave among prompts and nobody wants to pay for. A JSON file takes any text. */
+const DOUBTFUL: [RegExp, string][] = [
+  [/^prompts?:?$/i, 'is the name of a column'],
+  [/^#(N\/A|NV|[\p{Lu}\d/]+[!?])$/u, 'is an error of a spreadsheet'],
+  [/^=[A-Z]+[(\d]/i, 'is a formula'],
+  [/^:?[-=_+]{2,}:?$/, 'is a line, and no text'],
+  [/^\{\s*".*\}$|^\[\s*["{].*\]$/s, 'is JSON, which a file has whose name ends in .json'],
+  [/\{[^{}]*\}/, 'has a placeholder, which models get as it is. Use a template'],
+];
+
+/** Marks of lists and comments. */
+const MARK = /^([-*•–]|#|\/\/)\s/;
+
+/** Characters of a text that a message repeats. */
+const SHOWN = 40;
+const shown = (text: string) => (text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
+
+/**
+ * Refuses rows of a table or a list whose text was not meant as a prompt.
+ * @throws {DesignFileError} naming the first
+ */
+export function refuseDoubtful(rows: readonly PlacedRow[], file: string): void {
+  for (const { place, text: written } of rows) {
+    const text = written.trim();
+    if (text === '') continue;
+    const what = DOUBTFUL.find(([looks]) => looks.test(text))?.[1];
+    if (what) throw doubtful(`${file}, ${place}: "${shown(text)}" ${what}. Correct or remove it.`, text);
+  }
+}
+
+/**
+ * Refuses a list with marks that people read and models get.
+ * @throws {DesignFileError}
+ */
+export function refuseMarks(rows: readonly PlacedRow[], file: string): void {
+  const lines = rows
+    .map(({ place, text }) => ({ place, text: text.trim() }))
+    .filter(({ text }) => text !== '');
+  for (const { place, text } of lines) {
+    const mark = MARK.exec(text)?.[0];
+    if (mark)
+      throw doubtful(
+        `${file}, ${place}: "${shown(text)}" begins with "${mark}", and models would get that, too. Remove it.`,
+        text,
+      );
+  }
+  const first = lines[0]?.text ?? '';
+  const isNumbered = lines.every(({ text }, i) => new RegExp(`^${i + 1}[.)]\\s`).test(text));
+  if (lines.length > 1 && isNumbered)
+    throw doubtful(
+      `${file} numbers its lines ("${shown(first)}"), and models would get the numbers, too. Remove them.`,
+      first,
+    );
+  if (lines.length > 0 && lines.every(({ text }) => /^".+",?$/.test(text)))
+    throw doubtful(
+      `${file} has every line in quotes (${shown(first)}), and models would get them, too. Remove them.`,
+      first,
+    );
+}
+
+const doubtful = (message: string, text: string) =>
+  new DesignFileError(
+    `${message} If it is meant as it is, write the prompts as JSON: [${JSON.stringify(shown(text))}].`,
+  );
