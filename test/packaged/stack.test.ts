@@ -291,9 +291,7 @@ describe('functions', () => {
         Principal.startsWith('events') ? /:rule\/weaudit-dev-[a-z]+-rule-\d$/ : /:HttpApi\/\*$/,
       );
     }
-    const rules = ofType(plain.resources, 'AWS::Events::Rule').map(
-      ([, { Properties }]) => Properties.Name,
-    );
+    const rules = ofType(plain.resources, 'AWS::Events::Rule').map(([, { Properties }]) => Properties.Name);
     const callers = permissions.map(({ SourceArn }) => SourceArn.split(':rule/')[1] ?? 'HttpApi');
     expect(callers.sort()).toEqual([...rules, 'HttpApi', 'HttpApi'].sort());
   });
