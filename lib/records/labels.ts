@@ -21,19 +21,15 @@ export interface Batch {
 /** GETs at once. */
 const PARALLEL = 24;
 
-/** Numbers of some batches that there are, and when each was created, in their order: a LIST. */
-export async function listBatches(
-  store: ObjectStore,
-  round: string,
-  rater: string,
-): Promise<{ seq: number; modified: Date }[]> {
+/** Numbers of the batches of a rater, in their order: a LIST. */
+export async function listBatches(store: ObjectStore, round: string, rater: string): Promise<number[]> {
   const prefix = raterLabelsPrefix(round, rater);
-  const found: { seq: number; modified: Date }[] = [];
-  for await (const { key, modified } of store.list(prefix)) {
+  const numbers: number[] = [];
+  for await (const { key } of store.list(prefix)) {
     const [, seq] = /^(\d{5})\.json$/.exec(key.slice(prefix.length)) ?? [];
-    if (seq) found.push({ seq: Number(seq), modified });
+    if (seq) numbers.push(Number(seq));
   }
-  return found;
+  return numbers;
 }
 
 export const readBatch = async (store: ObjectStore, round: string, rater: string, seq: number) =>
@@ -70,18 +66,6 @@ export function addAnswers(last: LastAnswers, answers: readonly Label[]): void {
   }
 }
 
-/** What a rater last answered of all pictures. */
-export async function readLastAnswers(
-  store: ObjectStore,
-  round: string,
-  rater: string,
-  numbers: readonly number[],
-): Promise<LastAnswers> {
-  const last: LastAnswers = new Map();
-  for await (const { answers } of readBatches(store, round, rater, numbers)) addAnswers(last, answers);
-  return last;
-}
-
 /** Batches of a rater that one page reads: a rater who sends each answer alone has thousands. */
 const RECENT = 300;
 
@@ -101,12 +85,14 @@ export async function readState(
   rater: string,
   list: readonly Pick<Label, 'item' | 'showing'>[],
 ): Promise<RaterState> {
-  const numbers = (await listBatches(store, round, rater)).map(({ seq }) => seq);
+  const numbers = await listBatches(store, round, rater);
   const border = numbers.at(-RECENT - 1);
   const before = border === undefined ? undefined : await readBatch(store, round, rater, border);
   const answered = new Places(list.length, before?.answered);
   const older = new Set(list.filter((_, place) => answered.has(place)).map(showingKey));
-  const recent = await readLastAnswers(store, round, rater, numbers.slice(-RECENT));
+  const recent: LastAnswers = new Map();
+  for await (const { answers } of readBatches(store, round, rater, numbers.slice(-RECENT)))
+    addAnswers(recent, answers);
   // A picture that was done before is not begun again by an answer that was changed since.
   for (const key of older) recent.delete(key);
   return { nextSeq: (numbers.at(-1) ?? -1) + 1, recent, older };

@@ -5,7 +5,6 @@ import { Refusal } from '../errors.ts';
 import type { Presign } from '../ports.ts';
 import {
   closedKey,
-  labelsPrefix,
   openKey,
   partKey,
   partsPrefix,
@@ -14,7 +13,7 @@ import {
   snapshotKey,
   withdrawnPrefix,
 } from '../records/keys.ts';
-import { type LastAnswers, listBatches, readLastAnswers } from '../records/labels.ts';
+import { addAnswers, type LastAnswers, listBatches, readBatches } from '../records/labels.ts';
 import { listRaters, type SlotRecord } from '../records/rater.ts';
 import type { OpenRound } from '../records/round.ts';
 import { namesUnder, type RoundDeps, requireRound } from './read.ts';
@@ -30,7 +29,12 @@ interface Closed {
 }
 
 /** What a rater last answered to a picture: place of the picture, showing, then place of the question and answer. */
-type Part = [item: number, showing: 1 | 2, answers: [question: number, answer: Given][]][];
+type Entry = [item: number, showing: 1 | 2, answers: [question: number, answer: Given][]];
+/** What some batches of a rater say that count, and how many came too late. */
+interface Part {
+  entries: Entry[];
+  late: number;
+}
 
 /**
  * Closes a round for good: `POST /api/rounds/{r}/close`. It can be repeated. If the process dies before the fact, the round is
@@ -68,7 +72,6 @@ export async function snapshotAddress(
       409,
       'The round is open. Labels are counted when it is closed, so that nobody stops at a result.',
     );
-  // By the clock of S3, which dates the labels, too.
   const due = closed.modified.getTime() + SETTLE_MS;
   const left = due - time.now().getTime();
   if (left > 0)
@@ -83,7 +86,7 @@ export async function snapshotAddress(
   ]);
   const counted = raters.filter(({ slot, generation }) => !withdrawn.includes(raterName(slot, generation)));
   await makeParts(deps, open, counted, new Date(due));
-  const snapshot = await putTogether(deps, open, counted, closed.value.at, new Date(due));
+  const snapshot = await putTogether(deps, open, counted, closed.value.at);
   await store.createJson(
     snapshotKey(round),
     { ...snapshot, withdrawn: withdrawn.sort() },
@@ -111,8 +114,8 @@ async function makeParts(
   let made = 0;
   for (const [place, { slot, generation }] of raters.entries()) {
     const name = raterName(slot, generation);
-    const numbers = (await listBatches(store, plan.id, name)).filter(({ modified }) => modified <= due);
-    for (const [part, some] of Map.groupBy(numbers, ({ seq }) => Math.floor(seq / BATCHES_A_PART))) {
+    const numbers = await listBatches(store, plan.id, name);
+    for (const [part, some] of Map.groupBy(numbers, (seq) => Math.floor(seq / BATCHES_A_PART))) {
       const key = partKey(plan.id, name, part);
       if (done.has(key.slice(partsPrefix(plan.id).length))) continue;
       if (made++ > 0 && time.monotonic() > end)
@@ -121,13 +124,14 @@ async function makeParts(
           `The snapshot is being written: ${place} of ${raters.length} raters are done. Try again after \`Retry-After\` seconds.`,
           { headers: { 'retry-after': '1' } },
         );
-      const last = await readLastAnswers(
-        store,
-        plan.id,
-        name,
-        some.map(({ seq }) => seq),
-      );
-      await store.createJson(key, partOf(last, itemAt, questionAt), { tags: { retention: plan.retention } });
+      const last: LastAnswers = new Map();
+      let late = 0;
+      // By the time in the batch: one that was restored from the backup has a new date in S3.
+      for await (const { at, answers } of readBatches(store, plan.id, name, some))
+        if (Date.parse(at) > due.getTime()) late++;
+        else addAnswers(last, answers);
+      const read: Part = { entries: entriesOf(last, itemAt, questionAt), late };
+      await store.createJson(key, read, { tags: { retention: plan.retention } });
     }
   }
 }
@@ -135,21 +139,25 @@ async function makeParts(
 /** What a rater last answered, from the parts. */
 async function readParts(store: RoundDeps['store'], round: string, rater: string): Promise<Part> {
   const prefix = `${partsPrefix(round)}${rater}/`;
-  const last = new Map<string, Part[number]>();
-  for (const name of await namesUnder(store, prefix))
-    for (const [item, showing, answers] of (await store.readJson<Part>(`${prefix}${name}`))!.value) {
+  const last = new Map<string, Entry>();
+  let late = 0;
+  for (const name of await namesUnder(store, prefix)) {
+    const part = (await store.readJson<Part>(`${prefix}${name}`))!.value;
+    late += part.late;
+    for (const [item, showing, answers] of part.entries) {
       const before = last.get(`${item}/${showing}`)?.[2] ?? [];
       last.set(`${item}/${showing}`, [item, showing, [...new Map([...before, ...answers])]]);
     }
-  return [...last.values()];
+  }
+  return { entries: [...last.values()], late };
 }
 
-function partOf(
+function entriesOf(
   last: LastAnswers,
   itemAt: ReadonlyMap<string, number>,
   questionAt: ReadonlyMap<string, number>,
-): Part {
-  const part: Part = [];
+): Entry[] {
+  const entries: Entry[] = [];
   for (const [key, answers] of last) {
     const [item = '', showing] = key.split('/');
     const place = itemAt.get(item);
@@ -158,9 +166,9 @@ function partOf(
       questionAt.get(question)!,
       answer,
     ]);
-    part.push([place, showing === '2' ? 2 : 1, named.sort(([one], [other]) => one - other)]);
+    entries.push([place, showing === '2' ? 2 : 1, named.sort(([one], [other]) => one - other)]);
   }
-  return part.sort(([one, showing], [other, otherShowing]) => one - other || showing - otherShowing);
+  return entries.sort(([one, showing], [other, otherShowing]) => one - other || showing - otherShowing);
 }
 
 /**
@@ -173,14 +181,16 @@ async function putTogether(
   { plan, codebook }: OpenRound,
   raters: readonly SlotRecord[],
   closedAt: string,
-  due: Date,
 ): Promise<Omit<Snapshot, 'withdrawn'>> {
   const labels: Snapshot['labels'] = [];
+  let late = 0;
   for (let slot = 1; slot <= plan.slots; slot++) {
-    const chosen = new Map<string, { rater: string; isWhole: boolean; entry: Part[number] }>();
+    const chosen = new Map<string, { rater: string; isWhole: boolean; entry: Entry }>();
     for (const { generation } of raters.filter((one) => one.slot === slot)) {
       const rater = raterName(slot, generation);
-      for (const entry of await readParts(store, plan.id, rater)) {
+      const part = await readParts(store, plan.id, rater);
+      late += part.late;
+      for (const entry of part.entries) {
         const [item, showing, answers] = entry;
         const key = `${item}/${showing}`;
         const isWhole = isComplete(codebook, answersOf(codebook, answers));
@@ -203,17 +213,11 @@ async function putTogether(
   return {
     ...{ round: plan.id, closedAt, codebook: plan.codebook, labels },
     reported: plan.items.flatMap(({ opaque }, place) => (hidden.has(opaque) ? [place] : [])),
-    late: await countLate(store, plan.id, due),
+    late,
   };
 }
 
-const answersOf = ({ questions }: Codebook, answers: Part[number][2]): Map<string, Given> =>
+const answersOf = ({ questions }: Codebook, answers: Entry[2]): Map<string, Given> =>
   new Map(answers.map(([place, answer]) => [questions[place]!.id, answer]));
 
 const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0);
-
-async function countLate(store: RoundDeps['store'], round: string, due: Date): Promise<number> {
-  let late = 0;
-  for await (const { modified } of store.list(labelsPrefix(round))) if (modified > due) late++;
-  return late;
-}

@@ -220,8 +220,7 @@ const conflict = ({ answers }: Batch, number: number) =>
   );
 
 async function gap({ store }: RateDeps, { round, name }: Rater, number: number): Promise<Refusal> {
-  const last = (await listBatches(store, round, name)).at(-1);
-  const nextSeq = (last?.seq ?? -1) + 1;
+  const nextSeq = ((await listBatches(store, round, name)).at(-1) ?? -1) + 1;
   return new Refusal(
     409,
     `Batch ${number - 1} is missing. Send batches in their order: the next number is ${nextSeq}.`,

@@ -155,7 +155,7 @@ async function progressOf(
   const rater = raterName(slot, generation);
   const last = (await listBatches(store, plan.id, rater)).at(-1);
   const [batch, person] = await Promise.all([
-    last && readBatch(store, plan.id, rater, last.seq),
+    last === undefined ? undefined : readBatch(store, plan.id, rater, last),
     people.has(`${rater}.json`) ? store.readJson<{ name?: string }>(personKey(plan.id, rater)) : undefined,
   ]);
   const { length } = assignmentOf(plan, slot);

@@ -409,11 +409,29 @@ describe('the labels that count', () => {
     await call('POST', `/api/rounds/${round}/close`);
     world.pass(MINUTE + 1_000);
     await world.truth.images.createJson(`rounds/${round}/labels/1.1/00002.json`, {
-      answers: whole(late!),
+      ...{ at: world.now().toISOString(), answers: whole(late!) },
     });
     const snapshot = await snapshotOf(round);
     expect(await genders(round, snapshot, 1)).toEqual({ [other!]: '1.1 woman' });
     expect([snapshot.labels.length, snapshot.late]).toEqual([5, 1]);
+  });
+
+  it('count although the bucket was restored after the round was closed: a restored batch has a new date, and its own time', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const token = await giveSlot(call, round, 1);
+    const [one, other] = (await allItems(call, token)).map(({ id }) => id);
+    await send(call, token, 0, whole(one!, 'man'));
+    await send(call, token, 1, whole(other!, 'woman'));
+    await call('POST', `/api/rounds/${round}/close`);
+    world.pass(2 * MINUTE);
+    const key = `rounds/${round}/labels/1.1/00000.json`;
+    const batch = (await world.truth.images.readJson<Batch>(key))!.value;
+    await world.truth.images.delete([key]);
+    await world.truth.images.createJson(key, batch);
+    const snapshot = await snapshotOf(round);
+    expect(await genders(round, snapshot, 1)).toEqual({ [one!]: '1.1 man', [other!]: '1.1 woman' });
+    expect(snapshot.late).toBe(0);
   });
 
   it('are the same bytes whichever of two readers is quicker', async () => {
