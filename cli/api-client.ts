@@ -176,6 +176,16 @@ export class ApiClient {
     await this.#json('DELETE', roundPath(round, `/raters/${slot}${query}`));
   }
 
+  /** Forgets the names of all raters of a round. */
+  async forgetNames(round: string): Promise<void> {
+    await this.#json('DELETE', roundPath(round, '/people'));
+  }
+
+  /** Shows raters a picture again that one of them reported. @param image `<audit>/<cell>/<index>` */
+  async clearReport(round: string, image: string): Promise<void> {
+    await this.#json('POST', roundPath(round, '/cleared'), { body: JSON.stringify({ image }) });
+  }
+
   async closeRound(round: string): Promise<void> {
     await this.#json('POST', roundPath(round, '/close'));
   }

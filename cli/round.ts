@@ -80,7 +80,12 @@ export function describeRound(round: Round): string {
     const done = raters.reduce((sum, one) => sum + (one.withdrawn ? 0 : one.answered), 0);
     const skipped = raters.reduce((sum, one) => sum + (one.withdrawn ? 0 : one.skipped), 0);
     const who = rater ? oneLine(rater.name ?? rater.pseudonym, 30) : 'nobody yet';
-    return [slot, who, rater?.withdrawn ? 'withdrawn' : '', `${done} of ${total}`, skipped];
+    const state = rater?.withdrawn
+      ? 'withdrawn'
+      : rater?.agreedAt
+        ? `agreed ${rater.agreedAt.slice(0, 10)}`
+        : '';
+    return [slot, who, state, `${done} of ${total}`, skipped];
   });
   return [
     `${oneLine(name)} (${id})`,

@@ -11,7 +11,7 @@ import { wholeNumber } from '../whole-number.ts';
 
 const ROUND_EXAMPLE = '06dn7w3qk2v4x8y0zr5t1m9abc';
 
-/** `round create`, `list`, `status`, `links`, `withdraw`, `close`, `delete` */
+/** `round create`, `list`, `status`, `links`, `withdraw`, `forget`, `clear`, `close`, `delete` */
 export function addRound(program: Command): void {
   const round = auditorCommand(
     program
@@ -27,6 +27,8 @@ export function addRound(program: Command): void {
   addStatus(round);
   addLinks(round);
   addWithdraw(round);
+  addForget(round);
+  addClear(round);
   addClose(round);
   addDelete(round);
 }
@@ -226,6 +228,45 @@ function addWithdraw(round: Command): void {
     output.print(
       `The rater of slot ${slot} has withdrawn. For another one: npx weaudit round links ${id} --slot ${slot}`,
     );
+  });
+}
+
+function addForget(round: Command): void {
+  auditorCommand(
+    roundArgument(
+      round
+        .command('forget')
+        .summary('forget the names of all raters')
+        .description(
+          'Forget the names and notes of all raters of a round. Their labels stay, under slots and numbers.',
+        ),
+    ).addOption(new Option('-y, --yes', 'do not ask for confirmation')),
+    `npx weaudit round forget ${ROUND_EXAMPLE}`,
+  ).action(async (id: string, { yes, ...flags }: AuditorFlags & { yes?: boolean }) => {
+    const { client, output } = auditor(flags);
+    await confirm('This forgets the names of all raters for good.', 'forget', yes ?? false);
+    await client.forgetNames(id);
+    output.document({ id, names: 0 });
+    output.print(`The names of the raters of round ${id} are forgotten.`);
+  });
+}
+
+function addClear(round: Command): void {
+  auditorCommand(
+    roundArgument(
+      round
+        .command('clear')
+        .summary('show a reported picture again')
+        .description(
+          'Show raters a picture again that one of them reported, because it was reported by mistake. Later reports of it hide nothing.',
+        ),
+    ).argument('<image>', '<audit>/<cell>/<index>, as "round status" lists it'),
+    `npx weaudit round clear ${ROUND_EXAMPLE} 7ybqs5wgyjept3mx0ka6k1t6az/00017/0`,
+  ).action(async (id: string, image: string, flags: AuditorFlags) => {
+    const { client, output } = auditor(flags);
+    await client.clearReport(id, image);
+    output.document({ image, state: 'shown' });
+    output.print(`Raters of round ${id} are shown ${image} again.`);
   });
 }
 

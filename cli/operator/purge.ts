@@ -199,7 +199,7 @@ async function purgeFromRounds(images: S3Store, { audit, image }: PurgeTarget): 
     const opaque = opaqueOf(plan, `${audit}/${image}`);
     if (opaque === undefined) continue;
     const tags = { retention: plan.retention };
-    await images.createJson(reportedKey(round, opaque), { by: 'purge' }, { tags });
+    await images.create(reportedKey(round, opaque, 'purged'), '', { tags });
     const key = itemKey(round, opaque);
     do await images.destroy(key);
     while (!(await images.create(key, '', { tags: { ...tags, status: 'purged' } })));

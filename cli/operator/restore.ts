@@ -2,14 +2,7 @@ import { CopyObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import type { Time } from '../../lib/ports.ts';
-import {
-  imageKey,
-  itemKey,
-  itemsPrefix,
-  parseImageKey,
-  renditionOf,
-  reportedKey,
-} from '../../lib/records/keys.ts';
+import { imageKey, itemKey, itemsPrefix, parseImageKey, renditionOf } from '../../lib/records/keys.ts';
 import { readRound } from '../../lib/records/round.ts';
 import { copyItem } from '../../lib/rounds/create.ts';
 import { roundsOfAudit } from '../../lib/rounds/kept.ts';
@@ -151,8 +144,8 @@ async function restoreItems(images: S3Store, audit: string): Promise<Restored[]>
     for await (const { key } of images.list(itemsPrefix(round))) there.add(key);
     for (const { image, opaque } of [...(plan?.practice ?? []), ...(plan?.items ?? [])]) {
       const key = itemKey(round, opaque);
-      if (there.has(key) || (await images.exists(reportedKey(round, opaque)))) continue;
-      if (await copyItem(images, plan!, { image, opaque }))
+      // Of a purged image there is no rendition.
+      if (!there.has(key) && (await copyItem(images, plan!, { image, opaque })))
         done.push({ key, where: 'bucket', outcome: 'restored', detail: 'copied from its rendition' });
     }
   }

@@ -12,7 +12,9 @@ import { ImportRequest } from './import-request.ts';
 import { PriceEntry } from './price-entry.ts';
 import { AuditRequest, StudyRequest } from './request.ts';
 import {
+  ClearRequest,
   Codebook,
+  Consent,
   Label,
   LabelsRequest,
   RaterRequest,
@@ -21,6 +23,7 @@ import {
 } from './round-request.ts';
 import {
   AcceptedRound,
+  Cleared,
   ClosedRound,
   DeletingRound,
   ForgottenNames,
@@ -521,10 +524,13 @@ export const SCHEMAS = {
   DeletingRound,
   RatePage,
   Label,
+  Consent,
   LabelsRequest,
   StoredLabels,
   ReportRequest,
   Hidden,
+  ClearRequest,
+  Cleared,
   Description,
   Problem,
   GatewayRefusal,

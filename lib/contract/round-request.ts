@@ -193,6 +193,11 @@ export const RaterRequest = v.strictObject({
 });
 export type RaterRequest = v.InferOutput<typeof RaterRequest>;
 
+const instant = v.pipe(
+  v.string(),
+  v.maxLength(30, 'must be a time such as 2026-01-31T12:00:00.000Z'),
+  v.isoTimestamp('must be a time such as 2026-01-31T12:00:00.000Z'),
+);
 const showing = v.union([v.literal(1), v.literal(2)], 'must be 1 or 2');
 /** One answer of a rater to one question about one picture. */
 export const Label = v.strictObject({
@@ -206,16 +211,29 @@ export const Label = v.strictObject({
   answer: given,
   showing: v.pipe(showing, v.description('2 for the second time that the rater sees a picture.')),
   at: v.pipe(
-    v.string(),
-    v.maxLength(30, 'must be a time such as 2026-01-31T12:00:00.000Z'),
-    v.isoTimestamp('must be a time such as 2026-01-31T12:00:00.000Z'),
+    instant,
     v.description("When it was given, by the rater's clock. It is stored, and decides nothing."),
   ),
 });
 export type Label = v.InferOutput<typeof Label>;
 
+/** What a rater has agreed to. */
+export const Consent = v.strictObject({
+  sha256: v.pipe(
+    v.string(),
+    v.regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
+    v.description('Of the text that the rater was shown, `consent` of `GET /api/rate`, as UTF-8.'),
+  ),
+  at: v.pipe(instant, v.description("When the rater agreed, by the rater's clock.")),
+});
+
+export type Consent = v.InferOutput<typeof Consent>;
+
 /** The body of `PUT /api/rate/labels/{seq}`. */
 export const LabelsRequest = v.strictObject({
+  consent: v.exactOptional(
+    v.pipe(Consent, v.description('Stored with the answers: evidence that they were given with consent.')),
+  ),
   answers: v.pipe(
     list(Label, ROUND.batch, 'answers'),
     v.minLength(1, 'must have at least one answer'),
@@ -229,3 +247,6 @@ export type LabelsRequest = v.InferOutput<typeof LabelsRequest>;
 /** The body of `POST /api/rate/reports`. */
 export const ReportRequest = v.strictObject({ item: opaque });
 export type ReportRequest = v.InferOutput<typeof ReportRequest>;
+
+/** The body of `POST /api/rounds/{round}/cleared`. */
+export const ClearRequest = v.strictObject({ image });

@@ -58,6 +58,14 @@ const progress = {
   pseudonym: v.string(),
   name: v.exactOptional(v.pipe(v.string(), v.description('Absent if none was given, or it was deleted.'))),
   since: v.pipe(instant, v.description('When the slot was given to this rater.')),
+  agreedAt: v.exactOptional(
+    v.pipe(
+      instant,
+      v.description(
+        "When the rater agreed to `consent`, by the rater's clock. Absent before the first answer.",
+      ),
+    ),
+  ),
   answered: v.pipe(count, v.description('Pictures with an answer; a second showing counts as another one.')),
   skipped: v.pipe(count, v.description('How many of these the rater skipped at least once.')),
   withdrawn: v.boolean(),
@@ -166,6 +174,7 @@ export const RatePage = v.object({
   closed: v.pipe(v.boolean(), v.description('The round takes no answers any more, and shows no pictures.')),
 });
 export type RatePage = v.InferOutput<typeof RatePage>;
+export const Cleared = v.object({ image: v.string(), state: v.literal('shown') });
 export const StoredLabels = v.object({ seq: count, stored: v.pipe(count, v.description('Answers.')) });
 export type StoredLabels = v.InferOutput<typeof StoredLabels>;
 export const Hidden = v.object({ item: opaque, state: v.literal('hidden') });

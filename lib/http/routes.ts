@@ -15,6 +15,7 @@ import { createRound } from '../rounds/create.ts';
 import { ratePage, reportItem, storeLabels } from '../rounds/rate.ts';
 import { forgetNames, giveSlot, withdrawRater } from '../rounds/raters.ts';
 import { deleteRound, describeRound, listRounds, roundPlan } from '../rounds/read.ts';
+import { clearReport } from '../rounds/reports.ts';
 import { type Route, route } from './route.ts';
 
 const limit = (ordinary: number, most: number = PAGE.most) => {
@@ -412,6 +413,22 @@ export const ROUTES: Record<string, Route> = {
       await forgetNames(deps, round);
       return { body: { id: round, names: 0 as const } };
     },
+  }),
+
+  'POST /api/rounds/{round}/cleared': route({
+    summary: 'Show raters a picture again that one of them reported. Later reports of it hide nothing.',
+    scope: 'audit',
+    body: 'ClearRequest',
+    status: 200,
+    answer: 'Cleared',
+    refusals: {
+      409: 'The round is closed or not ready, or the picture was purged.',
+      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
+      422: 'No rater has reported this picture.',
+    },
+    handle: async (deps, { round, body, caller }) => ({
+      body: await clearReport(deps, round, body, caller.name),
+    }),
   }),
 
   'POST /api/rounds/{round}/close': route({

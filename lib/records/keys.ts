@@ -187,7 +187,15 @@ export const personKey = (round: string, rater: string) => `${peoplePrefix(round
 export const withdrawnPrefix = (round: string) => `${roundPrefix(round)}withdrawn/`;
 export const withdrawnKey = (round: string, rater: string) => `${withdrawnPrefix(round)}${rater}`;
 export const reportedPrefix = (round: string) => `${roundPrefix(round)}reported/`;
-export const reportedKey = (round: string, opaque: string) => `${reportedPrefix(round)}${opaque}`;
+/**
+ * Says that raters are not shown a picture, or, once it is cleared, are shown it again.
+ * @param why a rater reported it, an auditor has looked at it since, or an operator purged it, which is for good
+ */
+export const reportedKey = (
+  round: string,
+  opaque: string,
+  why: 'reported' | 'cleared' | 'purged' = 'reported',
+) => `${reportedPrefix(round)}${opaque}${why === 'reported' ? '' : `.${why}`}`;
 export const labelsPrefix = (round: string) => `${roundPrefix(round)}labels/`;
 export const raterLabelsPrefix = (round: string, rater: string) => `${labelsPrefix(round)}${rater}/`;
 export const BATCH_NAME = CELL_NAME;

@@ -1,5 +1,5 @@
 import { SKIPPED } from '../contract/gates.ts';
-import type { Given, Label } from '../contract/round-request.ts';
+import type { Consent, Given, Label } from '../contract/round-request.ts';
 import type { ObjectStore } from '../ports.ts';
 import { labelsKey, raterLabelsPrefix } from './keys.ts';
 
@@ -11,6 +11,8 @@ export interface Batch {
   codebook: string;
   /** When it came, by this pipeline's clock: ISO 8601. */
   at: string;
+  /** Absent from clients that do not send it. */
+  consent?: Consent;
   answers: Label[];
   /** Which places of the slot's list have an answer by now, this batch included: a bit each, as base64. */
   answered: string;

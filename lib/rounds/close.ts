@@ -9,12 +9,12 @@ import {
   partKey,
   partsPrefix,
   raterName,
-  reportedPrefix,
   snapshotKey,
   withdrawnPrefix,
 } from '../records/keys.ts';
 import { addAnswers, type LastAnswers, listBatches, readBatches } from '../records/labels.ts';
 import { listRaters, type SlotRecord } from '../records/rater.ts';
+import { hiddenItems } from '../records/reported.ts';
 import type { OpenRound } from '../records/round.ts';
 import { namesUnder, type RoundDeps, requireRound } from './read.ts';
 
@@ -209,7 +209,7 @@ async function putTogether(
   labels.sort(
     (one, other) => one[0] - other[0] || one[1] - other[1] || compare(one[2], other[2]) || one[4] - other[4],
   );
-  const hidden = new Set(await namesUnder(store, reportedPrefix(plan.id)));
+  const hidden = await hiddenItems(store, plan.id);
   return {
     ...{ round: plan.id, closedAt, codebook: plan.codebook, labels },
     reported: plan.items.flatMap(({ opaque }, place) => (hidden.has(opaque) ? [place] : [])),

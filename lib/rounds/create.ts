@@ -402,7 +402,7 @@ async function copyItems({ store, time }: CreateDeps, draft: RoundPlan): Promise
       missing.slice(i, i + PARALLEL_COPIES).map(async (item) => {
         // Purged since it was chosen: hidden like a picture that was reported.
         if (!(await copyItem(store, draft, item)))
-          await store.createJson(reportedKey(id, item.opaque), { by: 'purge' }, { tags: { retention } });
+          await store.create(reportedKey(id, item.opaque, 'purged'), '', { tags: { retention } });
       }),
     );
   }

@@ -15,7 +15,6 @@ import {
   raterKey,
   raterName,
   reportedKey,
-  reportedPrefix,
   withdrawnKey,
 } from '../records/keys.ts';
 import {
@@ -28,10 +27,11 @@ import {
   showingKey,
 } from '../records/labels.ts';
 import { latestGeneration, readSlot } from '../records/rater.ts';
+import { hiddenItems } from '../records/reported.ts';
 import { type OpenRound, sha256Hex } from '../records/round.ts';
 import { assignmentOf, type Showing } from './assignment.ts';
 import { type RaterRecord, roundOfToken } from './raters.ts';
-import { namesUnder, type RoundDeps } from './read.ts';
+import type { RoundDeps } from './read.ts';
 
 /**
  * What raters are shown, and what they answer. Everything here leaves to a person who must not know which model or prompt a
@@ -123,12 +123,8 @@ export async function ratePage(
   const { nextSeq } = own;
   const frame = { consent, notice, codebook, total: list.length, nextSeq, closed: isClosed };
   if (isClosed) return { ...frame, practice: [], items: [], answered: [] };
-  const [before, reported] = await Promise.all([
-    doneBefore(deps, rater),
-    namesUnder(store, reportedPrefix(round)),
-  ]);
+  const [before, hidden] = await Promise.all([doneBefore(deps, rater), hiddenItems(store, round)]);
   const done = new Set([...before, ...own.older]);
-  const hidden = new Set(reported);
   const places = Array.from(
     { length: Math.max(0, Math.min(list.length, cursor + limit) - cursor) },
     (_, i) => cursor + i,
@@ -191,7 +187,9 @@ export async function storeLabels(
   const number = /^\d{5}$/.test(seq) ? Number(seq) : undefined;
   if (number === undefined)
     throw new Refusal(422, 'The number of the batch must have five digits. The first one is 00000.');
-  const { answers } = parseBody(LabelsRequest, body);
+  const { consent, answers } = parseBody(LabelsRequest, body);
+  if (consent && consent.sha256 !== sha256Hex(plan.consent))
+    throw new Refusal(422, '"consent" is to another text than that of this round.');
   requireAnswers(rater, answers);
   // A repeated request is told so even where no new one is taken.
   const before = number === 0 ? undefined : await readBatch(store, round, name, number - 1);
@@ -202,7 +200,9 @@ export async function storeLabels(
   }
   if (number > 0 && !before) throw await gap(deps, rater, number);
   const batch: Batch = {
-    ...{ rater: name, pseudonym, codebook: plan.codebook, at: time.now().toISOString(), answers },
+    ...{ rater: name, pseudonym, codebook: plan.codebook, at: time.now().toISOString() },
+    ...(consent ? { consent } : {}),
+    answers,
     ...placesAfter(list, before, answers),
   };
   if (await store.createJson(labelsKey(round, name, number), batch, { tags: { retention: plan.retention } }))

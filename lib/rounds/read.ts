@@ -15,7 +15,6 @@ import {
   personKey,
   ROUNDS_PREFIX,
   raterName,
-  reportedPrefix,
   roundDraftKey,
   roundKey,
   snapshotKey,
@@ -23,6 +22,7 @@ import {
 } from '../records/keys.ts';
 import { listBatches, Places, readBatch } from '../records/labels.ts';
 import { listRaters, type SlotRecord } from '../records/rater.ts';
+import { hiddenItems } from '../records/reported.ts';
 import { type OpenRound, type RoundPlan, readDraft } from '../records/round.ts';
 import { assignmentOf } from './assignment.ts';
 
@@ -124,7 +124,7 @@ export async function describeRound(deps: RoundDeps, round: string): Promise<Rou
     listRaters(store, round),
     namesUnder(store, peoplePrefix(round)),
     namesUnder(store, withdrawnPrefix(round)),
-    namesUnder(store, reportedPrefix(round)),
+    hiddenItems(store, round),
     store.readJson<{ at: string }>(closedKey(round)),
     store.exists(snapshotKey(round)),
   ]);
@@ -140,7 +140,7 @@ export async function describeRound(deps: RoundDeps, round: string): Promise<Rou
       total: assignmentOf(plan, i + 1).length,
       raters: known.flatMap((one, place) => (raters[place]!.slot === i + 1 ? [one] : [])),
     })),
-    reported: reported.flatMap((opaque) => imageOf.get(opaque) ?? []),
+    reported: [...reported].flatMap((opaque) => imageOf.get(opaque) ?? []),
     ...(closed ? { closedAt: closed.value.at } : {}),
     snapshot,
   };
@@ -165,6 +165,7 @@ async function progressOf(
     pseudonym,
     ...(name === undefined ? {} : { name }),
     since: at,
+    ...(batch?.consent ? { agreedAt: batch.consent.at } : {}),
     answered: new Places(length, batch?.answered).size,
     skipped: new Places(length, batch?.skipped).size,
     withdrawn: withdrawn.has(rater),

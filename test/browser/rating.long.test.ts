@@ -173,6 +173,8 @@ describeInBrowser('the rating page', (executable) => {
       ...['shape round', 'tone middle', 'tone dark', 'shape none', 'shape cannot-tell', 'shape skipped'],
       ...Array(8).fill('shape none'),
     ]);
+    // It is known when the rater agreed, and the API has held the hash of the text that was shown against that of the round.
+    expect((await progressOf(round)).agreedAt).toMatch(/^\d{4}-/);
     await local.api('POST', `/api/rounds/${round}/close`);
     await page.reload();
     await page.getByRole('heading', { name: 'The round is closed' }).waitFor();
@@ -315,6 +317,17 @@ describeInBrowser('the rating page', (executable) => {
       );
     }
     expect(answered).toBe(11);
+    // It was a mistake: an auditor shows it again.
+    const { page: auditor } = await open(`/round.html?id=${round}`, { token: 'local' });
+    await button(auditor, 'Show to raters again').click();
+    await waitFor('the picture', async () => (await progressOf(round)).reported.length === 0);
+    await other.page.reload();
+    // The rater has agreed before.
+    await button(other.page, 'Continue').click();
+    await button(other.page, 'Show pictures').click();
+    await other.page.locator('.answer:enabled').first().waitFor();
+    await other.page.keyboard.press('n');
+    await other.page.getByRole('heading', { name: 'Thank you' }).waitFor();
   });
   async function begin2(page: Page): Promise<void> {
     await button(page, 'I have read this and agree').click();

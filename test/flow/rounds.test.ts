@@ -2,7 +2,7 @@ import { S3Store } from '../../lib/aws/objects.ts';
 import type { Snapshot } from '../../lib/contract/rounds.ts';
 import { refusalsOf } from '../../lib/http/route.ts';
 import { ROUTES } from '../../lib/http/routes.ts';
-import { raterKey, roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
+import { raterKey, reportedKey, roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
 import type { Batch } from '../../lib/records/labels.ts';
 import { pairOf } from '../../lib/records/pairs.ts';
 import type { Plan } from '../../lib/records/plan.ts';
@@ -247,6 +247,60 @@ describe('a rater', () => {
       { item: first!.id, question: 'gender', answer: 'man', showing: 1 },
       { item: first!.id, question: 'seen', answer: ['desk'], showing: 1 },
     ]);
+  });
+
+  it('is shown again what was reported by mistake, once an auditor has cleared it, and then no report hides it', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const [token, other] = [await giveSlot(call, round, 1), await giveSlot(call, round, 2)];
+    const clear = (image: string) => call('POST', `/api/rounds/${round}/cleared`, { body: { image } });
+    const shown = async () => (await allItems(call, other)).map(({ id }) => id);
+    const item = (await shown())[3]!;
+    const report = () => call('POST', '/api/rate/reports', { token, body: { item } });
+    expect((await report()).status).toBe(200);
+    const [image] = (await call('GET', `/api/rounds/${round}`)).body.reported;
+    expect(await shown()).not.toContain(item);
+    for (let turn = 0; turn < 2; turn++) expect((await clear(image)).body).toEqual({ image, state: 'shown' });
+    expect(await shown()).toContain(item);
+    expect((await report()).status).toBe(200);
+    expect(await shown()).toContain(item);
+    expect((await call('GET', `/api/rounds/${round}`)).body.reported).toEqual([]);
+    // Purged, it is shown to nobody, whatever an auditor said before or says now.
+    await world.truth.images.create(reportedKey(round, item, 'purged'), '');
+    expect(await shown()).not.toContain(item);
+    expect((await clear(image)).status).toBe(409);
+    expect((await clear(`${AUDIT}/00099/0`)).status).toBe(422);
+    await world.truth.images.createJson(reportedKey(round, (await shown())[0]!), { by: 'purge' });
+    const [before] = (await call('GET', `/api/rounds/${round}`)).body.reported.filter(
+      (one: string) => one !== image,
+    );
+    expect((await clear(before)).status).toBe(409);
+    await call('POST', `/api/rounds/${round}/close`);
+    world.pass(MINUTE + 1_000);
+    expect((await snapshotOf(round)).reported).toHaveLength(2);
+    expect((await clear(image)).body.closed).toBe(true);
+  });
+
+  it('is known to have agreed, when, and to which text, from the first answer on', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT]);
+    const token = await giveSlot(call, round, 1);
+    const [{ id = '' } = {}] = await allItems(call, token);
+    const text = (await call('GET', '/api/rate', { token })).body.consent;
+    const give = (seq: string, sha256: string) =>
+      call('PUT', `/api/rate/labels/${seq}`, {
+        token,
+        body: { consent: { sha256, at: '2026-02-01T09:00:00.000Z' }, answers: whole(id) },
+      });
+    const progress = async () =>
+      (await call('GET', `/api/rounds/${round}`)).body.progress[0].raters[0].agreedAt;
+    expect(await progress()).toBeUndefined();
+    expect((await give('00000', sha256Hex('another text'))).body.detail).toContain('another text');
+    expect((await give('00000', 'x')).status).toBe(422);
+    expect((await give('00000', sha256Hex(text))).status).toBe(201);
+    expect(await progress()).toBe('2026-02-01T09:00:00.000Z');
+    const { value } = (await world.truth.images.readJson<Batch>(`rounds/${round}/labels/1.1/00000.json`))!;
+    expect(value.consent).toEqual({ sha256: sha256Hex(text), at: '2026-02-01T09:00:00.000Z' });
   });
 
   it('opens one slot of one round, and nothing else of the API', async () => {
@@ -557,6 +611,7 @@ describe('what the routes of rounds refuse', () => {
       ['POST', `/api/rounds/${round}/raters`, '"slot" is missing'],
       ['PUT', '/api/rate/labels/00000', '"answers" is missing'],
       ['POST', '/api/rate/reports', '"item" is missing'],
+      ['POST', `/api/rounds/${round}/cleared`, '"image" is missing'],
     ] as const) {
       const as = path.startsWith('/api/rate') ? { token } : { key: 'other' };
       expect((await call(method, path, { ...as, body: LONG })).status).toBe(413);

@@ -49,5 +49,7 @@ export const giveSlot = async (round: string, slot: number, name: string): Promi
 export const withdrawRater = (round: string, slot: number) =>
   send(`${pathOf(round)}/raters/${slot}`, { method: 'DELETE' });
 export const forgetNames = (round: string) => send(`${pathOf(round)}/people`, { method: 'DELETE' });
+/** Shows raters a picture again that one of them reported. @param image `<audit>/<cell>/<index>` */
+export const clearReport = (round: string, image: string) => post(`${pathOf(round)}/cleared`, { image });
 export const closeRound = (round: string) => post(`${pathOf(round)}/close`, {});
 export const deleteRound = (round: string) => send(pathOf(round), { method: 'DELETE' });

@@ -1,4 +1,4 @@
-import type { Label } from '../../../lib/contract/round-request.ts';
+import type { Consent, Label } from '../../../lib/contract/round-request.ts';
 import type { RatePage } from '../../../lib/contract/rounds.ts';
 import { words } from '../words/rate.ts';
 
@@ -32,8 +32,8 @@ export class RateError extends Error {
 export interface RateApi {
   /** @param place where the page begins in the rater's list */
   readPage(place: number): Promise<RatePage>;
-  /** Stores answers under a number, once. */
-  store(seq: number, answers: readonly Label[]): Promise<void>;
+  /** Stores answers under a number, once. @param consent what the rater has agreed to, if it is known */
+  store(seq: number, answers: readonly Label[], consent: Consent | undefined): Promise<void>;
   /** Hides a picture for everyone. */
   report(item: string): Promise<void>;
 }
@@ -52,8 +52,8 @@ export function rateApi(token: string): RateApi {
   };
   return {
     readPage: async (place) => (await send(`/api/rate?cursor=${place}`)).json(),
-    store: async (seq, answers) => {
-      const body = JSON.stringify({ answers });
+    store: async (seq, answers, consent) => {
+      const body = JSON.stringify({ consent, answers });
       await send(`/api/rate/labels/${String(seq).padStart(5, '0')}`, { method: 'PUT', body });
     },
     report: async (item) => {

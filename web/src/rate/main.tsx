@@ -26,6 +26,7 @@ const nameOf = async (token: string): Promise<string> =>
 async function open(token: string) {
   const api = rateApi(token);
   const [first, name] = await Promise.all([api.readPage(0), nameOf(token)]);
+  const sha256 = await sha256Of(new TextEncoder().encode(first.consent));
   const outbox = new Outbox(api, name);
   outbox.begin(first.nextSeq);
   if (first.closed) outbox.ended.set({ why: 'closed', message: '' });
@@ -38,14 +39,15 @@ async function open(token: string) {
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) send();
   });
-  const agreed = `weaudit-rate/${name}/agreed`;
   return {
     ...{ first, rating, outbox },
     // Half of the raters see scales from their end.
     flipped: Number.parseInt(name.at(-1)!, 16) % 2 === 1,
     memory: {
-      agreed: localStorage.getItem(agreed) !== null,
-      agree: () => localStorage.setItem(agreed, ''),
+      agreed: outbox.consent?.sha256 === sha256,
+      agree: () => {
+        outbox.consent = { sha256, at: new Date().toISOString() };
+      },
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Label } from '../../../lib/contract/round-request.ts';
+import type { Consent, Label } from '../../../lib/contract/round-request.ts';
 import { type Signal, signal } from '../live/signal.ts';
 import { type RateApi, RateError } from './api.ts';
 
@@ -51,6 +51,14 @@ export class Outbox {
   /** Answers that an earlier visit or another tab has left, in their order. */
   get left(): Label[] {
     return this.#keys('answer/').map((key) => JSON.parse(this.#get(`answer/${key}`)!));
+  }
+
+  /** What the rater has agreed to on this device; it goes with the answers. */
+  get consent(): Consent | undefined {
+    return JSON.parse(this.#get('consent') ?? 'null') ?? undefined;
+  }
+  set consent(consent: Consent) {
+    this.#set('consent', JSON.stringify(consent));
   }
 
   add(answer: Label): void {
@@ -111,7 +119,7 @@ export class Outbox {
       let stored = new Set(answers.map(({ id }) => id));
       let next = seq + 1;
       try {
-        await this.#api.store(seq, answers);
+        await this.#api.store(seq, answers, this.consent);
       } catch (error) {
         const { stored: there, nextSeq } = error instanceof RateError ? error.members : {};
         if (nextSeq === undefined) throw error;

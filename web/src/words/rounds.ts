@@ -145,6 +145,8 @@ export const roundWords = {
     'None of this rater’s answers count, the link opens nothing, and the name is forgotten. This cannot be undone.',
   keepRater: 'Keep rater',
   reported: (n: number) => `${some(n, 'picture is', 'pictures are')} hidden: reported by a rater, or purged.`,
+  reportedPicture: (n: number) => `Prediction ${whole(n)}`,
+  showAgain: 'Show to raters again',
   refresh: 'Refresh',
   forget: 'Forget names',
   forgetTitle: 'Forget the names of all raters?',

@@ -1,6 +1,13 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { closeRound, deleteRound, forgetNames, readRound, withdrawRater } from '../../api/rounds.ts';
+import {
+  clearReport,
+  closeRound,
+  deleteRound,
+  forgetNames,
+  readRound,
+  withdrawRater,
+} from '../../api/rounds.ts';
 import type { Round, RoundPlanAnswer } from '../../api/types.ts';
 import { Confirm } from '../../parts/dialog.tsx';
 import { useTask } from '../../parts/task.ts';
@@ -111,7 +118,7 @@ export function RoundView({ first, decided }: { first: Round; decided: RoundPlan
         <h2>{words.raters}</h2>
         {state === 'open' && <p class="hint">{words.noShares}</p>}
         <Slots round={round} onChange={() => void read.run()} />
-        {round.reported.length > 0 && <p class="hint">{words.reported(round.reported.length)}</p>}
+        <Reported round={round} onChange={() => void read.run()} />
       </section>
       {state === 'closed' && <Findings decided={decided} onRead={() => void read.run()} />}
       <Decided decided={decided} />
@@ -259,6 +266,42 @@ function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
         >
           <p>{words.withdrawMeans}</p>
         </Confirm>
+      )}
+    </>
+  );
+}
+
+/** Pictures that a rater has reported. Somebody may have done so by mistake. */
+function Reported({ round: { id, reported, state }, onChange }: { round: Round; onChange: () => void }) {
+  const clear = useTask(async (image: string) => {
+    await clearReport(id, image);
+    onChange();
+  });
+  if (reported.length === 0) return null;
+  return (
+    <>
+      <p class="hint">{words.reported(reported.length)}</p>
+      <ul class="prompts">
+        {reported.map((image) => {
+          const [audit, n, index] = image.split('/');
+          return (
+            <li key={image}>
+              <a href={`/audit.html?id=${audit}&image=${Number(n)}.${index}`}>
+                {words.reportedPicture(Number(n))}
+              </a>{' '}
+              {state === 'open' && (
+                <button type="button" disabled={clear.busy} onClick={() => clear.run(image)}>
+                  {words.showAgain}
+                </button>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      {clear.problem && (
+        <p class="error" role="alert">
+          {clear.problem}
+        </p>
       )}
     </>
   );
