@@ -14,7 +14,6 @@ import { AuditRequest, StudyRequest } from './request.ts';
 import {
   ClearRequest,
   Codebook,
-  Consent,
   Label,
   LabelsRequest,
   RaterRequest,
@@ -524,7 +523,6 @@ export const SCHEMAS = {
   DeletingRound,
   RatePage,
   Label,
-  Consent,
   LabelsRequest,
   StoredLabels,
   ReportRequest,
