@@ -1,5 +1,5 @@
 import { CANNOT_TELL } from '../contract/gates.ts';
-import { alpha, percentAgreement, type Ratings } from './agreement.ts';
+import { alpha, coincidences, percentAgreement, type Ratings, type Scale } from './agreement.ts';
 import type { Codebook } from './facts.ts';
 import { codeOf, NOT_APPLICABLE, type Rating, type Sheets, scaleOf, type Variable } from './ratings.ts';
 
@@ -9,7 +9,7 @@ export interface Agreement {
   question: string;
   /** Of a question that takes several answers: whether this one was given. */
   answer?: string;
-  scale: 'nominal' | 'ordinal';
+  scale: Scale;
   /** Pictures with two ratings or more. */
   pictures: number;
   ratings: number;
@@ -48,7 +48,7 @@ export function agreementOf(
     if (codes.length > 1) groups.set(seedOf(item), [...(groups.get(seedOf(item)) ?? []), codes]);
   }
   const units = [...groups.values()].flat();
-  const found = alpha(units, scale);
+  const found = alpha(coincidences(units), scale);
   const percent = percentAgreement(units);
   return {
     question: variable.question.id,
@@ -67,7 +67,7 @@ export function agreementOf(
  */
 function drawn(
   groups: readonly (readonly Ratings[])[],
-  scale: 'nominal' | 'ordinal',
+  scale: Scale,
   start: number,
 ): { low?: number; high?: number } {
   if (groups.length < 2) return {};
@@ -79,7 +79,7 @@ function drawn(
     for (let i = 0; i < sums.length; i++)
       for (const [pair, count] of sums[Math.floor(next() * sums.length)]!)
         sum.set(pair, (sum.get(pair) ?? 0) + count);
-    const value = alphaOf(sum, scale);
+    const value = alpha(sum, scale);
     if (value !== undefined) found.push(value);
   }
   if (found.length === 0) return {};
@@ -87,46 +87,6 @@ function drawn(
   const at = (share: number) =>
     found[Math.min(found.length - 1, Math.max(0, Math.ceil(share * found.length) - 1))]!;
   return { low: at(0.025), high: at(0.975) };
-}
-
-/** Codes are fewer than this. */
-const CODES = 64;
-
-/** How often each two codes meet in a picture: all that α needs to know of pictures. */
-function coincidences(units: readonly Ratings[]): [pair: number, count: number][] {
-  const counts = new Map<number, number>();
-  for (const codes of units)
-    for (const [i, one] of codes.entries())
-      for (const [j, other] of codes.entries())
-        if (i !== j) {
-          const pair = one * CODES + other;
-          counts.set(pair, (counts.get(pair) ?? 0) + 1 / (codes.length - 1));
-        }
-  return [...counts];
-}
-
-/** α of coincidences; `alpha` calculates the same of ratings. */
-function alphaOf(counts: ReadonlyMap<number, number>, scale: 'nominal' | 'ordinal'): number | undefined {
-  const totals = new Map<number, number>();
-  for (const [pair, count] of counts) {
-    const code = Math.floor(pair / CODES);
-    totals.set(code, (totals.get(code) ?? 0) + count);
-  }
-  const codes = [...totals.keys()].sort((one, other) => one - other);
-  const ranks = new Map<number, number>();
-  let n = 0;
-  for (const code of codes) {
-    ranks.set(code, n + totals.get(code)! / 2);
-    n += totals.get(code)!;
-  }
-  const distance = (one: number, other: number) =>
-    one === other ? 0 : scale === 'nominal' ? 1 : (ranks.get(one)! - ranks.get(other)!) ** 2;
-  let [observed, expected] = [0, 0];
-  for (const [pair, count] of counts) observed += count * distance(Math.floor(pair / CODES), pair % CODES);
-  for (const one of codes)
-    for (const other of codes)
-      expected += (totals.get(one)! * totals.get(other)! * distance(one, other)) / (n - 1);
-  return expected > 0 ? 1 - observed / expected : undefined;
 }
 
 /** Numbers from 0 to 1 that follow from a whole number of 32 bits (mulberry32). */

@@ -1,9 +1,16 @@
-import { type Counted, type Fill, isTooFew, measure, measureAt, observationsOf } from './counted.ts';
+import {
+  type Counted,
+  type Fill,
+  isTooFew,
+  measure,
+  measureAt,
+  type Observed,
+  observationsOf,
+} from './counted.ts';
 import {
   bySeed,
   type Difference,
   exploratoryLevel,
-  independent,
   isCertain,
   mcNemar,
   paired,
@@ -17,6 +24,8 @@ export interface Arms {
   other: readonly Counted[];
   /** By pair: the number of what it has in common with the pair that it is compared to. */
   stratumOf: (pair: number) => number;
+  /** Whether groups that have nothing in common are compared, too: the jobs of two sectors. */
+  mayDiffer: boolean;
 }
 
 export type Method = 'paired' | 'by seed' | 'independent';
@@ -27,19 +36,18 @@ export interface Compared extends Difference {
   n: [one: number, other: number];
   /** The exact test of McNemar, where pictures are compared one by one. */
   p?: number;
+  /** Whether too few pictures are compared to say something. */
+  tooFew: boolean;
   certain: boolean;
 }
 
-/** Two pictures with the same seed, alike but for what is compared. */
+/** Two pictures with the same seed, alike but for what is compared; or the means of several of each side. */
 interface Partners {
   stratum: number;
   seed: string;
   one: number;
   other: number;
 }
-
-/** At least so many of the smaller side must have a partner; else most would be left out. */
-const LEAST_PARTNERS = 0.5;
 
 /** A difference at a level. */
 export type Comparison = (level?: number) => Compared;
@@ -48,58 +56,70 @@ export type Comparison = (level?: number) => Compared;
  * The difference of two groups, each pair alike. Pictures are compared one by one where the same seed was really used for
  * both; else the groups count as independent.
  * @param fill what unclear and missing pictures count as, on either side
- * @returns undefined if a side shows nothing
+ * @returns undefined if nothing can be compared
  */
 export function comparison(
   arms: Arms,
   fill: [one: Fill, other: Fill] = ['left out', 'left out'],
 ): Comparison | undefined {
-  const { one, other } = inCommon(arms);
-  const [a, b] = [observationsOf(one, fill[0]), observationsOf(other, fill[1])];
-  if (a.length === 0 || b.length === 0) return undefined;
-  const partners = partnersOf(a, b, arms.stratumOf);
-  if (partners.length >= Math.max(2, LEAST_PARTNERS * Math.min(a.length, b.length)))
-    return comparePartners(partners);
-  const [oneAt, otherAt] = [measureAt(one, fill[0])!, measureAt(other, fill[1])!];
+  const { stratumOf } = arms;
+  const sides = [observationsOf(arms.one, fill[0]), observationsOf(arms.other, fill[1])] as const;
+  const [one, other] = inCommon(sides, arms);
+  const [oneAt, otherAt] = [measureAt(one), measureAt(other)];
+  if (!oneAt || !otherAt) return undefined;
+  const [ones, others] = [one, other].map((seen) => bySeedAndStratum(seen, stratumOf)) as [Groups, Groups];
+  const keys = [...ones.keys()].filter((key) => others.has(key));
+  const [a, b] = [keys.flatMap((key) => ones.get(key)!), keys.flatMap((key) => others.get(key)!)];
+  // Of the smaller side at least half must have a partner; else most would be left out.
+  if (keys.length > 1 && (2 * a.length >= one.length || 2 * b.length >= other.length)) {
+    const partners = keys.map((key): Partners => {
+      const [mine, theirs] = [ones.get(key)!, others.get(key)!];
+      const { pair, partner } = mine[0]!.unit;
+      return { stratum: stratumOf(pair), seed: partner!, one: meanOf(mine), other: meanOf(theirs) };
+    });
+    return comparePartners(partners, [a, b].some(hasTooFew));
+  }
+  const tooFew = [one, other].some(hasTooFew);
   return (level = LEVEL) => {
     const [m, n] = [oneAt(level), otherAt(level)];
-    const found =
-      m.pairs === 1 && n.pairs === 1
-        ? independent({ count: m.share * m.n, n: m.n }, { count: n.share * n.n, n: n.n }, level)
-        : squareAndAdd(m, n, 0);
-    return { ...found, method: 'independent', n: [m.n, n.n], certain: isCertain(found) };
+    const found = squareAndAdd(m, n);
+    return { ...found, method: 'independent', n: [m.n, n.n], tooFew, certain: !tooFew && isCertain(found) };
   };
 }
 
-/** Only what both sides have: a prompt that one model was not asked makes no difference between models. */
-function inCommon({ one, other, stratumOf }: Arms): Pick<Arms, 'one' | 'other'> {
-  const strata = [one, other].map((units) => new Set(units.map(({ pair }) => stratumOf(pair))));
-  const isShared = ({ pair }: Counted) => strata.every((known) => known.has(stratumOf(pair)));
-  const [a, b] = [one.filter(isShared), other.filter(isShared)];
-  return a.length > 0 && b.length > 0 ? { one: a, other: b } : { one, other };
+const hasTooFew = (seen: readonly Observed[]) => isTooFew(measure(seen)?.effective ?? 0);
+
+/** Only what both sides show: a prompt that one model was not asked, or refused always, makes no difference between models. */
+function inCommon(
+  sides: readonly [readonly Observed[], readonly Observed[]],
+  { stratumOf, mayDiffer }: Arms,
+): readonly [readonly Observed[], readonly Observed[]] {
+  const strata = sides.map((seen) => new Set(seen.map(({ unit }) => stratumOf(unit.pair))));
+  const isShared = ({ unit }: Observed) => strata.every((known) => known.has(stratumOf(unit.pair)));
+  const [a, b] = [sides[0].filter(isShared), sides[1].filter(isShared)];
+  return mayDiffer && a.length === 0 ? sides : [a, b];
 }
 
-type Observed = ReturnType<typeof observationsOf>;
+type Groups = Map<string, Observed[]>;
 
-function partnersOf(one: Observed, other: Observed, stratumOf: Arms['stratumOf']): Partners[] {
-  const keyOf = ({ unit }: Observed[number]) => `${stratumOf(unit.pair)} ${unit.partner}`;
-  const others = new Map<string, number>();
-  for (const seen of other)
-    if (seen.unit.partner !== undefined && !others.has(keyOf(seen))) others.set(keyOf(seen), seen.value);
-  const taken = new Set<string>();
-  return one.flatMap((seen) => {
-    const key = keyOf(seen);
-    const value = others.get(key);
-    if (seen.unit.partner === undefined || value === undefined || taken.has(key)) return [];
-    taken.add(key);
-    return { stratum: stratumOf(seen.unit.pair), seed: seen.unit.partner, one: seen.value, other: value };
-  });
+/** What may have a partner: what the seed is known of. */
+function bySeedAndStratum(seen: readonly Observed[], stratumOf: Arms['stratumOf']): Groups {
+  const groups: Groups = new Map();
+  for (const one of seen) {
+    const { pair, partner } = one.unit;
+    if (partner === undefined) continue;
+    const key = `${stratumOf(pair)} ${partner}`;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return groups;
 }
 
-function comparePartners(partners: readonly Partners[]): Comparison {
+const meanOf = (seen: readonly Observed[]) => seen.reduce((sum, { value }) => sum + value, 0) / seen.length;
+
+function comparePartners(partners: readonly Partners[], tooFew: boolean): Comparison {
   const strata = new Set(partners.map(({ stratum }) => stratum)).size;
   const isWhole = partners.every(({ one, other }) => one * (1 - one) === 0 && other * (1 - other) === 0);
-  const n: Compared['n'] = [partners.length, partners.length];
+  const about = { n: [partners.length, partners.length] as Compared['n'], tooFew };
   if (strata === 1 && isWhole) {
     const count = (one: number, other: number) =>
       partners.filter((pair) => pair.one === one && pair.other === other).length;
@@ -112,13 +132,14 @@ function comparePartners(partners: readonly Partners[]): Comparison {
     const p = mcNemar(pairs);
     return (level = LEVEL) => {
       const found = paired(pairs, level);
-      return { ...found, method: 'paired', n, p, certain: isCertain(found) && p <= 1 - level };
+      const certain = !tooFew && isCertain(found) && p <= 1 - level;
+      return { ...found, method: 'paired', ...about, p, certain };
     };
   }
   const pairs = partners.map(({ one, other, ...rest }) => ({ ...rest, difference: one - other }));
   return (level = LEVEL) => {
     const found = bySeed(pairs, level);
-    return { ...found, method: 'by seed', n, certain: isCertain(found) };
+    return { ...found, method: 'by seed', ...about, certain: !tooFew && isCertain(found) };
   };
 }
 
@@ -130,10 +151,6 @@ export function survives(arms: Arms, level: number): boolean {
   const worst = comparison(arms, isMore ? [0, 1] : [1, 0])?.(level);
   return worst?.certain === true && worst.difference > 0 === isMore;
 }
-
-/** Whether a side has too few pictures. */
-export const hasTooFew = ({ one, other }: Arms): boolean =>
-  [one, other].some((units) => isTooFew(measure(units)?.effective ?? 0));
 
 /**
  * The level at which exploratory contrasts are shown, and which claims it leaves: the largest number R of contrasts that are

@@ -1,6 +1,6 @@
 import type { Material, Unit } from './facts.ts';
 import { type Observation, poolAt } from './pooled.ts';
-import { type Bounded, bounded, certainty, type Interval, wilson } from './proportion.ts';
+import { certainty, type Interval, wilson } from './proportion.ts';
 import { LEVEL, zOf } from './quantiles.ts';
 import { type Rating, type Variable, type Verdict, verdictOf } from './ratings.ts';
 
@@ -17,8 +17,8 @@ export interface Counted {
   /** Weights that would show the answer if all raters had to agree, and if one rater were enough. */
   unanimous: number;
   any: number;
-  /** Weight that is unclear although a rater gave the answer. */
-  unclearAny: number;
+  /** Weight that has no answer although a rater gave this one. */
+  onlyAny: number;
 }
 
 /** How much of what is valid in a pair was rated: what is missing counts for as much, if the round has a part of the pictures. */
@@ -43,7 +43,7 @@ export function countUnits(
     const { pair, seed, partner, pictures } = unit;
     const sum: Counted = {
       ...{ pair, seed, partner, with: 0, without: 0, unclear: 0, missing: unit.missing * parts[pair]! },
-      ...{ notApplicable: 0, unanimous: 0, any: 0, unclearAny: 0 },
+      ...{ notApplicable: 0, unanimous: 0, any: 0, onlyAny: 0 },
     };
     for (const { item, weight } of pictures) {
       const given = item === undefined ? undefined : ratings.get(item);
@@ -54,14 +54,11 @@ export function countUnits(
 }
 
 function add(sum: Counted, weight: number, { kind, unanimous, any }: Verdict): void {
-  if (kind === 'not applicable') {
-    sum.notApplicable += weight;
-    return;
-  }
-  sum[kind] += weight;
+  const name = kind === 'not applicable' ? 'notApplicable' : kind;
+  sum[name] += weight;
   if (unanimous) sum.unanimous += weight;
   if (any) sum.any += weight;
-  if (any && kind === 'unclear') sum.unclearAny += weight;
+  if (any && kind !== 'with' && kind !== 'without') sum.onlyAny += weight;
 }
 
 const known = (unit: Counted) => unit.with + unit.without;
@@ -70,8 +67,11 @@ const weightOf = (unit: Counted) => known(unit) + unit.unclear + unit.missing;
 /** What is unclear or missing counts as nothing, as without the answer (0), or as with it (1). */
 export type Fill = 'left out' | 0 | 1;
 
-/** The values of units from 0 to 1; units without a value are left out. */
-export const observationsOf = (units: readonly Counted[], fill: Fill): (Observation & { unit: Counted })[] =>
+/** A unit whose value is known, from 0 to 1. */
+export type Observed = Observation & { unit: Counted };
+
+/** Units without a value are left out. */
+export const observationsOf = (units: readonly Counted[], fill: Fill): Observed[] =>
   units.flatMap((unit) => {
     const weight = fill === 'left out' ? known(unit) : weightOf(unit);
     const shown = unit.with + (fill === 1 ? unit.unclear + unit.missing : 0);
@@ -105,16 +105,12 @@ export interface Measured extends Interval {
   effective: number;
 }
 
-/** @returns undefined where nothing is known */
-export const measure = (
-  units: readonly Counted[],
-  fill: Fill = 'left out',
-  level = LEVEL,
-): Measured | undefined => measureAt(units, fill)?.(level);
+/** @returns undefined without observations */
+export const measure = (observations: readonly Observed[], level = LEVEL): Measured | undefined =>
+  measureAt(observations)?.(level);
 
-/** As `measure`, for several levels of the same units. */
-export function measureAt(units: readonly Counted[], fill: Fill): ((level: number) => Measured) | undefined {
-  const observations = observationsOf(units, fill);
+/** As `measure`, for several levels of the same observations. */
+export function measureAt(observations: readonly Observed[]): ((level: number) => Measured) | undefined {
   const pairs = new Set(observations.map(({ cell }) => cell)).size;
   const seeds = new Set(observations.map(({ seed }) => seed)).size;
   if (pairs === 0) return undefined;
@@ -133,15 +129,24 @@ export function measureAt(units: readonly Counted[], fill: Fill): ((level: numbe
   };
 }
 
-/** The bounds that count what is unclear and missing; undefined if nothing was asked. */
-export function boundsOf(
-  units: readonly Counted[],
-  level = LEVEL,
-): Pick<Bounded, 'least' | 'most' | 'outer'> | undefined {
-  const [least, most] = [measure(units, 0, level), measure(units, 1, level)];
+/** The share if none, or all, of what is unclear and missing had the answer; and an interval that holds those of all three. */
+export interface Bounds {
+  least: number;
+  most: number;
+  outer: Interval;
+}
+
+/**
+ * The bounds that count what is unclear and missing. The interval of what is shown may be wider than theirs: what is shown may have
+ * few seeds, or vary more between them.
+ * @returns undefined if nothing was asked
+ */
+export function boundsOf(units: readonly Counted[]): Bounds | undefined {
+  const [least, most] = [measure(observationsOf(units, 0)), measure(observationsOf(units, 1))];
   if (!least || !most) return undefined;
-  if (least.pairs === 1) return bounded(sumsOf(units), zOf(level));
-  return { least: least.share, most: most.share, outer: { low: least.low, high: most.high } };
+  const { low, high } = measure(observationsOf(units, 'left out')) ?? { low: 1, high: 0 };
+  const outer = { low: Math.min(least.low, low), high: Math.max(most.high, high) };
+  return { least: least.share, most: most.share, outer };
 }
 
 /** The mean of pairs of a weight by another one, each pair alike; undefined without pairs. */
@@ -162,7 +167,7 @@ function meanOfPairs(units: readonly Counted[], of: (unit: Counted) => [number, 
  */
 export const raterRange = (units: readonly Counted[]) => ({
   unanimous: meanOfPairs(units, (unit) => [unit.unanimous, known(unit)]),
-  any: meanOfPairs(units, (unit) => [unit.any, known(unit) + unit.unclearAny]),
+  any: meanOfPairs(units, (unit) => [unit.any, known(unit) + unit.onlyAny]),
 });
 
 /**

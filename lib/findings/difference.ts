@@ -15,7 +15,7 @@ export interface Count {
 /** Newcombe's hybrid score interval for independent samples (Newcombe 1998, Statistics in Medicine 17:873, method 10). */
 export function independent(one: Count, other: Count, level = LEVEL): Difference {
   const z = zOf(level);
-  return squareAndAdd(wilson(one.count, one.n, z), wilson(other.count, other.n, z), 0);
+  return squareAndAdd(wilson(one.count, one.n, z), wilson(other.count, other.n, z));
 }
 
 /** Pairs of pictures with one seed, by whether each of the two shows what is counted. */
@@ -43,8 +43,8 @@ export function paired({ both, onlyOne, onlyOther, neither }: Pairs, level = LEV
 
 type Share = Interval & { share: number };
 
-/** Newcombe's hybrid of the intervals of two shares. @param correlation of the two */
-export function squareAndAdd(one: Share, other: Share, correlation: number): Difference {
+/** Newcombe's hybrid of the intervals of two shares. @param correlation of the two; 0 if they are independent */
+export function squareAndAdd(one: Share, other: Share, correlation = 0): Difference {
   const add = (a: number, b: number) => Math.sqrt(Math.max(0, a ** 2 - 2 * correlation * a * b + b ** 2));
   const difference = one.share - other.share;
   return {

@@ -75,7 +75,7 @@ export interface Picture {
 }
 
 /**
- * What counts once: a prediction, however many pictures it has, or several with the same picture. Its parts have the weights
+ * What counts once: a prediction, however many pictures it has, or several with the same picture or seed. Its parts have the weights
  * of their pictures, which sum up to 1.
  */
 export interface Unit {
@@ -112,7 +112,7 @@ export interface Material {
   /** Names of factors, without the reference. */
   factors: string[];
   reference: string | undefined;
-  /** Pictures that have the same bytes as another one of their pair, and are not counted again. */
+  /** Predictions that have the file or the seed of another one of their pair, and are counted with it. */
   equal: number;
   /** Where a cell belongs; undefined if its plan does not have it. */
   describe: (plan: AuditFacts['plan'], n: number) => Described | undefined;
@@ -133,7 +133,7 @@ export function materialOf({ audits, images }: Pick<FindingsInput, 'audits' | 'i
   const itemAt = new Map(images.map((image, place) => [image, place]));
   const pairs = new Map<string, PairFacts>();
   const outcomes = new Map<string, Outcomes>();
-  const found = new Map<number, { unit: Unit; hashes: string[] }[]>();
+  const found = new Map<number, NonNullable<ReturnType<typeof unitOf>>[]>();
   const describe = describer(audits);
   for (const { plan, cells } of audits)
     for (const cell of cells) {
@@ -249,23 +249,29 @@ function unitOf(audit: string, pair: number, cell: CellFacts, itemAt: ReadonlyMa
     })),
     missing: missing / parts,
   };
-  return { unit, hashes: valid.flatMap(({ sha256 }) => sha256 || []) };
+  return {
+    unit,
+    marks: [...valid.flatMap(({ sha256 }) => sha256 || []), ...(isReal ? [`seed ${seed}`] : [])],
+  };
 }
 
-/** Units of one pair that have a picture in common are one: a model that ignores its seed says nothing new with it. */
-function mergeEqual(found: readonly { unit: Unit; hashes: string[] }[]): { units: Unit[]; equal: number } {
-  const groups: { hashes: Set<string>; units: Unit[] }[] = [];
-  for (const { unit, hashes } of found) {
-    const same = groups.filter((group) => hashes.some((hash) => group.hashes.has(hash)));
-    const [first = { hashes: new Set<string>(), units: [] }, ...rest] = same;
+/**
+ * Units of one pair that have a picture or a seed in common are one. A model that ignores its seed says nothing new with it, and
+ * neither does one that draws a second time with the same.
+ */
+function mergeEqual(found: readonly { unit: Unit; marks: string[] }[]): { units: Unit[]; equal: number } {
+  const groups: { marks: Set<string>; units: Unit[] }[] = [];
+  for (const { unit, marks } of found) {
+    const same = groups.filter((group) => marks.some((mark) => group.marks.has(mark)));
+    const [first = { marks: new Set<string>(), units: [] }, ...rest] = same;
     if (same.length === 0) groups.push(first);
     for (const other of rest) {
       first.units.push(...other.units);
-      for (const hash of other.hashes) first.hashes.add(hash);
+      for (const mark of other.marks) first.marks.add(mark);
       groups.splice(groups.indexOf(other), 1);
     }
     first.units.push(unit);
-    for (const hash of hashes) first.hashes.add(hash);
+    for (const mark of marks) first.marks.add(mark);
   }
   const units = groups.map(({ units: [first, ...rest] }): Unit => {
     if (rest.length === 0) return first!;

@@ -1,12 +1,13 @@
 import { CANNOT_TELL, SKIPPED } from '../contract/gates.ts';
 import { type Agreement, agreementOf, type Consistency, consistencyOf } from './agreed.ts';
-import { type Arms, comparison, exploratory, hasTooFew, type Method, survives } from './contrasts.ts';
+import { type Arms, comparison, exploratory, type Method, survives } from './contrasts.ts';
 import {
   boundsOf,
   type Counted,
   countUnits,
   isTooFew,
   measure,
+  observationsOf,
   ratedParts,
   raterRange,
   type Sums,
@@ -117,7 +118,7 @@ export interface Findings {
   /** Pictures by how many raters rated them; `rated[0]` has none. */
   rated: number[];
   reported: number;
-  /** Predictions whose picture another one of the same prompt and model has, too. They are counted once. */
+  /** Predictions whose picture or seed another one of the same prompt and model has, too. They are counted once. */
   equal: number;
   pairs: PairFacts[];
   factors: string[];
@@ -277,7 +278,7 @@ function sharesOf(material: Material, answered: Answered, raters: readonly strin
   return groupsOf(material).map(({ group, pairs }): Share => {
     const places = pairs.map(({ place }) => place);
     const own = places.flatMap((place) => byPair[place]!);
-    const found = measure(own);
+    const found = measure(observationsOf(own, 'left out'));
     const bounds = boundsOf(own);
     const { unanimous, any } = raterRange(own);
     const reference = pairs.length === 1 ? pairs[0]!.reference : undefined;
@@ -363,7 +364,10 @@ function contrastsOf(
     known.set(key, sides);
     const byPair = byAnswer.get(JSON.stringify([question, answer])) ?? [];
     const side = (places: readonly number[]) => places.flatMap((place) => byPair[place] ?? []);
-    return { one: side(sides.one), other: side(sides.other), stratumOf: (place) => sides.strata[place]! };
+    return {
+      ...{ one: side(sides.one), other: side(sides.other) },
+      ...{ stratumOf: (place) => sides.strata[place]!, mayDiffer: between.factor !== undefined },
+    };
   };
   const primary = named.flatMap((contrast) => primaryOf(material, contrast));
   const isPrimary = new Set(primary.map(nameOf));
@@ -371,9 +375,8 @@ function contrastsOf(
     .flatMap(({ variable, answer }) => everyContrast(material, variable.question.id, answer))
     .filter((between) => !isPrimary.has(nameOf(between)));
   const looked = others.flatMap((between) => {
-    const arms = armsOf(between);
-    const compare = hasTooFew(arms) ? undefined : comparison(arms);
-    return compare ? { between, compare } : [];
+    const compare = comparison(armsOf(between));
+    return compare && !compare().tooFew ? { between, compare } : [];
   });
   const found = exploratory(looked.map(({ compare }) => compare));
   const level = primaryLevel(Math.max(1, primary.length));
@@ -424,16 +427,14 @@ const everyTwo = <T>(things: readonly T[]): [T, T][] =>
   things.flatMap((one, i) => things.slice(i + 1).map((other): [T, T] => [one, other]));
 
 function findingOf(between: Between, arms: Arms, level: number, primary: boolean): ContrastFinding {
-  const found = comparison(arms)?.(level);
-  const tooFew = hasTooFew(arms);
-  const { certain = false, ...numbers } = found ?? {};
+  const { certain, tooFew, ...numbers } = comparison(arms)?.(level) ?? { certain: false, tooFew: true };
   return {
     primary,
     ...between,
     level,
-    certainty: !found || tooFew ? 'not measurable' : certain ? 'certain' : 'not certain',
+    certainty: tooFew ? 'not measurable' : certain ? 'certain' : 'not certain',
     ...numbers,
-    survives: !tooFew && survives(arms, level),
+    survives: survives(arms, level),
     tooFew,
   };
 }

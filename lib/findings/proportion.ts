@@ -34,42 +34,6 @@ export function wilson(count: number, n: number, z = Z): Proportion {
   };
 }
 
-/** What became of the pictures of a group for one answer. */
-export interface Tally {
-  /** Pictures with the answer. */
-  with: number;
-  /** Pictures with another one. */
-  without: number;
-  /** Pictures on which raters could not tell, or had no majority. */
-  unclear: number;
-  /** What was asked for and shows nothing: refused, filtered, blank, quarantined. Technical failures are not asked. */
-  missing: number;
-}
-
-/** A share, and between which shares it would be if what is unclear and missing were known. */
-export interface Bounded {
-  /** Undefined if no picture has an answer. */
-  shown: Proportion | undefined;
-  /** If none, or all, of what is unclear and missing had the answer. */
-  least: number;
-  most: number;
-  /** From the lower bound of the least to the upper bound of the most. */
-  outer: Interval;
-}
-
-/** What is missing is not nothing: a model that refuses would otherwise look as if its other pictures were all. */
-export function bounded({ with: w, without, unclear, missing }: Tally, z = Z): Bounded | undefined {
-  const asked = w + without + unclear + missing;
-  if (asked === 0) return undefined;
-  const [least, most] = [wilson(w, asked, z), wilson(w + unclear + missing, asked, z)];
-  return {
-    shown: w + without > 0 ? wilson(w, w + without, z) : undefined,
-    least: least.share,
-    most: most.share,
-    outer: { low: least.low, high: most.high },
-  };
-}
-
 /**
  * How accurate a share is at a sample size.
  * @returns half the widest 95 % interval, and the largest share that something with no occurrence may still have

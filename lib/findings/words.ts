@@ -6,18 +6,22 @@ import type { ContrastFinding, Findings, Group, Share } from './findings.ts';
 const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
 const inWords = (n: number) => NUMBERS[n] ?? n.toLocaleString('en');
 
+/** What sums of fractions may be away from a whole number. */
+const NOTHING = 1e-9;
+
 /** `97`; what is not quite all or nothing is said so: `>99`, `<1`. Without the sign. */
 export function percent(share: number): string {
   const rounded = Math.round(100 * share);
-  if (rounded === 0 && share > 0.0005) return '<1';
-  if (rounded === 100 && share < 0.9995) return '>99';
+  if (rounded === 0 && share > NOTHING) return '<1';
+  if (rounded === 100 && share < 1 - NOTHING) return '>99';
   return String(rounded);
 }
 
-/** `+12`, `−3`: a difference in points of a hundred. */
+/** `+12`, `−3`: a difference in points of a hundred; `+0.4` where it would round to nothing. */
 export function points(difference: number): string {
-  const rounded = Math.round(100 * difference);
-  return rounded > 0 ? `+${rounded}` : rounded < 0 ? `−${-rounded}` : '0';
+  const exact = 100 * Math.abs(difference);
+  if (exact < NOTHING) return '0';
+  return `${difference < 0 ? '−' : '+'}${exact < 0.5 ? Number(exact.toPrecision(1)) : Math.round(exact)}`;
 }
 
 /** Pictures, which are not whole where a prediction has several. */
@@ -66,7 +70,7 @@ export function shareSentence(share: Share, findings: Pick<Findings, 'rated'>, c
   const interval = `${percent(share.low!)} to ${percent(share.high!)} %; ${raterCount(findings)}`;
   if (group.kind !== 'pair')
     return `Of ${pictures(n)} ${of}, ${percent(share.share)} % show ${shown}, each prompt alike (${interval}).`;
-  const inPercent = Math.round(n) === 100 ? '' : `, ${percent(share.share)} %`;
+  const inPercent = n === 100 ? '' : `, ${percent(share.share)} %`;
   return `Of ${pictures(n)} ${of}, ${amount(share.with)} show ${shown}${inPercent} (${interval}).`;
 }
 
@@ -80,12 +84,16 @@ export function contrastSentence(contrast: ContrastFinding, codebook: Codebook):
   const where = model === undefined ? '' : ` in ${model}`;
   const shown = `"${answerText(codebook, question, answer)}"`;
   if (difference === undefined || low === undefined || high === undefined)
-    return `${side(one)} and ${side(other)}${where}, ${shown}: not measurable, because one of them has no picture with an answer.`;
+    return `${side(one)} and ${side(other)}${where}, ${shown}: not measurable, because ${factor === undefined ? 'no prompt has pictures with an answer by both' : 'one of them has no picture with an answer'}.`;
   const numbers = `${points(difference)} points (${points(low)} to ${points(high)})`;
   if (certainty === 'not measurable')
     return `${side(one)} and ${side(other)}${where}, ${shown}: ${numbers}, but from too few pictures. Not measurable.`;
-  const rounded = Math.round(100 * difference);
-  const than = rounded > 0 ? 'more often than' : rounded < 0 ? 'less often than' : 'about as often as';
+  const than =
+    certainty === 'not certain' && Math.abs(difference) < 0.005
+      ? 'about as often as'
+      : difference > 0
+        ? 'more often than'
+        : 'less often than';
   return `${side(one)} shows ${shown} ${than} ${side(other)}${where}: ${numbers}. ${certaintyWords(contrast)}`;
 }
 

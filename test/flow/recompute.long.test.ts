@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { reportFiles } from '../../lib/findings/report/report.ts';
+import { anyRound } from '../support/any-round.ts';
 import { shapeRound } from '../support/shape-round.ts';
 
 /** The script that comes with a report: it shares no code with what wrote the report. */
@@ -38,6 +39,14 @@ withPython('every number of a report follows from its labels, by a script in ano
   const all = { status: 0, stdout: expect.stringMatching(/^All \d{4,} numbers follow/), stderr: '' };
   expect(run(folder)).toMatchObject(all);
   expect(run(folder, folder)).toMatchObject(all);
+});
+
+withPython('rounds that nobody thought of have numbers that the script finds, too', async () => {
+  for (let start = 0; start < 25; start++) {
+    const report = await reportFiles({ ...anyRound(start), thumbnails: new Map(), script: SCRIPT });
+    const { status, stdout } = run(write(`any-${start}`, report));
+    expect([start, status, stdout]).toEqual([start, 0, expect.stringMatching(/^All \d+ numbers follow/)]);
+  }
 });
 
 withPython('the script names the numbers that one flipped label changes, and no other', async () => {

@@ -83,7 +83,7 @@ export async function plantAudit(
   await store.createJson(planKey(id), plan, { tags });
   const write = async (n: number): Promise<Result> => {
     const how = missing[n];
-    const { model, prompt } = cellAt(plan, n);
+    const { model, prompt, sample } = cellAt(plan, n);
     const sha256 = createHash('sha256').update(`${id}/${n}`).digest('hex');
     const image = { index: 0, key: imageKey(id, n, 0), sha256, bytes: 1, contentType: 'image/png' };
     if (how !== 'refused') {
@@ -111,7 +111,7 @@ export async function plantAudit(
     }
     return {
       ...{ audit: id, cell: n, model: model.model, sent: { input: { prompt: prompt.text } } },
-      ...{ status: how === 'refused' ? 'refused' : 'succeeded', seed: 1, seedSource: 'sent' },
+      ...{ status: how === 'refused' ? 'refused' : 'succeeded', seed: sample, seedSource: 'sent' },
       ...{ asked: 1, returned: 1, filtered: 0, images: how === 'refused' ? [] : [image] },
       ...{ askedAt: null, storedAt: '2026-01-01T00:00:00.000Z' },
     };

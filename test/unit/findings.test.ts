@@ -1,4 +1,10 @@
-import { alpha, majority, percentAgreement, type Ratings } from '../../lib/findings/agreement.ts';
+import {
+  alpha,
+  coincidences,
+  majority,
+  percentAgreement,
+  type Ratings,
+} from '../../lib/findings/agreement.ts';
 import {
   bySeed,
   exploratoryLevel,
@@ -9,7 +15,7 @@ import {
   primaryLevel,
 } from '../../lib/findings/difference.ts';
 import { type Observation, pooled } from '../../lib/findings/pooled.ts';
-import { bounded, wilson, Z } from '../../lib/findings/proportion.ts';
+import { wilson, Z } from '../../lib/findings/proportion.ts';
 import { tOf, zOf } from '../../lib/findings/quantiles.ts';
 
 const DIGITS = 6;
@@ -59,22 +65,6 @@ describe('a share of one cell', () => {
     const found = wilson(count, n);
     expect(found.low).toBeCloseTo(low, DIGITS);
     expect(found.high).toBeCloseTo(high, DIGITS);
-  });
-
-  test('what is missing widens it from both sides', () => {
-    const found = bounded({ with: 6, without: 2, unclear: 1, missing: 1 })!;
-    expect(found.shown).toMatchObject({ count: 6, n: 8, share: 0.75 });
-    expect([found.least, found.most]).toEqual([0.6, 0.8]);
-    expect(found.outer).toEqual({ low: wilson(6, 10).low, high: wilson(8, 10).high });
-  });
-
-  test('a group that shows nothing has bounds and no share; one that was not asked has neither', () => {
-    expect(bounded({ with: 0, without: 0, unclear: 0, missing: 5 })).toMatchObject({
-      shown: undefined,
-      least: 0,
-      most: 1,
-    });
-    expect(bounded({ with: 0, without: 0, unclear: 0, missing: 0 })).toBeUndefined();
   });
 });
 
@@ -213,20 +203,20 @@ describe('agreement', () => {
       -0.006734006734,
     ],
   ] as const)('of %s, %s, has the α of the reference', (_name, scale, ratings, expected) => {
-    expect(alpha(ratings, scale)).toBeCloseTo(expected, DIGITS);
+    expect(alpha(coincidences(ratings), scale)).toBeCloseTo(expected, DIGITS);
   });
 
   test('has no α where all answers are equal, or no picture has two', () => {
     expect(
       alpha(
-        [
+        coincidences([
           [1, 1, 1],
           [1, 1],
-        ],
+        ]),
         'nominal',
       ),
     ).toBeUndefined();
-    expect(alpha([[1], [2]], 'nominal')).toBeUndefined();
+    expect(alpha(coincidences([[1], [2]]), 'nominal')).toBeUndefined();
   });
 
   test('in percent counts pairs of ratings, each picture alike', () => {

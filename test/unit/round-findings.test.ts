@@ -5,6 +5,7 @@ import { findingsOf, type Group, type Share } from '../../lib/findings/findings.
 import { wilson } from '../../lib/findings/proportion.ts';
 import { contrastSentence, percent, points, shareSentence } from '../../lib/findings/words.ts';
 import { makeRound } from '../../sim/made-round.ts';
+import { anyRound } from '../support/any-round.ts';
 
 /** A round of shapes: what a picture shows is the place of the answer. */
 const round = (
@@ -147,6 +148,37 @@ describe('a share of one prompt and model', () => {
     expect(findingsOf(input).equal).toBe(9);
   });
 
+  test('counts predictions once that really had the same seed: two audits with the same prompts and seeds', () => {
+    const { audits, images, snapshot, ...rest } = round(many(10, 10));
+    const [{ plan, cells }] = audits as [FindingsInput['audits'][number]];
+    const id = plan.id.replace('y', 'z');
+    const again = cells.map((cell) => ({
+      ...cell,
+      images: cell.images.map((image) => ({ ...image, sha256: `again ${cell.n}` })),
+    }));
+    const both = (seedSource: string): FindingsInput => ({
+      ...rest,
+      audits: [
+        { plan, cells: cells.map((cell) => ({ ...cell, seedSource })) },
+        { plan: { ...plan, id }, cells: again.map((cell) => ({ ...cell, seedSource })) },
+      ],
+      images: [...images, ...images.map((image) => image.replace(plan.id, id))],
+      snapshot: {
+        ...snapshot,
+        labels: [
+          ...snapshot.labels,
+          ...snapshot.labels.map(
+            ([item, ...said]) => [item + 20, ...said] as (typeof snapshot.labels)[number],
+          ),
+        ],
+      },
+    });
+    expect(shareOf(both('sent'))).toMatchObject({ n: 20, with: 10, without: 10, seeds: 20 });
+    expect(findingsOf(both('sent')).equal).toBe(20);
+    // Whether a seed was used is not known: nothing says that two pictures are alike.
+    expect(shareOf(both('unknown'))).toMatchObject({ n: 40, with: 20, without: 20 });
+  });
+
   test('counts what is missing in proportion, if a part of the pictures is rated', () => {
     const refused = withCells(round(many(30, 10)), (cell) =>
       cell.n < 10 ? { ...cell, status: 'refused', images: [] } : cell,
@@ -226,6 +258,29 @@ describe('a gate', () => {
       { question: 'size', ratings: 20, cannotTell: 2, skipped: 0, notApplicable: 6 },
     ]);
   });
+});
+
+test('a picture that most raters found not applicable counts as having an answer if one rater were enough', () => {
+  const input = withLabels(round(many(20, 0)), [
+    ...Array.from({ length: 10 }, (_, item) => [item, 0, '1.1', 'other'] as [number, number, string, string]),
+    ...Array.from({ length: 5 }, (_, i) => i + 10).flatMap((item): [number, number, string, string][] => [
+      [item, 0, '1.1', 'circle'],
+      [item, 0, '2.1', 'other'],
+      [item, 0, '3.1', 'other'],
+      [item, 1, '1.1', 'small'],
+    ]),
+    ...Array.from({ length: 5 }, (_, i) => i + 15).flatMap((item): [number, number, string, string][] => [
+      [item, 0, '1.1', 'circle'],
+      [item, 1, '1.1', 'large'],
+    ]),
+  ]);
+  const [shape] = input.codebook.questions;
+  const gate = { question: 'shape', answers: ['circle'] };
+  const answers = ['small', 'large'].map((id, key) => ({ id, text: id, key: String(key) }));
+  const size = { id: 'size', text: 'How large?', kind: 'scale' as const, gate, answers };
+  const found = findingsOf({ ...input, codebook: { ...input.codebook, questions: [shape!, size] } });
+  const small = found.shares.find(({ question, answer }) => question === 'size' && answer === 'small');
+  expect(small).toMatchObject({ with: 0, without: 5, notApplicable: 15, share: 0, any: 0.5 });
 });
 
 describe('contrasts', () => {
@@ -308,6 +363,75 @@ describe('contrasts', () => {
     const open = findingsOf(colors({ contrasts: [] }));
     expect(open.exploratory).toEqual({ count: 2, certain: 2, level: 0.95 });
     expect(open.contrasts.every(({ primary: is }) => !is)).toBe(true);
+  });
+
+  const colorless = [{ text: 'a first one' }, { text: 'a second one' }];
+  const models = primary({ model: true, one: 'b/b', other: 'a/a' });
+
+  test('of models leave out a prompt that one of them shows nothing for', () => {
+    const whole = makeRound({
+      ...{ prompts: colorless, models: ['a/a', 'b/b'], samples: 40, raters: 1, sharesSeeds: false },
+      contrasts: models,
+      shapeOf: (prompt, _model, seed) => (prompt === 1 || seed % 2 === 0 ? 0 : 1),
+    }).input;
+    const isRefused = (n: number) => n >= 120;
+    const input = without(
+      withCells(whole, (cell) => ({
+        ...cell,
+        seedSource: 'unknown',
+        ...(isRefused(cell.n) ? { status: 'refused', images: [] } : {}),
+      })),
+      isRefused,
+    );
+    expect(findingsOf(input).contrasts[0]).toMatchObject({
+      ...{ method: 'independent', n: [40, 40], difference: 0, certainty: 'not certain' },
+    });
+  });
+
+  test('of models that share no prompt are not measurable', () => {
+    const whole = makeRound({
+      ...{ prompts: colorless, models: ['a/a', 'b/b'], samples: 40, raters: 1, contrasts: models },
+      shapeOf: (prompt) => prompt,
+    }).input;
+    const [found] = findingsOf(without(whole, (place) => place < 40 || place >= 120)).contrasts;
+    expect(found).toMatchObject({ certainty: 'not measurable', survives: false, tooFew: true });
+    expect(contrastSentence(found!, whole.codebook)).toBe(
+      'b/b and a/a, "A circle": not measurable, because no prompt has pictures with an answer by both.',
+    );
+  });
+
+  test('from few pictures that are compared are not measurable, however many others there are', () => {
+    const whole = makeRound({
+      ...{ prompts: colorless, models: ['a/a', 'b/b'], samples: 40, raters: 1, contrasts: models },
+      shapeOf: (_prompt, model) => model,
+    }).input;
+    // Both models have the first prompt in 4 pictures; the second one either has the other prompt alone, or not.
+    const few = without(whole, (place) => (place < 80 ? place % 40 >= 4 : place >= 120));
+    expect(findingsOf(few).contrasts[0]).toMatchObject({
+      ...{ n: [4, 4], certainty: 'not measurable', survives: false, tooFew: true },
+    });
+    // 16 pictures each; 8 have a partner.
+    const half = without(whole, (place) =>
+      place % 80 < 40 ? place % 40 >= 16 : place % 40 < 8 || place % 40 >= 24,
+    );
+    const one = without(half, (place) => place >= 32);
+    expect(findingsOf(one).contrasts[0]).toMatchObject({
+      ...{ method: 'paired', n: [8, 8], certainty: 'not measurable', tooFew: true },
+    });
+  });
+
+  test('of values count all prompts that are alike otherwise', () => {
+    const prompts = ['red', 'blue'].flatMap((color) =>
+      ['first', 'second'].map((text) => ({ text: `a ${text} ${color} one`, factors: { color } })),
+    );
+    const input = makeRound({
+      ...{ prompts, models: ['a/a'], samples: 40, raters: 1, contrasts: byColor },
+      shapeOf: (prompt, _model, seed) => (prompt === 1 || seed % 2 === 0 ? 0 : 1),
+    }).input;
+    // Red ones are circles in 1/2 and all pictures, blue ones in 1/2 and 1/2.
+    expect(findingsOf(input).contrasts[0]).toMatchObject({
+      ...{ method: 'by seed', difference: 0.25, certainty: 'certain' },
+    });
   });
 
   test('do not survive refusals that could explain them', () => {
@@ -402,16 +526,48 @@ test('findings are plain JSON and follow from what is given alone', () => {
   expect(findingsOf(structuredClone(input))).toEqual(found);
 });
 
-test('a difference that rounds to nothing is not said to be one', () => {
+test('a difference that rounds to nothing is said with a digit more, and as a difference where it is certain', () => {
   const sides = { question: 'shape', answer: 'circle', one: 'b/b', other: 'a/a', primary: true, level: 0.95 };
   const numbers = { difference: -0.004, low: -0.2, high: 0.2, survives: false, tooFew: false };
   const { codebook } = round([0]);
   expect(contrastSentence({ ...sides, ...numbers, certainty: 'not certain' }, codebook)).toBe(
-    'b/b shows "A circle" about as often as a/a: 0 points (−20 to +20). Not certain: no difference is possible, too.',
+    'b/b shows "A circle" about as often as a/a: −0.4 points (−20 to +20). Not certain: no difference is possible, too.',
+  );
+  const certain = { ...numbers, low: -0.007, high: -0.0004, certainty: 'certain' as const };
+  expect(contrastSentence({ ...sides, ...certain }, codebook)).toBe(
+    'b/b shows "A circle" less often than a/a: −0.4 points (−1 to −0.04). Certain for what is shown, but what is missing could undo it.',
   );
 });
 
 test('numbers that are not quite all or nothing are not said to be', () => {
-  expect([0, 0.001, 0.5, 0.998, 1].map(percent)).toEqual(['0', '<1', '50', '>99', '100']);
-  expect([-0.25, 0, 0.25].map(points)).toEqual(['−25', '0', '+25']);
+  expect([0, 1e-5, 0.001, 0.5, 0.996, 0.99999, 1].map(percent)).toEqual([
+    ...['0', '<1', '<1', '50', '>99', '>99', '100'],
+  ]);
+  expect([-0.25, -1e-17, 0, 0.0049, 0.25].map(points)).toEqual(['−25', '0', '0', '+0.5', '+25']);
+});
+
+test('of any round, a share lies in its interval, in its bounds and in the range of raters, and the bounds hold the interval', () => {
+  const isWithin = (...ascending: (number | undefined)[]) =>
+    ascending.every((value, i) => i === 0 || value! >= ascending[i - 1]! - 1e-9);
+  for (let start = 0; start < 60; start++) {
+    const { shares, contrasts } = findingsOf(anyRound(start));
+    const faults = [
+      ...shares.filter(
+        ({ share, low, high, least, most, outerLow, outerHigh, unanimous, any }) =>
+          share !== undefined &&
+          !(
+            isWithin(0, outerLow, low, share, high, outerHigh, 1) &&
+            isWithin(outerLow, least, share, most, outerHigh) &&
+            isWithin(unanimous, share, any)
+          ),
+      ),
+      ...contrasts.filter(
+        ({ certainty, survives, difference, low, high, n }) =>
+          (difference !== undefined && !isWithin(-1, low, difference, high, 1)) ||
+          (certainty === 'certain' && Math.min(...n!) < 12) ||
+          (survives && certainty !== 'certain'),
+      ),
+    ];
+    expect([start, faults]).toEqual([start, []]);
+  }
 });

@@ -114,9 +114,8 @@ def observations(units, fill):
     return found
 
 
-def measure(units, fill=None, level=0.95):
+def measure(seen, level=0.95):
     """The share of one pair, or the mean of several, and an interval that takes pictures with one seed together."""
-    seen = observations(units, fill)
     if not seen:
         return None
     sizes = defaultdict(float)
@@ -161,31 +160,37 @@ def hybrid(one, other, correlation=0.0):
     return p - q, max(-1.0, p - q - add(p - l1, u2 - q)), min(1.0, p - q + add(u1 - p, q - l2))
 
 
-def compare(one, other, stratum_of, level, fill=(None, None)):
-    shared = {stratum_of(unit["pair"]) for unit in one} & {stratum_of(unit["pair"]) for unit in other}
-    alike = [[unit for unit in units if stratum_of(unit["pair"]) in shared] for units in (one, other)]
-    if alike[0] and alike[1]:
-        one, other = alike
-    a, b = observations(one, fill[0]), observations(other, fill[1])
+def compare(one, other, stratum_of, may_differ, level, fill=(None, None)):
+    every = observations(one, fill[0]), observations(other, fill[1])
+    stratum = lambda seen: stratum_of(seen[0])
+    shared = set(map(stratum, every[0])) & set(map(stratum, every[1]))
+    a, b = ([seen for seen in side if stratum(seen) in shared] for side in every)
+    if may_differ and not shared:
+        a, b = every
     if not a or not b:
         return None
-    others = {}
-    for pair, _, value, _, unit in b:
-        if unit["partner"] is not None:
-            others.setdefault((stratum_of(pair), unit["partner"]), value)
-    partners = {}
-    for pair, _, value, _, unit in a:
-        key = (stratum_of(pair), unit["partner"])
-        if unit["partner"] is not None and key in others and key not in partners:
-            partners[key] = (value, others[key])
-    if len(partners) >= max(2, min(len(a), len(b)) / 2):
-        return compare_partners(partners, level)
-    m, n = measure(one, fill[0], level), measure(other, fill[1], level)
+    by_seed = [defaultdict(list), defaultdict(list)]
+    for side, groups in zip((a, b), by_seed):
+        for seen in side:
+            if seen[4]["partner"] is not None:
+                groups[stratum(seen), seen[4]["partner"]].append(seen)
+    keys = [key for key in by_seed[0] if key in by_seed[1]]
+    matched = [[seen for key in keys for seen in groups[key]] for groups in by_seed]
+    if len(keys) > 1 and any(2 * len(some) >= len(side) for some, side in zip(matched, (a, b))):
+        value = lambda seen: sum(one[2] for one in seen) / len(seen)
+        partners = {key: tuple(value(groups[key]) for groups in by_seed) for key in keys}
+        return compare_partners(partners, any(map(has_too_few, matched)), level)
+    m, n = measure(a, level), measure(b, level)
     difference, low, high = hybrid((m["share"], m["low"], m["high"]), (n["share"], n["low"], n["high"]))
-    return result("independent", m["n"], n["n"], difference, low, high, None, level)
+    few = has_too_few(a) or has_too_few(b)
+    return result("independent", m["n"], n["n"], difference, low, high, None, level, few)
 
 
-def compare_partners(partners, level):
+def has_too_few(seen):
+    return is_too_few(measure(seen)["effective"])
+
+
+def compare_partners(partners, few, level):
     n = len(partners)
     values = list(partners.values())
     if len({stratum for stratum, _ in partners}) == 1 and all(x in (0, 1) for pair in values for x in pair):
@@ -198,7 +203,7 @@ def compare_partners(partners, level):
         differ = only_one + only_other
         tail = sum(math.comb(differ, k) for k in range(min(only_one, only_other) + 1))
         p = min(1.0, 2 * tail / 2**differ) if differ else 1.0
-        return result("paired", n, n, *found, p, level)
+        return result("paired", n, n, *found, p, level, few)
     strata = defaultdict(list)
     for (stratum, _), (x, y) in partners.items():
         strata[stratum].append(x - y)
@@ -213,21 +218,21 @@ def compare_partners(partners, level):
     variance = sum((value - center) ** 2 for value in every) / (len(every) - 1)
     half = t_of(level, len(every) - 1) * math.sqrt(variance / len(every))
     low, high = max(-1.0, min(difference, center - half)), min(1.0, max(difference, center + half))
-    return result("by seed", n, n, difference, low, high, None, level)
+    return result("by seed", n, n, difference, low, high, None, level, few)
 
 
-def result(method, n_one, n_other, difference, low, high, p, level):
-    certain = (low > 0 or high < 0) and (p is None or p <= 1 - level)
-    names = ("method", "n_one", "n_other", "difference", "low", "high", "p", "certain")
-    return dict(zip(names, (method, n_one, n_other, difference, low, high, p, certain)))
+def result(method, n_one, n_other, difference, low, high, p, level, too_few):
+    certain = not too_few and (low > 0 or high < 0) and (p is None or p <= 1 - level)
+    names = ("method", "n_one", "n_other", "difference", "low", "high", "p", "certain", "too_few")
+    return dict(zip(names, (method, n_one, n_other, difference, low, high, p, certain, too_few)))
 
 
-def survives(one, other, stratum_of, level):
-    found = compare(one, other, stratum_of, level)
+def survives(arms, level):
+    found = compare(*arms, level)
     if not found or not found["certain"]:
         return False
     more = found["difference"] > 0
-    worst = compare(one, other, stratum_of, level, (0, 1) if more else (1, 0))
+    worst = compare(*arms, level, (0, 1) if more else (1, 0))
     return bool(worst and worst["certain"] and (worst["difference"] > 0) == more)
 
 
@@ -371,7 +376,8 @@ class Round:
                     self.reported.add(item)
             unit = {"pair": pair, "seed": seed, "partner": row["seed"] if real else None}
             unit.update(pictures=pictures, missing=missing / parts)
-            found[pair].append((unit, {image["sha256"] for image in valid if image["sha256"]}))
+            marks = {image["sha256"] for image in valid if image["sha256"]} | ({"seed " + seed} if real else set())
+            found[pair].append((unit, marks))
         self.units = [unit for units in found.values() for unit in merge_equal(units)]
         sums = defaultdict(lambda: [0.0, 0.0])
         for unit in self.units:
@@ -441,22 +447,19 @@ class Round:
         found = []
         for unit in self.units:
             sums = {name: unit[name] for name in ("pair", "seed", "partner")}
-            sums.update(dict.fromkeys(("with", "without", "unclear", "na", "unanimous", "any", "unclear_any"), 0.0))
+            sums.update(dict.fromkeys(("with", "without", "unclear", "na", "unanimous", "any", "only_any"), 0.0))
             sums["missing"] = unit["missing"] * self.parts.get(unit["pair"], 1)
             for item, weight in unit["pictures"]:
                 if item not in ratings:
                     continue
                 codes = [one for _, one in ratings[item]]
                 most = next((one for one in codes if codes.count(one) > len(codes) / 2), None)
-                if most == "not-applicable":
-                    sums["na"] += weight
-                    continue
-                kind = "unclear" if most in (None, "cannot-tell") else "with" if most == code else "without"
+                kind = {None: "unclear", "cannot-tell": "unclear", "not-applicable": "na", code: "with"}.get(most, "without")
                 sums[kind] += weight
                 if code in codes:
                     sums["any"] += weight
                     sums["unanimous"] += weight if len(set(codes)) == 1 else 0
-                    sums["unclear_any"] += weight if kind == "unclear" else 0
+                    sums["only_any"] += weight if kind in ("unclear", "na") else 0
             if sums["with"] + sums["without"] + sums["unclear"] + sums["missing"] + sums["na"] > 0:
                 found.append(sums)
         return found
@@ -489,18 +492,19 @@ class Round:
         for question, answer, units, ratings, code in self.counted():
             for group, places in self.groups():
                 own = [unit for unit in units if unit["pair"] in places]
-                found, least, most = measure(own), measure(own, 0), measure(own, 1)
+                found, least, most = (measure(observations(own, fill)) for fill in (None, 0, 1))
                 total = lambda name: sum(unit[name] for unit in own)
                 known = lambda unit: unit["with"] + unit["without"]
                 reference = self.pairs[min(places)]["reference"] if len(places) == 1 else None
                 row = {name: found[name] if found else 0 for name in ("n", "pairs", "seeds")}
                 row.update({name: found[name] if found else None for name in ("share", "low", "high")})
                 row.update(least=least and least["share"], most=most and most["share"])
-                row.update(outer_low=least and least["low"], outer_high=most and most["high"])
+                row.update(outer_low=least and min(one["low"] for one in (least, found) if one))
+                row.update(outer_high=most and max(one["high"] for one in (most, found) if one))
                 row.update({name: total(name) for name in ("with", "without", "unclear", "missing")})
                 row.update(not_applicable=total("na"), reference=reference)
                 row["unanimous"] = mean_of_pairs(own, lambda unit: unit["unanimous"], known)
-                row["any"] = mean_of_pairs(own, lambda unit: unit["any"], lambda unit: known(unit) + unit["unclear_any"])
+                row["any"] = mean_of_pairs(own, lambda unit: unit["any"], lambda unit: known(unit) + unit["only_any"])
                 row["too_few"] = is_too_few(found["effective"] if found else 0)
                 counts = {rater: [0, 0] for rater in self.raters}
                 for place in places:
@@ -527,7 +531,7 @@ class Round:
             return pair["model"], tuple(sorted(rest.items()))
 
         both = [[unit for unit in units if side(unit["pair"]) == value] for value in (one, other)]
-        return both[0], both[1], stratum
+        return both[0], both[1], stratum, bool(factor)
 
     def named(self):
         for contrast in self.plan["contrasts"]:
@@ -560,7 +564,6 @@ class Round:
     def contrasts(self):
         units = {(question["id"], answer): units for question, answer, units, _, _ in self.counted()}
         arms_of = lambda name: self.arms(units.get(name[:2], []), *name[2:])
-        too_few = lambda arms: any(is_too_few((measure(side) or {"effective": 0})["effective"]) for side in arms[:2])
         unordered = lambda name: (name[:3], frozenset(name[3:5]), name[5])
         primary = list(self.named())
         known = set(map(unordered, primary))
@@ -568,7 +571,7 @@ class Round:
         looked = []
         for name in others:
             arms = arms_of(name)
-            if not too_few(arms) and compare(*arms, 0.95):
+            if not (compare(*arms, 0.95) or {"too_few": True})["too_few"]:
                 looked.append((name, arms))
         left, m, level = looked, len(looked), 0.95
         while left:
@@ -583,11 +586,10 @@ class Round:
         for is_primary, at, names in ((True, first, primary), (False, level, [name for name, _ in looked])):
             for name in names:
                 arms = arms_of(name)
-                found, few = compare(*arms, at), too_few(arms)
-                certain = found["certain"] if found else False
-                row = dict(found or {}, level=at, too_few=few, survives=not few and survives(*arms, at))
-                row["certainty"] = "not measurable" if few or not found else "certain" if certain else "not certain"
-                row.pop("certain", None)
+                row = compare(*arms, at) or {"too_few": True, "certain": False}
+                certain = row.pop("certain")
+                row.update(level=at, survives=survives(arms, at))
+                row["certainty"] = "not measurable" if row["too_few"] else "certain" if certain else "not certain"
                 yield (str(is_primary).lower(), *name), row
 
     def agreements(self):
@@ -626,11 +628,11 @@ class Round:
 
 
 def merge_equal(found):
-    """Predictions of one pair with a picture in common are one."""
+    """Predictions of one pair with a picture or a seed in common are one."""
     groups = []
-    for unit, hashes in found:
-        same = [group for group in groups if group[1] & hashes]
-        merged = ([one for group in same for one in group[0]] + [unit], hashes.union(*(group[1] for group in same)))
+    for unit, marks in found:
+        same = [group for group in groups if group[1] & marks]
+        merged = ([one for group in same for one in group[0]] + [unit], marks.union(*(group[1] for group in same)))
         if same:
             groups[groups.index(same[0])] = merged
             for group in same[1:]:

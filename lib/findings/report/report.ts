@@ -230,7 +230,7 @@ ${table(
 )}
 <p class="quiet">Refused, blank, filtered and quarantined pictures are missing in the shares; the bounds count them. Failed and canceled predictions and lost images are technical failures, and count as not requested.${
   equal > 0
-    ? ` ${counted(equal, 'prediction')} returned a picture that another one of the same prompt and model has; equal pictures are counted once.`
+    ? ` ${counted(equal, 'prediction')} had the picture or the seed of another one of the same prompt and model; such predictions are counted once.`
     : ''
 }</p>`;
 
