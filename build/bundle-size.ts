@@ -4,14 +4,10 @@ import { gzipSync } from 'node:zlib';
 import type { Metafile } from 'esbuild';
 import { filesOf } from './bundle.ts';
 
-/**
- * Most bytes a function's archive may have; every function that is not named is one of the others. tag has the decoder,
- * api every route with its schema.
- */
+/** Most bytes a function's archive may have; every function that is not named is one of the others. tag has the decoder. */
 export const LIMITS: Record<string, number> = {
   webhook: 110_000,
   tag: 3_900_000,
-  api: 150_000,
   others: 135_000,
 };
 

@@ -31,6 +31,8 @@ const REPLACED: [module: RegExp, by: string][] = [
   [endingIn('/regionConfig/getInstanceMetadataRegion.js'), 'instance-metadata'],
   [endingIn('/@smithy/core/dist-es/submodules/event-streams/index.js'), 'event-streams'],
   [endingIn('/@aws-sdk/signature-v4-multi-region/dist-es/index.js'), 'single-region-signer'],
+  [endingIn('/util-endpoints/lib/aws/partition.js'), 'partition'],
+  [endingIn('/@smithy/core/dist-es/submodules/serde/uuid/v4.js'), 'uuid'],
   [endingIn('/Sha256Js.js', '/Sha1Js.js', '/Md5Js.js', '/Crc32Js.js'), 'native-hashes'],
   [endingIn('/@aws-sdk/client-s3/dist-es/endpoint/endpointResolver.js'), 's3-endpoint'],
   [

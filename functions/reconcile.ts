@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import { cellQueue } from '../lib/aws/cell-queue.ts';
-import { s3Client, sqsClient } from '../lib/aws/clients.ts';
+import { s3Client } from '../lib/aws/clients.ts';
 import { S3Store, STREAMING } from '../lib/aws/objects.ts';
 import { compressed } from '../lib/compressed-file.ts';
 import { createReconcile } from '../lib/handlers/reconcile.ts';
@@ -12,18 +12,18 @@ import { withTemporaryFile } from '../lib/temporary-file.ts';
 
 const { env } = process;
 const log = new Logger();
-const images = new S3Store(s3Client(STREAMING), setting(env, 'IMAGES_BUCKET'));
-const sqs = sqsClient();
+const s3 = s3Client(STREAMING);
+const queue = (url: string) => cellQueue(s3, env.AWS_ENDPOINT_URL, setting(env, url));
 const backupClient = s3Client({ region: setting(env, 'BACKUP_REGION') });
 
 export const handler = middy(
   createReconcile(
     {
-      images,
+      images: new S3Store(s3, setting(env, 'IMAGES_BUCKET')),
       backup: new S3Store(backupClient, setting(env, 'BACKUP_BUCKET')),
       withTemporaryFile: compressed(withTemporaryFile),
-      queue: cellQueue(sqs, setting(env, 'QUEUE_URL')),
-      polls: cellQueue(sqs, setting(env, 'POLLS_URL')),
+      queue: queue('QUEUE_URL'),
+      polls: queue('POLLS_URL'),
       time: systemTime,
       chance: systemChance,
       log,

@@ -1,20 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { createReadStream, promises as files } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { TemporaryFile, WithTemporaryFile } from './ports.ts';
 
+// `node:fs/promises` itself would be loaded at each start, with a terminal's line editor, for outputs that hardly occur.
 /**
  * Hands out an empty file of this machine's disk. It has no name any more, so that no other process sees it and it is
  * gone with its last handle, however this process ends.
  */
 export const withTemporaryFile: WithTemporaryFile = async (use) => {
   const path = join(tmpdir(), `weaudit-${randomUUID()}`);
-  const file = await open(path, 'wx+', 0o600);
+  const file = await files.open(path, 'wx+', 0o600);
   try {
-    await unlink(path);
+    await files.unlink(path);
     return await use(new DiskFile(file));
   } finally {
     await file.close();

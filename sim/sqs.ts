@@ -1,9 +1,6 @@
-import type {
-  GetQueueAttributesCommandInput,
-  SendMessageBatchCommandInput,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
+import type { GetQueueAttributesCommandInput, SendMessageBatchCommandInput } from '@aws-sdk/client-sqs';
 import type { StackModel } from '@weaudit/aws-emulator/stack';
+import type { JsonCall } from '../lib/aws/json-call.ts';
 import type { Kernel } from './kernel.ts';
 import type { Process } from './process.ts';
 
@@ -106,12 +103,10 @@ export class QueueModelled {
   }
 }
 
-/** The client of one process. Its queue is the only one that functions send to. */
-export function sqsClient(process: Process, queue: QueueModelled, lineage: () => number): SQSClient {
-  const send = (command: object) => {
-    const { input } = command as { input: object };
+/** The calls of one process to a queue. */
+export function sqsCalls(process: Process, queue: QueueModelled, lineage: () => number): JsonCall {
+  return (action, input) => {
     const lost = () => Object.assign(new Error('socket hang up'), { name: 'TimeoutError' });
-    const action = command.constructor.name.replace('Command', '');
     return process.call(
       { service: 'sqs', action, about: queue.model.name },
       () => {
@@ -136,5 +131,4 @@ export function sqsClient(process: Process, queue: QueueModelled, lineage: () =>
       lost,
     );
   };
-  return { send } as unknown as SQSClient;
 }

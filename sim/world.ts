@@ -3,7 +3,7 @@ import { evaluate } from '@weaudit/aws-emulator/iam';
 import type { StackModel } from '@weaudit/aws-emulator/stack';
 
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { queueThrough } from '../lib/aws/cell-queue.ts';
 import { S3Store } from '../lib/aws/objects.ts';
 import { createApi } from '../lib/handlers/api.ts';
 import { createBackup } from '../lib/handlers/backup.ts';
@@ -23,7 +23,7 @@ import { looked } from './look.ts';
 import { type Delivery, ReplicateModel, type ReplicateOptions } from './replicate.ts';
 import { type Asked, abortable, type Change, KnownBody, S3Model, s3Error } from './s3.ts';
 import { type Rotation, Secrets } from './secrets.ts';
-import { QueueModelled, sqsClient } from './sqs.ts';
+import { QueueModelled, sqsCalls } from './sqs.ts';
 import { Storm, type StormOptions } from './storm.ts';
 
 export interface WorldOptions {
@@ -394,8 +394,8 @@ export class World {
       );
     const queue = (functionKey: string) => {
       const modelled = this.queues.get(functionKey)!;
-      return cellQueue(
-        sqsClient(process, modelled, () => environment.lineage),
+      return queueThrough(
+        sqsCalls(process, modelled, () => environment.lineage),
         modelled.model.name,
       );
     };

@@ -98,7 +98,8 @@ export function objectServer(): ObjectServer {
       request.resume();
       const body = server.objects.get(key);
       if (body === undefined) {
-        response.writeHead(404, { 'content-type': 'application/xml' });
+        // As S3 has it: without a length, a client closes the connection behind a HEAD.
+        response.writeHead(404, { 'content-type': 'application/xml', 'transfer-encoding': 'chunked' });
         const xml = '<?xml version="1.0"?><Error><Code>NoSuchKey</Code><Message>none</Message></Error>';
         return void response.end(method === 'HEAD' ? undefined : xml);
       }

@@ -137,11 +137,12 @@ export async function release({ sqs, queueUrl }: Cloud, letters: DeadLetter[]): 
  * It throws for a letter that is not valid.
  */
 export function createRedrive(cloud: Cloud): (letter: DeadLetter) => Promise<void> {
-  const { sqs, queueUrl, functionName, client } = cloud;
+  const { sqs, endpoint, queueUrl, functionName, client } = cloud;
   const lambda = new LambdaClient(client);
   return async ({ kind, payload, receipt }) => {
     if (payload === undefined) throw new Error('the message is not valid');
-    if (READERS.has(kind)) await cellQueue(sqs, await queueUrl(kind)).send([parseMessage(payload)!]);
+    if (READERS.has(kind))
+      await cellQueue(sqs, endpoint, await queueUrl(kind)).send([parseMessage(payload)!]);
     else
       await lambda.send(
         new InvokeCommand({

@@ -151,7 +151,7 @@ export async function carryOutPurge(
       await writeTombstone({ store: images, time: systemTime }, round, 'operator');
     // Every writer checks the tombstone of a deletion, also one that comes when the plan is long gone.
     await writeTombstone({ store: images, time: systemTime }, target.audit, 'operator');
-    const polls = cellQueue(sqs, await cloud.queueUrl('polls'));
+    const polls = cellQueue(sqs, cloud.endpoint, await cloud.queueUrl('polls'));
     const audit = await readPlan(images, target.audit);
     if (audit) await polls.send(rangesOf(audit));
     if (plan.running > 0 && !(await becomesIdle(polls))) running = plan.running;

@@ -1,5 +1,4 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 
 /**
  * Milliseconds after which a call that makes no progress ends. By itself the SDK waits for as long as the other side keeps
@@ -11,7 +10,3 @@ export const TIME_LIMITS = { requestHandler: { connectionTimeout: 3_000, socketT
 /** A client of S3 with time limits. */
 export const s3Client = (config: S3ClientConfig = {}): S3Client =>
   new S3Client({ ...TIME_LIMITS, ...config });
-
-/** A client of SQS with time limits. */
-export const sqsClient = (config: SQSClientConfig = {}): SQSClient =>
-  new SQSClient({ ...TIME_LIMITS, ...config });

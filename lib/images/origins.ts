@@ -71,15 +71,24 @@ function blockList(subnets: string[], family: 'ipv4' | 'ipv6'): BlockList {
   }
   return list;
 }
-const specialIpv4 = blockList(SPECIAL_IPV4, 'ipv4');
-const globalIpv6 = blockList(GLOBAL_IPV6, 'ipv6');
-const specialIpv6 = blockList(SPECIAL_IPV6, 'ipv6');
+/** Made when first needed, which the first event does while it waits: at each start they would cost it a millisecond. */
+let lists: { specialIpv4: BlockList; globalIpv6: BlockList; specialIpv6: BlockList } | undefined;
+const listsOnce = () => {
+  lists ??= {
+    specialIpv4: blockList(SPECIAL_IPV4, 'ipv4'),
+    globalIpv6: blockList(GLOBAL_IPV6, 'ipv6'),
+    specialIpv6: blockList(SPECIAL_IPV6, 'ipv6'),
+  };
+  return lists;
+};
 
 /** Whether an IP address belongs to the public internet. An IPv4 address in IPv6 clothes does not. */
-export const isPublic = (address: string): boolean =>
-  isIPv4(address)
+export function isPublic(address: string): boolean {
+  const { specialIpv4, globalIpv6, specialIpv6 } = listsOnce();
+  return isIPv4(address)
     ? !specialIpv4.check(address, 'ipv4')
     : globalIpv6.check(address, 'ipv6') && !specialIpv6.check(address, 'ipv6');
+}
 
 /**
  * DNS look-up for the connection itself, so that a name cannot be checked with one answer and connected with
@@ -94,4 +103,5 @@ export const publicLookup: LookupFunction = (hostname, options, callback) => {
       return callback(new RefusedAddress(`${hostname} resolves to ${refused?.address ?? 'nothing'}`), '', 0);
     return options.all ? callback(null, addresses) : callback(null, first.address, first.family);
   });
+  listsOnce();
 };

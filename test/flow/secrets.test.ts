@@ -90,7 +90,7 @@ describe('a secret', () => {
     const error = await read().catch((thrown: Error) => thrown);
     expect(error).toMatchObject({
       message:
-        'parameter /weaudit/test/token could not be read: 400 com.amazonaws.ssm#ParameterNotFound: "npx weaudit setup" fills it',
+        'parameter /weaudit/test/token could not be read: GetParameter was answered 400 ParameterNotFound: "npx weaudit setup" fills it',
     });
     status = 200;
     body = { Parameter: { Value: 'first' } };

@@ -38,8 +38,11 @@ async function send(message: IncomingMessage, response: ServerResponse, answer: 
   const { status, headers, body } = answer;
   if (typeof body === 'string') headers['content-length'] = String(Buffer.byteLength(body));
   else if (body === undefined && status === 200) headers['content-length'] ??= '0';
-  // A failed HEAD has no body.
-  if (message.method === 'HEAD' && status >= 300) delete headers['content-length'];
+  // A failed HEAD has no body. S3 says that it comes in chunks: without any length, a client closes the connection.
+  if (message.method === 'HEAD' && status >= 300) {
+    delete headers['content-length'];
+    if (status >= 400) headers['transfer-encoding'] = 'chunked';
+  }
   response.writeHead(status, headers);
   const inOnePiece = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
   if (inOnePiece || message.method === 'HEAD') {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -187,6 +188,20 @@ test('a refused upload is answered even though its body was not read, and the co
     await expect(put).rejects.toMatchObject({ name: 'PreconditionFailed' });
   }
   expect(await textOf('taken')).toBe('x');
+});
+
+test('a connection stays usable after a HEAD that was answered with an error', async () => {
+  const agent = new http.Agent({ keepAlive: true });
+  const head = () =>
+    new Promise<http.ClientRequest>((resolve, reject) => {
+      const request = http.request(`${s3.url}/${Bucket}/none`, { method: 'HEAD', agent }, (response) =>
+        response.resume().on('close', () => resolve(request)),
+      );
+      request.on('error', reject).end();
+    });
+  await head();
+  expect((await head()).reusedSocket).toBe(true);
+  agent.destroy();
 });
 
 test('an upload without a length is refused with 411', async () => {
