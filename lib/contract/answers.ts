@@ -6,9 +6,10 @@
  */
 import * as v from 'valibot';
 import { type FormatName, NAMES } from '../images/verdict.ts';
-import { AUDIT_ID, PAGE, RETENTIONS } from '../limits.ts';
+import { PAGE, RETENTIONS } from '../limits.ts';
 import { CELL_NAME, STUDY_ID } from '../records/keys.ts';
 import { ImportRequest } from './import-request.ts';
+import { AuditId, count, createdBy, cursor, described, instant, matching, optional } from './parts.ts';
 import { PriceEntry } from './price-entry.ts';
 import { AuditRequest, StudyRequest } from './request.ts';
 import {
@@ -38,54 +39,43 @@ import {
   Withdrawn,
 } from './rounds.ts';
 
-const AuditId = v.pipe(v.string(), v.regex(AUDIT_ID));
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-/** When something was, by this pipeline's clock. */
-const instant = v.pipe(v.string(), v.isoTimestamp());
 const inputs = v.record(v.string(), v.unknown());
 const retention = v.picklist(RETENTIONS);
 const factors = v.record(v.string(), v.string());
 
 const Counts = v.object({
-  waiting: v.pipe(count, v.description('Not requested from Replicate yet.')),
+  waiting: described(count, 'Not requested from Replicate yet.'),
   running: count,
   succeeded: count,
   failed: count,
-  refused: v.pipe(count, v.description('Refused by a safety filter: a finding, not a failure.')),
+  refused: described(count, 'Refused by a safety filter: a finding, not a failure.'),
   canceled: count,
 });
 export type Counts = v.InferOutput<typeof Counts>;
 
 const ImageCounts = v.object({
-  ok: v.pipe(
+  ok: described(
     count,
-    v.description(
-      'Images that are shown, without blank ones. Images that are not judged yet are not counted. Until the manifest is written, `ok`, `blank` and `quarantined` may include images that no result names, such as those of a delivery that another one was quicker than.',
-    ),
+    'Images that are shown, without blank ones. Images that are not judged yet are not counted. Until the manifest is written, `ok`, `blank` and `quarantined` may include images that no result names, such as those of a delivery that another one was quicker than.',
   ),
-  blank: v.pipe(
-    count,
-    v.description('Images of one even area, which some models return instead of refusing.'),
-  ),
-  quarantined: v.pipe(count, v.description('Not valid images: stored, and not shown.')),
-  lost: v.pipe(count, v.description('Outputs that could not be stored.')),
-  filtered: v.pipe(count, v.description("Images that the models' own safety filters dropped.")),
+  blank: described(count, 'Images of one even area, which some models return instead of refusing.'),
+  quarantined: described(count, 'Not valid images: stored, and not shown.'),
+  lost: described(count, 'Outputs that could not be stored.'),
+  filtered: described(count, "Images that the models' own safety filters dropped."),
 });
 export type ImageCounts = v.InferOutput<typeof ImageCounts>;
-const source = v.exactOptional(
-  v.pipe(
-    v.literal('imported'),
-    v.description('The pictures were uploaded by `createdBy`. Absent: they were requested from models.'),
-  ),
+const source = optional(
+  v.literal('imported'),
+  'The pictures were uploaded by `createdBy`. Absent: they were requested from models.',
 );
 /** Absent for an audit that finished before images were counted so: that is not zero. */
 const images = v.exactOptional(ImageCounts);
 
 const Waiting = v.object({
   why: v.picklist(['rate limit', 'credit', 'token', 'secret']),
-  detail: v.pipe(v.string(), v.description("Replicate's words, or what an operator has to do.")),
+  detail: described(v.string(), "Replicate's words, or what an operator has to do."),
   at: instant,
-  until: v.pipe(instant, v.description('The next attempt.')),
+  until: described(instant, 'The next attempt.'),
 });
 export type Waiting = v.InferOutput<typeof Waiting>;
 
@@ -93,21 +83,15 @@ const identity = {
   id: AuditId,
   name: v.string(),
   createdAt: instant,
-  createdBy: v.pipe(v.string(), v.description('Name of the API token.')),
+  createdBy,
 };
 
 const AcceptedAudit = v.object({
   id: AuditId,
   predictions: count,
-  merged: v.exactOptional(
-    v.pipe(
-      v.number(),
-      v.integer(),
-      v.minValue(1),
-      v.description(
-        'Prompts that were left out, because the request had them before. Absent if there were none.',
-      ),
-    ),
+  merged: optional(
+    v.pipe(v.number(), v.integer(), v.minValue(1)),
+    'Prompts that were left out, because the request had them before. Absent if there were none.',
   ),
   url: v.string(),
 });
@@ -115,13 +99,10 @@ export type AcceptedAudit = v.InferOutput<typeof AcceptedAudit>;
 
 const AuditEntry = v.object({
   ...identity,
-  name: v.pipe(
-    v.string(),
-    v.description(`At most ${PAGE.nameLength} characters; the audit itself has all of them.`),
-  ),
+  name: described(v.string(), `At most ${PAGE.nameLength} characters; the audit itself has all of them.`),
   predictions: count,
-  finished: v.pipe(v.boolean(), v.description('The manifest is written.')),
-  counts: v.exactOptional(v.pipe(Counts, v.description('Of a finished audit.'))),
+  finished: described(v.boolean(), 'The manifest is written.'),
+  counts: optional(Counts, 'Of a finished audit.'),
   images,
   source,
 });
@@ -129,51 +110,45 @@ export type AuditEntry = v.InferOutput<typeof AuditEntry>;
 
 const AuditPage = v.object({
   audits: v.array(AuditEntry),
-  cursor: v.exactOptional(v.pipe(AuditId, v.description('Where the next page begins. Absent on the last.'))),
+  cursor: cursor(AuditId),
 });
 export type AuditPage = v.InferOutput<typeof AuditPage>;
 
-const StudyId = v.pipe(
-  v.string(),
-  v.regex(STUDY_ID),
-  v.description('It follows from the name of the study, which therefore never changes.'),
+const StudyId = described(
+  matching(STUDY_ID),
+  'It follows from the name of the study, which therefore never changes.',
 );
 const study = {
   id: StudyId,
   name: v.string(),
   createdAt: instant,
-  createdBy: v.pipe(v.string(), v.description('Name of the API token.')),
+  createdBy,
 };
 const StudyEntry = v.object({
   ...study,
-  audits: v.pipe(
+  audits: described(
     v.array(AuditId),
-    v.description(
-      'In the order in which they were added. Some may have been deleted since, or have expired.',
-    ),
+    'In the order in which they were added. Some may have been deleted since, or have expired.',
   ),
 });
 export type StudyEntry = v.InferOutput<typeof StudyEntry>;
 
 const StudyPage = v.object({
-  studies: v.pipe(v.array(StudyEntry), v.description('In no order that means anything.')),
-  cursor: v.exactOptional(v.pipe(StudyId, v.description('Where the next page begins. Absent on the last.'))),
+  studies: described(v.array(StudyEntry), 'In no order that means anything.'),
+  cursor: cursor(StudyId),
 });
 export type StudyPage = v.InferOutput<typeof StudyPage>;
 
 const Study = v.object({
   ...study,
-  audits: v.pipe(
-    v.array(AuditEntry),
-    v.description('Those that exist, in the order in which they were added.'),
-  ),
+  audits: described(v.array(AuditEntry), 'Those that exist, in the order in which they were added.'),
 });
 export type Study = v.InferOutput<typeof Study>;
 
 const dollars = v.pipe(v.number(), v.minValue(0));
 const Cost = v.object({
-  reserved: v.pipe(dollars, v.description('What its open cells may still cost, in dollars.')),
-  spent: v.pipe(dollars, v.description('What its ended blocks of cells have cost, in dollars.')),
+  reserved: described(dollars, 'What its open cells may still cost, in dollars.'),
+  spent: described(dollars, 'What its ended blocks of cells have cost, in dollars.'),
 });
 export type Cost = v.InferOutput<typeof Cost>;
 
@@ -185,40 +160,32 @@ const AuditStatus = v.object({
   counts: Counts,
   images,
   waiting: v.exactOptional(Waiting),
-  manifest: v.pipe(v.boolean(), v.description('The manifest is written.')),
-  cost: v.exactOptional(v.pipe(Cost, v.description('Absent where no price was known.'))),
+  manifest: described(v.boolean(), 'The manifest is written.'),
+  cost: optional(Cost, 'Absent where no price was known.'),
   source,
 });
 export type AuditStatus = v.InferOutput<typeof AuditStatus>;
 
 const PlannedModel = v.object({
   model: v.string(),
-  version: v.pipe(v.nullable(v.string()), v.description('Null for official models, which have no versions.')),
+  version: described(v.nullable(v.string()), 'Null for official models, which have no versions.'),
   input: inputs,
-  inputs: v.pipe(
+  inputs: described(
     v.nullable(v.array(v.string())),
-    v.description('Names of the inputs that the version knows; null where Replicate does not say.'),
+    'Names of the inputs that the version knows; null where Replicate does not say.',
   ),
   seed: v.picklist(['supported', 'unsupported', 'unknown']),
-  secrets: v.exactOptional(
-    v.pipe(
-      v.array(v.string()),
-      v.description(
-        'Names of inputs that are keys or passwords, which audits do not send. Absent if there are none.',
-      ),
-    ),
+  secrets: optional(
+    v.array(v.string()),
+    'Names of inputs that are keys or passwords, which audits do not send. Absent if there are none.',
   ),
-  price: v.exactOptional(
-    v.pipe(
-      v.variant('unit', [
-        v.object({ unit: v.picklist(['image', 'prediction']), micros: count }),
-        v.object({ unit: v.literal('second'), micros: count, seconds: count }),
-        v.object({ unit: v.literal('free') }),
-      ]),
-      v.description(
-        'As it was known when the audit was accepted, in millionths of a dollar. By the second: a prediction that runs for longer than `seconds` is canceled.',
-      ),
-    ),
+  price: optional(
+    v.variant('unit', [
+      v.object({ unit: v.picklist(['image', 'prediction']), micros: count }),
+      v.object({ unit: v.literal('second'), micros: count, seconds: count }),
+      v.object({ unit: v.literal('free') }),
+    ]),
+    'As it was known when the audit was accepted, in millionths of a dollar. By the second: a prediction that runs for longer than `seconds` is canceled.',
   ),
 });
 export type PlannedModel = v.InferOutput<typeof PlannedModel>;
@@ -227,70 +194,44 @@ const Prompt = v.object({ text: v.string(), factors: v.exactOptional(factors) })
 export type Prompt = v.InferOutput<typeof Prompt>;
 
 const Plan = v.object({
-  version: v.exactOptional(
-    v.pipe(
-      v.literal(2),
-      v.description(
-        '2: each prompt has seeds of its own, apart from `groups`. Absent: all prompts share them.',
-      ),
-    ),
+  version: optional(
+    v.literal(2),
+    '2: each prompt has seeds of its own, apart from `groups`. Absent: all prompts share them.',
   ),
   ...identity,
   retention,
   source,
-  seed: v.exactOptional(v.pipe(count, v.description('Absent of an import, whose seeds nobody knows.'))),
-  seeds: v.exactOptional(
-    v.pipe(
-      v.object({ least: v.pipe(v.number(), v.integer()), most: v.pipe(v.number(), v.integer()) }),
-      v.description(
-        'From which seeds those of the samples were drawn. Absent if all models take every seed of 31 bits.',
-      ),
-    ),
+  seed: optional(count, 'Absent of an import, whose seeds nobody knows.'),
+  seeds: optional(
+    v.object({ least: v.pipe(v.number(), v.integer()), most: v.pipe(v.number(), v.integer()) }),
+    'From which seeds those of the samples were drawn. Absent if all models take every seed of 31 bits.',
   ),
   samples: count,
   prompts: v.array(Prompt),
   models: v.array(PlannedModel),
-  pairs: v.exactOptional(
-    v.pipe(
-      v.array(v.tuple([count, count])),
-      v.description(
-        'Places of a prompt and of a model that it goes to. Absent if every prompt goes to every model, in the order of prompts, then models.',
-      ),
-    ),
+  pairs: optional(
+    v.array(v.tuple([count, count])),
+    'Places of a prompt and of a model that it goes to. Absent if every prompt goes to every model, in the order of prompts, then models.',
   ),
-  compare: v.exactOptional(
-    v.pipe(
-      v.array(v.string()),
-      v.description('Factors that are contrasted: prompts that differ in these alone share seeds.'),
-    ),
+  compare: optional(
+    v.array(v.string()),
+    'Factors that are contrasted: prompts that differ in these alone share seeds.',
   ),
-  groups: v.exactOptional(
-    v.pipe(
-      v.array(count),
-      v.description(
-        'For each prompt, the place of the first one with the same seeds. Absent without `compare`.',
-      ),
-    ),
+  groups: optional(
+    v.array(count),
+    'For each prompt, the place of the first one with the same seeds. Absent without `compare`.',
   ),
-  reference: v.exactOptional(
-    v.pipe(v.string(), v.description('A factor whose values are numbers to hold results against.')),
-  ),
+  reference: optional(v.string(), 'A factor whose values are numbers to hold results against.'),
   input: inputs,
-  cells: v.pipe(
+  cells: described(
     count,
-    v.description(
-      'Pairs of prompt and model × samples: cell n is of pair floor(n / samples), sample n % samples.',
-    ),
+    'Pairs of prompt and model × samples: cell n is of pair floor(n / samples), sample n % samples.',
   ),
-  counts: v.exactOptional(
-    v.pipe(
-      v.array(count),
-      v.description(
-        'Of an import whose prompts have different numbers of pictures: how many each has. Only these are cells, and `samples` is the most.',
-      ),
-    ),
+  counts: optional(
+    v.array(count),
+    'Of an import whose prompts have different numbers of pictures: how many each has. Only these are cells, and `samples` is the most.',
   ),
-  maxCost: v.exactOptional(v.pipe(dollars, v.description('Dollars that the request allowed at most.'))),
+  maxCost: optional(dollars, 'Dollars that the request allowed at most.'),
 });
 export type Plan = v.InferOutput<typeof Plan>;
 
@@ -298,21 +239,19 @@ export type Plan = v.InferOutput<typeof Plan>;
 const stored = {
   index: count,
   key: v.string(),
-  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+  sha256: matching(/^[0-9a-f]{64}$/),
   bytes: count,
   contentType: v.string(),
 };
 /** What was seen when the image was decoded. Absent for images that were judged before there was a decoder. */
 const seen = {
   format: v.picklist(Object.keys(NAMES) as FormatName[]),
-  width: v.pipe(count, v.description('As a browser shows the image; 0 if unknown.')),
+  width: described(count, 'As a browser shows the image; 0 if unknown.'),
   height: count,
   animated: v.exactOptional(v.boolean()),
-  alpha: v.exactOptional(v.pipe(v.boolean(), v.description('A part of it is transparent.'))),
-  c2pa: v.exactOptional(
-    v.pipe(v.boolean(), v.description('It carries a C2PA manifest. Nothing is said about its validity.')),
-  ),
-  blank: v.exactOptional(v.pipe(v.boolean(), v.description('It is one even area, dark or bright.'))),
+  alpha: optional(v.boolean(), 'A part of it is transparent.'),
+  c2pa: optional(v.boolean(), 'It carries a C2PA manifest. Nothing is said about its validity.'),
+  blank: optional(v.boolean(), 'It is one even area, dark or bright.'),
 };
 const PredictionImage = v.variant('status', [
   v.object({ ...stored, status: v.literal('pending') }),
@@ -321,53 +260,39 @@ const PredictionImage = v.variant('status', [
     ...seen,
     status: v.literal('ok'),
     url: v.pipe(v.string(), v.url(), v.description('Presigned. The same for an hour, valid for more.')),
-    rendition: v.exactOptional(
-      v.pipe(
-        v.string(),
-        v.url(),
-        v.description(
-          'Presigned, too: a WebP of at most 512 pixels. Absent for images that were judged before there was a decoder.',
-        ),
-      ),
+    rendition: optional(
+      v.pipe(v.string(), v.url()),
+      'Presigned, too: a WebP of at most 512 pixels. Absent for images that were judged before there was a decoder.',
     ),
   }),
   v.object({
     ...stored,
     ...seen,
     status: v.literal('quarantined'),
-    reason: v.exactOptional(
-      v.pipe(v.string(), v.description('Such as "truncated" or "not an image: HTML".')),
-    ),
+    reason: optional(v.string(), 'Such as "truncated" or "not an image: HTML".'),
   }),
   v.object({
     index: count,
     status: v.literal('lost'),
-    error: v.pipe(v.string(), v.description('Why the output could not be stored.')),
+    error: described(v.string(), 'Why the output could not be stored.'),
   }),
 ]);
 
 const planned = {
-  n: v.pipe(count, v.description("The cell's number.")),
+  n: described(count, "The cell's number."),
   prompt: v.string(),
   factors: v.exactOptional(factors),
   model: v.string(),
   source,
-  version: v.pipe(
-    v.string(),
-    v.description('`undisclosed` where Replicate hides it, and of imported pictures.'),
-  ),
+  version: described(v.string(), '`undisclosed` where Replicate hides it, and of imported pictures.'),
   sample: count,
-  seed: v.pipe(
-    v.nullable(v.union([count, v.pipe(v.string(), v.regex(/^\d{16,40}$/))])),
-    v.description(
-      'A string of digits if a number would not hold it exactly. `null` if the model takes none, or its log names one that cannot be read.',
-    ),
+  seed: described(
+    v.nullable(v.union([count, matching(/^\d{16,40}$/)])),
+    'A string of digits if a number would not hold it exactly. `null` if the model takes none, or its log names one that cannot be read.',
   ),
-  seedSource: v.pipe(
+  seedSource: described(
     v.picklist(['sent', 'log', 'unsupported', 'unknown']),
-    v.description(
-      'Where the seed is from. `log`: the model used another, which its log names. `unknown`: the model may have ignored it, or its log names one that cannot be read, or the picture was imported.',
-    ),
+    'Where the seed is from. `log`: the model used another, which its log names. `unknown`: the model may have ignored it, or its log names one that cannot be read, or the picture was imported.',
   ),
 };
 const Prediction = v.variant('status', [
@@ -376,69 +301,58 @@ const Prediction = v.variant('status', [
     ...planned,
     status: v.picklist(['succeeded', 'failed', 'refused', 'canceled']),
     error: v.exactOptional(v.string()),
-    asked: v.exactOptional(
-      v.pipe(count, v.description('Images that were requested. Absent of an import, as are the next two.')),
-    ),
-    returned: v.exactOptional(v.pipe(count, v.description('Outputs that came back.'))),
-    filtered: v.exactOptional(
-      v.pipe(count, v.description("Images that the model's own safety filter dropped.")),
-    ),
+    asked: optional(count, 'Images that were requested. Absent of an import, as are the next two.'),
+    returned: optional(count, 'Outputs that came back.'),
+    filtered: optional(count, "Images that the model's own safety filter dropped."),
     askedAt: v.exactOptional(v.string()),
     predictionId: v.exactOptional(v.string()),
-    completedAt: v.exactOptional(v.pipe(v.string(), v.description("By Replicate's clock."))),
-    predictTime: v.exactOptional(v.pipe(v.number(), v.description('Seconds.'))),
+    completedAt: optional(v.string(), "By Replicate's clock."),
+    predictTime: optional(v.number(), 'Seconds.'),
     images: v.array(PredictionImage),
   }),
 ]);
 const PredictionPage = v.object({
   predictions: v.array(Prediction),
-  cursor: v.exactOptional(
-    v.pipe(v.string(), v.regex(CELL_NAME), v.description('Where the next page begins. Absent on the last.')),
-  ),
+  cursor: cursor(matching(CELL_NAME)),
 });
 const AddressPage = v.object({
-  addresses: v.pipe(
+  addresses: described(
     v.array(
       v.object({
-        n: v.pipe(count, v.description("The cell's number.")),
+        n: described(count, "The cell's number."),
         url: v.pipe(v.string(), v.url(), v.description('For one PUT. It lives for some minutes.')),
-        headers: v.pipe(
+        headers: described(
           v.record(v.string(), v.string()),
-          v.description('All of them must be sent, as they are. S3 refuses any other file.'),
+          'All of them must be sent, as they are. S3 refuses any other file.',
         ),
       }),
     ),
-    v.description('Of pictures that are missing. 412 from S3 means that the picture is there.'),
+    'Of pictures that are missing. 412 from S3 means that the picture is there.',
   ),
-  cursor: v.exactOptional(
-    v.pipe(v.string(), v.regex(CELL_NAME), v.description('Where the next page begins. Absent on the last.')),
-  ),
+  cursor: cursor(matching(CELL_NAME)),
 });
 export type AddressPage = v.InferOutput<typeof AddressPage>;
 const days = v.pipe(v.number(), v.integer(), v.minValue(1));
 const Models = v.object({
-  scope: v.pipe(v.picklist(['read', 'audit']), v.description('What the token of this request allows.')),
+  scope: described(v.picklist(['read', 'audit']), 'What the token of this request allows.'),
   models: v.array(v.string()),
-  retentionDays: v.pipe(
+  retentionDays: described(
     v.object({ short: days, standard: days }),
-    v.description('For how many days an audit is kept. `keep` never expires.'),
+    'For how many days an audit is kept. `keep` never expires.',
   ),
 });
 export type Models = v.InferOutput<typeof Models>;
 
 const Budget = v.object({
-  month: v.pipe(v.string(), v.regex(/^\d{4}-\d{2}$/)),
-  turnsAt: v.pipe(instant, v.description('When the month is over.')),
-  monthly: v.pipe(
-    v.nullable(dollars),
-    v.description('Dollars that the audits of a month may cost. `null`: no limit.'),
-  ),
-  reserved: v.pipe(dollars, v.description('What open cells may still cost.')),
+  month: matching(/^\d{4}-\d{2}$/),
+  turnsAt: described(instant, 'When the month is over.'),
+  monthly: described(v.nullable(dollars), 'Dollars that the audits of a month may cost. `null`: no limit.'),
+  reserved: described(dollars, 'What open cells may still cost.'),
   spent: dollars,
-  left: v.pipe(v.nullable(dollars), v.description('`null`: no limit.')),
-  prices: v.pipe(
+  left: described(v.nullable(dollars), '`null`: no limit.'),
+  prices: described(
     v.record(v.string(), PriceEntry),
-    v.description('Known prices by model, in dollars. Models of the stand-in (`simulated/…`) are free.'),
+    'Known prices by model, in dollars. Models of the stand-in (`simulated/…`) are free.',
   ),
   pricesAsOf: v.pipe(v.string(), v.isoDate()),
 });
@@ -457,20 +371,16 @@ const Problem = v.object({
   title: v.string(),
   status: v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)),
   detail: v.pipe(v.string(), v.minLength(1), v.description('What is wrong and what to change.')),
-  errors: v.exactOptional(v.pipe(v.array(v.string()), v.description('What to change, one by one.'))),
-  needed: v.exactOptional(v.pipe(dollars, v.description('Of a 402: what the audit may cost, in dollars.'))),
-  left: v.exactOptional(v.pipe(dollars, v.description("Of a 402: what is left of the month's budget."))),
-  turnsAt: v.exactOptional(v.pipe(instant, v.description('Of a 402: when the next month begins.'))),
-  stored: v.exactOptional(
-    v.pipe(
-      v.array(v.string()),
-      v.description(
-        'Of a 409 to a batch of answers: the ids of the answers that are stored under its number.',
-      ),
-    ),
+  errors: optional(v.array(v.string()), 'What to change, one by one.'),
+  needed: optional(dollars, 'Of a 402: what the audit may cost, in dollars.'),
+  left: optional(dollars, "Of a 402: what is left of the month's budget."),
+  turnsAt: optional(instant, 'Of a 402: when the next month begins.'),
+  stored: optional(
+    v.array(v.string()),
+    'Of a 409 to a batch of answers: the ids of the answers that are stored under its number.',
   ),
-  nextSeq: v.exactOptional(v.pipe(count, v.description('Of a 409 to a batch of answers: the next number.'))),
-  closed: v.exactOptional(v.pipe(v.boolean(), v.description('Of a 409: the round is closed for good.'))),
+  nextSeq: optional(count, 'Of a 409 to a batch of answers: the next number.'),
+  closed: optional(v.boolean(), 'Of a 409: the round is closed for good.'),
 });
 export type Problem = v.InferOutput<typeof Problem>;
 

@@ -1,14 +1,15 @@
 import * as v from 'valibot';
 import { SHOWN } from '../images/verdict.ts';
 import { DESIGN, IMAGE_BYTES, IMPORT, RETENTIONS } from '../limits.ts';
+import { described, optional } from './parts.ts';
 import { AuditRequest, list, promptRow, text, wholeNumber } from './request.ts';
 
 /** The body of `POST /api/imports`: pictures that somebody has, before they are uploaded. */
 export const ImportRequest = v.strictObject({
   name: v.exactOptional(text(DESIGN.nameLength)),
-  model: v.pipe(
+  model: described(
     text(IMPORT.modelLength),
-    v.description('What made the pictures, in free words such as "midjourney v7".'),
+    'What made the pictures, in free words such as "midjourney v7".',
   ),
   prompts: v.pipe(
     list(
@@ -24,9 +25,9 @@ export const ImportRequest = v.strictObject({
   pictures: v.pipe(
     list(
       v.strictObject({
-        prompt: v.pipe(
+        prompt: described(
           wholeNumber(0, DESIGN.prompts - 1),
-          v.description('The place of its prompt in `prompts`, from 0.'),
+          'The place of its prompt in `prompts`, from 0.',
         ),
         sha256: v.pipe(
           v.string(),
@@ -34,11 +35,9 @@ export const ImportRequest = v.strictObject({
           v.description('Of its bytes. No other file can be uploaded in its place.'),
         ),
         bytes: wholeNumber(1, IMAGE_BYTES),
-        format: v.exactOptional(
-          v.pipe(
-            v.picklist(SHOWN, `must be ${SHOWN.slice(0, -1).join(', ')} or ${SHOWN.at(-1)}`),
-            v.description('What its first bytes announce. What it is, is judged after the upload.'),
-          ),
+        format: optional(
+          v.picklist(SHOWN, `must be ${SHOWN.slice(0, -1).join(', ')} or ${SHOWN.at(-1)}`),
+          'What its first bytes announce. What it is, is judged after the upload.',
         ),
       }),
       DESIGN.predictions,

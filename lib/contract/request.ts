@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { jsonOf } from '../json.ts';
 import { AUDIT_ID, DESIGN, FACTOR_NAME, MODEL_NAME, RETENTIONS, STUDY } from '../limits.ts';
+import { described, matching, optional } from './parts.ts';
 import { isBrokenReference } from './secret-reference.ts';
 
 // Control characters other than tab and line break show nowhere and break logs and CSV.
@@ -30,9 +31,9 @@ export const wholeNumber = (least: number, most: number) =>
     v.maxValue(most, `must be at most ${most}`),
   );
 
-const model = v.pipe(
-  v.string(),
-  v.regex(MODEL_NAME, 'must be owner/name, or owner/name:version with a version of 64 hexadecimal digits'),
+const model = matching(
+  MODEL_NAME,
+  'must be owner/name, or owner/name:version with a version of 64 hexadecimal digits',
 );
 
 /** Members that valibot drops from a record without a word, because they can change what all objects have. */
@@ -49,6 +50,8 @@ export const object = (message: string) =>
       `must not have the names ${DROPPED.join(', ')}`,
     ),
   );
+
+export const auditId = matching(AUDIT_ID, 'must be the id of an audit: 26 characters');
 
 const INPUT_NAME = /^[A-Za-z0-9_]{1,64}$/;
 /** Inputs that every cell gets from its place in the audit. */
@@ -78,36 +81,32 @@ const input = v.pipe(
   }),
 );
 
-const factorName = v.pipe(
-  v.string(),
-  v.regex(new RegExp(`^${FACTOR_NAME}$`, 'u'), 'must have names of 1 to 40 letters, digits, _ or -'),
+const factorName = matching(
+  new RegExp(`^${FACTOR_NAME}$`, 'u'),
+  'must have names of 1 to 40 letters, digits, _ or -',
 );
 
 /** A prompt with what it is an example of. */
 export const promptRow = v.strictObject({
   text: text(DESIGN.promptLength),
-  factors: v.exactOptional(
+  factors: optional(
     v.pipe(
       object('must be an object, such as {"job": "doctor"}'),
       v.maxEntries(DESIGN.factors, `must have at most ${DESIGN.factors} factors`),
       v.record(factorName, text(DESIGN.valueLength)),
-      v.description('What the prompt is an example of, such as {"job": "doctor", "gender": "female"}.'),
     ),
+    'What the prompt is an example of, such as {"job": "doctor", "gender": "female"}.',
   ),
-  model: v.exactOptional(
-    v.pipe(
-      model,
-      v.description(
-        'The only model that this prompt goes to. Without it, the prompt goes to all of `models`.',
-      ),
-    ),
+  model: optional(
+    model,
+    'The only model that this prompt goes to. Without it, the prompt goes to all of `models`.',
   ),
 });
 
 /** The body of `POST /api/audits`. */
 export const AuditRequest = v.strictObject({
   name: v.exactOptional(text(DESIGN.nameLength)),
-  prompts: v.exactOptional(
+  prompts: optional(
     v.pipe(
       list(
         v.union([text(DESIGN.promptLength), promptRow], 'must be a text, or {"text": …, "factors": {…}}'),
@@ -115,10 +114,8 @@ export const AuditRequest = v.strictObject({
         'prompts',
       ),
       v.minLength(1, 'must have at least one prompt'),
-      v.description(
-        `Equal prompts are merged; at most ${DESIGN.prompts} may be left. The same text with different factors is refused.`,
-      ),
     ),
+    `Equal prompts are merged; at most ${DESIGN.prompts} may be left. The same text with different factors is refused.`,
   ),
   template: v.exactOptional(text(DESIGN.promptLength)),
   factors: v.exactOptional(
@@ -128,7 +125,7 @@ export const AuditRequest = v.strictObject({
       v.record(v.string(), list(text(DESIGN.valueLength), DESIGN.valuesPerFactor, 'values')),
     ),
   ),
-  models: v.exactOptional(
+  models: optional(
     v.pipe(
       list(
         v.union(
@@ -139,51 +136,37 @@ export const AuditRequest = v.strictObject({
         'models',
       ),
       v.minLength(1, 'must have at least one model'),
-      v.description('May be absent if every prompt names its model.'),
     ),
+    'May be absent if every prompt names its model.',
   ),
-  compare: v.exactOptional(
-    v.pipe(
-      list(factorName, DESIGN.factors, 'factors'),
-      v.description(
-        'Factors that are contrasted: prompts that differ in these alone share seeds. All others have seeds of their own.',
-      ),
-    ),
+  compare: optional(
+    list(factorName, DESIGN.factors, 'factors'),
+    'Factors that are contrasted: prompts that differ in these alone share seeds. All others have seeds of their own.',
   ),
-  reference: v.exactOptional(
-    v.pipe(
-      factorName,
-      v.description(
-        'A factor whose values are all numbers, such as a share of the labor force, to hold results against.',
-      ),
-    ),
+  reference: optional(
+    factorName,
+    'A factor whose values are all numbers, such as a share of the labor force, to hold results against.',
   ),
   samples: wholeNumber(1, DESIGN.samples),
   input: v.exactOptional(input),
   seed: v.exactOptional(wholeNumber(0, DESIGN.seed)),
   retention: v.exactOptional(v.picklist(RETENTIONS, 'must be short, standard or keep')),
-  maxCost: v.exactOptional(
+  maxCost: optional(
     v.pipe(
       v.number(),
       v.finite('must be a number of dollars, such as 2.5'),
       v.minValue(0, 'must not be negative'),
       v.maxValue(DESIGN.maxCost, `must be at most ${DESIGN.maxCost} dollars`),
-      v.description('Dollars that the audit may cost at most.'),
     ),
+    'Dollars that the audit may cost at most.',
   ),
 });
 export type AuditRequest = v.InferOutput<typeof AuditRequest>;
 
 /** The body of `POST /api/studies`. */
 export const StudyRequest = v.strictObject({
-  name: v.pipe(text(DESIGN.nameLength), v.description('Runs of spaces count as one.')),
-  audits: v.exactOptional(
-    list(
-      v.pipe(v.string(), v.regex(AUDIT_ID, 'must be the id of an audit: 26 characters')),
-      STUDY.audits,
-      'audits',
-    ),
-  ),
+  name: described(text(DESIGN.nameLength), 'Runs of spaces count as one.'),
+  audits: v.exactOptional(list(auditId, STUDY.audits, 'audits')),
 });
 export type StudyRequest = v.InferOutput<typeof StudyRequest>;
 

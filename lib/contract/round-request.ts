@@ -1,46 +1,34 @@
 import * as v from 'valibot';
-import { AUDIT_ID, DESIGN, ROUND } from '../limits.ts';
-import { list, object, text, wholeNumber } from './request.ts';
+import { DESIGN, ROUND } from '../limits.ts';
+import { described, matching, optional } from './parts.ts';
+import { auditId, list, object, text, wholeNumber } from './request.ts';
 
 /** What the routes of rating rounds take; `rounds.ts` has what they answer. */
 
-const id = v.pipe(
-  v.string(),
-  v.regex(
-    new RegExp(`^[a-z0-9][a-z0-9-]{0,${ROUND.idLength - 1}}$`),
-    `must have 1 to ${ROUND.idLength} letters a to z, digits or -`,
-  ),
+const id = matching(
+  new RegExp(`^[a-z0-9][a-z0-9-]{0,${ROUND.idLength - 1}}$`),
+  `must have 1 to ${ROUND.idLength} letters a to z, digits or -`,
 );
-const auditId = v.pipe(v.string(), v.regex(AUDIT_ID, 'must be the id of an audit: 26 characters'));
-const opaque = v.pipe(
-  v.string(),
-  v.regex(/^[0-9a-f]{32}$/, 'must be the id of a picture: 32 hexadecimal digits'),
-);
-const image = v.pipe(
-  v.string(),
-  v.regex(/^[0-9a-hjkmnp-tv-z]{26}\/\d{5}\/\d{1,6}$/, 'must be <audit>/<cell>/<index> of an image'),
+const opaque = matching(/^[0-9a-f]{32}$/, 'must be the id of a picture: 32 hexadecimal digits');
+const image = matching(
+  /^[0-9a-hjkmnp-tv-z]{26}\/\d{5}\/\d{1,6}$/,
+  'must be <audit>/<cell>/<index> of an image',
 );
 
 const question = v.strictObject({
   id,
   text: text(ROUND.textLength),
   definition: v.exactOptional(text(ROUND.textLength)),
-  kind: v.pipe(
+  kind: described(
     v.picklist(['one', 'any', 'scale'], 'must be one, any or scale'),
-    v.description(
-      '`one`: exactly one answer. `any`: one or more. `scale`: exactly one, and the answers are in order.',
-    ),
+    '`one`: exactly one answer. `any`: one or more. `scale`: exactly one, and the answers are in order.',
   ),
-  gate: v.exactOptional(
-    v.pipe(
-      v.strictObject({
-        question: id,
-        answers: v.pipe(list(id, ROUND.answers, 'answers'), v.minLength(1, 'must name an answer')),
-      }),
-      v.description(
-        'The question is shown only after one of these answers to an earlier question. Else it is not applicable, which is not the same as "cannot tell".',
-      ),
-    ),
+  gate: optional(
+    v.strictObject({
+      question: id,
+      answers: v.pipe(list(id, ROUND.answers, 'answers'), v.minLength(1, 'must name an answer')),
+    }),
+    'The question is shown only after one of these answers to an earlier question. Else it is not applicable, which is not the same as "cannot tell".',
   ),
   answers: v.pipe(
     list(
@@ -48,10 +36,9 @@ const question = v.strictObject({
         id,
         text: text(ROUND.textLength),
         definition: v.exactOptional(text(ROUND.textLength)),
-        key: v.pipe(
-          v.string(),
-          v.regex(/^[a-z0-9]$/, 'must be one of a to z or 0 to 9'),
-          v.description('The key that gives this answer.'),
+        key: described(
+          matching(/^[a-z0-9]$/, 'must be one of a to z or 0 to 9'),
+          'The key that gives this answer.',
         ),
       }),
       ROUND.answers,
@@ -79,19 +66,10 @@ export const given = v.union(
 );
 export type Given = v.InferOutput<typeof given>;
 
+const value = text(DESIGN.valueLength);
+const sides = { one: value, other: value };
 const between = v.union(
-  [
-    v.strictObject({
-      factor: text(DESIGN.valueLength),
-      one: text(DESIGN.valueLength),
-      other: text(DESIGN.valueLength),
-    }),
-    v.strictObject({
-      model: v.literal(true),
-      one: text(DESIGN.valueLength),
-      other: text(DESIGN.valueLength),
-    }),
-  ],
+  [v.strictObject({ factor: value, ...sides }), v.strictObject({ model: v.literal(true), ...sides })],
   'must be {"factor": …, "one": …, "other": …} or {"model": true, "one": …, "other": …}',
 );
 export const contrast = v.strictObject({ question: id, answer: id, between });
@@ -106,74 +84,48 @@ export const RoundRequest = v.strictObject({
     v.description('All of them must be finished.'),
   ),
   codebook: Codebook,
-  pictures: v.exactOptional(
-    v.pipe(
-      v.union(
-        [v.literal('all'), wholeNumber(1, DESIGN.samples)],
-        'must be "all", or a whole number of pictures',
-      ),
-      v.description(
-        'How many pictures of each pair of prompt and model are rated. They follow from the seed, and are of the same samples for all pairs as far as these have pictures. Default: all.',
-      ),
+  pictures: optional(
+    v.union(
+      [v.literal('all'), wholeNumber(1, DESIGN.samples)],
+      'must be "all", or a whole number of pictures',
     ),
+    'How many pictures of each pair of prompt and model are rated. They follow from the seed, and are of the same samples for all pairs as far as these have pictures. Default: all.',
   ),
-  ratings: v.exactOptional(
-    v.pipe(
-      wholeNumber(1, ROUND.ratings),
-      v.description('By how many raters each picture is rated. Default: 3.'),
-    ),
+  ratings: optional(wholeNumber(1, ROUND.ratings), 'By how many raters each picture is rated. Default: 3.'),
+  slots: optional(
+    wholeNumber(1, ROUND.slots),
+    'How many raters work at once. Default: as many as `ratings`, which is the least.',
   ),
-  slots: v.exactOptional(
-    v.pipe(
-      wholeNumber(1, ROUND.slots),
-      v.description('How many raters work at once. Default: as many as `ratings`, which is the least.'),
-    ),
-  ),
-  repeats: v.exactOptional(
-    v.pipe(
-      wholeNumber(0, ROUND.repeats),
-      v.description(
-        'How many pictures each rater sees twice, to measure how consistent a rater is. Default: 0.',
-      ),
-    ),
+  repeats: optional(
+    wholeNumber(0, ROUND.repeats),
+    'How many pictures each rater sees twice, to measure how consistent a rater is. Default: 0.',
   ),
   seed: v.exactOptional(wholeNumber(0, DESIGN.seed)),
-  consent: v.pipe(
+  consent: described(text(ROUND.longTextLength), 'What raters agree to: purpose, contact, pay, hours.'),
+  notice: optional(text(ROUND.longTextLength), 'What raters are warned of before the first picture.'),
+  practice: optional(
+    list(
+      v.strictObject({
+        image,
+        text: described(text(ROUND.textLength), 'Why the answers are what they are.'),
+        answers: v.pipe(
+          object('must be an object, such as {"persons": "one"}'),
+          v.record(v.string(), given),
+          v.maxEntries(ROUND.questions, `must have at most ${ROUND.questions} answers`),
+        ),
+      }),
+      ROUND.practice,
+      'pictures',
+    ),
+    'Pictures with their right answers, shown before the first. They are not rated.',
+  ),
+  contrasts: optional(
+    list(contrast, ROUND.contrasts, 'contrasts'),
+    'What is primary, named before the first label. Everything else is exploratory.',
+  ),
+  exclusions: optional(
     text(ROUND.longTextLength),
-    v.description('What raters agree to: purpose, contact, pay, hours.'),
-  ),
-  notice: v.exactOptional(
-    v.pipe(text(ROUND.longTextLength), v.description('What raters are warned of before the first picture.')),
-  ),
-  practice: v.exactOptional(
-    v.pipe(
-      list(
-        v.strictObject({
-          image,
-          text: v.pipe(text(ROUND.textLength), v.description('Why the answers are what they are.')),
-          answers: v.pipe(
-            object('must be an object, such as {"persons": "one"}'),
-            v.record(v.string(), given),
-            v.maxEntries(ROUND.questions, `must have at most ${ROUND.questions} answers`),
-          ),
-        }),
-        ROUND.practice,
-        'pictures',
-      ),
-      v.description('Pictures with their right answers, shown before the first. They are not rated.'),
-    ),
-  ),
-  contrasts: v.exactOptional(
-    v.pipe(
-      list(contrast, ROUND.contrasts, 'contrasts'),
-      v.description('What is primary, named before the first label. Everything else is exploratory.'),
-    ),
-  ),
-  exclusions: v.exactOptional(
-    v.pipe(
-      text(ROUND.longTextLength),
-      v.description('Which labels or raters will not count, and why: decided before the first label.'),
-    ),
+    'Which labels or raters will not count, and why: decided before the first label.',
   ),
 });
 export type RoundRequest = v.InferOutput<typeof RoundRequest>;
@@ -181,14 +133,10 @@ export type RoundRequest = v.InferOutput<typeof RoundRequest>;
 /** The body of `POST /api/rounds/{round}/raters`. */
 export const RaterRequest = v.strictObject({
   slot: wholeNumber(1, ROUND.slots),
-  pseudonym: v.exactOptional(
-    v.pipe(text(DESIGN.nameLength), v.description('Stored with every label. Default: that of the slot.')),
-  ),
-  name: v.exactOptional(
-    v.pipe(
-      text(ROUND.textLength),
-      v.description('Name of the rater, or a note. Apart from the labels, in no backup, and can be deleted.'),
-    ),
+  pseudonym: optional(text(DESIGN.nameLength), 'Stored with every label. Default: that of the slot.'),
+  name: optional(
+    text(ROUND.textLength),
+    'Name of the rater, or a note. Apart from the labels, in no backup, and can be deleted.',
   ),
 });
 export type RaterRequest = v.InferOutput<typeof RaterRequest>;
@@ -201,39 +149,32 @@ const instant = v.pipe(
 const showing = v.union([v.literal(1), v.literal(2)], 'must be 1 or 2');
 /** One answer of a rater to one question about one picture. */
 export const Label = v.strictObject({
-  id: v.pipe(
-    v.string(),
-    v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be a UUID in lower case'),
-    v.description('Made by the client: tells a repeated request from another one.'),
+  id: described(
+    matching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be a UUID in lower case'),
+    'Made by the client: tells a repeated request from another one.',
   ),
   item: opaque,
   question: id,
   answer: given,
-  showing: v.pipe(showing, v.description('2 for the second time that the rater sees a picture.')),
-  at: v.pipe(
-    instant,
-    v.description("When it was given, by the rater's clock. It is stored, and decides nothing."),
-  ),
+  showing: described(showing, '2 for the second time that the rater sees a picture.'),
+  at: described(instant, "When it was given, by the rater's clock. It is stored, and decides nothing."),
 });
 export type Label = v.InferOutput<typeof Label>;
 
 /** What a rater has agreed to. */
 export const Consent = v.strictObject({
-  sha256: v.pipe(
-    v.string(),
-    v.regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
-    v.description('Of the text that the rater was shown, `consent` of `GET /api/rate`, as UTF-8.'),
+  sha256: described(
+    matching(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
+    'Of the text that the rater was shown, `consent` of `GET /api/rate`, as UTF-8.',
   ),
-  at: v.pipe(instant, v.description("When the rater agreed, by the rater's clock.")),
+  at: described(instant, "When the rater agreed, by the rater's clock."),
 });
 
 export type Consent = v.InferOutput<typeof Consent>;
 
 /** The body of `PUT /api/rate/labels/{seq}`. */
 export const LabelsRequest = v.strictObject({
-  consent: v.exactOptional(
-    v.pipe(Consent, v.description('Stored with the answers: evidence that they were given with consent.')),
-  ),
+  consent: optional(Consent, 'Stored with the answers: evidence that they were given with consent.'),
   answers: v.pipe(
     list(Label, ROUND.batch, 'answers'),
     v.minLength(1, 'must have at least one answer'),

@@ -1,33 +1,21 @@
 /** What the routes of rating rounds answer; `round-request.ts` has what they take. Part of `answers.ts`. */
 import * as v from 'valibot';
 import { AUDIT_ID, RETENTIONS } from '../limits.ts';
+import { AuditId, count, createdBy, cursor, described, instant, matching, optional } from './parts.ts';
 import { Codebook, contrast, given } from './round-request.ts';
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const instant = v.pipe(v.string(), v.isoTimestamp());
-const AuditId = v.pipe(v.string(), v.regex(AUDIT_ID));
-export const RoundId = v.pipe(
-  v.string(),
-  v.regex(AUDIT_ID),
-  v.description('Of the same form as the id of an audit.'),
-);
-const opaque = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
+export const RoundId = described(matching(AUDIT_ID), 'Of the same form as the id of an audit.');
+const opaque = matching(/^[0-9a-f]{32}$/);
 const url = v.pipe(v.string(), v.url(), v.description('Presigned: a WebP of at most 512 pixels.'));
-const rater = v.pipe(
-  v.string(),
-  v.regex(/^\d{1,3}\.\d{1,6}$/),
-  v.description('`3.1` is the first rater of slot 3.'),
-);
+const rater = described(matching(/^\d{1,3}\.\d{1,6}$/), '`3.1` is the first rater of slot 3.');
 
 export const AcceptedRound = v.object({
   id: RoundId,
-  state: v.pipe(
+  state: described(
     v.picklist(['copying', 'open']),
-    v.description(
-      '`copying`: not all pictures are copied yet. Send the same request again with the same Idempotency-Key until it is `open`.',
-    ),
+    '`copying`: not all pictures are copied yet. Send the same request again with the same Idempotency-Key until it is `open`.',
   ),
-  items: v.pipe(count, v.description('Pictures that are rated.')),
+  items: described(count, 'Pictures that are rated.'),
   copied: count,
   url: v.string(),
 });
@@ -37,12 +25,12 @@ const identity = {
   id: RoundId,
   name: v.string(),
   createdAt: instant,
-  createdBy: v.pipe(v.string(), v.description('Name of the API token.')),
-  state: v.pipe(
+  createdBy,
+  state: described(
     v.picklist(['copying', 'open', 'closed']),
-    v.description('`copying`: the request that makes it has to be repeated, or the round deleted.'),
+    '`copying`: the request that makes it has to be repeated, or the round deleted.',
   ),
-  items: v.pipe(count, v.description('Pictures that are rated.')),
+  items: described(count, 'Pictures that are rated.'),
   ratings: count,
   slots: count,
 };
@@ -50,51 +38,48 @@ export const RoundEntry = v.object(identity);
 export type RoundEntry = v.InferOutput<typeof RoundEntry>;
 export const RoundPage = v.object({
   rounds: v.array(RoundEntry),
-  cursor: v.exactOptional(v.pipe(RoundId, v.description('Where the next page begins. Absent on the last.'))),
+  cursor: cursor(RoundId),
 });
 export type RoundPage = v.InferOutput<typeof RoundPage>;
 
 const progress = {
   pseudonym: v.string(),
-  name: v.exactOptional(v.pipe(v.string(), v.description('Absent if none was given, or it was deleted.'))),
-  since: v.pipe(instant, v.description('When the slot was given to this rater.')),
-  agreedAt: v.exactOptional(
-    v.pipe(
-      instant,
-      v.description(
-        "When the rater agreed to `consent`, by the rater's clock. Absent before the first answer.",
-      ),
-    ),
-  ),
-  answered: v.pipe(count, v.description('Pictures with an answer; a second showing counts as another one.')),
-  skipped: v.pipe(count, v.description('How many of these the rater skipped at least once.')),
+<<<<<<< HEAD
+  name: optional(v.string(), 'Absent if none was given, or it was deleted.'),
+  since: described(instant, 'When the slot was given to this rater.'),
+  agreedAt: optional(instant, "When the rater agreed to `consent`, by the rater's clock. Absent before the first answer."),
+  answered: described(count, 'Pictures with an answer; a second showing counts as another one.'),
+  skipped: described(count, 'How many of these the rater skipped at least once.'),
+=======
+  name: optional(v.string(), 'Absent if none was given, or it was deleted.'),
+  since: described(instant, 'When the slot was given to this rater.'),
+  answered: described(count, 'Pictures with an answer; a second showing counts as another one.'),
+  skipped: described(count, 'How many of these the rater skipped at least once.'),
+>>>>>>> 9d66f0a (Schemas of the API say what their values mean by one short form, and routes do not repeat what all of them have)
   withdrawn: v.boolean(),
 };
 export const Round = v.object({
   ...identity,
   audits: v.array(AuditId),
-  progress: v.pipe(
+  progress: described(
     v.array(
       v.object({
         slot: count,
-        total: v.pipe(
-          count,
-          v.description('Pictures in the list of the slot, second showings counted again.'),
-        ),
-        raters: v.pipe(
+        total: described(count, 'Pictures in the list of the slot, second showings counted again.'),
+        raters: described(
           v.array(v.object({ rater, ...progress })),
-          v.description('Who has had the slot, the last one now. Empty: nobody yet.'),
+          'Who has had the slot, the last one now. Empty: nobody yet.',
         ),
       }),
     ),
-    v.description('By slot, in their order. It says nothing of what was answered.'),
+    'By slot, in their order. It says nothing of what was answered.',
   ),
-  reported: v.pipe(
+  reported: described(
     v.array(v.string()),
-    v.description('Images (`<audit>/<cell>/<index>`) that are hidden: reported by a rater, or purged.'),
+    'Images (`<audit>/<cell>/<index>`) that are hidden: reported by a rater, or purged.',
   ),
   closedAt: v.exactOptional(instant),
-  snapshot: v.pipe(v.boolean(), v.description('The snapshot is written.')),
+  snapshot: described(v.boolean(), 'The snapshot is written.'),
 });
 export type Round = v.InferOutput<typeof Round>;
 
@@ -104,11 +89,11 @@ const RoundPlan = v.object({
   name: v.string(),
   createdAt: instant,
   createdBy: v.string(),
-  retention: v.pipe(v.picklist(RETENTIONS), v.description('The shortest of its audits.')),
+  retention: described(v.picklist(RETENTIONS), 'The shortest of its audits.'),
   audits: v.array(AuditId),
-  codebook: v.pipe(
+  codebook: described(
     v.string(),
-    v.description('SHA-256 of the codebook as canonical JSON: its members in the order of their names.'),
+    'SHA-256 of the codebook as canonical JSON: its members in the order of their names.',
   ),
   seed: count,
   pictures: v.union([v.literal('all'), count]),
@@ -123,19 +108,19 @@ const RoundPlan = v.object({
 export const RoundPlanAnswer = v.object({
   plan: RoundPlan,
   codebook: Codebook,
-  images: v.pipe(
+  images: described(
     v.array(v.string()),
-    v.description('`<audit>/<cell>/<index>` of the rated pictures, by their places in the snapshot.'),
+    '`<audit>/<cell>/<index>` of the rated pictures, by their places in the snapshot.',
   ),
 });
 export type RoundPlanAnswer = v.InferOutput<typeof RoundPlanAnswer>;
 
 export const RaterLink = v.object({
   slot: count,
-  generation: v.pipe(count, v.description('1 for the first rater of the slot.')),
+  generation: described(count, '1 for the first rater of the slot.'),
   pseudonym: v.string(),
-  token: v.pipe(v.string(), v.description('Shown this once. It opens this slot of this round alone.')),
-  url: v.pipe(v.string(), v.description('The page for the rater, below the address of the site.')),
+  token: described(v.string(), 'Shown this once. It opens this slot of this round alone.'),
+  url: described(v.string(), 'The page for the rater, below the address of the site.'),
 });
 export type RaterLink = v.InferOutput<typeof RaterLink>;
 export const Withdrawn = v.object({ rater, state: v.literal('withdrawn') });
@@ -153,29 +138,33 @@ export const RatePage = v.object({
   notice: v.string(),
   codebook: Codebook,
   practice: v.array(v.object({ url, text: v.string(), answers: v.record(v.string(), given) })),
-  total: v.pipe(count, v.description('Pictures in the list of this rater, second showings counted again.')),
-  items: v.pipe(
+  total: described(count, 'Pictures in the list of this rater, second showings counted again.'),
+  items: described(
     v.array(
       v.object({
-        place: v.pipe(count, v.description('In the list of this rater, from 0.')),
+        place: described(count, 'In the list of this rater, from 0.'),
         id: opaque,
         showing,
         url,
       }),
     ),
-    v.description('Without pictures that are hidden, or that an earlier rater of this slot has done.'),
+    'Without pictures that are hidden, or that an earlier rater of this slot has done.',
   ),
-  cursor: v.exactOptional(v.pipe(count, v.description('Where the next page begins. Absent on the last.'))),
-  answered: v.pipe(
+  cursor: cursor(count),
+  answered: described(
     v.array(v.object({ item: opaque, question: v.string(), answer: given, showing })),
-    v.description("The rater's own last answers about the pictures of this page."),
+    "The rater's own last answers about the pictures of this page.",
   ),
-  nextSeq: v.pipe(count, v.description('The number of the next batch of answers.')),
-  closed: v.pipe(v.boolean(), v.description('The round takes no answers any more, and shows no pictures.')),
+  nextSeq: described(count, 'The number of the next batch of answers.'),
+  closed: described(v.boolean(), 'The round takes no answers any more, and shows no pictures.'),
 });
 export type RatePage = v.InferOutput<typeof RatePage>;
+<<<<<<< HEAD
 export const Cleared = v.object({ image: v.string(), state: v.literal('shown') });
-export const StoredLabels = v.object({ seq: count, stored: v.pipe(count, v.description('Answers.')) });
+export const StoredLabels = v.object({ seq: count, stored: described(count, 'Answers.') });
+=======
+export const StoredLabels = v.object({ seq: count, stored: described(count, 'Answers.') });
+>>>>>>> 9d66f0a (Schemas of the API say what their values mean by one short form, and routes do not repeat what all of them have)
 export type StoredLabels = v.InferOutput<typeof StoredLabels>;
 export const Hidden = v.object({ item: opaque, state: v.literal('hidden') });
 
@@ -184,23 +173,15 @@ export const Snapshot = v.object({
   round: RoundId,
   closedAt: instant,
   codebook: v.string(),
-  labels: v.pipe(
+  labels: described(
     v.array(v.tuple([count, count, rater, given, showing])),
-    v.description(
-      'Place of the picture in `images`, place of the question in the codebook, rater, answer, showing. In this order.',
-    ),
+    'Place of the picture in `images`, place of the question in the codebook, rater, answer, showing. In this order.',
   ),
-  reported: v.pipe(
-    v.array(count),
-    v.description('Places of pictures that are hidden. Their labels are kept.'),
-  ),
-  late: v.pipe(
-    count,
-    v.description('Batches of answers that came after the snapshot was due. They do not count.'),
-  ),
-  withdrawn: v.pipe(
+  reported: described(v.array(count), 'Places of pictures that are hidden. Their labels are kept.'),
+  late: described(count, 'Batches of answers that came after the snapshot was due. They do not count.'),
+  withdrawn: described(
     v.array(rater),
-    v.description('Raters who withdrew before the snapshot. Their labels are not in it.'),
+    'Raters who withdrew before the snapshot. Their labels are not in it.',
   ),
 });
 export type Snapshot = v.InferOutput<typeof Snapshot>;

@@ -4,6 +4,7 @@ import type { EndDeps } from '../audits/end.ts';
 import type { AddressDeps } from '../audits/import.ts';
 import type { ReadDeps } from '../audits/read.ts';
 import type { Exact, Models, SchemaName } from '../contract/answers.ts';
+import { DESIGN } from '../limits.ts';
 import type { RateDeps } from '../rounds/rate.ts';
 import type { Caller, Scope } from './tokens.ts';
 
@@ -59,6 +60,7 @@ export interface Route<
   headers: Headers;
   /** The schema of the request's body, if it has one. */
   body?: SchemaName;
+  /** Of a success. */
   status: 200 | 201 | 202 | 303;
   /** The schema of the answer's body; undefined: it has none. */
   answer: Answer;
@@ -71,10 +73,12 @@ export interface Route<
 
 /** Lets the compiler hold a handler to what its route declares. */
 export const route = <Query extends Fields, Headers extends Fields, Answer extends SchemaName | undefined>(
-  declared: Omit<Route<Query, Headers, Answer>, 'query' | 'headers' | 'refusals'> &
-    Partial<Pick<Route<Query, Headers, Answer>, 'query' | 'headers' | 'refusals'>>,
+  declared: Omit<Route<Query, Headers, Answer>, Defaults> &
+    Partial<Pick<Route<Query, Headers, Answer>, Defaults>>,
 ): Route<Query, Headers, Answer> =>
-  ({ query: {}, headers: {}, refusals: {}, ...declared }) as Route<Query, Headers, Answer>;
+  ({ query: {}, headers: {}, refusals: {}, status: 200, ...declared }) as Route<Query, Headers, Answer>;
+
+type Defaults = 'query' | 'headers' | 'refusals' | 'status';
 
 const UNKNOWN = 'The API token is missing, unknown or expired.';
 const TOKEN_REFUSED: Record<Scope, string> = {
@@ -84,13 +88,14 @@ const TOKEN_REFUSED: Record<Scope, string> = {
 };
 
 /** Every refusal of a route, by status: what it means. */
-export const refusalsOf = (name: string, { scope, refusals }: Route): Record<number, string> => ({
+export const refusalsOf = (name: string, { scope, body, refusals }: Route): Record<number, string> => ({
   400: 'A query parameter or a header is not right, or the body is not JSON.',
   ...(scope ? { 401: TOKEN_REFUSED[scope] } : {}),
   ...(scope === 'audit' ? { 403: 'The API token can only view audits.' } : {}),
   ...(name.includes('{audit}') ? { 404: 'There is no such audit.' } : {}),
   ...(name.includes('{study}') ? { 404: 'There is no such study.' } : {}),
   ...(name.includes('{round}') ? { 404: 'There is no such round.' } : {}),
+  ...(body ? { 413: `The body has more than ${DESIGN.bodyBytes} bytes.` } : {}),
   ...refusals,
   ...(scope ? { 500: 'The request failed on our side. The detail names its request ID.' } : {}),
 });

@@ -1,12 +1,13 @@
 import * as v from 'valibot';
-import { acceptAudit } from '../audits/accept.ts';
+import { type Accepted, acceptAudit, type Origin } from '../audits/accept.ts';
 import { cancelAudit, deleteAudit } from '../audits/end.ts';
 import { acceptImport, uploadAddresses } from '../audits/import.ts';
 import { auditStatus, listAudits, listPredictions, requirePlan } from '../audits/read.ts';
 import { parseDesign, parseStudyRequest } from '../audits/request.ts';
 import { addToStudy, deleteStudy, describeStudy, listStudies, removeFromStudy } from '../audits/studies.ts';
+import { described, matching } from '../contract/parts.ts';
 import { Refusal } from '../errors.ts';
-import { AUDIT_ID, DESIGN, IDEMPOTENCY_KEY_LENGTH, IMPORT, PAGE, ROUND } from '../limits.ts';
+import { AUDIT_ID, IDEMPOTENCY_KEY_LENGTH, IMPORT, PAGE, ROUND } from '../limits.ts';
 import { readBudget } from '../money/budget.ts';
 import { CELL_NAME, manifestKey, STUDY_ID } from '../records/keys.ts';
 import { shownPlan } from '../records/plan.ts';
@@ -16,49 +17,52 @@ import { ratePage, reportItem, storeLabels } from '../rounds/rate.ts';
 import { forgetNames, giveSlot, withdrawRater } from '../rounds/raters.ts';
 import { deleteRound, describeRound, listRounds, roundPlan } from '../rounds/read.ts';
 import { clearReport } from '../rounds/reports.ts';
-import { type Route, route } from './route.ts';
+import { type Route, type RouteRequest, route } from './route.ts';
 
-const limit = (ordinary: number, most: number = PAGE.most) => {
-  const range = `must be a whole number from 1 to ${most}`;
+/** A whole number, as a query has it. */
+const numberFrom = (least: number, most: number, about: { description: string; default?: number }) => {
+  const range = `must be a whole number from ${least} to ${most}`;
   return v.pipe(
-    v.string(),
-    v.regex(/^\d{1,6}$/, range),
+    matching(/^\d{1,9}$/, range),
     v.transform(Number),
     v.number(),
     v.integer(),
-    v.minValue(1, range),
+    v.minValue(least, range),
     v.maxValue(most, range),
-    v.metadata({ default: ordinary, description: 'Entries in the page.' }),
+    v.metadata(about),
   );
 };
+const limit = (ordinary: number, most: number = PAGE.most) =>
+  numberFrom(1, most, { default: ordinary, description: 'Entries in the page.' });
 /** Where a page of cells begins. */
 const cell = v.pipe(
-  v.string(),
-  v.regex(CELL_NAME, 'must be the five-digit number of a cell'),
+  matching(CELL_NAME, 'must be the five-digit number of a cell'),
   v.metadata({ default: '00000', description: 'The five-digit number of the first cell.' }),
 );
+/** The id that an earlier page ended with. */
+const cursor = (form: RegExp) => matching(form, 'must be what an earlier answer gave as "cursor"');
 const idempotency = {
-  'idempotency-key': v.pipe(
-    v.string(),
-    v.regex(
+  'idempotency-key': described(
+    matching(
       new RegExp(`^[ -~]{1,${IDEMPOTENCY_KEY_LENGTH}}$`),
       `must have 1 to ${IDEMPOTENCY_KEY_LENGTH} printable ASCII characters`,
     ),
-    v.description('The same key with the same body starts no second audit.'),
+    'The same key with the same body starts no second audit.',
   ),
 };
+type Idempotent = RouteRequest<Record<never, never>, typeof idempotency>;
 
-/** A whole number of a query. */
-const numberFrom = (least: number, most: number, description: string) =>
-  v.pipe(
-    v.string(),
-    v.regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`),
-    v.transform(Number),
-    v.number(),
-    v.minValue(least, `must be a whole number from ${least} to ${most}`),
-    v.maxValue(most, `must be a whole number from ${least} to ${most}`),
-    v.description(description),
-  );
+/** Who sends a request that is made once under its key. */
+const originOf = ({ caller, id, body, headers }: Idempotent): Origin => ({
+  ...{ caller: caller.name, request: id, body },
+  idempotencyKey: headers['idempotency-key'],
+});
+
+/** The answer to a request that started an audit. */
+const started = (accepted: Accepted) => {
+  const url = `/api/audits/${accepted.id}`;
+  return { body: { ...accepted, url }, headers: { location: url } };
+};
 
 /** A plan never changes; a browser may keep it. */
 const IMMUTABLE = { 'cache-control': 'private, max-age=3600, immutable' };
@@ -91,31 +95,18 @@ export const ROUTES: Record<string, Route> = {
     refusals: {
       402: "The audit may cost more than is left of the month's budget.",
       410: 'The audit of this Idempotency-Key was deleted.',
-      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'The design is not right, a model does not take it, Replicate does not know a model, or the Idempotency-Key was used for another body.',
       502: 'Replicate refused to describe a model.',
       503: 'Replicate could not be reached, or too many audits are being started, and nothing was started. Try again after `Retry-After` seconds.',
     },
-    handle: async (deps, { caller, id, body, headers }) => {
-      const accepted = await acceptAudit(deps, parseDesign(body), {
-        caller: caller.name,
-        request: id,
-        idempotencyKey: headers['idempotency-key'],
-        body,
-      });
-      const url = `/api/audits/${accepted.id}`;
-      return { body: { ...accepted, url }, headers: { location: url } };
-    },
+    handle: async (deps, request) =>
+      started(await acceptAudit(deps, parseDesign(request.body), originOf(request))),
   }),
 
   'GET /api/audits': route({
     summary: 'Audits, newest first.',
     scope: 'read',
-    query: {
-      cursor: v.pipe(v.string(), v.regex(AUDIT_ID, 'must be what an earlier answer gave as "cursor"')),
-      limit: limit(PAGE.audits),
-    },
-    status: 200,
+    query: { cursor: cursor(AUDIT_ID), limit: limit(PAGE.audits) },
     answer: 'AuditPage',
     handle: async (deps, { query }) => ({ body: await listAudits(deps, query) }),
   }),
@@ -123,7 +114,6 @@ export const ROUTES: Record<string, Route> = {
   'GET /api/audits/{audit}': route({
     summary: 'The status of an audit: counts of its predictions, and why it waits.',
     scope: 'read',
-    status: 200,
     answer: 'AuditStatus',
     handle: async (deps, { audit }) => ({ body: await auditStatus(deps, audit) }),
   }),
@@ -132,7 +122,6 @@ export const ROUTES: Record<string, Route> = {
     summary:
       'What was accepted: prompts, models with their versions, pairs, samples, inputs, seed. It never changes.',
     scope: 'read',
-    status: 200,
     answer: 'Plan',
     refusals: TOO_LARGE,
     handle: async (deps, { audit }) => {
@@ -144,11 +133,7 @@ export const ROUTES: Record<string, Route> = {
   'GET /api/audits/{audit}/predictions': route({
     summary: 'A page of predictions with their images, in the order of cells.',
     scope: 'read',
-    query: {
-      cursor: cell,
-      limit: limit(PAGE.most),
-    },
-    status: 200,
+    query: { cursor: cell, limit: limit(PAGE.most) },
     answer: 'PredictionPage',
     refusals: TOO_LARGE,
     handle: async (deps, { audit, query }) => ({ body: await listPredictions(deps, audit, query) }),
@@ -207,12 +192,10 @@ export const ROUTES: Record<string, Route> = {
     summary: 'Create a study, or add audits to the study that has this name. It can be repeated.',
     scope: 'audit',
     body: 'StudyRequest',
-    status: 200,
     answer: 'StudyEntry',
     refusals: {
       404: 'One of the audits does not exist.',
       409: 'The study has no room for these audits.',
-      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'The name or the ids of audits are not right.',
       ...TOO_MANY_CHANGES,
     },
@@ -224,11 +207,7 @@ export const ROUTES: Record<string, Route> = {
   'GET /api/studies': route({
     summary: 'Studies with the ids of their audits.',
     scope: 'read',
-    query: {
-      cursor: v.pipe(v.string(), v.regex(STUDY_ID, 'must be what an earlier answer gave as "cursor"')),
-      limit: limit(PAGE.most),
-    },
-    status: 200,
+    query: { cursor: cursor(STUDY_ID), limit: limit(PAGE.most) },
     answer: 'StudyPage',
     handle: async ({ store }, { query }) => ({ body: await listStudies(store, query) }),
   }),
@@ -236,7 +215,6 @@ export const ROUTES: Record<string, Route> = {
   'GET /api/studies/{study}': route({
     summary: 'A study with its audits, as the list of audits shows them.',
     scope: 'read',
-    status: 200,
     answer: 'Study',
     handle: async ({ store }, { study }) => ({ body: await describeStudy(store, study) }),
   }),
@@ -244,7 +222,6 @@ export const ROUTES: Record<string, Route> = {
   'DELETE /api/studies/{study}/audits/{audit}': route({
     summary: 'Take an audit out of a study. The audit is kept.',
     scope: 'audit',
-    status: 200,
     answer: 'StudyEntry',
     refusals: TOO_MANY_CHANGES,
     handle: async (deps, { study, audit }) => ({ body: await removeFromStudy(deps, study, audit) }),
@@ -253,7 +230,6 @@ export const ROUTES: Record<string, Route> = {
   'DELETE /api/studies/{study}': route({
     summary: 'Delete a study. Its audits are kept.',
     scope: 'audit',
-    status: 200,
     answer: 'DeletedStudy',
     refusals: TOO_MANY_CHANGES,
     handle: async (deps, { study, caller }) => {
@@ -273,19 +249,9 @@ export const ROUTES: Record<string, Route> = {
     location: 'The audit.',
     refusals: {
       410: 'The audit of this Idempotency-Key was deleted.',
-      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'The import is not right, or the Idempotency-Key was used for another body.',
     },
-    handle: async (deps, { caller, id, body, headers }) => {
-      const accepted = await acceptImport(deps, body, {
-        caller: caller.name,
-        request: id,
-        idempotencyKey: headers['idempotency-key'],
-        body,
-      });
-      const url = `/api/audits/${accepted.id}`;
-      return { body: { ...accepted, url }, headers: { location: url } };
-    },
+    handle: async (deps, request) => started(await acceptImport(deps, request.body, originOf(request))),
   }),
 
   'POST /api/imports/{audit}/addresses': route({
@@ -293,7 +259,6 @@ export const ROUTES: Record<string, Route> = {
       'Addresses to which the missing pictures of an import are sent by PUT. Each takes the announced file alone, once.',
     scope: 'audit',
     query: { cursor: cell, limit: limit(IMPORT.addresses, IMPORT.addresses) },
-    status: 200,
     answer: 'AddressPage',
     refusals: { 409: 'The audit is no import, or was canceled.' },
     handle: async (deps, { audit, query }) => ({ body: await uploadAddresses(deps, audit, query) }),
@@ -312,17 +277,11 @@ export const ROUTES: Record<string, Route> = {
       404: 'One of the audits does not exist.',
       409: 'One of the audits is not finished, or there is no picture to rate.',
       410: 'The round of this Idempotency-Key was deleted, or one of its audits.',
-      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'The round is not right, or the Idempotency-Key was used for another body.',
     },
-    handle: async (deps, { caller, id, body, headers }) => {
-      const accepted = await createRound(deps, {
-        caller: caller.name,
-        request: id,
-        idempotencyKey: headers['idempotency-key'],
-        body,
-      });
-      return { body: accepted, headers: { location: accepted.url } };
+    handle: async (deps, request) => {
+      const body = await createRound(deps, originOf(request));
+      return { body, headers: { location: body.url } };
     },
   }),
 
@@ -330,15 +289,13 @@ export const ROUTES: Record<string, Route> = {
     summary: 'Rating rounds, newest first.',
     scope: 'read',
     query: {
-      cursor: v.pipe(v.string(), v.regex(AUDIT_ID, 'must be what an earlier answer gave as "cursor"')),
+      cursor: cursor(AUDIT_ID),
       limit: limit(PAGE.audits),
-      audit: v.pipe(
-        v.string(),
-        v.regex(AUDIT_ID, 'must be the id of an audit'),
-        v.description('Only rounds that show pictures of this audit.'),
+      audit: described(
+        matching(AUDIT_ID, 'must be the id of an audit'),
+        'Only rounds that show pictures of this audit.',
       ),
     },
-    status: 200,
     answer: 'RoundPage',
     handle: async ({ store }, { query }) => ({ body: await listRounds(store, query) }),
   }),
@@ -346,7 +303,6 @@ export const ROUTES: Record<string, Route> = {
   'GET /api/rounds/{round}': route({
     summary: 'A rating round and how far its raters are. It says nothing of what they answered.',
     scope: 'read',
-    status: 200,
     answer: 'Round',
     refusals: COPYING,
     handle: async (deps, { round }) => ({ body: await describeRound(deps, round) }),
@@ -355,7 +311,6 @@ export const ROUTES: Record<string, Route> = {
   'GET /api/rounds/{round}/plan': route({
     summary: 'What was decided before the first label, the codebook, and the rated images. It never changes.',
     scope: 'read',
-    status: 200,
     answer: 'RoundPlan',
     refusals: COPYING,
     handle: async (deps, { round }) => ({ body: await roundPlan(deps, round), headers: IMMUTABLE }),
@@ -376,11 +331,9 @@ export const ROUTES: Record<string, Route> = {
     summary: 'Give a slot to a rater, who replaces the one before. The answer shows the token this once.',
     scope: 'audit',
     body: 'RaterRequest',
-    status: 200,
     answer: 'RaterLink',
     refusals: {
       409: 'The round is closed or not ready, or another request gave the slot to a rater at the same moment.',
-      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'The round has no such slot, or the request is not right.',
     },
     handle: async (deps, { round, body, caller }) => ({
@@ -392,9 +345,10 @@ export const ROUTES: Record<string, Route> = {
     summary: 'Withdraw a rater: the labels do not count, the token opens nothing, the name is forgotten.',
     scope: 'audit',
     query: {
-      generation: numberFrom(1, 999_999, 'That of an earlier rater of the slot. Default: the last one.'),
+      generation: numberFrom(1, 999_999, {
+        description: 'That of an earlier rater of the slot. Default: the last one.',
+      }),
     },
-    status: 200,
     answer: 'Withdrawn',
     refusals: { 404: 'There is no such round, or no such rater.', ...COPYING },
     handle: async (deps, { round, slot, query }) => {
@@ -406,7 +360,6 @@ export const ROUTES: Record<string, Route> = {
   'DELETE /api/rounds/{round}/people': route({
     summary: 'Forget the names of all raters. Their labels stay, under their pseudonyms.',
     scope: 'audit',
-    status: 200,
     answer: 'ForgottenNames',
     refusals: COPYING,
     handle: async (deps, { round }) => {
@@ -419,11 +372,9 @@ export const ROUTES: Record<string, Route> = {
     summary: 'Show raters a picture again that one of them reported. Later reports of it hide nothing.',
     scope: 'audit',
     body: 'ClearRequest',
-    status: 200,
     answer: 'Cleared',
     refusals: {
       409: 'The round is closed or not ready, or the picture was purged.',
-      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'No rater has reported this picture.',
     },
     handle: async (deps, { round, body, caller }) => ({
@@ -434,7 +385,6 @@ export const ROUTES: Record<string, Route> = {
   'POST /api/rounds/{round}/close': route({
     summary: 'Close a rating round for good. A minute later its labels can be counted.',
     scope: 'audit',
-    status: 200,
     answer: 'ClosedRound',
     refusals: COPYING,
     handle: async (deps, { round, caller }) => ({
@@ -461,10 +411,11 @@ export const ROUTES: Record<string, Route> = {
     summary: 'What a rater is shown: consent, notice, codebook, and a page of pictures.',
     scope: 'rate',
     query: {
-      cursor: numberFrom(0, ROUND.items + ROUND.repeats, 'The place in the list at which the page begins.'),
+      cursor: numberFrom(0, ROUND.items + ROUND.repeats, {
+        description: 'The place in the list at which the page begins.',
+      }),
       limit: limit(ROUND.page, ROUND.page),
     },
-    status: 200,
     answer: 'RatePage',
     refusals: REPLACED,
     handle: async (deps, { token, query }) => ({ body: await ratePage(deps, token, query) }),
@@ -479,7 +430,6 @@ export const ROUTES: Record<string, Route> = {
     refusals: {
       ...REPLACED,
       409: 'Answers are stored under this number (`stored` has their ids), the batch before is missing, or the round is closed (`closed`).',
-      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'An answer is not right, or about a picture that is not in the list.',
     },
     handle: async (deps, { token, seq, body }) => ({ body: await storeLabels(deps, token, seq, body) }),
@@ -489,12 +439,10 @@ export const ROUTES: Record<string, Route> = {
     summary: 'Report a picture: it is hidden for everyone.',
     scope: 'rate',
     body: 'ReportRequest',
-    status: 200,
     answer: 'Hidden',
     refusals: {
       ...REPLACED,
       409: 'The round is closed.',
-      413: `The body has more than ${DESIGN.bodyBytes} bytes.`,
       422: 'The picture is not in the list of this rater.',
     },
     handle: async (deps, { token, body }) => ({ body: await reportItem(deps, token, body) }),
@@ -503,7 +451,6 @@ export const ROUTES: Record<string, Route> = {
   'GET /api/budget': route({
     summary: 'What this month’s audits may cost, have reserved and have spent, and the known prices.',
     scope: 'read',
-    status: 200,
     answer: 'Budget',
     handle: async (deps) => ({ body: await readBudget(deps) }),
   }),
@@ -512,7 +459,6 @@ export const ROUTES: Record<string, Route> = {
     summary:
       'Models that the page offers, for how many days each retention keeps an audit, and what the token allows.',
     scope: 'read',
-    status: 200,
     answer: 'Models',
     handle: async ({ models, retentionDays }, { caller }) => ({
       body: { scope: caller.scope, models, retentionDays },
@@ -522,7 +468,6 @@ export const ROUTES: Record<string, Route> = {
   'GET /api/openapi.json': route({
     summary: 'This description.',
     scope: undefined,
-    status: 200,
     answer: 'Description',
     handle: async () => {
       // The only route that needs it: a start of the function is quicker without.
