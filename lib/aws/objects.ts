@@ -6,7 +6,6 @@ import {
   GetObjectCommand,
   GetObjectTaggingCommand,
   HeadObjectCommand,
-  type HeadObjectCommandOutput,
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
   type ListObjectsV2CommandOutput,
@@ -40,6 +39,16 @@ const statusOf = (error: unknown): number | undefined =>
 
 /** A key that is not there; a bucket that is not there is a fault and stays one. */
 const isMissing = (error: unknown) => statusOf(error) === 404 && (error as Error).name !== 'NoSuchBucket';
+
+/** What a call answers; undefined if there is no such object. */
+async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
 
 const toHex = (base64: string | undefined) =>
   base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('hex');
@@ -134,17 +143,11 @@ export class S3Store implements ObjectStore {
   }
 
   async readJson<T>(key: string): Promise<{ value: T; etag: string; modified: Date } | undefined> {
-    try {
-      const { Body, ETag, LastModified } = await this.client.send(
-        new GetObjectCommand({ Bucket: this.bucket, Key: key }),
-        this.#limits,
-      );
-      const text = await Body?.transformToString();
-      return { value: JSON.parse(text ?? '') as T, etag: ETag ?? '', modified: LastModified ?? new Date(0) };
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    const command = new GetObjectCommand({ Bucket: this.bucket, Key: key });
+    const output = await ifThere(this.client.send(command, this.#limits));
+    if (!output) return undefined;
+    const { Body, ETag = '', LastModified = new Date(0) } = output;
+    return { value: JSON.parse((await Body?.transformToString()) ?? ''), etag: ETag, modified: LastModified };
   }
 
   async readRange(key: string, range: string): Promise<{ bytes: Buffer; total: number } | undefined> {
@@ -166,26 +169,20 @@ export class S3Store implements ObjectStore {
   }
 
   async head(key: string): Promise<Head | undefined> {
-    let output: HeadObjectCommandOutput;
-    try {
-      output = await this.client.send(
-        new HeadObjectCommand({ Bucket: this.bucket, Key: key, ChecksumMode: 'ENABLED' }),
-        this.#limits,
-      );
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
-    return {
-      bytes: output.ContentLength ?? 0,
-      etag: output.ETag ?? '',
-      contentType: output.ContentType ?? 'application/octet-stream',
-      contentEncoding: output.ContentEncoding,
-      modified: output.LastModified ?? new Date(0),
-      metadata: output.Metadata ?? {},
-      sha256: toHex(output.ChecksumSHA256),
-      versionId: output.VersionId,
-    };
+    const command = new HeadObjectCommand({ Bucket: this.bucket, Key: key, ChecksumMode: 'ENABLED' });
+    const output = await ifThere(this.client.send(command, this.#limits));
+    return (
+      output && {
+        bytes: output.ContentLength ?? 0,
+        etag: output.ETag ?? '',
+        contentType: output.ContentType ?? 'application/octet-stream',
+        contentEncoding: output.ContentEncoding,
+        modified: output.LastModified ?? new Date(0),
+        metadata: output.Metadata ?? {},
+        sha256: toHex(output.ChecksumSHA256),
+        versionId: output.VersionId,
+      }
+    );
   }
 
   async exists(key: string): Promise<boolean> {
@@ -233,30 +230,15 @@ export class S3Store implements ObjectStore {
   }
 
   async tags(key: string): Promise<Record<string, string> | undefined> {
-    try {
-      const { TagSet } = await this.client.send(
-        new GetObjectTaggingCommand({ Bucket: this.bucket, Key: key }),
-        this.#limits,
-      );
-      return Object.fromEntries((TagSet ?? []).map(({ Key, Value }) => [Key, Value ?? '']));
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    const command = new GetObjectTaggingCommand({ Bucket: this.bucket, Key: key });
+    const output = await ifThere(this.client.send(command, this.#limits));
+    return output && Object.fromEntries((output.TagSet ?? []).map(({ Key, Value }) => [Key, Value ?? '']));
   }
 
   async setTags(key: string, tags: Record<string, string>): Promise<boolean> {
     const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-    try {
-      await this.client.send(
-        new PutObjectTaggingCommand({ Bucket: this.bucket, Key: key, Tagging: { TagSet } }),
-        this.#limits,
-      );
-      return true;
-    } catch (error) {
-      if (isMissing(error)) return false;
-      throw error;
-    }
+    const command = new PutObjectTaggingCommand({ Bucket: this.bucket, Key: key, Tagging: { TagSet } });
+    return (await ifThere(this.client.send(command, this.#limits))) !== undefined;
   }
 
   async createCopy(source: ObjectStore, key: string): Promise<Copied> {

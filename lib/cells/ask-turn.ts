@@ -1,15 +1,15 @@
-import { asError, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import { COUNTED } from '../log-lines.ts';
 import { modelCeiling } from '../money/cost.ts';
 import { dollarsOf } from '../money/price.ts';
 import type { CellQueue, Chance, SecretValue } from '../ports.ts';
 import { blockAt, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey } from '../records/keys.ts';
-import { acquireLease, beginChain, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
+import { beginChain, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
 import { cellAt, isImported, modelAt, type Plan, type PlannedModel, secretsOf } from '../records/plan.ts';
 import { type CellProgress, noProgress, readProgress } from '../records/progress.ts';
 import { readStop } from '../records/stop.ts';
-import { readWaiting, type WaitingReason, writeWaiting } from '../records/waiting.ts';
+import { readWaiting, type WaitingReason, waitingFor, writeWaiting } from '../records/waiting.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
 import {
   type AskDeps,
@@ -23,6 +23,7 @@ import {
 import { type Filled, fillSecrets, SecretUnavailable } from './fill-secrets.ts';
 import { type FlowDeps, grantFlow, wishOf } from './flow.ts';
 import type { Pacer } from './pacer.ts';
+import { CellFaults, firstPollSeconds, inTurn, isPending, MAX_DELAY_SECONDS, type Turn } from './turn.ts';
 
 export interface AskTurnDeps extends AskDeps, FlowDeps {
   readPlan: (audit: string) => Promise<Plan | undefined>;
@@ -39,15 +40,6 @@ export interface AskTurnDeps extends AskDeps, FlowDeps {
   overdueMs: number;
 }
 
-export interface Turn {
-  /** No cell is started after this. */
-  stopAt: Date;
-  /** When Lambda ends the function. */
-  endsAt: Date;
-  /** The queue will not try again: what cannot be asked now ends as failed. */
-  last: boolean;
-}
-
 export interface Asked {
   /** Predictions asked for in this turn. */
   asked: number;
@@ -57,16 +49,12 @@ export interface Asked {
    * Faults of single cells; the others continued. The message has to come back: by then the webhook of what was paid has
    * mostly come.
    */
-  faults: { cell: number; error: Error }[];
+  faults: CellFaults['all'];
 }
 
 const PARALLEL_ASKS = 10;
-/** So many faults in a row mean that the other side is down. */
-const MAX_FAULTS_IN_A_ROW = 5;
 /** How often a turn looks whether the audit was canceled or deleted meanwhile. */
 const STOP_CHECK_MS = 3_000;
-/** The longest delay that SQS knows. */
-export const MAX_DELAY_SECONDS = 900;
 /** Longer waits for what Replicate said are cheaper in the queue than in a running function. */
 const MAX_WAIT_SECONDS = 15;
 /**
@@ -81,23 +69,10 @@ const FIRST_TURNS = [2, 4, 8];
 /** Longest pauses of a chain whose models have no room: at first, and of one that has waited for so many turns. */
 const ROOM_SECONDS = 60;
 const MAX_ROOM_SECONDS = 300;
-/** First pause before a cell is asked for again whose prediction was aborted, as a share of `overdueMs`. It doubles each time. */
-const ABORTED_SHARE = 1 / 10;
 /** Where it stays open whether Replicate accepts a cell, and no other of its block is, it is asked again for so long. */
 const GIVE_UP_ASKING_MS = 6 * 3_600_000;
 
 const NO_SECRETS: Filled = { input: {}, redact: (value) => value };
-
-/** When a cell whose prediction was aborted is to be asked for again. */
-export const askedAgainAt = ({ attempt, abortedAt }: CellProgress, overdueMs: number): number =>
-  (abortedAt?.getTime() ?? 0) +
-  Math.min(2 ** (attempt - 2) * overdueMs * ABORTED_SHARE, MAX_DELAY_SECONDS * 1_000);
-
-/** Whether a cell is to be asked for now. */
-export const isPending = (progress: CellProgress, now: Date, overdueMs: number): boolean =>
-  !progress.ended &&
-  !progress.boundAt &&
-  (!progress.abortedAt || askedAgainAt(progress, overdueMs) <= now.getTime());
 
 /**
  * Asks for cells of one block, and sends the message of the next turn: of this block or, when all of it is asked for, of
@@ -120,36 +95,30 @@ export async function askTurn(deps: AskTurnDeps, message: Message, turn: Turn): 
   ]);
   // A late copy of a message leaves no lease behind in an audit that is over; what was ended is the work of polls.
   if (stop || !isOpen) return nothing;
-  const lease = await acquireLease(deps, key, existing, link, turn.endsAt);
-  if ('why' in lease) {
-    if (lease.why === 'held')
-      await queue.send([{ ...block, link }], Math.min(lease.seconds, MAX_DELAY_SECONDS));
-    return nothing;
-  }
-  if (lease.isTakenOver) noteDeadTurn(deps, plan, block);
-  const work = new AskTurn(deps, plan, block, turn, readAt);
-  let isDone = false;
-  let isSoon = false;
-  try {
-    const most = (place < deps.dispatchers && FIRST_TURNS[link]) || Number.POSITIVE_INFINITY;
-    const { isFull, ...done } = await work.run(most, lease.isNew && message.link === 0);
-    if (done.faults.length > 0) return done;
-    const begun = blocksToBegin(deps.dispatchers, plan, place, {
-      isFirst: place === 0 && (link === 1 || (link === 0 && isFull)),
-      isFull,
-    });
-    if (begun.length > 0) await queue.send(begun.map((range) => ({ ...range, link: 0 })));
-    const delaySeconds = work.delaySeconds(lease.idle);
-    // Last: it ends the lease.
-    if (!isFull) await queue.send([{ ...block, link: link + 1 }], delaySeconds);
-    isSoon = isFull || delaySeconds <= SOON_SECONDS;
-    isDone = true;
-    return done;
-  } finally {
-    // It runs out by itself; what the turn has to say is not lost over it.
-    const idle = work.asked > 0 ? 0 : lease.idle + 1;
-    await lease.release({ isDone, isSoon, idle }).catch(() => {});
-  }
+  const here = { key, existing, range: block, link, queue };
+  const asked = await inTurn(deps, here, turn.endsAt, async (lease, end) => {
+    if (lease.isTakenOver) noteDeadTurn(deps, plan, block);
+    const work = new AskTurn(deps, plan, block, turn, readAt);
+    try {
+      const most = (place < deps.dispatchers && FIRST_TURNS[link]) || Number.POSITIVE_INFINITY;
+      const { isFull, ...done } = await work.run(most, lease.isNew && message.link === 0);
+      if (done.faults.length > 0) return done;
+      const begun = blocksToBegin(deps.dispatchers, plan, place, {
+        isFirst: place === 0 && (link === 1 || (link === 0 && isFull)),
+        isFull,
+      });
+      if (begun.length > 0) await queue.send(begun.map((range) => ({ ...range, link: 0 })));
+      const delaySeconds = work.delaySeconds(lease.idle);
+      // Last: it ends the lease.
+      if (!isFull) await queue.send([{ ...block, link: link + 1 }], delaySeconds);
+      end.isSoon = isFull || delaySeconds <= SOON_SECONDS;
+      end.isDone = true;
+      return done;
+    } finally {
+      end.idle = work.asked > 0 ? 0 : lease.idle + 1;
+    }
+  });
+  return asked ?? nothing;
 }
 
 /** Says what the turn before may have requested without recording it: webhooks will name it, or nothing does. */
@@ -181,8 +150,7 @@ class AskTurn {
   readonly #plan: Plan;
   readonly #block: Range;
   readonly #turn: Turn;
-  readonly #faults: Asked['faults'] = [];
-  #faultsInARow = 0;
+  readonly #faults = new CellFaults();
   #waitedFor: WaitingReason | undefined;
   /** Cells of the block are left to the next turn. */
   #leaves = false;
@@ -229,15 +197,11 @@ class AskTurn {
     const isWaiting = pending.length === progress.size && chosen.length === 0;
     const looking = isWaiting ? undefined : this.#beginPolls();
     looking?.catch(() => {});
-    const next = chosen.values();
-    const worker = async () => {
-      for (const [cell, { attempt }] of next) {
-        if (this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
-        if (this.#leaves || this.#secondsLeft() <= 0) return this.#leave();
-        await this.#try(cell, () => this.#ask(cell, attempt));
-      }
+    const isOver = () => {
+      if (this.#secondsLeft() <= 0 && !this.#faults.areMany) this.#leave();
+      return this.#leaves;
     };
-    await Promise.all(Array.from({ length: PARALLEL_ASKS }, worker));
+    await this.#faults.each(chosen, PARALLEL_ASKS, isOver, (cell, { attempt }) => this.#ask(cell, attempt));
     const isFull = !this.#leaves && chosen.length === pending.length;
     // It may wait for long, because nothing was about to end.
     const isBegun = await looking;
@@ -247,7 +211,7 @@ class AskTurn {
     return {
       asked: this.asked,
       ...(this.#waitedFor && { waitedFor: this.#waitedFor }),
-      faults: this.#faults,
+      faults: this.#faults.all,
       isFull,
     };
   }
@@ -296,17 +260,6 @@ class AskTurn {
       }
     }
     return chosen.sort(([one], [other]) => one - other);
-  }
-
-  /** A fault of one cell is noted and does not hold up the others. */
-  async #try(cell: number, step: () => Promise<void>): Promise<void> {
-    try {
-      await step();
-      this.#faultsInARow = 0;
-    } catch (error) {
-      this.#faultsInARow++;
-      this.#faults.push({ cell, error: asError(error) });
-    }
   }
 
   /** Who ended the audit during this turn did not see what the turn has asked for since: that is canceled now. */
@@ -407,11 +360,7 @@ class AskTurn {
     const { store, time } = this.#deps;
     const isSaid = this.#waitedFor === why;
     this.#waitedFor = why;
-    if (isSaid) return;
-    const now = time.now();
-    const until = new Date(now.getTime() + seconds * 1_000);
-    const said = { why, detail, at: now.toISOString(), until: until.toISOString() };
-    await writeWaiting(store, this.#plan, said);
+    if (!isSaid) await writeWaiting(store, this.#plan, waitingFor(why, detail, time.now(), seconds));
   }
 
   async #close(cell: number, attempt: number, error: string): Promise<void> {
@@ -457,6 +406,3 @@ function roomSeconds(idle: number): number {
     ? 2 ** idle
     : Math.min(MAX_ROOM_SECONDS, Math.round(ROOM_SECONDS * 1.1 ** (idle - first)));
 }
-
-/** Most predictions have ended by then. */
-export const firstPollSeconds = (overdueMs: number): number => Math.ceil(overdueMs / 60_000);

@@ -1,24 +1,32 @@
-import { asError, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import type { CellQueue, Chance, ReplicateClient } from '../ports.ts';
 import { type BoundBinding, isClosed, readBinding } from '../records/binding.ts';
 import { blockAt, blocksIn, type Message, placeOf, type Range, rangeOf } from '../records/blocks.ts';
 import { leaseKey, openKey, pollLeaseKey, unsafeKey } from '../records/keys.ts';
-import { acquireLease, readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
+import { readLease, restartChain, SOON_SECONDS } from '../records/lease.ts';
 import { isImported, modelAt, type Plan, secretsOf } from '../records/plan.ts';
 import { type CellProgress, readOpenProgress } from '../records/progress.ts';
 import { recordResult } from '../records/result.ts';
 import { readRedactor } from '../records/secret.ts';
 import { readStop, type Stop } from '../records/stop.ts';
-import { writeWaiting } from '../records/waiting.ts';
+import { waitingFor, writeWaiting } from '../records/waiting.ts';
 import { AnswerTooLarge, ReplicateRefusal } from '../replicate/errors.ts';
 import { redactError } from '../replicate/fingerprints.ts';
 import { hasEnded, type Prediction } from '../replicate/prediction.ts';
 import { shuffled } from '../shuffled.ts';
 import { closeCell, closing, type MustWait, waitingOf } from './ask.ts';
-import { askedAgainAt, firstPollSeconds, isPending, MAX_DELAY_SECONDS, type Turn } from './ask-turn.ts';
 import { closedResult } from './derive.ts';
 import { type FinishDeps, finishCell } from './finish.ts';
 import { listArrived, takeIn } from './take-in.ts';
+import {
+  askedAgainAt,
+  CellFaults,
+  firstPollSeconds,
+  inTurn,
+  isPending,
+  MAX_DELAY_SECONDS,
+  type Turn,
+} from './turn.ts';
 
 export interface PollTurnDeps extends FinishDeps {
   readPlan: (audit: string) => Promise<Plan | undefined>;
@@ -43,14 +51,12 @@ export interface PollTurnDeps extends FinishDeps {
 
 export interface Polled {
   /** Faults of single cells; the others continued. */
-  faults: { cell: number; error: Error }[];
+  faults: CellFaults['all'];
 }
 
 /** Each holds Replicate's answer and, where outputs have no length, their bytes on the function's small disk. */
 const PARALLEL_POLLS = 2;
 const PARALLEL_CLOSES = 10;
-/** So many faults in a row mean that the other side is down. */
-const MAX_FAULTS_IN_A_ROW = 5;
 /** What is open for so long ends: outputs live an hour, and Replicate itself cancels after half of one. */
 const GIVE_UP_MS = 24 * 3_600_000;
 /** Predictions of an audit that was ended are looked at again so soon. */
@@ -88,27 +94,18 @@ export async function pollTurn(deps: PollTurnDeps, message: Message, turn: Turn)
   // The audit is over, and its leases are deleted. Only the chains of an import begin with their first message.
   if (!existing && !(isImported(plan) && link === 0 && (await deps.store.exists(openKey(plan.id)))))
     return { faults: [] };
-  const lease = await acquireLease(deps, key, existing, link, turn.endsAt);
-  if ('why' in lease) {
-    if (lease.why === 'held')
-      await polls.send([{ ...range, link }], Math.min(lease.seconds, MAX_DELAY_SECONDS));
-    return { faults: [] };
-  }
-  let isDone = false;
-  let isSoon = false;
-  let idle = lease.idle;
-  try {
+  const here = { key, existing, range, link, queue: polls };
+  const polled = await inTurn(deps, here, turn.endsAt, async ({ idle }, end) => {
     const { faults, delaySeconds } = await new PollTurn(deps, plan, range, turn).run({ isOnly: false });
-    idle = faults.length > 0 ? idle + 1 : 0;
-    const pause = idle > 0 ? Math.min(2 ** Math.min(idle, 8), longestPause(plan)) : 0;
+    end.idle = faults.length > 0 ? idle + 1 : 0;
+    const pause = end.idle > 0 ? Math.min(2 ** Math.min(end.idle, 8), longestPause(plan)) : 0;
     const seconds = Math.min(MAX_DELAY_SECONDS, Math.max(delaySeconds ?? 0, pause));
     if (delaySeconds !== undefined) await polls.send([{ ...range, link: link + 1 }], seconds);
-    isSoon = delaySeconds === undefined || seconds <= SOON_SECONDS;
-    isDone = true;
+    end.isSoon = delaySeconds === undefined || seconds <= SOON_SECONDS;
+    end.isDone = true;
     return { faults };
-  } finally {
-    await lease.release({ isDone, isSoon, idle }).catch(() => {});
-  }
+  });
+  return polled ?? { faults: [] };
 }
 
 /** Has the chain of a range look soon. */
@@ -132,8 +129,7 @@ class PollTurn {
   readonly #range: Range;
   readonly #turn: Turn;
   readonly #signal: AbortSignal;
-  readonly #faults: Polled['faults'] = [];
-  #faultsInARow = 0;
+  readonly #faults = new CellFaults();
   /** Replicate wants to be left alone. */
   #leaves = false;
   /** The time was over before all was done. */
@@ -180,7 +176,7 @@ class PollTurn {
     const unsafeSeconds = await this.#sumUp(new Map(now), isOnly);
     const open = now.filter(([, { ended }]) => !ended);
     if (!this.#stop) await this.#askAgain(open);
-    return { faults: this.#faults, delaySeconds: this.#delaySeconds(open) ?? unsafeSeconds, tookIn: 0 };
+    return { faults: this.#faults.all, delaySeconds: this.#delaySeconds(open) ?? unsafeSeconds, tookIn: 0 };
   }
 
   /** As `run`, for an audit whose pictures are uploaded. */
@@ -201,7 +197,7 @@ class PollTurn {
     const now = this.#tookIn > 0 ? [...(await readOpenProgress(store, this.#range))] : cells;
     const unsafeSeconds = await this.#sumUp(new Map(now), isOnly);
     const delaySeconds = this.#importSeconds(now) ?? unsafeSeconds;
-    return { faults: this.#faults, delaySeconds, tookIn: this.#tookIn };
+    return { faults: this.#faults.all, delaySeconds, tookIn: this.#tookIn };
   }
 
   /** When to look again at pictures that have not come: soon while they come, ever more rarely afterwards. */
@@ -232,30 +228,16 @@ class PollTurn {
     return this.#deps.time.now().getTime() - since.getTime();
   }
 
-  async #each(
+  #each(
     cells: [number, CellProgress][],
     workers: number,
     step: (cell: number, progress: CellProgress) => Promise<void>,
   ): Promise<void> {
-    const next = cells.values();
-    const worker = async () => {
-      for (const [cell, progress] of next) {
-        this.#isLate ||= this.#turn.stopAt.getTime() <= this.#deps.time.now().getTime();
-        if (this.#leaves || this.#isLate || this.#faultsInARow >= MAX_FAULTS_IN_A_ROW) return;
-        try {
-          await step(cell, progress);
-          this.#faultsInARow = 0;
-        } catch (error) {
-          this.#faultsInARow++;
-          this.#note(cell, error);
-        }
-      }
+    const isOver = () => {
+      this.#isLate ||= this.#turn.stopAt.getTime() <= this.#deps.time.now().getTime();
+      return this.#leaves || this.#isLate;
     };
-    await Promise.all(Array.from({ length: workers }, worker));
-  }
-
-  #note(cell: number, error: unknown): void {
-    this.#faults.push({ cell, error: asError(error) });
+    return this.#faults.each(cells, workers, isOver, step);
   }
 
   /** Sums up blocks whose cells are all finished, several at once. @returns when to look again at those that have to wait */
@@ -290,7 +272,7 @@ class PollTurn {
       const since = Math.min(...waits.map(({ ms }) => ms)) / 1_000;
       return Math.ceil(Math.min(Math.max(since / 4, UNSAFE_SECONDS.least), UNSAFE_SECONDS.most));
     } catch (error) {
-      this.#note(ended[0]!.from, error);
+      this.#faults.note(ended[0]!.from, error);
       return UNSAFE_SECONDS.most;
     }
   }
@@ -406,11 +388,8 @@ class PollTurn {
     const isSaid = this.#leaves;
     this.#leaves = true;
     this.#waitSeconds = Math.min(MAX_DELAY_SECONDS, Math.max(1, Math.ceil(seconds)));
-    if (isSaid) return;
-    const now = time.now();
-    const until = new Date(now.getTime() + this.#waitSeconds * 1_000);
-    const said = { why, detail: message, at: now.toISOString(), until: until.toISOString() };
-    await writeWaiting(store, this.#plan, said);
+    if (!isSaid)
+      await writeWaiting(store, this.#plan, waitingFor(why, message, time.now(), this.#waitSeconds));
   }
 
   /** Cancels a prediction. Replicate may refuse that of one that has ended: then it tells how it ended. */

@@ -1,5 +1,5 @@
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { Turn } from '../cells/ask-turn.ts';
+import type { Turn } from '../cells/turn.ts';
 import type { Log, Time } from '../ports.ts';
 import { type Message, parseMessage } from '../records/blocks.ts';
 import { type Environment, numberSetting } from '../settings.ts';

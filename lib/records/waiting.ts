@@ -18,6 +18,12 @@ export interface Waiting {
 /** Dispatch comes back a little after `until`; only then is it known whether the waiting is over. */
 const GRACE_MS = 30_000;
 
+/** A wait that begins now. */
+export const waitingFor = (why: WaitingReason, detail: string, now: Date, seconds: number): Waiting => ({
+  ...{ why, detail, at: now.toISOString() },
+  until: new Date(now.getTime() + seconds * 1_000).toISOString(),
+});
+
 export const writeWaiting = (
   store: ObjectStore,
   { id, retention }: Pick<Plan, 'id' | 'retention'>,
