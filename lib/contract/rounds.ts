@@ -44,18 +44,14 @@ export type RoundPage = v.InferOutput<typeof RoundPage>;
 
 const progress = {
   pseudonym: v.string(),
-<<<<<<< HEAD
   name: optional(v.string(), 'Absent if none was given, or it was deleted.'),
   since: described(instant, 'When the slot was given to this rater.'),
-  agreedAt: optional(instant, "When the rater agreed to `consent`, by the rater's clock. Absent before the first answer."),
+  agreedAt: optional(
+    instant,
+    "When the rater agreed to `consent`, by the rater's clock. Absent before the first answer.",
+  ),
   answered: described(count, 'Pictures with an answer; a second showing counts as another one.'),
   skipped: described(count, 'How many of these the rater skipped at least once.'),
-=======
-  name: optional(v.string(), 'Absent if none was given, or it was deleted.'),
-  since: described(instant, 'When the slot was given to this rater.'),
-  answered: described(count, 'Pictures with an answer; a second showing counts as another one.'),
-  skipped: described(count, 'How many of these the rater skipped at least once.'),
->>>>>>> 9d66f0a (Schemas of the API say what their values mean by one short form, and routes do not repeat what all of them have)
   withdrawn: v.boolean(),
 };
 export const Round = v.object({
@@ -159,12 +155,8 @@ export const RatePage = v.object({
   closed: described(v.boolean(), 'The round takes no answers any more, and shows no pictures.'),
 });
 export type RatePage = v.InferOutput<typeof RatePage>;
-<<<<<<< HEAD
 export const Cleared = v.object({ image: v.string(), state: v.literal('shown') });
 export const StoredLabels = v.object({ seq: count, stored: described(count, 'Answers.') });
-=======
-export const StoredLabels = v.object({ seq: count, stored: described(count, 'Answers.') });
->>>>>>> 9d66f0a (Schemas of the API say what their values mean by one short form, and routes do not repeat what all of them have)
 export type StoredLabels = v.InferOutput<typeof StoredLabels>;
 export const Hidden = v.object({ item: opaque, state: v.literal('hidden') });
 
