@@ -104,6 +104,9 @@ const MODELLED: Record<string, string[]> = {
   DeleteObjectsCommand: ['Bucket', 'Delete'],
 };
 
+/** What the model needs of a kernel. */
+type Clock = { readonly now: number; readonly chance: Pick<Kernel['chance'], 'happens'> };
+
 class Bucket {
   readonly name: string;
   readonly keys = new SortedKeys();
@@ -114,6 +117,19 @@ class Bucket {
   written = 0;
   constructor(name: string) {
     this.name = name;
+  }
+  copy(): Bucket {
+    const copy = new Bucket(this.name);
+    copy.written = this.written;
+    for (const [key, versions] of this.versions) {
+      copy.versions.set(
+        key,
+        versions.map((version) => ({ ...version })),
+      );
+      copy.everyKey.add(key);
+      if (this.current(key)) copy.keys.add(key);
+    }
+    return copy;
   }
   current(key: string): Version | undefined {
     const version = this.versions.get(key)?.at(-1);
@@ -126,7 +142,7 @@ class Bucket {
  * reference; test/sim/s3-contract.test.ts holds it to the calls that the local S3 and moto are held to.
  */
 export class S3Model {
-  readonly #kernel: Kernel;
+  readonly #kernel: Clock;
   readonly buckets = new Map<string, Bucket>();
   /** Throws AccessDenied. */
   authorize: (process: string, asked: Asked) => void = () => {};
@@ -140,9 +156,16 @@ export class S3Model {
   /** Those of reconcile alone, which looks at every open audit in each of its runs. */
   readonly requestsOfReconcile = new Map<string, number>();
 
-  constructor(kernel: Kernel, buckets: string[]) {
+  constructor(kernel: Clock, buckets: string[]) {
     this.#kernel = kernel;
     for (const name of buckets) this.buckets.set(name, new Bucket(name));
+  }
+
+  /** Another S3 that begins with the same objects. */
+  copy(): S3Model {
+    const copy = new S3Model(this.#kernel, []);
+    for (const [name, bucket] of this.buckets) copy.buckets.set(name, bucket.copy());
+    return copy;
   }
 
   bucket(name: string | undefined): Bucket {
@@ -261,6 +284,9 @@ export class S3Model {
       Body: {
         transformToString: async () => body.toString(),
         transformToByteArray: async () => new Uint8Array(body),
+        async *[Symbol.asyncIterator]() {
+          yield body;
+        },
       },
       ...about(there),
       ContentLength: body.length,
@@ -412,7 +438,7 @@ export class S3Model {
 
   /** The client of one process, with the SDK's own retries. */
   client(
-    process: Process,
+    process: Pick<Process, 'name' | 'call' | 'time' | 'chance'>,
     change: (command: string, input: Record<string, unknown>) => Record<string, unknown> = (_, input) =>
       input,
   ): S3Client {

@@ -8,6 +8,7 @@ import { cancelKey, imageKey, leasesPrefix, manifestKey, planKey } from '../../l
 import { cellAt, type Plan, readPlan } from '../../lib/records/plan.ts';
 import { systemChance } from '../../lib/system.ts';
 import { png } from '../support/images.ts';
+import { onLoopback } from './s3.ts';
 import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 /** Pictures that somebody has: from the request to the manifest. */
@@ -35,7 +36,7 @@ let cloud: FlowCloud;
 eachWorld((one, itsCloud) => {
   world = one;
   cloud = itsCloud;
-});
+}, onLoopback);
 
 const importDeps = (of: World) => ({
   store: of.images,

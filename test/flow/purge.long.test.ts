@@ -6,6 +6,7 @@ import { monthOf, readLedger } from '../../lib/money/ledger.ts';
 import { deletedKey, imageKey, renditionKey } from '../../lib/records/keys.ts';
 import { readPlan } from '../../lib/records/plan.ts';
 import { named, operators, recordCell, SILENT } from './operators.ts';
+import { onLoopback } from './s3.ts';
 import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 /** A purge, stopped at every call, beside a run of `tag` that began before it. */
@@ -18,7 +19,7 @@ let cloud: FlowCloud;
 let world: World;
 eachWorld((fresh, opened) => {
   [world, cloud] = [fresh, opened];
-});
+}, onLoopback);
 
 async function purge(stores: Pick<World, 'images' | 'backup'>, target: { audit: string; image?: string }) {
   const plan = await findPurge(operators(stores), target, SILENT);

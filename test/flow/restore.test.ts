@@ -8,6 +8,7 @@ import { type Judgement, judgementKeys, listJudgements } from '../../lib/records
 import { imageKey, manifestKey, planKey, renditionKey } from '../../lib/records/keys.ts';
 import { png } from '../support/images.ts';
 import { type AnsweringStore, answering, named, operators, recordCell, SILENT } from './operators.ts';
+import { onLoopback } from './s3.ts';
 import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 /** What verify finds of judgements and renditions, and how restore has `tag` judge what came back. */
@@ -28,7 +29,7 @@ let cloud: FlowCloud;
 let world: World;
 eachWorld((fresh, opened) => {
   [world, cloud] = [fresh, opened];
-});
+}, onLoopback);
 
 /** A finished audit of one cell with three images, all ok and with everything that belongs to them. */
 async function finished(in_: World, judgements: Judgement[] = [FINE, FINE, FINE]): Promise<void> {

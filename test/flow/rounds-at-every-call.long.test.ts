@@ -18,6 +18,7 @@ import {
   whole,
 } from '../support/rounds.ts';
 import { operators, SILENT } from './operators.ts';
+import { onLoopback } from './s3.ts';
 import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 /** Rating rounds when the process dies, at any call: nothing is lost, nothing is there twice, and what is deleted is gone. */
@@ -30,7 +31,7 @@ let cloud: FlowCloud;
 let world: World;
 eachWorld((fresh, opened) => {
   [world, cloud] = [fresh, opened];
-});
+}, onLoopback);
 
 const apiOf = (in_: World, isTrue = false): Call =>
   ratingApi({

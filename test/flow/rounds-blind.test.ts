@@ -15,6 +15,7 @@ import {
   send,
   whole,
 } from '../support/rounds.ts';
+import { onLoopback } from './s3.ts';
 import { eachWorld, type World } from './world.ts';
 
 /** All that reaches a rater: nothing of it says, or predicts, which model, prompt or cell a picture is of. */
@@ -24,7 +25,7 @@ const SAMPLES = 60;
 let world: World;
 eachWorld((fresh) => {
   world = fresh;
-});
+}, onLoopback);
 
 interface Received {
   /** Every answer, with its headers. */

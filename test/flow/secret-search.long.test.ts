@@ -15,6 +15,7 @@ import {
 import type { Plan } from '../../lib/records/plan.ts';
 import { type Result, recordResult } from '../../lib/records/result.ts';
 import { SILENT } from './operators.ts';
+import { onLoopback } from './s3.ts';
 import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
 
 /** Keys that audits hold from the time when models got them as plain inputs, and what an operator does about them. */
@@ -23,7 +24,7 @@ let cloud: FlowCloud;
 let world: World;
 eachWorld((fresh, opened) => {
   [world, cloud] = [fresh, opened];
-});
+}, onLoopback);
 
 const KEY = 'sk-old-key-Abc123456';
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';

@@ -9,6 +9,7 @@ import type { Message } from '../../lib/records/blocks.ts';
 import { resultKey } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import { SECRET, signed } from './delivery.ts';
+import { onLoopback } from './s3.ts';
 import { FlowCloud, WEBHOOK_URL, type World } from './world.ts';
 
 const ENV = {
@@ -25,7 +26,7 @@ const log = { info() {}, warn() {}, error() {}, appendKeys() {}, resetKeys() {} 
 
 let cloud: FlowCloud;
 beforeAll(async () => {
-  cloud = await FlowCloud.open();
+  cloud = await FlowCloud.open(onLoopback);
 });
 afterAll(() => cloud.close());
 

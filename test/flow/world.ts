@@ -1,16 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
-import { openS3, type S3Service } from '@weaudit/aws-emulator/s3';
+import type http from 'node:http';
+import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import type { Context } from 'aws-lambda';
 import { reconcile } from '../../lib/audits/reconcile.ts';
 import { sumUp } from '../../lib/audits/sum-up.ts';
-import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
+import { S3Store } from '../../lib/aws/objects.ts';
 import { webhookAddress } from '../../lib/cells/ask.ts';
 import { type AskTurnDeps, askTurn } from '../../lib/cells/ask-turn.ts';
 import { type FinishDeps, finishCell } from '../../lib/cells/finish.ts';
@@ -36,12 +30,17 @@ import { withTemporaryFile } from '../../lib/temporary-file.ts';
 import { looked } from '../../sim/look.ts';
 import { png } from '../support/images.ts';
 import { named } from '../support/openapi.ts';
+import { type FlowS3, inMemory, type Kept, listen, type OpenS3 } from './s3.ts';
 
-/** Opens a cloud for the tests of a file. @param begin called before each of them with a world of its own */
-export function eachWorld(begin: (world: World, cloud: FlowCloud) => unknown): void {
+/**
+ * Opens a cloud for the tests of a file.
+ * @param begin called before each of them with a world of its own
+ * @param s3 see `FlowCloud.open`
+ */
+export function eachWorld(begin: (world: World, cloud: FlowCloud) => unknown, s3?: OpenS3): void {
   let cloud: FlowCloud;
   beforeAll(async () => {
-    cloud = await FlowCloud.open();
+    cloud = await FlowCloud.open(s3);
   });
   beforeEach(async () => {
     await begin(await cloud.world(), cloud);
@@ -218,30 +217,12 @@ export class TestReplicate implements ReplicateClient {
 }
 
 export const WEBHOOK_URL = 'https://hooks.example';
-/** In memory where that can be: it is not the disk that is tried here. */
-const DATA = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-
-/** The SDK warns of every stream that it cannot send again. */
-const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
-const REGION = 'eu-central-1';
-const BUCKETS = ['images', 'backup'].map((name) => ({
-  ...{ name, versioning: true, eventBridge: true },
-  // Nothing is locked by itself.
-  ...(name === 'backup' ? { objectLock: {} } : {}),
-}));
-
 /** Serves one request of the output server. */
 export type Serve = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
-const listen = async (handler: http.RequestListener) => {
-  const server = http.createServer(handler);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-};
-
 /** A world as it stood at one moment, to begin others from. */
 interface Prepared {
-  dir: string;
+  s3: Kept;
   now: number;
   asked: [string, Asked][];
   messages: TestQueue['messages'];
@@ -250,11 +231,8 @@ interface Prepared {
 
 /** S3 and a server of outputs, kept for all tests of a file; each test works in a world of its own. */
 export class FlowCloud {
-  #s3Server!: http.Server;
   #outputServer!: http.Server;
-  #s3: S3Service | undefined;
-  #dir: string | undefined;
-  #clients!: { through: S3Client; truth: S3Client };
+  #s3!: FlowS3;
   outputOrigin!: string;
   #faults = new Faults();
   #now = 0;
@@ -262,39 +240,23 @@ export class FlowCloud {
   #tagged: string[] = [];
   /** What an address serves; without an entry, a small picture that is different for each path. */
   serve = new Map<string, Serve>();
-  #silence: { from: number; onSilent: () => void } | undefined;
 
-  static async open(): Promise<FlowCloud> {
+  /**
+   * @param s3 the simulator's S3 by default, which takes a tenth of the time; `onLoopback` where connections are what
+   * is tried, or what the simulator has no model of
+   */
+  static async open(s3: OpenS3 = inMemory): Promise<FlowCloud> {
     const cloud = new FlowCloud();
-    const s3 = await listen((request, response) => {
-      if (cloud.#silence && --cloud.#silence.from < 0) return cloud.#silence.onSilent();
-      void cloud.#s3?.api.handle(request, response);
-    });
     const outputs = await listen((request, response) => cloud.#answer(request, response));
-    cloud.#s3Server = s3.server;
     cloud.#outputServer = outputs.server;
     cloud.outputOrigin = outputs.origin;
-    const config = {
-      ...STREAMING,
-      region: REGION,
-      endpoint: s3.origin,
-      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-      // Unsigned: everybody may do everything here, and the clock of S3 jumps, which signatures do not survive.
-      signer: { sign: async (request: unknown) => request as never },
-      logger: SILENT,
-    };
-    const through = new S3Client(config);
-    through.middlewareStack.add(
-      (next, { commandName = '' }) =>
-        (args) =>
-          cloud.#faults.step(
-            () => next(args),
-            () => Object.assign(new Error('the connection broke'), { name: 'TimeoutError' }),
-            /^(Get|Head|List)/.test(commandName),
-          ),
-      { step: 'finalizeRequest', priority: 'low', name: 'faults' },
-    );
-    cloud.#clients = { through, truth: new S3Client(config) };
+    cloud.#s3 = await s3({
+      now: () => cloud.#now,
+      step: (call, lost, isRead) => cloud.#faults.step(call, lost, isRead),
+      onTagged: (key) => {
+        if (key.includes('/results/')) cloud.#tagged.push(key);
+      },
+    });
     return cloud;
   }
 
@@ -310,7 +272,7 @@ export class FlowCloud {
 
   /** S3 answers so many more requests, and then takes each connection and says nothing. */
   fallSilent(after: number, onSilent: () => void): void {
-    this.#silence = { from: after, onSilent };
+    this.#s3.fallSilent!(after, onSilent);
   }
 
   takeTagged(): string[] {
@@ -319,38 +281,27 @@ export class FlowCloud {
 
   /** Ends a world and keeps what is in it. */
   async keep({ replicate, queue, polls }: World): Promise<Prepared> {
-    await this.#s3?.stop();
-    this.#s3 = undefined;
-    const [dir, now] = [this.#dir!, this.#now];
-    this.#dir = undefined;
-    return { dir, now, asked: [...replicate.asked], messages: queue.messages, polls: polls.messages };
+    const s3 = await this.#s3.keep();
+    return {
+      s3,
+      now: this.#now,
+      asked: [...replicate.asked],
+      messages: queue.messages,
+      polls: polls.messages,
+    };
   }
 
   /** Empty buckets, an empty queue, a Replicate that knows nothing, or what was kept. The one before ends. */
   async world(from?: Prepared): Promise<World> {
-    await this.#closeWorld();
     this.serve.clear();
-    this.#silence = undefined;
     this.#tagged = [];
     this.#faults = new Faults();
-    this.#dir = await mkdtemp(join(DATA, 'flow-'));
-    if (from) await cp(from.dir, this.#dir, { recursive: true });
     this.#now = from?.now ?? Date.now();
-    this.#s3 = await openS3({
-      dataDir: this.#dir,
-      region: REGION,
-      buckets: BUCKETS,
-      credentials: () => undefined,
-      authorize: () => true,
-      onEvent: async ({ 'detail-type': kind, detail: { object } }) => {
-        if (kind === 'Object Tags Added' && object.key.includes('/results/')) this.#tagged.push(object.key);
-      },
-      now: () => new Date(this.#now),
-    });
+    await this.#s3.begin(from?.s3);
     const world = new World(
       this,
       this.#faults,
-      this.#clients,
+      this.#s3,
       () => new Date(this.#now),
       (to) => {
         this.#now = to;
@@ -362,19 +313,10 @@ export class FlowCloud {
     return world;
   }
 
-  async #closeWorld(): Promise<void> {
-    await this.#s3?.stop();
-    this.#s3 = undefined;
-    if (this.#dir) await rm(this.#dir, { recursive: true, force: true });
-  }
-
   async close(): Promise<void> {
-    for (const client of Object.values(this.#clients)) client.destroy();
-    for (const server of [this.#s3Server, this.#outputServer]) {
-      server.close();
-      server.closeAllConnections();
-    }
-    await this.#closeWorld();
+    this.#outputServer.close();
+    this.#outputServer.closeAllConnections();
+    await this.#s3.close();
   }
 }
 
@@ -401,7 +343,7 @@ export class World {
   constructor(
     cloud: FlowCloud,
     faults: Faults,
-    { through, truth }: { through: S3Client; truth: S3Client },
+    { through, truth }: Pick<FlowS3, 'through' | 'truth'>,
     now: () => Date,
     setNow: (to: number) => void,
   ) {
@@ -659,7 +601,7 @@ export async function atEveryCall(
       at = fired + 1;
     }
   } finally {
-    await rm(prepared.dir, { recursive: true, force: true });
+    await prepared.s3.remove();
   }
 }
 
