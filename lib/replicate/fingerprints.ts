@@ -34,19 +34,10 @@ const formsOf = (secret: string): string[] => [
   secret.toLowerCase(),
   JSON.stringify(secret).slice(1, -1),
   encodeURIComponent(secret.toWellFormed()),
-  pythonQuoted(secret),
-  pythonQuoted(secret).replaceAll('%2F', '/'),
   ...[0, 1, 2].flatMap((before) =>
     (['base64', 'base64url'] as const).map((encoding) => base64Within(secret, before, encoding)),
   ),
 ];
-
-/** As Python's `quote_plus` writes it in an address; its `quote` leaves slashes. */
-const pythonQuoted = (text: string): string =>
-  encodeURIComponent(text.toWellFormed()).replace(
-    /[!'()*]/g,
-    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 
 /** The characters of base64 that the secret alone decides, where so many bytes modulo 3 stand before it. */
 function base64Within(secret: string, before: number, encoding: 'base64' | 'base64url'): string {
@@ -60,11 +51,13 @@ function fingerprint(text: string, salt: string): Fingerprint {
   return { length: text.length, salt, rolling, sha256: hash(salt, text) };
 }
 
+/** Looked up once: it runs for each character. */
+const { imul } = Math;
 const hash = (salt: string, text: string): string =>
   createHash('sha256').update(salt).update(text).digest('hex');
 /** Odd, so that every character counts. */
 const baseOf = (salt: string): number => Number.parseInt(salt.slice(0, 8), 16) | 1;
-const step = (rolling: number, base: number, code: number): number => (Math.imul(rolling, base) + code) | 0;
+const step = (rolling: number, base: number, code: number): number => (imul(rolling, base) + code) | 0;
 
 /** Whether a text is exactly what a fingerprint was made of. */
 export const isSame = ({ length, salt, sha256 }: Fingerprint, text: string): boolean =>
@@ -78,22 +71,32 @@ function placesOf(known: Fingerprint, text: string): number[] {
   if (text.length < length) return places;
   const base = baseOf(salt);
   let top = 1;
-  for (let i = 0; i < length; i++) top = Math.imul(top, base);
+  for (let i = 0; i < length; i++) top = imul(top, base);
   let window = 0;
   for (let i = 0; i < text.length; i++) {
     window = step(window, base, text.charCodeAt(i));
-    if (i >= length) window = (window - Math.imul(text.charCodeAt(i - length), top)) | 0;
+    if (i >= length) window = (window - imul(text.charCodeAt(i - length), top)) | 0;
     const from = i - length + 1;
     if (window === rolling && from >= 0 && isSame(known, text.slice(from, i + 1))) places.push(from);
   }
   return places;
 }
 
+/** Part of a text, from the first character to behind the last. */
+interface Span {
+  from: number;
+  to: number;
+}
+
 /** A text with `[redacted]` in place of each part that has one of the fingerprints; the text itself if none has. */
 export function redactText(text: string, known: readonly Fingerprint[]): string {
-  const found = known
-    .flatMap((one) => placesOf(one, text).map((from) => ({ from, to: from + one.length })))
-    .sort((one, other) => one.from - other.from);
+  const spansIn = (one: string): Span[] =>
+    known.flatMap((fingerprint) =>
+      placesOf(fingerprint, one).map((from) => ({ from, to: from + fingerprint.length })),
+    );
+  const found = [...spansIn(text), ...disguisedSpansIn(text, spansIn)].sort(
+    (one, other) => one.from - other.from,
+  );
   let clean = '';
   let end = 0;
   for (const { from, to } of found) {
@@ -101,6 +104,64 @@ export function redactText(text: string, known: readonly Fingerprint[]): string 
     end = Math.max(end, to);
   }
   return clean + text.slice(end);
+}
+
+/** What programs write within a secret or instead of its signs: ends of lines, frames of tables, escapes of addresses and of JSON. */
+const DISGUISE = /[\s\u2500-\u257f]+|%[\da-f]{2}|\\(?:u[\da-f]{4}|x[\da-f]{2}|[nrt"'\\/])/gi;
+
+/** The sign that an escape stands for; empty for what only divides. */
+function signOf(disguise: string): string {
+  const [first, second = ''] = disguise;
+  if (first === '%') return String.fromCharCode(Number.parseInt(disguise.slice(1), 16));
+  if (first !== '\\' || /[nrt]/i.test(second)) return '';
+  return disguise.length > 2 ? String.fromCharCode(Number.parseInt(disguise.slice(2), 16)) : second;
+}
+
+/** An answer of 24 MB is undone in pieces, so that it takes little memory. */
+const PIECE = 256 * 1024;
+/** Most characters that a secret takes with its disguise: 1,000 signs of six characters, and frames between lines. */
+const OVERLAP = 16 * 1024;
+
+/** Where a text has secrets that are disguised. */
+function disguisedSpansIn(text: string, spansIn: (one: string) => Span[]): Span[] {
+  const found: Span[] = [];
+  for (let at = 0; at < text.length; at += PIECE) {
+    const start = Math.max(0, at - OVERLAP);
+    const piece = text.slice(start, at + PIECE);
+    const plain = piece.replace(DISGUISE, signOf);
+    const spans = plain === piece ? [] : spansIn(plain);
+    for (const { from, to } of originsOf(piece, spans)) found.push({ from: start + from, to: start + to });
+  }
+  return found;
+}
+
+/** Where spans of the text without disguise are in the text itself. */
+function originsOf(text: string, spans: readonly Span[]): Span[] {
+  const places = [...new Set(spans.flatMap(({ from, to }) => [from, to - 1]))].sort(
+    (one, other) => one - other,
+  );
+  const origins = new Map<number, Span>();
+  let next = 0;
+  let [plain, end] = [0, 0];
+  /** Characters up to a place in the text stand for themselves. */
+  const passTo = (origin: number) => {
+    for (; next < places.length && places[next]! < plain + origin - end; next++) {
+      const from = end + places[next]! - plain;
+      origins.set(places[next]!, { from, to: from + 1 });
+    }
+    plain += origin - end;
+    end = origin;
+  };
+  for (const { 0: disguise, index } of text.matchAll(DISGUISE)) {
+    passTo(index);
+    if (signOf(disguise) !== '') {
+      if (places[next] === plain) origins.set(places[next++]!, { from: index, to: index + disguise.length });
+      plain++;
+    }
+    end = index + disguise.length;
+  }
+  passTo(text.length);
+  return spans.map(({ from, to }) => ({ from: origins.get(from)!.from, to: origins.get(to - 1)!.to }));
 }
 
 /** Returns a copy of a value without secrets, or the value itself. */

@@ -29,8 +29,54 @@ describe('a secret is recognized by its fingerprints alone', () => {
       'https://sk-Proj_9f8e%2B7D/6c5%22b4%5Ca3%3D%3DZy@example.com',
       'https://[redacted]@example.com',
     ],
+    [
+      'in an address, with small hexadecimal digits',
+      '?key=sk-Proj_9f8e%2b7D%2f6c5%22b4%5ca3%3d%3dZy&n=1',
+      '?key=[redacted]&n=1',
+    ],
+    [
+      'as JSON of .NET, which escapes more signs',
+      String.raw`{"key":"sk-Proj_9f8e\u002B7D/6c5\u0022b4\\a3\u003D\u003dZy"}`,
+      '{"key":"[redacted]"}',
+    ],
+    ['as JSON of PHP', String.raw`"sk-Proj_9f8e+7D\/6c5\"b4\\a3==Zy"`, '"[redacted]"'],
+    ['over two lines', `key ${KEY.slice(0, 9)}\r\n  ${KEY.slice(9)}, n`, 'key [redacted], n'],
+    ['over two lines of JSON', String.raw`"sk-Proj_9f8e+7D/6c\n5\"b4\\a3==Zy", n`, '"[redacted]", n'],
+    [
+      'in the box of a traceback',
+      `│ key=${KEY.slice(0, 20)} │\n│ ${KEY.slice(20)} is │`,
+      '│ key=[redacted] is │',
+    ],
+    [
+      'among signs of its own',
+      'the key%20is %41 sk-Proj_9f8e%2B7D/6c5"b4\\\\a3==Zy%20',
+      'the key%20is %41 [redacted]%20',
+    ],
   ])('%s', (_how, text, clean) => {
     expect(redactText(text, known)).toBe(clean);
+  });
+
+  test('as base64 that a program has broken into lines', () => {
+    const text = Buffer.from(`${'a line before '.repeat(4)}${KEY}`)
+      .toString('base64')
+      .replace(/.{76}/g, '$&\n');
+    const clean = redactText(text, known);
+    expect(text).toContain('\n');
+    expect(clean).toMatch(/^[A-Za-z0-9+/]{74,78}\[redacted\].{0,4}$/s);
+  });
+
+  test('wherever it stands in a text of some MB', () => {
+    const disguised = `${KEY.slice(0, 9)}\n${KEY.slice(9)}`;
+    for (const before of [262_130, 262_144, 262_150]) {
+      const [front, back] = ['%41'.repeat(before).slice(0, before), 'b'.repeat(20_000)];
+      expect(redactText(`${front}${disguised}${back}`, known)).toBe(`${front}[redacted]${back}`);
+    }
+  });
+
+  test('also where its own signs look like those of an address or of JSON', () => {
+    const odd = 'a%41b%2Fc\\u0041d\\/efgh';
+    for (const text of [odd, encodeURIComponent(odd), JSON.stringify(odd).slice(1, -1)])
+      expect(redactText(`${text}.`, fingerprintsOf(odd, salt))).toBe('[redacted].');
   });
 
   test('in an address also where it has signs that JavaScript leaves and Python does not', () => {
