@@ -22,7 +22,7 @@ export function addDownload(program: Command, end: (status: ExitStatus) => void)
       .command('download')
       .summary('download an audit or a study into a folder')
       .description(
-        'Download an audit into a folder: the images, manifest.json, manifest.csv, manifest.xlsx, SHA256SUMS, and index.html, which shows the grid offline. Checks the SHA-256 of every image. Run it again to download only what is missing or damaged. Of a study, each audit has a folder of its own, and one manifest.json and manifest.csv have the cells of all, with a column "audit".',
+        'Download an audit into a folder: the images, manifest.json, manifest.csv, manifest.xlsx, SHA256SUMS, and index.html, which shows the grid offline. Of closed rating rounds, the labels are in the folder "rounds". Checks the SHA-256 of every image. Run it again to download only what is missing or damaged. Of a study, each audit has a folder of its own, and one manifest.json and manifest.csv have the cells of all, with a column "audit".',
       )
       .argument('<audit>', 'id of the audit, or id or name of the study')
       .argument('[folder]', 'target folder (default: the id)')
@@ -88,6 +88,10 @@ const sumOf = ({ folder, audits, manifest }: DownloadedStudy): Downloaded => {
     failed: audits.flatMap((one) => one.failed),
     over: audits.every((one) => one.over),
     manifest,
+    rounds: {
+      closed: sum(({ rounds }) => rounds.closed),
+      open: sum(({ rounds }) => rounds.open),
+    },
   };
 };
 
@@ -98,7 +102,7 @@ function describeDownload(
   { format }: DownloadFlags,
   id: string,
 ): string {
-  const { folder, fetched, kept, bytes, blank, withheld, withoutThumbnail } = done;
+  const { folder, fetched, kept, bytes, blank, withheld, withoutThumbnail, rounds } = done;
   return [
     `${count(fetched + kept - blank, 'image')}${blank > 0 ? ` (besides ${blank} blank)` : ''}, ${size(bytes)}${kept > 0 ? ` (${kept} already there)` : ''}, in ${folder}`,
     ...(withheld > 0
@@ -107,6 +111,12 @@ function describeDownload(
     ...(withoutThumbnail > 0
       ? [
           `${count(withoutThumbnail, 'rendition')} could not be downloaded; index.html shows the images themselves. Run the same command again. If that does not help, an operator can have missing renditions made: npx weaudit restore ${id}`,
+        ]
+      : []),
+    ...(rounds.closed > 0 ? [`with the labels of ${count(rounds.closed, 'rating round')}`] : []),
+    ...(rounds.open > 0
+      ? [
+          `without the labels of ${count(rounds.open, 'rating round')} that ${rounds.open === 1 ? 'is' : 'are'} not closed`,
         ]
       : []),
     ...(complete && format === 'gallery' ? [`Open ${folder}/index.html`] : []),

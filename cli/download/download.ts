@@ -1,20 +1,22 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { factorNames } from '../../lib/audits/rows.ts';
-import type { AuditStatus, Prediction, PredictionImage } from '../../lib/contract/answers.ts';
+import type { AuditStatus, Prediction, PredictionImage, RoundEntry } from '../../lib/contract/answers.ts';
 import { type Entry, entryOf, IMAGES, THUMBNAILS, thumbnailName } from '../../lib/download/entries.ts';
 import { galleryPage } from '../../lib/download/gallery.ts';
+import { roundFiles } from '../../lib/download/rounds.ts';
 import { SUMS, sumLines } from '../../lib/download/sums.ts';
 import { fileName } from '../../lib/image-file.ts';
 import type { ApiClient } from '../api-client.ts';
 import { CommandError, EXIT, fileFault } from '../exit.ts';
 import type { Progress, Row } from '../progress.ts';
+import { readRated } from '../rounds/read.ts';
 import { isOver } from '../watch.ts';
 import { AddressExpired, type Expected, fetchFile } from './image-file.ts';
 import { metadataLines } from './image-folder.ts';
@@ -48,6 +50,8 @@ export interface Downloaded {
   withoutThumbnail: number;
   over: boolean;
   manifest: boolean;
+  /** Rating rounds of the audit: the closed ones are in the folder. */
+  rounds: { closed: number; open: number };
 }
 
 /** Whether nothing is left to download. */
@@ -90,6 +94,7 @@ export async function downloadAudit(
     withoutThumbnail: 0,
     over: isOver(status),
     manifest: false,
+    rounds: { closed: 0, open: 0 },
   };
   await mkdir(join(folder, FOLDERS[options.format]), { recursive: true }).catch((error: unknown) => {
     throw new CommandError(EXIT.usage, `The folder ${folder} cannot be created: ${fileFault(error)}.`);
@@ -97,10 +102,20 @@ export async function downloadAudit(
   const entries = await fetchImages(client, audit, folder, options, row, done);
   if (options.format === 'imagefolder') await writeImageFolder(folder, entries);
   else {
-    await writeLines(join(folder, 'index.html'), galleryPage(status, entries));
+    const rounds: RoundEntry[] = [];
+    for await (const round of client.rounds(audit)) rounds.push(round);
+    const labels: string[] = [];
+    for await (const [path, text] of roundFiles(rounds, (round) => readRated(client, round))) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeLines(join(folder, path), [text]);
+      labels.push(path);
+    }
+    done.rounds = { closed: labels.length / 2, open: rounds.length - labels.length / 2 };
+    await writeLines(join(folder, 'index.html'), galleryPage(status, entries, rounds));
     done.manifest = await fetchManifest(client, status, folder, options.wait && done.over, progress);
     const manifests = done.manifest ? await manifestFiles(folder) : [];
-    await writeLines(join(folder, SUMS), await checksumLines(folder, entries, ['index.html', ...manifests]));
+    const others = ['index.html', ...manifests, ...labels];
+    await writeLines(join(folder, SUMS), await checksumLines(folder, entries, others));
   }
   return done;
 }

@@ -1,5 +1,6 @@
 import type { Prediction, PredictionImage } from '../../lib/contract/answers.ts';
 import type { Snapshot } from '../../lib/contract/rounds.ts';
+import type { RatedRound } from '../../lib/download/rounds.ts';
 import { type FindingsInput, imageOf, withoutWithdrawn } from '../../lib/findings/facts.ts';
 import type { ApiClient } from '../api-client.ts';
 import { CommandError, EXIT } from '../exit.ts';
@@ -20,14 +21,22 @@ export interface RoundFacts {
 }
 
 /**
+ * Reads a closed round, without the labels of raters who have withdrawn.
+ * @throws {CommandError} if the round is open, or something of it cannot be read
+ */
+export async function readRated(client: ApiClient, round: string): Promise<RatedRound> {
+  const { plan, codebook, images } = await client.roundPlan(round);
+  const written = await fetchSnapshot(await client.snapshotUrl(round));
+  return { round: plan, codebook, images, snapshot: withoutWithdrawn(written, await client.round(round)) };
+}
+
+/**
  * Reads a closed round with its audits: what findings, the report and exports are made from.
  * @throws {CommandError} if the round is open, or something of it cannot be read
  */
 export async function readRound(client: ApiClient, round: string, progress: Progress): Promise<RoundFacts> {
-  const { plan, codebook, images } = await client.roundPlan(round);
-  const written = await fetchSnapshot(await client.snapshotUrl(round));
-  const snapshot = withoutWithdrawn(written, await client.round(round));
-  const plans = await Promise.all(plan.audits.map((audit) => client.plan(audit)));
+  const rated = await readRated(client, round);
+  const plans = await Promise.all(rated.round.audits.map((audit) => client.plan(audit)));
   const row = progress.row(
     'predictions',
     plans.reduce((sum, { cells }) => sum + cells, 0),
@@ -45,7 +54,7 @@ export async function readRound(client: ApiClient, round: string, progress: Prog
     }
     audits.push({ plan: one, cells });
   }
-  return { input: { audits, round: plan, codebook, images, snapshot }, located };
+  return { input: { ...rated, audits }, located };
 }
 
 async function fetchSnapshot(url: string): Promise<Snapshot> {

@@ -1,4 +1,4 @@
-import type { AuditStatus, Study } from '../contract/answers.ts';
+import type { AuditStatus, RoundEntry, Study } from '../contract/answers.ts';
 import { countImages, droppedOf, equalInWords, equalOf, isBlank } from '../contract/counted.ts';
 import { count, describeCounts, describeNoPictures } from '../contract/counts-in-words.ts';
 import { escapeHtml } from '../html.ts';
@@ -91,8 +91,13 @@ const pageStart = (title: string) => `<!doctype html>
  * A page that shows a downloaded audit offline: a row for each prompt, a column for each model. It has no script: images
  * load lazily, and the browser skips rows out of sight.
  * @param entries in the order of cells, which groups them by prompt
+ * @param rounds rating rounds of the audit; the labels of closed ones are beside the page
  */
-export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<string> {
+export function* galleryPage(
+  status: AuditStatus,
+  entries: Entry[],
+  rounds: readonly Pick<RoundEntry, 'id' | 'name' | 'state'>[],
+): Generator<string> {
   const images = describeNoPictures(countImages(entries));
   const models = [...new Set(entries.map(({ model }) => model))];
   const title = escapeHtml(status.name);
@@ -100,7 +105,7 @@ export function* galleryPage(status: AuditStatus, entries: Entry[]): Generator<s
 ${escapeHtml(describeCounts(status.counts))} (${count(status.predictions, 'prediction')})${images ? `; images: ${images}` : ''}. The manifest next to this page lists the
 model version, seed, times and SHA-256 of each image.</p>
 <p class="notice">AI-generated, unfiltered and possibly disturbing.</p>
-<table>
+${rounds.map(roundLine).join('')}<table>
 <thead><tr><th scope="col">prompt</th>${models.map((model) => `<th scope="col">${escapeHtml(model)}</th>`).join('')}</tr></thead>
 <tbody>
 `;
@@ -119,6 +124,13 @@ model version, seed, times and SHA-256 of each image.</p>
   }
   yield '</tbody>\n</table>\n</body>\n</html>\n';
 }
+
+const roundLine = ({ id, name, state }: Pick<RoundEntry, 'id' | 'name' | 'state'>): string =>
+  `<p>Rated by people in “${escapeHtml(name)}”: ${
+    state === 'closed'
+      ? `<a href="rounds/${id}/labels.csv">labels</a>, <a href="rounds/${id}/round.json">questions</a>`
+      : 'not closed yet, so that its labels are not here'
+  }.</p>\n`;
 
 /** A page that leads to the pages of a study's audits, which are in folders beside it. */
 export function* studyPage({ id, name, createdBy, createdAt, audits }: Study): Generator<string> {

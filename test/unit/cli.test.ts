@@ -336,7 +336,7 @@ describe('downloads', () => {
       ...{ state: 'finished' as const, manifest: true },
       counts: { waiting: 0, running: 0, succeeded: 1, failed: 0, refused: 1, canceled: 0 },
     };
-    const page = [...galleryPage(status, entries)].join('');
+    const page = [...galleryPage(status, entries, [])].join('');
     expect(page).not.toMatch(/<script|flagged <b>/);
     expect(page).toContain('refused: flagged &lt;b&gt;');
     expect(page.match(/<tr>/g)).toHaveLength(2);
@@ -359,7 +359,7 @@ describe('downloads', () => {
       ...{ predictions: 6, state: 'finished' as const, manifest: true },
       counts: { waiting: 0, running: 0, succeeded: 5, failed: 0, refused: 1, canceled: 0 },
     };
-    const page = [...galleryPage(status, entries)].join('');
+    const page = [...galleryPage(status, entries, [])].join('');
     expect(
       [...page.matchAll(/<a href="([^"]+)"><img[^>]* src="([^"]+)"/g)].map(([, ...found]) => found),
     ).toEqual([
@@ -404,6 +404,7 @@ describe('downloads', () => {
           ],
         }),
         manifestUrl: async () => url,
+        rounds: async function* () {},
       } as unknown as ApiClient;
       const into = path.join(folder, `answers-${refusal}`);
       const row = { row: () => ({ update() {} }), stop() {} };

@@ -8,6 +8,7 @@ import { checkFolder } from '../../cli/download/check.ts';
 import { downloadAudit } from '../../cli/download/download.ts';
 import { downloadStudy } from '../../cli/download/study.ts';
 import type { Study } from '../../lib/contract/answers.ts';
+import { shapeRound } from '../support/shape-round.ts';
 
 /** A download that nobody can vouch for but itself: made by the code that downloads, then changed by hand. */
 
@@ -34,7 +35,9 @@ const MANIFEST = `{"audit":{"id":"${AUDIT}"},"createdAt":"2026-01-01","cells":[
 ${[0, 1].map((n) => JSON.stringify({ ...cell(n), images: images(n) })).join(',\n')}
 ]}
 `;
+const ROUND = shapeRound({ samples: 2 });
 const SERVED: Record<string, string> = {
+  '/snapshot': JSON.stringify(ROUND.snapshot),
   '/image/0': BYTES[0]!,
   '/image/1': BYTES[1]!,
   '/rendition/0': 'small 0',
@@ -57,6 +60,14 @@ const client = {
       })),
     })),
   }),
+  // One that is closed, whose second rater has withdrawn since, and one that is open.
+  rounds: async function* () {
+    yield { id: ROUND.round.id, name: 'Shapes & more', state: 'closed' };
+    yield { id: 'open', name: 'More', state: 'open' };
+  },
+  roundPlan: async () => ({ plan: ROUND.round, codebook: ROUND.codebook, images: ROUND.images }),
+  snapshotUrl: async () => 'http://bucket/snapshot',
+  round: async () => ({ progress: [{ raters: [{ rater: '2.1', withdrawn: true }] }] }),
   manifestUrl: async (_audit: string, format: string) => `http://bucket/${format}`,
 } as unknown as ApiClient;
 
@@ -84,18 +95,34 @@ const edit = (file: string, from: string, to: string) =>
 beforeAll(() => download(intact));
 
 describe('a downloaded folder', () => {
-  test('has a SHA-256 for each of its files: images, renditions, page and manifests', async () => {
+  test('has a SHA-256 for each of its files: images, renditions, page, manifests and labels', async () => {
     const listed = readFileSync(path.join(intact, 'SHA256SUMS'), 'utf8').trim().split('\n');
     expect(listed.map((line) => line.slice(66))).toEqual([
       ...['images/00000-0.png', 'images/00001-0.png', 'thumbnails/00000-0.webp', 'thumbnails/00001-0.webp'],
       ...['index.html', 'manifest.json', 'manifest.csv', 'manifest.xlsx'],
+      ...[`rounds/${ROUND.round.id}/round.json`, `rounds/${ROUND.round.id}/labels.csv`],
     ]);
     for (const line of listed)
       expect(line.slice(0, 64)).toBe(sha256(readFileSync(path.join(intact, line.slice(66)))));
     expect(await checkFolder(intact, silent)).toEqual({
-      ...{ files: 8, problems: [] },
+      ...{ files: 10, problems: [] },
       seal: sha256(readFileSync(path.join(intact, 'SHA256SUMS'), 'utf8')),
     });
+  });
+
+  test('has the labels of closed rating rounds that count, and names the rounds that are open', async () => {
+    const labels = readFileSync(path.join(intact, `rounds/${ROUND.round.id}/labels.csv`), 'utf8');
+    const counted = ROUND.snapshot.labels.filter(([, , rater]) => rater !== '2.1');
+    expect(counted.length).toBeLessThan(ROUND.snapshot.labels.length);
+    expect(labels.trim().split('\n')).toHaveLength(1 + counted.length);
+    expect(labels).not.toContain(',2.1,');
+    const page = readFileSync(path.join(intact, 'index.html'), 'utf8');
+    expect(page).toContain('“Shapes &amp; more”');
+    expect(page).toContain(`href="rounds/${ROUND.round.id}/labels.csv"`);
+    expect(page).toContain('“More”: not closed yet');
+    expect(
+      await checked((at) => edit(at(`rounds/${ROUND.round.id}/labels.csv`), 'circle', 'square')),
+    ).toEqual([`rounds/${ROUND.round.id}/labels.csv: changed`]);
   });
 
   test('that was changed names each file: one byte, one prompt, one removed, one added', async () => {
@@ -194,7 +221,7 @@ describe('a downloaded folder', () => {
       ),
     );
     const listed = ['index.html', 'manifest.json', 'manifest.csv', 'manifest.xlsx'];
-    expect(await checkFolder(study, silent)).toMatchObject({ files: listed.length + 2 * 9, problems: [] });
+    expect(await checkFolder(study, silent)).toMatchObject({ files: listed.length + 2 * 11, problems: [] });
     const at = (file: string) => path.join(study, ids[1]!, file);
     writeFileSync(at('images/00000-0.png'), 'exchanged');
     for (const sums of [at('SHA256SUMS'), path.join(study, 'SHA256SUMS')])

@@ -22,7 +22,7 @@ const csv = (head: readonly string[], rows: readonly (readonly Field[])[]): stri
   });
 
 /** One row for each label that counts. Several answers are separated by spaces. */
-export function labelsCsv({ codebook, images, snapshot }: FindingsInput): string {
+export function labelsCsv({ codebook, images, snapshot }: Omit<FindingsInput, 'audits'>): string {
   return csv(
     ['item', 'audit', 'cell', 'index', 'rater', 'showing', 'question', 'answer'],
     snapshot.labels.map(([item, question, rater, answer, showing]) => {
@@ -151,7 +151,7 @@ export const outcomesCsv = ({ outcomes }: Findings): string =>
   );
 
 /** What was decided before the first label, and what was excluded after it. */
-export const roundJson = ({ round, codebook, snapshot }: FindingsInput): string => {
+export const roundJson = ({ round, codebook, snapshot }: Omit<FindingsInput, 'audits'>): string => {
   const { closedAt, late, withdrawn, reported } = snapshot;
   return `${JSON.stringify({ round, codebook, snapshot: { closedAt, late, withdrawn, reported } }, null, 2)}\n`;
 };

@@ -1,8 +1,11 @@
 import { type Entry, entryOf, IMAGES, THUMBNAILS, thumbnailName } from '../../../lib/download/entries.ts';
 import { galleryPage } from '../../../lib/download/gallery.ts';
+import { roundFiles } from '../../../lib/download/rounds.ts';
 import { SUMS, sumLines } from '../../../lib/download/sums.ts';
 import { fileName } from '../../../lib/image-file.ts';
 import { readManifest } from '../api/client.ts';
+import { readRated } from '../api/rated.ts';
+import { readRoundPlan, readRounds } from '../api/rounds.ts';
 import type { AuditStatus, Prediction, PredictionImage } from '../api/types.ts';
 import { sha256Of } from '../images/hash.ts';
 import { fetchImage, ImageProblem } from '../images/load.ts';
@@ -77,10 +80,18 @@ export async function* archiveFiles(source: Source, written: Written): AsyncGene
     onImage(image.bytes ?? 0);
   }
   const entries = entriesOf(contents.predictions, plain);
-  const page = encode(galleryPage(status, entries));
+  const rounds = await persistently(() => readRounds(status.id), signal);
+  const page = encode(galleryPage(status, entries, rounds));
   sums.set('index.html', await sha256Of(page));
   yield file('index.html', page);
   for (const [name, sha256] of manifests) sums.set(name, sha256);
+  const read = (round: string) =>
+    persistently(async () => readRated(await readRoundPlan(round), () => {}), signal);
+  for await (const [name, text] of roundFiles(rounds, read)) {
+    const input = encode([text]);
+    sums.set(name, await sha256Of(input));
+    yield file(name, input);
+  }
   yield file(SUMS, encode(sumLines(entries, sums)));
 }
 

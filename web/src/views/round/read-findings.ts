@@ -1,14 +1,12 @@
 import type { Given } from '../../../../lib/contract/round-request.ts';
-import type { Snapshot } from '../../../../lib/contract/rounds.ts';
-import { type FindingsInput, imageOf, materialOf, withoutWithdrawn } from '../../../../lib/findings/facts.ts';
+import { type FindingsInput, imageOf, materialOf } from '../../../../lib/findings/facts.ts';
 import { type Findings, findingsOf } from '../../../../lib/findings/findings.ts';
-import { ApiError, readPlan, readPredictions, send } from '../../api/client.ts';
-import { readRound } from '../../api/rounds.ts';
+import { readPlan, readPredictions } from '../../api/client.ts';
+import { readRated } from '../../api/rated.ts';
 import type { Prediction, PredictionImage, RoundPlanAnswer } from '../../api/types.ts';
 import { words } from '../../words/findings.ts';
 
 const PAGE = 100;
-const NOT_YET_MS = 5_000;
 
 /** An image of the round with what it was made from. */
 export interface Located {
@@ -32,13 +30,12 @@ export interface RoundFindings {
  * @throws {ApiError}
  */
 export async function readFindings(
-  { plan, codebook, images }: RoundPlanAnswer,
+  decided: RoundPlanAnswer,
   progress: (text: string) => void,
 ): Promise<RoundFindings> {
-  const written = await readSnapshot(plan.id, progress);
-  const snapshot = withoutWithdrawn(written, await readRound(plan.id));
+  const rated = await readRated(decided, progress);
   const predictionsOf = new Map<string, Prediction[]>();
-  const plans = await Promise.all(plan.audits.map(readPlan));
+  const plans = await Promise.all(decided.plan.audits.map(readPlan));
   const all = plans.reduce((sum, { cells }) => sum + cells, 0);
   const audits: FindingsInput['audits'][number][] = [];
   let read = 0;
@@ -53,7 +50,7 @@ export async function readFindings(
     audits.push({ plan: one, cells });
     predictionsOf.set(one.id, cells);
   }
-  const input = { audits, round: plan, codebook, images, snapshot };
+  const input = { ...rated, audits };
   const { describe } = materialOf(input);
   const located = new Map<string, Located>();
   for (const one of plans)
@@ -63,21 +60,6 @@ export async function readFindings(
         located.set(imageOf(one.id, prediction.n, image.index), { audit: one.id, prediction, image, model });
       }
   return { input, findings: findingsOf(input), located };
-}
-
-/** The labels that count. Just after the round was closed, and while they are put together, the API says "not yet". */
-async function readSnapshot(round: string, progress: (text: string) => void): Promise<Snapshot> {
-  for (;;) {
-    try {
-      progress(words.reading);
-      // The API leads to the bucket, to which browsers do not send the token.
-      return await (await send(`/api/rounds/${round}/snapshot`)).json();
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 409) throw error;
-      progress(words.notYet);
-      await new Promise((resolve) => setTimeout(resolve, NOT_YET_MS));
-    }
-  }
 }
 
 /** What raters said of a picture: how often each answer. */
