@@ -85,13 +85,17 @@ def t_of(level, df):
 
 
 def wilson(count, n, level):
-    z = z_of(level)
-    p = count / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(max(0, p * (1 - p) / n + z * z / (4 * n * n)))
-    low = 0.0 if count <= 0 else max(0.0, middle - half)
-    high = 1.0 if count >= n else min(1.0, middle + half)
-    return p, low, high
+    """All shares from which the one that was found is less than z standard errors away: the bounds, by bisection."""
+    z, p = z_of(level), count / n
+    is_in = lambda share: (p - share) ** 2 <= z * z * share * (1 - share) / n
+
+    def bound(inside, outside):
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if is_in(middle) else (inside, middle)
+        return inside
+
+    return p, bound(p, 0.0) if count > 0 else 0.0, bound(p, 1.0) if count < n else 1.0
 
 
 def is_too_few(n):
@@ -652,31 +656,34 @@ def differs(written, value):
     if value is None or isinstance(value, (bool, str)):
         return written != ("" if value is None else value if isinstance(value, str) else str(value).lower())
     try:
-        return abs(float(written) - value) > TOLERANCE
+        return not abs(float(written) - value) <= TOLERANCE
     except ValueError:
         return True
 
 
 def check(folder, file, keys, rows):
     """Names each number that differs. Returns how many were compared, and how many of these differ."""
-    written = {tuple(row[key] for key in keys): row for row in table(folder, file)}
-    compared = wrong = 0
+    written, faults, compared = {}, [], 0
+    for row in table(folder, file):
+        key = tuple(row.pop(name) for name in keys)
+        if key in written:
+            faults.append((key, "in the file twice"))
+        written[key] = row
     for key, row in rows:
-        name = ", ".join(part for part in key if part)
         found = written.pop(key, None)
         if found is None:
-            print(f"{file}: {name}: not in the file")
-            wrong += 1
+            faults.append((key, "not in the file"))
             continue
-        for column, value in row.items():
+        for column in found:
+            value = row.get(column)
             compared += 1
             if differs(found[column], value):
-                wrong += 1
-                print(f"{file}: {name}: {column} is {found[column] or 'empty'} in the file, recomputed {'empty' if value is None else value}")
-    for key in written:
-        wrong += 1
-        print(f"{file}: {', '.join(part for part in key if part)}: in the file, and does not follow from the labels")
-    return compared, wrong
+                shown = "empty" if value is None else value
+                faults.append((key, f"{column} is {found[column] or 'empty'} in the file, recomputed {shown}"))
+    faults += [(key, "in the file, and does not follow from the labels") for key in written]
+    for key, fault in faults:
+        print(f"{file}: {', '.join(part for part in key if part)}: {fault}")
+    return compared, len(faults)
 
 
 def changed_files(folder):
