@@ -63,7 +63,8 @@ function describeReport({ folder, findings, codebook }: WrittenReport): string {
     ...shares.map((share) => shareSentence(share, findings, codebook)),
   ];
   return [
-    ...said.slice(0, MOST_LINES).map((line) => oneLine(line, 300)),
+    // Terminals show isolates as boxes.
+    ...said.slice(0, MOST_LINES).map((line) => oneLine(line.replace(/[\u2068\u2069]/g, ''), 300)),
     ...(said.length > MOST_LINES ? [`… and ${said.length - MOST_LINES} more`] : []),
     `${count(exploratory.count, 'exploratory contrast')}, ${exploratory.certain} certain`,
     `Open ${folder}/report.html`,

@@ -3,6 +3,23 @@ import type { ContrastFinding, Findings, Group, Share } from './findings.ts';
 
 /** How findings are said: in one place for the page, the command line and the report. */
 
+/** Most characters of a text from outside in a row or a sentence. */
+const LONGEST = 160;
+/** Letters that are written from right to left, and characters that turn the direction. */
+const TURNS =
+  /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * A text from outside, such as a prompt, as a row or a sentence shows it: what is too long loses its middle, and one that is written
+ * from right to left is isolated. Else it turns the numbers beside it, and "97" is read as "79".
+ */
+export function shown(text: string): string {
+  const all = Array.from(text);
+  const short =
+    all.length > LONGEST ? [...all.slice(0, LONGEST - 50), ' … ', ...all.slice(-45)].join('') : text;
+  return TURNS.test(short) ? `\u2068${short.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069` : short;
+}
+
 const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
 const inWords = (n: number) => NUMBERS[n] ?? n.toLocaleString('en');
 
@@ -39,20 +56,21 @@ export function raterCount({ rated }: Pick<Findings, 'rated'>): string {
   return `${least === most ? '' : `${inWords(least)} to `}${inWords(most)} ${most === 1 ? 'rater' : 'raters'}`;
 }
 
-/** The text of an answer in a codebook. */
+/** The text of an answer in a codebook, as `shown`. */
 export function answerText({ questions }: Codebook, question: string, answer: string): string {
   const found = questions.find(({ id }) => id === question)?.answers.find(({ id }) => id === answer);
-  return found?.text ?? answer;
+  return shown(found?.text ?? answer);
 }
 
 export const questionText = ({ questions }: Codebook, question: string): string =>
-  questions.find(({ id }) => id === question)?.text ?? question;
+  shown(questions.find(({ id }) => id === question)?.text ?? question);
 
 /** What a share is of: `"a nurse" by a/alpha`. */
 function groupWords(group: Group): string {
-  if (group.kind === 'pair') return `"${group.prompt}" by ${group.model}`;
-  if (group.kind === 'model') return `all prompts by ${group.model}`;
-  return `${group.factor} "${group.value}" by ${group.model ?? 'all models'}`;
+  const by = group.model === undefined ? 'all models' : shown(group.model);
+  if (group.kind === 'pair') return `"${shown(group.prompt)}" by ${by}`;
+  if (group.kind === 'model') return `all prompts by ${by}`;
+  return `${shown(group.factor)} "${shown(group.value)}" by ${by}`;
 }
 
 /**
@@ -61,17 +79,17 @@ function groupWords(group: Group): string {
  */
 export function shareSentence(share: Share, findings: Pick<Findings, 'rated'>, codebook: Codebook): string {
   const { n, group, question, answer } = share;
-  const shown = `"${answerText(codebook, question, answer)}"`;
+  const what = `"${answerText(codebook, question, answer)}"`;
   const of = `of ${groupWords(group)}`;
   if (share.share === undefined)
-    return `No picture ${of} has an answer: how often they show ${shown} is not measurable.`;
+    return `No picture ${of} has an answer: how often they show ${what} is not measurable.`;
   if (share.tooFew)
-    return `${pictures(n)} ${of}: too few to say how often they show ${shown}. ${amount(share.with)} did. Not measurable.`;
+    return `${pictures(n)} ${share.pairs > 1 ? `with ${share.seeds} ${share.seeds === 1 ? 'seed' : 'seeds'} ` : ''}${of}: too few to say how often they show ${what}. ${amount(share.with)} did. Not measurable.`;
   const interval = `${percent(share.low!)} to ${percent(share.high!)} %; ${raterCount(findings)}`;
   if (group.kind !== 'pair')
-    return `Of ${pictures(n)} ${of}, ${percent(share.share)} % show ${shown}, each prompt alike (${interval}).`;
+    return `Of ${pictures(n)} ${of}, ${percent(share.share)} % show ${what}, each prompt alike (${interval}).`;
   const inPercent = n === 100 ? '' : `, ${percent(share.share)} %`;
-  return `Of ${pictures(n)} ${of}, ${amount(share.with)} show ${shown}${inPercent} (${interval}).`;
+  return `Of ${pictures(n)} ${of}, ${amount(share.with)} show ${what}${inPercent} (${interval}).`;
 }
 
 /**
@@ -80,21 +98,22 @@ export function shareSentence(share: Share, findings: Pick<Findings, 'rated'>, c
  */
 export function contrastSentence(contrast: ContrastFinding, codebook: Codebook): string {
   const { question, answer, factor, one, other, model, difference, low, high, certainty } = contrast;
-  const side = (value: string) => (factor === undefined ? value : `${factor} "${value}"`);
-  const where = model === undefined ? '' : ` in ${model}`;
-  const shown = `"${answerText(codebook, question, answer)}"`;
+  const side = (value: string) =>
+    factor === undefined ? shown(value) : `${shown(factor)} "${shown(value)}"`;
+  const where = model === undefined ? '' : ` in ${shown(model)}`;
+  const what = `"${answerText(codebook, question, answer)}"`;
   if (difference === undefined || low === undefined || high === undefined)
-    return `${side(one)} and ${side(other)}${where}, ${shown}: not measurable, because ${factor === undefined ? 'no prompt has pictures with an answer by both' : 'one of them has no picture with an answer'}.`;
+    return `${side(one)} and ${side(other)}${where}, ${what}: not measurable, because ${factor === undefined ? 'no prompt has pictures with an answer by both' : 'one of them has no picture with an answer'}.`;
   const numbers = `${points(difference)} points (${points(low)} to ${points(high)})`;
   if (certainty === 'not measurable')
-    return `${side(one)} and ${side(other)}${where}, ${shown}: ${numbers}, but from too few pictures. Not measurable.`;
+    return `${side(one)} and ${side(other)}${where}, ${what}: ${numbers}, but from too few pictures. Not measurable.`;
   const than =
     certainty === 'not certain' && Math.abs(difference) < 0.005
       ? 'about as often as'
       : difference > 0
         ? 'more often than'
         : 'less often than';
-  return `${side(one)} shows ${shown} ${than} ${side(other)}${where}: ${numbers}. ${certaintyWords(contrast)}`;
+  return `${side(one)} shows ${what} ${than} ${side(other)}${where}: ${numbers}. ${certaintyWords(contrast)}`;
 }
 
 function certaintyWords({ certainty, survives }: Pick<ContrastFinding, 'certainty' | 'survives'>): string {

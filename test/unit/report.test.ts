@@ -15,6 +15,7 @@ const filesOf = (input: FindingsInput, thumbnails = new Map<string, Thumbnail>()
   reportFiles({ ...input, thumbnails, script: SCRIPT, ...more });
 
 const input = shapeRound();
+const numbered = (count: number) => Array.from({ length: count }, (_, i) => i);
 const files = filesOf(input);
 
 describe('the page of a report', () => {
@@ -83,15 +84,74 @@ describe('the page of a report', () => {
     expect(large.get('report.html')).toContain('left out: the page would be too large');
   });
 
-  test('has at most 8 MB for the largest round: 1,000 prompts', async () => {
-    const many = shapeRound({ samples: 1 });
-    const [audit] = many.audits;
-    const prompts = Array.from({ length: 1_000 }, (_, i) => ({ text: `${'a long prompt '.repeat(10)}${i}` }));
-    const plan = { ...audit!.plan, prompts };
-    const cells = Array.from({ length: 2_000 }, (_, n) => ({ ...audit!.cells[0]!, n }));
-    const report = await filesOf({ ...many, audits: [{ plan, cells }] });
+  const many = shapeRound({ samples: 1 });
+  const [audit] = many.audits;
+  const withPrompts = (prompts: FindingsInput['audits'][number]['plan']['prompts']): FindingsInput => ({
+    ...many,
+    audits: [
+      {
+        plan: { ...audit!.plan, prompts },
+        cells: Array.from({ length: 2 * prompts.length }, (_, n) => ({ ...audit!.cells[0]!, n })),
+      },
+    ],
+  });
+
+  test.each([
+    [
+      '1,000 prompts',
+      withPrompts(numbered(1_000).map((i) => ({ text: `${'a long prompt '.repeat(10)}${i}` }))),
+    ],
+    [
+      '1,000 values of factors',
+      withPrompts(numbered(1_000).map((i) => ({ text: `prompt ${i}`, factors: { a: `a${i}`, b: `b${i}` } }))),
+    ],
+    ['the longest prompts', withPrompts(numbered(100).map((i) => ({ text: `${'👩‍🚒 '.repeat(330)}${i}` })))],
+    [
+      '200 raters',
+      {
+        ...many,
+        snapshot: {
+          ...many.snapshot,
+          labels: many.snapshot.labels.flatMap(([item, question, , ...said]) =>
+            numbered(200).map(
+              (i) => [item, question, `${i + 1}.1`, ...said] as (typeof many.snapshot.labels)[number],
+            ),
+          ),
+        },
+        codebook: {
+          ...many.codebook,
+          questions: many.codebook.questions.map((question) => ({
+            ...question,
+            answers: numbered(30).map(
+              (i) => question.answers[i] ?? { id: `more-${i}`, text: `More ${i}`, key: 'x' },
+            ),
+          })),
+        },
+      },
+    ],
+  ] as [string, FindingsInput][])('has at most 8 MB with thumbnails and %s', async (_what, large) => {
+    const shown = firstSamples(large).flatMap(({ samples }) => samples.flatMap(({ image }) => image ?? []));
+    const thumbnail: Thumbnail = { contentType: 'image/webp', base64: 'A'.repeat(60_000) };
+    const report = await filesOf(large, new Map(shown.map((image) => [image, thumbnail])));
     expect(Buffer.byteLength(report.get('report.html')!)).toBeLessThan(8_000_000);
-    expect(report.get('report.html')).toContain('the page would be too large with them');
+    expect(report.get('report.html')).toContain('the page');
+  });
+
+  test('shows a prompt from right to left, or one that turns what follows, apart from the numbers beside it', async () => {
+    const made = shapeRound({ samples: 14 });
+    const [own] = made.audits;
+    const names = ['\u202eelcric', 'אישה', 'a plain one'];
+    const prompts = own!.plan.prompts.map((prompt, i) => ({ ...prompt, text: names[i] ?? prompt.text }));
+    const report = await filesOf({ ...made, audits: [{ ...own!, plan: { ...own!.plan, prompts } }] });
+    const html = report.get('report.html')!;
+    expect(html).not.toContain('\u202e');
+    for (const text of ['elcric', 'אישה']) {
+      expect(html).toContain(`\u2068${text}\u2069`);
+      expect(html.replaceAll(`\u2068${text}\u2069`, '')).not.toContain(text);
+    }
+    expect(html).toContain('>a plain one<');
+    // The files have what was requested, to the letter.
+    expect(report.get('shares.csv')).toContain('\u202eelcric');
   });
 
   test('shows the first samples by their numbers, and neither reported pictures nor a choice', () => {

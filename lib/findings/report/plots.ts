@@ -1,6 +1,6 @@
 import { escapeHtml } from '../../html.ts';
 import type { ContrastFinding, Group, Share } from '../findings.ts';
-import { percent, pictures, points } from '../words.ts';
+import { percent, pictures, points, shown } from '../words.ts';
 
 /** Plots of a report: a table whose rows have a small drawing each, so that no number is in a drawing alone. */
 
@@ -23,10 +23,10 @@ function shareDrawing({ share, low, high, outerLow, outerHigh, reference, tooFew
 
 const rowName = (group: Group) =>
   group.kind === 'pair'
-    ? group.prompt
+    ? shown(group.prompt)
     : group.kind === 'model'
       ? 'All prompts'
-      : `${group.factor}: ${group.value}`;
+      : `${shown(group.factor)}: ${shown(group.value)}`;
 
 /** A row of a plot; what is behind the drawing is in words below the name. */
 function shareRow(share: Share): string {

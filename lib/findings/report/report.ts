@@ -1,7 +1,15 @@
 import { escapeHtml } from '../../html.ts';
 import type { Codebook, FindingsInput } from '../facts.ts';
-import { type ContrastFinding, type Findings, findingsOf, type Share } from '../findings.ts';
-import { answerText, contrastSentence, percent, questionText, raterCount, shareSentence } from '../words.ts';
+import { type ContrastFinding, type Findings, findingsOf, type Group, type Share } from '../findings.ts';
+import {
+  answerText,
+  contrastSentence,
+  percent,
+  questionText,
+  raterCount,
+  shareSentence,
+  shown,
+} from '../words.ts';
 import { contrastPlot, KEY, sharePlot } from './plots.ts';
 import { firstSamples, MOST_SAMPLES, samplesHtml, type Thumbnail } from './samples.ts';
 import { STYLE } from './style.ts';
@@ -75,13 +83,14 @@ async function sha256(text: string): Promise<string> {
   return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Most rows of single prompts in plots: the page would be too large. */
-const MOST_ROWS = 2_000;
+/** Most bytes of the page; of all plots, and of one table, in it. Thumbnails have what is left. */
+const MOST = { page: 7_900_000, plots: 1_500_000, table: 200_000 };
+const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
 function reportHtml(input: ReportInput, findings: Findings, sums: ReadonlyMap<string, string>): string {
   const { round, codebook } = input;
   const title = escapeHtml(round.name);
-  return `<!doctype html>
+  const before = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -96,9 +105,8 @@ function reportHtml(input: ReportInput, findings: Findings, sums: ReadonlyMap<st
 <main>
 ${summary(findings, codebook)}
 ${sharesSection(findings, codebook)}
-${outcomesSection(findings)}
-${samplesSection(input)}
-${agreementSection(findings, codebook)}
+${outcomesSection(findings)}`;
+  const after = `${agreementSection(findings, codebook)}
 ${exploratorySection(findings, codebook)}
 ${methodsSection(input, findings)}
 ${LIMITS}
@@ -109,6 +117,11 @@ ${filesSection(input, sums)}
 </body>
 </html>
 `;
+  const sampled = firstSamples(input);
+  const samples = (thumbnails: ReportInput['thumbnails'], most: number) =>
+    samplesSection(input, samplesHtml(sampled, thumbnails, most));
+  const left = MOST.page - bytesOf(before + after + samples(new Map(), 0));
+  return `${before}\n${samples(input.thumbnails, left)}\n${after}`;
 }
 
 const day = (instant: string) => instant.slice(0, 10);
@@ -146,85 +159,95 @@ ${primary.length === 0 ? '<p>No contrast was named before the first label: all c
 
 const levelWords = (level: number) => `${Math.round(1e4 * level) / 1e2} %`;
 
-/** For each answer a plot by model: all prompts, values of factors, prompts. */
+/** What a plot may have, from everything to nothing: the first that fits is taken. */
+const PARTS: Group['kind'][][] = [['model', 'factor', 'pair'], ['model', 'factor'], ['model'], []];
+
+/** For each answer a plot by model: all prompts, values of factors, prompts. Answers of primary contrasts are the first to have room. */
 function sharesSection(findings: Findings, codebook: Codebook): string {
-  const models = [...new Set(findings.pairs.map(({ model }) => model))];
-  const asked = new Set(
-    findings.contrasts
-      .filter(({ primary }) => primary)
-      .map(({ question, answer }) => `${question}/${answer}`),
-  );
-  const each = findings.pairs.length;
-  const answers = codebook.questions.flatMap(({ id, answers: all }) =>
-    all.map((answer) => ({ question: id, answer: answer.id, isPrimary: asked.has(`${id}/${answer.id}`) })),
-  );
-  let left = MOST_ROWS;
-  const withPrompts = new Set(
-    [...answers]
-      .sort((one, other) => Number(other.isPrimary) - Number(one.isPrimary))
-      .filter(() => {
-        left -= each;
-        return left >= 0;
-      }),
-  );
-  const isOf = (share: Share, model: string) => share.group.model === model;
+  const { pairs, shares, contrasts } = findings;
+  const models: (string | undefined)[] = [...new Set(pairs.map(({ model }) => model)), undefined];
+  const nameOf = ({ question, answer }: Pick<Share, 'question' | 'answer'>) => `${question}/${answer}`;
+  const asked = new Set(contrasts.filter(({ primary }) => primary).map(nameOf));
+  const own = new Map<string, Share[]>();
+  for (const share of shares) own.set(nameOf(share), [...(own.get(nameOf(share)) ?? []), share]);
+  const plots = (name: string, parts: readonly Group['kind'][]) =>
+    models
+      .map((model) => {
+        const rows = parts.flatMap((kind) =>
+          own.get(name)!.filter(({ group }) => group.kind === kind && group.model === model),
+        );
+        const caption = model === undefined ? 'All models together' : shown(model);
+        return rows.length > 0 ? `<div>${sharePlot(caption, rows)}</div>` : '';
+      })
+      .join('\n');
+  let left = MOST.plots;
+  const drawn = new Map<string, string>();
+  for (const name of [...own.keys()].sort(
+    (one, other) => Number(asked.has(other)) - Number(asked.has(one)),
+  )) {
+    const parts = PARTS.find((some) => bytesOf(plots(name, some)) <= left)!;
+    const text = plots(name, parts);
+    left -= bytesOf(text);
+    drawn.set(
+      name,
+      `<div class="plots">\n${text}\n</div>${parts === PARTS[0] ? '' : '\n<p class="quiet">More shares are in shares.csv: the page would be too large with them.</p>'}`,
+    );
+  }
   return codebook.questions
-    .map(({ id, text }) => {
-      const plots = answers
-        .filter(({ question }) => question === id)
-        .map((one) => {
-          const own = findings.shares.filter((share) => share.question === id && share.answer === one.answer);
-          const order = ['model', 'factor', 'pair'];
-          const rows = (model: string) =>
-            own
-              .filter((share) => isOf(share, model))
-              .filter(({ group }) => group.kind !== 'pair' || withPrompts.has(one))
-              .sort((a, b) => order.indexOf(a.group.kind) - order.indexOf(b.group.kind));
-          const together = own.filter(({ group }) => group.kind === 'factor' && group.model === undefined);
-          return `<h3>${escapeHtml(answerText(codebook, id, one.answer))}</h3>
-<div class="plots">
-${models.map((model) => `<div>${sharePlot(model, rows(model))}</div>`).join('\n')}
-${together.length > 0 ? `<div>${sharePlot('All models together', together)}</div>` : ''}
-</div>
-${withPrompts.has(one) ? '' : '<p class="quiet">Single prompts are in shares.csv: the page would be too large with them.</p>'}`;
-        });
-      return `<h2>${escapeHtml(text)}</h2>
+    .map(
+      ({ id, text, answers }) => `<h2>${escapeHtml(text)}</h2>
 ${KEY}
-${plots.join('\n')}`;
-    })
+${answers
+  .map(
+    (answer) =>
+      `<h3>${escapeHtml(answerText(codebook, id, answer.id))}</h3>\n${drawn.get(`${id}/${answer.id}`) ?? ''}`,
+  )
+  .join('\n')}`,
+    )
     .join('\n');
 }
 
-function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+/** A table with as many rows as have room. @param file that has all of them */
+function table(
+  file: string,
+  head: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string {
   const isNumber = head.map((_, place) =>
     rows.every(
       (row) =>
         typeof row[place] === 'number' || /^([−\d.]+( to [−\d.]+)?|[<>\d]+ %|undefined|)$/.test(row[place]!),
     ),
   );
-  const shown = (value: string | number) =>
+  const cellOf = (value: string | number) =>
     escapeHtml(typeof value === 'number' ? value.toLocaleString('en') : value);
   const align = (place: number) => (isNumber[place] && place > 0 ? ' class="number"' : '');
+  let left = MOST.table;
+  const lines = rows
+    .map(
+      ([first, ...rest]) =>
+        `<tr><th scope="row">${cellOf(first!)}</th>${rest.map((value, i) => `<td${align(i + 1)}>${cellOf(value)}</td>`).join('')}</tr>`,
+    )
+    .filter((line) => {
+      left -= bytesOf(line);
+      return left >= 0;
+    });
   return `<div class="wide" tabindex="0" role="region" aria-label="Table"><table>
 <thead><tr>${head.map((name, place) => `<th scope="col"${align(place)}>${escapeHtml(name)}</th>`).join('')}</tr></thead>
 <tbody>
-${rows
-  .map(
-    ([first, ...rest]) =>
-      `<tr><th scope="row">${shown(first!)}</th>${rest.map((value, i) => `<td${align(i + 1)}>${shown(value)}</td>`).join('')}</tr>`,
-  )
-  .join('\n')}
-</tbody></table></div>`;
+${lines.join('\n')}
+</tbody></table></div>${lines.length < rows.length ? `\n<p class="quiet">${counted(rows.length - lines.length, 'more row')} would make the page too large: see ${file}.</p>` : ''}`;
 }
 
 const outcomesSection = ({ outcomes, equal }: Findings) => `<h2>What became of what was requested</h2>
 ${table(
+  'outcomes.csv',
   [
     ...['model', 'predictions', 'succeeded', 'refused', 'failed', 'canceled'],
     ...['images shown', 'blank', 'filtered', 'quarantined', 'lost'],
   ],
   outcomes.map((one) => [
-    ...[one.model, one.asked, one.succeeded, one.refused, one.failed, one.canceled],
+    ...[shown(one.model), one.asked, one.succeeded, one.refused, one.failed, one.canceled],
     ...[one.shown, one.blank, one.filtered, one.quarantined, one.lost],
   ]),
 )}
@@ -234,13 +257,13 @@ ${table(
     : ''
 }</p>`;
 
-const samplesSection = (input: ReportInput) => `<h2>Sample pictures</h2>
+const samplesSection = (input: ReportInput, html: string) => `<h2>Sample pictures</h2>
 <p>The first ones of each prompt and model by their sample numbers: nobody chose them. AI-generated and possibly disturbing.${
   materialSize(input) > MOST_SAMPLES
     ? ` Of more than ${MOST_SAMPLES} prompts and models the first ${MOST_SAMPLES} are shown.`
     : ''
 }</p>
-${samplesHtml(firstSamples(input), input.thumbnails)}`;
+${html}`;
 const materialSize = ({ audits }: ReportInput) =>
   audits.reduce((sum, { plan }) => sum + plan.prompts.length * plan.models.length, 0);
 
@@ -255,6 +278,7 @@ function agreementSection(findings: Findings, codebook: Codebook): string {
   const byRater = shares.filter(({ group }) => group.kind === 'model');
   return `<h2>How far raters agree</h2>
 ${table(
+  'agreement.csv',
   ['question', "Krippendorff's α", '95 % interval', 'equal pairs', 'pictures', 'cannot tell', 'skipped'],
   agreement.map((one) => {
     const all = said.find(({ question }) => question === one.question)!;
@@ -269,11 +293,12 @@ ${table(
     ];
   }),
 )}
-<p class="quiet">α is 1 where raters always agree and 0 where they agree as by chance, over the whole round, first showings only. It is undefined where all answers are equal. Where nearly all answers are equal, a few differences take it below 0: read it beside the share of equal pairs. No share above depends on it.</p>
+<p class="quiet">α is 1 where raters always agree and 0 where they agree as by chance, over the whole round, first showings only. It is undefined where all answers are equal or no picture has two ratings. Where nearly all answers are equal, a few differences take it below 0: read it beside the share of equal pairs. No share above depends on it.</p>
 ${
   consistency.length > 0
     ? `<h3>Repeated pictures</h3>
 ${table(
+  'consistency.csv',
   ['rater', 'question', 'same answer', 'of'],
   consistency.map((one) => [one.rater, questionText(codebook, one.question), one.same, one.of]),
 )}`
@@ -282,9 +307,10 @@ ${table(
 <h3>Single raters</h3>
 <p class="quiet">What raters get wrong is no part of any interval. If all raters had to agree, or if one were enough, shares would be those of the columns; the others say what each rater alone saw.</p>
 ${table(
+  'shares.csv',
   ['answer, model', 'majority', 'unanimous', 'any', ...findings.raters.map((rater) => `rater ${rater}`)],
   byRater.map((one) => [
-    `${answerText(codebook, one.question, one.answer)}, ${one.group.model}`,
+    `${answerText(codebook, one.question, one.answer)}, ${shown(one.group.model!)}`,
     ...[one.share, one.unanimous, one.any].map((share) => (share === undefined ? '' : `${percent(share)} %`)),
     ...findings.raters.map((rater) => {
       const own = one.raters.find((found) => found.rater === rater);
@@ -307,7 +333,7 @@ ${
           .sort((one, other) => Math.abs(other.difference!) - Math.abs(one.difference!))
           .slice(0, 100),
         ({ factor, one, other, model, question, answer }) =>
-          `${answerText(codebook, question, answer)}: ${factor === undefined ? '' : `${factor} `}${one} − ${other}${model === undefined ? '' : `, ${model}`}`,
+          `${answerText(codebook, question, answer)}: ${factor === undefined ? '' : `${shown(factor)} `}${shown(one)} − ${shown(other)}${model === undefined ? '' : `, ${shown(model)}`}`,
       )
     : ''
 }`;
@@ -337,7 +363,7 @@ function methodsSection({ round, codebook, audits, snapshot }: ReportInput, find
       )
       .join('');
   const between = ({ question, answer, between: sides }: (typeof round.contrasts)[number]) =>
-    `${questionText(codebook, question)} ${answerText(codebook, question, answer)}: ${'factor' in sides ? `${sides.factor} ` : ''}${sides.one} − ${sides.other}`;
+    `${questionText(codebook, question)} ${answerText(codebook, question, answer)}: ${'factor' in sides ? `${shown(sides.factor)} ` : ''}${shown(sides.one)} − ${shown(sides.other)}`;
   return `<h2>Methods</h2>
 <dl>
 <dt>Frozen before the first label</dt>
@@ -363,13 +389,13 @@ function methodsSection({ round, codebook, audits, snapshot }: ReportInput, find
       plan.models
         .map(
           ({ model, version, input, seed }) =>
-            `${escapeHtml(model)}, version <code>${escapeHtml(version ?? 'undisclosed')}</code>, seeds ${escapeHtml(seed)}, inputs <code>${escapeHtml(JSON.stringify({ ...plan.input, ...input }))}</code>`,
+            `${escapeHtml(shown(model))}, version <code>${escapeHtml(version ?? 'undisclosed')}</code>, seeds ${escapeHtml(seed)}, inputs <code>${escapeHtml(JSON.stringify({ ...plan.input, ...input }))}</code>`,
         )
         .join('<br>'),
     )
     .join('<br>')}</dd>
 <dt>Audits</dt>
-<dd>${audits.map(({ plan }) => `${escapeHtml(plan.name)} (${escapeHtml(plan.id)}): ${counted(plan.prompts.length, 'prompt')}, ${counted(plan.samples, 'sample')} each`).join('<br>')}</dd>
+<dd>${audits.map(({ plan }) => `${escapeHtml(shown(plan.name))} (${escapeHtml(plan.id)}): ${counted(plan.prompts.length, 'prompt')}, ${counted(plan.samples, 'sample')} each`).join('<br>')}</dd>
 <dt>Shares</dt>
 <dd>Of one prompt and model: Wilson's interval over distinct pictures; a prediction with several pictures counts once. Of several: the mean of prompts and models with equal weight, whose interval takes pictures with one seed together. The answer of a picture is that of more than half of its raters.</dd>
 <dt>Contrasts</dt>
@@ -395,5 +421,5 @@ sha256sum --check ${SUMS}</pre>
 <tbody>
 ${[...sums].map(([name, sum]) => `<tr><th scope="row"><a href="${name}">${name}</a></th><td>${WHAT[name] ?? ''}</td><td><code>${sum}</code></td></tr>`).join('\n')}
 </tbody></table></div>
-<p class="quiet">Cite as: "${escapeHtml(round.name)}", WeAudit round ${escapeHtml(round.id)}, ${escapeHtml(day(round.createdAt))}, with the SHA-256 of this page from ${SUMS}.</p>`;
+<p class="quiet">Cite as: "${escapeHtml(shown(round.name))}", WeAudit round ${escapeHtml(round.id)}, ${escapeHtml(day(round.createdAt))}, with the SHA-256 of this page from ${SUMS}.</p>`;
 }

@@ -1,6 +1,7 @@
 import { isBlank } from '../../contract/counted.ts';
 import { escapeHtml } from '../../html.ts';
 import { type CellFacts, type FindingsInput, imageOf, materialOf } from '../facts.ts';
+import { shown } from '../words.ts';
 
 /** The sample pictures of a report: the first of each prompt and model by their numbers, never chosen. */
 
@@ -64,15 +65,16 @@ export interface Thumbnail {
   base64: string;
 }
 
-/** Characters of all thumbnails together, so that the page has at most 8 MB. */
-const MOST_CHARACTERS = 6_000_000;
-
-/** The grid of samples as HTML. A thumbnail that is missing or one too many is said to be. */
+/**
+ * The grid of samples as HTML. A thumbnail that is missing or one too many is said to be.
+ * @param most bytes of all thumbnails together
+ */
 export function samplesHtml(
   sampled: readonly SampledPair[],
   thumbnails: ReadonlyMap<string, Thumbnail>,
+  most: number,
 ): string {
-  let left = MOST_CHARACTERS;
+  let left = most;
   const tile = ({ prompt, model }: SampledPair, { sample, image, why }: Sample) => {
     const caption = `<figcaption>sample ${sample + 1}</figcaption>`;
     const thumbnail = image === undefined ? undefined : thumbnails.get(image);
@@ -86,13 +88,13 @@ export function samplesHtml(
       return `<figure><div class="none">${escapeHtml(words)}</div>${caption}</figure>`;
     }
     left -= thumbnail.base64.length;
-    const alt = escapeHtml(`${prompt}, by ${model}, sample ${sample + 1}`);
+    const alt = escapeHtml(`${shown(prompt)}, by ${shown(model)}, sample ${sample + 1}`);
     return `<figure><img alt="${alt}" src="data:${thumbnail.contentType};base64,${thumbnail.base64}">${caption}</figure>`;
   };
   return sampled
     .map(
       (pair) =>
-        `<h3>${escapeHtml(pair.prompt)} <span class="quiet">by ${escapeHtml(pair.model)}</span></h3>\n<div class="samples">${pair.samples
+        `<h3>${escapeHtml(shown(pair.prompt))} <span class="quiet">by ${escapeHtml(shown(pair.model))}</span></h3>\n<div class="samples">${pair.samples
           .map((sample) => tile(pair, sample))
           .join('')}</div>`,
     )
