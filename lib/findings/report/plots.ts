@@ -32,7 +32,7 @@ const rowName = (group: Group) =>
 function shareRow(share: Share): string {
   const { group, n, least, most, unanimous, any, unclear, missing, tooFew, reference } = share;
   const range = (from: number | undefined, to: number | undefined) =>
-    `${percent(from ?? 0)} to ${percent(to ?? 0)} %`;
+    `${percent(from ?? 0)} to ${percent(to ?? 0)}\u00a0%`;
   const words = [
     pictures(n),
     ...(unclear > 0 ? [`${Math.round(10 * unclear) / 10} unclear`] : []),
