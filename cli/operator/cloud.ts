@@ -1,8 +1,9 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { cellQueue } from '../../lib/aws/cell-queue.ts';
 import { TIME_LIMITS } from '../../lib/aws/clients.ts';
 import { S3Store, STREAMING } from '../../lib/aws/objects.ts';
-
+import type { CellQueue } from '../../lib/ports.ts';
 import type { CloudSettings } from '../configuration.ts';
 
 /** Settings of AWS clients for a deployment. */
@@ -21,6 +22,8 @@ export interface Cloud extends CloudSettings {
   /** For further clients, which only one command needs. */
   client: ClientSettings;
   queueUrl(name: string): Promise<string>;
+  /** A queue of ranges of cells, such as `polls`. */
+  queue(name: string): Promise<CellQueue>;
   functionName(key: string): string;
 }
 
@@ -62,6 +65,7 @@ export async function openCloud(
     client,
     sqs,
     queueUrl,
+    queue: async (name) => cellQueue(sqs, settings.endpoint, await queueUrl(name)),
     functionName: (key) => `${prefix}-${key}`,
     images: new S3Store(s3(settings.region), `${prefix}-${account}-images`),
     backup: new S3Store(s3(backupRegion), backupBucket),

@@ -5,7 +5,6 @@ import {
   type Message,
   ReceiveMessageCommand,
 } from '@aws-sdk/client-sqs';
-import { cellQueue } from '../../lib/aws/cell-queue.ts';
 import { parseMessage } from '../../lib/records/blocks.ts';
 import type { Cloud } from './cloud.ts';
 import type { DeadLetterKind } from './kinds.ts';
@@ -137,12 +136,11 @@ export async function release({ sqs, queueUrl }: Cloud, letters: DeadLetter[]): 
  * It throws for a letter that is not valid.
  */
 export function createRedrive(cloud: Cloud): (letter: DeadLetter) => Promise<void> {
-  const { sqs, endpoint, queueUrl, functionName, client } = cloud;
+  const { sqs, queue, queueUrl, functionName, client } = cloud;
   const lambda = new LambdaClient(client);
   return async ({ kind, payload, receipt }) => {
     if (payload === undefined) throw new Error('the message is not valid');
-    if (READERS.has(kind))
-      await cellQueue(sqs, endpoint, await queueUrl(kind)).send([parseMessage(payload)!]);
+    if (READERS.has(kind)) await (await queue(kind)).send([parseMessage(payload)!]);
     else
       await lambda.send(
         new InvokeCommand({

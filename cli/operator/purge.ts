@@ -2,7 +2,6 @@ import { setTimeout } from 'node:timers/promises';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import pLimit from 'p-limit';
 import { writeTombstone } from '../../lib/audits/end.ts';
-import { cellQueue } from '../../lib/aws/cell-queue.ts';
 import type { S3Store } from '../../lib/aws/objects.ts';
 import { listVersions, type ObjectVersion } from '../../lib/aws/versions.ts';
 import { Books } from '../../lib/money/settle.ts';
@@ -133,7 +132,7 @@ export async function carryOutPurge(
   reason: string,
   progress: Progress,
 ): Promise<Purged> {
-  const { images, backup, sqs } = cloud;
+  const { images, backup } = cloud;
   const { target } = plan;
   let running = 0;
   const record: PurgeRecord = {
@@ -151,7 +150,7 @@ export async function carryOutPurge(
       await writeTombstone({ store: images, time: systemTime }, round, 'operator');
     // Every writer checks the tombstone of a deletion, also one that comes when the plan is long gone.
     await writeTombstone({ store: images, time: systemTime }, target.audit, 'operator');
-    const polls = cellQueue(sqs, cloud.endpoint, await cloud.queueUrl('polls'));
+    const polls = await cloud.queue('polls');
     const audit = await readPlan(images, target.audit);
     if (audit) await polls.send(rangesOf(audit));
     if (plan.running > 0 && !(await becomesIdle(polls))) running = plan.running;

@@ -23,6 +23,10 @@ export async function listRaters(store: ObjectStore, round: string): Promise<Slo
     .sort((one, other) => one.slot - other.slot || one.generation - other.generation);
 }
 
+/** Whether another rater was given the slot after this one: a HEAD, because generations have no gaps. */
+export const hasNext = (store: ObjectStore, round: string, slot: number, generation: number) =>
+  store.exists(slotKey(round, slot, generation + 1));
+
 /** The number of raters that a slot has had: the highest generation, which is the one that counts. 0: nobody. */
 export async function latestGeneration(store: ObjectStore, round: string, slot: number): Promise<number> {
   const prefix = `${slotsPrefix(round)}${slot}/`;

@@ -100,6 +100,9 @@ export async function snapshotAddress(
 /** Batches of a rater whose last answers one object has: as many as one request surely reads. */
 const BATCHES_A_PART = 1_000;
 
+/** Raters whose batches are listed, or whose parts are read, at once. */
+const PARALLEL_RATERS = 10;
+
 /** Writes what raters last answered in a few objects, so that no request reads all batches. */
 async function makeParts(
   { store, time }: RoundDeps,
@@ -112,9 +115,13 @@ async function makeParts(
   const questionAt = new Map(codebook.questions.map(({ id }, place) => [id, place]));
   const done = new Set(await namesUnder(store, partsPrefix(plan.id)));
   let made = 0;
-  for (const [place, { slot, generation }] of raters.entries()) {
+  const listed = inGroups(raters, PARALLEL_RATERS, async ({ slot, generation }) => {
     const name = raterName(slot, generation);
-    const numbers = await listBatches(store, plan.id, name);
+    return { name, numbers: await listBatches(store, plan.id, name) };
+  });
+  let place = -1;
+  for await (const { name, numbers } of listed) {
+    place++;
     for (const [part, some] of Map.groupBy(numbers, (seq) => Math.floor(seq / BATCHES_A_PART))) {
       const key = partKey(plan.id, name, part);
       if (done.has(key.slice(partsPrefix(plan.id).length))) continue;
@@ -141,10 +148,12 @@ async function readParts(store: RoundDeps['store'], round: string, rater: string
   const prefix = `${partsPrefix(round)}${rater}/`;
   const last = new Map<string, Entry>();
   let late = 0;
-  for (const name of await namesUnder(store, prefix)) {
-    const part = (await store.readJson<Part>(`${prefix}${name}`))!.value;
-    late += part.late;
-    for (const [item, showing, answers] of part.entries) {
+  const names = await namesUnder(store, prefix);
+  const parts = await Promise.all(names.map((name) => store.readJson<Part>(`${prefix}${name}`)));
+  for (const part of parts) {
+    const { value } = part!;
+    late += value.late;
+    for (const [item, showing, answers] of value.entries) {
       const before = last.get(`${item}/${showing}`)?.[2] ?? [];
       last.set(`${item}/${showing}`, [item, showing, [...new Map([...before, ...answers])]]);
     }
@@ -184,11 +193,18 @@ async function putTogether(
 ): Promise<Omit<Snapshot, 'withdrawn'>> {
   const labels: Snapshot['labels'] = [];
   let late = 0;
-  for (let slot = 1; slot <= plan.slots; slot++) {
+  const slots = [...Map.groupBy(raters, ({ slot }) => slot)];
+  const read = inGroups(slots, PARALLEL_RATERS, ([slot, generations]) =>
+    Promise.all(
+      generations.map(async ({ generation }) => {
+        const rater = raterName(slot, generation);
+        return { rater, part: await readParts(store, plan.id, rater) };
+      }),
+    ),
+  );
+  for await (const generations of read) {
     const chosen = new Map<string, { rater: string; isWhole: boolean; entry: Entry }>();
-    for (const { generation } of raters.filter((one) => one.slot === slot)) {
-      const rater = raterName(slot, generation);
-      const part = await readParts(store, plan.id, rater);
+    for (const { rater, part } of generations) {
       late += part.late;
       for (const entry of part.entries) {
         const [item, showing, answers] = entry;
@@ -215,6 +231,11 @@ async function putTogether(
     reported: plan.items.flatMap(({ opaque }, place) => (hidden.has(opaque) ? [place] : [])),
     late,
   };
+}
+
+/** The results of work on things, in their order; so many are under way at once. */
+async function* inGroups<T, R>(things: readonly T[], size: number, work: (thing: T) => Promise<R>) {
+  for (let i = 0; i < things.length; i += size) yield* await Promise.all(things.slice(i, i + size).map(work));
 }
 
 const answersOf = ({ questions }: Codebook, answers: Entry[2]): Map<string, Given> =>

@@ -39,7 +39,7 @@ export interface CreateDeps {
 }
 
 /** Copies at once: each is a rendition of some 50 kB in memory. */
-const PARALLEL_COPIES = 16;
+const PARALLEL_COPIES = 48;
 /** Ranges of an audit that are read at once: each has up to a hundred results. */
 const PARALLEL_RANGES = 4;
 /** How long one request copies, of the 25 s that it has. */
@@ -168,7 +168,7 @@ async function makeDraft(
     items,
   };
   const tags = { retention: draft.retention };
-  for (const audit of audits) await store.create(auditRoundKey(audit, id), '', { tags });
+  await Promise.all(audits.map((audit) => store.create(auditRoundKey(audit, id), '', { tags })));
   // Behind the references: a deletion that began before finds them, one that began later is seen here.
   await requireUndeleted(store, draft);
   draft.codebook = await createCodebook(store, request.codebook);
@@ -192,15 +192,17 @@ async function requireUndeleted(store: ObjectStore, { id, audits }: Pick<RoundPl
 
 /** The plans of audits that are finished. */
 async function readAudits(deps: CreateDeps, audits: readonly string[]): Promise<Plan[]> {
-  const plans: Plan[] = [];
-  for (const audit of audits) {
-    plans.push(await requirePlan(deps, audit));
-    if (!(await deps.store.exists(manifestKey(audit, 'json'))))
-      throw new Refusal(
-        409,
-        `Audit ${audit} is not finished. A round takes finished audits alone, so that it is known what is missing. Try again when its manifest is written.`,
-      );
-  }
+  const plans = await Promise.all(
+    audits.map(async (audit) => {
+      const plan = await requirePlan(deps, audit);
+      if (!(await deps.store.exists(manifestKey(audit, 'json'))))
+        throw new Refusal(
+          409,
+          `Audit ${audit} is not finished. A round takes finished audits alone, so that it is known what is missing. Try again when its manifest is written.`,
+        );
+      return plan;
+    }),
+  );
   const cells = plans.reduce((sum, plan) => sum + plan.cells, 0);
   if (cells > ROUND.cells)
     throw new Refusal(
@@ -340,16 +342,18 @@ async function showable(store: ObjectStore, plan: Plan): Promise<Candidate[]> {
         readSummaries(store, plan, { from, to }),
         listJudgements(store, plan.id, from, to),
       ]);
+      const cells = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+      const results = await Promise.all(
+        cells.map((cell) => summed.get(cell) ?? readResult(store, plan.id, cell)),
+      );
       const candidates: Candidate[] = [];
-      for (let cell = from; cell <= to; cell++) {
-        const { images } = summed.get(cell) ?? (await readResult(store, plan.id, cell));
+      for (const { cell, images } of results)
         for (const image of images) {
           const judgement = isStored(image) ? judged.get(cell)?.get(image.index) : undefined;
           if (judgement?.status !== 'ok' || judgement.decoded?.blank) continue;
           if (!judgement.decoded) throw withoutRendition(plan.id);
           candidates.push({ image: imageName(plan.id, cell, image.index), cell, index: image.index });
         }
-      }
       return candidates;
     });
     for (const candidates of await Promise.all(parts)) found.push(...candidates);

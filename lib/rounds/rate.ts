@@ -26,7 +26,7 @@ import {
   readState,
   showingKey,
 } from '../records/labels.ts';
-import { latestGeneration, readSlot } from '../records/rater.ts';
+import { hasNext, readSlot } from '../records/rater.ts';
 import { hiddenItems } from '../records/reported.ts';
 import { type OpenRound, sha256Hex } from '../records/round.ts';
 import { assignmentOf, type Showing } from './assignment.ts';
@@ -42,15 +42,19 @@ export interface RateDeps extends RoundDeps {
   presign: Presign;
 }
 
-/** Who rates. */
-interface Rater extends OpenRound {
+/** Whom a token names. */
+interface Who extends OpenRound {
   round: string;
   slot: number;
   generation: number;
   /** `3.1` */
   name: string;
-  pseudonym: string;
   list: Showing[];
+}
+
+/** Who rates. */
+interface Rater extends Who {
+  pseudonym: string;
   isClosed: boolean;
   /** Another rater has the slot by now, or this one has withdrawn. */
   isReplaced: boolean;
@@ -64,9 +68,14 @@ const unknown = () =>
 /**
  * The rater whom a token belongs to.
  * @param token as the header `Authorization` has it; it opens one slot of one round and nothing else
+ * @param beside what is read of the rater's own at the same time
  * @throws {Refusal} 401 for an unknown one, also if its round was deleted
  */
-async function raterOf({ store, readRound }: RateDeps, token: string): Promise<Rater> {
+async function raterOf<Beside = undefined>(
+  { store, readRound }: RateDeps,
+  token: string,
+  beside?: (rater: Who) => Promise<Beside>,
+): Promise<Rater & { beside: Beside | undefined }> {
   const round = roundOfToken(token);
   if (!round) throw unknown();
   const sha256 = sha256Hex(token);
@@ -79,18 +88,20 @@ async function raterOf({ store, readRound }: RateDeps, token: string): Promise<R
   if (!record || !open || isDeleted) throw unknown();
   const { slot, generation } = record.value;
   const name = raterName(slot, generation);
-  const [holder, latest, hasWithdrawn] = await Promise.all([
+  const who = { ...open, round, slot, generation, name, list: assignmentOf(open.plan, slot) };
+  const [holder, hasSuccessor, hasWithdrawn, read] = await Promise.all([
     readSlot(store, round, slot, generation),
-    latestGeneration(store, round, slot),
+    hasNext(store, round, slot, generation),
     store.exists(withdrawnKey(round, name)),
+    beside?.(who),
   ]);
   if (holder?.token !== sha256) throw unknown();
   return {
-    ...open,
-    ...{ round, slot, generation, name, pseudonym: holder.pseudonym },
-    list: assignmentOf(open.plan, slot),
+    ...who,
+    pseudonym: holder.pseudonym,
     isClosed,
-    isReplaced: latest > generation || hasWithdrawn,
+    isReplaced: hasSuccessor || hasWithdrawn,
+    beside: read,
   };
 }
 
@@ -115,15 +126,19 @@ export async function ratePage(
   { cursor = 0, limit = ROUND.page }: { cursor?: number; limit?: number },
 ): Promise<RatePage> {
   const { store, presign } = deps;
-  const rater = await raterOf(deps, token);
-  if (rater.isReplaced) throw replaced();
-  const { round, plan, codebook, list, name, isClosed } = rater;
-  const own = await readState(store, round, name, list);
+  const { beside, isReplaced, isClosed, round, plan, codebook, list } = await raterOf(deps, token, (who) =>
+    Promise.all([
+      readState(store, who.round, who.name, who.list),
+      doneBefore(deps, who),
+      hiddenItems(store, who.round),
+    ]),
+  );
+  if (isReplaced) throw replaced();
+  const [own, before, hidden] = beside!;
   const { consent, notice } = plan;
   const { nextSeq } = own;
   const frame = { consent, notice, codebook, total: list.length, nextSeq, closed: isClosed };
   if (isClosed) return { ...frame, practice: [], items: [], answered: [] };
-  const [before, hidden] = await Promise.all([doneBefore(deps, rater), hiddenItems(store, round)]);
   const done = new Set([...before, ...own.older]);
   const places = Array.from(
     { length: Math.max(0, Math.min(list.length, cursor + limit) - cursor) },
@@ -156,8 +171,8 @@ const answersTo = (showing: Showing, own: LastAnswers): RatePage['answered'] =>
   [...(own.get(showingKey(showing)) ?? [])].map(([question, answer]) => ({ ...showing, question, answer }));
 
 /** What earlier raters of the slot have done whole, and have not withdrawn: which pictures, and nothing of the answers. */
-async function doneBefore({ store }: RateDeps, rater: Rater): Promise<Set<string>> {
-  const { round, slot, generation, codebook, list } = rater;
+async function doneBefore({ store }: RateDeps, who: Who): Promise<Set<string>> {
+  const { round, slot, generation, codebook, list } = who;
   const done = new Set<string>();
   for (let before = 1; before < generation; before++) {
     const name = raterName(slot, before);
@@ -182,18 +197,19 @@ export async function storeLabels(
   body: string,
 ): Promise<StoredLabels> {
   const { store, time } = deps;
-  const rater = await raterOf(deps, token);
-  const { round, plan, name, pseudonym, list } = rater;
   const number = /^\d{5}$/.test(seq) ? Number(seq) : undefined;
+  const rater = await raterOf(deps, token, async (who) =>
+    number ? await readBatch(store, who.round, who.name, number - 1) : undefined,
+  );
+  const { round, plan, name, pseudonym, list, beside: before } = rater;
   if (number === undefined)
     throw new Refusal(422, 'The number of the batch must have five digits. The first one is 00000.');
   const { consent, answers } = parseBody(LabelsRequest, body);
   if (consent && consent.sha256 !== sha256Hex(plan.consent))
     throw new Refusal(422, '"consent" is to another text than that of this round.');
   requireAnswers(rater, answers);
-  // A repeated request is told so even where no new one is taken.
-  const before = number === 0 ? undefined : await readBatch(store, round, name, number - 1);
   if (rater.isReplaced || rater.isClosed) {
+    // A repeated request is told so even where no new one is taken.
     const existing = await readBatch(store, round, name, number);
     if (existing) throw conflict(existing, number);
     throw rater.isClosed ? closed() : replaced();

@@ -16,11 +16,11 @@ export const SILENT: Progress = { row: () => ({ update: () => {} }), stop: () =>
 
 type Stores = Pick<World, 'images' | 'backup'>;
 
-/** A world's buckets as operators have them. Its queue takes everything and is empty. */
+/** A world's buckets as operators have them. Its queues take everything and are empty. */
 export const operators = ({ images, backup }: Stores) =>
   ({
-    ...{ images, backup, queueUrl: async () => 'q' },
-    sqs: { send: async () => ({ Attributes: {} }) },
+    ...{ images, backup },
+    queue: async () => ({ send: async () => {}, isIdle: async () => true }),
   }) as unknown as Cloud;
 
 const LOG: Log = { info() {}, warn() {}, error() {}, appendKeys() {}, resetKeys() {} };

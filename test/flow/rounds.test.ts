@@ -721,7 +721,7 @@ describe('what the routes of rounds refuse', () => {
     const [{ id = '' } = {}] = await allItems(call, token);
     class Broken extends S3Store {
       override within = () => this;
-      override list(): never {
+      override async exists(): Promise<never> {
         throw new Error('down');
       }
     }
