@@ -18,6 +18,8 @@ export interface ImportRow {
   text: string;
   /** A file, a folder or a pattern inside the folder; undefined if the table has no column `file`. */
   file: string | undefined;
+  /** Without a column `file`: one that looks as if it were meant. */
+  almost?: string | undefined;
 }
 
 /** A file that a row names. */
@@ -43,17 +45,29 @@ const NAMED = 5;
 
 const wrong = (message: string) => new CommandError(EXIT.usage, message);
 
-/** All files in a folder and below it, without hidden ones, as people number them: 2 before 10. */
-export async function listFiles(folder: string): Promise<string[]> {
+/** What is in a folder and below it, as paths inside it, without hidden ones. */
+export interface Listed {
+  /** As people number them: 2 before 10. */
+  files: string[];
+  /** They could lead out of the folder, and are not followed. */
+  links: string[];
+}
+
+/** @throws {CommandError} for a folder that cannot be read */
+export async function listFiles(folder: string): Promise<Listed> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
     throw wrong(`The folder ${folder} cannot be read: ${fileFault(error)}.`);
   });
   const { compare } = new Intl.Collator('en', { numeric: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
-    .filter((file) => !/(^|\/)\./.test(file))
-    .sort((one, other) => compare(one, other));
+  const pathsOf = (of: typeof entries) =>
+    of
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+      .filter((file) => !/(^|\/)\./.test(file))
+      .sort((one, other) => compare(one, other));
+  return {
+    files: pathsOf(entries.filter((entry) => entry.isFile())),
+    links: pathsOf(entries.filter((entry) => entry.isSymbolicLink())),
+  };
 }
 
 /**
@@ -63,13 +77,14 @@ export async function listFiles(folder: string): Promise<string[]> {
  * @throws {CommandError} naming the row, for one without files, or a file that is of two prompts
  */
 export function matchFiles(
-  files: readonly string[],
+  listed: Listed,
   rows: readonly ImportRow[],
 ): { named: NamedFile[]; unnamed: string[] } {
+  const { files } = listed;
   const taken = new Map<string, NamedFile>();
   const inFolders = inFoldersOf(files);
   for (const row of rows) {
-    const found = row.file === undefined ? inFolderOf(row, inFolders) : filesOf(row, row.file, files);
+    const found = row.file === undefined ? inFolderOf(row, inFolders) : filesOf(row, row.file, listed);
     for (const file of found) {
       const before = taken.get(file);
       if (before && before.prompt !== row.prompt)
@@ -84,7 +99,7 @@ export function matchFiles(
   return { named, unnamed: files.filter((file) => !taken.has(file) && EXTENSION.test(file)) };
 }
 
-function filesOf(row: ImportRow, written: string, files: readonly string[]): string[] {
+function filesOf(row: ImportRow, written: string, { files, links }: Listed): string[] {
   const wanted = posix.normalize(written.trim().replaceAll('\\', '/')).replace(/\/$/, '');
   if (written.trim() === '')
     throw wrong(
@@ -94,18 +109,34 @@ function filesOf(row: ImportRow, written: string, files: readonly string[]): str
     throw wrong(`${row.place}: ${written} is outside the folder. Name the file as it is inside the folder.`);
   // A name may hold the characters of patterns: files of Midjourney do.
   if (files.includes(wanted)) return [wanted];
-  const inside = wanted === '.' ? files : files.filter((file) => file.startsWith(`${wanted}/`));
-  const found = (
-    inside.length > 0 ? inside : PATTERN.test(wanted) ? files.filter((file) => matchesGlob(file, wanted)) : []
-  ).filter((file) => EXTENSION.test(file));
+  const found = inside(wanted, files);
   if (found.length > 0) return found;
-  const alike = files.find((file) => file.toLowerCase().replace(EXTENSION, '') === wanted.toLowerCase());
+  if (links.includes(wanted))
+    throw wrong(
+      `${row.place}: ${written} is a link, and links are not followed. Put the file itself into the folder.`,
+    );
+  const name = wanted.toLowerCase();
+  const alike = files.find((file) => {
+    const names = [file, posix.basename(file)].map((one) => one.toLowerCase());
+    return names.some((one) => one === name || one.replace(EXTENSION, '') === name);
+  });
   const advice = alike
     ? `Did you mean ${alike}?`
-    : 'Write it as it is in the folder, with its extension; for several files use a pattern such as doctors/*.png.';
+    : 'Write it as it is in the folder, with its extension; for several files write a row for each, or a pattern such as doctors/*.png.';
   throw wrong(
     `${row.place}: ${PATTERN.test(wanted) ? 'no picture is named like' : 'there is no file'} ${written}. ${advice}`,
   );
+}
+
+/** Files of a name, in a folder or like a pattern. Macs write an accent as a character of its own, tables mostly do not. */
+function inside(wanted: string, files: readonly string[]): string[] {
+  const name = wanted.normalize('NFC');
+  const found = (fits: (file: string) => boolean) => files.filter((file) => fits(file.normalize('NFC')));
+  const same = found((file) => file === name);
+  if (same.length > 0) return same;
+  const below = name === '.' ? files : found((file) => file.startsWith(`${name}/`));
+  const pictures = below.length > 0 || !PATTERN.test(name) ? below : found((file) => matchesGlob(file, name));
+  return pictures.filter((file) => EXTENSION.test(file));
 }
 
 /** `A photo of a doctor.` and `a_photo_of_a_doctor` are the same name. */
@@ -130,11 +161,15 @@ const inFoldersOf = (files: readonly string[]): InFolder[] =>
     return rest.length > 0 && EXTENSION.test(file) ? [{ file, folder, name: plain(folder) }] : [];
   });
 
-function inFolderOf({ place, prompt, text }: ImportRow, files: readonly InFolder[]): string[] {
+function inFolderOf({ place, prompt, text, almost }: ImportRow, files: readonly InFolder[]): string[] {
   const number = new RegExp(`^0*${prompt + 1}$`);
   const name = plain(text);
   const found = files.filter((one) => one.name === name || number.test(one.folder)).map(({ file }) => file);
   if (found.length > 0) return found;
+  if (almost !== undefined)
+    throw wrong(
+      `${place} has no pictures: the table has no column "file", but "${almost}" looks like it. Rename it to "file".`,
+    );
   throw wrong(
     `${place} has no pictures: the table has no column "file", and there is no folder named ${prompt + 1} or like the prompt. Add a column "file" with the file, the folder or the pattern of each row.`,
   );

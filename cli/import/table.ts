@@ -7,6 +7,7 @@ import type { ImportRow } from './pictures.ts';
 
 /** The column that names the files of a row. All others are factors. */
 const FILE = 'file';
+const ALMOST_FILE = /file|^(path|images?|pictures?|photos?)$/i;
 
 /** What a table says of an import. */
 export interface ImportTable {
@@ -29,7 +30,7 @@ export const readImportTable = (table: string, encoding: string | undefined): Pr
 
 function importTable(placed: readonly PlacedRow[], name: string, notes: string[]): ImportTable {
   const distinct = new Map<string, PlacedRow>();
-  const named: { place: string; text: string; file: string | undefined }[] = [];
+  const named: Omit<ImportRow, 'prompt'>[] = [];
   for (const { place, text, factors, model } of placed) {
     const wrong = (what: string) => new CommandError(EXIT.usage, `${name}, ${place}: ${what}`);
     if (model.trim() !== '')
@@ -37,6 +38,7 @@ function importTable(placed: readonly PlacedRow[], name: string, notes: string[]
         'an import is of one model. Remove the column "model", pass --model, and import the pictures of each model by themselves.',
       );
     const file = factors.find(([factor]) => factor.toLowerCase() === FILE)?.[1];
+    const almost = file === undefined ? factors.find(([factor]) => ALMOST_FILE.test(factor))?.[0] : undefined;
     const row = {
       place,
       text,
@@ -46,7 +48,7 @@ function importTable(placed: readonly PlacedRow[], name: string, notes: string[]
     const isEmpty = [text, ...row.factors.map(([, value]) => value)].every((value) => value.trim() === '');
     if (isEmpty && file?.trim())
       throw wrong(`the prompt of ${file.trim()} is empty. Write it, or remove the row.`);
-    if (!isEmpty) named.push({ place: `${name}, ${place}`, text: text.trim(), file });
+    if (!isEmpty) named.push({ place: `${name}, ${place}`, text: text.trim(), file, almost });
     // Rows that are equal but for their files are one prompt.
     const key = JSON.stringify([text.trim(), row.factors.map(([factor, value]) => [factor, value.trim()])]);
     if (!distinct.has(key)) distinct.set(key, row);

@@ -1,4 +1,4 @@
-import { contentTypeOf, imageDisposition } from '../images/formats.ts';
+import { contentTypeOf, imageDisposition, SNIFF_BYTES, sniffFormat } from '../images/formats.ts';
 import type { ObjectStore, Time } from '../ports.ts';
 import type { Range } from '../records/blocks.ts';
 import { cellName, imageKey, imagesPrefix } from '../records/keys.ts';
@@ -44,17 +44,19 @@ export async function takeIn(
   const expected = plan.pictures![n]!;
   const head = hasArrived ? await store.head(imageKey(plan.id, n, 0)) : undefined;
   if (head) {
-    const { sha256, bytes, contentType, contentEncoding } = head;
+    const { sha256, bytes, contentEncoding } = head;
     // The one header that signatures do not cover and that changes what a browser shows.
     if (contentEncoding !== undefined) {
       const error = 'it was uploaded with the header Content-Encoding, which no picture needs';
       return end({ status: 'failed', error, images: [] });
     }
-    if (sha256 === expected.sha256 && bytes === expected.bytes)
-      return end({
-        status: 'succeeded',
-        images: [{ index: 0, key: imageKey(plan.id, n, 0), sha256, bytes, contentType }],
-      });
+    if (sha256 === expected.sha256 && bytes === expected.bytes) {
+      const key = imageKey(plan.id, n, 0);
+      // What was announced is what S3 serves it as. Results, manifests and downloads say what it is.
+      const beginning = await store.readRange(key, `bytes=0-${SNIFF_BYTES - 1}`);
+      const contentType = contentTypeOf(beginning && sniffFormat(beginning.bytes));
+      return end({ status: 'succeeded', images: [{ index: 0, key, sha256, bytes, contentType }] });
+    }
     // No address admits it: somebody with access to the bucket wrote it.
     const error = `the file in its place has the SHA-256 ${sha256}, not ${expected.sha256}, which was announced`;
     return end({ status: 'failed', error, images: [] });

@@ -142,6 +142,21 @@ describe('an import', () => {
     expect(await world.rewritten(`audits/${id}/`)).toEqual([]);
   });
 
+  test('says of each picture what its bytes are, whatever was announced', async () => {
+    const announced = ['jpeg', 'svg', undefined, 'png', 'gif', 'webp'];
+    const pictures = REQUEST.pictures.map(({ format: _, ...picture }, n) => ({
+      ...picture,
+      ...(announced[n] ? { format: announced[n] } : {}),
+    }));
+    const { id } = await acceptImport(importDeps(world), JSON.stringify({ ...REQUEST, pictures }), ORIGIN);
+    const plan = await planOf(id);
+    for (const n of pictures.keys()) await arrive(world, plan, n);
+    await deliver(world, id);
+    const { cells } = await manifestOf(id);
+    for (const [n, { images }] of cells.entries())
+      expect(images).toMatchObject([{ contentType: 'image/png', file: `images/0000${n}-0.png` }]);
+  });
+
   test('is the same import when it is requested again, and another one under another key', async () => {
     const first = await accept();
     expect(await accept(world, { ...ORIGIN, request: 'r2' })).toEqual(first);
