@@ -204,7 +204,7 @@ function tooLarge({ prompts, texts, pairs }: Unit, samples: number, room: Room):
       : `The ${texts.size} prompts that are compared with ${first}`;
   return new CommandError(
     EXIT.usage,
-    `${which} would be ${count(pairs * samples, 'prediction')} in one audit, and an audit has at most ${room.prompts.toLocaleString('en')} prompts, ${room.predictions.toLocaleString('en')} predictions and ${room.models} models. Take fewer models or samples. For more samples, run the same design again with another --key.`,
+    `${which} would be ${count(pairs * samples, 'prediction')} in one audit, and an audit has at most ${room.prompts.toLocaleString('en')} prompts, ${room.predictions.toLocaleString('en')} predictions and ${room.models} models. Take fewer ${texts.size === 1 ? 'models or samples' : 'models or samples, or compare fewer of them'}. For more samples, run the same design again with another --key.`,
   );
 }
 

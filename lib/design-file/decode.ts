@@ -1,10 +1,17 @@
-import { DesignFileError, type Guess } from './error.ts';
+import { DesignFileError, type Guess, importAdvice } from './error.ts';
 
 /** Files that are not text, by their first bytes. */
 const OTHER_KINDS: [number[], string][] = [
   [[0x50, 0x4b, 0x03, 0x04], 'a workbook (.xlsx, .ods, .numbers) or another archive'],
   [[0xd0, 0xcf, 0x11, 0xe0], 'an old Excel workbook (.xls)'],
   [[0x25, 0x50, 0x44, 0x46], 'a PDF'],
+];
+/** PNG, JPEG, GIF, WebP. */
+const PICTURES = [
+  [0x89, 0x50, 0x4e, 0x47],
+  [0xff, 0xd8, 0xff],
+  [0x47, 0x49, 0x46, 0x38],
+  [0x52, 0x49, 0x46, 0x46],
 ];
 /** The same, by how their text begins. */
 const OTHER_TEXTS: [RegExp, string][] = [
@@ -80,6 +87,8 @@ function beginning(bytes: Uint8Array, encoding: string): string | undefined {
 export function decode(bytes: Uint8Array, file: string, encoding?: string): string {
   const kind = OTHER_KINDS.find(([first]) => startsWith(bytes, first))?.[1];
   if (kind) throw otherKind(file, kind);
+  if (PICTURES.some((first) => startsWith(bytes, first)))
+    throw new DesignFileError(`${file} is a picture, not a table or a list. ${importAdvice('table.csv')}.`);
   const mark = MARKS.find(([first]) => startsWith(bytes, first))?.[1];
   if (mark === 'utf-32') throw new DesignFileError(`${file} is UTF-32: ${SAVE_AS_UTF8}.`);
   const given = encoding === undefined ? undefined : knownEncoding(encoding);

@@ -1,4 +1,4 @@
-import { DesignFileError } from './error.ts';
+import { DesignFileError, importAdvice } from './error.ts';
 import type { PlacedRow } from './rows.ts';
 
 /** What spreadsheets and people leave among prompts and nobody wants to pay for. A JSON file takes any text. */
@@ -58,6 +58,20 @@ export function refuseMarks(rows: readonly PlacedRow[], file: string): void {
     throw doubtful(
       `${file} has every line in quotes (${shown(first)}), and models would get them, too. Remove them.`,
       first,
+    );
+}
+
+const PICTURE = /\.(png|jpe?g|jfif|webp|gif|avif|svg)$/i;
+
+/**
+ * Refuses a table whose pictures are there already: its prompts would be paid.
+ * @throws {DesignFileError}
+ */
+export function refuseImport(rows: readonly PlacedRow[], file: string): void {
+  const names = rows.flatMap(({ factors }) => factors.filter(([name]) => name.toLowerCase() === 'file'));
+  if (names.length > 0 && names.every(([, value]) => PICTURE.test(value.trim())))
+    throw new DesignFileError(
+      `${file} names pictures in its column "${names[0]![0]}". ${importAdvice(file)}. If it is meant as a factor, rename the column.`,
     );
 }
 

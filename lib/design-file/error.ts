@@ -18,3 +18,7 @@ export class DesignFileError extends Error {
     this.guesses = guesses;
   }
 }
+
+/** What to do with pictures that somebody has. @param table the file that names them */
+export const importAdvice = (table: string): string =>
+  `An audit of pictures that you have is made by: npx weaudit import <folder> --prompts ${table} --model "what made them"`;

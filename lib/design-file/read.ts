@@ -1,6 +1,6 @@
 import { DESIGN } from '../limits.ts';
 import { decode } from './decode.ts';
-import { refuseDoubtful, refuseMarks } from './doubtful.ts';
+import { refuseDoubtful, refuseImport, refuseMarks } from './doubtful.ts';
 import { DesignFileError } from './error.ts';
 import { readJson } from './json.ts';
 import { almostPrompt, factorName, plain } from './names.ts';
@@ -27,6 +27,7 @@ export function readDesignFile(bytes: Uint8Array, file: string, options: ReadOpt
 export function readDesignText(text: string, file: string, options: ReadOptions = {}): ReadFile {
   const { design, rows, notes } = readText(text, file, options);
   if (!rows) return { design, notes };
+  refuseImport(rows, file);
   const read = toPrompts(rows, file);
   return { design: { ...design, prompts: read.prompts }, notes: [...notes, ...read.notes] };
 }

@@ -6,7 +6,7 @@ import { listFiles, matchFiles, readPictures } from '../../cli/import/pictures.t
 import { readImportTable } from '../../cli/import/table.ts';
 import { png } from '../support/images.ts';
 
-/** Which files of a folder are the pictures of which prompts. */
+/** From a table and a folder to the pictures of each prompt. */
 
 let folder: string;
 beforeEach(() => {

@@ -73,7 +73,7 @@ describe('the form for a new audit', () => {
       samples: 1000,
     };
     expect(problemsOf(many).map(({ text }) => text)).toEqual([
-      'An audit can have 10,000 predictions; these are 12,000. Use fewer samples, or run them as several audits of a study from the command line: npx weaudit run <file> --study "a name".',
+      'An audit can have 10,000 predictions; these are 12,000. Use fewer samples, or make a study of several audits: save the prompts as prompts.txt, one in each line, and run this in a terminal: npx weaudit run prompts.txt --model a/one --model b/two --model c/three --model d/four --samples 1000 --study "My study"',
     ]);
     const twice = {
       ...EMPTY,
@@ -84,6 +84,41 @@ describe('the form for a new audit', () => {
     expect(problemsOf({ ...twice, models: ['a/one'] }).map(({ text }) => text)).toEqual([
       'Remove one “\u2068nurse\u2069”: job has it twice.',
     ]);
+  });
+
+  test('a design that is too large comes with the command that runs it as a study', () => {
+    const rows = Array.from({ length: 1_001 }, (_, n) => `prompt ${n}`);
+    const said = (draft: Partial<Draft>) =>
+      problemsOf({ ...EMPTY, models: ['a/one', 'b/two'], samples: 4, ...draft })[0]?.text;
+    const table = openFile(
+      Buffer.from(`prompt,job\n${rows.map((row) => `${row},j`).join('\n')}`),
+      'my jobs.csv',
+    );
+    expect(said({ ...table, compare: ['job'], name: 'Jobs $1' })).toBe(
+      'An audit can have 1,000 prompts; these are 1,001. Remove some, or make a study of several audits: run this in a terminal: npx weaudit run "my jobs.csv" --model a/one --model b/two --samples 4 --compare job --study "Jobs \\$1"',
+    );
+    expect(said({ prompts: rows.join('\n') })).toContain(
+      'save the prompts as prompts.txt, one in each line, and run this in a terminal: npx weaudit run prompts.txt --model',
+    );
+    expect(
+      said({
+        ...openPasted(`prompt\tjob\n${rows.map((row) => `${row}\tj`).join('\n')}`, 'The pasted table'),
+      }),
+    ).toContain(
+      'save the table as prompts.csv, and run this in a terminal: npx weaudit run prompts.csv --model',
+    );
+    const template = { way: 'template', template: 'a {job}', factors: { job: 'cook\nnurse' } } as const;
+    expect(said({ ...template, samples: 5_000 })).toMatch(/^Samples must be/);
+    expect(
+      problemsOf({
+        ...EMPTY,
+        ...template,
+        models: Array.from({ length: 11 }, (_, n) => `a/m${n}`),
+        samples: 500,
+      })[0]?.text,
+    ).toMatch(
+      /these are 11,000\. Use fewer samples, or .* npx weaudit run --template "a \{job\}" --factor "job=cook,nurse" --model a\/m0 .*--samples 500 --study "My study"$/,
+    );
   });
 
   test('models have the names that Replicate gives them, and a pasted address is the model whose page it is', () => {

@@ -58,8 +58,21 @@ export const words = {
 };
 
 /** How a design that is too large can be run all the same. */
-const SEVERAL =
-  'or run them as several audits of a study from the command line: npx weaudit run <file> --study "a name".';
+export interface Several {
+  command: string;
+  /** What has to be saved before, and as what. */
+  save?: 'list' | 'table';
+}
+/** Files that a reader saves for a command. */
+export const SAVED = { list: 'prompts.txt', table: 'prompts.csv' };
+export const STUDY = 'My study';
+export const RUN = 'npx weaudit run';
+const SAVE = {
+  list: `save the prompts as ${SAVED.list}, one in each line, and `,
+  table: `save the table as ${SAVED.table}, and `,
+};
+const several = ({ command, save }: Several) =>
+  `or make a study of several audits: ${save ? SAVE[save] : ''}run this in a terminal: ${command}`;
 
 /** What is wrong with a design, and what to change. */
 export const problems = {
@@ -67,8 +80,8 @@ export const problems = {
   twice: (value: string, factor: string) => `Remove one “${given(value)}”: ${factor} has it twice.`,
   template: (why: string) => `The ${why}`,
   noPrompt: 'Enter at least one prompt.',
-  prompts: (n: number) =>
-    `An audit can have ${whole(DESIGN.prompts)} prompts; these are ${whole(n)}. Remove some, ${SEVERAL}`,
+  prompts: (n: number, how: Several) =>
+    `An audit can have ${whole(DESIGN.prompts)} prompts; these are ${whole(n)}. Remove some, ${several(how)}`,
   noModel: 'Choose at least one model.',
   models: (n: number) =>
     `An audit can have ${whole(DESIGN.models)} models; these are ${whole(n)}. Remove some, or split the audit.`,
@@ -80,8 +93,8 @@ export const problems = {
   modelName:
     'Enter a model as owner/name, as owner/name:version with the 64 characters of the version, or as its address at replicate.com.',
   samples: `Samples must be a whole number from 1 to ${whole(DESIGN.samples)}.`,
-  predictions: (n: number) =>
-    `An audit can have ${whole(DESIGN.predictions)} predictions; these are ${whole(n)}. Use fewer samples, ${SEVERAL}`,
+  predictions: (n: number, how: Several) =>
+    `An audit can have ${whole(DESIGN.predictions)} predictions; these are ${whole(n)}. Use fewer samples, ${several(how)}`,
   seed: `The seed must be a whole number from 0 to ${whole(DESIGN.seed)}, without commas.`,
   maxCost: `The most that the audit may cost must be dollars up to ${whole(DESIGN.maxCost)}, such as 2.50.`,
   input: 'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.',

@@ -5,7 +5,7 @@ export const words = {
   table: 'Table',
   open: 'Open a file…',
   openHint:
-    'A table (CSV, TSV), a list (TXT) or JSON. You can also drop it on this form, or paste a table from Excel.',
+    'A table (CSV, TSV), a list (TXT) or JSON. You can also drop it on this form, or paste a table from Excel. Pictures that you have are imported in a terminal: npx weaudit import --help',
   pasted: 'The pasted table',
   reading: 'Reading …',
   notLoaded:

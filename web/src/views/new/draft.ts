@@ -11,7 +11,7 @@ import { DESIGN, FACTOR_NAME, MODEL_NAME } from '../../../../lib/limits.ts';
 import type { Order } from '../../../../lib/money/cost.ts';
 import { countCells } from '../../../../lib/records/pairs.ts';
 import type { AuditRequest, Retention } from '../../api/types.ts';
-import { problems } from '../../words/new-audit.ts';
+import { problems, RUN, SAVED, type Several, STUDY } from '../../words/new-audit.ts';
 
 /** What is filled in. It is kept for the session, so that a reload loses nothing. */
 export interface Draft {
@@ -156,10 +156,11 @@ export function problemsOf(draft: Draft): Problem[] {
   const asked = askedBy(draft);
   const { prompts, models, needsModels, problem } = asked;
   const cells = countCells({ ...asked, samples: draft.samples });
+  const several = severalOf(draft);
   const found: [Field, string | false | undefined][] = [
     ['prompts', problem],
     ['prompts', !problem && prompts.length === 0 && problems.noPrompt],
-    ['prompts', prompts.length > DESIGN.prompts && problems.prompts(prompts.length)],
+    ['prompts', prompts.length > DESIGN.prompts && problems.prompts(prompts.length, several)],
     ['models', needsModels && draft.models.length === 0 && problems.noModel],
     ['models', models.length > DESIGN.models && problems.models(models.length)],
     [
@@ -167,7 +168,7 @@ export function problemsOf(draft: Draft): Problem[] {
       (!Number.isInteger(draft.samples) || draft.samples < 1 || draft.samples > DESIGN.samples) &&
         problems.samples,
     ],
-    ['samples', cells > DESIGN.predictions && problems.predictions(cells)],
+    ['samples', cells > DESIGN.predictions && problems.predictions(cells, several)],
     [
       'seed',
       draft.seed.trim() !== '' &&
@@ -179,6 +180,36 @@ export function problemsOf(draft: Draft): Problem[] {
   ];
   return found.flatMap(([field, text]) => (typeof text === 'string' ? [{ field, text }] : []));
 }
+
+/** The command that runs a draft as a study. */
+function severalOf(draft: Draft): Several {
+  const { way, opened, template, models, samples, compare, reference, name } = draft;
+  const file = /\.(csv|tsv|txt|jsonl?)$/i.test(opened?.name ?? '') && opened?.name;
+  const save = way === 'table' ? 'table' : 'list';
+  const prompts =
+    way === 'template'
+      ? [
+          `--template ${quoted(template.trim())}`,
+          ...Object.entries(factorsOf(draft)).map(
+            ([factor, values]) => `--factor ${quoted(`${factor}=${values.join()}`)}`,
+          ),
+        ]
+      : [quoted(file || SAVED[save])];
+  const command = [
+    RUN,
+    ...prompts,
+    ...models.map((model) => `--model ${quoted(model)}`),
+    `--samples ${samples}`,
+    ...compare.map((factor) => `--compare ${quoted(factor)}`),
+    ...(reference === '' ? [] : [`--reference ${quoted(reference)}`]),
+    `--study ${quoted(name.trim() || STUDY)}`,
+  ].join(' ');
+  return { command, ...(way === 'template' || file ? {} : { save }) };
+}
+
+/** As a shell takes it for one word. */
+const quoted = (text: string): string =>
+  /^[\w./:-]+$/.test(text) ? text : `"${text.replace(/["$\\`]/g, '\\$&')}"`;
 
 /** The most that the audit may cost; undefined if nothing is entered, NaN if it is no amount. */
 export const costOf = ({ maxCost }: Draft): number | undefined =>
