@@ -307,14 +307,15 @@ describe('a rater', () => {
     await plant({ id: AUDIT });
     const round = await makeRound(call, [AUDIT]);
     const token = await giveSlot(call, round, 1);
-    for (const target of [
-      '/api/audits',
-      '/api/rounds',
-      `/api/rounds/${round}`,
-      '/api/budget',
-      `/api/audits/${AUDIT}`,
-    ])
-      expect((await call('GET', target, { token })).status).toBe(401);
+    for (const [name, { scope }] of Object.entries(ROUTES)) {
+      if (scope === undefined || scope === 'rate') continue;
+      const [method, path] = name.split(' ') as [string, string];
+      const target = path
+        .replace('{round}', round)
+        .replace('{audit}', AUDIT)
+        .replace(/\{\w+\}/, '1');
+      expect([name, (await call(method, target, { token, body: {}, key: 'k' })).status]).toEqual([name, 401]);
+    }
     for (const wrong of [
       't-audit',
       't-read',
@@ -651,7 +652,7 @@ describe('what the routes of rounds refuse', () => {
     }
     const many = Array.from({ length: 51 }, () => label(id, 'persons', 'one'));
     expect((await send(call, token, 0, many)).body.detail).toContain('at most 50 answers');
-    for (const seq of ['1', '000001', 'x'])
+    for (const seq of ['1', '000001', 'x', '-0001', '1e9', '00000.0', '٠٠٠٠٠'])
       expect(
         (
           await call('PUT', `/api/rate/labels/${seq}`, {

@@ -7,6 +7,7 @@ import { Places } from '../../lib/records/labels.ts';
 import { opaqueName } from '../../lib/records/round.ts';
 import { assignmentOf, mostRepeats } from '../../lib/rounds/assignment.ts';
 import { codebookOf, MONK_TONES, QUESTIONS } from '../../lib/rounds/templates.ts';
+import { keyOf } from '../../web/src/rate/keys.ts';
 
 /** Who rates what, and what codebooks hold. */
 
@@ -81,20 +82,27 @@ describe('the assignment of a round', () => {
     expect(one!.slice(0, 10)).not.toEqual(other!.slice(0, 10));
   });
 
-  test('puts pictures of each model early and late alike: mean places of two models differ by less than chance allows', () => {
+  test('puts no model first: every beginning of a list, and every two neighbors, have as many of each as by chance', () => {
     const items = itemsOf(2_000);
     const plan = { seed: 3, ratings: 3, slots: 50, repeats: 0, items };
     const isFirst = new Map(items.map(({ opaque }, i) => [opaque, i < 1_000]));
-    const places: Record<'true' | 'false', number[]> = { true: [], false: [] };
-    for (const list of listsOf(plan))
-      list.forEach(({ item }, place) => {
-        places[`${isFirst.get(item)!}`].push(place / list.length);
-      });
-    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-    // Of 3,000 even draws each: five standard errors.
-    const error = Math.sqrt(1 / 12 / 3_000) * Math.SQRT2;
-    expect(Math.abs(mean(places.true) - mean(places.false))).toBeLessThan(5 * error);
-    expect(Math.abs(mean(places.true) - 0.5)).toBeLessThan(5 * error);
+    const lists = listsOf(plan).map((list) => list.map(({ item }) => Number(isFirst.get(item)!)));
+    const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+    /** How many standard errors a beginning is from its share of the list, drawn without replacement. */
+    const score = (list: number[], length: number) => {
+      const [n, share] = [list.length, sum(list) / list.length];
+      const variance = (length * share * (1 - share) * (n - length)) / (n - 1);
+      return (sum(list.slice(0, length)) - length * share) / Math.sqrt(variance);
+    };
+    for (const length of [1, 2, 5, 10, 20, 40, 80]) {
+      const scores = lists.map((list) => score(list, length));
+      expect([length, Math.abs(sum(scores)) / Math.sqrt(50) < 4]).toEqual([length, true]);
+      // Neither further from chance nor, as a balanced order would be, nearer to it.
+      const squares = sum(scores.map((value) => value ** 2));
+      expect([length, Math.abs(squares - 50) / 10 < 4]).toEqual([length, true]);
+    }
+    const alike = lists.flatMap((list) => list.slice(1).map((value, i) => Number(value === list[i])));
+    expect(Math.abs(sum(alike) / alike.length - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / alike.length));
   });
 
   test('spreads who rates together: each pair of raters shares pictures', () => {
@@ -222,4 +230,13 @@ test('places are counted once each, also after they were stored and read', () =>
       expect(second.size).toBe(new Set([...before, ...after]).size);
     }),
   );
+});
+
+test('a key counts on every keyboard: by what it writes, else by its place', () => {
+  const press = (key: string, code: string) => keyOf({ key, code });
+  expect([press('f', 'KeyF'), press('F', 'KeyF'), press('7', 'Numpad7')]).toEqual(['f', 'f', '7']);
+  // French: digits need Shift, A and Q are exchanged. Russian and Greek: no Latin letters.
+  expect([press('&', 'Digit1'), press('à', 'Digit0'), press('a', 'KeyQ')]).toEqual(['1', '0', 'a']);
+  expect([press('а', 'KeyF'), press('φ', 'KeyF'), press('ü', 'BracketLeft')]).toEqual(['f', 'f', 'ü']);
+  expect([press('.', 'Comma'), press(',', 'KeyM'), press('Escape', 'Escape')]).toEqual(['.', ',', 'escape']);
 });

@@ -3,6 +3,7 @@ import { CANNOT_TELL } from '../../../lib/contract/gates.ts';
 import type { Given, Question } from '../../../lib/contract/round-request.ts';
 import { MONK_TONES } from '../../../lib/rounds/templates.ts';
 import { words } from '../words/rate.ts';
+import { keyOf } from './keys.ts';
 
 /** The key of “cannot tell”. Letters and digits belong to the codebook. */
 const CANNOT_TELL_KEY = '.';
@@ -41,7 +42,7 @@ export function QuestionCard({ question, flipped, enabled, onAnswer }: Props) {
   const keys = useRef<(event: KeyboardEvent) => void>(() => {});
   keys.current = (event) => {
     if (!enabled || !isForPage(event)) return;
-    const answer = question.answers.find(({ key }) => key === event.key.toLowerCase());
+    const answer = question.answers.find(({ key }) => key === keyOf(event));
     if (answer) choose(answer.id);
     else if (event.key === CANNOT_TELL_KEY) onAnswer(CANNOT_TELL);
     else if (event.key === 'Enter' && kind === 'any' && chosen.length > 0 && !isOtherButton(event)) done();

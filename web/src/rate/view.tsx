@@ -4,6 +4,7 @@ import type { RatePage } from '../../../lib/contract/rounds.ts';
 import { useSignal } from '../live/use.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { words } from '../words/rate.ts';
+import { keyOf } from './keys.ts';
 import type { Ended, Outbox } from './outbox.ts';
 import { Picture } from './picture.tsx';
 import { PracticeView } from './practice.tsx';
@@ -134,7 +135,7 @@ function Rate({ rating, outbox, flipped, blurred, onShow, onBlur, onPause }: Rat
   const isAnswer = (key: string) => question?.answers.some((answer) => answer.key === key);
   keys.current = (event) => {
     if (!isForPage(event)) return;
-    const key = event.key.toLowerCase();
+    const key = keyOf(event);
     if (key === 'backspace' || (key === 'z' && !isAnswer(key))) rating.undo();
     else if (key === ',') rating.skip(now);
     else if (key === 'escape') onPause();
