@@ -23,30 +23,32 @@ export function shown(text: string): string {
 const NUMBERS = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'];
 const inWords = (n: number) => NUMBERS[n] ?? n.toLocaleString('en');
 
-/** What sums of fractions may be away from a whole number. */
+/** What sums of fractions may be away from what they are. */
 const NOTHING = 1e-9;
+
+/** A half is rounded up, also one that a sum of fractions falls short of. */
+export const rounded = (value: number, digits: number): number =>
+  Math.round(10 ** digits * value + NOTHING) / 10 ** digits;
 
 /** `97`; what is not quite all or nothing is said so: `>99`, `<1`. Without the sign. */
 export function percent(share: number): string {
-  const rounded = Math.round(100 * share);
-  if (rounded === 0 && share > NOTHING) return '<1';
-  if (rounded === 100 && share < 1 - NOTHING) return '>99';
-  return String(rounded);
+  const whole = rounded(100 * share, 0);
+  if (whole === 0 && share > NOTHING) return '<1';
+  if (whole === 100 && share < 1 - NOTHING) return '>99';
+  return String(whole);
 }
 
 /** `+12`, `−3`: a difference in points of a hundred; `+0.4` where it would round to nothing. */
 export function points(difference: number): string {
   const exact = 100 * Math.abs(difference);
   if (exact < NOTHING) return '0';
-  return `${difference < 0 ? '−' : '+'}${exact < 0.5 ? Number(exact.toPrecision(1)) : Math.round(exact)}`;
+  const digits = rounded(exact, 0) > 0 ? 0 : Math.ceil(-Math.log10(exact));
+  return `${difference < 0 ? '−' : '+'}${rounded(exact, digits)}`;
 }
 
 /** Pictures, which are not whole where a prediction has several. */
-export const pictures = (n: number): string => {
-  const rounded = Math.round(10 * n) / 10;
-  return `${rounded.toLocaleString('en')} ${rounded === 1 ? 'picture' : 'pictures'}`;
-};
-const amount = (n: number) => (Math.round(10 * n) / 10).toLocaleString('en');
+export const pictures = (n: number): string => `${amount(n)} ${rounded(n, 1) === 1 ? 'picture' : 'pictures'}`;
+export const amount = (n: number): string => rounded(n, 1).toLocaleString('en');
 
 /** `three raters`, or `one to three raters` where some pictures have fewer. */
 export function raterCount({ rated }: Pick<Findings, 'rated'>): string {

@@ -114,6 +114,45 @@ withPython('the script names the numbers that the outcome of one cell changes', 
   expect(stdout).toMatch(/^shares\.csv: shape, circle, pair, .*: least is /m);
 });
 
+withPython(
+  'the script names what the page shows and the labels do not say: a share, an interval, a sentence, a count',
+  async () => {
+    const html = (await files).get('report.html')!;
+    const changes: [RegExp, string, RegExp][] = [
+      [
+        /<b>\d+ %<\/b>/,
+        '<b>99 %</b>',
+        /^report\.html: shape, circle, model, a\/outline: recomputed .*and not: .*99 %/m,
+      ],
+      [
+        /<small>\d+ to \d+<\/small>/,
+        '<small>1 to 2</small>',
+        /^report\.html: shape, circle, .* and not: .*1 to 2/m,
+      ],
+      [/\+\d+ points/, '+99 points', /^report\.html: true, shape, circle, .* and not: .*\+99 points/m],
+      [
+        /Of \d+ pictures/,
+        'Of 1 pictures',
+        /^report\.html: shape, circle, model, .* and not: .*Of 1 pictures/m,
+      ],
+      [/(<td class="number">)\d+</, '$17777<', /^report\.html: a\/outline: recomputed .* and not: .*7777/m],
+      [
+        /(<td class="number">)0\.\d{3}</,
+        '$10.999<',
+        /^report\.html: shape: recomputed .* and not: .*0\.999/m,
+      ],
+    ];
+    let changed = html;
+    for (const [what, instead] of changes) {
+      expect(changed).toMatch(what);
+      changed = changed.replace(what, instead);
+    }
+    const { status, stdout } = run(write('page', await files, { 'report.html': changed }));
+    expect(status).toBe(1);
+    for (const [, , named] of changes) expect(stdout).toMatch(named);
+  },
+);
+
 withPython('the script says that a folder is no report', () => {
   const { status, stderr } = run(write('empty', new Map([['recompute.py', SCRIPT]])));
   expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('cannot be read') });

@@ -1,6 +1,6 @@
 import { escapeHtml } from '../../html.ts';
 import type { ContrastFinding, Group, Share } from '../findings.ts';
-import { percent, pictures, points, shown } from '../words.ts';
+import { amount, percent, pictures, points, rounded, shown } from '../words.ts';
 
 /** Plots of a report: a table whose rows have a small drawing each, so that no number is in a drawing alone. */
 
@@ -29,14 +29,14 @@ const rowName = (group: Group) =>
       : `${shown(group.factor)}: ${shown(group.value)}`;
 
 /** A row of a plot; what is behind the drawing is in words below the name. */
-function shareRow(share: Share): string {
+function shareRow(share: Share, source: string): string {
   const { group, n, least, most, unanimous, any, unclear, missing, tooFew, reference } = share;
   const range = (from: number | undefined, to: number | undefined) =>
     `${percent(from ?? 0)} to ${percent(to ?? 0)}\u00a0%`;
   const words = [
     pictures(n),
-    ...(unclear > 0 ? [`${Math.round(10 * unclear) / 10} unclear`] : []),
-    ...(missing > 0 ? [`${Math.round(10 * missing) / 10} missing`] : []),
+    ...(unclear > 0 ? [`${amount(unclear)} unclear`] : []),
+    ...(missing > 0 ? [`${amount(missing)} missing`] : []),
     ...(unclear + missing > 0 ? [`with these ${range(least, most)}`] : []),
     ...(unanimous === undefined || any === undefined || unanimous === any
       ? []
@@ -47,16 +47,20 @@ function shareRow(share: Share): string {
   const numbers =
     share.share === undefined
       ? 'no answer'
-      : `<b>${percent(share.share)} %</b><small>${percent(share.low!)} to ${percent(share.high!)}</small>`;
-  return `<tr${group.kind === 'pair' ? '' : ' class="group"'}><th scope="row">${escapeHtml(rowName(group))}<small>${words.join(' · ')}</small></th><td class="bar">${shareDrawing(share)}</td><td class="number">${numbers}</td></tr>`;
+      : `<b>${escapeHtml(percent(share.share))} %</b><small>${escapeHtml(`${percent(share.low!)} to ${percent(share.high!)}`)}</small>`;
+  return `<tr${group.kind === 'pair' ? '' : ' class="group"'}${source}><th scope="row">${escapeHtml(rowName(group))}<small>${escapeHtml(words.join(' · '))}</small></th><td class="bar">${shareDrawing(share)}</td><td class="number">${numbers}</td></tr>`;
 }
 
 /** Shares of one answer and one model, as a plot. */
-export const sharePlot = (caption: string, shares: readonly Share[]): string => `<table class="plot">
+export const sharePlot = (
+  caption: string,
+  shares: readonly Share[],
+  sourceOf: (row: object) => string,
+): string => `<table class="plot">
 <caption>${escapeHtml(caption)}</caption>
 <thead><tr><th scope="col"></th><th scope="col">0 to 100 %</th><th scope="col" class="number">share</th></tr></thead>
 <tbody>
-${shares.map(shareRow).join('\n')}
+${shares.map((share) => shareRow(share, sourceOf(share))).join('\n')}
 </tbody></table>`;
 
 /** A difference from -100 to +100 points. */
@@ -73,6 +77,7 @@ export const contrastPlot = (
   caption: string,
   contrasts: readonly ContrastFinding[],
   nameOf: (contrast: ContrastFinding) => string,
+  sourceOf: (row: object) => string,
 ): string => `<table class="plot">
 <caption>${escapeHtml(caption)}</caption>
 <thead><tr><th scope="col"></th><th scope="col">−100 to +100 points</th><th scope="col" class="number">difference</th></tr></thead>
@@ -85,13 +90,13 @@ ${contrasts
       ...(certainty === 'certain' ? [`survives what is missing: ${survives ? 'yes' : 'no'}`] : []),
       ...(method ? [method] : []),
       ...(n ? [n[0] === n[1] ? pictures(n[0]) : `${pictures(n[0])} and ${pictures(n[1])}`] : []),
-      ...(p === undefined ? [] : [`exact p ${p < 0.001 ? 'below 0.001' : p.toFixed(3)}`]),
+      ...(p === undefined ? [] : [`exact p ${p < 0.001 ? 'below 0.001' : rounded(p, 3).toFixed(3)}`]),
     ];
     const numbers =
       difference === undefined
         ? 'no answer'
         : `<b>${points(difference)}</b><small>${points(low!)} to ${points(high!)}</small>`;
-    return `<tr><th scope="row">${escapeHtml(nameOf(one))}<small>${words.join(' · ')}</small></th><td class="bar">${contrastDrawing(one)}</td><td class="number">${numbers}</td></tr>`;
+    return `<tr${sourceOf(one)}><th scope="row">${escapeHtml(nameOf(one))}<small>${escapeHtml(words.join(' · '))}</small></th><td class="bar">${contrastDrawing(one)}</td><td class="number">${numbers}</td></tr>`;
   })
   .join('\n')}
 </tbody></table>`;

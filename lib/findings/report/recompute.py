@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Calculates every number of a report again, from labels.csv, cells.csv and round.json alone, and compares it with what
-shares.csv, contrasts.csv, agreement.csv, consistency.csv and outcomes.csv say.
+shares.csv, contrasts.csv, agreement.csv, consistency.csv and outcomes.csv say, and with what report.html shows of them.
 
     python3 recompute.py [folder]
 
@@ -15,6 +15,7 @@ import math
 import re
 import sys
 from collections import defaultdict
+from html.parser import HTMLParser
 from itertools import combinations
 from pathlib import Path
 from statistics import NormalDist
@@ -612,6 +613,9 @@ class Round:
             row.update(skipped=said.count("skipped"), not_applicable=said.count("not-applicable"))
             yield (question["id"], answer or ""), row
 
+    def outcomes_by_model(self):
+        return (((model,), row) for model, row in self.outcomes.items())
+
     def consistency(self):
         for question in self.questions:
             several = [one["id"] for one in question["answers"]] if question["kind"] == "any" else [None]
@@ -665,25 +669,172 @@ def check(folder, file, keys, rows):
     """Names each number that differs. Returns how many were compared, and how many of these differ."""
     written, faults, compared = {}, [], 0
     for row in table(folder, file):
-        key = tuple(row.pop(name) for name in keys)
+        key = tuple(row[name] for name in keys)
         if key in written:
             faults.append((key, "in the file twice"))
         written[key] = row
-    for key, row in rows:
-        found = written.pop(key, None)
-        if found is None:
+    for key in written:
+        if key not in rows:
+            faults.append((key, "in the file, and does not follow from the labels"))
+    for key, row in rows.items():
+        if key not in written:
             faults.append((key, "not in the file"))
             continue
-        for column in found:
-            value = row.get(column)
-            compared += 1
-            if differs(found[column], value):
-                shown = "empty" if value is None else value
-                faults.append((key, f"{column} is {found[column] or 'empty'} in the file, recomputed {shown}"))
-    faults += [(key, "in the file, and does not follow from the labels") for key in written]
+        for column, text in written[key].items():
+            if column not in keys:
+                value = row.get(column)
+                compared += 1
+                if differs(text, value):
+                    shown = "empty" if value is None else value
+                    faults.append((key, f"{column} is {text or 'empty'} in the file, recomputed {shown}"))
     for key, fault in faults:
         print(f"{file}: {', '.join(part for part in key if part)}: {fault}")
     return compared, len(faults)
+
+
+# The page
+
+
+class Page(HTMLParser):
+    """The rows and sentences of report.html that say where their numbers come from: (file, row, kind, texts)."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.found, self.is_open, self.is_plot = [], False, False
+        self.feed((folder / "report.html").read_text("utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "table":
+            self.is_plot = attributes.get("class") == "plot"
+        if tag in ("tr", "li"):
+            self.is_open = "data-row" in attributes
+            if self.is_open:
+                file, row = attributes["data-row"].split(":")
+                kind = "sentence" if tag == "li" else "plot" if self.is_plot else "table"
+                self.found.append((file, int(row), kind, []))
+
+    def handle_endtag(self, tag):
+        self.is_open = self.is_open and tag not in ("tr", "li")
+
+    def handle_data(self, data):
+        if self.is_open:
+            self.found[-1][3].append(data)
+
+
+def rounded(value, digits=0):
+    return math.floor(10**digits * value + 1e-9 + 0.5) / 10**digits
+
+
+def percent(share):
+    whole = int(rounded(100 * share))
+    return "<1" if whole == 0 and share > 1e-9 else ">99" if whole == 100 and share < 1 - 1e-9 else str(whole)
+
+
+def points(difference):
+    exact = 100 * abs(difference)
+    if exact < 1e-9:
+        return "0"
+    digits = 0 if rounded(exact) > 0 else math.ceil(-math.log10(exact))
+    return ("−" if difference < 0 else "+") + f"{rounded(exact, digits):g}"
+
+
+def amount(n):
+    return re.sub(r"\.0$", "", f"{rounded(n, 1):,.1f}")
+
+
+def pictures(n):
+    return f"{amount(n)} {'picture' if rounded(n, 1) == 1 else 'pictures'}"
+
+
+def thousandths(value):
+    return f"{rounded(value, 3):.3f}".replace("-", "−")
+
+
+def between(low, high):
+    return f"{percent(low)} to {percent(high)}"
+
+
+def share_texts(row, kind):
+    share = row["share"]
+    if kind == "table":
+        counts = (one.split(":")[1].split("/") for one in row["raters"].split())
+        all_of = [share, row["unanimous"], row["any"]] + [int(count) / int(n) for count, n in counts]
+        return [f"{percent(one)} %" for one in all_of if one is not None]
+    interval = None if share is None else between(row["low"], row["high"])
+    if kind == "sentence":
+        if share is None:
+            return ["No picture", "not measurable"]
+        if row["too_few"]:
+            return [pictures(row["n"]), "too few", f"{amount(row['with'])} did"]
+        said = f"{percent(share)} %" if row["pairs"] > 1 else amount(row["with"])
+        return [pictures(row["n"]), f"{said} show", f"({interval} %;"]
+    words = [pictures(row["n"])]
+    words += [f"{amount(row[name])} {name}" for name in ("unclear", "missing") if row[name] > 0]
+    if row["unclear"] + row["missing"] > 0:
+        words.append(f"with these {between(row['least'], row['most'])}\u00a0%")
+    if row["unanimous"] is not None and row["any"] is not None and row["unanimous"] != row["any"]:
+        words.append(f"raters {between(row['unanimous'], row['any'])}\u00a0%")
+    words += [] if row["reference"] is None else [f"reference {percent(row['reference'])} %"]
+    words += ["too few pictures"] if row["too_few"] else []
+    return [" · ".join(words)] + (["no answer"] if share is None else [f"{percent(share)} %", interval])
+
+
+def contrast_texts(row, kind):
+    if row.get("difference") is None:
+        return ["not measurable"]
+    numbers = points(row["difference"]), f"{points(row['low'])} to {points(row['high'])}"
+    words = [row["certainty"]]
+    if kind == "sentence":
+        return [f"{numbers[0]} points ({numbers[1]})", words[0].capitalize(), f"{rounded(100 * row['level'], 2):g} %"]
+    words += [f"survives what is missing: {'yes' if row['survives'] else 'no'}"] if row["certainty"] == "certain" else []
+    n = [pictures(row["n_one"]), pictures(row["n_other"])]
+    words += [row["method"], n[0] if row["n_one"] == row["n_other"] else " and ".join(n)]
+    if row["p"] is not None:
+        words.append("exact p " + ("below 0.001" if row["p"] < 0.001 else thousandths(row["p"])))
+    return [" · ".join(words), *numbers]
+
+
+def agreement_texts(row, _):
+    texts = ["undefined" if row["alpha"] is None else thousandths(row["alpha"])]
+    texts += [] if row["low"] is None else [f"{thousandths(row['low'])} to {thousandths(row['high'])}"]
+    texts += [] if row["percent"] is None else [f"{percent(row['percent'])} %"]
+    return texts + [f"{row[name]:,}" for name in ("pictures", "cannot_tell", "skipped")]
+
+
+def counts(row, _):
+    return [f"{count:,}" for count in row.values()]
+
+
+TEXTS = {
+    "shares.csv": share_texts,
+    "contrasts.csv": contrast_texts,
+    "agreement.csv": agreement_texts,
+    "consistency.csv": counts,
+    "outcomes.csv": counts,
+}
+
+
+def check_page(folder, keys, recomputed):
+    """Names each row and sentence of the page whose numbers differ. Returns as check."""
+    written = {file: table(folder, file) for file in TEXTS}
+    compared = wrong = 0
+    for file, place, kind, texts in Page(folder).found:
+        rows = written[file]
+        key = tuple(rows[place][name] for name in keys[file]) if place < len(rows) else None
+        if key not in recomputed[file]:
+            continue
+        expected = TEXTS[file](recomputed[file][key], kind)
+        compared += len(expected)
+        if kind == "sentence":
+            # Whatever is between them.
+            is_same = re.search(".*".join(map(re.escape, expected)), " ".join(texts), re.DOTALL)
+        else:
+            is_same = texts[len(texts) - len(expected) :] == expected
+        if not is_same:
+            wrong += 1
+            print(f"report.html: {', '.join(part for part in key if part)}: recomputed {'; '.join(expected)}, and not: {' '.join(texts)}")
+    return compared, wrong
 
 
 def changed_files(folder):
@@ -703,16 +854,17 @@ def main():
         return 2
     for name in changed:
         print(f"{name}: not the file that SHA256SUMS lists")
-    group = ("question", "answer", "group", "prompt", "factor", "value", "model")
-    contrast = ("primary", "question", "answer", "factor", "one", "other", "model")
-    outcomes = (((model,), row) for model, row in found.outcomes.items())
-    results = [
-        check(folder, "shares.csv", group, found.shares()),
-        check(folder, "contrasts.csv", contrast, found.contrasts()),
-        check(folder, "agreement.csv", ("question", "answer"), found.agreements()),
-        check(folder, "consistency.csv", ("question", "rater"), found.consistency()),
-        check(folder, "outcomes.csv", ("model",), outcomes),
-    ]
+    keys = {
+        "shares.csv": ("question", "answer", "group", "prompt", "factor", "value", "model"),
+        "contrasts.csv": ("primary", "question", "answer", "factor", "one", "other", "model"),
+        "agreement.csv": ("question", "answer"),
+        "consistency.csv": ("question", "rater"),
+        "outcomes.csv": ("model",),
+    }
+    rows = found.shares(), found.contrasts(), found.agreements(), found.consistency(), found.outcomes_by_model()
+    recomputed = {file: dict(some) for file, some in zip(keys, rows)}
+    results = [check(folder, file, keys[file], recomputed[file]) for file in keys]
+    results.append(check_page(folder, keys, recomputed))
     compared, wrong = (sum(column) for column in zip(*results))
     if wrong or changed:
         print(f"{wrong} of {compared} numbers differ; {len(changed)} files were changed.")

@@ -7,6 +7,7 @@ import {
   percent,
   questionText,
   raterCount,
+  rounded,
   shareSentence,
   shown,
 } from '../words.ts';
@@ -83,12 +84,31 @@ async function sha256(text: string): Promise<string> {
   return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** What a page is made from. */
+interface Page {
+  findings: Findings;
+  codebook: Codebook;
+  /** The attribute that says where the numbers of a row stand in the files: `recompute.py` compares them. */
+  sourceOf: (row: object) => string;
+}
+
+function pageOf(findings: Findings, codebook: Codebook): Page {
+  const { shares, contrasts, agreement, consistency, outcomes } = findings;
+  const places = new Map<object, string>(
+    Object.entries({ shares, contrasts, agreement, consistency, outcomes }).flatMap(([name, rows]) =>
+      rows.map((row, i): [object, string] => [row, ` data-row="${name}.csv:${i}"`]),
+    ),
+  );
+  return { findings, codebook, sourceOf: (row) => places.get(row)! };
+}
+
 /** Most bytes of the page; of all plots, and of one table, in it. Thumbnails have what is left. */
 const MOST = { page: 7_900_000, plots: 1_500_000, table: 200_000 };
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
 function reportHtml(input: ReportInput, findings: Findings, sums: ReadonlyMap<string, string>): string {
   const { round, codebook } = input;
+  const page = pageOf(findings, codebook);
   const title = escapeHtml(round.name);
   const before = `<!doctype html>
 <html lang="en">
@@ -103,11 +123,11 @@ function reportHtml(input: ReportInput, findings: Findings, sums: ReadonlyMap<st
 <h1>${title}</h1>
 <p class="quiet">Closed on ${escapeHtml(day(findings.round.closedAt))} · ${counted(input.images.length, 'picture')}, each rated by ${raterCount(findings)} · round ${escapeHtml(round.id)}</p>
 <main>
-${summary(findings, codebook)}
-${sharesSection(findings, codebook)}
-${outcomesSection(findings)}`;
-  const after = `${agreementSection(findings, codebook)}
-${exploratorySection(findings, codebook)}
+${summary(page)}
+${sharesSection(page)}
+${outcomesSection(page)}`;
+  const after = `${agreementSection(page)}
+${exploratorySection(page)}
 ${methodsSection(input, findings)}
 ${LIMITS}
 <h2>Reply</h2>
@@ -133,7 +153,7 @@ const paragraphs = (text: string) =>
     .join('\n');
 
 /** What was asked first. */
-function summary(findings: Findings, codebook: Codebook): string {
+function summary({ findings, codebook, sourceOf }: Page): string {
   const primary = findings.contrasts.filter((contrast) => contrast.primary);
   const asked = new Set(primary.map(({ question, answer }) => `${question}/${answer}`));
   // Without a primary contrast, the most frequent answer of each model is no finding either: it is only said how often.
@@ -144,13 +164,13 @@ function summary(findings: Findings, codebook: Codebook): string {
   const pairs = findings.shares.filter(({ group }) => group.kind === 'pair');
   const said = shares.length > 0 && findings.pairs.length > 1 ? shares : pairs;
   const one = (contrast: ContrastFinding) =>
-    `<li class="${contrast.certainty === 'certain' ? 'certain' : ''}">${escapeHtml(contrastSentence(contrast, codebook))}<small>Primary: named before the first label. ${escapeHtml(questionText(codebook, contrast.question))} Interval of ${levelWords(contrast.level)}${primary.length > 1 ? `, because there are ${primary.length} primary contrasts` : ''}.</small></li>`;
+    `<li class="${contrast.certainty === 'certain' ? 'certain' : ''}"${sourceOf(contrast)}>${escapeHtml(contrastSentence(contrast, codebook))}<small>Primary: named before the first label. ${escapeHtml(questionText(codebook, contrast.question))} Interval of ${levelWords(contrast.level)}${primary.length > 1 ? `, because there are ${primary.length} primary contrasts` : ''}.</small></li>`;
   return `<h2>Findings</h2>
 <ul class="findings">
 ${primary.map(one).join('\n')}
 ${said
   .slice(0, 20)
-  .map((share) => `<li>${escapeHtml(shareSentence(share, findings, codebook))}</li>`)
+  .map((share) => `<li${sourceOf(share)}>${escapeHtml(shareSentence(share, findings, codebook))}</li>`)
   .join('\n')}
 </ul>
 ${primary.length === 0 ? '<p>No contrast was named before the first label: all contrasts below are exploratory.</p>' : ''}
@@ -163,7 +183,7 @@ const levelWords = (level: number) => `${Math.round(1e4 * level) / 1e2} %`;
 const PARTS: Group['kind'][][] = [['model', 'factor', 'pair'], ['model', 'factor'], ['model'], []];
 
 /** For each answer a plot by model: all prompts, values of factors, prompts. Answers of primary contrasts are the first to have room. */
-function sharesSection(findings: Findings, codebook: Codebook): string {
+function sharesSection({ findings, codebook, sourceOf }: Page): string {
   const { pairs, shares, contrasts } = findings;
   const models: (string | undefined)[] = [...new Set(pairs.map(({ model }) => model)), undefined];
   const nameOf = ({ question, answer }: Pick<Share, 'question' | 'answer'>) => `${question}/${answer}`;
@@ -177,7 +197,7 @@ function sharesSection(findings: Findings, codebook: Codebook): string {
           own.get(name)!.filter(({ group }) => group.kind === kind && group.model === model),
         );
         const caption = model === undefined ? 'All models together' : shown(model);
-        return rows.length > 0 ? `<div>${sharePlot(caption, rows)}</div>` : '';
+        return rows.length > 0 ? `<div>${sharePlot(caption, rows, sourceOf)}</div>` : '';
       })
       .join('\n');
   let left = MOST.plots;
@@ -208,11 +228,14 @@ ${answers
 }
 
 /** A table with as many rows as have room. @param file that has all of them */
-function table(
+function table<Row extends object>(
   file: string,
   head: readonly string[],
-  rows: readonly (readonly (string | number)[])[],
+  of: readonly Row[],
+  cellsOf: (row: Row) => readonly (string | number)[],
+  sourceOf: Page['sourceOf'],
 ): string {
+  const rows = of.map(cellsOf);
   const isNumber = head.map((_, place) =>
     rows.every(
       (row) =>
@@ -225,8 +248,8 @@ function table(
   let left = MOST.table;
   const lines = rows
     .map(
-      ([first, ...rest]) =>
-        `<tr><th scope="row">${cellOf(first!)}</th>${rest.map((value, i) => `<td${align(i + 1)}>${cellOf(value)}</td>`).join('')}</tr>`,
+      ([first, ...rest], place) =>
+        `<tr${sourceOf(of[place]!)}><th scope="row">${cellOf(first!)}</th>${rest.map((value, i) => `<td${align(i + 1)}>${cellOf(value)}</td>`).join('')}</tr>`,
     )
     .filter((line) => {
       left -= bytesOf(line);
@@ -239,17 +262,22 @@ ${lines.join('\n')}
 </tbody></table></div>${lines.length < rows.length ? `\n<p class="quiet">${counted(rows.length - lines.length, 'more row')} would make the page too large: see ${file}.</p>` : ''}`;
 }
 
-const outcomesSection = ({ outcomes, equal }: Findings) => `<h2>What became of what was requested</h2>
+const outcomesSection = ({
+  findings: { outcomes, equal },
+  sourceOf,
+}: Page) => `<h2>What became of what was requested</h2>
 ${table(
   'outcomes.csv',
   [
     ...['model', 'predictions', 'succeeded', 'refused', 'failed', 'canceled'],
     ...['images shown', 'blank', 'filtered', 'quarantined', 'lost'],
   ],
-  outcomes.map((one) => [
+  outcomes,
+  (one) => [
     ...[shown(one.model), one.asked, one.succeeded, one.refused, one.failed, one.canceled],
     ...[one.shown, one.blank, one.filtered, one.quarantined, one.lost],
-  ]),
+  ],
+  sourceOf,
 )}
 <p class="quiet">Refused, blank, filtered and quarantined pictures are missing in the shares; the bounds count them. Failed and canceled predictions and lost images are technical failures, and count as not requested.${
   equal > 0
@@ -267,20 +295,21 @@ ${html}`;
 const materialSize = ({ audits }: ReportInput) =>
   audits.reduce((sum, { plan }) => sum + plan.prompts.length * plan.models.length, 0);
 
-function agreementSection(findings: Findings, codebook: Codebook): string {
+function agreementSection({ findings, codebook, sourceOf }: Page): string {
   const { agreement, said, consistency, shares } = findings;
   const nameOf = (question: string, answer?: string) =>
     answer === undefined
       ? questionText(codebook, question)
       : `${questionText(codebook, question)} ${answerText(codebook, question, answer)}`;
   const number = (value: number | undefined) =>
-    value === undefined ? '' : value.toFixed(3).replace('-', '−');
+    value === undefined ? '' : rounded(value, 3).toFixed(3).replace('-', '−');
   const byRater = shares.filter(({ group }) => group.kind === 'model');
   return `<h2>How far raters agree</h2>
 ${table(
   'agreement.csv',
   ['question', "Krippendorff's α", '95 % interval', 'equal pairs', 'pictures', 'cannot tell', 'skipped'],
-  agreement.map((one) => {
+  agreement,
+  (one) => {
     const all = said.find(({ question }) => question === one.question)!;
     return [
       nameOf(one.question, one.answer),
@@ -291,7 +320,8 @@ ${table(
       all.cannotTell,
       all.skipped,
     ];
-  }),
+  },
+  sourceOf,
 )}
 <p class="quiet">α is 1 where raters always agree and 0 where they agree as by chance, over the whole round, first showings only. It is undefined where all answers are equal or no picture has two ratings. Where nearly all answers are equal, a few differences take it below 0: read it beside the share of equal pairs. No share above depends on it.</p>
 ${
@@ -300,7 +330,9 @@ ${
 ${table(
   'consistency.csv',
   ['rater', 'question', 'same answer', 'of'],
-  consistency.map((one) => [one.rater, questionText(codebook, one.question), one.same, one.of]),
+  consistency,
+  (one) => [one.rater, questionText(codebook, one.question), one.same, one.of],
+  sourceOf,
 )}`
     : '<p>No picture was shown twice to a rater, so that how consistent raters are is not known.</p>'
 }
@@ -309,18 +341,20 @@ ${table(
 ${table(
   'shares.csv',
   ['answer, model', 'majority', 'unanimous', 'any', ...findings.raters.map((rater) => `rater ${rater}`)],
-  byRater.map((one) => [
+  byRater,
+  (one) => [
     `${answerText(codebook, one.question, one.answer)}, ${shown(one.group.model!)}`,
     ...[one.share, one.unanimous, one.any].map((share) => (share === undefined ? '' : `${percent(share)} %`)),
     ...findings.raters.map((rater) => {
       const own = one.raters.find((found) => found.rater === rater);
       return own ? `${percent(own.count / own.n)} %` : '';
     }),
-  ]),
+  ],
+  sourceOf,
 )}`;
 }
 
-function exploratorySection({ contrasts, exploratory }: Findings, codebook: Codebook): string {
+function exploratorySection({ findings: { contrasts, exploratory }, codebook, sourceOf }: Page): string {
   const { count, certain, level } = exploratory;
   const found = contrasts.filter((one) => !one.primary && one.certainty === 'certain');
   return `<h2>Exploratory contrasts</h2>
@@ -334,6 +368,7 @@ ${
           .slice(0, 100),
         ({ factor, one, other, model, question, answer }) =>
           `${answerText(codebook, question, answer)}: ${factor === undefined ? '' : `${shown(factor)} `}${shown(one)} − ${shown(other)}${model === undefined ? '' : `, ${shown(model)}`}`,
+        sourceOf,
       )
     : ''
 }`;
