@@ -465,6 +465,19 @@ describeInBrowser('the rating page', (executable) => {
       await page.getByText('Fill in purpose, contact, pay and hours').waitFor();
       for (const name of ['Purpose', 'Contact', 'Pay', 'Hours and breaks'])
         await page.getByLabel(name, { exact: true }).fill(`The ${name}.`);
+      // A picture for practice, by its address in the audit.
+      const address = page.getByLabel('Address of a picture');
+      await address.fill(`${local.origin}/audit.html?id=${audit}&image=99.0`);
+      await page.getByText('This is not the address of a picture of these audits.').waitFor();
+      await address.fill(`${local.origin}/audit.html?id=${audit}&rows=model&image=3.0`);
+      const practice = page.locator('.practice');
+      await practice.getByLabel(/^How many persons/).selectOption({ label: 'None' });
+      expect(await practice.getByLabel(/^Which gender/).count()).toBe(0);
+      await practice.getByLabel('Which shape?').selectOption({ label: 'Square' });
+      await page.getByLabel('Why these answers are right').fill('It has corners.');
+      await check();
+      await page.getByRole('button', { name: 'Add to the practice' }).click();
+      await page.getByText('Prediction 3: It has corners.').waitFor();
       await page.getByRole('button', { name: 'Add a comparison' }).click();
       const comparison = page.getByRole('group', { name: 'Comparison 1' });
       await comparison.getByLabel('Question').selectOption({ label: 'Which shape?' });
@@ -484,7 +497,18 @@ describeInBrowser('the rating page', (executable) => {
       await page.getByText('Grace').waitFor();
 
       const rater = await open(link);
-      await begin(rater.page, 8, 'How many persons');
+      await button(rater.page, 'I have read this and agree').click();
+      await button(rater.page, 'Continue').click();
+      await button(rater.page, 'Show pictures').click();
+      await rater.page.locator('.answer:enabled').first().waitFor();
+      await rater.page.keyboard.press('0');
+      await rater.page.getByRole('heading', { name: 'Which shape' }).waitFor();
+      await rater.page.locator('.answer:enabled').first().waitFor();
+      await rater.page.keyboard.press('2');
+      await rater.page.getByText('Your answers are as expected.').waitFor();
+      await rater.page.getByText('It has corners.').waitFor();
+      await button(rater.page, 'Start rating').click();
+      await at(rater.page, 1, 8, 'How many persons');
       // The second key comes before the page can show the next question: it is no answer to that one.
       await rater.page.evaluate(`for (const key of ['0', '2'])
         document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }))`);

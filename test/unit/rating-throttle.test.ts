@@ -3,8 +3,6 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { Label } from '../../lib/contract/round-request.ts';
 import { ROUND } from '../../lib/limits.ts';
-import { type RateApi, RateError } from '../../web/src/rate/api.ts';
-import { Outbox } from '../../web/src/rate/outbox.ts';
 
 /** What 50 raters at once ask of API Gateway, whose limits are those of the template. Pictures come from S3. */
 
@@ -16,20 +14,38 @@ const [, RATE, BURST] = /DefaultRouteSettings: \{ ThrottlingRateLimit: (\d+), Th
 /** How long a request is under way. */
 const LATENCY_MS = 200;
 
-beforeAll(() => {
+interface Outbox {
+  waiting: { value: number };
+  add(answer: Label): void;
+}
+// The page's code is compiled with the types of browsers.
+const load = (name: string) => import(`../../web/src/rate/${name}.ts`);
+let OutboxOf: new (api: object, name: string, storage: object) => Outbox;
+let RateError: new (status: number, message: string, members?: object) => Error;
+
+beforeAll(async () => {
+  ({ Outbox: OutboxOf } = await load('outbox'));
+  ({ RateError } = await load('api'));
   jest.useFakeTimers();
   Object.defineProperty(globalThis.navigator, 'locks', {
     configurable: true,
     value: { request: async (_name: string, work: () => Promise<void>) => work() },
   });
 });
-afterAll(() => jest.useRealTimers());
+afterAll(() => void jest.useRealTimers());
 
 /** The storage of a browser, whose names are its own properties. */
 class Memory {
-  getItem = (key: string): string | null => (Object.hasOwn(this, key) ? Reflect.get(this, key) : null);
-  setItem = (key: string, value: string) => void Reflect.set(this, key, value);
-  removeItem = (key: string) => void Reflect.deleteProperty(this, key);
+  [name: string]: unknown;
+  getItem(key: string) {
+    return Object.hasOwn(this, key) ? this[key] : null;
+  }
+  setItem(key: string, value: string) {
+    this[key] = value;
+  }
+  removeItem(key: string) {
+    delete this[key];
+  }
 }
 
 /** API Gateway's bucket of tokens, which refuses what comes too often, and the API behind it. */
@@ -63,8 +79,8 @@ class Rater {
 
   constructor(gateway: Gateway, name: string) {
     this.#gateway = gateway;
-    const api: Pick<RateApi, 'store'> = {
-      store: async (seq, answers) => {
+    const api = {
+      store: async (seq: number, answers: readonly Label[]) => {
         await gateway.take();
         const existing = this.batches[seq];
         if (existing)
@@ -72,7 +88,7 @@ class Rater {
         this.batches[seq] = [...answers];
       },
     };
-    this.outbox = new Outbox(api as RateApi, name, new Memory() as unknown as Storage);
+    this.outbox = new OutboxOf(api, name, new Memory());
     void gateway.take().catch(() => {});
   }
 

@@ -106,6 +106,22 @@ export const words = {
   },
 };
 
+/** Practice pictures of a new round. */
+export const practiceWords = {
+  title: 'Practice pictures',
+  hint: 'Raters see them first, with the answers that you expect and why. They are not rated. Ten with different answers are a good start.',
+  address: 'Address of a picture',
+  addressHint: 'Open the picture in its audit, and paste the address here.',
+  noImage: 'This is not the address of a picture of these audits.',
+  notShowable: 'This picture is not valid or is blank, so that raters cannot be shown it.',
+  chosen: 'The practice picture',
+  any: 'no expectation',
+  why: 'Why these answers are right',
+  add: 'Add to the practice',
+  remove: 'Remove',
+  prediction: (n: number) => `Prediction ${whole(n)}:`,
+};
+
 /** A round that exists. */
 export const roundWords = {
   about: (createdBy: string) => ` · ${given(createdBy)}`,

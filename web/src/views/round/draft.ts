@@ -1,6 +1,7 @@
 import { QUESTIONS } from '../../../../lib/rounds/templates.ts';
 import type { Codebook, Contrast, Plan, Question, RoundRequest } from '../../api/types.ts';
 import { words } from '../../words/rounds.ts';
+import { type Practice, validPractice } from './practice.tsx';
 
 /** How long an answer takes, in seconds. */
 const ANSWER_SECONDS = 4;
@@ -21,6 +22,7 @@ export interface RoundDraft {
   ratings: number;
   slots: number;
   repeats: number;
+  practice: Practice;
   contrasts: Contrast[];
   exclusions: string;
   consent: { version: string; purpose: string; contact: string; pay: string; hours: string };
@@ -31,7 +33,7 @@ export const emptyDraft = (name: string): RoundDraft => ({
   ...{ name, chosen: ['persons', 'gender-presentation'], own: false },
   ...{ ownText: '', ownKind: 'one', ownAnswers: '' },
   ...{ all: true, perCell: 20, ratings: 3, slots: 3, repeats: 0 },
-  ...{ contrasts: [], exclusions: '', notice: '' },
+  ...{ practice: [], contrasts: [], exclusions: '', notice: '' },
   consent: { version: '1', purpose: '', contact: '', pay: '', hours: '' },
 });
 
@@ -140,6 +142,7 @@ export function requestOf(draft: RoundDraft, audits: string[]): RoundRequest {
   return {
     ...{ name: name.trim() || codebook.title, audits, codebook },
     ...{ pictures: all ? 'all' : perCell, ratings, slots, repeats },
+    practice: validPractice(draft.practice, codebook),
     contrasts: validContrasts(draft, codebook),
     consent: words.consentText(consent),
     ...(exclusions.trim() ? { exclusions: exclusions.trim() } : {}),

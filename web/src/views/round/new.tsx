@@ -20,6 +20,7 @@ import {
   validContrasts,
   workOf,
 } from './draft.ts';
+import { PracticeFields } from './practice.tsx';
 
 const KINDS = ['one', 'any', 'scale'] as const;
 const CONSENT = [
@@ -96,6 +97,12 @@ export function NewRound({ plans, finished }: { plans: Plan[]; finished: boolean
         <Questions draft={draft} change={change} codebook={codebook} />
         <Sizes draft={draft} change={change} />
         <Consent draft={draft} change={change} />
+        <PracticeFields
+          practice={draft.practice}
+          plans={plans}
+          codebook={codebook}
+          onChange={(practice) => change({ practice })}
+        />
         <Frozen draft={draft} change={change} codebook={codebook} plans={plans} />
       </div>
       <aside>
