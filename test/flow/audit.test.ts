@@ -20,18 +20,14 @@ import type { Result } from '../../lib/records/result.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import { systemChance } from '../../lib/system.ts';
 import { png } from '../support/images.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, cloud, eachWorld, FAULTS, type World, world } from './world.ts';
 
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const CELLS = 2;
 const RANGE = { audit: AUDIT, from: 0, to: CELLS - 1 };
 const MINUTE = 60_000;
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-});
+eachWorld();
 
 const BODY = JSON.stringify({ prompts: ['a nurse'], models: ['a/b'], samples: CELLS });
 let requests = 0;
@@ -118,7 +114,7 @@ describe('accepting an audit', () => {
   it.each(FAULTS)(
     'leaves nothing half-accepted where the caller gives up after, at any call, %s',
     async (fault) => {
-      await atEveryCall(cloud, fault, {
+      await atEveryCall(fault, {
         prepare: async () => {},
         act: (world) => accept(world, origin({ idempotencyKey: undefined })),
         recover: settle,
@@ -247,7 +243,7 @@ describe('reconcile', () => {
   const RECONCILE_FAULTS = FAULTS.filter((fault) => fault === 'the process dies');
 
   it.each(RECONCILE_FAULTS)('has tag judge, and all once, when, at any call, %s', async (fault) => {
-    const calls = await atEveryCall(cloud, fault, {
+    const calls = await atEveryCall(fault, {
       prepare: async (world) => {
         await ended(world, 1);
         world.pass(16 * MINUTE);
@@ -263,7 +259,7 @@ describe('reconcile', () => {
   it.each(RECONCILE_FAULTS)(
     'backs up, writes the manifest, and all once, when, at any call, %s',
     async (fault) => {
-      const calls = await atEveryCall(cloud, fault, {
+      const calls = await atEveryCall(fault, {
         prepare: async (world) => {
           await ended(world, 1);
           world.pass(16 * MINUTE);
@@ -279,7 +275,7 @@ describe('reconcile', () => {
   );
 
   it.each(RECONCILE_FAULTS)('backs up the records and closes, when, at any call, %s', async (fault) => {
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (world) => {
         await ended(world, 1);
         await world.judgeAndBackUp(AUDIT);
@@ -485,7 +481,7 @@ describe('reconcile', () => {
 
 describe('canceling an audit', () => {
   it.each(FAULTS)('ends every cell and runs nothing when, at any call, %s', async (fault) => {
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (world) => {
         await world.accept(CELLS);
         await advance(world, { ...RANGE, to: 0 });
@@ -563,7 +559,7 @@ describe('deleting an audit', () => {
   });
 
   it.each(FAULTS)('leaves nothing running and nothing behind when, at any call, %s', async (fault) => {
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (world) => {
         await world.accept(CELLS);
         await advance(world, RANGE);
@@ -592,7 +588,7 @@ describe('deleting an audit', () => {
   });
 
   it.each(FAULTS)('comes to its end when, at any call of the sweeping, %s', async (fault) => {
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (world) => {
         await world.accept(1);
         await advance(world, { ...RANGE, to: 0 });

@@ -2,12 +2,9 @@ import { changePrice, changeSettings, describeBudget, reportBudget } from '../..
 import { monthOf } from '../../lib/money/ledger.ts';
 import { readSettings } from '../../lib/money/prices.ts';
 import { ledgerKey, settingsKey } from '../../lib/records/keys.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, world } from './world.ts';
 
-let world: World;
-eachWorld((fresh) => {
-  world = fresh;
-});
+eachWorld();
 const MODEL = 'black-forest-labs/flux-schnell';
 const settings = () => readSettings(world.truth.images);
 

@@ -14,17 +14,13 @@ import { looked } from '../../sim/look.ts';
 import { preparedDecoder } from '../support/decoder.ts';
 import { png } from '../support/images.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, beginAgain, eachWorld, FAULTS, type World, world } from './world.ts';
 
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const KEY = imageKey(AUDIT, 7, 0);
 const TAGS = { status: 'pending', retention: 'short' };
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-});
+eachWorld();
 
 const CELL = 7;
 const SILENT = { info() {}, warn() {}, error() {}, appendKeys() {}, resetKeys() {} };
@@ -52,7 +48,7 @@ describe('judging the images of a cell', () => {
   it.each(FAULTS)(
     'leaves four tags on each, one record, and one rendition of the valid one when, at any call, %s',
     async (fault) => {
-      const calls = await atEveryCall(cloud, fault, {
+      const calls = await atEveryCall(fault, {
         prepare: async (world) => {
           await put(png(40, 30), world);
           await put('no picture', world, 1);
@@ -413,7 +409,7 @@ describe('an image that is deleted while it is judged', () => {
   it.each(DELETIONS)('by %s at any moment leaves no version of a rendition', async (_by, tombstone) => {
     for (const verb of ['exists', 'tags', 'readRange', 'create', 'setTags'] as const)
       for (const isBefore of [true, false]) {
-        world = await cloud.world();
+        await beginAgain();
         await put(png(4, 4));
         const call = world.images[verb].bind(world.images) as (...rest: unknown[]) => Promise<unknown>;
         let isEnded = false;
@@ -456,7 +452,7 @@ describe('an image that is deleted while it is judged', () => {
   it.each(FAULTS)(
     'by a purge, after a run in which, at any call, %s, has no rendition once the event was delivered again',
     async (fault) => {
-      const calls = await atEveryCall(cloud, fault, {
+      const calls = await atEveryCall(fault, {
         prepare: async (world) => {
           await put(png(4, 4), world);
         },
@@ -525,7 +521,7 @@ describe('backing up', () => {
   it.each(FAULTS)(
     'leaves one copy, equal in bytes, checksum and tags, when, at any call, %s',
     async (fault) => {
-      const calls = await atEveryCall(cloud, fault, {
+      const calls = await atEveryCall(fault, {
         prepare: async (world) => {
           await put(png(4, 4), world);
         },

@@ -4,13 +4,11 @@ import type { Plan } from '../../lib/records/plan.ts';
 import { isStored, type Result } from '../../lib/records/result.ts';
 import type { EndedPrediction } from '../../lib/replicate/prediction.ts';
 import { png } from '../support/images.ts';
-import { eachWorld, type FlowCloud, type Serve, type World } from './world.ts';
+import { cloud, eachWorld, type Serve, world } from './world.ts';
 
-let cloud: FlowCloud;
-let world: World;
 let plan: Plan;
-eachWorld(async (fresh, opened) => {
-  [world, cloud] = [fresh, opened];
+eachWorld();
+beforeEach(async () => {
   plan = await world.accept(2);
 });
 

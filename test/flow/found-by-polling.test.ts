@@ -7,12 +7,11 @@ import { cancelKey } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import { withTemporaryFile } from '../../lib/temporary-file.ts';
 import { SECRET, signed } from './delivery.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, world } from './world.ts';
 
-let world: World;
 let lines: string[];
-eachWorld((begun) => {
-  world = begun;
+eachWorld();
+beforeEach(() => {
   lines = [];
 });
 

@@ -9,7 +9,7 @@ import { cellAt, type Plan, readPlan } from '../../lib/records/plan.ts';
 import { systemChance } from '../../lib/system.ts';
 import { png } from '../support/images.ts';
 import { onLoopback } from './s3.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** Pictures that somebody has: from the request to the manifest. */
 
@@ -31,12 +31,7 @@ const REQUEST = {
 const BODY = JSON.stringify(REQUEST);
 const ORIGIN = { caller: 'alice', request: 'r1', idempotencyKey: 'once', body: BODY };
 
-let world: World;
-let cloud: FlowCloud;
-eachWorld((one, itsCloud) => {
-  world = one;
-  cloud = itsCloud;
-}, onLoopback);
+eachWorld(onLoopback);
 
 const importDeps = (of: World) => ({
   store: of.images,
@@ -429,7 +424,7 @@ describe.each(FAULTS)('if %s', (fault) => {
   };
 
   test('at any call of the request, repeating it comes to one import', async () => {
-    const calls = await atEveryCall(cloud, fault, {
+    const calls = await atEveryCall(fault, {
       prepare: async () => {},
       act: (of) => accept(of),
       recover: async (of) => {
@@ -446,7 +441,7 @@ describe.each(FAULTS)('if %s', (fault) => {
   });
 
   test('at any call of poll, every picture ends in one result', async () => {
-    const calls = await atEveryCall(cloud, fault, {
+    const calls = await atEveryCall(fault, {
       prepare: async (of) => {
         const { id } = await accept(of);
         const plan = await planOf(id, of);

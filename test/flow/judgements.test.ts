@@ -3,7 +3,7 @@ import { judgeCell } from '../../lib/images/judge.ts';
 import { type Judgement, listJudgements, PURGED } from '../../lib/records/judgement.ts';
 import { imageKey } from '../../lib/records/keys.ts';
 import { png } from '../support/images.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** Operators replace the judgement of one image in a record with several. */
 
@@ -16,11 +16,7 @@ const FINE: Judgement = {
   decoded: { version: 1, animated: false, alpha: false, c2pa: false, blank: false },
 };
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-});
+eachWorld();
 
 const imageAt = (index: number) => imageKey(AUDIT, CELL, index);
 const record = (names: string) => `audits/${AUDIT}/judged/00007/${names}`;
@@ -52,7 +48,7 @@ describe('a judgement that is replaced', () => {
   it.each(FAULTS)(
     'leaves those of other images, and is the only one, when, at any call, %s',
     async (fault) => {
-      const calls = await atEveryCall(cloud, fault, {
+      const calls = await atEveryCall(fault, {
         prepare: judged,
         act: (world) => replaceJudgement(world.images, imageAt(1), GONE),
         recover: async (world) => {

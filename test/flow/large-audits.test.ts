@@ -7,12 +7,9 @@ import type { Plan } from '../../lib/records/plan.ts';
 import { cellAt, inputOf } from '../../lib/records/plan.ts';
 import { recordResult } from '../../lib/records/result.ts';
 import { withTemporaryFile } from '../../lib/temporary-file.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, world } from './world.ts';
 
-let world: World;
-eachWorld((begun) => {
-  world = begun;
-});
+eachWorld();
 
 const CELLS = 100;
 /** As many cells as an audit may have. */

@@ -12,14 +12,11 @@ import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import { systemChance } from '../../lib/system.ts';
 import { withTemporaryFile } from '../../lib/temporary-file.ts';
 import { openapiOf } from '../support/openapi.ts';
-import { type Asked, eachWorld, type World } from './world.ts';
+import { type Asked, eachWorld, world } from './world.ts';
 
 /** What is checked of a design against its models, which Replicate describes over HTTP, before anything is paid. */
 
-let world: World;
-eachWorld((fresh) => {
-  world = fresh;
-});
+eachWorld();
 
 /** Models by name: what `GET /v1/models/<name>` answers. */
 let models: Record<string, unknown> = {};

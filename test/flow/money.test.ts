@@ -12,18 +12,14 @@ import { AUDITS_PREFIX, leaseKey, ledgerKey, settingsKey } from '../../lib/recor
 import type { Lease } from '../../lib/records/lease.ts';
 import { readPlan } from '../../lib/records/plan.ts';
 import { systemChance } from '../../lib/system.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 const MINUTE = 60_000;
 const FLUX = 'black-forest-labs/flux-schnell';
 /** What one audit of `body` may cost, in millionths of a dollar. */
 const EACH = 4 * 3_000;
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-});
+eachWorld();
 
 const body = (more: object = {}) =>
   JSON.stringify({ prompts: ['a nurse'], models: [FLUX], samples: 4, ...more });
@@ -150,7 +146,7 @@ describe('what an accepted audit may cost is reserved', () => {
   };
 
   it.each(FAULTS)('once, and released if it is not accepted, when, at any call, %s', async (fault) => {
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: (world) => setBudget(world, { monthly: 1 }),
       act: (world) => accept(world, { key: 'once' }),
       recover: async (world) => {
@@ -166,7 +162,7 @@ describe('what an accepted audit may cost is reserved', () => {
   });
 
   it.each(FAULTS)('once, also by a request that is repeated, when, at any call, %s', async (fault) => {
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: (world) => setBudget(world, { monthly: 1 }),
       act: (world) => accept(world, { key: 'once' }),
       recover: async (world) => void (await accept(world, { key: 'once' })),

@@ -7,7 +7,7 @@ import { deletedKey, imageKey, renditionKey } from '../../lib/records/keys.ts';
 import { readPlan } from '../../lib/records/plan.ts';
 import { named, operators, recordCell, SILENT } from './operators.ts';
 import { onLoopback } from './s3.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** A purge, stopped at every call, beside a run of `tag` that began before it. */
 
@@ -15,11 +15,7 @@ const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const TAGS = { status: 'ok', retention: 'short' };
 const IMAGE = { audit: AUDIT, image: '00000/1' };
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-}, onLoopback);
+eachWorld(onLoopback);
 
 async function purge(stores: Pick<World, 'images' | 'backup'>, target: { audit: string; image?: string }) {
   const plan = await findPurge(operators(stores), target, SILENT);
@@ -55,7 +51,7 @@ describe('the purge of an image', () => {
   it.each(FAULTS)(
     'leaves no version of it and of its rendition, and all of its neighbor, when, at any call, %s',
     async (fault) => {
-      const calls = await atEveryCall(cloud, fault, {
+      const calls = await atEveryCall(fault, {
         prepare,
         act: (world) => purge(world, IMAGE),
         recover: (world) => purge(world.truth, IMAGE).then(() => {}),
@@ -96,7 +92,7 @@ describe('the purge of an audit', () => {
   it.each(FAULTS)(
     'leaves its tombstones and no version of anything else when, at any call, %s',
     async (fault) => {
-      const calls = await atEveryCall(cloud, fault, {
+      const calls = await atEveryCall(fault, {
         prepare,
         act: (world) => purge(world, { audit: AUDIT }),
         recover: (world) => purge(world.truth, { audit: AUDIT }).then(() => {}),
@@ -118,7 +114,7 @@ describe('the purge of an audit', () => {
     ['an image', IMAGE, `purged/${AUDIT}/00000/1`],
     ['an audit', { audit: AUDIT }, deletedKey(AUDIT)],
   ])('of %s destroys nothing before its tombstone is there', async (_what, target, tombstone) => {
-    const calls = await atEveryCall(cloud, 'the process dies', {
+    const calls = await atEveryCall('the process dies', {
       prepare,
       act: (world) => purge(world, target),
       recover: async (world) => {
@@ -134,7 +130,7 @@ describe('the purge of an audit', () => {
 
   it.each(FAULTS)('leaves what it has cost in the sum of its month when, at any call, %s', async (fault) => {
     const FLUX = 'black-forest-labs/flux-schnell';
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (in_) => {
         const text = JSON.stringify({ prompts: ['a nurse'], models: [FLUX], samples: 2 });
         const origin = { caller: 'ann', request: 'r', idempotencyKey: undefined, body: text };

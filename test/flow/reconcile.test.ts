@@ -15,16 +15,13 @@ import {
   summaryKey,
 } from '../../lib/records/keys.ts';
 import { systemChance } from '../../lib/system.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, world } from './world.ts';
 
 const [ONE, OTHER] = ['7zzzzzzzzzzzzzzzzzzzzzzzzz', '6zzzzzzzzzzzzzzzzzzzzzzzzz'] as const;
 const MINUTE = 60_000;
 const CELLS = 30;
 
-let world: World;
-eachWorld((fresh) => {
-  world = fresh;
-});
+eachWorld();
 
 /** Every cell is finished and its image judged. A quarter of an hour later no image has its copy in the backup. */
 async function uncopied(id: string): Promise<void> {

@@ -8,7 +8,7 @@ import { systemTime } from '../../lib/system.ts';
 import { looked } from '../../sim/look.ts';
 import { png } from '../support/images.ts';
 import { AnsweringStore, answering, named, recordCell, SILENT } from './operators.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** An operator has `tag` judge an older audit again. */
 
@@ -23,11 +23,7 @@ const NEW = by(DECODER_VERSION);
 const SLOW = by(DECODER_VERSION, { status: 'quarantined' }, 'too-slow');
 const DAMAGED = by(DECODER_VERSION, { status: 'quarantined' }, 'damaged');
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-});
+eachWorld();
 
 /** An audit of cells with one valid image each. @param cells what is known of the image; whether it has a rendition */
 async function audit(in_: World, cells: readonly [Judgement | undefined, boolean][]): Promise<void> {
@@ -228,7 +224,7 @@ describe('judging an audit again', () => {
   it.each(FAULTS)(
     'leaves nothing undone that a second run does not do when, at any call, %s',
     async (fault) => {
-      const calls = await atEveryCall(cloud, fault, {
+      const calls = await atEveryCall(fault, {
         prepare: (world) =>
           audit(world, [
             [OLD, false],

@@ -9,7 +9,7 @@ import { imageKey, manifestKey, planKey, renditionKey } from '../../lib/records/
 import { png } from '../support/images.ts';
 import { type AnsweringStore, answering, named, operators, recordCell, SILENT } from './operators.ts';
 import { onLoopback } from './s3.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** What verify finds of judgements and renditions, and how restore has `tag` judge what came back. */
 
@@ -25,11 +25,7 @@ const rendition = (index: number) => renditionKey(AUDIT, 0, index);
 const bytesOf = (index: number, judgement = FINE) =>
   png(4, 4, `image ${index}`).subarray(0, judgement.status === 'ok' ? undefined : -9);
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-}, onLoopback);
+eachWorld(onLoopback);
 
 /** A finished audit of one cell with three images, all ok and with everything that belongs to them. */
 async function finished(in_: World, judgements: Judgement[] = [FINE, FINE, FINE]): Promise<void> {
@@ -205,7 +201,7 @@ describe('restore', () => {
   it.each(FAULTS)(
     'leaves nothing undone that a second run does not do when, at any call, %s',
     async (fault) => {
-      const calls = await atEveryCall(cloud, fault, {
+      const calls = await atEveryCall(fault, {
         prepare: async (world) => {
           await finished(world);
           await damage(world, 1);

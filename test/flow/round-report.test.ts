@@ -19,7 +19,7 @@ import {
   send,
   whole,
 } from '../support/rounds.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, world } from './world.ts';
 
 /** From the answers of raters to numbers: through the handler of the API, as the command line calls it. */
 
@@ -28,10 +28,9 @@ const silent = { row: () => ({ update() {} }), stop() {} };
 const root = mkdtempSync(path.join(tmpdir(), 'weaudit-round-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-let world: World;
 let call: Call;
-eachWorld(async (fresh) => {
-  world = fresh;
+eachWorld();
+beforeEach(() => {
   call = ratingApi({ store: world.images, time: world.time, queue: world.queue, polls: world.polls });
 });
 afterEach(() => void jest.restoreAllMocks());

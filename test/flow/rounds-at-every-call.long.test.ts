@@ -19,7 +19,7 @@ import {
 } from '../support/rounds.ts';
 import { operators, SILENT } from './operators.ts';
 import { onLoopback } from './s3.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** Rating rounds when the process dies, at any call: nothing is lost, nothing is there twice, and what is deleted is gone. */
 
@@ -27,11 +27,7 @@ const AUDIT = auditAt(1);
 const OTHER = auditAt(2);
 const MINUTE = 60_000;
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-}, onLoopback);
+eachWorld(onLoopback);
 
 const apiOf = (in_: World, isTrue = false): Call =>
   ratingApi({
@@ -68,7 +64,7 @@ const onlyRound = async (in_: World): Promise<string> => {
 describe.each(FAULTS)('when, at any call, %s', (fault) => {
   it('a round is made once, with each picture once, by repeating the request', async () => {
     const make = (in_: World, call: Call) => makeRound(call, [AUDIT], {}, 'once').then(() => in_);
-    const calls = await atEveryCall(cloud, fault, {
+    const calls = await atEveryCall(fault, {
       prepare: async (in_) => void (await small(in_)),
       act: (in_) => make(in_, dying(in_)),
       recover: async (in_) => void (await make(in_, truth(in_))),
@@ -95,7 +91,7 @@ describe.each(FAULTS)('when, at any call, %s', (fault) => {
       if (status === 409) expect(body.stored).toEqual(answers.map(({ id }) => id));
       else expect(status).toBe(201);
     };
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (in_) => {
         known = await begin(in_);
         const [first] = await allItems(truth(in_), known.tokens[0]!);
@@ -115,7 +111,7 @@ describe.each(FAULTS)('when, at any call, %s', (fault) => {
     let known: Awaited<ReturnType<typeof begin>>;
     const works = async (in_: World, token: string) =>
       (await truth(in_)('GET', '/api/rate', { token })).status === 200;
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (in_) => {
         known = await begin(in_);
       },
@@ -140,7 +136,7 @@ describe.each(FAULTS)('when, at any call, %s', (fault) => {
       in_.pass(MINUTE + 1_000);
       await call('GET', `/api/rounds/${known.round}/snapshot`);
     };
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (in_) => {
         known = await begin(in_);
         for (const token of known.tokens)
@@ -180,7 +176,7 @@ describe('a purged image', () => {
     'is hidden in its rounds, and no version of its copy is left, when, at any call, %s',
     async (fault) => {
       let known: Awaited<ReturnType<typeof begin>>;
-      await atEveryCall(cloud, fault, {
+      await atEveryCall(fault, {
         prepare: async (in_) => {
           known = await begin(in_);
           await plantImage(in_);
@@ -279,7 +275,7 @@ describe('the deletion', () => {
     'of an audit by an operator destroys every version of its rounds in both buckets, when, at any call, %s',
     async (fault) => {
       let round: string;
-      await atEveryCall(cloud, fault, {
+      await atEveryCall(fault, {
         prepare: async (in_) => {
           ({ round } = await begin(in_));
           await plantImage(in_);

@@ -16,16 +16,13 @@ import {
   whole,
 } from '../support/rounds.ts';
 import { onLoopback } from './s3.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, world } from './world.ts';
 
 /** All that reaches a rater: nothing of it says, or predicts, which model, prompt or cell a picture is of. */
 
 const AUDIT = auditAt(1);
 const SAMPLES = 60;
-let world: World;
-eachWorld((fresh) => {
-  world = fresh;
-}, onLoopback);
+eachWorld(onLoopback);
 
 interface Received {
   /** Every answer, with its headers. */

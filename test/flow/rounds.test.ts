@@ -23,15 +23,14 @@ import {
   send,
   whole,
 } from '../support/rounds.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, type World, world } from './world.ts';
 
 /** Rating rounds through the handler of the API: from finished audits to the labels that count. */
 
 const AUDIT = auditAt(1);
-let world: World;
 let call: Call;
-eachWorld(async (fresh) => {
-  world = fresh;
+eachWorld();
+beforeEach(() => {
   call = apiOf(world);
 });
 

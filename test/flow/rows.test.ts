@@ -9,14 +9,11 @@ import { flowKey, manifestKey, settingsKey } from '../../lib/records/keys.ts';
 import { type Plan, readPlan } from '../../lib/records/plan.ts';
 import { systemChance } from '../../lib/system.ts';
 import { withTemporaryFile } from '../../lib/temporary-file.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, world } from './world.ts';
 
 /** Audits whose prompts are rows of a table, from the request to the manifest. */
 
-let world: World;
-eachWorld((fresh) => {
-  world = fresh;
-});
+eachWorld();
 
 const CENT = 'simulated-prices/cent';
 const DEAR = 'simulated-prices/dear';

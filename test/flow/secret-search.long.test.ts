@@ -16,15 +16,11 @@ import type { Plan } from '../../lib/records/plan.ts';
 import { type Result, recordResult } from '../../lib/records/result.ts';
 import { SILENT } from './operators.ts';
 import { onLoopback } from './s3.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** Keys that audits hold from the time when models got them as plain inputs, and what an operator does about them. */
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-}, onLoopback);
+eachWorld(onLoopback);
 
 const KEY = 'sk-old-key-Abc123456';
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
@@ -158,7 +154,7 @@ describe('keys in older audits', () => {
   });
 
   test.each(FAULTS)('are removed, and all else is as it was, when, at any call, %s', async (fault) => {
-    const calls = await atEveryCall(cloud, fault, {
+    const calls = await atEveryCall(fault, {
       prepare: (world) => prepare(world, 1).then(() => {}),
       act: (world) => redact(world),
       recover: (world) => redact(world, world.truth).then(() => {}),

@@ -13,14 +13,11 @@ import type { Waiting } from '../../lib/records/waiting.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import { systemChance } from '../../lib/system.ts';
 import { openapiOf } from '../support/openapi.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, world } from './world.ts';
 
 /** Keys and passwords that an operator stored for inputs of models. */
 
-let world: World;
-eachWorld((fresh) => {
-  world = fresh;
-});
+eachWorld();
 
 const KEY = 'sk-proj-Abc123_def-456-GHI';
 const USE: SecretUse = { model: 'a/b', input: 'openai_api_key' };

@@ -7,7 +7,7 @@ import { planKey, studyId, studyKey } from '../../lib/records/keys.ts';
 import { cellAt, type Plan, readPlan } from '../../lib/records/plan.ts';
 import { systemChance } from '../../lib/system.ts';
 import { expectContract, pathParametersOf, routeKeyOf } from '../support/contract.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** Studies through the handler of the API: a list of audits under one name. */
 
@@ -15,11 +15,7 @@ const NAME = 'Occupations 2026';
 const ID = studyId(NAME);
 const DESIGN = { prompts: ['a nurse'], models: ['a/b'], samples: 1 };
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-});
+eachWorld();
 
 let requests = 0;
 /** Sends a request to an API of its own, as if each reached another process. */
@@ -228,7 +224,7 @@ describe.each(FAULTS)('%s at any call', (fault) => {
       await add(in_);
       await add(in_, [await start(in_, 'once')]);
     };
-    const calls = await atEveryCall(cloud, fault, {
+    const calls = await atEveryCall(fault, {
       prepare: async (in_) => void (await add(in_, [await start(in_, 'earlier', { samples: 2 })])),
       act: run,
       recover: run,
@@ -251,7 +247,7 @@ describe.each(FAULTS)('%s at any call', (fault) => {
       });
       await api(in_, 'DELETE', `/api/studies/${ID}`);
     };
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (in_) => {
         for (const id of [one, two]) await in_.truth.images.createJson(planKey(id), { id, cells: 1 });
         await add(in_, [one, two]);

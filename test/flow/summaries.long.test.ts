@@ -13,18 +13,14 @@ import {
 } from '../../lib/records/keys.ts';
 import type { Plan } from '../../lib/records/plan.ts';
 import type { Result } from '../../lib/records/result.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const CELLS = 2;
 const BLOCK = { audit: AUDIT, from: 0, to: CELLS - 1 };
 const MINUTE = 60_000;
 
-let cloud: FlowCloud;
-let world: World;
-eachWorld((fresh, opened) => {
-  [world, cloud] = [fresh, opened];
-});
+eachWorld();
 
 /** Every cell has its result, with one image each, and `tag` and `backup` have done nothing. */
 async function finished(in_: World, cells = CELLS): Promise<Plan> {
@@ -123,7 +119,7 @@ describe('a finished block', () => {
   });
 
   it.each(FAULTS)('is summed up, and the manifest written, once, when, at any call, %s', async (fault) => {
-    const calls = await atEveryCall(cloud, fault, {
+    const calls = await atEveryCall(fault, {
       prepare: async (world) => {
         await finished(world);
         await world.judgeAndBackUp(AUDIT);

@@ -14,7 +14,7 @@ import { systemTime } from '../../lib/system.ts';
 import { looked } from '../../sim/look.ts';
 import { preparedDecoder } from '../support/decoder.ts';
 import { png } from '../support/images.ts';
-import { eachWorld, type World } from './world.ts';
+import { eachWorld, world } from './world.ts';
 
 /** The function `tag`, given events as S3 sends them. */
 
@@ -22,10 +22,7 @@ const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const CELL = 7;
 const MINUTES_15 = 900_000;
 
-let world: World;
-eachWorld((fresh) => {
-  world = fresh;
-});
+eachWorld();
 
 const warned: Record<string, unknown>[] = [];
 const log = {

@@ -15,17 +15,15 @@ import type { Plan } from '../../lib/records/plan.ts';
 import type { Result } from '../../lib/records/result.ts';
 import { AnswerTooLarge, ReplicateRefusal, ReplicateUnreachable } from '../../lib/replicate/errors.ts';
 import type { EndedPrediction, Prediction } from '../../lib/replicate/prediction.ts';
-import { atEveryCall, eachWorld, FAULTS, type FlowCloud, type World } from './world.ts';
+import { atEveryCall, beginAgain, eachWorld, FAULTS, type World, world } from './world.ts';
 
 const CELLS = 2;
 const RANGE = { audit: '7zzzzzzzzzzzzzzzzzzzzzzzzz', from: 0, to: CELLS - 1 };
 const MINUTE = 60_000;
 
-let cloud: FlowCloud;
-let world: World;
 let plan: Plan;
-eachWorld(async (fresh, opened) => {
-  [world, cloud] = [fresh, opened];
+eachWorld();
+beforeEach(async () => {
   plan = await world.accept(CELLS);
 });
 
@@ -95,7 +93,7 @@ describe('a range is advanced', () => {
   });
 
   it.each(FAULTS)('and each cell paid once, adopted by its webhook, when, at any call, %s', async (fault) => {
-    const calls = await atEveryCall(cloud, fault, {
+    const calls = await atEveryCall(fault, {
       prepare: async (world) => {
         await world.accept(CELLS);
       },
@@ -117,7 +115,7 @@ describe('a range is advanced', () => {
   it.each(FAULTS)(
     'and completes without any webhook, nothing stored twice, when, at any call, %s',
     async (fault) => {
-      await atEveryCall(cloud, fault, {
+      await atEveryCall(fault, {
         prepare: async (world) => {
           await world.accept(CELLS);
         },
@@ -140,7 +138,7 @@ describe('a range is advanced', () => {
   );
 
   it.each(FAULTS)('and an overdue cell finished once when, at any call, %s', async (fault) => {
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (world) => {
         await world.accept(1);
         await advance(world);
@@ -194,7 +192,7 @@ describe('a range is advanced', () => {
   });
 
   it('with the version that was pinned, the inputs of all, of the model, the prompt and the seed', async () => {
-    world = await cloud.world();
+    await beginAgain();
     const version = 'ab'.repeat(32);
     plan = await world.accept(1, {
       input: { go_fast: false, width: 512 },
@@ -274,7 +272,7 @@ describe('waiting is not failing', () => {
   });
 
   it('a wait of no time is waited for a second: a refused request is not sent again at once', async () => {
-    world = await cloud.world();
+    await beginAgain();
     plan = await world.accept(1);
     const asked: number[] = [];
     world.replicate.onCreate = () => {
@@ -324,7 +322,7 @@ describe('waiting is not failing', () => {
   });
 
   it('after a refusal one request goes first: the others wait for what becomes of it', async () => {
-    world = await cloud.world();
+    await beginAgain();
     plan = await world.accept(10);
     let left = 20;
     let [now, most, refused] = [0, 0, 0];
@@ -341,7 +339,7 @@ describe('waiting is not failing', () => {
   });
 
   it('many cells at a low rate are all asked once, by as many turns as it takes, without a fault', async () => {
-    world = await cloud.world();
+    await beginAgain();
     plan = await world.accept(100);
     const pacer = new Pacer(world.time, 3_000);
     let turns = 0;
@@ -358,7 +356,7 @@ describe('waiting is not failing', () => {
 
 describe('the chain of an audit', () => {
   it('begins with few cells, then begins that of the other dispatcher, and continues from block to block', async () => {
-    world = await cloud.world();
+    await beginAgain();
     plan = await world.accept(100);
     const blocks = blocksOf(plan);
     await world.ask(plan);
@@ -377,7 +375,7 @@ describe('the chain of an audit', () => {
   });
 
   it('leaves the cells of a model without room to later turns, and asks for those of another', async () => {
-    world = await cloud.world();
+    await beginAgain();
     const model = { version: null, input: {}, inputs: null, seed: 'unknown' as const };
     plan = await world.accept(20, {
       models: [
@@ -489,7 +487,7 @@ describe('a cell that cannot be asked', () => {
   });
 
   it('does not drag along all others: after five faults in a row the turn ends', async () => {
-    world = await cloud.world();
+    await beginAgain();
     plan = await world.accept(200);
     let creates = 0;
     world.replicate.onCreate = () => {
@@ -581,7 +579,7 @@ describe('looking after overdue cells', () => {
   });
 
   it('has no more than two answers in memory at once, and begins none when its time is over', async () => {
-    world = await cloud.world();
+    await beginAgain();
     plan = await world.accept(5);
     const range = { ...RANGE, to: 4 };
     for (let turn = 0; turn < 2; turn++) await world.ask(plan);
@@ -606,7 +604,7 @@ describe('looking after overdue cells', () => {
 
 describe('at a low rate', () => {
   it('a turn asks for what comes within its patience, and leaves the block for as long as the rate lasts', async () => {
-    world = await cloud.world();
+    await beginAgain();
     plan = await world.accept(10);
     // One in 20 s: the first at once, the second after 20 s. The turn has two minutes.
     const waits: number[] = [];
@@ -628,7 +626,7 @@ describe('at a low rate', () => {
   });
 
   it('every overdue cell is looked at, whatever those at the front do', async () => {
-    world = await cloud.world();
+    await beginAgain();
     plan = await world.accept(10);
     for (let turn = 0; turn < 3; turn++) await world.ask(plan);
     const ids = [...world.replicate.asked.keys()];
@@ -744,7 +742,7 @@ describe('the end of an audit in the middle', () => {
   });
 
   it.each(FAULTS)('by canceling ends every cell, once, when, at any call, %s', async (fault) => {
-    await atEveryCall(cloud, fault, {
+    await atEveryCall(fault, {
       prepare: async (world) => {
         await world.accept(CELLS);
         await askOne(world);

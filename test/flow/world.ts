@@ -32,20 +32,22 @@ import { png } from '../support/images.ts';
 import { named } from '../support/openapi.ts';
 import { type FlowS3, inMemory, type Kept, listen, type OpenS3 } from './s3.ts';
 
-/**
- * Opens a cloud for the tests of a file.
- * @param begin called before each of them with a world of its own
- * @param s3 see `FlowCloud.open`
- */
-export function eachWorld(begin: (world: World, cloud: FlowCloud) => unknown, s3?: OpenS3): void {
-  let cloud: FlowCloud;
+/** Of the test that runs, in a file that calls `eachWorld`. */
+export let world: World;
+export let cloud: FlowCloud;
+
+/** Opens a cloud for the tests of a file, with a world for each of them. @param s3 see `FlowCloud.open` */
+export function eachWorld(s3?: OpenS3): void {
   beforeAll(async () => {
     cloud = await FlowCloud.open(s3);
   });
-  beforeEach(async () => {
-    await begin(await cloud.world(), cloud);
-  });
+  beforeEach(beginAgain);
   afterAll(() => cloud.close());
+}
+
+/** Gives the test another world, as empty as the first. */
+export async function beginAgain(): Promise<void> {
+  world = await cloud.world();
 }
 
 /**
@@ -582,7 +584,6 @@ export class World {
  * @returns how many calls the flow makes
  */
 export async function atEveryCall(
-  cloud: FlowCloud,
   fault: Fault,
   flow: {
     prepare: (world: World) => Promise<void>;
@@ -596,7 +597,7 @@ export async function atEveryCall(
   const prepared = await cloud.keep(first);
   try {
     for (let at = 1; ; ) {
-      const { fired, calls } = await atOneCall(cloud, fault, flow, prepared, at);
+      const { fired, calls } = await atOneCall(fault, flow, prepared, at);
       if (!fired) return calls;
       at = fired + 1;
     }
@@ -607,9 +608,8 @@ export async function atEveryCall(
 
 /** @returns the call that went wrong, if there was one, and how many there were */
 async function atOneCall(
-  cloud: FlowCloud,
   fault: Fault,
-  flow: Omit<Parameters<typeof atEveryCall>[2], 'prepare'>,
+  flow: Omit<Parameters<typeof atEveryCall>[1], 'prepare'>,
   prepared: Prepared,
   at: number,
 ): Promise<Pick<Faults, 'fired' | 'calls'>> {
