@@ -61,19 +61,13 @@ export class ApiClient {
    * @param design the body of the request, which the API checks
    * @param key Idempotency-Key: the same key and design always return the same audit
    */
-  async createAudit(design: unknown, key: string): Promise<AcceptedAudit> {
-    return this.#json('POST', '/api/audits', {
-      body: JSON.stringify(design),
-      headers: { 'idempotency-key': key },
-    });
+  createAudit(design: unknown, key: string): Promise<AcceptedAudit> {
+    return this.#json('POST', '/api/audits', once(design, key));
   }
 
   /** @param key as for `createAudit` */
-  async createImport(request: ImportRequest, key: string): Promise<AcceptedAudit> {
-    return this.#json('POST', '/api/imports', {
-      body: JSON.stringify(request),
-      headers: { 'idempotency-key': key },
-    });
+  createImport(request: ImportRequest, key: string): Promise<AcceptedAudit> {
+    return this.#json('POST', '/api/imports', once(request, key));
   }
 
   /** Addresses for pictures of an import that are missing, from a cell on. */
@@ -84,13 +78,7 @@ export class ApiClient {
 
   /** Audits, newest first. */
   async *audits(): AsyncGenerator<AuditEntry> {
-    let cursor: string | undefined;
-    do {
-      const query = new URLSearchParams({ limit: String(PAGE.most), ...(cursor ? { cursor } : {}) });
-      const page = await this.#json<AuditPage>('GET', `/api/audits?${query}`);
-      yield* page.audits;
-      cursor = page.cursor;
-    } while (cursor);
+    for await (const { audits } of this.#pages<AuditPage>('/api/audits')) yield* audits;
   }
 
   /** The budget of this month, and known prices. */
@@ -111,13 +99,7 @@ export class ApiClient {
 
   /** All studies, with the ids of their audits. */
   async *studies(): AsyncGenerator<StudyEntry> {
-    let cursor: string | undefined;
-    do {
-      const query = cursor ? `?cursor=${cursor}` : '';
-      const page = await this.#json<StudyPage>('GET', `/api/studies${query}`);
-      yield* page.studies;
-      cursor = page.cursor;
-    } while (cursor);
+    for await (const { studies } of this.#pages<StudyPage>('/api/studies')) yield* studies;
   }
 
   /** A study with its audits; undefined if there is none. */
@@ -140,25 +122,13 @@ export class ApiClient {
    * @param key Idempotency-Key: the same key and request always return the same round
    */
   createRound(request: unknown, key: string): Promise<AcceptedRound> {
-    return this.#json('POST', '/api/rounds', {
-      body: JSON.stringify(request),
-      headers: { 'idempotency-key': key },
-    });
+    return this.#json('POST', '/api/rounds', once(request, key));
   }
 
   /** Rounds, newest first. @param audit only those that show pictures of this audit */
   async *rounds(audit?: string): AsyncGenerator<RoundEntry> {
-    let cursor: string | undefined;
-    do {
-      const query = new URLSearchParams({
-        ...{ limit: String(PAGE.most) },
-        ...(audit ? { audit } : {}),
-        ...(cursor ? { cursor } : {}),
-      });
-      const page = await this.#json<RoundPage>('GET', `/api/rounds?${query}`);
-      yield* page.rounds;
-      cursor = page.cursor;
-    } while (cursor);
+    for await (const { rounds } of this.#pages<RoundPage>('/api/rounds', audit ? { audit } : {}))
+      yield* rounds;
   }
 
   round(round: string): Promise<Round> {
@@ -196,12 +166,8 @@ export class ApiClient {
 
   /** All predictions in order. Pages are read as they are needed, so that image addresses are fresh. */
   async *predictions(audit: string): AsyncGenerator<Prediction> {
-    let cursor: string | undefined;
-    do {
-      const page = await this.page(audit, cursor);
-      yield* page.predictions;
-      cursor = page.cursor;
-    } while (cursor);
+    for await (const { predictions } of this.#pages<PredictionPage>(path(audit, '/predictions')))
+      yield* predictions;
   }
 
   page(audit: string, cursor?: string, limit: number = PAGE.most): Promise<PredictionPage> {
@@ -222,7 +188,7 @@ export class ApiClient {
 
   /** What was decided before the first label of a round, its codebook and its images. */
   roundPlan(round: string): Promise<RoundPlanAnswer> {
-    return this.#json('GET', `/api/rounds/${encodeURIComponent(round)}/plan`);
+    return this.#json('GET', roundPath(round, '/plan'));
   }
 
   /**
@@ -231,8 +197,7 @@ export class ApiClient {
    */
   async snapshotUrl(round: string): Promise<string> {
     for (;;) {
-      const target = `/api/rounds/${encodeURIComponent(round)}/snapshot`;
-      const answer = await this.#send('GET', target, {}, [409]);
+      const answer = await this.#send('GET', roundPath(round, '/snapshot'), {}, [409]);
       const url = answer.headers.get('location');
       if (url) return url;
       const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
@@ -252,6 +217,20 @@ export class ApiClient {
 
   async delete(audit: string): Promise<void> {
     await this.#json('DELETE', path(audit));
+  }
+
+  /** The pages of a list, each when it is needed. */
+  async *#pages<Page extends { cursor?: string }>(
+    target: string,
+    query: Record<string, string> = {},
+  ): AsyncGenerator<Page> {
+    let cursor: string | undefined;
+    do {
+      const all = new URLSearchParams({ limit: String(PAGE.most), ...query, ...(cursor ? { cursor } : {}) });
+      const page = await this.#json<Page>('GET', `${target}?${all}`);
+      yield page;
+      cursor = page.cursor;
+    } while (cursor);
   }
 
   async #json<T>(method: string, target: string, request: RequestInit = {}): Promise<T> {
@@ -318,6 +297,12 @@ export class ApiClient {
     }
   }
 }
+
+/** A request that is carried out once for its Idempotency-Key. */
+const once = (body: unknown, key: string): RequestInit => ({
+  body: JSON.stringify(body),
+  headers: { 'idempotency-key': key },
+});
 
 const roundPath = (round: string, rest = '') => `/api/rounds/${encodeURIComponent(round)}${rest}`;
 const path = (audit: string, rest = '') => `/api/audits/${encodeURIComponent(audit)}${rest}`;
