@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { ApiClient } from './api-client.ts';
 import { type ApiFlags, apiSettings, type CloudFlags, cloudSettings } from './configuration.ts';
 import type { Cloud } from './operator/cloud.ts';
@@ -11,25 +11,65 @@ interface Common {
 const config = () => new Option('--config <file>', 'configuration file (env: WEAUDIT_CONFIG)');
 const json = () => new Option('--json', 'print exactly one JSON document to standard output');
 
-/** Adds the options of commands that call the API, and an example below the help. */
-export function auditorCommand(command: Command, example: string): Command {
-  return command
-    .addOption(new Option('--url <address>', 'address of the API (env: WEAUDIT_URL)'))
-    .addOption(new Option('--token <token>', 'API token; prefer the environment variable WEAUDIT_TOKEN'))
-    .addOption(config())
-    .addOption(json())
-    .addHelpText('after', `\nExample:\n  ${example}`);
+/** The option that answers `confirm`. */
+export const yes = () => new Option('-y, --yes', 'do not ask for confirmation');
+
+/** What a command is, as its help says it. */
+export interface About {
+  name: string;
+  summary: string;
+  description: string;
+  args?: (Argument | [name: string, description: string, read?: (text: string) => unknown])[];
+  /** Those of this command alone. */
+  options?: Option[];
+  example: string;
 }
 
-/** Adds the options of commands that call AWS or the local cloud, and an example below the help. */
-export function operatorCommand(command: Command, example: string): Command {
-  return command
-    .addOption(new Option('--stage <name>', 'stage of the deployment (env: WEAUDIT_STAGE)'))
-    .addOption(new Option('--local', 'use the local cloud of "npm start"').conflicts('stage'))
-    .addOption(new Option('--region <region>', 'AWS region (env: AWS_REGION)'))
-    .addOption(config())
-    .addOption(json())
-    .addHelpText('after', `\nExample:\n  ${example}`);
+function addCommand(to: Command, { name, summary, description, args = [], options = [], example }: About) {
+  const command = to.command(name).summary(summary).description(description);
+  for (const arg of args)
+    if (arg instanceof Argument) command.addArgument(arg);
+    else if (arg[2]) command.argument(arg[0], arg[1], arg[2]);
+    else command.argument(arg[0], arg[1]);
+  for (const option of options) command.addOption(option);
+  return command.addHelpText('after', `\nExample:\n  ${example}`);
+}
+
+/** Where the API is, and who asks. */
+export const apiOptions = () => [
+  new Option('--url <address>', 'address of the API (env: WEAUDIT_URL)'),
+  new Option('--token <token>', 'API token; prefer the environment variable WEAUDIT_TOKEN'),
+];
+
+/** Adds a command that calls the API. */
+export function auditorCommand(to: Command, about: About): Command {
+  const options = [...(about.options ?? []), ...apiOptions(), config(), json()];
+  return addCommand(to, { ...about, options });
+}
+
+/**
+ * Adds a command that calls AWS or the local cloud.
+ * @param about.backup it reads the backup, which may be outside the stage's own stack
+ */
+export function operatorCommand(
+  to: Command,
+  { backup = false, ...about }: About & { backup?: boolean },
+): Command {
+  const options = [
+    ...(about.options ?? []),
+    new Option('--stage <name>', 'stage of the deployment (env: WEAUDIT_STAGE)'),
+    new Option('--local', 'use the local cloud of "npm start"').conflicts('stage'),
+    new Option('--region <region>', 'AWS region (env: AWS_REGION)'),
+    config(),
+    json(),
+    ...(backup
+      ? [
+          new Option('--backup-bucket <name>', "backup bucket, if not the stage's own"),
+          new Option('--backup-region <region>', 'region of the backup bucket, if another'),
+        ]
+      : []),
+  ];
+  return addCommand(to, { ...about, options });
 }
 
 export interface AuditorFlags extends ApiFlags, Common {}
@@ -55,12 +95,6 @@ export async function operator(flags: OperatorFlags): Promise<{ cloud: Cloud; ou
 /** The flag that chooses the same deployment, for a command to run next. */
 export const stageFlag = ({ local }: OperatorFlags, { stage }: Cloud): string =>
   local ? '--local' : `--stage ${stage}`;
-
-/** Adds the options that locate a backup outside the stage's own stack. */
-export const backupOptions = (command: Command): Command =>
-  command
-    .addOption(new Option('--backup-bucket <name>', "backup bucket, if not the stage's own"))
-    .addOption(new Option('--backup-region <region>', 'region of the backup bucket, if another'));
 
 /** Collects the values of a repeatable option. */
 export const repeated = (value: string, before: string[] = []): string[] => [...before, value];

@@ -26,15 +26,14 @@ const limit = (text: string): number | undefined => {
 
 /** `budget`, `budget set <dollars>`, `budget price <model>` */
 export function addBudget(program: Command): void {
-  const budget = operatorCommand(
-    program
-      .command('budget')
-      .summary("show or set the month's budget and the prices of models")
-      .description(
-        'Show what the audits of this month may cost, what is spent, reserved and left, which open audits hold most, and which prices an operator has set. Subcommands change the budget and prices.',
-      ),
-    'npx weaudit budget --stage prod\n  npx weaudit budget set 100 --stage prod\n  npx weaudit budget price owner/name --per-image 0.04 --stage prod',
-  ).action(async (flags: OperatorFlags) => {
+  const budget = operatorCommand(program, {
+    name: 'budget',
+    summary: "show or set the month's budget and the prices of models",
+    description:
+      'Show what the audits of this month may cost, what is spent, reserved and left, which open audits hold most, and which prices an operator has set. Subcommands change the budget and prices.',
+    example:
+      'npx weaudit budget --stage prod\n  npx weaudit budget set 100 --stage prod\n  npx weaudit budget price owner/name --per-image 0.04 --stage prod',
+  }).action(async (flags: OperatorFlags) => {
     const { describeBudget, reportBudget } = await import('../operator/budget.ts');
     const { cloud, output } = await operator(flags);
     const report = await reportBudget(cloud.images, systemTime);
@@ -46,16 +45,14 @@ export function addBudget(program: Command): void {
 }
 
 function addSet(budget: Command): void {
-  operatorCommand(
-    budget
-      .command('set')
-      .summary("set the month's budget")
-      .description(
-        'Set how many dollars the audits of a calendar month (UTC) may cost. An audit that might cost more than is left is refused before it starts. Audits that were accepted before keep running, also if the new budget is lower than what they hold. 0 lets only free models run; "none" removes the limit.',
-      )
-      .argument('<dollars>', 'such as 100, or "none"', limit),
-    'npx weaudit budget set 100 --stage prod',
-  ).action(async (monthly: number | undefined, flags: OperatorFlags) => {
+  operatorCommand(budget, {
+    name: 'set',
+    summary: "set the month's budget",
+    description:
+      'Set how many dollars the audits of a calendar month (UTC) may cost. An audit that might cost more than is left is refused before it starts. Audits that were accepted before keep running, also if the new budget is lower than what they hold. 0 lets only free models run; "none" removes the limit.',
+    args: [['<dollars>', 'such as 100, or "none"', limit]],
+    example: 'npx weaudit budget set 100 --stage prod',
+  }).action(async (monthly: number | undefined, flags: OperatorFlags) => {
     const { changeSettings, describeLimitChange, reportBudget } = await import('../operator/budget.ts');
     const { cloud, output } = await operator(flags);
     const { before } = await changeSettings(cloud.images, ({ monthly: _before, ...rest }) => ({
@@ -70,26 +67,25 @@ function addSet(budget: Command): void {
 
 function addPrice(budget: Command): void {
   const amount = (flag: string, what: string) => new Option(`--${flag} <dollars>`, what).argParser(dollars);
-  operatorCommand(
-    budget
-      .command('price')
-      .summary('set what a prediction of a model costs')
-      .description(
-        'Set what a prediction of a model costs, for audits that are accepted from now on. It replaces a price that comes with WeAudit. Choose one of --per-image, --per-prediction, --per-second with --seconds, --free and --remove. A prediction that runs longer than --seconds is canceled, because a price by the second alone limits nothing.',
-      )
-      .argument('<owner/name>', 'model at Replicate, without a version')
-      .addOption(amount('per-image', 'price of each image'))
-      .addOption(amount('per-prediction', 'price of each prediction, however many images it makes'))
-      .addOption(amount('per-second', 'price of each second that the model runs'))
-      .addOption(
-        new Option('--seconds <number>', 'with --per-second: cancel a prediction after so long').argParser(
-          wholeNumber(1, 1_800),
-        ),
-      )
-      .addOption(new Option('--free', 'the model costs nothing'))
-      .addOption(new Option('--remove', 'remove the price that an operator has set')),
-    'npx weaudit budget price google/imagen-4 --per-image 0.04 --stage prod\n  npx weaudit budget price owner/name --per-second 0.000975 --seconds 60 --stage prod',
-  ).action(async (model: string, flags: PriceFlags) => {
+  operatorCommand(budget, {
+    name: 'price',
+    summary: 'set what a prediction of a model costs',
+    description:
+      'Set what a prediction of a model costs, for audits that are accepted from now on. It replaces a price that comes with WeAudit. Choose one of --per-image, --per-prediction, --per-second with --seconds, --free and --remove. A prediction that runs longer than --seconds is canceled, because a price by the second alone limits nothing.',
+    args: [['<owner/name>', 'model at Replicate, without a version']],
+    options: [
+      amount('per-image', 'price of each image'),
+      amount('per-prediction', 'price of each prediction, however many images it makes'),
+      amount('per-second', 'price of each second that the model runs'),
+      new Option('--seconds <number>', 'with --per-second: cancel a prediction after so long').argParser(
+        wholeNumber(1, 1_800),
+      ),
+      new Option('--free', 'the model costs nothing'),
+      new Option('--remove', 'remove the price that an operator has set'),
+    ],
+    example:
+      'npx weaudit budget price google/imagen-4 --per-image 0.04 --stage prod\n  npx weaudit budget price owner/name --per-second 0.000975 --seconds 60 --stage prod',
+  }).action(async (model: string, flags: PriceFlags) => {
     const price = priceOf(flags);
     const { changePrice } = await import('../operator/budget.ts');
     const { cloud, output } = await operator(flags);

@@ -6,16 +6,14 @@ import { isOver } from '../watch.ts';
 
 /** `cancel <audit>` */
 export function addCancel(program: Command): void {
-  auditorCommand(
-    program
-      .command('cancel')
-      .summary('cancel an audit or a study; stored images are kept')
-      .description(
-        'Cancel an audit, or all running audits of a study. Skips pending predictions, cancels running ones, keeps stored images.',
-      )
-      .argument('<audit>', 'id of the audit, or id or name of the study'),
-    'npx weaudit cancel 06dn7w3qk2v4x8y0zr5t1m9abc',
-  ).action(async (audit: string, flags: AuditorFlags) => {
+  auditorCommand(program, {
+    name: 'cancel',
+    summary: 'cancel an audit or a study; stored images are kept',
+    description:
+      'Cancel an audit, or all running audits of a study. Skips pending predictions, cancels running ones, keeps stored images.',
+    args: [['<audit>', 'id of the audit, or id or name of the study']],
+    example: 'npx weaudit cancel 06dn7w3qk2v4x8y0zr5t1m9abc',
+  }).action(async (audit: string, flags: AuditorFlags) => {
     const { client, output } = auditor(flags);
     const study = await findStudy(client, audit);
     if (study) {

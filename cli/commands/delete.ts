@@ -1,6 +1,6 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { confirm } from '../confirm.ts';
-import { type AuditorFlags, auditor, auditorCommand } from '../options.ts';
+import { type AuditorFlags, auditor, auditorCommand, yes } from '../options.ts';
 import { count, oneLine } from '../output.ts';
 import { findStudy } from '../study.ts';
 
@@ -10,17 +10,15 @@ interface DeleteFlags extends AuditorFlags {
 
 /** `delete <audit>` */
 export function addDelete(program: Command): void {
-  auditorCommand(
-    program
-      .command('delete')
-      .summary('delete an audit and its images, or a study')
-      .description(
-        'Delete an audit with its images, records and results, for everyone. The backup keeps its copies until they expire; only an operator can purge them. Deleting a study keeps its audits.',
-      )
-      .argument('<audit>', 'id of the audit, or id or name of the study')
-      .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
-    'npx weaudit delete 06dn7w3qk2v4x8y0zr5t1m9abc --yes',
-  ).action(async (audit: string, flags: DeleteFlags) => {
+  auditorCommand(program, {
+    name: 'delete',
+    summary: 'delete an audit and its images, or a study',
+    description:
+      'Delete an audit with its images, records and results, for everyone. The backup keeps its copies until they expire; only an operator can purge them. Deleting a study keeps its audits.',
+    args: [['<audit>', 'id of the audit, or id or name of the study']],
+    options: [yes()],
+    example: 'npx weaudit delete 06dn7w3qk2v4x8y0zr5t1m9abc --yes',
+  }).action(async (audit: string, flags: DeleteFlags) => {
     const { client, output } = auditor(flags);
     const study = await findStudy(client, audit);
     if (study) {

@@ -17,31 +17,29 @@ interface DownloadFlags extends AuditorFlags {
 
 /** `download <audit> [folder]` */
 export function addDownload(program: Command, end: (status: ExitStatus) => void): void {
-  auditorCommand(
-    program
-      .command('download')
-      .summary('download an audit or a study into a folder')
-      .description(
-        'Download an audit into a folder: the images, manifest.json, manifest.csv, manifest.xlsx, SHA256SUMS, and index.html, which shows the grid offline. Of closed rating rounds, the labels are in the folder "rounds". Checks the SHA-256 of every image. Run it again to download only what is missing or damaged. Of a study, each audit has a folder of its own, and one manifest.json and manifest.csv have the cells of all, with a column "audit".',
+  auditorCommand(program, {
+    name: 'download',
+    summary: 'download an audit or a study into a folder',
+    description:
+      'Download an audit into a folder: the images, manifest.json, manifest.csv, manifest.xlsx, SHA256SUMS, and index.html, which shows the grid offline. Of closed rating rounds, the labels are in the folder "rounds". Checks the SHA-256 of every image. Run it again to download only what is missing or damaged. Of a study, each audit has a folder of its own, and one manifest.json and manifest.csv have the cells of all, with a column "audit".',
+    args: [
+      ['<audit>', 'id of the audit, or id or name of the study'],
+      ['[folder]', 'target folder (default: the id)'],
+    ],
+    options: [
+      new Option(
+        '--format <format>',
+        'gallery: a page that opens offline; imagefolder: images and metadata.jsonl for Hugging Face datasets',
       )
-      .argument('<audit>', 'id of the audit, or id or name of the study')
-      .argument('[folder]', 'target folder (default: the id)')
-      .addOption(
-        new Option(
-          '--format <format>',
-          'gallery: a page that opens offline; imagefolder: images and metadata.jsonl for Hugging Face datasets',
-        )
-          .choices(['gallery', 'imagefolder'])
-          .default('gallery'),
-      )
-      .addOption(
-        new Option('--parallel <number>', 'images to download at the same time')
-          .argParser(wholeNumber(1, 64))
-          .default(8),
-      )
-      .addOption(new Option('--no-wait', 'do not wait for the manifest of a finished audit')),
-    'npx weaudit download 06dn7w3qk2v4x8y0zr5t1m9abc evidence/occupations',
-  ).action(async (audit: string, folder: string | undefined, flags: DownloadFlags) => {
+        .choices(['gallery', 'imagefolder'])
+        .default('gallery'),
+      new Option('--parallel <number>', 'images to download at the same time')
+        .argParser(wholeNumber(1, 64))
+        .default(8),
+      new Option('--no-wait', 'do not wait for the manifest of a finished audit'),
+    ],
+    example: 'npx weaudit download 06dn7w3qk2v4x8y0zr5t1m9abc evidence/occupations',
+  }).action(async (audit: string, folder: string | undefined, flags: DownloadFlags) => {
     const { client, output } = auditor(flags);
     const progress = createProgress(output);
     const study = await findStudy(client, audit);

@@ -33,42 +33,32 @@ const MAX_ROWS = 20;
 
 /** `import <folder>` */
 export function addImport(program: Command, end: (status: ExitStatus) => void): void {
-  auditorCommand(
-    program
-      .command('import')
-      .summary('make an audit of pictures that you have')
-      .description(
-        'Upload pictures from a folder and make an audit of them, which is judged, stored and backed up like any other. A table has the prompt of each picture. The same pictures resume the existing audit; nothing is uploaded twice.',
-      )
-      .argument('<folder>', 'folder with the pictures')
-      .addOption(
-        new Option(
-          '--prompts <table>',
-          'table (.csv, .tsv, .json) with the columns prompt and file, a file, a folder or a pattern such as doctors/*.png; all others are factors. Without the column file: a folder for each prompt, named like it or like its number',
-        ).makeOptionMandatory(),
-      )
-      .addOption(
-        new Option('--model <text>', 'what made the pictures, such as "midjourney v7"').makeOptionMandatory(),
-      )
-      .addOption(new Option('--name <text>', 'name of the audit (default: the model and the first prompt)'))
-      .addOption(
-        new Option('--reference <factor>', 'factor whose values are numbers to hold the results against'),
-      )
-      .addOption(
-        new Option(
-          '--study <name>',
-          'add the audit to the study of this name, which is created if there is none',
-        ),
-      )
-      .addOption(new Option('--retention <time>', 'how long to keep the audit').choices(RETENTIONS))
-      .addOption(
-        new Option('--encoding <name>', 'how to read a table that is not UTF-8, such as windows-1252'),
-      )
-      .addOption(new Option('--dry-run', 'show which pictures belong to which prompts; upload nothing'))
-      .addOption(new Option('--key <text>', 'import the same pictures again as a new audit'))
-      .addOption(new Option('--no-wait', 'exit as soon as all pictures are uploaded')),
-    'npx weaudit import pictures --prompts pictures/table.csv --model "midjourney v7"',
-  ).action(async (folder: string, flags: ImportFlags) => {
+  auditorCommand(program, {
+    name: 'import',
+    summary: 'make an audit of pictures that you have',
+    description:
+      'Upload pictures from a folder and make an audit of them, which is judged, stored and backed up like any other. A table has the prompt of each picture. The same pictures resume the existing audit; nothing is uploaded twice.',
+    args: [['<folder>', 'folder with the pictures']],
+    options: [
+      new Option(
+        '--prompts <table>',
+        'table (.csv, .tsv, .json) with the columns prompt and file, a file, a folder or a pattern such as doctors/*.png; all others are factors. Without the column file: a folder for each prompt, named like it or like its number',
+      ).makeOptionMandatory(),
+      new Option('--model <text>', 'what made the pictures, such as "midjourney v7"').makeOptionMandatory(),
+      new Option('--name <text>', 'name of the audit (default: the model and the first prompt)'),
+      new Option('--reference <factor>', 'factor whose values are numbers to hold the results against'),
+      new Option(
+        '--study <name>',
+        'add the audit to the study of this name, which is created if there is none',
+      ),
+      new Option('--retention <time>', 'how long to keep the audit').choices(RETENTIONS),
+      new Option('--encoding <name>', 'how to read a table that is not UTF-8, such as windows-1252'),
+      new Option('--dry-run', 'show which pictures belong to which prompts; upload nothing'),
+      new Option('--key <text>', 'import the same pictures again as a new audit'),
+      new Option('--no-wait', 'exit as soon as all pictures are uploaded'),
+    ],
+    example: 'npx weaudit import pictures --prompts pictures/table.csv --model "midjourney v7"',
+  }).action(async (folder: string, flags: ImportFlags) => {
     end(await run(folder, flags));
   });
 }

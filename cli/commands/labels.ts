@@ -17,29 +17,23 @@ interface LabelsFlags extends AuditorFlags {
 
 /** `labels <round>` */
 export function addLabels(program: Command, end: (status: ExitStatus) => void): void {
-  auditorCommand(
-    program
-      .command('labels')
-      .summary('export the labels of a closed rating round')
-      .description(
-        'Export the labels of a closed rating round: one row for each label with its prompt, model, seed and image, as CSV or JSONL; or the rated images with metadata.jsonl, which has the majority and all ratings of each image, for Hugging Face datasets.',
-      )
-      .argument('<round>', 'id of the round')
-      .addOption(
-        new Option('--format <format>', 'csv, jsonl, or imagefolder: images and metadata.jsonl')
-          .choices(['csv', 'jsonl', 'imagefolder'])
-          .default('csv'),
-      )
-      .addOption(
-        new Option('--out <path>', 'target file, or folder of imagefolder (default: named by the id)'),
-      )
-      .addOption(
-        new Option('--parallel <number>', 'images to download at the same time')
-          .argParser(wholeNumber(1, 64))
-          .default(8),
-      ),
-    'npx weaudit labels 06dn7w3qk2v4x8y0zr5t1m9abc --format jsonl --out labels.jsonl',
-  ).action(async (round: string, { format, out, parallel, ...flags }: LabelsFlags) => {
+  auditorCommand(program, {
+    name: 'labels',
+    summary: 'export the labels of a closed rating round',
+    description:
+      'Export the labels of a closed rating round: one row for each label with its prompt, model, seed and image, as CSV or JSONL; or the rated images with metadata.jsonl, which has the majority and all ratings of each image, for Hugging Face datasets.',
+    args: [['<round>', 'id of the round']],
+    options: [
+      new Option('--format <format>', 'csv, jsonl, or imagefolder: images and metadata.jsonl')
+        .choices(['csv', 'jsonl', 'imagefolder'])
+        .default('csv'),
+      new Option('--out <path>', 'target file, or folder of imagefolder (default: named by the id)'),
+      new Option('--parallel <number>', 'images to download at the same time')
+        .argParser(wholeNumber(1, 64))
+        .default(8),
+    ],
+    example: 'npx weaudit labels 06dn7w3qk2v4x8y0zr5t1m9abc --format jsonl --out labels.jsonl',
+  }).action(async (round: string, { format, out, parallel, ...flags }: LabelsFlags) => {
     const { client, output } = auditor(flags);
     const progress = createProgress(output);
     try {

@@ -22,24 +22,20 @@ const PARALLEL = 4;
 
 /** `list [study]` */
 export function addList(program: Command): void {
-  auditorCommand(
-    program
-      .command('list')
-      .summary('list audits and studies, newest first')
-      .description(
-        'List audits, newest first. The audits of a study are one line, where its newest audit is. With a study, list its audits.',
-      )
-      .argument('[study]', 'id or name of a study')
-      .addOption(
-        new Option('--limit <number>', 'number of lines').argParser(wholeNumber(1)).default(PAGE.audits),
-      )
-      .addOption(
-        new Option('--all', 'list all audits, each on a line of its own, also those of studies').conflicts(
-          'limit',
-        ),
+  auditorCommand(program, {
+    name: 'list',
+    summary: 'list audits and studies, newest first',
+    description:
+      'List audits, newest first. The audits of a study are one line, where its newest audit is. With a study, list its audits.',
+    args: [['[study]', 'id or name of a study']],
+    options: [
+      new Option('--limit <number>', 'number of lines').argParser(wholeNumber(1)).default(PAGE.audits),
+      new Option('--all', 'list all audits, each on a line of its own, also those of studies').conflicts(
+        'limit',
       ),
-    'npx weaudit list --limit 5',
-  ).action(async (given: string | undefined, flags: ListFlags) => {
+    ],
+    example: 'npx weaudit list --limit 5',
+  }).action(async (given: string | undefined, flags: ListFlags) => {
     const { client, output } = auditor(flags);
     const lines =
       given !== undefined

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { confirm } from '../confirm.ts';
 import { CommandError, EXIT, type ExitStatus } from '../exit.ts';
 import { parsePurgeTarget } from '../operator/purged.ts';
-import { backupOptions, type OperatorFlags, operator, operatorCommand } from '../options.ts';
+import { type OperatorFlags, operator, operatorCommand, yes } from '../options.ts';
 import { count } from '../output.ts';
 import { createProgress } from '../progress.ts';
 
@@ -13,25 +13,23 @@ interface PurgeFlags extends OperatorFlags {
 
 /** `purge <what>` */
 export function addPurge(program: Command, end: (status: ExitStatus) => void): void {
-  backupOptions(
-    operatorCommand(
-      program
-        .command('purge')
-        .summary('permanently remove an image or an audit, backup included')
-        .description(
-          'Permanently remove an image with its rendition, or an audit with its records, from the images bucket and the backup, including old versions. Use it for content that must not exist. A tombstone keeps the SHA-256 and the reason. This cannot be undone. After an image is purged, the manifest of its audit still names it.',
-        )
-        .argument('<what>', 'id of an audit, or key of an image: images/<audit>/<cell>/<index>')
-        .addOption(
-          new Option(
-            '--reason <text>',
-            'reason to record in the tombstone; do not name people',
-          ).makeOptionMandatory(),
-        )
-        .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
+  operatorCommand(program, {
+    name: 'purge',
+    summary: 'permanently remove an image or an audit, backup included',
+    description:
+      'Permanently remove an image with its rendition, or an audit with its records, from the images bucket and the backup, including old versions. Use it for content that must not exist. A tombstone keeps the SHA-256 and the reason. This cannot be undone. After an image is purged, the manifest of its audit still names it.',
+    args: [['<what>', 'id of an audit, or key of an image: images/<audit>/<cell>/<index>']],
+    options: [
+      new Option(
+        '--reason <text>',
+        'reason to record in the tombstone; do not name people',
+      ).makeOptionMandatory(),
+      yes(),
+    ],
+    backup: true,
+    example:
       'npx weaudit purge images/06dn7w3qk2v4x8y0zr5t1m9abc/00017/0 --stage prod --reason "court order 7/26"',
-    ),
-  ).action(async (what: string, flags: PurgeFlags) => {
+  }).action(async (what: string, flags: PurgeFlags) => {
     const target = parsePurgeTarget(what);
     if (!target)
       throw new CommandError(

@@ -14,17 +14,15 @@ type Outcome = 'sent back' | 'kept' | `not sent: ${string}`;
 
 /** `redrive [kind]` */
 export function addRedrive(program: Command, end: (status: ExitStatus) => void): void {
-  operatorCommand(
-    program
-      .command('redrive')
-      .summary('list dead letters and send them back')
-      .description(
-        'List dead letters with their reasons and send them back to where they failed: ranges of cells to their queue, events to their function. Redriving is always safe: handlers are idempotent.',
-      )
-      .addArgument(new Argument('[kind]', 'redrive one kind only').choices(DEAD_LETTER_KINDS))
-      .addOption(new Option('--list', 'list only; send nothing back')),
-    'npx weaudit redrive --stage prod --list\n  npx weaudit redrive cells --stage prod',
-  ).action(async (kind: DeadLetterKind | undefined, flags: RedriveFlags) => {
+  operatorCommand(program, {
+    name: 'redrive',
+    summary: 'list dead letters and send them back',
+    description:
+      'List dead letters with their reasons and send them back to where they failed: ranges of cells to their queue, events to their function. Redriving is always safe: handlers are idempotent.',
+    args: [new Argument('[kind]', 'redrive one kind only').choices(DEAD_LETTER_KINDS)],
+    options: [new Option('--list', 'list only; send nothing back')],
+    example: 'npx weaudit redrive --stage prod --list\n  npx weaudit redrive cells --stage prod',
+  }).action(async (kind: DeadLetterKind | undefined, flags: RedriveFlags) => {
     const { createRedrive, readDeadLetters, release } = await import('../operator/dead-letters.ts');
     const { cloud, output } = await operator(flags);
     const redrive = createRedrive(cloud);

@@ -1,7 +1,7 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { confirm } from '../confirm.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { type OperatorFlags, operator, operatorCommand, stageFlag } from '../options.ts';
+import { type OperatorFlags, operator, operatorCommand, stageFlag, yes } from '../options.ts';
 import { count } from '../output.ts';
 import { createProgress } from '../progress.ts';
 
@@ -11,17 +11,15 @@ interface RejudgeFlags extends OperatorFlags {
 
 /** `rejudge <audit>` */
 export function addRejudge(program: Command, end: (status: ExitStatus) => void): void {
-  operatorCommand(
-    program
-      .command('rejudge')
-      .summary('judge the images of an older audit with the present decoder')
-      .description(
-        'Have tag judge again the images of an audit that no decoder has judged, or an older version of it, or one that ran out of time or memory, and make missing renditions. Says first how many images that are and what it costs. Images and manifest are not changed. Interrupt it at any time; the same command continues.',
-      )
-      .argument('<audit>', 'id of the audit')
-      .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
-    'npx weaudit rejudge 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
-  ).action(async (audit: string, flags: RejudgeFlags) => {
+  operatorCommand(program, {
+    name: 'rejudge',
+    summary: 'judge the images of an older audit with the present decoder',
+    description:
+      'Have tag judge again the images of an audit that no decoder has judged, or an older version of it, or one that ran out of time or memory, and make missing renditions. Says first how many images that are and what it costs. Images and manifest are not changed. Interrupt it at any time; the same command continues.',
+    args: [['<audit>', 'id of the audit']],
+    options: [yes()],
+    example: 'npx weaudit rejudge 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
+  }).action(async (audit: string, flags: RejudgeFlags) => {
     const { carryOutRejudge, describeRejudged, describeRejudgePlan, describeUnanswered, findRejudge } =
       await import('../operator/rejudge.ts');
     const { explainSilence } = await import('../operator/judging.ts');

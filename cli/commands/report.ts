@@ -18,18 +18,18 @@ const MOST_LINES = 20;
 
 /** `report <round>` */
 export function addReport(program: Command, end: (status: ExitStatus) => void): void {
-  auditorCommand(
-    program
-      .command('report')
-      .summary('write the report of a closed rating round')
-      .description(
-        'Write the report of a closed rating round: report.html, which opens offline and has no script, the CSVs with its labels and numbers, and recompute.py, which calculates every number again.',
-      )
-      .argument('<round>', 'id of the round')
-      .addOption(new Option('--out <folder>', 'target folder (default: the id)'))
-      .addOption(new Option('--reply <file>', 'text file with what the makers of the models reply')),
-    'npx weaudit report 06dn7w3qk2v4x8y0zr5t1m9abc --out findings',
-  ).action(async (round: string, flags: ReportFlags) => {
+  auditorCommand(program, {
+    name: 'report',
+    summary: 'write the report of a closed rating round',
+    description:
+      'Write the report of a closed rating round: report.html, which opens offline and has no script, the CSVs with its labels and numbers, and recompute.py, which calculates every number again.',
+    args: [['<round>', 'id of the round']],
+    options: [
+      new Option('--out <folder>', 'target folder (default: the id)'),
+      new Option('--reply <file>', 'text file with what the makers of the models reply'),
+    ],
+    example: 'npx weaudit report 06dn7w3qk2v4x8y0zr5t1m9abc --out findings',
+  }).action(async (round: string, flags: ReportFlags) => {
     const { client, output } = auditor(flags);
     const reply = flags.reply === undefined ? undefined : await readReply(flags.reply);
     const progress = createProgress(output);

@@ -1,23 +1,20 @@
 import type { Command } from 'commander';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { backupOptions, type OperatorFlags, operator, operatorCommand, stageFlag } from '../options.ts';
+import { type OperatorFlags, operator, operatorCommand, stageFlag } from '../options.ts';
 import { count, table } from '../output.ts';
 import { createProgress } from '../progress.ts';
 
 /** `restore <audit>` */
 export function addRestore(program: Command, end: (status: ExitStatus) => void): void {
-  backupOptions(
-    operatorCommand(
-      program
-        .command('restore')
-        .summary('restore missing or damaged objects from the backup')
-        .description(
-          'Verify an audit and restore missing or damaged objects: from the backup into the images bucket and vice versa, from an older version if the newest is damaged too. Nothing is overwritten: damaged bytes are kept as an old version. Then tag judges what was restored and makes missing renditions. Purged images are not restored.',
-        )
-        .argument('<audit>', 'id of the audit'),
-      'npx weaudit restore 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
-    ),
-  ).action(async (audit: string, flags: OperatorFlags) => {
+  operatorCommand(program, {
+    name: 'restore',
+    summary: 'restore missing or damaged objects from the backup',
+    description:
+      'Verify an audit and restore missing or damaged objects: from the backup into the images bucket and vice versa, from an older version if the newest is damaged too. Nothing is overwritten: damaged bytes are kept as an old version. Then tag judges what was restored and makes missing renditions. Purged images are not restored.',
+    args: [['<audit>', 'id of the audit']],
+    backup: true,
+    example: 'npx weaudit restore 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
+  }).action(async (audit: string, flags: OperatorFlags) => {
     const { readManifest } = await import('../operator/manifest.ts');
     const { explainSilence } = await import('../operator/judging.ts');
     const { restoreAudit } = await import('../operator/restore.ts');

@@ -4,7 +4,7 @@ import { DESIGN, ROUND } from '../../lib/limits.ts';
 import { QUESTIONS } from '../../lib/rounds/templates.ts';
 import { confirm } from '../confirm.ts';
 import { CommandError, EXIT } from '../exit.ts';
-import { type AuditorFlags, auditor, auditorCommand, repeated } from '../options.ts';
+import { type AuditorFlags, auditor, auditorCommand, repeated, yes } from '../options.ts';
 import { count, oneLine, table } from '../output.ts';
 import { describeRound, makeRound, type RoundFlags, readRoundRequest } from '../round.ts';
 import { wholeNumber } from '../whole-number.ts';
@@ -13,15 +13,13 @@ const ROUND_EXAMPLE = '06dn7w3qk2v4x8y0zr5t1m9abc';
 
 /** `round create`, `list`, `status`, `links`, `withdraw`, `forget`, `clear`, `close`, `delete` */
 export function addRound(program: Command): void {
-  const round = auditorCommand(
-    program
-      .command('round')
-      .summary('have people rate pictures of finished audits')
-      .description(
-        'List rating rounds, newest first. Subcommands make them, give their slots to raters, close and delete them. People answer questions about pictures of finished audits, and know neither model nor prompt.',
-      ),
-    'npx weaudit round',
-  ).action((flags: AuditorFlags) => list(undefined, flags));
+  const round = auditorCommand(program, {
+    name: 'round',
+    summary: 'have people rate pictures of finished audits',
+    description:
+      'List rating rounds, newest first. Subcommands make them, give their slots to raters, close and delete them. People answer questions about pictures of finished audits, and know neither model nor prompt.',
+    example: 'npx weaudit round',
+  }).action((flags: AuditorFlags) => list(undefined, flags));
   addCreate(round);
   addList(round);
   addStatus(round);
@@ -38,46 +36,36 @@ interface CreateFlags extends AuditorFlags, RoundFlags {
 }
 
 function addCreate(round: Command): void {
-  auditorCommand(
-    round
-      .command('create')
-      .summary('make a round')
-      .description(
-        'Make a round from a file, from flags, or from both; flags win. The file is JSON, as the body of POST /api/rounds. It copies all pictures, and can be interrupted: the same command continues.',
-      )
-      .argument('[file]', 'the round as JSON')
-      .addOption(new Option('--audit <id>', 'finished audit, repeatable').argParser(repeated))
-      .addOption(new Option('--name <text>', 'name of the round; raters do not see it'))
-      .addOption(
-        new Option(
-          '--question <id>',
-          `question of the codebook, repeatable: ${QUESTIONS.map(({ id }) => id).join(', ')}`,
-        ).argParser(repeated),
-      )
-      .addOption(
-        new Option('--pictures <number>', 'pictures of each prompt and model (default: all)').argParser(
-          wholeNumber(1, DESIGN.samples),
-        ),
-      )
-      .addOption(
-        new Option('--ratings <number>', 'raters of each picture (default: 3)').argParser(
-          wholeNumber(1, ROUND.ratings),
-        ),
-      )
-      .addOption(
-        new Option('--slots <number>', 'raters at once (default: as many as ratings)').argParser(
-          wholeNumber(1, ROUND.slots),
-        ),
-      )
-      .addOption(
-        new Option('--repeats <number>', 'pictures that each rater sees twice').argParser(
-          wholeNumber(0, ROUND.repeats),
-        ),
-      )
-      .addOption(new Option('--consent <text>', 'what raters agree to: purpose, contact, pay, hours'))
-      .addOption(new Option('--key <text>', 'make the same round again, as another one')),
-    `npx weaudit round create --audit ${ROUND_EXAMPLE} --name "Occupations" --question gender-presentation --consent "…"`,
-  ).action(async (file: string | undefined, flags: CreateFlags) => {
+  auditorCommand(round, {
+    name: 'create',
+    summary: 'make a round',
+    description:
+      'Make a round from a file, from flags, or from both; flags win. The file is JSON, as the body of POST /api/rounds. It copies all pictures, and can be interrupted: the same command continues.',
+    args: [['[file]', 'the round as JSON']],
+    options: [
+      new Option('--audit <id>', 'finished audit, repeatable').argParser(repeated),
+      new Option('--name <text>', 'name of the round; raters do not see it'),
+      new Option(
+        '--question <id>',
+        `question of the codebook, repeatable: ${QUESTIONS.map(({ id }) => id).join(', ')}`,
+      ).argParser(repeated),
+      new Option('--pictures <number>', 'pictures of each prompt and model (default: all)').argParser(
+        wholeNumber(1, DESIGN.samples),
+      ),
+      new Option('--ratings <number>', 'raters of each picture (default: 3)').argParser(
+        wholeNumber(1, ROUND.ratings),
+      ),
+      new Option('--slots <number>', 'raters at once (default: as many as ratings)').argParser(
+        wholeNumber(1, ROUND.slots),
+      ),
+      new Option('--repeats <number>', 'pictures that each rater sees twice').argParser(
+        wholeNumber(0, ROUND.repeats),
+      ),
+      new Option('--consent <text>', 'what raters agree to: purpose, contact, pay, hours'),
+      new Option('--key <text>', 'make the same round again, as another one'),
+    ],
+    example: `npx weaudit round create --audit ${ROUND_EXAMPLE} --name "Occupations" --question gender-presentation --consent "…"`,
+  }).action(async (file: string | undefined, flags: CreateFlags) => {
     const { client, output } = auditor(flags);
     const { url: _url, token: _token, config: _config, json: _json, key, ...members } = flags;
     const request = await readRoundRequest(file, members);
@@ -92,14 +80,13 @@ function addCreate(round: Command): void {
 }
 
 function addList(round: Command): void {
-  auditorCommand(
-    round
-      .command('list')
-      .summary('list rounds, newest first')
-      .description('List rounds, newest first: all, or those that show pictures of an audit.')
-      .argument('[audit]', 'id of an audit'),
-    'npx weaudit round list',
-  ).action(list);
+  auditorCommand(round, {
+    name: 'list',
+    summary: 'list rounds, newest first',
+    description: 'List rounds, newest first: all, or those that show pictures of an audit.',
+    args: [['[audit]', 'id of an audit']],
+    example: 'npx weaudit round list',
+  }).action(list);
 }
 
 async function list(audit: string | undefined, flags: AuditorFlags): Promise<void> {
@@ -123,20 +110,17 @@ async function list(audit: string | undefined, flags: AuditorFlags): Promise<voi
   );
 }
 
-const roundArgument = (command: Command) => command.argument('<round>', 'id of the round');
+const ROUND_ARGUMENT: [string, string] = ['<round>', 'id of the round'];
 
 function addStatus(round: Command): void {
-  auditorCommand(
-    roundArgument(
-      round
-        .command('status')
-        .summary('show how far the raters are')
-        .description(
-          'Show how far the raters of a round are. What they answer is not shown before the round is closed.',
-        ),
-    ),
-    `npx weaudit round status ${ROUND_EXAMPLE}`,
-  ).action(async (id: string, flags: AuditorFlags) => {
+  auditorCommand(round, {
+    name: 'status',
+    summary: 'show how far the raters are',
+    description:
+      'Show how far the raters of a round are. What they answer is not shown before the round is closed.',
+    args: [ROUND_ARGUMENT],
+    example: `npx weaudit round status ${ROUND_EXAMPLE}`,
+  }).action(async (id: string, flags: AuditorFlags) => {
     const { client, output } = auditor(flags);
     const found = await client.round(id);
     output.document(found);
@@ -150,21 +134,18 @@ interface LinksFlags extends AuditorFlags {
 }
 
 function addLinks(round: Command): void {
-  auditorCommand(
-    roundArgument(
-      round
-        .command('links')
-        .summary('make links for raters')
-        .description(
-          'Make a link for each slot that nobody has yet, or for one slot, whose rater is then replaced: the new one continues with what is left. A link is shown this once and opens nothing but its slot.',
-        ),
-    )
-      .addOption(new Option('--slot <number>', 'this slot alone').argParser(wholeNumber(1, ROUND.slots)))
-      .addOption(
-        new Option('--name <text>', 'name of the rater or a note, apart from the labels; needs --slot'),
-      ),
-    `npx weaudit round links ${ROUND_EXAMPLE} --slot 2 --name "replaces Ann"`,
-  ).action(async (id: string, { slot, name, ...flags }: LinksFlags) => {
+  auditorCommand(round, {
+    name: 'links',
+    summary: 'make links for raters',
+    description:
+      'Make a link for each slot that nobody has yet, or for one slot, whose rater is then replaced: the new one continues with what is left. A link is shown this once and opens nothing but its slot.',
+    args: [ROUND_ARGUMENT],
+    options: [
+      new Option('--slot <number>', 'this slot alone').argParser(wholeNumber(1, ROUND.slots)),
+      new Option('--name <text>', 'name of the rater or a note, apart from the labels; needs --slot'),
+    ],
+    example: `npx weaudit round links ${ROUND_EXAMPLE} --slot 2 --name "replaces Ann"`,
+  }).action(async (id: string, { slot, name, ...flags }: LinksFlags) => {
     if (name !== undefined && slot === undefined)
       throw new CommandError(EXIT.usage, 'A name belongs to one rater: pass --slot, too.');
     const { client, output } = auditor(flags);
@@ -194,29 +175,24 @@ interface WithdrawFlags extends AuditorFlags {
 }
 
 function addWithdraw(round: Command): void {
-  auditorCommand(
-    roundArgument(
-      round
-        .command('withdraw')
-        .summary('exclude the labels of a rater')
-        .description(
-          'Exclude the labels of the rater who has a slot, because the rater asks for it. The name is forgotten, and the pictures are shown to the next rater of the slot.',
-        ),
-    )
-      .addOption(
-        new Option('--slot <number>', 'slot of the rater')
-          .argParser(wholeNumber(1, ROUND.slots))
-          .makeOptionMandatory(),
-      )
-      .addOption(
-        new Option(
-          '--generation <number>',
-          'that of an earlier rater of the slot: 1 for the first one (default: the last one)',
-        ).argParser(wholeNumber(1, 999_999)),
-      )
-      .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
-    `npx weaudit round withdraw ${ROUND_EXAMPLE} --slot 2`,
-  ).action(async (id: string, { slot, generation, yes, ...flags }: WithdrawFlags) => {
+  auditorCommand(round, {
+    name: 'withdraw',
+    summary: 'exclude the labels of a rater',
+    description:
+      'Exclude the labels of the rater who has a slot, because the rater asks for it. The name is forgotten, and the pictures are shown to the next rater of the slot.',
+    args: [ROUND_ARGUMENT],
+    options: [
+      new Option('--slot <number>', 'slot of the rater')
+        .argParser(wholeNumber(1, ROUND.slots))
+        .makeOptionMandatory(),
+      new Option(
+        '--generation <number>',
+        'that of an earlier rater of the slot: 1 for the first one (default: the last one)',
+      ).argParser(wholeNumber(1, 999_999)),
+      yes(),
+    ],
+    example: `npx weaudit round withdraw ${ROUND_EXAMPLE} --slot 2`,
+  }).action(async (id: string, { slot, generation, yes, ...flags }: WithdrawFlags) => {
     const { client, output } = auditor(flags);
     await confirm(
       `This excludes all labels of ${generation === undefined ? 'the rater' : `rater ${generation}`} of slot ${slot} for good.`,
@@ -232,17 +208,15 @@ function addWithdraw(round: Command): void {
 }
 
 function addForget(round: Command): void {
-  auditorCommand(
-    roundArgument(
-      round
-        .command('forget')
-        .summary('forget the names of all raters')
-        .description(
-          'Forget the names and notes of all raters of a round. Their labels stay, under slots and numbers.',
-        ),
-    ).addOption(new Option('-y, --yes', 'do not ask for confirmation')),
-    `npx weaudit round forget ${ROUND_EXAMPLE}`,
-  ).action(async (id: string, { yes, ...flags }: AuditorFlags & { yes?: boolean }) => {
+  auditorCommand(round, {
+    name: 'forget',
+    summary: 'forget the names of all raters',
+    description:
+      'Forget the names and notes of all raters of a round. Their labels stay, under slots and numbers.',
+    args: [ROUND_ARGUMENT],
+    options: [yes()],
+    example: `npx weaudit round forget ${ROUND_EXAMPLE}`,
+  }).action(async (id: string, { yes, ...flags }: AuditorFlags & { yes?: boolean }) => {
     const { client, output } = auditor(flags);
     await confirm('This forgets the names of all raters for good.', 'forget', yes ?? false);
     await client.forgetNames(id);
@@ -252,17 +226,14 @@ function addForget(round: Command): void {
 }
 
 function addClear(round: Command): void {
-  auditorCommand(
-    roundArgument(
-      round
-        .command('clear')
-        .summary('show a reported picture again')
-        .description(
-          'Show raters a picture again that one of them reported, because it was reported by mistake. Later reports of it hide nothing.',
-        ),
-    ).argument('<image>', '<audit>/<cell>/<index>, as "round status" lists it'),
-    `npx weaudit round clear ${ROUND_EXAMPLE} 7ybqs5wgyjept3mx0ka6k1t6az/00017/0`,
-  ).action(async (id: string, image: string, flags: AuditorFlags) => {
+  auditorCommand(round, {
+    name: 'clear',
+    summary: 'show a reported picture again',
+    description:
+      'Show raters a picture again that one of them reported, because it was reported by mistake. Later reports of it hide nothing.',
+    args: [ROUND_ARGUMENT, ['<image>', '<audit>/<cell>/<index>, as "round status" lists it']],
+    example: `npx weaudit round clear ${ROUND_EXAMPLE} 7ybqs5wgyjept3mx0ka6k1t6az/00017/0`,
+  }).action(async (id: string, image: string, flags: AuditorFlags) => {
     const { client, output } = auditor(flags);
     await client.clearReport(id, image);
     output.document({ image, state: 'shown' });
@@ -271,17 +242,15 @@ function addClear(round: Command): void {
 }
 
 function addClose(round: Command): void {
-  auditorCommand(
-    roundArgument(
-      round
-        .command('close')
-        .summary('close a round for good')
-        .description(
-          'Close a round for good: it takes no answers any more. A minute later its labels can be counted.',
-        ),
-    ).addOption(new Option('-y, --yes', 'do not ask for confirmation')),
-    `npx weaudit round close ${ROUND_EXAMPLE}`,
-  ).action(async (id: string, { yes, ...flags }: AuditorFlags & { yes?: boolean }) => {
+  auditorCommand(round, {
+    name: 'close',
+    summary: 'close a round for good',
+    description:
+      'Close a round for good: it takes no answers any more. A minute later its labels can be counted.',
+    args: [ROUND_ARGUMENT],
+    options: [yes()],
+    example: `npx weaudit round close ${ROUND_EXAMPLE}`,
+  }).action(async (id: string, { yes, ...flags }: AuditorFlags & { yes?: boolean }) => {
     const { client, output } = auditor(flags);
     const { name } = await client.round(id);
     await confirm(`This closes "${oneLine(name)}" for good, for all raters.`, 'close', yes ?? false);
@@ -292,17 +261,15 @@ function addClose(round: Command): void {
 }
 
 function addDelete(round: Command): void {
-  auditorCommand(
-    roundArgument(
-      round
-        .command('delete')
-        .summary('delete a round with its labels')
-        .description(
-          'Delete a round with its labels, for everyone, also one whose pictures are not all copied. The backup keeps copies of the labels until they expire.',
-        ),
-    ).addOption(new Option('-y, --yes', 'do not ask for confirmation')),
-    `npx weaudit round delete ${ROUND_EXAMPLE} --yes`,
-  ).action(async (id: string, { yes, ...flags }: AuditorFlags & { yes?: boolean }) => {
+  auditorCommand(round, {
+    name: 'delete',
+    summary: 'delete a round with its labels',
+    description:
+      'Delete a round with its labels, for everyone, also one whose pictures are not all copied. The backup keeps copies of the labels until they expire.',
+    args: [ROUND_ARGUMENT],
+    options: [yes()],
+    example: `npx weaudit round delete ${ROUND_EXAMPLE} --yes`,
+  }).action(async (id: string, { yes, ...flags }: AuditorFlags & { yes?: boolean }) => {
     const { client, output } = auditor(flags);
     await confirm(`This deletes the round ${id} with its labels for everyone.`, 'delete', yes ?? false);
     await client.deleteRound(id);

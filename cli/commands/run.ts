@@ -51,68 +51,53 @@ const input = (text: string, before: Record<string, unknown> = {}) => {
 
 /** `run [file]` */
 export function addRun(program: Command, end: (status: ExitStatus) => void): void {
-  auditorCommand(
-    program
-      .command('run')
-      .summary('start an audit and watch it until it finishes')
-      .description(
-        'Start an audit from a file or from flags (flags win) and watch it until it finishes. The same design resumes the existing audit; nothing is requested twice.',
-      )
-      .argument('[file]', 'design as .csv, .tsv, .txt or .json; - reads standard input')
-      .addOption(
-        new Option(
-          '--encoding <name>',
-          'how to read a file that is not UTF-8, such as windows-1252, macintosh or shift_jis',
-        ),
-      )
-      .addOption(new Option('-p, --prompt <text>', 'prompt (repeatable)').argParser(repeated))
-      .addOption(new Option('--template <text>', 'prompt with {factors}'))
-      .addOption(new Option('--factor <name=a,b,…>', 'values of a factor (repeatable)').argParser(factor))
-      .addOption(new Option('-m, --model <owner/name>', 'model (repeatable)').argParser(repeated))
-      .addOption(
-        new Option('-n, --samples <number>', 'samples of each prompt by each model (default: 1)').argParser(
-          wholeNumber(1, DESIGN.samples),
-        ),
-      )
-      .addOption(new Option('--name <text>', 'name of the audit'))
-      .addOption(
-        new Option('--seed <number>', 'number from which the seeds of all samples are derived').argParser(
-          wholeNumber(0, DESIGN.seed),
-        ),
-      )
-      .addOption(
-        new Option(
-          '--compare <factor>',
-          'factor that is contrasted: prompts that differ in it alone share seeds (repeatable)',
-        ).argParser(repeated),
-      )
-      .addOption(
-        new Option('--reference <factor>', 'factor whose values are numbers to hold the results against'),
-      )
-      .addOption(new Option('--retention <time>', 'how long to keep the audit').choices(RETENTIONS))
-      .addOption(new Option('--input <name=value>', 'input for every model (repeatable)').argParser(input))
-      .addOption(
-        new Option(
-          '--max-cost <dollars>',
-          'most that the audit may cost; needed for models whose price is not known',
-        ).argParser(dollars),
-      )
-      .addOption(
-        new Option(
-          '--dry-run',
-          'show the plan: predictions, cost, time, certainty, factors, first prompts; start nothing',
-        ),
-      )
-      .addOption(new Option('--key <text>', 'run the same design again as a new audit'))
-      .addOption(
-        new Option(
-          '--study <name>',
-          'add the audit to the study of this name, which is created if there is none. A design that is too large for one audit becomes several, which are watched as one',
-        ),
-      )
-      .addOption(new Option('--no-wait', 'exit as soon as the audit is accepted')),
-    'npx weaudit run events/audits/occupations.json\n  npx weaudit run --prompt "a photo of a nurse" --model simulated/portrait --samples 4',
-  ).action(async (file: string | undefined, flags: RunFlags) => {
+  auditorCommand(program, {
+    name: 'run',
+    summary: 'start an audit and watch it until it finishes',
+    description:
+      'Start an audit from a file or from flags (flags win) and watch it until it finishes. The same design resumes the existing audit; nothing is requested twice.',
+    args: [['[file]', 'design as .csv, .tsv, .txt or .json; - reads standard input']],
+    options: [
+      new Option(
+        '--encoding <name>',
+        'how to read a file that is not UTF-8, such as windows-1252, macintosh or shift_jis',
+      ),
+      new Option('-p, --prompt <text>', 'prompt (repeatable)').argParser(repeated),
+      new Option('--template <text>', 'prompt with {factors}'),
+      new Option('--factor <name=a,b,…>', 'values of a factor (repeatable)').argParser(factor),
+      new Option('-m, --model <owner/name>', 'model (repeatable)').argParser(repeated),
+      new Option('-n, --samples <number>', 'samples of each prompt by each model (default: 1)').argParser(
+        wholeNumber(1, DESIGN.samples),
+      ),
+      new Option('--name <text>', 'name of the audit'),
+      new Option('--seed <number>', 'number from which the seeds of all samples are derived').argParser(
+        wholeNumber(0, DESIGN.seed),
+      ),
+      new Option(
+        '--compare <factor>',
+        'factor that is contrasted: prompts that differ in it alone share seeds (repeatable)',
+      ).argParser(repeated),
+      new Option('--reference <factor>', 'factor whose values are numbers to hold the results against'),
+      new Option('--retention <time>', 'how long to keep the audit').choices(RETENTIONS),
+      new Option('--input <name=value>', 'input for every model (repeatable)').argParser(input),
+      new Option(
+        '--max-cost <dollars>',
+        'most that the audit may cost; needed for models whose price is not known',
+      ).argParser(dollars),
+      new Option(
+        '--dry-run',
+        'show the plan: predictions, cost, time, certainty, factors, first prompts; start nothing',
+      ),
+      new Option('--key <text>', 'run the same design again as a new audit'),
+      new Option(
+        '--study <name>',
+        'add the audit to the study of this name, which is created if there is none. A design that is too large for one audit becomes several, which are watched as one',
+      ),
+      new Option('--no-wait', 'exit as soon as the audit is accepted'),
+    ],
+    example:
+      'npx weaudit run events/audits/occupations.json\n  npx weaudit run --prompt "a photo of a nurse" --model simulated/portrait --samples 4',
+  }).action(async (file: string | undefined, flags: RunFlags) => {
     end(await run(file, flags));
   });
 }

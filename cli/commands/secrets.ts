@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { systemTime } from '../../lib/system.ts';
 import { confirm } from '../confirm.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
-import { backupOptions, type OperatorFlags, operator, operatorCommand } from '../options.ts';
+import { type OperatorFlags, operator, operatorCommand, yes } from '../options.ts';
 import { count } from '../output.ts';
 import { createProgress } from '../progress.ts';
 
@@ -17,15 +17,13 @@ const WHAT =
 
 /** `secrets`, `secrets find [audits]`, `secrets redact [audits]` */
 export function addSecrets(program: Command, end: (status: ExitStatus) => void): void {
-  const secrets = operatorCommand(
-    program
-      .command('secrets')
-      .summary('list the secrets that models get; find and remove keys in older audits')
-      .description(
-        'List the secrets that operators stored for inputs of models, with what each is for. No value is shown. To store, replace or remove one: npx weaudit setup --secret, --remove-secret. Subcommands find and remove secrets that older audits hold.',
-      ),
-    'npx weaudit secrets --stage prod\n  npx weaudit secrets find --stage prod',
-  ).action(async (flags: OperatorFlags) => {
+  const secrets = operatorCommand(program, {
+    name: 'secrets',
+    summary: 'list the secrets that models get; find and remove keys in older audits',
+    description:
+      'List the secrets that operators stored for inputs of models, with what each is for. No value is shown. To store, replace or remove one: npx weaudit setup --secret, --remove-secret. Subcommands find and remove secrets that older audits hold.',
+    example: 'npx weaudit secrets --stage prod\n  npx weaudit secrets find --stage prod',
+  }).action(async (flags: OperatorFlags) => {
     const { describeSecrets, listSecrets } = await import('../operator/stored-secrets.ts');
     const { cloud, output } = await operator(flags);
     const stored = await listSecrets(cloud.images);
@@ -36,10 +34,8 @@ export function addSecrets(program: Command, end: (status: ExitStatus) => void):
   addRedact(secrets, end);
 }
 
-const searchCommand = (command: Command, example: string) =>
-  backupOptions(operatorCommand(command, example)).addOption(
-    new Option('--stdin', 'search for the values on standard input, too: one in each line'),
-  );
+const AUDITS: [string, string] = ['[audits...]', 'ids of audits (default: all)'];
+const stdin = () => new Option('--stdin', 'search for the values on standard input, too: one in each line');
 
 const given = async ({ stdin }: SearchFlags): Promise<string[]> =>
   stdin
@@ -52,14 +48,16 @@ const given = async ({ stdin }: SearchFlags): Promise<string[]> =>
 const named = (audits: string[]) => (audits.length > 0 ? audits : undefined);
 
 function addFind(secrets: Command, end: (status: ExitStatus) => void): void {
-  searchCommand(
-    secrets
-      .command('find')
-      .summary('find keys and passwords that audits hold')
-      .description(`Search ${WHAT} Changes nothing. Ends with status 5 if an audit holds any.`)
-      .argument('[audits...]', 'ids of audits (default: all)'),
-    'npx weaudit secrets find --stage prod\n  npx weaudit secrets find --stage prod --stdin < keys.txt',
-  ).action(async (audits: string[], flags: SearchFlags) => {
+  operatorCommand(secrets, {
+    name: 'find',
+    summary: 'find keys and passwords that audits hold',
+    description: `Search ${WHAT} Changes nothing. Ends with status 5 if an audit holds any.`,
+    args: [AUDITS],
+    options: [stdin()],
+    backup: true,
+    example:
+      'npx weaudit secrets find --stage prod\n  npx weaudit secrets find --stage prod --stdin < keys.txt',
+  }).action(async (audits: string[], flags: SearchFlags) => {
     const { searchAudits } = await import('../operator/secret-search.ts');
     const { describeFound } = await import('../operator/secret-redaction.ts');
     const { cloud, output } = await operator(flags);
@@ -89,17 +87,15 @@ function addFind(secrets: Command, end: (status: ExitStatus) => void): void {
 }
 
 function addRedact(secrets: Command, end: (status: ExitStatus) => void): void {
-  searchCommand(
-    secrets
-      .command('redact')
-      .summary('remove keys and passwords from audits')
-      .description(
-        `Rewrite what holds secrets without them, and destroy the versions that held them. Searches ${WHAT} Audits that are not finished are left alone. redacted/<audit>.json records which records were rewritten. This cannot be undone. Interrupt it at any time; the same command continues.`,
-      )
-      .argument('[audits...]', 'ids of audits (default: all)')
-      .addOption(new Option('-y, --yes', 'do not ask for confirmation')),
-    'npx weaudit secrets redact 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
-  ).action(async (audits: string[], flags: SearchFlags) => {
+  operatorCommand(secrets, {
+    name: 'redact',
+    summary: 'remove keys and passwords from audits',
+    description: `Rewrite what holds secrets without them, and destroy the versions that held them. Searches ${WHAT} Audits that are not finished are left alone. redacted/<audit>.json records which records were rewritten. This cannot be undone. Interrupt it at any time; the same command continues.`,
+    args: [AUDITS],
+    options: [yes(), stdin()],
+    backup: true,
+    example: 'npx weaudit secrets redact 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
+  }).action(async (audits: string[], flags: SearchFlags) => {
     const { searchAudits } = await import('../operator/secret-search.ts');
     const { describeFound, describeRedacted, redactAudit } = await import('../operator/secret-redaction.ts');
     const { cloud, output } = await operator(flags);

@@ -47,53 +47,42 @@ const date = (text: string): string => {
 
 /** `setup`: creates the three secrets of a stage. A second run changes only what its options say. */
 export function addSetup(program: Command): void {
-  operatorCommand(
-    program
-      .command('setup')
-      .summary('create the secrets of a stage')
-      .description(
-        'Create the SSM parameters that the functions read: the Replicate token (from REPLICATE_API_TOKEN or a prompt), the webhook secret of its account, and a first API token, which is shown once. Run again, it keeps existing values, adds a changed webhook secret in front of the old one, and creates or revokes API tokens.',
-      )
-      .addOption(new Option('--new-token <name>', 'create another API token for this person or program'))
-      .addOption(
-        new Option('--scope <scope>', 'read: view audits; audit: also run, cancel and delete them')
-          .choices(['read', 'audit'])
-          .default('audit'),
-      )
-      .addOption(new Option('--expires <date>', 'date when the new token expires').argParser(date))
-      .addOption(new Option('--revoke-token <name>', 'revoke an API token'))
-      .addOption(
-        new Option(
-          '--replace-replicate-token',
-          'replace the Replicate token (from REPLICATE_API_TOKEN or a prompt)',
-        ),
-      )
-      .addOption(
-        new Option(
-          '--replicate-url <address>',
-          "address of Replicate's API (default: https://api.replicate.com/v1)",
-        ),
-      )
-      .addOption(
-        new Option(
-          '--secret <name>',
-          'store or replace a secret that a model needs as an input, and nothing else; its value comes from WEAUDIT_SECRET, standard input, or a prompt',
-        ).conflicts([...OTHERS, 'removeSecret']),
-      )
-      .addOption(
-        new Option(
-          '--for <model:input>',
-          'with --secret: the model and the input that get it, and no others',
-        ).argParser(use),
-      )
-      .addOption(
-        new Option('--remove-secret <name>', 'remove a secret, and do nothing else').conflicts([
-          ...OTHERS,
-          'secret',
-        ]),
+  operatorCommand(program, {
+    name: 'setup',
+    summary: 'create the secrets of a stage',
+    description:
+      'Create the SSM parameters that the functions read: the Replicate token (from REPLICATE_API_TOKEN or a prompt), the webhook secret of its account, and a first API token, which is shown once. Run again, it keeps existing values, adds a changed webhook secret in front of the old one, and creates or revokes API tokens.',
+    options: [
+      new Option('--new-token <name>', 'create another API token for this person or program'),
+      new Option('--scope <scope>', 'read: view audits; audit: also run, cancel and delete them')
+        .choices(['read', 'audit'])
+        .default('audit'),
+      new Option('--expires <date>', 'date when the new token expires').argParser(date),
+      new Option('--revoke-token <name>', 'revoke an API token'),
+      new Option(
+        '--replace-replicate-token',
+        'replace the Replicate token (from REPLICATE_API_TOKEN or a prompt)',
       ),
-    'npx weaudit setup --stage dev\n  npx weaudit setup --stage dev --new-token alice --scope read\n  npx weaudit setup --stage dev --secret openai --for openai/gpt-image-1:openai_api_key',
-  ).action((flags: SetupFlags) => {
+      new Option(
+        '--replicate-url <address>',
+        "address of Replicate's API (default: https://api.replicate.com/v1)",
+      ),
+      new Option(
+        '--secret <name>',
+        'store or replace a secret that a model needs as an input, and nothing else; its value comes from WEAUDIT_SECRET, standard input, or a prompt',
+      ).conflicts([...OTHERS, 'removeSecret']),
+      new Option(
+        '--for <model:input>',
+        'with --secret: the model and the input that get it, and no others',
+      ).argParser(use),
+      new Option('--remove-secret <name>', 'remove a secret, and do nothing else').conflicts([
+        ...OTHERS,
+        'secret',
+      ]),
+    ],
+    example:
+      'npx weaudit setup --stage dev\n  npx weaudit setup --stage dev --new-token alice --scope read\n  npx weaudit setup --stage dev --secret openai --for openai/gpt-image-1:openai_api_key',
+  }).action((flags: SetupFlags) => {
     if (flags.for && flags.secret === undefined)
       throw new CommandError(EXIT.usage, '--for belongs to --secret <name>. Nothing was changed.');
     return flags.secret === undefined && flags.removeSecret === undefined ? setup(flags) : setupSecret(flags);

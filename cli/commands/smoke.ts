@@ -3,8 +3,8 @@ import { type Check, lineOf } from '../checks.ts';
 import { EXIT, type ExitStatus } from '../exit.ts';
 import {
   type AuditorFlags,
+  apiOptions,
   auditor,
-  backupOptions,
   type OperatorFlags,
   operator,
   operatorCommand,
@@ -20,19 +20,18 @@ const LOCAL = 'simulated/flash';
 
 /** `smoke` */
 export function addSmoke(program: Command, end: (status: ExitStatus) => void): void {
-  backupOptions(
-    operatorCommand(
-      program
-        .command('smoke')
-        .summary('check a deployment with one cheap image')
-        .description('Send one cheap image through a deployment and check every step. Costs one prediction.')
-        .addOption(new Option('--url <address>', 'address of the API (env: WEAUDIT_URL)'))
-        .addOption(new Option('--token <token>', 'API token; prefer the environment variable WEAUDIT_TOKEN'))
-        .addOption(new Option('-m, --model <owner/name>', `model to use (default: ${CHEAP})`))
-        .addOption(new Option('--keep', 'keep the audit afterwards')),
-      'npx weaudit smoke --stage dev --url https://audits.example.org',
-    ),
-  ).action(async (flags: SmokeFlags) => {
+  operatorCommand(program, {
+    name: 'smoke',
+    summary: 'check a deployment with one cheap image',
+    description: 'Send one cheap image through a deployment and check every step. Costs one prediction.',
+    options: [
+      ...apiOptions(),
+      new Option('-m, --model <owner/name>', `model to use (default: ${CHEAP})`),
+      new Option('--keep', 'keep the audit afterwards'),
+    ],
+    backup: true,
+    example: 'npx weaudit smoke --stage dev --url https://audits.example.org',
+  }).action(async (flags: SmokeFlags) => {
     const { smoke } = await import('../operator/smoke.ts');
     const { client } = auditor(flags);
     const { cloud, output } = await operator(flags);

@@ -14,17 +14,15 @@ interface StatusFlags extends AuditorFlags {
 
 /** `status <audit>` */
 export function addStatus(program: Command, end: (status: ExitStatus) => void): void {
-  auditorCommand(
-    program
-      .command('status')
-      .summary('show the status of an audit or a study')
-      .description(
-        'Show the status of an audit, or of all audits of a study together. With --watch, show the progress until the last prediction finishes.',
-      )
-      .argument('<audit>', 'id of the audit, or id or name of the study')
-      .addOption(new Option('-w, --watch', 'watch until the last prediction finishes')),
-    'npx weaudit status 06dn7w3qk2v4x8y0zr5t1m9abc --watch',
-  ).action(async (audit: string, flags: StatusFlags) => {
+  auditorCommand(program, {
+    name: 'status',
+    summary: 'show the status of an audit or a study',
+    description:
+      'Show the status of an audit, or of all audits of a study together. With --watch, show the progress until the last prediction finishes.',
+    args: [['<audit>', 'id of the audit, or id or name of the study']],
+    options: [new Option('-w, --watch', 'watch until the last prediction finishes')],
+    example: 'npx weaudit status 06dn7w3qk2v4x8y0zr5t1m9abc --watch',
+  }).action(async (audit: string, flags: StatusFlags) => {
     const { client, output } = auditor(flags);
     const study = await findStudy(client, audit);
     if (study) {

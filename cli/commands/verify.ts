@@ -3,27 +3,22 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { isAuditId } from '../../lib/records/keys.ts';
 import { CommandError, EXIT, type ExitStatus } from '../exit.ts';
-import { backupOptions, type OperatorFlags, operator, operatorCommand, stageFlag } from '../options.ts';
+import { type OperatorFlags, operator, operatorCommand, stageFlag } from '../options.ts';
 import { count, createOutput, oneLine } from '../output.ts';
 import { createProgress } from '../progress.ts';
 
 /** `verify <audit-or-folder>` */
 export function addVerify(program: Command, end: (status: ExitStatus) => void): void {
-  backupOptions(
-    operatorCommand(
-      program
-        .command('verify')
-        .summary('check a downloaded folder offline, or every stored image of an audit')
-        .description(
-          'Check a folder that "download" made: every file against SHA256SUMS, and SHA256SUMS against the manifest, without any connection. With --stage or --local, read every image of an audit from the images bucket and from the backup, and compare its SHA-256 with the manifest; then compare judgements and renditions with the images. Purged and expired images are listed, but are not damage, and neither are judgements of an older decoder.',
-        )
-        .argument(
-          '<audit-or-folder>',
-          'a downloaded folder, or, with --stage or --local, the id of an audit',
-        ),
+  operatorCommand(program, {
+    name: 'verify',
+    summary: 'check a downloaded folder offline, or every stored image of an audit',
+    description:
+      'Check a folder that "download" made: every file against SHA256SUMS, and SHA256SUMS against the manifest, without any connection. With --stage or --local, read every image of an audit from the images bucket and from the backup, and compare its SHA-256 with the manifest; then compare judgements and renditions with the images. Purged and expired images are listed, but are not damage, and neither are judgements of an older decoder.',
+    args: [['<audit-or-folder>', 'a downloaded folder, or, with --stage or --local, the id of an audit']],
+    backup: true,
+    example:
       'npx weaudit verify evidence/occupations\n  npx weaudit verify 06dn7w3qk2v4x8y0zr5t1m9abc --stage prod',
-    ),
-  ).action(async (audit: string, flags: OperatorFlags) => {
+  }).action(async (audit: string, flags: OperatorFlags) => {
     if (!flags.stage && !flags.local) {
       if (await isFolder(audit)) {
         if (!(await verifyFolder(resolve(audit), flags))) end(EXIT.incomplete);
