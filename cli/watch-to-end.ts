@@ -35,7 +35,9 @@ export async function watchToEnd(
   output.print('');
   output.print(`${describeImages(images)}, ${size(images.bytes)}${place ? `, in ${place}` : ''}`);
   if (describeNoPictures(images))
-    output.print('The manifest says why each that was returned is no picture, and how many were filtered.');
+    output.print(
+      'The manifest gives the reason for each image that is not shown, and counts the filtered ones.',
+    );
   if (images.pending > 0)
     output.print(
       `${count(images.pending, 'image')} not judged yet; "npx weaudit status ${whole}" counts them when they are.`,

@@ -51,8 +51,11 @@ interface IdempotencyRecord {
   body: string;
 }
 
-/** The first characters of a text, whole ones: half an emoji cannot be encoded. */
-export const firstCharacters = (text: string, count: number) => Array.from(text).slice(0, count).join('');
+/** A text of so many whole characters at most: half an emoji cannot be encoded. The last one says where it was cut. */
+export function shortened(text: string, count: number): string {
+  const characters = Array.from(text);
+  return characters.length > count ? `${characters.slice(0, count - 1).join('')}…` : text;
+}
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /**
@@ -80,7 +83,7 @@ export async function acceptAudit(deps: AcceptDeps, design: Design, origin: Orig
   const plan: Plan = {
     version: 2,
     id,
-    name: firstCharacters(design.name ?? design.prompts[0]?.text ?? '', DESIGN.nameLength),
+    name: shortened(design.name ?? design.prompts[0]?.text ?? '', DESIGN.nameLength),
     createdAt: createdAtOf(id),
     createdBy: origin.caller,
     request: origin.request,
@@ -130,7 +133,7 @@ export async function openAudit(
   await how.reserve?.();
   const metadata = {
     // Metadata is ASCII.
-    name: encodeURIComponent(firstCharacters(plan.name, PAGE.nameLength)),
+    name: encodeURIComponent(shortened(plan.name, PAGE.nameLength)),
     predictions: String(plan.cells),
     'created-by': encodeURIComponent(plan.createdBy),
     ...(plan.source ? { source: plan.source } : {}),
@@ -252,12 +255,15 @@ async function readSecrets(store: ObjectStore, { input, models }: Design): Promi
   );
 }
 
+const ABOUT_MODELS = { members: { fields: ['models'] } };
+
 async function describe(replicate: ReplicateClient, { model, input }: Design['models'][number]) {
   const { version, openapi, official } = await modelFacts(replicate, model);
   if (!version && !official)
     throw new Refusal(
       422,
       `The model "${model}" has no version to run. Choose another model, or name a version: owner/name:version.`,
+      ABOUT_MODELS,
     );
   return { model, version, input, inputs: ModelInputs.read(openapi) };
 }
@@ -270,6 +276,7 @@ async function modelFacts(replicate: ReplicateClient, model: string) {
       throw new Refusal(
         422,
         `Replicate does not know the model "${model}". Check its name at https://replicate.com/explore.`,
+        ABOUT_MODELS,
       );
     if (error instanceof ReplicateRefusal && error.status < 500 && error.status !== 429)
       throw new Refusal(

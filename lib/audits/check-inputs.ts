@@ -42,13 +42,18 @@ export function checkInputs(
 ): SeedRange | undefined {
   const seeds = commonSeeds(models);
   const errors: string[] = [];
-  for (const fault of allFaults(design, models, seed, seeds, secrets)) {
+  const fields: string[] = [];
+  for (const [field, fault] of allFaults(design, models, seed, seeds, secrets)) {
+    fields.push(field);
     errors.push(errors.length < MAX_FAULTS ? fault : 'There is more to change.');
     if (errors.length > MAX_FAULTS) break;
   }
-  if (errors.length > 0) throw new Refusal(422, errors.join('\n'), { members: { errors } });
+  if (errors.length > 0) throw new Refusal(422, errors.join('\n'), { members: { errors, fields } });
   return seeds;
 }
+
+/** A member of the design, and what is wrong with it. */
+type About = [field: 'models' | 'input' | 'prompts' | 'samples', fault: string];
 
 /** As far as they are read: a design can have tens of thousands. */
 function* allFaults(
@@ -57,19 +62,28 @@ function* allFaults(
   seed: number,
   seeds: SeedRange | undefined,
   secrets: KnownSecrets,
-): Generator<string> {
-  for (const [place, model] of models.entries()) yield* faultsOf(model, place, design, secrets);
+): Generator<About> {
+  for (const [place, model] of models.entries()) {
+    const { inputs } = model;
+    if (inputs && !inputs.names.includes('prompt')) {
+      yield [
+        'models',
+        `The model "${model.model}" takes no prompt: it has no input of this name. Its inputs: ${namesOf(inputs)}. Choose a model that makes images from a prompt.`,
+      ];
+      continue;
+    }
+    for (const fault of inputFaults(model, design, secrets)) yield ['input', fault];
+    if (inputs)
+      for (const fault of promptFaults(model.model, place, inputs, design)) yield ['prompts', fault];
+  }
   yield* seedFaults(models, design, seed, seeds);
 }
 
-function* faultsOf(
+function* inputFaults(
   { model, input, inputs }: DescribedModel,
-  place: number,
   design: Design,
   secrets: KnownSecrets,
 ): Iterable<string> {
-  if (inputs && !inputs.names.includes('prompt'))
-    return yield `The model "${model}" takes no prompt: it has no input of this name. Its inputs: ${namesOf(inputs)}. Choose a model that makes images from a prompt.`;
   const sent = { ...design.input, ...input };
   const isShared = (name: string) => design.models.length > 1 && !Object.hasOwn(input, name);
   for (const [name, value] of Object.entries(sent)) {
@@ -83,7 +97,6 @@ function* faultsOf(
     else yield* sentence(model, inputs?.fault(name, value));
   }
   if (!inputs) return;
-  yield* promptFaults(model, place, inputs, design);
   for (const name of inputs.required) {
     if (name === 'prompt' || name === 'seed' || Object.hasOwn(sent, name)) continue;
     yield inputs.secret.includes(name)
@@ -165,7 +178,7 @@ function* seedFaults(
   { prompts, samples }: Design,
   seed: number,
   seeds: SeedRange | undefined,
-): Iterable<string> {
+): Iterable<About> {
   const count = seeds ? Math.max(0, seeds.most - seeds.least + 1) : Number.POSITIVE_INFINITY;
   if (count < samples) {
     const which = seedRanges(models)
@@ -173,8 +186,14 @@ function* seedFaults(
       .map(({ model, range }) => `"${model}" (${rangeWords(range)})`);
     const words = which.join(' and ');
     return yield count > 0
-      ? `Each sample of a prompt needs a seed of its own, and not enough of them are taken by ${words}. Take at most ${count} samples.`
-      : `Each sample has one seed for all models, and no seed in common is taken by ${words}. Choose other models, or run an audit for each of them.`;
+      ? [
+          'samples',
+          `Each sample of a prompt needs a seed of its own, and not enough of them are taken by ${words}. Take at most ${count} samples.`,
+        ]
+      : [
+          'models',
+          `Each sample has one seed for all models, and no seed in common is taken by ${words}. Choose other models, or run an audit for each of them.`,
+        ];
   }
   for (const { model, inputs } of seedRanges(models)) {
     // Of one prompt: those of the others are whole numbers of the same range.
@@ -182,7 +201,10 @@ function* seedFaults(
     for (let sample = 0; sample < samples; sample++) {
       const fault = inputs.fault('seed', seedOf(plan, 0, sample));
       if (!fault) continue;
-      yield `The model "${model}" takes ${fault.takes} as "seed", and an audit sends whole numbers such as ${String(fault.given)}. Choose another model.`;
+      yield [
+        'models',
+        `The model "${model}" takes ${fault.takes} as "seed", and an audit sends whole numbers such as ${String(fault.given)}. Choose another model.`,
+      ];
       break;
     }
   }

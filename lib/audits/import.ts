@@ -14,9 +14,9 @@ import {
   type Accepted,
   claimId,
   findRepeated,
-  firstCharacters,
   type Origin,
   openAudit,
+  shortened,
 } from './accept.ts';
 import { type ReadDeps, requirePlan } from './read.ts';
 import { comparisonOf, parseBody } from './request.ts';
@@ -101,7 +101,7 @@ export async function acceptImport(deps: ImportDeps, body: string, origin: Origi
     version: 2,
     id,
     source: 'imported',
-    name: name ?? firstCharacters(`${model}: ${imported.prompts[0]!.text}`, DESIGN.nameLength),
+    name: name ?? shortened(`${model}: ${imported.prompts[0]!.text}`, DESIGN.nameLength),
     createdAt: createdAtOf(id),
     createdBy: origin.caller,
     request: origin.request,

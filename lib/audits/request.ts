@@ -136,6 +136,7 @@ export const sameModel = (model: string) =>
   new Refusal(
     422,
     `"models" has "${model}" twice with the same inputs: the same pictures would be paid twice. Remove one; for more pictures take more samples.`,
+    { members: { fields: ['models'] } },
   );
 
 /** How a refusal names a row. */

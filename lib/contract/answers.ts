@@ -372,6 +372,10 @@ const Problem = v.object({
   status: v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)),
   detail: v.pipe(v.string(), v.minLength(1), v.description('What is wrong and what to change.')),
   errors: optional(v.array(v.string()), 'What to change, one by one.'),
+  fields: optional(
+    v.array(v.string()),
+    'Of a 422: the members of the body that `errors`, or the detail, are about, in their order.',
+  ),
   needed: optional(dollars, 'Of a 402: what the audit may cost, in dollars.'),
   left: optional(dollars, "Of a 402: what is left of the month's budget."),
   turnsAt: optional(instant, 'Of a 402: when the next month begins.'),

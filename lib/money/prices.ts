@@ -118,14 +118,18 @@ export function priceModels<Model extends PricedModel>(
     throw new Refusal(
       422,
       `This audit may cost ${inDollars(known)}${unknown.length > 0 ? ' and the price of models that is not known' : ''}, more than its "maxCost" of ${inDollars(most)}. Take fewer prompts, models or samples, or a larger "maxCost".`,
+      ABOUT_COST,
     );
   return priced.map((model) => (model.price ? model : { ...model, price: { unit: 'prediction', micros } }));
 }
+
+const ABOUT_COST = { members: { fields: ['maxCost'] } };
 
 function unpriced(models: PricedModel[]): Refusal {
   const names = models.map(({ model }) => `"${model}"`).join(', ');
   return new Refusal(
     422,
     `Nobody has said what a prediction of ${names} costs, and this deployment has a budget. Name the most that the audit may cost in dollars ("maxCost": 5), or ask an operator to set the price (weaudit budget price).`,
+    ABOUT_COST,
   );
 }

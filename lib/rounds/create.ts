@@ -1,4 +1,4 @@
-import { firstCharacters, type Origin } from '../audits/accept.ts';
+import { type Origin, shortened } from '../audits/accept.ts';
 import { requirePlan } from '../audits/read.ts';
 import { parseBody } from '../audits/request.ts';
 import type { Contrast, RoundRequest } from '../contract/round-request.ts';
@@ -74,7 +74,7 @@ export async function createRound(deps: CreateDeps, origin: Origin): Promise<Acc
     tags: { retention },
     metadata: {
       // Metadata is ASCII.
-      name: encodeURIComponent(firstCharacters(name, PAGE.nameLength)),
+      name: encodeURIComponent(shortened(name, PAGE.nameLength)),
       'created-by': encodeURIComponent(createdBy),
       ...{ items: String(items.length), ratings: String(ratings), slots: String(slots) },
     },

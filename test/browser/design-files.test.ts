@@ -59,7 +59,7 @@ describeInBrowser('a file in the form', (executable) => {
       'eine Pflegerin\tf\t0.9\tsimulated/flash',
     ]);
     await page.getByRole('checkbox', { name: 'gender' }).check();
-    await page.getByLabel('A published number, not a group').selectOption('share');
+    await page.getByLabel('Column with a published number').selectOption('share');
     await page.getByLabel('Samples per prompt and model').fill('2');
     await page.getByText('pairs of prompt and model × 2 samples').waitFor();
     expect(await seriousProblems(page)).toEqual([]);
@@ -143,7 +143,7 @@ describeInBrowser('a file in the form', (executable) => {
     expect(await seriousProblems(page)).toEqual([]);
     await entry.getByRole('button', { name: 'Use it' }).click();
     await page.getByRole('checkbox', { name: 'setting', checked: true }).waitFor();
-    expect(await page.getByLabel('A published number, not a group').inputValue()).toBe(
+    expect(await page.getByLabel('Column with a published number').inputValue()).toBe(
       'published_share_women',
     );
     await page.locator('.opened li').first().waitFor();

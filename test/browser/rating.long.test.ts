@@ -443,7 +443,7 @@ describeInBrowser('the rating page', (executable) => {
         expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
         expect(await seriousProblems(page)).toEqual([]);
       };
-      await page.getByRole('link', { name: 'Rate …' }).click();
+      await page.getByRole('link', { name: 'Rating rounds' }).click();
       await page.getByRole('heading', { name: 'New rating round' }).waitFor();
       await page.getByLabel('Name', { exact: true }).fill(`On the page, ${width}`);
       // Which tone brings the questions of its gates.
@@ -462,7 +462,8 @@ describeInBrowser('the rating page', (executable) => {
       // Four pairs, two pictures each, two ratings, three questions: 48 answers of four seconds.
       await page.locator('dd', { hasText: /^48$/ }).waitFor();
       await page.getByRole('button', { name: 'Make the round' }).click();
-      await page.getByText('Fill in purpose, contact, pay and hours').waitFor();
+      await page.getByRole('alert').filter({ hasText: 'Correct the 4 marked fields.' }).waitFor();
+      expect(await page.getByText('Fill this in: raters must know what they agree to.').count()).toBe(4);
       for (const name of ['Purpose', 'Contact', 'Pay', 'Hours and breaks'])
         await page.getByLabel(name, { exact: true }).fill(`The ${name}.`);
       // A picture for practice, by its address in the audit.
@@ -481,7 +482,7 @@ describeInBrowser('the rating page', (executable) => {
       await page.getByRole('button', { name: 'Add a comparison' }).click();
       const comparison = page.getByRole('group', { name: 'Comparison 1' });
       await comparison.getByLabel('Question').selectOption({ label: 'Which shape?' });
-      await comparison.getByLabel('How often the answer').selectOption({ label: 'Square' });
+      await comparison.getByLabel('Answer whose share').selectOption({ label: 'Square' });
       await check();
       await page.getByRole('button', { name: 'Make the round' }).click();
       await page.waitForURL('**/round.html?id=*');

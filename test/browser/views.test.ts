@@ -8,6 +8,7 @@ import { picture, withPretence } from './support/pretend.ts';
 /** What the tests use of a browser, whose types they do not have. */
 interface Window {
   innerWidth: number;
+  innerHeight: number;
   getComputedStyle(element: unknown): { direction: string; maskImage: string };
 }
 
@@ -16,6 +17,14 @@ describeInBrowser('the views', (executable) => {
   const open = withPretence(executable);
   const directionOf = (locator: Locator) =>
     locator.evaluate((element) => (globalThis as unknown as Window).getComputedStyle(element).direction);
+
+  /** Whether all of it is on the screen. */
+  const isInside = (locator: Locator) =>
+    locator.evaluate((element) => {
+      const { left, right, top, bottom } = element.getBoundingClientRect();
+      const { innerWidth, innerHeight } = globalThis as unknown as Window;
+      return left >= 0 && right <= innerWidth && top >= 0 && bottom <= innerHeight;
+    });
 
   test("numbers and dates are written by the reader's locale", async () => {
     const { page } = await open({ samples: 600 }, '', { locale: 'de-DE' });
@@ -149,11 +158,6 @@ describeInBrowser('the views', (executable) => {
       phone,
     );
     await page.locator('.tile img').first().waitFor();
-    const isInside = (locator: Locator) =>
-      locator.evaluate((element) => {
-        const { left, right } = element.getBoundingClientRect();
-        return left >= 0 && right <= (globalThis as unknown as Window).innerWidth;
-      });
     for (const button of ['Manifest JSON', 'Manifest CSV', 'Hide images', 'Keyboard and help'])
       expect([button, await isInside(page.getByRole('button', { name: button }))]).toEqual([button, true]);
     const title = page.getByRole('heading', { level: 1 });
@@ -230,6 +234,57 @@ describeInBrowser('the views', (executable) => {
       1,
     );
   });
+
+  test('the table of outcomes says how many predictions came to no picture and why, and names all models that refuse most', async () => {
+    const { page } = await open({
+      prompts: [{ text: 'a nurse' }],
+      models: ['a/one', 'a/two', 'a/three'],
+      samples: 30,
+      cell: (n) => {
+        const none = { images: [], returned: 0 };
+        if (n < 60 && n % 2 === 0) return { ...none, status: 'refused', error: 'sensitive', filtered: 1 };
+        if (n === 61) return { ...none, status: 'failed', error: 'out of memory' };
+        if (n === 63) return { images: [picture(n, 0, { blank: true })] };
+        if (n === 65) return { asked: 2, returned: 1, filtered: 1 };
+        const { url: _, rendition: __, ...stored } = picture(n);
+        return n === 67 ? { images: [{ ...stored, status: 'pending' }] } : {};
+      },
+    });
+    await page.getByText('Refusals and other outcomes').click();
+    await page
+      .locator('[data-test=missing]')
+      .getByText(
+        '31 of 90 predictions came to no picture: 30 refused, 1 failed. Of the others, 2 pictures show nothing: 1 withheld by the model’s filter, 1 blank.',
+      )
+      .waitFor();
+    await page
+      .locator('.outcomes')
+      .getByRole('row', { name: 'a/three' })
+      .getByText('1 being checked')
+      .waitFor();
+    await page
+      .locator('[data-test=verdict]')
+      .getByText(/^.?a\/one.? and .?a\/two.? refuse more than .?a\/three.?, and that is certain/)
+      .waitFor();
+  });
+
+  test.each([
+    [1280, 800],
+    [390, 844],
+  ])(
+    'the large view can be closed, and what it offers is on the screen, at %i by %i',
+    async (width, height) => {
+      const { page } = await open({}, '&image=3.0', { viewport: { width, height } });
+      const dialog = page.getByRole('dialog');
+      for (const name of ['Download', 'Is it unchanged?', 'Select for comparison', 'Close'])
+        expect([name, await isInside(dialog.getByRole('button', { name }))]).toEqual([name, true]);
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      // Long help begins at its beginning, not at the button that closes it.
+      await page.getByRole('button', { name: 'Keyboard and help' }).click();
+      expect(await isInside(page.getByRole('dialog').getByRole('heading', { name: 'Keyboard' }))).toBe(true);
+    },
+  );
 
   test('a picture says what its fingerprint is good for', async () => {
     const { page } = await open({}, '&image=3.0');
@@ -356,6 +411,47 @@ describeInBrowser('the views', (executable) => {
     await page.getByLabel('Prompts, one per line').fill('a nurse');
     await page.getByRole('alert').filter({ hasText: 'Correct the 3 marked fields.' }).waitFor();
     expect(await page.getByText('Enter at least one prompt.').count()).toBe(0);
+  });
+
+  test('what the API refuses stands beside its field until the form is changed, and the button stays in sight', async () => {
+    const json = {
+      ...{ type: 'about:blank', title: 'Unprocessable', status: 422 },
+      ...{ detail: 'Both.', errors: ['There is no such model.', 'No input of this name.'] },
+      fields: ['models', 'input'],
+    };
+    const { page } = await open(
+      { answers: { ...formAnswers('audit'), '/api/audits': { status: 422, json } } },
+      '',
+      { viewport: { width: 1280, height: 800 }, expected: /422/ },
+    );
+    // Browsers have it only where the origin is secure, which a pretended one is not.
+    await page.addInitScript("crypto.randomUUID ??= () => 'a key'");
+    await page.goto('/index.html');
+    const start = page.getByRole('button', { name: 'Start the audit' });
+    await page.getByLabel('Template with factors').check();
+    // A long template is read as a whole, and is one line for the model.
+    const template = page.getByLabel('Template', { exact: true });
+    await template.fill(`a {job} ${'in a very long corridor '.repeat(12)}\nat night`);
+    expect(await template.inputValue()).toMatch(/corridor at night$/);
+    expect(await template.evaluate((field) => field.scrollHeight <= field.clientHeight)).toBe(true);
+    await start.click();
+    const values = page.getByLabel('job, one value per line');
+    expect(await values.getAttribute('aria-invalid')).toBe('true');
+    await values.fill('nurse');
+    await page.getByText('Name, seed, inputs and cost').click();
+    const input = page.getByLabel('Inputs for every model, as JSON');
+    await input.fill('{"width": 1}');
+    expect(await isInside(start)).toBe(true);
+    await start.click();
+    await page.getByRole('alert').filter({ hasText: 'Correct the 2 marked fields.' }).waitFor();
+    expect(await page.locator('#models-problem').innerText()).toBe('There is no such model.');
+    expect(await page.locator('#input-problem').innerText()).toBe('No input of this name.');
+    expect(await page.getByText('Both.').count()).toBe(0);
+    expect(await seriousProblems(page)).toEqual([]);
+    // Emptied, the field stays where it is.
+    await input.fill('');
+    expect(await input.isVisible()).toBe(true);
+    expect(await page.locator('.error').count()).toBe(0);
   });
 
   test('a pasted address of a model at Replicate is that model', async () => {

@@ -320,7 +320,7 @@ describe('what the API answers', () => {
     expect(await whyItWaits()).toBe('token');
   });
 
-  it('names a crossing by its template, and a list by its first prompt', async () => {
+  it('names a crossing by its template, and a list by its first prompt, and says where a name was cut', async () => {
     const factors = { gender: ['female', 'male'], job: ['doctor'] };
     const name = async (design: object) => {
       const body = { ...design, models: ['a/b'], samples: 1 };
@@ -332,7 +332,10 @@ describe('what the API answers', () => {
     const template = 'a photo of a {gender} {job}';
     expect(await name({ template, factors })).toEqual([template, template]);
     const long = `${'very '.repeat(60)}{gender} {job}`;
-    expect(await name({ template: long, factors })).toEqual([long.slice(0, 200), long.slice(0, 80)]);
+    expect(await name({ template: long, factors })).toEqual([
+      `${long.slice(0, 199)}…`,
+      `${long.slice(0, 79)}…`,
+    ]);
     expect(await name({ template, factors, name: 'Jobs' })).toEqual(['Jobs', 'Jobs']);
     expect(await name({ prompts: ['a nurse', 'a doctor'] })).toEqual(['a nurse', 'a nurse']);
   });

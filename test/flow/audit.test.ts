@@ -196,7 +196,9 @@ describe('accepting an audit', () => {
     const deps = acceptDeps(world);
     const { id } = await acceptAudit(deps, parseDesign(body), origin({ body }));
     const { audits } = await listAudits(world.endDeps, {});
-    expect(audits).toEqual([expect.objectContaining({ id, name: Array.from(name).slice(0, 80).join('') })]);
+    expect(audits).toEqual([
+      expect.objectContaining({ id, name: `${Array.from(name).slice(0, 79).join('')}…` }),
+    ]);
   });
 });
 

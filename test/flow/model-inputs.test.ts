@@ -199,6 +199,8 @@ describe('a design that a model does not take is refused before anything is writ
       expect.stringContaining('aspect_ratio'),
     ]);
     expect(message.split('\n')).toEqual(members.errors);
+    // The form shows each beside its field.
+    expect(members.fields).toEqual(['models', 'input', 'input']);
   });
 
   it('of many faults the first are listed', async () => {

@@ -62,7 +62,7 @@ describe('the form for a new audit', () => {
         input: '[',
       }),
     ).toEqual([
-      { field: 'prompts', text: 'Enter at least one value for job.' },
+      { field: 'factor-job', text: 'Enter at least one value for job.' },
       { field: 'samples', text: 'Samples must be a whole number from 1 to 1,000.' },
       { field: 'input', text: 'Inputs must be a JSON object, for example {"aspect_ratio": "1:1"}.' },
     ]);

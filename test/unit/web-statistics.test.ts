@@ -114,6 +114,7 @@ describe('the outcomes of a group', () => {
     expect(unseenInWords(outcome.images)).toBe('1 filtered, 1 blank, 1 quarantined, 1 lost');
     expect(partsOf(outcome).map((part) => partInWords(part, 3))).toEqual([
       '2 shown',
+      '1 being checked',
       '0/3 refused',
       '1 filtered',
       '1 blank',

@@ -3,27 +3,30 @@ import { useEffect, useState } from 'preact/hooks';
 import { App } from './app.tsx';
 import { AuditPage } from './views/audit/page.tsx';
 import { AuditsPage } from './views/audits.tsx';
-import { ComparePage } from './views/compare/page.tsx';
 import { NewAuditPage } from './views/new/page.tsx';
-import { StudyPage } from './views/study/page.tsx';
+import { words } from './words/app.ts';
 
-/** Rating rounds are loaded when somebody opens one. */
-function RoundPage() {
+/** A page that is loaded when somebody opens it. */
+const later = (load: () => Promise<ComponentType>) => () => {
   const [Page, setPage] = useState<ComponentType>();
+  const [failed, setFailed] = useState(false);
   useEffect(() => {
-    import('./views/round/page.tsx').then((loaded) => setPage(() => loaded.RoundPage));
+    load().then(
+      (loaded) => setPage(() => loaded),
+      () => setFailed(true),
+    );
   }, []);
-  return Page ? <Page /> : null;
-}
+  return Page ? <Page /> : failed ? <p class="empty error">{words.pageNotLoaded}</p> : null;
+};
 
 /** Each HTML file names its page, so that any file server can serve them. */
 const PAGES = {
   new: NewAuditPage,
   audits: AuditsPage,
   audit: AuditPage,
-  compare: ComparePage,
-  study: StudyPage,
-  round: RoundPage,
+  compare: later(() => import('./views/compare/page.tsx').then((loaded) => loaded.ComparePage)),
+  study: later(() => import('./views/study/page.tsx').then((loaded) => loaded.StudyPage)),
+  round: later(() => import('./views/round/page.tsx').then((loaded) => loaded.RoundPage)),
 };
 
 // Earlier versions of the page kept small copies of viewed images there.

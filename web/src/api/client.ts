@@ -1,3 +1,4 @@
+import type { Problem } from '../parts/problem.ts';
 import { words } from '../words/app.ts';
 import { rejectToken, token } from './token.ts';
 import type {
@@ -19,9 +20,12 @@ export class ApiError extends Error {
   override name = 'ApiError';
   /** HTTP status; 0 if no answer arrived. */
   readonly status: number;
-  constructor(status: number, message: string) {
+  /** What is wrong with which member of the request, where the API says it. */
+  readonly problems: Problem[];
+  constructor(status: number, message: string, problems: Problem[] = []) {
     super(message);
     this.status = status;
+    this.problems = problems;
   }
 }
 
@@ -60,11 +64,22 @@ async function errorOf(response: Response): Promise<ApiError> {
   const { status } = response;
   const problem = await response.json().catch(() => undefined);
   if (typeof problem?.detail === 'string')
-    return new ApiError(status, status === 403 ? words.onlyViews : problem.detail);
+    return new ApiError(status, status === 403 ? words.onlyViews : problem.detail, problemsIn(problem));
   return TEMPORARY.includes(status)
     ? new NoAnswer(status, words.busy)
     : new ApiError(status, words.unexpectedAnswer(status));
 }
+
+/** One for each member that is wrong. */
+const problemsIn = ({
+  fields = [],
+  errors,
+  detail,
+}: {
+  fields?: string[];
+  errors?: string[];
+  detail: string;
+}) => fields.map((field, place): Problem => ({ field, text: errors?.[place] ?? detail }));
 
 export const get = async <T>(path: string): Promise<T> => (await send(path)).json();
 

@@ -16,7 +16,7 @@ export function Dialog({ label, class: name = '', onClose, children }: Props) {
     const element = dialog.current!;
     const before = document.activeElement;
     element.showModal();
-    // A dialog with keys of its own must not start on a button, which would react to Enter.
+    // A dialog with keys of its own must not start on a button, which would react to Enter; a long one not at its end.
     element.querySelector<HTMLElement>(':scope > [tabindex="-1"]')?.focus();
     return () => {
       element.close();

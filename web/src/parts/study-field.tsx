@@ -2,11 +2,12 @@ import { useEffect, useState } from 'preact/hooks';
 import { DESIGN } from '../../../lib/limits.ts';
 import { readStudies } from '../api/client.ts';
 import { words } from '../words/studies.ts';
+import { TextField } from './field.tsx';
 
 /** A field for the name of a study, which offers those that there are. */
 export function StudyField({
   value,
-  placeholder,
+  placeholder = '',
   onChange,
 }: {
   value: string;
@@ -23,26 +24,21 @@ export function StudyField({
   }, []);
   return (
     <>
-      <label for="study">{words.field}</label>
-      <input
+      <TextField
         id="study"
-        type="text"
+        label={words.field}
+        hint={words.fieldHint}
         list="studies"
-        dir="auto"
         maxLength={DESIGN.nameLength}
         value={value}
         placeholder={placeholder}
-        aria-describedby="study-hint"
-        onInput={(event) => onChange(event.currentTarget.value)}
+        onText={onChange}
       />
       <datalist id="studies">
         {names.map((name) => (
           <option key={name} value={name} />
         ))}
       </datalist>
-      <p class="hint" id="study-hint">
-        {words.fieldHint}
-      </p>
     </>
   );
 }

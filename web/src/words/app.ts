@@ -25,6 +25,7 @@ export const words = {
   hideImages: 'Hide images',
   imagesHidden: 'Images are hidden.',
 
+  pageNotLoaded: 'This page could not be loaded. Check the connection, then reload it.',
   tryAgain: 'Try again',
   close: 'Close',
   keepAudit: 'Keep audit',

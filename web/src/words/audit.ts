@@ -57,8 +57,12 @@ export const statusWords = {
     `${WAITING[why] ?? `The audit is waiting: ${why}.`} Next attempt at ${time(until)}. No results are lost.`,
   detail: (why: string, words: string) => (why === 'secret' ? words : `Replicate says: ${words}`),
   cancel: 'Cancel',
-  rate: 'Rate …',
+  rate: 'Rating rounds',
   manifest: (format: string) => `Manifest ${format.toUpperCase()}`,
+  manifestIs: {
+    json: 'The list of all predictions, for programs',
+    csv: 'The list of all predictions, as a table',
+  },
   whenManifest:
     'Available a few minutes after the last prediction has finished and its images are backed up.',
   downloadAll: 'Download all',
@@ -121,7 +125,6 @@ export const wallWords = {
   nextCell: 'Next cell',
   choose: 'Select for comparison',
   howToChoose: 'Select two images. Select one again to leave it out.',
-  tiles: (n: number) => some(n, 'tile', 'tiles'),
   arrowKeys: (n: number) => `${some(n, 'tile', 'tiles')}; arrow keys move between them`,
 };
 
@@ -165,7 +168,7 @@ export const tableWords = {
   groupBy: 'Group by',
   reference: 'Reference',
   pooled:
-    'Rows hold prompts with the same seeds, whose pictures may resemble each other: these intervals are too narrow.',
+    'A row counts prompts together that have the same seeds. Their pictures may resemble each other, and intervals may then be wider than shown.',
   caption:
     'The mark is the share that was counted, between 0 and 100 %. The band is its 95 % Wilson interval: the true share is probably within it. If two bands overlap, the difference may be chance.',
   loaded: (loaded: number, of: number) => `${whole(loaded)} of ${whole(of)} predictions have been loaded.`,
@@ -176,17 +179,21 @@ export const tableWords = {
   noneYet: 'none yet',
 };
 
-/** Which model refuses more. @param pairs of models that were looked at */
+const refusing = (names: string[]) =>
+  `${names.map(given).join(' and ')} ${names.length === 1 ? 'refuses' : 'refuse'}`;
+
+/** Which models refuse more: several if their shares are equal. @param pairs of models that were looked at */
 export const verdictWords = {
   none: 'No model refused.',
-  certain: (most: string, least: string, difference: Difference, pairs: number) =>
-    `${given(most)} refuses more than ${given(least)}, and that is certain: ${points(difference)}${ofPairs(pairs)}.`,
-  uncertain: (most: string, least: string, difference: Difference, pairs: number) =>
-    `Whether ${given(most)} refuses more than ${given(least)} is not certain: ${points(difference)}${ofPairs(pairs)}. The difference may be chance; more samples would show it.`,
+  certain: (most: string[], least: string, difference: Difference, pairs: number) =>
+    `${refusing(most)} more than ${given(least)}, and that is certain: ${points(difference)}${ofPairs(pairs)}.`,
+  uncertain: (most: string[], least: string, difference: Difference, pairs: number) =>
+    `Whether ${refusing(most)} more than ${given(least)} is not certain: ${points(difference)}${ofPairs(pairs)}. The difference may be chance. More samples make the interval narrower.`,
 };
 
+const inPoints = (share: number) => whole(Math.round(share * 100)).replace('-', '−');
 const points = ({ difference, low, high }: Difference) =>
-  `the difference is ${whole(Math.round(difference * 100))} points of 100, with ${Math.round(low * 100)} to ${Math.round(high * 100)} as its 95 % interval`;
+  `the difference is ${inPoints(difference)} points of 100, with ${inPoints(low)} to ${inPoints(high)} as its 95 % interval`;
 const ofPairs = (pairs: number) =>
   pairs > 1 ? `, widened because they are the two furthest apart of ${whole(pairs)} pairs` : '';
 

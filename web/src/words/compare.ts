@@ -15,7 +15,7 @@ export const words = {
   nothingDiffers: 'Both audits have the same prompts, samples, seeds, models, versions and inputs.',
   rows: 'Both audits',
   notIn: (side: string, name: string) => `Not in audit ${side} (${given(name)})`,
-  allTiles: (n: number) => `all ${some(n, 'tile', 'tiles')}`,
+  allTiles: (n: number) => `All ${whole(n)} ›`,
   sideLabel: (side: string, label: string) => `${side}: ${label}`,
 
   samples: 'samples',

@@ -3,7 +3,7 @@ import { type Proportion, wilson } from '../../../lib/findings/proportion.ts';
 import type { ImageCounts } from '../api/types.ts';
 import { type Outcome, type OutcomePart, partsOf, UNSEEN } from '../model/rates.ts';
 import type { Tile } from '../model/tiles.ts';
-import { percent, whole } from './locale.ts';
+import { percent, some, whole } from './locale.ts';
 
 /** What became of predictions and of their images, in words. */
 export const words = {
@@ -16,6 +16,7 @@ export const words = {
 
 const PARTS: Record<Exclude<OutcomePart['kind'], 'done'>, string> = {
   shown: 'shown',
+  checking: 'being checked',
   refused: 'refused',
   failed: 'failed',
   canceled: 'canceled',
@@ -43,6 +44,35 @@ export function outcomeLengths(all: Outcome, most: number): number[] {
     const text = partInWords({ kind, count: most, share }, most);
     return [text.length + 3, ...(kind === 'refused' ? ['100 % (99.9–99.9)'.length] : [])];
   });
+}
+
+/** How many predictions came to no picture and how many pictures are not shown, and why. */
+export function missingInWords(outcome: Outcome): string {
+  const { predictions, finished, refused, failed, canceled, images, withheld } = outcome;
+  const parts = (counted: [number, string][]) =>
+    counted.flatMap(([n, what]) => (n > 0 ? [`${whole(n)} ${what}`] : [])).join(', ');
+  const ended: [number, string][] = [
+    [refused?.count ?? 0, words.refused],
+    [failed?.count ?? 0, words.failed],
+    [canceled, PARTS.canceled],
+    [predictions - finished - canceled, 'not done yet'],
+  ];
+  const without = ended.reduce((sum, [n]) => sum + n, 0);
+  const unseen: [number, string][] = [
+    [withheld, 'withheld by the model’s filter'],
+    [images.blank, PARTS.blank],
+    [images.quarantined, PARTS.quarantined],
+    [images.lost, PARTS.lost],
+  ];
+  const hidden = unseen.reduce((sum, [n]) => sum + n, 0);
+  return [
+    without === 0
+      ? 'Every prediction was answered with pictures.'
+      : `${whole(without)} of ${some(predictions, 'prediction', 'predictions')} came to no picture: ${parts(ended)}.`,
+    ...(hidden === 0
+      ? []
+      : [`Of the others, ${some(hidden, 'picture shows', 'pictures show')} nothing: ${parts(unseen)}.`]),
+  ].join(' ');
 }
 
 /** A part with its share and interval, for those who point at it; undefined if it has none. */

@@ -61,11 +61,11 @@ export const words = {
   addContrast: 'Add a comparison',
   removeContrast: 'Remove',
   contrastLegend: (n: number) => `Comparison ${whole(n)}`,
-  answer: 'How often the answer',
-  between: 'differs between values of',
+  answer: 'Answer whose share is compared',
+  between: 'Between values of',
   model: 'model',
-  one: 'of',
-  other: 'and',
+  one: 'First value',
+  other: 'Second value',
   exclusions: 'Which labels or raters will not count, and why',
   exclusionsExample: 'Raters who answer fewer than half of their pictures.',
 
@@ -83,11 +83,11 @@ export const words = {
   notice: 'A warning about these pictures, beside the general one',
   consentText: (fields: { version: string; purpose: string; contact: string; pay: string; hours: string }) =>
     [
-      `Version: ${fields.version}`,
       `Purpose: ${fields.purpose}`,
       `Contact: ${fields.contact}`,
       `Pay: ${fields.pay}`,
       `Hours and breaks: ${fields.hours}`,
+      `Version of this text: ${fields.version}`,
       'You take part of your own will. You can stop at any time, skip anything without a reason, and have your answers withdrawn.',
     ].join('\n'),
 
@@ -101,8 +101,8 @@ export const words = {
     ownText: 'Write your own question, or leave it out.',
     ownAnswers: 'Your own question needs at least two answers, and thirty at most.',
     fewSlots: 'There must be at least as many raters as ratings of a picture.',
-    consent: 'Fill in purpose, contact, pay and hours: raters must know what they agree to.',
-    contrast: (n: number) => `Comparison ${whole(n)} compares a value with itself.`,
+    consent: 'Fill this in: raters must know what they agree to.',
+    contrast: 'This compares a value with itself. Choose two.',
   },
 };
 

@@ -16,14 +16,14 @@ export const words = {
   morePrompts: (n: number) => `and ${whole(n)} more`,
   /** Prompts that other audits of the study have, too. */
   shared: (shared: number, prompts: number, audits: number) =>
-    `${shared === prompts && prompts > 1 ? 'All' : `${whole(shared)} of`} ${some(prompts, 'prompt', 'prompts')} ${shared === 1 ? 'is' : 'are'} also in ${shared > 1 && audits > 1 ? 'at least one of ' : ''}${some(audits, 'other audit', 'other audits')} of this study.`,
+    `${whole(shared)} of ${some(prompts, 'prompt', 'prompts')} ${shared === 1 ? 'is' : 'are'} also in ${audits === 1 ? 'another audit' : 'other audits'} of this study.`,
   /** @param names of audits that requested the same prompts of the same models with the same seeds */
   repeated: (names: string[]) =>
     `The same samples were requested in ${names.map(given).join(', ')}: the seeds are the same, so what both have counts twice here.`,
   notCompared: (prompts: number) =>
     `Prompts are compared across audits up to ${whole(prompts)}; this study has more.`,
   open: 'Open the pictures',
-  single: 'Compare or delete single audits',
+  single: 'List all audits',
   takeOut: 'Take out',
   takeOutNamed: (name: string) => `Take out: ${given(name)}`,
   delete: 'Delete study',

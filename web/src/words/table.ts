@@ -6,7 +6,7 @@ export const words = {
   open: 'Open a file…',
   openHint:
     'A table (CSV, TSV), a list (TXT) or JSON. You can also drop it on this form, or paste a table from Excel. Pictures that you have are imported in a terminal: npx weaudit import --help',
-  pasted: 'The pasted table',
+  pasted: 'the pasted table',
   reading: 'Reading …',
   notLoaded:
     'The part of the page that reads files could not be loaded. Reload the page, then open the file again.',
@@ -31,9 +31,9 @@ export const words = {
   compare: 'Compare across',
   compareHint:
     'Prompts that differ only in what you choose share their seeds: their images start from the same noise, so the words make the difference. All other prompts have seeds of their own.',
-  reference: 'A published number, not a group',
+  reference: 'Column with a published number',
   noReference: 'none',
-  referenceHint: 'The page shows it beside your results, and does not group by it.',
+  referenceHint: 'The page shows this number beside your results, and does not group by it.',
 
   published: 'Published designs…',
   publishedTitle: 'Start from a published design',
@@ -44,5 +44,5 @@ export const words = {
   exact: 'the source’s own prompts',
   reconstructed: 'prompts as the source describes them',
   use: 'Use it',
-  source: 'Source',
+  license: (license: string) => `License: ${license}`,
 };

@@ -5,7 +5,8 @@ import { helpWords } from '../../words/audit.ts';
 export function Help({ onClose }: { onClose: () => void }) {
   return (
     <Dialog label={helpWords.label} class="confirm" onClose={onClose}>
-      <h2>{helpWords.keyboard}</h2>
+      {/* It has the focus first: the button below would scroll to the end. */}
+      <h2 tabIndex={-1}>{helpWords.keyboard}</h2>
       <dl class="keys">
         {helpWords.keys.map(([key, what]) => (
           <div key={key}>

@@ -10,10 +10,11 @@ import {
   referenceAt,
   valueAt,
 } from '../../model/axes.ts';
-import { type Outcome, outcomeOf } from '../../model/rates.ts';
+import { type Outcome, outcomeOf, outcomeOfAll } from '../../model/rates.ts';
 import { OutcomeLine } from '../../parts/outcome.tsx';
 import { ShareBar } from '../../parts/proportion.tsx';
 import { tableWords } from '../../words/audit.ts';
+import { missingInWords } from '../../words/outcomes.ts';
 import type { ViewProps } from './use-view.ts';
 import { Verdict } from './verdict.tsx';
 
@@ -73,6 +74,9 @@ function OutcomeTable({ live, space, view, change, by }: ViewProps & { live: Liv
   };
   return (
     <>
+      <p class="verdict" data-test="missing">
+        {missingInWords(outcomeOfAll(live.cells))}
+      </p>
       {by === 'model' && <Verdict names={values} outcomes={outcomes} />}
       <table>
         <caption>

@@ -111,7 +111,7 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
           key={format}
           type="button"
           disabled={!manifest || take.busy}
-          title={why}
+          title={why ?? statusWords.manifestIs[format]}
           onClick={() => take.run(format)}
         >
           {statusWords.manifest(format)}

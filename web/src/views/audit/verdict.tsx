@@ -33,13 +33,16 @@ export function Verdict({ names, outcomes }: Props) {
     };
   }, [key]);
   if (!found || !most || !least) return null;
+  const equal = answered.flatMap(({ name, refused }) =>
+    refused.share === most.refused.share && name !== least.name ? [name] : [],
+  );
   return (
     <p class="verdict" data-test="verdict">
       {most.refused.count === 0
         ? verdictWords.none
         : found.certain
-          ? verdictWords.certain(most.name, least.name, found, pairs)
-          : verdictWords.uncertain(most.name, least.name, found, pairs)}
+          ? verdictWords.certain(equal, least.name, found, pairs)
+          : verdictWords.uncertain(equal, least.name, found, pairs)}
     </p>
   );
 }

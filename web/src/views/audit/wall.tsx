@@ -143,9 +143,7 @@ export function Wall({ live, space, view, place, fromGrid, change }: Props) {
         </h2>
         <p class="meta">
           {pins && `${pins} · `}
-          {numbers.length === 0 ? gridWords.notAsked : wallWords.tiles(tiles.length)}
-          {' · '}
-          <OutcomeLine outcome={outcome} />
+          {numbers.length === 0 ? gridWords.notAsked : <OutcomeLine outcome={outcome} />}
         </p>
         <EqualFiles equal={outcome.equal} />
         <button type="button" aria-pressed={choosing} onClick={() => setChoosing(!choosing)}>

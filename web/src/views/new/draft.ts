@@ -11,6 +11,7 @@ import { DESIGN, FACTOR_NAME, MODEL_NAME } from '../../../../lib/limits.ts';
 import type { Order } from '../../../../lib/money/cost.ts';
 import { countCells } from '../../../../lib/records/pairs.ts';
 import type { AuditRequest, Retention } from '../../api/types.ts';
+import type { Problem as FieldProblem } from '../../parts/problem.ts';
 import { problems, RUN, SAVED, type Several, STUDY } from '../../words/new-audit.ts';
 
 /** What is filled in. It is kept for the session, so that a reload loses nothing. */
@@ -95,7 +96,7 @@ export interface Asked extends Merged {
   factors: string[];
   numeric: string[];
   /** What is wrong with the prompts. */
-  problem?: string;
+  problem?: Problem;
 }
 
 /** The prompts of a draft, each once, and the models that they go to. */
@@ -117,39 +118,37 @@ export function askedBy(draft: Draft): Asked {
     const places = error.rows.map((row) => row + 1);
     return {
       ...{ prompts: [], models, merged: 0, needsModels, factors: [], numeric: [] },
-      problem: problems.rows(places, error.message),
+      problem: { field: 'prompts', text: problems.rows(places, error.message) },
     };
   }
 }
 
-/** The rows of a draft, or a sentence about what is wrong with its template. */
-function rowsOf(draft: Draft): { rows: Row[]; problem?: string } {
+/** The rows of a draft, or what is wrong with its template. */
+function rowsOf(draft: Draft): { rows: Row[]; problem?: Problem } {
   if (draft.way === 'table') return { rows: draft.table };
   if (draft.way === 'prompts') return { rows: linesOf(draft.prompts).map((text) => ({ text })) };
   const template = draft.template.trim();
   if (template === '') return { rows: [] };
   const factors = factorsOf(draft);
   for (const [name, values] of Object.entries(factors)) {
-    if (values.length === 0) return { rows: [], problem: problems.noValue(name) };
+    const wrong = (text: string) => ({ rows: [], problem: { field: `factor-${name}` as const, text } });
+    if (values.length === 0) return wrong(problems.noValue(name));
     const twice = values.find((value, i) => values.indexOf(value) < i);
-    if (twice !== undefined) return { rows: [], problem: problems.twice(twice, name) };
+    if (twice !== undefined) return wrong(problems.twice(twice, name));
   }
   try {
     return { rows: expandTemplate(template, factors, DESIGN) };
   } catch (error) {
-    if (error instanceof TemplateError) return { rows: [], problem: problems.template(error.message) };
+    if (error instanceof TemplateError)
+      return { rows: [], problem: { field: 'prompts', text: problems.template(error.message) } };
     throw error;
   }
 }
 
-/** The fields of the form that can be wrong. */
-export type Field = 'prompts' | 'models' | 'samples' | 'seed' | 'input' | 'maxCost';
+/** The fields of the form that can be wrong, by the ids of their elements and by their names in the request. */
+export type Field = 'prompts' | `factor-${string}` | 'models' | 'samples' | 'seed' | 'input' | 'maxCost';
 
-/** What is wrong with a field, in a sentence. */
-export interface Problem {
-  field: Field;
-  text: string;
-}
+export type Problem = FieldProblem<Field>;
 
 /** Why a draft cannot be sent, each reason once, in the order of the form. */
 export function problemsOf(draft: Draft): Problem[] {
@@ -158,7 +157,7 @@ export function problemsOf(draft: Draft): Problem[] {
   const cells = countCells({ ...asked, samples: draft.samples });
   const several = severalOf(draft);
   const found: [Field, string | false | undefined][] = [
-    ['prompts', problem],
+    [problem?.field ?? 'prompts', problem?.text],
     ['prompts', !problem && prompts.length === 0 && problems.noPrompt],
     ['prompts', prompts.length > DESIGN.prompts && problems.prompts(prompts.length, several)],
     ['models', needsModels && draft.models.length === 0 && problems.noModel],

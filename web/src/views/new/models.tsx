@@ -1,7 +1,8 @@
 import { useRef, useState } from 'preact/hooks';
+import { marksOf, Wrong } from '../../parts/field.tsx';
+import type { Problem } from '../../parts/problem.ts';
 import { problems as problemWords, words } from '../../words/new-audit.ts';
-import { modelNameOf, type Problem } from './draft.ts';
-import { idOf, marked, Wrong } from './field.tsx';
+import { modelNameOf } from './draft.ts';
 
 interface Props {
   offered: string[];
@@ -15,7 +16,8 @@ interface Props {
 export function ModelChoice({ offered, chosen, problems, onChange }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState<string>();
-  const all = [...offered, ...chosen.filter((model) => !offered.includes(model))];
+  const models = [...offered, ...chosen.filter((model) => !offered.includes(model))];
+  const all = problem === undefined ? problems : [{ field: 'models', text: problem }];
   const add = () => {
     const typed = input.current!.value.trim();
     if (typed === '') return;
@@ -32,7 +34,7 @@ export function ModelChoice({ offered, chosen, problems, onChange }: Props) {
         {words.modelsHint}
       </p>
       <div class="checks">
-        {all.map((model) => (
+        {models.map((model) => (
           <label key={model} class="check">
             <input
               type="checkbox"
@@ -50,17 +52,15 @@ export function ModelChoice({ offered, chosen, problems, onChange }: Props) {
         ))}
       </div>
       <div class="inline">
-        <label for={idOf('models')}>{words.anotherModel}</label>
+        <label for="models">{words.anotherModel}</label>
         <input
           ref={input}
-          id={idOf('models')}
+          id="models"
           type="text"
           placeholder={words.modelExample}
           spellcheck={false}
           autocapitalize="off"
-          {...(problem === undefined
-            ? marked('models', problems, 'models-hint')
-            : { 'aria-describedby': 'model-problem', 'aria-invalid': true })}
+          {...marksOf({ id: 'models', hint: words.modelsHint, problems: all })}
           onKeyDown={(event) => {
             if (event.key !== 'Enter') return;
             event.preventDefault();
@@ -71,12 +71,7 @@ export function ModelChoice({ offered, chosen, problems, onChange }: Props) {
           {words.add}
         </button>
       </div>
-      {problem && (
-        <p class="error" id="model-problem">
-          {problem}
-        </p>
-      )}
-      <Wrong field="models" problems={problems} />
+      <Wrong id="models" problems={all} />
     </fieldset>
   );
 }

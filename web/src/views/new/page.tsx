@@ -4,6 +4,8 @@ import { estimate } from '../../../../lib/money/estimate.ts';
 import { countPairs } from '../../../../lib/records/pairs.ts';
 import { ApiError, createAudit, readBudget, readModels } from '../../api/client.ts';
 import type { Budget } from '../../api/types.ts';
+import { Field, TextField, Wrong } from '../../parts/field.tsx';
+import type { Problem } from '../../parts/problem.ts';
 import { useTask } from '../../parts/task.ts';
 import { EXAMPLES } from '../../words/examples.ts';
 import { problems as problemWords, words } from '../../words/new-audit.ts';
@@ -16,13 +18,11 @@ import {
   keepDraft,
   namesIn,
   orderOf,
-  type Problem,
   problemsOf,
   readDraft,
   requestOf,
 } from './draft.ts';
 import { EstimatePanel } from './estimate.tsx';
-import { idOf, marked, Wrong } from './field.tsx';
 import { FileButton, useFiles } from './file.tsx';
 import { ModelChoice } from './models.tsx';
 import { PublishedButton } from './published.tsx';
@@ -32,6 +32,13 @@ import { FactorRoles, OpenedNotes, TablePreview } from './table.tsx';
 /** Days by retention. They are unknown until the API has answered; the choice is then shown without them. */
 type RetentionDays = { short: number; standard: number };
 
+/** Shows a field that may be folded away, and moves the focus there. */
+function focusOn(field: string): void {
+  const element = document.getElementById(field);
+  element?.closest('details')?.setAttribute('open', '');
+  element?.focus();
+}
+
 /** The form for a new audit. */
 export function NewAuditPage() {
   const [draft, setDraft] = useState(readDraft);
@@ -39,6 +46,10 @@ export function NewAuditPage() {
   const [days, setDays] = useState<RetentionDays>();
   const [mayStart, setMayStart] = useState(true);
   const [tried, setTried] = useState(false);
+  /** What the API refused of the draft that it got. */
+  const [answer, setAnswer] = useState<{ draft: Draft; problems: Problem[] }>();
+  /** Whether the further settings are shown. */
+  const [more, setMore] = useState(false);
   const [budget, setBudget] = useState<Budget>();
   // Each request text has one key, so that a retry after a lost answer does not create a second audit.
   const sent = useRef({ body: '', key: '' });
@@ -73,22 +84,34 @@ export function NewAuditPage() {
   const found = budget && estimate(budget.prices, orderOf(draft, asked));
   const needsLimit =
     found && found.unpriced.length > 0 && budget.monthly !== null && costOf(draft) === undefined;
-  const problems = [
+  const needsMore =
+    needsLimit ||
+    study.isChosen ||
+    [draft.name, draft.seed, draft.input, draft.maxCost].some((entered) => entered !== '');
+  const problems: Problem[] = [
     ...useMemo(() => problemsOf(draft), [draft]),
     ...(needsLimit
       ? [{ field: 'maxCost' as const, text: problemWords.noPrice(found.unpriced.join(', ')) }]
       : []),
   ];
   // Before the first attempt a form that is not filled in is not wrong.
-  const wrong = tried ? problems : [];
+  const isAbout = answer?.draft === draft;
+  const wrong = tried ? [...problems, ...(isAbout ? answer.problems : [])] : [];
   const fields = new Set(wrong.map(({ field }) => field));
   const create = useTask(async () => {
     const request = requestOf(draft);
     const body = JSON.stringify(request);
     if (sent.current.body !== body) sent.current = { body, key: crypto.randomUUID() };
+    setAnswer({ draft, problems: [] });
     const { id } = await createAudit(request, sent.current.key).catch((error) => {
       // Others have used the budget meanwhile.
       if (error instanceof ApiError && error.status === 402) money.run();
+      const found: Problem[] = error instanceof ApiError ? error.problems : [];
+      // If one has no place in the form, all of them stand beside the button.
+      if (found.every(({ field }) => document.getElementById(field))) {
+        setAnswer({ draft, problems: found });
+        if (found[0]) focusOn(found[0].field);
+      }
       throw error;
     });
     await study.add(id);
@@ -100,9 +123,8 @@ export function NewAuditPage() {
     event.preventDefault();
     setTried(true);
     const [first] = problems;
-    if (!first) return void create.run();
-    const field = first.field === 'prompts' && draft.way === 'template' ? 'template' : idOf(first.field);
-    document.getElementById(field)?.focus();
+    if (first) focusOn(first.field);
+    else void create.run();
   };
 
   return (
@@ -172,32 +194,29 @@ export function NewAuditPage() {
           </div>
           {draft.way === 'table' && <TablePreview rows={draft.table} factors={asked.factors} />}
           {draft.way === 'prompts' && (
-            <>
-              <label for="prompts">{words.onePerLine}</label>
-              <textarea
-                id="prompts"
-                rows={6}
-                value={draft.prompts}
-                placeholder={words.promptsExample}
-                dir="auto"
-                {...marked('prompts', wrong)}
-                onInput={(event) => change({ prompts: event.currentTarget.value })}
-                onPaste={(event) => {
-                  if (files.paste(event.clipboardData?.getData('text/plain') ?? '')) event.preventDefault();
-                }}
-              />
-            </>
+            <TextField
+              id="prompts"
+              label={words.onePerLine}
+              rows={6}
+              value={draft.prompts}
+              placeholder={words.promptsExample}
+              problems={wrong}
+              onText={(text) => change({ prompts: text })}
+              onPaste={(event) => {
+                if (files.paste(event.clipboardData?.getData('text/plain') ?? '')) event.preventDefault();
+              }}
+            />
           )}
           {draft.way === 'template' && (
             <TemplateFields
               draft={draft}
               change={change}
               prompts={prompts}
-              problem={tried ? undefined : asked.problem}
+              problem={tried ? undefined : asked.problem?.text}
               problems={wrong}
             />
           )}
-          <Wrong field="prompts" problems={wrong} />
+          {draft.way === 'table' && <Wrong id="prompts" problems={wrong} />}
           {asked.merged > 0 && (
             <p class="hint" role="status">
               {tableWords.merged(asked.merged)}
@@ -238,25 +257,19 @@ export function NewAuditPage() {
 
         <fieldset class="pair">
           <legend>{words.samplesAndRetention}</legend>
-          <div>
-            <label for="samples">{words.samples}</label>
-            <input
-              id="samples"
-              type="number"
-              min={1}
-              max={DESIGN.samples}
-              inputMode="numeric"
-              value={draft.samples || ''}
-              {...marked('samples', wrong, 'samples-hint')}
-              onInput={(event) => change({ samples: event.currentTarget.valueAsNumber || 0 })}
-            />
-            <p class="hint" id="samples-hint">
-              {words.samplesHint}
-            </p>
-            <Wrong field="samples" problems={wrong} />
-          </div>
-          <div>
-            <label for="retention">{words.retention}</label>
+          <TextField
+            id="samples"
+            label={words.samples}
+            hint={words.samplesHint}
+            type="number"
+            min={1}
+            max={DESIGN.samples}
+            inputMode="numeric"
+            value={draft.samples || ''}
+            problems={wrong}
+            onText={(text) => change({ samples: Number(text) })}
+          />
+          <Field id="retention" label={words.retention}>
             <select
               id="retention"
               value={draft.retention}
@@ -268,61 +281,48 @@ export function NewAuditPage() {
                 </option>
               ))}
             </select>
-          </div>
+          </Field>
         </fieldset>
 
-        <details
-          open={
-            needsLimit ||
-            study.isChosen ||
-            [draft.name, draft.seed, draft.input, draft.maxCost].some((entered) => entered !== '')
-          }
-        >
+        <details open={more || needsMore} onToggle={(event) => setMore(event.currentTarget.open)}>
           <summary>{words.moreSettings}</summary>
-          <label for="name">{words.name}</label>
-          <input
+          <TextField
             id="name"
-            type="text"
+            label={words.name}
             maxLength={DESIGN.nameLength}
             value={draft.name}
             placeholder={words.nameDefault}
-            dir="auto"
-            onInput={(event) => change({ name: event.currentTarget.value })}
+            onText={(name) => change({ name })}
           />
           {study.field}
-          <label for="seed">{words.seed}</label>
-          <input
+          <TextField
             id="seed"
-            type="text"
+            label={words.seed}
             inputMode="numeric"
             value={draft.seed}
             placeholder={words.seedDefault}
-            {...marked('seed', wrong)}
-            onInput={(event) => change({ seed: event.currentTarget.value })}
+            problems={wrong}
+            onText={(seed) => change({ seed })}
           />
-          <Wrong field="seed" problems={wrong} />
-          <label for="input">{words.input}</label>
-          <textarea
+          <TextField
             id="input"
+            label={words.input}
             rows={2}
             spellcheck={false}
             value={draft.input}
             placeholder={words.inputExample}
-            {...marked('input', wrong)}
-            onInput={(event) => change({ input: event.currentTarget.value })}
+            problems={wrong}
+            onText={(input) => change({ input })}
           />
-          <Wrong field="input" problems={wrong} />
-          <label for="max-cost">{words.maxCost}</label>
-          <input
-            id="max-cost"
-            type="text"
+          <TextField
+            id="maxCost"
+            label={words.maxCost}
             inputMode="decimal"
             value={draft.maxCost}
             placeholder={words.maxCostDefault}
-            {...marked('maxCost', wrong)}
-            onInput={(event) => change({ maxCost: event.currentTarget.value })}
+            problems={wrong}
+            onText={(maxCost) => change({ maxCost })}
           />
-          <Wrong field="maxCost" problems={wrong} />
         </details>
       </div>
 
@@ -339,19 +339,21 @@ export function NewAuditPage() {
             {words.noMoneyLoaded(money.problem)}
           </p>
         )}
-        {fields.size > 0 && (
-          <p class="error" role="alert">
-            {problemWords.toCorrect(fields.size)}
-          </p>
-        )}
-        {create.problem && (
-          <p class="error" role="alert">
-            {create.problem}
-          </p>
-        )}
-        <button type="submit" class="primary big" disabled={create.busy || !mayStart}>
-          {create.busy ? words.checking : words.start}
-        </button>
+        <div class="send">
+          {fields.size > 0 && (
+            <p class="error" role="alert">
+              {problemWords.toCorrect(fields.size)}
+            </p>
+          )}
+          {create.problem && isAbout && answer.problems.length === 0 && (
+            <p class="error" role="alert">
+              {create.problem}
+            </p>
+          )}
+          <button type="submit" class="primary big" disabled={create.busy || !mayStart}>
+            {create.busy ? words.checking : words.start}
+          </button>
+        </div>
       </aside>
     </form>
   );
@@ -369,35 +371,28 @@ function TemplateFields({ draft, change, prompts, problem, problems }: TemplateP
   const names = namesIn(draft.template);
   return (
     <>
-      <label for="template">{words.template}</label>
-      <input
-        id="template"
-        type="text"
+      <TextField
+        id="prompts"
+        label={words.template}
+        hint={words.templateHint}
+        rows={2}
         value={draft.template}
         placeholder={words.templateExample}
-        dir="auto"
-        {...marked('prompts', problems, 'template-hint')}
-        onInput={(event) => change({ template: event.currentTarget.value })}
+        problems={problems}
+        // It is one prompt, whose line breaks would be sent.
+        onText={(text) => change({ template: text.replace(/\s*\n\s*/g, ' ') })}
       />
-      <p class="hint" id="template-hint">
-        {words.templateHint}
-      </p>
       <div class="factors">
         {names.map((name) => (
-          <div key={name}>
-            <label for={`factor-${name}`} dir="auto">
-              {words.values(name)}
-            </label>
-            <textarea
-              id={`factor-${name}`}
-              rows={4}
-              dir="auto"
-              value={draft.factors[name] ?? ''}
-              onInput={(event) =>
-                change({ factors: { ...draft.factors, [name]: event.currentTarget.value } })
-              }
-            />
-          </div>
+          <TextField
+            key={name}
+            id={`factor-${name}`}
+            label={words.values(name)}
+            rows={4}
+            value={draft.factors[name] ?? ''}
+            problems={problems}
+            onText={(text) => change({ factors: { ...draft.factors, [name]: text } })}
+          />
         ))}
       </div>
       {problem && names.length > 0 && <p class="hint">{problem}</p>}

@@ -56,7 +56,7 @@ export function PublishedButton({ fill }: { fill: (part: Partial<Draft>) => void
                     <a href={entry.url} target="_blank" rel="noreferrer">
                       {entry.citation}
                     </a>{' '}
-                    · {entry.license}
+                    · {words.license(entry.license)}
                   </p>
                 </div>
                 <button type="button" disabled={use.busy} onClick={() => use.run(entry)}>

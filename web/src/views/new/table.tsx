@@ -1,4 +1,5 @@
 import type { Row } from '../../../../lib/audits/rows.ts';
+import { Field } from '../../parts/field.tsx';
 import { words } from '../../words/table.ts';
 import type { Opened } from './draft.ts';
 
@@ -96,8 +97,7 @@ export function FactorRoles({ factors, numeric, compare, reference, change }: Fa
           ))}
       </div>
       {numeric.length > 0 && (
-        <div class="reference-choice">
-          <label for="reference">{words.reference}</label>
+        <Field id="reference" label={words.reference} hint={words.referenceHint}>
           <select
             id="reference"
             value={reference}
@@ -114,10 +114,7 @@ export function FactorRoles({ factors, numeric, compare, reference, change }: Fa
               </option>
             ))}
           </select>
-          <p class="hint" id="reference-hint">
-            {words.referenceHint}
-          </p>
-        </div>
+        </Field>
       )}
     </fieldset>
   );

@@ -1,5 +1,6 @@
 import { QUESTIONS } from '../../../../lib/rounds/templates.ts';
 import type { Codebook, Contrast, Plan, Question, RoundRequest } from '../../api/types.ts';
+import type { Problem } from '../../parts/problem.ts';
 import { words } from '../../words/rounds.ts';
 import { type Practice, validPractice } from './practice.tsx';
 
@@ -117,23 +118,33 @@ export const validContrasts = (draft: RoundDraft, { questions }: Codebook): Cont
     questions.find(({ id }) => id === question)?.answers.some(({ id }) => id === answer),
   );
 
-/** What has to be changed before the round can be made, as sentences. */
-export function problemsOf(draft: RoundDraft): string[] {
+/** The id of the fields of a comparison. */
+export const contrastId = (place: number): string => `contrast-${place}`;
+
+/** What has to be changed before the round can be made, in the order of the form. */
+export function problemsOf(draft: RoundDraft): Problem[] {
   const { problems } = words;
   const { consent, own, ratings, slots } = draft;
   const written = ownQuestion(draft);
-  return [
-    ...(codebookOf(draft).questions.length === 0 ? [problems.noQuestion] : []),
-    ...(own && !written.text ? [problems.ownText] : []),
-    ...(own && (written.answers.length < 2 || written.answers.length > MOST_ANSWERS)
-      ? [problems.ownAnswers]
-      : []),
-    ...(slots < ratings ? [problems.fewSlots] : []),
-    ...draft.contrasts.flatMap(({ between }, place) =>
-      between.one === between.other ? [problems.contrast(place + 1)] : [],
-    ),
-    ...(Object.values(consent).some((text) => text.trim() === '') ? [problems.consent] : []),
+  const codebook = codebookOf(draft);
+  const found: [string, string | false][] = [
+    ['questions', codebook.questions.length === 0 && problems.noQuestion],
+    ['own-text', own && !written.text && problems.ownText],
+    [
+      'own-answers',
+      own && (written.answers.length < 2 || written.answers.length > MOST_ANSWERS) && problems.ownAnswers,
+    ],
+    ['slots', slots < ratings && problems.fewSlots],
+    ...Object.entries(consent).map(([name, text]): [string, string | false] => [
+      `consent-${name}`,
+      text.trim() === '' && problems.consent,
+    ]),
+    ...validContrasts(draft, codebook).map(({ between }, place): [string, string | false] => [
+      contrastId(place),
+      between.one === between.other && problems.contrast,
+    ]),
   ];
+  return found.flatMap(([field, text]) => (text === false ? [] : [{ field, text }]));
 }
 
 export function requestOf(draft: RoundDraft, audits: string[]): RoundRequest {

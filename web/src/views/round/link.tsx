@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { ROUND } from '../../../../lib/limits.ts';
 import { giveSlot } from '../../api/rounds.ts';
 import { Dialog } from '../../parts/dialog.tsx';
+import { TextField } from '../../parts/field.tsx';
 import { useTask } from '../../parts/task.ts';
 import { roundWords as words } from '../../words/rounds.ts';
 
@@ -56,17 +57,15 @@ export function LinkDialog({ round, slot, replaces, onClose }: Props) {
           }}
         >
           {replaces && <p>{words.replaceMeans}</p>}
-          <label for="rater-name">{words.nameField}</label>
-          <input
+          <TextField
             id="rater-name"
-            type="text"
-            dir="auto"
+            label={words.nameField}
+            hint={words.nameHint}
             autocomplete="off"
             maxLength={ROUND.textLength}
             value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
+            onText={setName}
           />
-          <p class="hint">{words.nameHint}</p>
           {make.problem && (
             <p class="error" role="alert">
               {make.problem}

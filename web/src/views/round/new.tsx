@@ -3,13 +3,17 @@ import { ROUND } from '../../../../lib/limits.ts';
 import { QUESTIONS } from '../../../../lib/rounds/templates.ts';
 import { createRound } from '../../api/rounds.ts';
 import type { Codebook, Contrast, Plan } from '../../api/types.ts';
+import { Field, TextField, Wrong } from '../../parts/field.tsx';
+import type { Problem } from '../../parts/problem.ts';
 import { useTask } from '../../parts/task.ts';
 import { whole } from '../../words/locale.ts';
+import { problems as formProblems } from '../../words/new-audit.ts';
 import { words } from '../../words/rounds.ts';
 import { CodebookList } from './codebook.tsx';
 import {
   betweenOf,
   codebookOf,
+  contrastId,
   emptyDraft,
   mostPictures,
   problemsOf,
@@ -24,15 +28,17 @@ import { PracticeFields } from './practice.tsx';
 
 const KINDS = ['one', 'any', 'scale'] as const;
 const CONSENT = [
-  ['version', words.consentVersion, ''],
   ['purpose', words.purpose, words.purposeExample],
   ['contact', words.contact, words.contactExample],
   ['pay', words.pay, words.payExample],
   ['hours', words.hours, words.hoursExample],
+  ['version', words.consentVersion, ''],
 ] as const;
 
 interface PartProps {
   draft: RoundDraft;
+  /** What is wrong, once the round was to be made. */
+  problems: Problem[];
   change: (part: Partial<RoundDraft>) => void;
 }
 
@@ -43,7 +49,7 @@ export function NewRound({ plans, finished }: { plans: Plan[]; finished: boolean
   const [copied, setCopied] = useState<string>();
   const sent = useRef({ body: '', key: '' });
   const change = (part: Partial<RoundDraft>) => setDraft((now) => ({ ...now, ...part }));
-  const problems = problemsOf(draft);
+  const problems = tried ? problemsOf(draft) : [];
   const codebook = codebookOf(draft);
   const pictures = mostPictures(plans, draft);
   const work = workOf(pictures, draft);
@@ -61,6 +67,7 @@ export function NewRound({ plans, finished }: { plans: Plan[]; finished: boolean
     ).finally(() => setCopied(undefined));
     location.assign(`/round.html?id=${id}`);
   });
+  const part = { draft, problems, change };
   return (
     <form
       class="new round"
@@ -68,7 +75,9 @@ export function NewRound({ plans, finished }: { plans: Plan[]; finished: boolean
       onSubmit={(event) => {
         event.preventDefault();
         setTried(true);
-        if (problems.length === 0) void make.run();
+        const [first] = problemsOf(draft);
+        if (first) document.getElementById(first.field)?.focus();
+        else void make.run();
       }}
     >
       <div class="lead">
@@ -83,27 +92,23 @@ export function NewRound({ plans, finished }: { plans: Plan[]; finished: boolean
         </p>
       </div>
       <div class="fields">
-        <div>
-          <label for="round-name">{words.name}</label>
-          <input
-            id="round-name"
-            type="text"
-            dir="auto"
-            maxLength={ROUND.titleLength}
-            value={draft.name}
-            onInput={(event) => change({ name: event.currentTarget.value })}
-          />
-        </div>
-        <Questions draft={draft} change={change} codebook={codebook} />
-        <Sizes draft={draft} change={change} />
-        <Consent draft={draft} change={change} />
+        <TextField
+          id="round-name"
+          label={words.name}
+          maxLength={ROUND.titleLength}
+          value={draft.name}
+          onText={(name) => change({ name })}
+        />
+        <Questions {...part} codebook={codebook} />
+        <Sizes {...part} />
+        <Consent {...part} />
         <PracticeFields
           practice={draft.practice}
           plans={plans}
           codebook={codebook}
           onChange={(practice) => change({ practice })}
         />
-        <Frozen draft={draft} change={change} codebook={codebook} plans={plans} />
+        <Frozen {...part} codebook={codebook} plans={plans} />
       </div>
       <aside>
         <section class="card estimate" aria-label={words.work} aria-live="polite">
@@ -118,34 +123,35 @@ export function NewRound({ plans, finished }: { plans: Plan[]; finished: boolean
           </dl>
           <p class="hint">{words.assumption}</p>
         </section>
-        {!finished && <p class="error">{words.notFinished}</p>}
-        {tried && problems.length > 0 && (
-          <ul class="error" role="alert">
-            {problems.map((problem) => (
-              <li key={problem}>{problem}</li>
-            ))}
-          </ul>
-        )}
-        {make.problem && (
-          <p class="error" role="alert">
-            {make.problem}
-          </p>
-        )}
-        <button type="submit" class="primary big" disabled={!finished || make.busy}>
-          {words.make}
-        </button>
-        <p role="status">{copied}</p>
+        <div class="send">
+          {!finished && <p class="error">{words.notFinished}</p>}
+          {problems.length > 0 && (
+            <p class="error" role="alert">
+              {formProblems.toCorrect(new Set(problems.map(({ field }) => field)).size)}
+            </p>
+          )}
+          {make.problem && (
+            <p class="error" role="alert">
+              {make.problem}
+            </p>
+          )}
+          <button type="submit" class="primary big" disabled={!finished || make.busy}>
+            {words.make}
+          </button>
+          <p role="status">{copied}</p>
+        </div>
       </aside>
     </form>
   );
 }
 
-function Questions({ draft, change, codebook }: PartProps & { codebook: Codebook }) {
+function Questions({ draft, problems, change, codebook }: PartProps & { codebook: Codebook }) {
   const textOf = (id: string) => QUESTIONS.find((question) => question.id === id)?.text ?? id;
   return (
-    <fieldset>
+    <fieldset id="questions" tabIndex={-1} aria-describedby="questions-problem">
       <legend>{words.questions}</legend>
       <p class="hint">{words.questionsHint}</p>
+      <Wrong id="questions" problems={problems} />
       {QUESTIONS.map(({ id, text, gate }) => (
         <label key={id} class="check">
           <input
@@ -175,39 +181,39 @@ function Questions({ draft, change, codebook }: PartProps & { codebook: Codebook
       </label>
       {draft.own && (
         <div class="own">
-          <label for="own-text">{words.ownText}</label>
-          <input
+          <TextField
             id="own-text"
-            type="text"
-            dir="auto"
+            label={words.ownText}
             maxLength={ROUND.textLength}
             placeholder={words.ownExample}
             value={draft.ownText}
-            onInput={(event) => change({ ownText: event.currentTarget.value })}
+            problems={problems}
+            onText={(ownText) => change({ ownText })}
           />
-          <label for="own-answers">{words.ownAnswers}</label>
-          <textarea
+          <TextField
             id="own-answers"
+            label={words.ownAnswers}
             rows={4}
-            dir="auto"
             placeholder={words.ownAnswersExample}
             value={draft.ownAnswers}
-            onInput={(event) => change({ ownAnswers: event.currentTarget.value })}
+            problems={problems}
+            onText={(ownAnswers) => change({ ownAnswers })}
           />
-          <label for="own-kind">{words.ownKind}</label>
-          <select
-            id="own-kind"
-            value={draft.ownKind}
-            onChange={(event) =>
-              change({ ownKind: KINDS.find((kind) => kind === event.currentTarget.value) ?? 'one' })
-            }
-          >
-            {KINDS.map((kind) => (
-              <option key={kind} value={kind}>
-                {words.kinds[kind]}
-              </option>
-            ))}
-          </select>
+          <Field id="own-kind" label={words.ownKind}>
+            <select
+              id="own-kind"
+              value={draft.ownKind}
+              onChange={(event) =>
+                change({ ownKind: KINDS.find((kind) => kind === event.currentTarget.value) ?? 'one' })
+              }
+            >
+              {KINDS.map((kind) => (
+                <option key={kind} value={kind}>
+                  {words.kinds[kind]}
+                </option>
+              ))}
+            </select>
+          </Field>
         </div>
       )}
       <details>
@@ -226,32 +232,30 @@ function withoutQuestion(chosen: string[], id: string): string[] {
   return chosen.filter((one) => !out.has(one));
 }
 
-function Sizes({ draft, change }: PartProps) {
+function Sizes({ draft, problems, change }: PartProps) {
   const number = (
     name: 'perCell' | 'ratings' | 'slots' | 'repeats',
     label: string,
     hint: string,
     [least, most]: [number, number],
   ) => (
-    <div>
-      <label for={name}>{label}</label>
-      <input
-        id={name}
-        type="number"
-        min={least}
-        max={most}
-        inputMode="numeric"
-        value={draft[name]}
-        onInput={(event) => {
-          const { valueAsNumber } = event.currentTarget;
-          const value = Math.max(least, Math.min(most, Math.floor(valueAsNumber || 0)));
-          // More ratings need more raters, and raters follow ratings until they were set apart.
-          const slots = draft.slots === draft.ratings ? value : Math.max(draft.slots, value);
-          change({ [name]: value, ...(name === 'ratings' ? { slots } : {}) });
-        }}
-      />
-      <p class="hint">{hint}</p>
-    </div>
+    <TextField
+      id={name}
+      label={label}
+      hint={hint}
+      type="number"
+      min={least}
+      max={most}
+      inputMode="numeric"
+      value={draft[name]}
+      problems={problems}
+      onText={(text) => {
+        const value = Math.max(least, Math.min(most, Math.floor(Number(text))));
+        // More ratings need more raters, and raters follow ratings until they were set apart.
+        const slots = draft.slots === draft.ratings ? value : Math.max(draft.slots, value);
+        change({ [name]: value, ...(name === 'ratings' ? { slots } : {}) });
+      }}
+    />
   );
   return (
     <fieldset>
@@ -274,39 +278,43 @@ function Sizes({ draft, change }: PartProps) {
   );
 }
 
-function Consent({ draft, change }: PartProps) {
+function Consent({ draft, problems, change }: PartProps) {
   return (
     <fieldset>
       <legend>{words.consent}</legend>
       {CONSENT.map(([name, label, example]) => (
-        <div key={name}>
-          <label for={`consent-${name}`}>{label}</label>
-          <input
-            id={`consent-${name}`}
-            type="text"
-            dir="auto"
-            maxLength={1000}
-            placeholder={example}
-            value={draft.consent[name]}
-            onInput={(event) => change({ consent: { ...draft.consent, [name]: event.currentTarget.value } })}
-          />
-        </div>
+        <TextField
+          key={name}
+          id={`consent-${name}`}
+          label={label}
+          maxLength={1000}
+          {...(name === 'purpose' ? { rows: 2 } : {})}
+          placeholder={example}
+          value={draft.consent[name]}
+          problems={problems}
+          onText={(text) => change({ consent: { ...draft.consent, [name]: text } })}
+        />
       ))}
-      <label for="round-notice">{words.notice}</label>
-      <textarea
+      <TextField
         id="round-notice"
+        label={words.notice}
         rows={2}
-        dir="auto"
         maxLength={ROUND.longTextLength}
         value={draft.notice}
-        onInput={(event) => change({ notice: event.currentTarget.value })}
+        onText={(notice) => change({ notice })}
       />
     </fieldset>
   );
 }
 
 /** What is primary, and what is left out: decided now. */
-function Frozen({ draft, change, codebook, plans }: PartProps & { codebook: Codebook; plans: Plan[] }) {
+function Frozen({
+  draft,
+  problems,
+  change,
+  codebook,
+  plans,
+}: PartProps & { codebook: Codebook; plans: Plan[] }) {
   const sides = sidesOf(plans);
   const first = codebook.questions[0];
   const contrasts = validContrasts(draft, codebook);
@@ -322,6 +330,7 @@ function Frozen({ draft, change, codebook, plans }: PartProps & { codebook: Code
           key={place}
           place={place}
           contrast={contrast}
+          problems={problems}
           codebook={codebook}
           sides={sides}
           onChange={(changed) => set(place, changed)}
@@ -349,15 +358,14 @@ function Frozen({ draft, change, codebook, plans }: PartProps & { codebook: Code
           </button>
         </div>
       )}
-      <label for="exclusions">{words.exclusions}</label>
-      <textarea
+      <TextField
         id="exclusions"
+        label={words.exclusions}
         rows={2}
-        dir="auto"
         maxLength={ROUND.longTextLength}
         placeholder={words.exclusionsExample}
         value={draft.exclusions}
-        onInput={(event) => change({ exclusions: event.currentTarget.value })}
+        onText={(exclusions) => change({ exclusions })}
       />
     </fieldset>
   );
@@ -366,13 +374,14 @@ function Frozen({ draft, change, codebook, plans }: PartProps & { codebook: Code
 interface ContrastProps {
   place: number;
   contrast: Contrast;
+  problems: Problem[];
   codebook: Codebook;
   sides: ReturnType<typeof sidesOf>;
   onChange: (contrast: Contrast) => void;
   onRemove: () => void;
 }
 
-function ContrastFields({ place, contrast, codebook, sides, onChange, onRemove }: ContrastProps) {
+function ContrastFields({ place, contrast, problems, codebook, sides, onChange, onRemove }: ContrastProps) {
   const { question, answer, between } = contrast;
   const side = sides.find(({ id }) => id === sideOf(contrast));
   const choice = (
@@ -395,7 +404,13 @@ function ContrastFields({ place, contrast, codebook, sides, onChange, onRemove }
   const values = (side?.values ?? []).map((value) => ({ id: value, text: value }));
   const answersOf = (id: string) => codebook.questions.find((one) => one.id === id)?.answers ?? [];
   return (
-    <div class="contrast" role="group" aria-label={words.contrastLegend(place + 1)}>
+    <div
+      id={contrastId(place)}
+      class="contrast"
+      role="group"
+      tabIndex={-1}
+      aria-label={words.contrastLegend(place + 1)}
+    >
       {choice(words.ownText, question, codebook.questions, (id) =>
         onChange({ question: id, answer: answersOf(id)[0]?.id ?? '', between }),
       )}
@@ -418,6 +433,7 @@ function ContrastFields({ place, contrast, codebook, sides, onChange, onRemove }
       <button type="button" class="quiet" onClick={onRemove}>
         {words.removeContrast}
       </button>
+      <Wrong id={contrastId(place)} problems={problems} />
     </div>
   );
 }
