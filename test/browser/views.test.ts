@@ -122,6 +122,61 @@ describeInBrowser('the views', (executable) => {
     expect(await seriousProblems(page)).toEqual([]);
   });
 
+  test('a comparison says what each audit came to in what both asked, and whether their refusals differ', async () => {
+    const refused = { status: 'refused' as const, error: 'sensitive', images: [], returned: 0 };
+    const { page, comparison } = await open({
+      samples: 20,
+      plan: { name: 'Before' },
+      other: {
+        // Its second prompt is one that the first audit does not have.
+        prompts: [{ text: 'a doctor' }, { text: 'a teacher' }],
+        plan: { name: 'After' },
+        cell: (n) => (n >= 20 || n % 2 === 0 ? refused : {}),
+      },
+    });
+    await page.goto(comparison);
+    const totals = page.getByRole('region', { name: 'In the pairs that both audits have' });
+    await totals.getByText('20 shown · 0/20 refused').waitFor();
+    await totals.getByText('10 shown · 10/20 refused').waitFor();
+    await totals
+      .locator('[data-test=verdict]')
+      .getByText(/After.? \(B\).? refuses more than .*Before.? \(A\).*, and that is certain/)
+      .waitFor();
+    expect(await seriousProblems(page)).toEqual([]);
+  });
+
+  test('the list says what became of each finished audit, and of a study together', async () => {
+    const made = { createdAt: '2026-01-01T00:00:00.000Z', createdBy: 'tests', predictions: 10 };
+    const counts = { waiting: 0, running: 0, succeeded: 10, failed: 0, refused: 0, canceled: 0 };
+    const images = { ok: 10, blank: 0, quarantined: 0, lost: 0, filtered: 0 };
+    const finished = { ...made, finished: true, counts, images };
+    const audits = [
+      { ...made, id: '1', name: 'Running', finished: false },
+      { ...finished, id: '2', name: 'Calm' },
+      {
+        ...{ ...finished, id: '3', name: 'Not calm', counts: { ...counts, refused: 3, failed: 2 } },
+        images: { ...images, quarantined: 1 },
+      },
+      { ...finished, id: '4', name: 'Had', source: 'imported' },
+      { ...finished, id: '5', name: 'One', counts: { ...counts, refused: 4 } },
+    ];
+    const study = { ...made, id: 'a-study', name: 'Together' };
+    const { page } = await open({
+      answers: {
+        '/api/audits': { json: { audits } },
+        '/api/studies': { json: { studies: [{ ...study, audits: ['5'] }] } },
+        '/api/studies/a-study': { json: { ...study, audits: audits.slice(4) } },
+      },
+    });
+    await page.goto('/audits.html');
+    const line = (name: string) => page.getByRole('listitem').filter({ hasText: name }).locator('.meta');
+    await line('Together').getByText('10 predictions · 4 refused').waitFor();
+    await line('Not calm').getByText('10 predictions · 3 refused · 2 failed · 1 quarantined').waitFor();
+    expect(await line('Calm').first().innerText()).toMatch(/10 predictions · none refused$/);
+    expect(await line('Running').innerText()).toMatch(/10 predictions$/);
+    expect(await line('Had').innerText()).toMatch(/10 pictures$/);
+  });
+
   test('two images differ by input, and a factor that is called like a fact is not taken for it', async () => {
     const models = ['a/one', 'b/two'];
     const { page } = await open(
@@ -216,7 +271,7 @@ describeInBrowser('the views', (executable) => {
     await verdict.getByText('the two furthest apart of 3 pairs').waitFor();
     const { page: calm } = await open({ ...three, samples: 4 });
     await calm.getByText('Refusals and other outcomes').click();
-    await calm.locator('[data-test=verdict]').getByText('No model refused.').waitFor();
+    await calm.locator('[data-test=verdict]').getByText('Nothing was refused.').waitFor();
   });
 
   test('the line below a cell is whole where the link to its wall stands beside it', async () => {

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { addUp } from '../../../lib/contract/counted.ts';
 import { studyLines } from '../../../lib/contract/study-lines.ts';
 import { deleteAudit, readAudits, readStudies, readStudy } from '../api/client.ts';
 import type { AuditEntry, Study, StudyEntry } from '../api/types.ts';
@@ -157,6 +158,7 @@ function AuditItem({ audit, chosen, onChoose, onDelete }: AuditItemProps) {
         <When at={audit.createdAt} /> · {audit.source === 'imported' && words.imported}
         <bdi>{audit.createdBy}</bdi> ·{' '}
         {(audit.source === 'imported' ? words.pictures : words.predictions)(audit.predictions)}
+        <Outcomes of={[audit]} />
       </span>
       <span class={`state ${audit.finished ? 'done' : 'open'}`}>
         {audit.finished ? words.finished : words.running}
@@ -166,6 +168,19 @@ function AuditItem({ audit, chosen, onChoose, onDelete }: AuditItemProps) {
       </button>
     </li>
   );
+}
+
+/** What became of audits, as far as they are finished. Nothing before the first is. */
+function Outcomes({ of }: { of: AuditEntry[] }) {
+  const known = of.flatMap(({ predictions, counts, images }) =>
+    counts ? [{ predictions, counts, images }] : [],
+  );
+  if (known.length === 0) return null;
+  const text = words.outcomes(
+    addUp(known),
+    of.every(({ source }) => source === 'imported'),
+  );
+  return text === '' ? null : <> · {text}</>;
 }
 
 /** A study as one line. What its audits are together is read when the line is there. */
@@ -185,6 +200,7 @@ function StudyItem({ entry }: { entry: StudyEntry }) {
         <span class="tag">{studyWords.study}</span> <When at={entry.createdAt} /> ·{' '}
         <bdi>{entry.createdBy}</bdi>
         {study && <> · {words.predictions(predictions)}</>}
+        {study && <Outcomes of={study.audits} />}
       </span>
       {study && (
         <span class={`state ${finished === study.audits.length ? 'done' : 'open'}`}>

@@ -184,7 +184,7 @@ const refusing = (names: string[]) =>
 
 /** Which models refuse more: several if their shares are equal. @param pairs of models that were looked at */
 export const verdictWords = {
-  none: 'No model refused.',
+  none: 'Nothing was refused.',
   certain: (most: string[], least: string, difference: Difference, pairs: number) =>
     `${refusing(most)} more than ${given(least)}, and that is certain: ${points(difference)}${ofPairs(pairs)}.`,
   uncertain: (most: string[], least: string, difference: Difference, pairs: number) =>

@@ -1,4 +1,6 @@
-import { given, some } from './locale.ts';
+import type { Totals } from '../../../lib/contract/counted.ts';
+import { given, some, whole } from './locale.ts';
+import { unseenInWords } from './outcomes.ts';
 
 /** The list of audits. */
 export const words = {
@@ -13,6 +15,15 @@ export const words = {
   imported: 'imported by ',
   pictures: (n: number) => some(n, 'picture', 'pictures'),
   predictions: (n: number) => some(n, 'prediction', 'predictions'),
+  /** What became of a finished audit, in the order of the other counts. */
+  outcomes: ({ counts, images }: Pick<Totals, 'counts' | 'images'>, imported: boolean) =>
+    [
+      ...(counts.refused > 0 || imported ? [] : ['none refused']),
+      ...(['refused', 'failed', 'canceled'] as const).flatMap((name) =>
+        counts[name] > 0 ? [`${whole(counts[name])} ${name}`] : [],
+      ),
+      ...(images ? [unseenInWords(images, counts.refused)].filter((text) => text !== '') : []),
+    ].join(' · '),
   finished: 'finished',
   running: 'running',
   delete: 'Delete',

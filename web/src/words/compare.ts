@@ -13,6 +13,7 @@ export const words = {
   difference: 'Difference',
   side: (name: string, side: string) => `${given(name)} (${side})`,
   nothingDiffers: 'Both audits have the same prompts, samples, seeds, models, versions and inputs.',
+  totals: 'In the pairs that both audits have',
   rows: 'Both audits',
   notIn: (side: string, name: string) => `Not in audit ${side} (${given(name)})`,
   allTiles: (n: number) => `All ${whole(n)} ›`,

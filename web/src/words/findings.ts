@@ -41,7 +41,7 @@ export const words = {
     `${some(count, 'comparison was', 'comparisons were')} looked at that nobody named before. ${certain === 0 ? 'None' : whole(certain)} of them ${certain === 1 ? 'is' : 'are'} certain at the level that their number leaves. They are hints for another round, not results.`,
   save: 'Save the report',
   saving: 'Writing the report …',
-  picturesOf: (what: string) => `Pictures: ${what}`,
+  picturesOf: (what: string) => `Pictures behind the share of “${what}”`,
   filter: 'Show',
   all: 'all pictures',
   cannotTell: 'Cannot tell',

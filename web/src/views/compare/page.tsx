@@ -21,6 +21,7 @@ import { words } from '../../words/compare.ts';
 import { equalExplained, outcomeLengths, words as outcomeWords } from '../../words/outcomes.ts';
 import { labelOf } from '../audit/grid-cell.tsx';
 import { useAudit } from '../audit/page.tsx';
+import { Verdict } from '../audit/verdict.tsx';
 
 /** Sizes in CSS pixels: lines of the heading and of the words about each half, their wide characters, what stands around them. */
 const HEADING = { line: 21, character: 8.5, most: 4 };
@@ -67,9 +68,38 @@ function Comparison({ a, b }: { a: LiveAudit; b: LiveAudit }) {
       <ContentNotice />
       <Differences {...{ a, b }} title={words.differing(settings.length)} differences={settings} />
       <Differences {...{ a, b }} title={words.promptsDiffering(prompts.length)} differences={prompts} />
+      <Totals a={a} b={b} rows={rows} />
       {settings.length + prompts.length === 0 && <p class="hint">{words.nothingDiffers}</p>}
       <AlignedRows a={a} b={b} rows={rows} />
     </article>
+  );
+}
+
+/** What the pairs came to that both audits have: each audit as one line, and whether their refusals differ. */
+function Totals({ a, b, rows }: { a: LiveAudit; b: LiveAudit; rows: AlignedRow[] }) {
+  const versions = [useChanges(a.cells), useChanges(b.cells)];
+  const outcomes = useMemo(() => {
+    const both = rows.filter((row) => row.a && row.b);
+    return (
+      [
+        [a, 'a'],
+        [b, 'b'],
+      ] as const
+    ).map(([live, side]) =>
+      outcomeOf(both.flatMap((row) => numbersOf(live, row[side])).map((n) => live.cells.at(n))),
+    );
+  }, [a, b, rows, ...versions]);
+  const names = [a, b].map(({ plan }, i) => words.side(plan.name, i === 0 ? 'A' : 'B'));
+  return (
+    <section class="outcomes totals" aria-label={words.totals}>
+      <h2>{words.totals}</h2>
+      {outcomes.map((outcome, i) => (
+        <p key={i}>
+          {names[i]}: <OutcomeLine outcome={outcome} />
+        </p>
+      ))}
+      <Verdict names={names} outcomes={outcomes} />
+    </section>
   );
 }
 

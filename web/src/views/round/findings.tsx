@@ -1,8 +1,11 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo, useRef, useState } from 'preact/hooks';
 import { CANNOT_TELL, SKIPPED } from '../../../../lib/contract/gates.ts';
 import type { Share } from '../../../../lib/findings/findings.ts';
 import { answerText, contrastSentence, percent, questionText } from '../../../../lib/findings/words.ts';
+import { useInSight } from '../../images/in-sight.ts';
 import { imagesShown } from '../../images/notice.ts';
+import { useImage } from '../../images/use-image.ts';
+import type { Cells } from '../../live/cells.ts';
 import { useSignal } from '../../live/use.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { ContentNotice } from '../../parts/notice.tsx';
@@ -132,13 +135,26 @@ export function FindingsView({ of }: { of: RoundFindings }) {
   );
 }
 
+/** A small picture, loaded once it is in sight. Its address is renewed if it has expired. */
+function Rendition({ cells, n, index }: { cells: Cells; n: number; index: number }) {
+  const frame = useRef<HTMLSpanElement>(null);
+  const seen = useInSight(frame);
+  const allowed = useSignal(imagesShown);
+  const { url, problem } = useImage(cells, n, index, 'rendition', allowed && seen);
+  return (
+    <span ref={frame}>
+      {url && <img src={url} crossOrigin="anonymous" alt="" />}
+      {problem && <span class="hint">{problem.message}</span>}
+    </span>
+  );
+}
+
 /** The pictures that a share is of, with what raters said: disagreements first. */
 function PicturesOf({ of, share, onClose }: { of: RoundFindings; share: Share; onClose: () => void }) {
   const { input, located } = of;
   const { codebook } = input;
   const { group, question } = share;
   const [only, setOnly] = useState('');
-  const allowed = useSignal(imagesShown);
   const all = useMemo(
     () =>
       ratedPictures(input, question, (image) => {
@@ -177,19 +193,17 @@ function PicturesOf({ of, share, onClose }: { of: RoundFindings; share: Share; o
       {shown.length === 0 && <p>{words.none}</p>}
       <div class="rated">
         {shown.map(({ image, isHidden, votes }, place) => {
-          const { audit, prediction, image: found } = located.get(image)!;
+          const { cells, prediction, image: found } = located.get(image)!;
           return (
             <figure key={image}>
               {isHidden ? (
                 <p class="hint">{words.hidden}</p>
               ) : (
                 <a
-                  href={`/audit.html?id=${audit}&image=${prediction.n}.${found.index}`}
+                  href={`/audit.html?id=${cells.plan.id}&image=${prediction.n}.${found.index}`}
                   aria-label={words.openPicture(place + 1)}
                 >
-                  {allowed && (
-                    <img src={found.rendition ?? found.url} crossOrigin="anonymous" loading="lazy" alt="" />
-                  )}
+                  <Rendition cells={cells} n={prediction.n} index={found.index} />
                 </a>
               )}
               <figcaption>

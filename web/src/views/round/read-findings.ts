@@ -1,16 +1,16 @@
 import type { Given } from '../../../../lib/contract/round-request.ts';
 import { type FindingsInput, imageOf, materialOf } from '../../../../lib/findings/facts.ts';
 import { type Findings, findingsOf } from '../../../../lib/findings/findings.ts';
-import { readPlan, readPredictions } from '../../api/client.ts';
+import { isTemporary, readPlan } from '../../api/client.ts';
 import { readRated } from '../../api/rated.ts';
-import type { Prediction, PredictionImage, RoundPlanAnswer } from '../../api/types.ts';
+import type { Plan, Prediction, PredictionImage, RoundPlanAnswer } from '../../api/types.ts';
+import { Cells } from '../../live/cells.ts';
 import { words } from '../../words/findings.ts';
-
-const PAGE = 100;
 
 /** An image of the round with what it was made from. */
 export interface Located {
-  audit: string;
+  /** Of its audit. They renew addresses of images. */
+  cells: Cells;
   prediction: Prediction;
   image: PredictionImage;
   /** What findings call its model. */
@@ -34,33 +34,40 @@ export async function readFindings(
   progress: (text: string) => void,
 ): Promise<RoundFindings> {
   const rated = await readRated(decided, progress);
-  const predictionsOf = new Map<string, Prediction[]>();
+  const cellsOf = new Map<string, Cells>();
   const plans = await Promise.all(decided.plan.audits.map(readPlan));
   const all = plans.reduce((sum, { cells }) => sum + cells, 0);
-  const audits: FindingsInput['audits'][number][] = [];
+  const audits: { plan: Plan; cells: Prediction[] }[] = [];
   let read = 0;
   for (const one of plans) {
-    const cells: Prediction[] = [];
-    for (let from = 0; from < one.cells; from += PAGE) {
-      const { predictions } = await readPredictions(one.id, from, PAGE);
-      cells.push(...predictions);
-      read += predictions.length;
-      progress(words.loading(read, all));
-    }
-    audits.push({ plan: one, cells });
-    predictionsOf.set(one.id, cells);
+    const cells = await readCells(one, (loaded) => progress(words.loading(read + loaded, all)));
+    read += one.cells;
+    audits.push({ plan: one, cells: Array.from({ length: one.cells }, (_, n) => cells.at(n)!) });
+    cellsOf.set(one.id, cells);
   }
   const input = { ...rated, audits };
   const { describe } = materialOf(input);
   const located = new Map<string, Located>();
-  for (const one of plans)
-    for (const prediction of predictionsOf.get(one.id) ?? [])
+  for (const { plan: one, cells: predictions } of audits)
+    for (const prediction of predictions)
       for (const image of prediction.images) {
         const model = describe(one, prediction.n)?.model ?? prediction.model;
-        located.set(imageOf(one.id, prediction.n, image.index), { audit: one.id, prediction, image, model });
+        const cells = cellsOf.get(one.id)!;
+        located.set(imageOf(one.id, prediction.n, image.index), { cells, prediction, image, model });
       }
   return { input, findings: findingsOf(input), located };
 }
+
+/** All predictions of an audit. What may succeed later is repeated. @throws {ApiError} */
+const readCells = (plan: Plan, progress: (loaded: number) => void): Promise<Cells> =>
+  new Promise((resolve, reject) => {
+    const cells = new Cells(plan, (error) => isTemporary(error) || reject(error));
+    cells.listen(() => {
+      progress(cells.loaded);
+      if (cells.loaded === plan.cells) resolve(cells);
+    });
+    cells.want('findings', []);
+  });
 
 /** What raters said of a picture: how often each answer. */
 export interface Rated {

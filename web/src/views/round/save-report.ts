@@ -1,6 +1,7 @@
 import { strToU8, zipSync } from 'fflate';
 import { reportFiles, type Thumbnail } from '../../../../lib/findings/report/report.ts';
 import { firstSamples } from '../../../../lib/findings/report/samples.ts';
+import { fetchImage } from '../../images/load.ts';
 import type { Located, RoundFindings } from './read-findings.ts';
 
 /** Pixels of the longer side of a thumbnail. */
@@ -24,9 +25,8 @@ export async function writeReport({ input, findings, located }: RoundFindings): 
 
 async function makeThumbnail(of: Located | undefined): Promise<Thumbnail | undefined> {
   if (!of?.image.rendition) return undefined;
-  const response = await fetch(of.image.rendition, { mode: 'cors', credentials: 'omit' });
-  if (!response.ok) return undefined;
-  const picture = await createImageBitmap(await response.blob());
+  const small = await fetchImage(of.cells, of.prediction.n, of.image.index, 'rendition');
+  const picture = await createImageBitmap(small);
   const scale = Math.min(1, PIXELS / Math.max(picture.width, picture.height));
   const canvas = new OffscreenCanvas(Math.round(picture.width * scale), Math.round(picture.height * scale));
   canvas.getContext('2d')!.drawImage(picture, 0, 0, canvas.width, canvas.height);
