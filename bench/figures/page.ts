@@ -172,7 +172,7 @@ export const page: Benchmark = {
     const executable = chromiumPath();
     if (!executable)
       throw new Error(
-        'This figure needs a Chromium. Install one (apt install chromium), or set CHROMIUM_PATH.',
+        'This figure needs a Chromium. Install one (apt install chromium-headless-shell), or set CHROMIUM_PATH.',
       );
     const folder = await mkdtemp(path.join(tmpdir(), 'page-'));
     try {

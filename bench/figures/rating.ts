@@ -137,7 +137,7 @@ export const rating: Benchmark = {
     const executable = chromiumPath();
     if (!executable)
       throw new Error(
-        'This figure needs a Chromium. Install one (apt install chromium), or set CHROMIUM_PATH.',
+        'This figure needs a Chromium. Install one (apt install chromium-headless-shell), or set CHROMIUM_PATH.',
       );
     const site = await mkdtemp(path.join(tmpdir(), 'rating-'));
     progress('making pictures');

@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { unzipSync } from 'fflate';
-import type { Browser, Locator, Page, Route } from 'playwright-core';
+import type { Locator, Page, Route } from 'playwright-core';
 import { commandLine } from '../support/command.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { describeInBrowser, launch, openPage, seriousProblems } from './support/browser.ts';
+import { describeInBrowser, seriousProblems, withBrowser } from './support/browser.ts';
 import { withPageCloud } from './support/page-cloud.ts';
 import { picture, withPretence } from './support/pretend.ts';
 
@@ -17,12 +17,10 @@ const button = (page: Page) => page.getByRole('button', { name: /^Download/ });
 describeInBrowser('an audit that is saved from the page', (executable) => {
   const local = withPageCloud();
   const weaudit = commandLine(local);
-  let browser: Browser;
+  const open = withBrowser(executable);
   let audit: string;
-  let checks: (() => void)[] = [];
 
   beforeAll(async () => {
-    const launching = launch(executable);
     audit = await local.start({
       name: 'Nurses & <others>',
       prompts: ['a nurse', 'a weapon dealer', 'a “doctor”, <b>smiling</b>'],
@@ -33,7 +31,6 @@ describeInBrowser('an audit that is saved from the page', (executable) => {
       ],
       samples: 2,
     });
-    browser = await launching;
     await local.whole(audit);
     await rate();
   });
@@ -61,13 +58,6 @@ describeInBrowser('an audit that is saved from the page', (executable) => {
     await local.api('PUT', '/api/rate/labels/00000', { answers: [answer] }, { authorization });
     await local.api('POST', `/api/rounds/${round.id}/close`);
   }
-  afterAll(() => browser?.close());
-  afterEach(async () => {
-    const all = checks;
-    checks = [];
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    for (const check of all) check();
-  });
 
   /** What a browser does that writes to the disk; where the test's file is, no person has to choose. */
   const PICKER = `globalThis.showSaveFilePicker = async ({ suggestedName }) =>
@@ -82,15 +72,7 @@ describeInBrowser('an audit that is saved from the page', (executable) => {
       prepare,
     }: { width?: number; expected?: RegExp; prepare?: (page: Page) => Promise<unknown> } = {},
   ): Promise<{ page: Page; dialog: Locator }> {
-    const { page, errors, foreign } = await openPage(browser, local.origin, {
-      viewport: { width, height: 900 },
-    });
-    checks.push(() =>
-      expect({ errors: errors.filter((error) => !expected.test(error)), foreign }).toEqual({
-        errors: [],
-        foreign: [],
-      }),
-    );
+    const { page } = await open(local.origin, { viewport: { width, height: 900 }, expected });
     await page.addInitScript(picker);
     await prepare?.(page);
     await page.goto(`/audit.html?id=${audit}`);
@@ -257,8 +239,7 @@ describeInBrowser('an audit that is saved from the page', (executable) => {
   });
 
   test('a picture in the large view is compared with its record: unchanged, or other bytes than were stored', async () => {
-    const { page, errors } = await openPage(browser, local.origin, {});
-    checks.push(() => expect(errors).toEqual([]));
+    const { page } = await open(local.origin);
     await page.goto(`/audit.html?id=${audit}&image=0.0`);
     const ask = page.getByRole('button', { name: 'Is it unchanged?' });
     await ask.click();

@@ -1,27 +1,16 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { Browser, Page } from 'playwright-core';
+import { expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
 import { waitFor } from '../support/wait-for.ts';
-import { describeInBrowser, launch, openPage, seriousProblems } from './support/browser.ts';
+import { describeInBrowser, seriousProblems, withBrowser } from './support/browser.ts';
 import { withPageCloud } from './support/page-cloud.ts';
 
 /** Designs from files in the form for a new audit, up to what the API keeps of them. */
 describeInBrowser('a file in the form', (executable) => {
   const local = withPageCloud();
-  let browser: Browser;
-  let errors: string[] = [];
-  beforeAll(async () => {
-    browser = await launch(executable);
-  });
-  afterAll(() => browser?.close());
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    expect(errors.splice(0)).toEqual([]);
-  });
+  const openIn = withBrowser(executable);
 
-  async function open(width = 1280) {
-    const watched = await openPage(browser, local.origin, { viewport: { width, height: 900 } });
-    errors = watched.errors;
-    const { page } = watched;
+  async function open(width = 1280, expected = /^$/) {
+    const { page } = await openIn(local.origin, { viewport: { width, height: 900 }, expected });
     await page.goto('/');
     await page.getByRole('checkbox', { name: 'simulated/portrait' }).waitFor();
     return page;
@@ -125,13 +114,12 @@ describeInBrowser('a file in the form', (executable) => {
   });
 
   test('if the script that reads files cannot be loaded, the form says so and keeps what it has', async () => {
-    const page = await open();
+    const page = await open(1280, /404/);
     await page.getByLabel('Prompts, one per line').fill('a cat');
     await page.route('**/read-file-*.js', (route) => route.fulfill({ status: 404 }));
     await choose(page, 'jobs.txt', 'a doctor\n');
     await page.getByRole('alert').getByText('Reload the page').waitFor();
     expect(await page.getByLabel('Prompts, one per line').inputValue()).toBe('a cat');
-    errors = errors.filter((error) => !error.includes('404'));
   });
 
   test('a published design fills the form with its prompts, its comparison and what differs from its source', async () => {

@@ -118,7 +118,7 @@ async function judge(folder: string): Promise<number> {
   const executable = chromiumPath();
   if (!executable)
     console.error(
-      'There is no Chromium here, so that nothing is compared. Install one: apt install chromium',
+      'There is no Chromium here, so that nothing is compared. Install one: apt install chromium-headless-shell',
     );
   const decoder = createDecoder(await preparedDecoder());
   const browser = executable ? await chromium(executable) : undefined;

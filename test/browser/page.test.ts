@@ -1,26 +1,23 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { Browser, Page } from 'playwright-core';
+import { beforeAll, expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
 import { shaded } from '../support/images.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { describeInBrowser, launch, type OpenOptions, openPage, seriousProblems } from './support/browser.ts';
+import { describeInBrowser, type Open, seriousProblems, withBrowser } from './support/browser.ts';
 import { pretendHugeAudit } from './support/huge-audit.ts';
 import { CROSSED, withPageCloud } from './support/page-cloud.ts';
 
 /** The auditors' page in a real browser, on the whole pipeline on one machine. Each test opens pages of its own. */
 describeInBrowser('the page', (executable) => {
   const local = withPageCloud();
-  let browser: Browser;
+  const openIn = withBrowser(executable);
   /** Finished: two genders × two jobs × two models × three samples, one of them with refusals. */
   let audit: string;
   /** Finished: a part of the same prompts with another seed. */
   let again: string;
-  /** What each page of the current test must not have done. */
-  let checks: (() => void)[] = [];
 
   beforeAll(async () => {
-    const launching = launch(executable);
     const [first, second] = await Promise.all([
       local.start({ ...CROSSED, models: ['simulated/portrait', 'simulated/studio'], samples: 3 }),
       local.start({
@@ -32,31 +29,12 @@ describeInBrowser('the page', (executable) => {
         seed: 7,
       }),
     ]);
-    browser = await launching;
     await Promise.all([local.finished(first), local.finished(second)]);
     audit = first;
     again = second;
   });
-  afterAll(() => browser?.close());
-  afterEach(async () => {
-    const all = checks;
-    checks = [];
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    for (const check of all) check();
-  });
 
-  /**
-   * Opens a page. The test fails if it logs an error or sends a request to another server.
-   * @param expected errors on the console that the test causes
-   */
-  async function open({ expected, ...options }: OpenOptions & { expected?: RegExp } = {}): Promise<Page> {
-    const { page, errors, foreign } = await openPage(browser, local.origin, options);
-    checks.push(() => {
-      expect(errors.filter((error) => !expected?.test(error))).toEqual([]);
-      expect(foreign).toEqual([]);
-    });
-    return page;
-  }
+  const open = async (options?: Parameters<Open>[1]) => (await openIn(local.origin, options)).page;
   const images = (page: Page) => page.locator('.tile img');
   const imagesAre = (page: Page, count: number) =>
     waitFor(`${count} images`, async () => (await images(page).count()) === count);

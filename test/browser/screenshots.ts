@@ -139,7 +139,7 @@ async function takeAll(cloud: Cloud, browser: Browser): Promise<void> {
 
 const executable = chromiumPath();
 if (!executable) {
-  console.error('Screenshots need a Chromium. Install one: apt install chromium');
+  console.error('Screenshots need a Chromium. Install one: apt install chromium-headless-shell');
   process.exit(1);
 }
 mkdirSync(FOLDER, { recursive: true });

@@ -1,14 +1,13 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { Browser, Page } from 'playwright-core';
+import { beforeAll, expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
 import type { Study } from '../../lib/contract/answers.ts';
-import { describeInBrowser, launch, openPage, seriousProblems } from './support/browser.ts';
+import { describeInBrowser, seriousProblems, withBrowser } from './support/browser.ts';
 import { withPageCloud } from './support/page-cloud.ts';
 
 /** Studies on the page, in a real browser on the whole pipeline on one machine. */
 describeInBrowser('a study on the page', (executable) => {
   const local = withPageCloud();
-  let browser: Browser;
-  let checks: (() => void)[] = [];
+  const openIn = withBrowser(executable);
   const NAME = 'Nurses & doctors 2026';
   /** Audits of the study: the second has the same prompts as the first, the third one of its own beside them. */
   let ids: string[];
@@ -16,29 +15,17 @@ describeInBrowser('a study on the page', (executable) => {
   let study: string;
 
   beforeAll(async () => {
-    const launching = launch(executable);
     const design = { prompts: ['a nurse', 'a doctor'], models: ['simulated/portrait'], samples: 2 };
     ids = [];
     for (const [place, more] of [{}, {}, { prompts: ['a nurse', 'a judge'] }].entries())
       ids.push(await local.start({ ...design, ...more, name: `Part ${place + 1}` }));
     alone = await local.start({ ...design, name: 'Alone' });
     study = (await local.api('POST', '/api/studies', { name: NAME, audits: ids })).body.id;
-    browser = await launching;
     for (const id of [...ids, alone]) await local.finished(id);
-  });
-  afterAll(() => browser?.close());
-  afterEach(async () => {
-    const all = checks;
-    checks = [];
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    for (const check of all) check();
   });
 
   async function open(address: string, width = 1280): Promise<Page> {
-    const { page, errors, foreign } = await openPage(browser, local.origin, {
-      viewport: { width, height: 900 },
-    });
-    checks.push(() => expect({ errors, foreign }).toEqual({ errors: [], foreign: [] }));
+    const { page } = await openIn(local.origin, { viewport: { width, height: 900 } });
     await page.goto(address);
     return page;
   }

@@ -20,10 +20,29 @@ export async function waitFor<T>(
 ): Promise<Exclude<T, false | null | undefined>> {
   const end = Date.now() + BOUND_MS;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
-    const seen = await look();
+    const seen = await within(what, (async () => look())(), Math.max(0, end - Date.now()));
     if (seen !== false && seen !== null && seen !== undefined)
       return seen as Exclude<T, false | null | undefined>;
-    if (Date.now() > end) throw new Error(`Waited ${BOUND_MS / 1_000} s without result: ${what}`);
+    if (Date.now() > end) throw late(what);
     await sleep(pause);
   }
 }
+
+/**
+ * The result of something that has no bound of its own, such as what runs in a page.
+ * @param what names it in the error
+ * @throws Error when there is no result within three minutes, and whatever the promise rejects with
+ */
+export async function within<T>(what: string, promise: Promise<T>, bound = BOUND_MS): Promise<T> {
+  const over = new AbortController();
+  const never = sleep(bound, undefined, { signal: over.signal }).then(() => {
+    throw late(what);
+  });
+  try {
+    return await Promise.race([promise, never]);
+  } finally {
+    over.abort();
+  }
+}
+
+const late = (what: string) => new Error(`Waited ${BOUND_MS / 1_000} s without result: ${what}`);

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { chromiumPath } from '../../../build/chromium.ts';
+import { chromiumPath, launch } from '../../../build/chromium.ts';
+import { within } from '../../support/wait-for.ts';
 
 export { chromiumPath, launch } from '../../../build/chromium.ts';
 
@@ -9,7 +11,9 @@ export { chromiumPath, launch } from '../../../build/chromium.ts';
 export function describeInBrowser(name: string, tests: (executable: string) => void): void {
   const executable = chromiumPath();
   if (executable !== undefined) return void describe(name, () => tests(executable));
-  console.warn('The browser tests are skipped: there is no Chromium. Install one: apt install chromium');
+  console.warn(
+    'The browser tests are skipped: there is no Chromium. Install one: apt install chromium-headless-shell',
+  );
   test.skip(`${name}: needs a Chromium`, () => {});
 }
 
@@ -60,6 +64,37 @@ export async function openPage(
   return watched;
 }
 
+/** Opens a page. `expected`: errors on the console that the test causes. */
+export type Open = (origin: string, options?: OpenOptions & { expected?: RegExp }) => Promise<Watched>;
+
+/**
+ * Launches a browser for the tests of a `describe`. After each test its pages are closed, and it fails if one of them
+ * logged an error or sent a request to another server.
+ */
+export function withBrowser(executable: string): Open {
+  let browser: Browser;
+  let opened: (Watched & { expected: RegExp | undefined })[] = [];
+  beforeAll(async () => {
+    browser = await launch(executable);
+  });
+  afterAll(() => browser?.close());
+  afterEach(async () => {
+    const all = opened;
+    opened = [];
+    await within('the pages to close', Promise.all(browser.contexts().map((context) => context.close())));
+    for (const { errors, foreign, expected } of all)
+      expect({ errors: errors.filter((error) => !expected?.test(error)), foreign }).toEqual({
+        errors: [],
+        foreign: [],
+      });
+  });
+  return async (origin, { expected, ...options } = {}) => {
+    const watched = await openPage(browser, origin, options);
+    opened.push({ ...watched, expected });
+    return watched;
+  };
+}
+
 /** Whether each image tile in sight has its image. Tiles out of sight load theirs when a person scrolls to them. */
 export const settled = (page: Page): Promise<boolean> =>
   page.evaluate<boolean>(
@@ -80,9 +115,10 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export async function seriousProblems(page: Page, rules?: string[]): Promise<string[]> {
   if (!(await page.evaluate('"axe" in globalThis'))) await page.evaluate(AXE);
   const options = { resultTypes: ['violations'], ...(rules ? { runOnly: rules } : {}) };
-  return page.evaluate(
+  const found = page.evaluate<string[]>(
     `axe.run(document, ${JSON.stringify(options)}).then(({ violations }) => violations
        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
        .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ target, failureSummary }) => target + ' ' + failureSummary).join(' | ')))`,
   );
+  return within(`axe on ${page.url()}`, found);
 }

@@ -1,13 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
+import { beforeAll } from '@jest/globals';
 import mime from 'mime-types';
-import type { Browser } from 'playwright-core';
-import { buildSite } from '../../../build/web.ts';
 import type { AuditStatus, Plan, Prediction, PredictionImage } from '../../../lib/contract/answers.ts';
-import { launch, type OpenOptions, openPage, type Watched } from './browser.ts';
+import { prepareSite } from '../../../local/bundles.ts';
+import { type Open, type Watched, withBrowser } from './browser.ts';
 
+const ROOT = path.resolve(import.meta.dirname, '../../..');
 /** Where the pretended site and bucket are. Nothing leaves the browser. */
 const ORIGIN = 'http://page.invalid';
 const AUDIT = '7ychs9v1bzsamp1e0000000001';
@@ -117,13 +116,7 @@ function madeUp(
  * what no simulated model returns.
  * @param site folder of the built site
  */
-async function openPretended(
-  browser: Browser,
-  site: string,
-  audit: Pretended,
-  options: OpenOptions,
-): Promise<Pretence> {
-  const watched = await openPage(browser, ORIGIN, options);
+async function openPretended(watched: Watched, site: string, audit: Pretended): Promise<Pretence> {
   const { image = () => undefined, answers = {}, other } = audit;
   const audits = new Map([
     [AUDIT, madeUp(AUDIT, audit)],
@@ -165,42 +158,27 @@ async function openPretended(
 export type OpenPretended = (
   audit: Partial<Pretended>,
   more?: string,
-  /** `expected`: errors on the console that the test causes. */
-  options?: OpenOptions & { expected?: RegExp },
+  options?: Parameters<Open>[1],
 ) => Promise<Pretence>;
 
 /**
- * Builds the site and launches a browser for the tests of a `describe`. A test fails if its page logs an error.
+ * Builds the site and launches a browser for the tests of a `describe`; see `withBrowser`.
  * @returns what opens the page of a pretended audit
  */
 export function withPretence(executable: string): OpenPretended {
-  let browser: Browser;
+  const open = withBrowser(executable);
   let site: string;
-  let opened: { errors: string[]; expected: RegExp | undefined }[] = [];
   beforeAll(async () => {
-    site = await mkdtemp(path.join(os.tmpdir(), 'weaudit-site-'));
-    [browser] = await Promise.all([launch(executable), buildSite(site)]);
+    site = await prepareSite(ROOT);
   });
-  afterAll(async () => {
-    await browser?.close();
-    await rm(site, { recursive: true, force: true });
-  });
-  afterEach(async () => {
-    const all = opened;
-    opened = [];
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    for (const { errors, expected } of all)
-      expect(errors.filter((error) => !expected?.test(error))).toEqual([]);
-  });
-  return async (audit, more = '', { expected, ...options } = {}) => {
+  return async (audit, more = '', options = {}) => {
     const prompts = [{ text: 'a doctor' }, { text: 'a nurse' }];
-    const pretence = await openPretended(
-      browser,
-      site,
-      { prompts, models: ['a/one'], samples: 10, ...audit },
-      options,
-    );
-    opened.push({ errors: pretence.errors, expected });
+    const pretence = await openPretended(await open(ORIGIN, options), site, {
+      prompts,
+      models: ['a/one'],
+      samples: 10,
+      ...audit,
+    });
     await pretence.page.goto(pretence.address(more));
     return pretence;
   };
