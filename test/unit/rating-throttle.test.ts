@@ -126,10 +126,10 @@ test.each([0.25, 1, 4])(
   },
 );
 
-test('fifty raters whose answers have waited for a minute are throttled, send again, and lose and double nothing', async () => {
+test('fifty raters whose answers have waited for half a minute are throttled, send again, and lose and double nothing', async () => {
   const gateway = new Gateway();
   await rate(gateway, 4, (second) => {
-    gateway.isDown = second >= 20 && second < 80;
+    gateway.isDown = second >= 20 && second < 50;
   });
   expect(gateway.refused).toBeGreaterThan(0);
 });
