@@ -202,7 +202,7 @@ function addWithdraw(round: Command): void {
     await client.withdrawRater(id, slot, generation);
     output.document({ id, slot, ...(generation === undefined ? {} : { generation }), state: 'withdrawn' });
     output.print(
-      `The rater of slot ${slot} has withdrawn. For another one: npx weaudit round links ${id} --slot ${slot}`,
+      `The rater of slot ${slot} has withdrawn. While the round is open, another one can continue: npx weaudit round links ${id} --slot ${slot}`,
     );
   });
 }

@@ -105,12 +105,16 @@ export async function downloadAudit(
     const rounds: RoundEntry[] = [];
     for await (const round of client.rounds(audit)) rounds.push(round);
     const labels: string[] = [];
+    const closed = rounds.filter(({ state }) => state === 'closed').length;
+    const reading = closed > 0 ? progress.row('labels', closed) : undefined;
+    reading?.update(0, '(they can be read a minute after a round was closed)');
     for await (const [path, text] of roundFiles(rounds, (round) => readRated(client, round))) {
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeLines(join(folder, path), [text]);
       labels.push(path);
+      reading?.update(Math.floor(labels.length / 2));
     }
-    done.rounds = { closed: labels.length / 2, open: rounds.length - labels.length / 2 };
+    done.rounds = { closed, open: rounds.length - closed };
     await writeLines(join(folder, 'index.html'), galleryPage(status, entries, rounds));
     done.manifest = await fetchManifest(client, status, folder, options.wait && done.over, progress);
     const manifests = done.manifest ? await manifestFiles(folder) : [];

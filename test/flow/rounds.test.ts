@@ -518,6 +518,27 @@ describe('the labels that count', () => {
     expect(JSON.parse(written[0]!).labels).toHaveLength((16 + 3) * 3 * 3);
   });
 
+  it('cost one write and seven reads a batch, however many there are before; making a round one of each a picture', async () => {
+    const store = new MemoryStore(() => world.now());
+    await plantAudit(store, { id: AUDIT, samples: 25 });
+    let seen: string[] = [];
+    store.weather = (verb) => {
+      seen.push(['read', 'head'].includes(verb) ? 'read' : 'write');
+      return 'fair';
+    };
+    const count = () => ['write', 'read'].map((kind) => seen.filter((verb) => verb === kind).length);
+    const api = ratingApi({ store, time: world.time });
+    const round = await makeRound(api, [AUDIT], { ratings: 1 });
+    // A hundred pictures, and a few records.
+    expect(count().map((calls) => Math.floor(calls / 10))).toEqual([10, 11]);
+    const token = await giveSlot(api, round, 1);
+    for (const [seq, { id }] of (await allItems(api, token)).entries()) {
+      seen = [];
+      await send(api, token, seq, whole(id));
+      if (seq > 0) expect(count()).toEqual([1, 7]);
+    }
+  });
+
   it('of a rater who sends each answer alone are all counted, and a page reads only the last ones', async () => {
     const store = new MemoryStore(() => world.now());
     await plantAudit(store, { id: AUDIT, samples: 110 });

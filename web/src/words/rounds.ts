@@ -135,6 +135,7 @@ export const roundWords = {
   slot: 'Slot',
   who: 'Rater',
   answered: 'Answered',
+  agreed: 'agreed',
   skipped: 'Skipped',
   links: 'Link',
   of: (n: number, total: number) => `${whole(n)} of ${whole(total)}`,

@@ -217,6 +217,12 @@ function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
                     · {words.skipped}: {last.skipped}
                   </>
                 )}
+                {last?.agreedAt && (
+                  <>
+                    {' '}
+                    · {words.agreed} <When at={last.agreedAt} />
+                  </>
+                )}
               </span>
               <span class="buttons">
                 {isOpen && (
