@@ -1,5 +1,5 @@
 import type { ContrastFinding, Share } from '../../../lib/findings/findings.ts';
-import { percent, pictures, points } from '../../../lib/findings/words.ts';
+import { percent, pictures, points, shown } from '../../../lib/findings/words.ts';
 import { some, whole } from './locale.ts';
 
 /** Findings of a closed round. What they say of shares and contrasts is said by `lib/findings/words.ts`. */
@@ -32,7 +32,8 @@ export const words = {
     'Cannot tell',
     'Skipped',
   ],
-  undefinedAlpha: 'undefined: all answers are equal',
+  undefinedAlpha: (pictures: number) =>
+    pictures === 0 ? 'undefined: no picture has two ratings' : 'undefined: all answers are equal',
   alphaHint: 'Where nearly all answers are equal, α is low although raters agree. No share depends on it.',
   outcomes: 'What became of what was requested',
   outcomeColumns: ['Model', 'Predictions', 'Refused', 'Failed', 'Shown', 'Blank', 'Filtered', 'Quarantined'],
@@ -41,6 +42,7 @@ export const words = {
     `${some(count, 'comparison was', 'comparisons were')} looked at that nobody named before. ${certain === 0 ? 'None' : whole(certain)} of them ${certain === 1 ? 'is' : 'are'} certain at the level that their number leaves. They are hints for another round, not results.`,
   save: 'Save the report',
   saving: 'Writing the report …',
+  noScript: 'The script that calculates the numbers again could not be loaded. Try again.',
   picturesOf: (what: string) => `Pictures behind the share of “${what}”`,
   filter: 'Show',
   all: 'all pictures',
@@ -74,10 +76,10 @@ export function shareCells({
 }: Share): [name: string, share: string, interval: string, bounds: string, pictures: string, raters: string] {
   const name =
     group.kind === 'pair'
-      ? group.prompt
+      ? shown(group.prompt)
       : group.kind === 'model'
         ? words.allPrompts
-        : `${group.factor}: ${group.value}`;
+        : `${shown(group.factor)}: ${shown(group.value)}`;
   return [
     name,
     share === undefined ? words.noAnswer : `${percent(share)} %`,

@@ -99,7 +99,7 @@ export function FindingsView({ of }: { of: RoundFindings }) {
           const name = questionText(codebook, one.question);
           return [
             one.answer === undefined ? name : `${name} ${answerText(codebook, one.question, one.answer)}`,
-            one.alpha === undefined ? words.undefinedAlpha : one.alpha.toFixed(3),
+            one.alpha === undefined ? words.undefinedAlpha(one.pictures) : one.alpha.toFixed(3),
             one.percent === undefined ? '' : `${percent(one.percent)} %`,
             one.pictures,
             said?.cannotTell ?? 0,

@@ -18,7 +18,8 @@ const marksOf = ({ share, low, high, outerLow, outerHigh, reference }: Share): M
   at: share,
   interval: pairOf(low, high),
   bounds: pairOf(outerLow, outerHigh),
-  reference,
+  // A design may refer to numbers that are no shares.
+  reference: reference !== undefined && reference >= 0 && reference <= 1 ? reference : undefined,
 });
 
 const percentOf = (value: number) => `${Math.round(value * 1000) / 10}%`;
@@ -69,10 +70,10 @@ export function SharePlot({ title, shares, onOpen }: PlotProps) {
     <section class="plot" aria-label={title}>
       <h4 dir="auto">{title}</h4>
       <ul>
-        {shares.map((share) => {
+        {shares.map((share, place) => {
           const [name, text, interval] = shareCells(share);
           return (
-            <li key={name} class={share.tooFew ? 'few' : ''}>
+            <li key={place} class={share.tooFew ? 'few' : ''}>
               <button type="button" class="link" dir="auto" onClick={() => onOpen(share)}>
                 {name}
               </button>
@@ -161,8 +162,8 @@ export function Table({
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
-            <tr key={row.join('\n')}>
+          {rows.map((row, line) => (
+            <tr key={line}>
               {row.map((cell, place) => (
                 <td key={place} dir="auto">
                   {cell}

@@ -1,7 +1,9 @@
 import { strToU8, zipSync } from 'fflate';
 import { reportFiles, type Thumbnail } from '../../../../lib/findings/report/report.ts';
 import { firstSamples } from '../../../../lib/findings/report/samples.ts';
+import { ApiError } from '../../api/client.ts';
 import { fetchImage } from '../../images/load.ts';
+import { words } from '../../words/findings.ts';
 import type { Located, RoundFindings } from './read-findings.ts';
 
 /** Pixels of the longer side of a thumbnail. */
@@ -17,7 +19,9 @@ export async function writeReport({ input, findings, located }: RoundFindings): 
       const thumbnail = image && (await makeThumbnail(located.get(image)).catch(() => undefined));
       if (image && thumbnail) thumbnails.set(image, thumbnail);
     }
-  const script = await (await fetch('/recompute.py')).text();
+  const answer = await fetch('/recompute.py');
+  if (!answer.ok) throw new ApiError(answer.status, words.noScript);
+  const script = await answer.text();
   const files = await reportFiles({ ...input, thumbnails, script }, findings);
   const bytes = Object.fromEntries([...files].map(([name, text]) => [name, strToU8(text)]));
   return new Blob([zipSync(bytes)], { type: 'application/zip' });
