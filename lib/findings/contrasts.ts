@@ -1,12 +1,4 @@
-import {
-  type Counted,
-  type Fill,
-  isTooFew,
-  measure,
-  measureAt,
-  type Observed,
-  observationsOf,
-} from './counted.ts';
+import { type Counted, type Fill, isTooFew, type Observed, observationsOf } from './counted.ts';
 import {
   bySeed,
   type Difference,
@@ -16,6 +8,7 @@ import {
   paired,
   squareAndAdd,
 } from './difference.ts';
+import { measure, measureAt } from './pooled.ts';
 import { LEVEL } from './quantiles.ts';
 
 /** Two groups of units that are compared, and which of them are alike but for what is compared. */

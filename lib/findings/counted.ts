@@ -1,7 +1,6 @@
 import type { Material, Unit } from './facts.ts';
-import { type Observation, poolAt } from './pooled.ts';
-import { certainty, type Interval, wilson } from './proportion.ts';
-import { LEVEL, zOf } from './quantiles.ts';
+import { measure, type Observation } from './pooled.ts';
+import { certainty, type Interval } from './proportion.ts';
 import { type Rating, type Variable, type Verdict, verdictOf } from './ratings.ts';
 
 /** A unit as it counts for one answer: the weights of its pictures by what they show. */
@@ -75,9 +74,7 @@ export const observationsOf = (units: readonly Counted[], fill: Fill): Observed[
   units.flatMap((unit) => {
     const weight = fill === 'left out' ? known(unit) : weightOf(unit);
     const shown = unit.with + (fill === 1 ? unit.unclear + unit.missing : 0);
-    return weight > 0
-      ? { unit, value: shown / weight, weight, cell: String(unit.pair), seed: unit.seed }
-      : [];
+    return weight > 0 ? { unit, value: shown / weight, weight, pair: unit.pair, seed: unit.seed } : [];
   });
 
 export interface Sums {
@@ -92,41 +89,6 @@ export function sumsOf(units: readonly Counted[]): Sums {
   const sums: Sums = { with: 0, without: 0, unclear: 0, missing: 0, notApplicable: 0 };
   for (const unit of units) for (const name of Object.keys(sums) as (keyof Sums)[]) sums[name] += unit[name];
   return sums;
-}
-
-/** A share of one pair, or of several with equal weight. */
-export interface Measured extends Interval {
-  share: number;
-  /** Distinct pictures. */
-  n: number;
-  pairs: number;
-  seeds: number;
-  /** How many independent pictures are as accurate. */
-  effective: number;
-}
-
-/** @returns undefined without observations */
-export const measure = (observations: readonly Observed[], level = LEVEL): Measured | undefined =>
-  measureAt(observations)?.(level);
-
-/** As `measure`, for several levels of the same observations. */
-export function measureAt(observations: readonly Observed[]): ((level: number) => Measured) | undefined {
-  const pairs = new Set(observations.map(({ cell }) => cell)).size;
-  const seeds = new Set(observations.map(({ seed }) => seed)).size;
-  if (pairs === 0) return undefined;
-  if (pairs > 1) {
-    const pool = poolAt(observations)!;
-    return (level) => {
-      const { share, n, low, high, effective } = pool(level);
-      return { share, n, low, high, effective, pairs, seeds };
-    };
-  }
-  const n = observations.reduce((sum, { weight = 1 }) => sum + weight, 0);
-  const count = observations.reduce((sum, { value, weight = 1 }) => sum + value * weight, 0);
-  return (level) => {
-    const { share, low, high } = wilson(count, n, zOf(level));
-    return { share, n, low, high, effective: n, pairs, seeds };
-  };
 }
 
 /** The share if none, or all, of what is unclear and missing had the answer; and an interval that holds those of all three. */

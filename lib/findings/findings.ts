@@ -6,7 +6,6 @@ import {
   type Counted,
   countUnits,
   isTooFew,
-  measure,
   observationsOf,
   ratedParts,
   raterRange,
@@ -22,6 +21,7 @@ import {
   type Outcomes,
   type PairFacts,
 } from './facts.ts';
+import { measure } from './pooled.ts';
 import {
   NOT_APPLICABLE,
   type Rating,

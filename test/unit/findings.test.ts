@@ -14,7 +14,7 @@ import {
   paired,
   primaryLevel,
 } from '../../lib/findings/difference.ts';
-import { type Observation, pooled } from '../../lib/findings/pooled.ts';
+import { measure, type Observation } from '../../lib/findings/pooled.ts';
 import { wilson, Z } from '../../lib/findings/proportion.ts';
 import { tOf, zOf } from '../../lib/findings/quantiles.ts';
 
@@ -70,13 +70,11 @@ describe('a share of one cell', () => {
 
 describe('a share of several cells', () => {
   const grid = (rows: number[][]): Observation[] =>
-    rows.flatMap((row, seed) =>
-      row.map((value, cell) => ({ value, cell: String(cell), seed: String(seed) })),
-    );
+    rows.flatMap((row, seed) => row.map((value, pair) => ({ value, pair, seed: String(seed), weight: 1 })));
 
   test('has the interval that the variance between seeds gives', () => {
     // numpy and statsmodels: 7.474966638718117 independent pictures
-    const found = pooled(
+    const found = measure(
       grid([
         [1, 0, 1],
         [1, 1, 1],
@@ -85,28 +83,28 @@ describe('a share of several cells', () => {
         [1, 1, 0],
       ]),
     )!;
-    expect(found).toMatchObject({ n: 15, cells: 3, seeds: 5 });
+    expect(found).toMatchObject({ n: 15, pairs: 3, seeds: 5 });
     expect(found.share).toBeCloseTo(0.6, DIGITS);
     expect(found.low).toBeCloseTo(0.2786129999, DIGITS);
     expect(found.high).toBeCloseTo(0.8534952646, DIGITS);
   });
 
   test('weighs cells, not pictures', () => {
-    const cell = (name: string, value: number, count: number) =>
-      Array.from({ length: count }, (_, i) => ({ value, cell: name, seed: `${name}${i}` }));
-    expect(pooled([...cell('a', 1, 2), ...cell('b', 0, 98)])!.share).toBe(0.5);
+    const cell = (pair: number, value: number, count: number) =>
+      Array.from({ length: count }, (_, i) => ({ value, pair, seed: `${pair} ${i}`, weight: 1 }));
+    expect(measure([...cell(0, 1, 2), ...cell(1, 0, 98)])!.share).toBe(0.5);
   });
 
   test('says nothing of other seeds if there is one seed', () => {
-    expect(pooled(grid([[1, 1, 1, 1]]))).toMatchObject({ share: 1, low: 0, high: 1 });
+    expect(measure(grid([[1, 1, 1, 1]]))).toMatchObject({ share: 1, low: 0, high: 1 });
   });
 
   test('does not exist without pictures', () => {
-    expect(pooled([])).toBeUndefined();
+    expect(measure([])).toBeUndefined();
   });
 
   test('that always or never happens keeps an interval with a width', () => {
-    const found = pooled(grid(Array.from({ length: 10 }, () => [1, 1])))!;
+    const found = measure(grid(Array.from({ length: 10 }, () => [1, 1])))!;
     expect(found.high).toBe(1);
     expect(found.low).toBeGreaterThan(0.6);
     expect(found.low).toBeLessThan(0.9);

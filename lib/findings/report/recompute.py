@@ -755,7 +755,7 @@ def between(low, high):
     return f"{percent(low)} to {percent(high)}"
 
 
-def share_texts(row, kind):
+def share_texts(row, kind, key):
     share = row["share"]
     if kind == "table":
         counts = (one.split(":")[1].split("/") for one in row["raters"].split())
@@ -767,8 +767,12 @@ def share_texts(row, kind):
             return ["No picture", "not measurable"]
         if row["too_few"]:
             return [pictures(row["n"]), "too few", f"{amount(row['with'])} did"]
-        said = f"{percent(share)} %" if row["pairs"] > 1 else amount(row["with"])
-        return [pictures(row["n"]), f"{said} show", f"({interval} %;"]
+        in_percent = f"{percent(share)} %"
+        if key[2] != "pair":
+            said = [f"{in_percent} show"]
+        else:
+            said = [f"{amount(row['with'])} show"] + ([] if row["n"] == 100 else [in_percent])
+        return [pictures(row["n"]), *said, f"({interval} %;"]
     words = [pictures(row["n"])]
     words += [f"{amount(row[name])} {name}" for name in ("unclear", "missing") if row[name] > 0]
     if row["unclear"] + row["missing"] > 0:
@@ -780,7 +784,7 @@ def share_texts(row, kind):
     return [" · ".join(words)] + (["no answer"] if share is None else [f"{percent(share)} %", interval])
 
 
-def contrast_texts(row, kind):
+def contrast_texts(row, kind, _):
     if row.get("difference") is None:
         return ["not measurable"]
     numbers = points(row["difference"]), f"{points(row['low'])} to {points(row['high'])}"
@@ -795,14 +799,14 @@ def contrast_texts(row, kind):
     return [" · ".join(words), *numbers]
 
 
-def agreement_texts(row, _):
+def agreement_texts(row, *_):
     texts = ["undefined" if row["alpha"] is None else thousandths(row["alpha"])]
     texts += [] if row["low"] is None else [f"{thousandths(row['low'])} to {thousandths(row['high'])}"]
     texts += [] if row["percent"] is None else [f"{percent(row['percent'])} %"]
     return texts + [f"{row[name]:,}" for name in ("pictures", "cannot_tell", "skipped")]
 
 
-def counts(row, _):
+def counts(row, *_):
     return [f"{count:,}" for count in row.values()]
 
 
@@ -824,7 +828,7 @@ def check_page(folder, keys, recomputed):
         key = tuple(rows[place][name] for name in keys[file]) if place < len(rows) else None
         if key not in recomputed[file]:
             continue
-        expected = TEXTS[file](recomputed[file][key], kind)
+        expected = TEXTS[file](recomputed[file][key], kind, key)
         compared += len(expected)
         if kind == "sentence":
             # Whatever is between them.
