@@ -10,7 +10,7 @@ export interface Observation {
   pair: number;
   /** What it shares with other pictures that chance moves together: the seed that was really sent. */
   seed: string;
-  /** How many pictures it stands for. */
+  /** Pictures that it stands for. */
   weight: number;
 }
 
