@@ -133,7 +133,7 @@ interface Answer {
 }
 
 /** Streams a file to an address. The bytes are sent once S3 has seen the headers and wants them. */
-function put({ url, headers }: Address, { path, agent }: Place): Promise<Answer> {
+function put({ url, headers }: Address, { path, bytes, agent }: Place): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { protocol } = new URL(url);
     const request = (protocol === 'https:' ? https : http).request(url, {
@@ -146,7 +146,8 @@ function put({ url, headers }: Address, { path, agent }: Place): Promise<Answer>
     const send = () => {
       if (isSending) return;
       isSending = true;
-      const file = createReadStream(path);
+      // Behind them another request would begin.
+      const file = createReadStream(path, { end: bytes - 1 });
       file.on('error', (error) => request.destroy(error));
       file.pipe(request);
     };

@@ -200,6 +200,8 @@ function csvRows(plan: Plan, factors: string[], cell: ManifestCell): unknown[][]
   const facts: Partial<Record<string, unknown>> = {
     ...cell,
     ...imageCounts(cell),
+    // Nobody knows how many of an import its model has dropped.
+    ...(isImported(plan) ? { filtered: undefined } : {}),
     refusal: cell.reading?.refusal?.family,
     error: guarded(cell.error),
   };

@@ -131,7 +131,7 @@ describe('an import', () => {
       .toString()
       .split('\n');
     const columns = Object.fromEntries(header.split(',').map((name, i) => [name, row.split(',')[i]]));
-    expect(columns).toMatchObject({ source: 'imported', importedBy: 'alice', seed: '', asked: '' });
+    expect(columns).toMatchObject({ source: 'imported', importedBy: 'alice', seed: '', asked: '', filtered: '' });
     expect(await auditStatus(readDeps(world), id)).toMatchObject({ state: 'finished', manifest: true });
     expect(world.queue.messages).toEqual([]);
     expect(await world.rewritten(`audits/${id}/`)).toEqual([]);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 let answers: (number | [status: number, code: string] | 'cut')[];
 /** Uploads as they came: the address, and the bytes that were sent. */
 let received: { url: string; sha256: string }[];
+/** Happens before the bytes of an upload are asked for. */
+let onContinue: () => void;
 /** Of the API. */
 let requests: string[];
 let server: http.Server;
@@ -41,6 +43,7 @@ beforeAll(async () => {
       received.push({ url: request.url!, sha256: 'not sent' });
       return void response.writeHead(412).end('<Error><Code>PreconditionFailed</Code></Error>');
     }
+    onContinue();
     response.writeContinue();
     server.emit('request', request, response);
   });
@@ -50,6 +53,7 @@ beforeAll(async () => {
 afterAll(() => void server.close());
 beforeEach(() => {
   answers = [];
+  onContinue = () => undefined;
   received = [];
   requests = [];
 });
@@ -128,6 +132,12 @@ test('a file that was changed after it was read is named, and the others are upl
   expect(done.failed[0]!.error).toMatch(/^the file was changed after it was read\./);
   answers = [[400, 'BadDigest']];
   expect((await run([0], 1)).failed[0]!.error).toMatch(/^the file was changed after it was read\./);
+});
+
+test('of a file that grows while it is sent, nothing is sent behind what was announced', async () => {
+  onContinue = () => appendFileSync(path.join(folder, '0.png'), 'PUT /another HTTP/1.1');
+  expect(await run([0], 1)).toMatchObject({ uploaded: 1, failed: [] });
+  expect(received.map(({ sha256 }) => sha256)).toEqual([sha256('picture 0')]);
 });
 
 test('what fails again and again is named with the words of S3, and may be tried later', async () => {
