@@ -131,7 +131,13 @@ describe('an import', () => {
       .toString()
       .split('\n');
     const columns = Object.fromEntries(header.split(',').map((name, i) => [name, row.split(',')[i]]));
-    expect(columns).toMatchObject({ source: 'imported', importedBy: 'alice', seed: '', asked: '', filtered: '' });
+    expect(columns).toMatchObject({
+      source: 'imported',
+      importedBy: 'alice',
+      seed: '',
+      asked: '',
+      filtered: '',
+    });
     expect(await auditStatus(readDeps(world), id)).toMatchObject({ state: 'finished', manifest: true });
     expect(world.queue.messages).toEqual([]);
     expect(await world.rewritten(`audits/${id}/`)).toEqual([]);
