@@ -3,6 +3,15 @@ import { FACTOR_NAME } from '../limits.ts';
 /** A name as it is compared with `prompt` and `model`. */
 export const plain = (name: string): string => name.trim().toLowerCase();
 
+export const DELIMITERS = [',', ';', '\t', '|'] as const;
+
+/** Whether a line names the columns of a table: one of several is `prompt`. */
+export const isHeader = (line: string): boolean =>
+  DELIMITERS.some((delimiter) => {
+    const cells = line.split(delimiter).map((cell) => plain(cell.replace(/^\s*"(.*)"\s*$/, '$1')));
+    return cells.length > 1 && cells.includes('prompt');
+  });
+
 const ALMOST_PROMPT = /prompt|^(texts?|questions?|query|captions?|sentences?|description|input|instruction)$/;
 
 /** Whether people call a column of prompts so. */

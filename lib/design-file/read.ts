@@ -3,9 +3,9 @@ import { decode } from './decode.ts';
 import { refuseDoubtful, refuseImport, refuseMarks } from './doubtful.ts';
 import { DesignFileError } from './error.ts';
 import { readJson } from './json.ts';
-import { almostPrompt, factorName, plain } from './names.ts';
+import { almostPrompt, factorName, isHeader, plain } from './names.ts';
 import { type FileDesign, type PlacedRow, type ReadFile, type ReadRows, toPrompts } from './rows.ts';
-import { type Cells, isHeader, readCells } from './table.ts';
+import { type Cells, readCells } from './table.ts';
 
 export interface ReadOptions {
   /** Label of the Encoding Standard; without one the file must be UTF-8, or UTF-16 with its mark. */

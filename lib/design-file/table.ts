@@ -1,18 +1,9 @@
 import { type CsvError, type Options, parse } from 'csv-parse/sync';
 import { DesignFileError } from './error.ts';
-import { plain } from './names.ts';
-
-const DELIMITERS = [',', ';', '\t', '|'] as const;
+import { DELIMITERS, plain } from './names.ts';
 
 /** Rows as a spreadsheet counts them: the first is row 1, and a line break within quotes begins no row. */
 export type Cells = string[][];
-
-/** Whether a line names the columns of a table: one of several is `prompt`. */
-export const isHeader = (line: string): boolean =>
-  DELIMITERS.some((delimiter) => {
-    const cells = line.split(delimiter).map((cell) => plain(cell.replace(/^\s*"(.*)"\s*$/, '$1')));
-    return cells.length > 1 && cells.includes('prompt');
-  });
 
 /**
  * Takes a table apart. Its delimiter is found.

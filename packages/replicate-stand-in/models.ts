@@ -596,6 +596,7 @@ export const MODELS: readonly Model[] = [
         `POST /v1/images?api_key=${mark('openai_api_key', 'url')}`,
         `headers={"authorization": "Bearer ${key}", "proxy": "Basic ${mark('openai_api_key', 'basic')}"}`,
         `body={"key": ${mark('openai_api_key', 'json')}, "encoded": "${mark('openai_api_key', 'base64')}"}`,
+        mark('openai_api_key', 'lines'),
         '',
       ].join('\n');
       return {

@@ -8,6 +8,8 @@ const FORMS = {
   plain: (value: string) => value,
   json: (value: string) => JSON.stringify(value),
   url: (value: string) => encodeURIComponent(value),
+  /** As terminals and tracebacks break long lines. */
+  lines: (value: string) => `│ ${value.slice(0, value.length / 2)} │\n│ ${value.slice(value.length / 2)} │`,
   base64: (value: string) => Buffer.from(value).toString('base64'),
   /** As in a header `Authorization: Basic …`. */
   basic: (value: string) => Buffer.from(`user:${value}`).toString('base64'),

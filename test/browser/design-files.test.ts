@@ -19,6 +19,18 @@ describeInBrowser('a file in the form', (executable) => {
     page
       .locator('input[type=file]')
       .setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(content) });
+  const paste = (page: Page, text: string) =>
+    page.getByLabel('Prompts, one per line').evaluate((box, pasted) => {
+      const { DataTransfer, ClipboardEvent } = globalThis as unknown as Record<
+        string,
+        new (
+          ...args: unknown[]
+        ) => never
+      >;
+      const clipboardData = new DataTransfer!() as { setData(type: string, text: string): void };
+      clipboardData.setData('text/plain', pasted);
+      box.dispatchEvent(new ClipboardEvent!('paste', { clipboardData, bubbles: true, cancelable: true }));
+    }, text);
   const rows = (page: Page) => page.locator('.sheet tbody tr').allInnerTexts();
   const predictions = (page: Page) => page.locator('[data-test=predictions]').innerText();
   /** Whether something is wider than the screen. */
@@ -69,17 +81,7 @@ describeInBrowser('a file in the form', (executable) => {
     await page.getByLabel('Prompts, one per line').fill('a cat\na dog\na cat');
     await page.getByText('1 prompt occurs more than once. Each is requested once.').waitFor();
     expect(await predictions(page)).toBe('20');
-    await page.getByLabel('Prompts, one per line').evaluate((box, text) => {
-      const { DataTransfer, ClipboardEvent } = globalThis as unknown as Record<
-        string,
-        new (
-          ...args: unknown[]
-        ) => never
-      >;
-      const clipboardData = new DataTransfer!() as { setData(type: string, text: string): void };
-      clipboardData.setData('text/plain', text);
-      box.dispatchEvent(new ClipboardEvent!('paste', { clipboardData, bubbles: true, cancelable: true }));
-    }, 'Group\tPrompt\nf\ta 5" doll\nm\t"a doctor,\nsitting"\n');
+    await paste(page, 'Group\tPrompt\nf\ta 5" doll\nm\t"a doctor,\nsitting"\n');
     await waitFor('the table', async () => (await rows(page)).length === 2);
     expect(await rows(page)).toEqual(['a 5" doll\tf', 'a doctor,\nsitting\tm']);
     expect(await isTooWide(page)).toBe(false);
@@ -88,6 +90,13 @@ describeInBrowser('a file in the form', (executable) => {
       { text: 'a 5" doll', factors: { Group: 'f' } },
       { text: 'a doctor,\nsitting', factors: { Group: 'm' } },
     ]);
+  });
+
+  test('the text of a CSV that is pasted is a table', async () => {
+    const page = await open();
+    await paste(page, 'prompt;"group"\na doctor, smiling;f\n');
+    await waitFor('the table', async () => (await rows(page)).length === 1);
+    expect(await rows(page)).toEqual(['a doctor, smiling\tf']);
   });
 
   test('a file that is dropped on the form is opened, and one that cannot be read says the row and what to write', async () => {

@@ -63,6 +63,8 @@ const { s3, keys } = buckets(local);
 /** The key in every form in which something may hold it. */
 const formsOf = (key: string): string[] => [
   ...[key, key.toLowerCase(), encodeURIComponent(key), Buffer.from(key).toString('hex')],
+  // Half of it, where lines are broken.
+  ...[key.slice(0, key.length / 2), key.slice(key.length / 2)],
   // Without the characters at both ends that depend on what stands around it.
   ...[0, 1, 2].map((before) =>
     Buffer.from(`${'x'.repeat(before)}${key}`)

@@ -1,5 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
 import type { Guess } from '../../../../lib/design-file/error.ts';
+import { isHeader } from '../../../../lib/design-file/names.ts';
 import { DESIGN } from '../../../../lib/limits.ts';
 import { words } from '../../words/table.ts';
 import type { Draft } from './draft.ts';
@@ -58,11 +59,8 @@ export function useFiles(fill: (part: Partial<Draft>) => void) {
   };
 }
 
-/** Cells that were copied from a spreadsheet: tabs, and a column `prompt`. */
-const isTable = (text: string): boolean => {
-  const cells = /[^\r\n]*/.exec(text)![0].split('\t');
-  return cells.length > 1 && cells.some((cell) => cell.trim().toLowerCase() === 'prompt');
-};
+/** Cells of a spreadsheet, or the text of a CSV. */
+const isTable = (text: string): boolean => isHeader(/[^\r\n]*/.exec(text)![0]);
 
 /** The button that opens a file, and what was wrong with the last one. */
 export function FileButton({ busy, trouble, open }: ReturnType<typeof useFiles>) {
