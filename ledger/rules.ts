@@ -428,6 +428,7 @@ function* checkLeftOver(books: Books): Iterable<Violation> {
   const judgements = [...judged.values()].flat();
   for (const name of ['waiting.json', 'cancel.json']) account(books, `audits/${audit}/${name}`);
   for (const { record } of judgements) account(books, record);
+  for (const key of images.keys()) if (key.startsWith(`audits/${audit}/rounds/`)) account(books, key);
   for (const { record, image } of judgements) if (!accounted.has(image)) accounted.delete(record);
   for (const [bucket, objects] of Object.entries({ images, backup }))
     for (const [key, { versions }] of objects) {

@@ -37,8 +37,8 @@ export class Auditor {
     this.#hasKey = !order.withoutKey;
     this.#later(order.at, () => this.#start());
     const { cancelAt, deleteAt } = order;
-    if (cancelAt !== undefined) this.#later(cancelAt, () => this.#whenPlaced(() => this.#cancel()));
-    if (deleteAt !== undefined) this.#later(deleteAt, () => this.#whenPlaced(() => this.#delete()));
+    if (cancelAt !== undefined) this.#later(cancelAt, () => this.end('cancel'));
+    if (deleteAt !== undefined) this.#later(deleteAt, () => this.end('delete'));
     this.#listen();
   }
 
@@ -82,7 +82,7 @@ export class Auditor {
       this.#world.coverage.met(`an audit was ended ${ends.when}`);
       this.#later(ends.after, () => {
         if (ends.without) this.#world.storm.begin(ends.without, 60_000);
-        this.#whenPlaced(() => (ends.how === 'cancel' ? this.#cancel() : this.#delete()));
+        this.end(ends.how);
       });
     };
   }
@@ -126,6 +126,11 @@ export class Auditor {
     } else send();
   }
 
+  /** Somebody ends the audit now. */
+  end(how: 'cancel' | 'delete'): void {
+    this.#whenPlaced(() => (how === 'cancel' ? this.#cancel() : this.#delete()));
+  }
+
   #cancel(): void {
     this.#insist(CANCEL, [202, 409, 404]);
   }
@@ -157,16 +162,11 @@ export class Auditor {
   #send(route: string, body: unknown, answered: (response: HttpResponse | undefined) => void): void {
     const headers = this.#hasKey ? { 'idempotency-key': this.#key } : {};
     const isMistaken = JSON.stringify(body)?.includes('simulated/modle') ?? false;
-    this.#world.api(
-      route,
-      this.id,
-      body,
-      (response, metFault) => {
-        this.#ledger.answered({ route, audit: this.id, response, metFault, isMistaken });
-        answered(response);
-      },
-      headers,
-    );
+    const path = this.id ? { audit: this.id } : {};
+    this.#world.api({ route, path, body, headers }, (response, metFault) => {
+      this.#ledger.answered({ route, audit: this.id, response, metFault, isMistaken });
+      answered(response);
+    });
   }
 
   /** Sends a request until it is answered by one of these. */

@@ -1,6 +1,7 @@
 import { Chance } from './kernel.ts';
 import { MODEL, MOMENTS, type Moment, type Order, OTHER_MODEL } from './order.ts';
 import type { Money } from './purse.ts';
+import type { RoundOrder } from './rating.ts';
 import type { Scenario } from './run.ts';
 
 const MINUTE = 60_000;
@@ -107,6 +108,7 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     : undefined;
   return {
     orders,
+    rounds: roundsIn(seed, audits, strength),
     money,
     concurrency: chance.pick([1_000, 1_000, 1_000, 10]),
     endsWithin: 6 * HOUR + work,
@@ -167,4 +169,35 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
       refusesToCancelEnded: chance.happens(0.4),
     },
   };
+}
+
+/** Some worlds have a rating round. Chance of its own, so that all other worlds are as they were. */
+function roundsIn(seed: number, audits: number, strength: number): RoundOrder[] {
+  const chance = new Chance(seed ^ 0x2a7e5);
+  if (!chance.happens(0.12)) return [];
+  const share = (most: number) => chance.fraction() * most * strength;
+  const ratings = chance.pick([1, 2, 3]);
+  const order: RoundOrder = {
+    of: audits > 1 && chance.happens(0.3) ? [0, 1] : [0],
+    slots: ratings + chance.pick([0, 1, 2]),
+    ratings,
+    repeats: chance.pick([0, 0, 2]),
+    habits: {
+      leaves: chance.pick([0, 0.03, 0.1]),
+      goesOffline: share(0.05),
+      changesMind: 0.1,
+      reports: chance.pick([0, 0, 0.02]),
+      thinks: [500, chance.pick([1_000, 5_000, 20_000])],
+    },
+    line: { lost: share(0.05), late: share(0.02), doubled: share(0.05) },
+    tabs: 0.3,
+    devices: 0.2,
+    withdraw: chance.pick([0, 0.3]),
+    comeBack: 0.7,
+  };
+  if (chance.happens(0.3)) order.pictures = 2;
+  if (chance.happens(0.3)) order.closedAfter = chance.between(10_000, 10 * MINUTE);
+  if (chance.happens(0.3))
+    order.deletes = { what: chance.pick(['round', 'audit']), after: chance.between(0, 20 * MINUTE) };
+  return [order];
 }

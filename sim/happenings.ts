@@ -36,6 +36,12 @@ export const HAPPENINGS = [
   'a deletion came again',
   'an audit did not fit the budget',
   'a webhook came while secrets were replaced',
+  'a request or its answer was lost on the way',
+  'a request arrived when its sender had given up',
+  'a request arrived twice',
+  'a rater had two tabs',
+  'a rater left in the middle',
+  'a rater withdrew',
   ...RUSES,
   ...(Object.keys(MOMENTS) as Moment[]).map((when) => `an audit was ended ${when}` as const),
 ] as const;

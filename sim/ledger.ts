@@ -38,12 +38,12 @@ export interface BrokenPromise {
   cell: number | undefined;
 }
 
-const AUDIT = /^(?:audits|images|renditions|open|deleted|leases|purged)\/([0-9a-z]{26})/;
+const AUDIT = /^(?:audits|images|renditions|open|deleted|leases|purged|rounds)\/([0-9a-z]{26})/;
 const CELL = /^(?:audits\/[^/]+\/(?:dispatched|results|failed|judged)|(?:images|renditions)\/[^/]+)\/(\d{5})/;
 /** The index of an image that is `ok`, in a record of a decoder. */
 const SHOWN = /^(\d+)\.ok\..+\.d\d+$/;
 /** State that is no fact, and may be written over. */
-const OVERWRITTEN = /^(leases|flow|ledger)\/|\/waiting\.json$/;
+const OVERWRITTEN = /^(leases|flow|ledger|studies)\/|\/waiting\.json$|^rounds\/[^/]+\/people\//;
 /** A writer that looked before an audit was ended may still be at work for so long. */
 const LATE_WRITE_MS = 150_000;
 /** A turn looks every three seconds whether its audit was ended; a request may be under way. S3 cuts off milliseconds. */
@@ -93,6 +93,9 @@ export class Ledger {
   readonly #refusals = new Map<string, { turn: number; at: number; count: number; isKnown: boolean }>();
   /** When a secret could not be read last. */
   #unreadAt = 0;
+
+  /** The audits of each round, with which it is deleted. */
+  readonly #auditsOf = new Map<string, string[]>();
 
   readonly #mostMessages: number;
 
@@ -198,13 +201,17 @@ export class Ledger {
       if (bucket === backup) return this.#broken('nobody deletes in the backup', `${by} deleted ${key}`, key);
       const audit = AUDIT.exec(key)?.[1];
       const isGiven = key.startsWith('open/') || key.startsWith('leases/');
-      const isDeleted = audit && s3.bucket(images).current(`deleted/${audit}`);
+      const isDeleted = [audit, ...(this.#auditsOf.get(audit ?? '') ?? [])].some((id) =>
+        this.#current(`deleted/${id}`),
+      );
       const isTaken = isDeleted && writer === 'tag' && key.startsWith('renditions/');
       if (!(isTaken || (writer === 'reconcile' && (isGiven || isDeleted))))
         this.#broken('nothing is deleted that should not be', `${by} deleted ${key}`, key);
       return;
     }
     if (what === 'Object Created') {
+      const [, of, round] = /^audits\/([^/]+)\/rounds\/(.+)$/.exec(key) ?? [];
+      if (of && round) this.#auditsOf.set(round, [...(this.#auditsOf.get(round) ?? []), of]);
       // A run of tag that is late destroys what it made, behind the delete marker of the sweep.
       const isLate = key.startsWith('renditions/') && this.#current(`deleted/${AUDIT.exec(key)?.[1]}`);
       const isFact = !OVERWRITTEN.test(key) && !key.startsWith('open/') && !isLate;
@@ -367,11 +374,15 @@ export class Ledger {
       'GET /api/audits/{audit} 200': () => isDeleted || this.#countsNoMore(audit!, response!),
       'GET /api/audits/{audit} 404': () => isDeleted,
     };
-    const mayFail =
-      (metFault && (status === 0 || status === 429 || status >= 500)) ||
-      (status === 401 && (this.#world.secrets.isTokenNew(NEW_TOKEN_MS) || !this.#areSecretsReadable));
-    if (!mayFail && !right[`${route} ${status}`]?.())
+    if (!this.mayFail(status, metFault) && !right[`${route} ${status}`]?.())
       this.#broken('an answer of the API is right', `${route} ${status} ${response?.body}`, `open/${audit}`);
+  }
+
+  /** Whether a fault excuses an answer: 0 for none. */
+  mayFail(status: number, metFault: boolean): boolean {
+    const isDown = status === 0 || status === 429 || status >= 500;
+    const isUnread = this.#world.secrets.isTokenNew(NEW_TOKEN_MS) || !this.#areSecretsReadable;
+    return (metFault && isDown) || (status === 401 && isUnread);
   }
 
   /** A status counts no more ended cells than there are, of each kind. */
@@ -540,7 +551,8 @@ export class Ledger {
   /** Lists of audits count by the manifest's metadata alone, and lifecycle rules read the retention of every record. */
   #checkRecords(audit: string, retention: string, objects: Objects): void {
     for (const [key, { tags }] of objects)
-      if (/^(audits|images|renditions)\//.test(key) && tags.retention !== retention)
+      // What refers to a round has the round's, which is the shortest of its audits.
+      if (/^(audits\/[^/]+\/(?!rounds\/)|images|renditions)/.test(key) && tags.retention !== retention)
         this.#broken('every record and image has the retention of its audit', key, key);
     const key = `audits/${audit}/manifest.json`;
     const manifest = objects.get(key);

@@ -6,7 +6,9 @@ import type { Line } from './kernel.ts';
 import { type BrokenPromise, Ledger } from './ledger.ts';
 import { modelOf, type Order, promptsOf } from './order.ts';
 import { type Money, Purse } from './purse.ts';
+import { RatingRound, type RoundOrder } from './rating.ts';
 import type { Made, ReplicateOptions } from './replicate.ts';
+import type { RoundLedger } from './round-ledger.ts';
 import type { Rotation } from './secrets.ts';
 import type { StormOptions } from './storm.ts';
 import { type Plant, World } from './world.ts';
@@ -20,6 +22,7 @@ export interface Scenario {
   rotation?: Rotation | undefined;
   /** What an operator has set, before the first audit. */
   money?: Money | undefined;
+  rounds?: RoundOrder[] | undefined;
   /** An audit ends within this time of its last fault, in milliseconds. */
   endsWithin: number;
 }
@@ -61,6 +64,8 @@ export interface Figures {
   budgetUsed: number | undefined;
   /** Audits that did not fit the budget in the end. */
   unaffordable: number;
+  /** Of each rating round. */
+  rounds: RoundLedger['figures'][];
   /** Seconds from each audit's acceptance to its first and last prediction, first picture and last result. */
   audits: Times[];
 }
@@ -116,6 +121,10 @@ export async function play(
     return { auditor, ...UNKNOWN, bindings: 0, results: 0 };
   });
   watchProgress(world, placed);
+  const auditors = placed.map(({ auditor }) => auditor);
+  const rounds = (scenario.rounds ?? []).map(
+    (order, place) => new RatingRound(world, ledger, auditors, order, seed * 100 + place),
+  );
   let messages = 0;
   const every = () => {
     ledger.check();
@@ -127,7 +136,7 @@ export async function play(
 
   let busyAt = began;
   const isOver = () => {
-    const isBusy = placed.some(({ auditor }) => auditor.busy > 0);
+    const isBusy = [...auditors, ...rounds].some(({ busy }) => busy > 0);
     if (isBusy) busyAt = kernel.now;
     return (
       ledger.violations.length > 0 ||
@@ -137,6 +146,7 @@ export async function play(
           ({ auditor: { ids, gaveUp } }) =>
             gaveUp || (ids.size > 0 && [...ids].every((id) => isClosed(world, id))),
         ) &&
+        rounds.every(({ isOver }) => isOver) &&
         (purse?.isSettled ?? true)) ||
       kernel.now - Math.max(world.storm.lastFaultAt, busyAt) > scenario.endsWithin
     );
@@ -151,6 +161,7 @@ export async function play(
       if (!auditor.gaveUp) ledger.checkAccepted(auditor);
       for (const id of auditor.ids) ledger.checkFinished(id, order);
     }
+    for (const round of rounds) round.checkOver();
     ledger.checkQuiet();
     purse?.checkOver();
   }
@@ -162,7 +173,7 @@ export async function play(
     hash: kernel.log.digest(),
     violations: ledger.violations,
     coverage: world.coverage,
-    figures: { ...figuresOf(world, ledger, placed, began), messages, budgetUsed: purse?.used, unaffordable },
+    figures: { ...figuresOf(world, ledger, placed, began), messages, budgetUsed: purse?.used, unaffordable, rounds: rounds.map((one) => one.ledger.figures) },
     last: kernel.log.last(25, ({ about }) =>
       first?.audit === undefined
         ? true
@@ -235,7 +246,7 @@ function figuresOf(
   ledger: Ledger,
   placed: Placed[],
   began: number,
-): Omit<Figures, 'messages' | 'budgetUsed' | 'unaffordable'> {
+): Omit<Figures, 'messages' | 'budgetUsed' | 'unaffordable' | 'rounds'> {
   const { s3, lambda, kernel, replicate } = world;
   const sent = [...world.queues.values()].reduce((sum, queue) => sum + queue.sent, 0);
   const invocations = [...lambda.invocations.values()].reduce((sum, one) => sum + one, 0);

@@ -54,6 +54,19 @@ export interface Plant {
   world?: string;
 }
 
+/** What a client asks the API. */
+export interface ApiRequest {
+  /** As API Gateway names it. */
+  route: string;
+  /** What its path names. */
+  path?: Record<string, string>;
+  query?: Record<string, string>;
+  body?: unknown;
+  /** A rater's; an auditor's if undefined. */
+  token?: string;
+  headers?: Record<string, string>;
+}
+
 type Answered = (response: HttpResponse | undefined, metFault: boolean) => void;
 
 /** Everything that functions are made of. */
@@ -204,18 +217,13 @@ export class World {
     );
   }
 
-  /** An auditor's request, with the token. */
-  api(
-    routeKey: string,
-    audit: string | undefined,
-    body: unknown,
-    answered: Answered,
-    headers: Record<string, string> = {},
-  ): void {
+  /** A request to the API; without a token of its own, with the auditors'. */
+  api({ route, path = {}, query, body, token, headers }: ApiRequest, answered: Answered): void {
     const event = {
-      routeKey,
-      pathParameters: audit ? { audit } : {},
-      headers: { authorization: `Bearer ${this.secrets.token}`, ...headers },
+      routeKey: route,
+      pathParameters: path,
+      headers: { authorization: `Bearer ${token ?? this.secrets.token}`, ...headers },
+      ...(query !== undefined && { queryStringParameters: query }),
       ...(body !== undefined && { body: JSON.stringify(body) }),
     };
     this.request('api', event, answered);

@@ -2,9 +2,11 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { sha256Of } from '../images/hash.ts';
 import { words } from '../words/rate.ts';
-import { RateError, rateApi } from './api.ts';
-import { listenToOtherTabs, Outbox } from './outbox.ts';
+import { rateApi } from './api.ts';
+import { listenToOtherTabs, thisBrowser } from './browser.ts';
+import { Outbox } from './outbox.ts';
 import { Rating } from './rating.ts';
+import { RateError } from './routes.ts';
 import { Page, RateView } from './view.tsx';
 
 const TOKEN = 'weaudit-rater';
@@ -27,7 +29,7 @@ async function open(token: string) {
   const api = rateApi(token);
   const [first, name] = await Promise.all([api.readPage(0), nameOf(token)]);
   const sha256 = await sha256Of(new TextEncoder().encode(first.consent));
-  const outbox = new Outbox(api, name);
+  const outbox = new Outbox(api, name, thisBrowser());
   outbox.begin(first.nextSeq);
   if (first.closed) outbox.ended.set({ why: 'closed', message: '' });
   const rating = new Rating(api, outbox, first);

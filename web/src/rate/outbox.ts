@@ -1,6 +1,6 @@
 import type { Consent, Label } from '../../../lib/contract/round-request.ts';
 import { type Signal, signal } from '../live/signal.ts';
-import { type RateApi, RateError } from './api.ts';
+import { type RateApi, RateError } from './routes.ts';
 
 /** Answers that the API takes at once. */
 const BATCH = 50;
@@ -14,6 +14,17 @@ const MOST_RETRY_MS = 60_000;
 export interface Ended {
   why: 'closed' | 'refused';
   message: string;
+}
+
+/** What the tabs of a rater have in common, and a clock: the browser, or that of the simulator. */
+export interface Browser {
+  storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  /** Does a piece of work while no other tab does any under this name. */
+  alone(name: string, work: () => Promise<void>): Promise<void>;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** @returns what keeps it from being done */
+  after(ms: number, act: () => void): () => void;
 }
 
 /**
@@ -30,16 +41,17 @@ export class Outbox {
   readonly problem: Signal<string | undefined> = signal<string | undefined>(undefined);
   readonly #api: RateApi;
   readonly #prefix: string;
-  readonly #storage: Storage;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #browser: Browser;
+  /** Keeps the next attempt from being made. */
+  #timer: (() => void) | undefined;
   #failures = 0;
   #sending: Promise<void> | undefined;
 
   /** @param name of the rater on this device: not the token, which storage must not keep */
-  constructor(api: RateApi, name: string, storage: Storage = localStorage) {
+  constructor(api: RateApi, name: string, browser: Browser) {
     this.#api = api;
     this.#prefix = `weaudit-rate/${name}/`;
-    this.#storage = storage;
+    this.#browser = browser;
     this.waiting = signal(this.#count());
   }
 
@@ -64,12 +76,12 @@ export class Outbox {
   add(answer: Label): void {
     // The names of answers sort in the order in which they were given, in all tabs.
     const last = Number(this.#keys('answer/').at(-1)?.slice(0, 15) ?? 0);
-    const order = String(Math.max(Date.now(), last + 1)).padStart(15, '0');
+    const order = String(Math.max(this.#browser.now(), last + 1)).padStart(15, '0');
     this.#set(`answer/${order}/${answer.id}`, JSON.stringify(answer));
     this.#changed();
     if (this.#failures > 0) return;
     if (this.#keys('answer/').length >= ENOUGH) void this.send();
-    else this.#timer ??= setTimeout(() => void this.send(), SOON_MS);
+    else this.#timer ??= this.#browser.after(SOON_MS, () => void this.send());
   }
 
   report(item: string): void {
@@ -80,10 +92,10 @@ export class Outbox {
 
   /** Sends what waits. It can be called at any time; several calls send once. */
   send(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer?.();
     this.#timer = undefined;
-    this.#sending ??= navigator.locks
-      .request(this.#prefix, () => this.#sendAll())
+    this.#sending ??= this.#browser
+      .alone(this.#prefix, () => this.#sendAll())
       .then(() => {
         this.#failures = 0;
         this.problem.set(undefined);
@@ -94,11 +106,11 @@ export class Outbox {
         this.#changed();
         // What was added meanwhile.
         if (this.waiting.value > 0 && !this.ended.value)
-          this.#timer ??= setTimeout(
-            () => void this.send(),
+          this.#timer ??= this.#browser.after(
             this.#failures === 0
               ? SOON_MS
               : Math.min(MOST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 1)),
+            () => void this.send(),
           );
       });
     return this.#sending;
@@ -158,21 +170,12 @@ export class Outbox {
   /** Names below a prefix, in their order. */
   #keys(below: string): string[] {
     const prefix = `${this.#prefix}${below}`;
-    return Object.keys(this.#storage)
+    return Object.keys(this.#browser.storage)
       .flatMap((key) => (key.startsWith(prefix) ? key.slice(prefix.length) : []))
       .sort();
   }
   #has = (key: string): boolean => this.#get(key) !== null;
-  #get = (key: string): string | null => this.#storage.getItem(`${this.#prefix}${key}`);
-  #set = (key: string, value: string): void => this.#storage.setItem(`${this.#prefix}${key}`, value);
-  #remove = (key: string): void => this.#storage.removeItem(`${this.#prefix}${key}`);
-}
-
-/** What another tab of the rater has added: an answer. @returns what stops listening */
-export function listenToOtherTabs(name: string, heard: (answer: Label) => void): () => void {
-  const listener = ({ key, newValue }: StorageEvent) => {
-    if (key?.startsWith(`weaudit-rate/${name}/answer/`) && newValue) heard(JSON.parse(newValue));
-  };
-  addEventListener('storage', listener);
-  return () => removeEventListener('storage', listener);
+  #get = (key: string): string | null => this.#browser.storage.getItem(`${this.#prefix}${key}`);
+  #set = (key: string, value: string): void => this.#browser.storage.setItem(`${this.#prefix}${key}`, value);
+  #remove = (key: string): void => this.#browser.storage.removeItem(`${this.#prefix}${key}`);
 }

@@ -2,9 +2,9 @@ import { applicable, CANNOT_TELL, SKIPPED } from '../../../lib/contract/gates.ts
 import type { Codebook, Given, Label, Question } from '../../../lib/contract/round-request.ts';
 import type { RatePage } from '../../../lib/contract/rounds.ts';
 import { type Signal, signal } from '../live/signal.ts';
-import { type RateApi, RateError } from './api.ts';
 import type { Ended, Outbox } from './outbox.ts';
 import { Pictures, type Ready } from './pictures.ts';
+import { type RateApi, RateError } from './routes.ts';
 
 export { CANNOT_TELL, SKIPPED };
 
