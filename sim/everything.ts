@@ -108,7 +108,7 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
     : undefined;
   return {
     orders,
-    rounds: roundsIn(seed, audits, strength),
+    rounds: roundsIn(seed, orders, strength),
     money,
     concurrency: chance.pick([1_000, 1_000, 1_000, 10]),
     endsWithin: 6 * HOUR + work,
@@ -172,13 +172,16 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
 }
 
 /** Some worlds have a rating round. Chance of its own, so that all other worlds are as they were. */
-function roundsIn(seed: number, audits: number, strength: number): RoundOrder[] {
+function roundsIn(seed: number, orders: Order[], strength: number): RoundOrder[] {
   const chance = new Chance(seed ^ 0x2a7e5);
-  if (!chance.happens(0.12)) return [];
+  if (!chance.happens(0.15)) return [];
+  // Of an audit that is ended early there is mostly no round.
+  if (chance.happens(0.8))
+    for (const end of ['ends', 'cancelAt', 'deleteAt'] as const) delete orders[0]![end];
   const share = (most: number) => chance.fraction() * most * strength;
   const ratings = chance.pick([1, 2, 3]);
   const order: RoundOrder = {
-    of: audits > 1 && chance.happens(0.3) ? [0, 1] : [0],
+    of: orders.length > 1 && chance.happens(0.3) ? [0, 1] : [0],
     slots: ratings + chance.pick([0, 1, 2]),
     ratings,
     repeats: chance.pick([0, 0, 2]),
@@ -197,7 +200,7 @@ function roundsIn(seed: number, audits: number, strength: number): RoundOrder[] 
   };
   if (chance.happens(0.3)) order.pictures = 2;
   if (chance.happens(0.3)) order.closedAfter = chance.between(10_000, 10 * MINUTE);
-  if (chance.happens(0.3))
+  if (chance.happens(0.2))
     order.deletes = { what: chance.pick(['round', 'audit']), after: chance.between(0, 20 * MINUTE) };
   return [order];
 }

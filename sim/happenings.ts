@@ -42,6 +42,7 @@ export const HAPPENINGS = [
   'a rater had two tabs',
   'a rater left in the middle',
   'a rater withdrew',
+  'somebody looked at a deleted round for hours',
   ...RUSES,
   ...(Object.keys(MOMENTS) as Moment[]).map((when) => `an audit was ended ${when}` as const),
 ] as const;

@@ -550,8 +550,8 @@ export class Ledger {
 
   /** Lists of audits count by the manifest's metadata alone, and lifecycle rules read the retention of every record. */
   #checkRecords(audit: string, retention: string, objects: Objects): void {
+    // What refers to a round has the round's, which is the shortest of its audits.
     for (const [key, { tags }] of objects)
-      // What refers to a round has the round's, which is the shortest of its audits.
       if (/^(audits\/[^/]+\/(?!rounds\/)|images|renditions)/.test(key) && tags.retention !== retention)
         this.#broken('every record and image has the retention of its audit', key, key);
     const key = `audits/${audit}/manifest.json`;

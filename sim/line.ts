@@ -36,24 +36,24 @@ export class Line {
   /** @param answered hears one answer, or undefined, and whether a fault may be the reason of what it is */
   send(request: ApiRequest, answered: (response: HttpResponse | undefined, metFault: boolean) => void): void {
     const { kernel, coverage } = this.#world;
-    const nothing = (ms: number) => kernel.after(ms, () => answered(undefined, true));
-    if (this.isOffline) return nothing(10);
     const { lost, late, doubled } = this.#options;
-    if (this.#happens(lost)) {
+    /** No answer comes, and after so long nobody waits for one. */
+    let silentMs: number | undefined;
+    if (this.isOffline) silentMs = 10;
+    else if (this.#happens(lost)) {
       coverage.met('a request or its answer was lost on the way');
       if (this.#chance.happens(0.5)) this.#world.api(request, () => {});
-      return nothing(this.#chance.between(100, PATIENCE_MS));
-    }
-    if (this.#happens(late)) {
+      silentMs = this.#chance.between(100, PATIENCE_MS);
+    } else if (this.#happens(late)) {
       coverage.met('a request arrived when its sender had given up');
       this.#later(PATIENCE_MS * this.#chance.between(1, 10), request);
-      return nothing(PATIENCE_MS);
-    }
-    if (this.#happens(doubled)) {
+      silentMs = PATIENCE_MS;
+    } else if (this.#happens(doubled)) {
       coverage.met('a request arrived twice');
-      this.#later(this.#chance.between(0, PATIENCE_MS), request);
+      this.#later(this.#chance.between(0, this.#chance.pick([100, PATIENCE_MS])), request);
     }
-    this.#world.api(request, answered);
+    if (silentMs === undefined) this.#world.api(request, answered);
+    else kernel.after(silentMs, () => answered(undefined, true));
   }
 
   #happens(share: number): boolean {

@@ -659,4 +659,47 @@ export const MUTANTS: Record<string, Plant> = {
     functions: WRITERS,
     ports: answering('exists', /\/results\//, true),
   },
+  'labels are written without If-None-Match': { functions: ['api'], request: unconditional(/\/labels\//) },
+  'a slot is given without If-None-Match': {
+    functions: ['api'],
+    world: 'twenty rounds are closed while raters answer',
+    request: unconditional(/\/slots\//),
+  },
+  'a withdrawal takes whoever has the slot': {
+    functions: ['api'],
+    world: 'twenty rounds are closed while raters answer',
+    handler:
+      (handler) =>
+      ({ queryStringParameters: { generation: _, ...rest } = {}, ...event }, context) =>
+        handler({ ...event, queryStringParameters: rest }, context),
+  },
+  'nobody remembers who has withdrawn': {
+    functions: ['api'],
+    ports: inStores((store) => ({
+      async *list(prefix, after, page) {
+        if (!prefix.endsWith('/withdrawn/')) yield* store.list(prefix, after, page);
+      },
+    })),
+  },
+  'rounds have no retention': {
+    functions: ['api'],
+    request: (_, { Tagging, ...input }) =>
+      /^rounds\/.*\/labels\//.test(String(input.Key)) ? input : { ...input, ...(Tagging ? { Tagging } : {}) },
+  },
+  'a closed round is not looked at by reconcile': {
+    functions: ['reconcile'],
+    world: 'twenty rounds are closed while raters answer',
+    ports: inStores((store) => ({
+      exists: async (key) => !/^rounds\/.*\/closed\.json$/.test(key) && store.exists(key),
+    })),
+  },
+  'backup copies no labels': {
+    functions: ['backup', 'reconcile'],
+    ports: ({ backup }) => ({
+      backup: changed(backup, {
+        createCopy: async (source, key) =>
+          key.includes('/labels/') ? { outcome: 'exists' } : backup.createCopy(source, key),
+      }),
+    }),
+  },
 };

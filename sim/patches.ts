@@ -92,4 +92,56 @@ export const PATCHES: Record<string, Patch> = {
       ],
     ],
   },
+  'a snapshot is made at once': {
+    file: 'lib/rounds/close.ts',
+    change: [['export const SETTLE_MS = 60_000;', 'export const SETTLE_MS = 0;']],
+  },
+  "a replaced rater's link still takes answers": {
+    file: 'lib/rounds/rate.ts',
+    change: [['isReplaced: hasSuccessor || hasWithdrawn,', 'isReplaced: hasWithdrawn,']],
+    world: 'twenty rounds are closed while raters answer',
+  },
+  'the answers of the last rater of a slot count': {
+    file: 'lib/rounds/close.ts',
+    change: [['if (!before || (isWhole && !before.isWhole))', 'if (!before || isWhole)']],
+    world: 'twenty rounds are closed while raters answer',
+  },
+  'answers behind a gate that is shut count': {
+    file: 'lib/rounds/close.ts',
+    change: [['if (shown.has(codebook.questions[question]!.id))', 'if (shown.size > 0)']],
+  },
+  'a batch does not ask for the one before': {
+    file: 'lib/rounds/rate.ts',
+    change: [['if (number > 0 && !before) throw', 'if (number < 0 && !before) throw']],
+  },
+  'the next rater is shown what is done': {
+    file: 'lib/rounds/rate.ts',
+    change: [
+      [
+        'const done = new Set([...before, ...own.older]);',
+        'const done = new Set(before.size < 0 ? before : own.older);',
+      ],
+    ],
+  },
+  'a deleted audit leaves its rounds': {
+    file: 'lib/audits/reconcile.ts',
+    change: [
+      [
+        '[audit, ...(await roundsOfAudit(images, audit))]',
+        '[audit, ...(await roundsOfAudit(images, audit)).slice(1)]',
+      ],
+    ],
+  },
+  'only its own tombstone ends a round': {
+    file: 'lib/rounds/read.ts',
+    change: [['await Promise.all([id, ...audits]', 'await Promise.all([id, ...audits.slice(99)]']],
+  },
+  'a browser sends again what may be stored, under the next number': {
+    file: 'web/src/rate/outbox.ts',
+    change: [['stored = new Set(there);', 'stored = new Set();']],
+  },
+  'a browser forgets what was not stored': {
+    file: 'web/src/rate/outbox.ts',
+    change: [['stored = new Set(there);', 'if (there === undefined) throw error;']],
+  },
 };

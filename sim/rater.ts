@@ -91,7 +91,10 @@ export class Tab {
 
   /** The routes for raters by this tab's line. Whoever closes a tab hears no answer any more. */
   get #api(): RateApi {
-    const send = (route: string, more: { path?: Record<string, string>; query?: Record<string, string>; body?: unknown }) =>
+    const send = (
+      route: string,
+      more: { path?: Record<string, string>; query?: Record<string, string>; body?: unknown },
+    ) =>
       new Promise<string>((resolve, reject) => {
         const asked = this.#ledger.asked(this.#link, route, more.body);
         this.#line.send({ route, token: this.#link.token, ...more }, (response, metFault) => {
@@ -104,7 +107,8 @@ export class Tab {
         });
       });
     return {
-      readPage: async (place) => JSON.parse(await send('GET /api/rate', { query: { cursor: String(place) } })),
+      readPage: async (place) =>
+        JSON.parse(await send('GET /api/rate', { query: { cursor: String(place) } })),
       store: async (seq, answers, consent) => {
         const path = { seq: String(seq).padStart(5, '0') };
         await send('PUT /api/rate/labels/{seq}', { path, body: { consent, answers } });
@@ -176,7 +180,9 @@ export class Tab {
   #answers({ id: item, showing }: RatePage['items'][number], habits: Habits): Label[] {
     const give = (question: string, answer: Label['answer']): Label => {
       const hex = this.#chance.id();
-      const uuid = [8, 4, 4, 4, 12].map((length, i) => hex.slice([0, 8, 12, 16, 20][i]!, [0, 8, 12, 16, 20][i]! + length));
+      const uuid = [8, 4, 4, 4, 12].map((length, i) =>
+        hex.slice([0, 8, 12, 16, 20][i]!, [0, 8, 12, 16, 20][i]! + length),
+      );
       const label = {
         ...{ id: uuid.join('-'), item, question, answer, showing },
         at: new Date(this.#kernel.now).toISOString(),

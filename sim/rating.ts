@@ -28,6 +28,12 @@ export interface RoundOrder {
   deletes?: { what: 'round' | 'audit'; after: number };
 }
 
+interface Asked {
+  slot?: string;
+  query?: Record<string, string>;
+  body?: unknown;
+}
+
 const CODEBOOK = {
   title: 'Persons',
   questions: [
@@ -96,19 +102,23 @@ export class RatingRound {
 
   readonly #sleep = (ms: number) => new Promise<void>((resolve) => this.#world.kernel.after(ms, resolve));
 
+  /** One request. @returns its answer, if there is one */
+  #ask(route: string, { slot, ...rest }: Asked = {}): Promise<HttpResponse | undefined> {
+    const path = { ...(route.includes('{round}') && { round: this.ledger.id! }), ...(slot && { slot }) };
+    const headers = { 'idempotency-key': this.#key };
+    return new Promise((resolve) =>
+      this.#line.send({ route, path, headers, ...rest }, (answer, metFault) => {
+        this.ledger.answered(route, path, answer, metFault);
+        resolve(answer);
+      }),
+    );
+  }
+
   /** Sends a request until it is answered by one of these. */
-  async #insist(route: string, expected: number[], more: { slot?: string; query?: Record<string, string>; body?: unknown } = {}): Promise<HttpResponse> {
-    const { slot, ...rest } = more;
+  async #insist(route: string, expected: number[], asked: Asked = {}): Promise<HttpResponse> {
     for (;;) {
-      const path = { ...(route.includes('{round}') && { round: this.ledger.id! }), ...(slot && { slot }) };
-      const response = await new Promise<HttpResponse | undefined>((resolve) =>
-        this.#line.send({ route, path, headers: { 'idempotency-key': this.#key }, ...rest }, (answer, metFault) => {
-          this.ledger.answered(route, path, answer, metFault);
-          resolve(answer);
-        }),
-      );
-      if (response && (expected.includes(response.statusCode) || [404, 410].includes(response.statusCode)))
-        return response;
+      const response = await this.#ask(route, asked);
+      if (response && [...expected, 404, 410].includes(response.statusCode)) return response;
       await this.#sleep(this.#chance.between(1_000, 20_000));
     }
   }
@@ -172,6 +182,17 @@ export class RatingRound {
     await this.#sleep(after);
     if (what === 'round') await this.#insist('DELETE /api/rounds/{round}', [202]);
     else this.#auditors[0]!.end('delete');
+    if (this.#chance.happens(0.3)) await this.#lookOn();
+  }
+
+  /** Somebody has the page open for hours, and in the end gives a slot to a rater. */
+  async #lookOn(): Promise<void> {
+    this.#world.coverage.met('somebody looked at a deleted round for hours');
+    for (let minutes = 0; minutes < 4 * 60; minutes += 5) {
+      await this.#ask('GET /api/rounds/{round}');
+      await this.#sleep(5 * 60_000);
+    }
+    await this.#ask('POST /api/rounds/{round}/raters', { body: { slot: 1, name: 'Somebody' } });
   }
 
   /** Gives a slot to one rater after another, until one is done. */
@@ -192,14 +213,19 @@ export class RatingRound {
   async #link(slot: number): Promise<Link | undefined> {
     const body = { slot, name: `Person ${slot}` };
     for (;;) {
-      const response = await this.#insist('POST /api/rounds/{round}/raters', [200, 409], { body });
-      const { token, generation, closed } = JSON.parse(response.body);
-      if (response.statusCode === 200) return { token, rater: `${slot}.${generation}` };
-      if (response.statusCode !== 409 || closed) return undefined;
+      const response = await this.#ask('POST /api/rounds/{round}/raters', { body });
+      const { token, generation, closed } = response?.body ? JSON.parse(response.body) : {};
+      if (token) return { token, rater: `${slot}.${generation}` };
+      if (closed || [404, 410].includes(response?.statusCode ?? 0)) return undefined;
+      // Somebody has the slot, and nobody knows the link.
+      const unknown = this.ledger.lastOf(slot);
+      const isUnknown = unknown && !this.#links.some(({ rater }) => rater === unknown);
+      if (isUnknown && this.#chance.happens(this.order.withdraw)) await this.#withdraw({ rater: unknown });
+      else await this.#sleep(this.#chance.between(1_000, 20_000));
     }
   }
 
-  async #withdraw({ rater }: Link): Promise<void> {
+  async #withdraw({ rater }: Pick<Link, 'rater'>): Promise<void> {
     this.#world.coverage.met('a rater withdrew');
     const [slot = '', generation = ''] = rater.split('.');
     this.ledger.meansToWithdraw(rater);

@@ -34,7 +34,8 @@ const SETTLED_MS = 59_000;
 const REQUEST_MS = 46_000;
 /** What is evidence of a round. */
 const KEPT = /\/(round|closed|snapshot)\.json$|\/(slots|labels|withdrawn|reported)\//;
-const KNOWN = /^(draft|round|closed|snapshot)\.json$|^(items|raters|reported)\/[0-9a-f]+$|^slots\/\d+\/\d+$|^(people|labels|parts|withdrawn)\/\d+\.\d+/;
+const KNOWN =
+  /^(draft|round|closed|snapshot)\.json$|^(items|raters)\/[0-9a-f]+$|^reported\/[0-9a-f]+(\.cleared)?$|^slots\/\d+\/\d+$|^(people|labels|parts|withdrawn)\/\d+\.\d+/;
 
 const wordsOf = (version: Version | undefined) => JSON.parse(version!.body!.toString());
 const sorted = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
@@ -117,7 +118,8 @@ export class RoundLedger {
     const [, round, rest = ''] = /^rounds\/([0-9a-z]{26})\/(.+)$/.exec(key) ?? [];
     if (!round) return;
     if (rest === 'draft.json' && wordsOf(is).name === this.#name) {
-      if (this.id !== undefined) this.#broken('equal requests with one key are one round', `${this.id}, ${round}`);
+      if (this.id !== undefined)
+        this.#broken('equal requests with one key are one round', `${this.id}, ${round}`);
       this.id = round;
       this.audits = wordsOf(is).audits;
       this.slots = wordsOf(is).slots;
@@ -133,8 +135,7 @@ export class RoundLedger {
     else if (withdrawn) {
       if (!this.#meant.has(withdrawn)) this.#broken('nobody is withdrawn who was not meant', withdrawn);
       if (!this.#over.has(withdrawn)) this.#over.set(withdrawn, now);
-    }
-    else if (rest === 'closed.json') this.#closedAt ??= now;
+    } else if (rest === 'closed.json') this.#closedAt ??= now;
     else if (rest === 'snapshot.json') this.#counted(wordsOf(is));
   }
 
@@ -159,6 +160,14 @@ export class RoundLedger {
   /** A rater gave an answer, in a tab. */
   gave({ rater }: Link, label: Label): void {
     this.#given.set(label.id, { rater, label });
+  }
+
+  /** The last who was given a slot, by the records. */
+  lastOf(slot: number): string | undefined {
+    const generations = [...this.#keys(`rounds/${this.id}/slots/${slot}/`)].map((key) =>
+      Number(key.split('/').at(-1)),
+    );
+    return generations.length > 0 ? `${slot}.${Math.max(...generations)}` : undefined;
   }
 
   meansToWithdraw(rater: string): void {
@@ -187,9 +196,13 @@ export class RoundLedger {
         'POST /api/rate/reports 409': () => this.#closedAt !== undefined,
       };
       const isRight =
-        right[`${route} ${status}`]?.() ?? ((status === 401 && this.isDeleted) || (status === 403 && isReplaced));
+        right[`${route} ${status}`]?.() ??
+        ((status === 401 && this.isDeleted) || (status === 403 && isReplaced));
       if (!isRight && !this.#ledger.mayFail(status, metFault))
-        this.#broken('an answer to a rater is right', `${link.rater}: ${route} ${status} ${text.slice(0, 300)}`);
+        this.#broken(
+          'an answer to a rater is right',
+          `${link.rater}: ${route} ${status} ${text.slice(0, 300)}`,
+        );
     };
   }
 
@@ -238,7 +251,10 @@ export class RoundLedger {
   #asked(answers: ReadonlyMap<string, unknown>): string[] {
     const asked: string[] = [];
     for (const { id, gate } of this.#codebook.questions)
-      if (!gate || (asked.includes(gate.question) && gate.answers.includes(String(answers.get(gate.question)))))
+      if (
+        !gate ||
+        (asked.includes(gate.question) && gate.answers.includes(String(answers.get(gate.question))))
+      )
         asked.push(id);
     return asked;
   }
@@ -309,12 +325,20 @@ export class RoundLedger {
 
   #differenceOf({ labels, withdrawn }: Snapshot): string {
     const [is, expected] = [sorted(labels), sorted(this.#expected(withdrawn))];
-    const [more, less] = [is.filter((one) => !expected.includes(one)), expected.filter((one) => !is.includes(one))];
+    const [more, less] = [
+      is.filter((one) => !expected.includes(one)),
+      expected.filter((one) => !is.includes(one)),
+    ];
     return `${is.length} of ${expected.length}; too many: ${more.slice(0, 3)}; missing: ${less.slice(0, 3)}`;
   }
 
   /** An auditor's request was answered. */
-  answered(route: string, path: Record<string, string>, response: HttpResponse | undefined, metFault: boolean): void {
+  answered(
+    route: string,
+    path: Record<string, string>,
+    response: HttpResponse | undefined,
+    metFault: boolean,
+  ): void {
     const { statusCode: status, body: text } = response ?? { statusCode: 0, body: '' };
     const answer = text.startsWith('{') ? JSON.parse(text) : {};
     const is = (name: string) => this.isDeleted || this.#current(`rounds/${this.id}/${name}`) !== undefined;
@@ -333,14 +357,16 @@ export class RoundLedger {
       'DELETE /api/rounds/{round}/people 200': () => true,
       'POST /api/rounds/{round}/close 200': () => is('closed.json'),
       'GET /api/rounds/{round}/snapshot 303': () => is('snapshot.json'),
-      'GET /api/rounds/{round}/snapshot 409': () =>
-        this.isDeleted || 'retry-after' in response!.headers,
+      'GET /api/rounds/{round}/snapshot 409': () => this.isDeleted || 'retry-after' in response!.headers,
       'GET /api/rounds/{round} 200': () => this.isDeleted || this.#countsNoMore(answer),
       'DELETE /api/rounds/{round} 202': () => this.isDeleted,
     };
     const isGone = (status === 404 || status === 410) && (this.isDeleted || this.#isAuditGone);
     if (!isGone && !right[`${route} ${status}`]?.() && !this.#ledger.mayFail(status, metFault))
-      this.#broken('an answer about a round is right', `${route} ${JSON.stringify(path)} ${status} ${text.slice(0, 300)}`);
+      this.#broken(
+        'an answer about a round is right',
+        `${route} ${JSON.stringify(path)} ${status} ${text.slice(0, 300)}`,
+      );
   }
 
   /** Those that were asked for, before there is a draft. */
@@ -357,7 +383,9 @@ export class RoundLedger {
     return progress
       .flatMap(({ raters }) => raters)
       .every(({ rater, answered }) => {
-        const begun = new Set((this.#labels.get(rater) ?? []).map(({ item, showing }) => `${item}/${showing}`));
+        const begun = new Set(
+          (this.#labels.get(rater) ?? []).map(({ item, showing }) => `${item}/${showing}`),
+        );
         return answered <= begun.size;
       });
   }
@@ -366,7 +394,8 @@ export class RoundLedger {
   checkOver({ isWhole, ratings, repeats }: { isWhole: boolean; ratings: number; repeats: number }): void {
     if (this.id === undefined) return;
     const lost = [...this.#told].filter((id) => !this.#stored.has(id));
-    if (lost.length > 0) this.#broken('no answer is lost that somebody was told is stored', lost.slice(0, 3).join());
+    if (lost.length > 0)
+      this.#broken('no answer is lost that somebody was told is stored', lost.slice(0, 3).join());
     const left = [...this.#keys(`rounds/${this.id}/`)];
     if (this.isDeleted) {
       const references = this.audits
@@ -387,7 +416,10 @@ export class RoundLedger {
     if (!plan) return;
     const { retention, codebook } = wordsOf(plan);
     const evidence = left.filter((key) => KEPT.test(key));
-    const beside = [`codebooks/${codebook}`, ...this.audits.map((audit) => `audits/${audit}/rounds/${this.id}`)];
+    const beside = [
+      `codebooks/${codebook}`,
+      ...this.audits.map((audit) => `audits/${audit}/rounds/${this.id}`),
+    ];
     for (const key of this.#snapshot ? [...evidence, ...beside] : []) {
       const [is, copy] = [this.#current(key), this.#current(key, this.#world.backup)];
       if (!is || !copy || !is.body!.equals(copy.body!) || !isDeepStrictEqual(is.tags, copy.tags))

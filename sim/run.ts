@@ -173,7 +173,13 @@ export async function play(
     hash: kernel.log.digest(),
     violations: ledger.violations,
     coverage: world.coverage,
-    figures: { ...figuresOf(world, ledger, placed, began), messages, budgetUsed: purse?.used, unaffordable, rounds: rounds.map((one) => one.ledger.figures) },
+    figures: {
+      ...figuresOf(world, ledger, placed, began),
+      messages,
+      budgetUsed: purse?.used,
+      unaffordable,
+      rounds: rounds.map((one) => one.ledger.figures),
+    },
     last: kernel.log.last(25, ({ about }) =>
       first?.audit === undefined
         ? true

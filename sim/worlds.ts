@@ -2,7 +2,8 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { wholeNumber } from '../cli/whole-number.ts';
 import { fiftyAudits } from './money-worlds.ts';
-import type { Order } from './order.ts';
+import { MODEL, type Order, OTHER_MODEL } from './order.ts';
+import type { RoundOrder } from './rating.ts';
 import type { ModelBehavior } from './replicate.ts';
 import { play, type Run, type Scenario } from './run.ts';
 import { deployedStack } from './stack.ts';
@@ -60,6 +61,7 @@ interface Named {
   once?: true;
 }
 
+type Rated = Run['figures']['rounds'][number];
 type Times = Run['figures']['audits'][number];
 
 /** The first of some demands that does not hold. */
@@ -90,6 +92,20 @@ const replicate = (change: Partial<Scenario['replicate']>) =>
   ({
     replicate: { createsPerMinute: 600, model: FAST, webhooks: CALM, outputsFail: 0, ...change },
   }) as Partial<Scenario>;
+
+/** A rating round of the first audit; raters take a while, leave, and have lines that fail. */
+const round = (change: Partial<RoundOrder> = {}): RoundOrder => ({
+  ...{ of: [0], slots: 4, ratings: 3, repeats: 2, tabs: 0.3, devices: 0.1, withdraw: 0.2, comeBack: 0.7 },
+  habits: {
+    leaves: 0.02,
+    goesOffline: 0.01,
+    changesMind: 0.1,
+    reports: 0,
+    thinks: [2 * SECOND, 20 * SECOND],
+  },
+  line: { lost: 0.02, late: 0.01, doubled: 0.02 },
+  ...change,
+});
 
 /** As many creates a minute as a customer of Replicate may have agreed on. */
 const atRate = (createsPerMinute: number, cells: number): Named => ({
@@ -337,6 +353,56 @@ export const WORLDS: Record<string, Named> = {
     holds: ({ figures: { budgetUsed = 0 } }) => all([budgetUsed > 0.95, `${budgetUsed} of it was used`]),
     says: ({ figures: { budgetUsed = 0, unaffordable, deaths } }) =>
       `${(100 * budgetUsed).toFixed(1)} % used, ${unaffordable} audits refused, ${deaths} deaths`,
+    once: true,
+  },
+  'fifty raters and 2,000 pictures': {
+    promise: 'no answer is lost or counted twice, each picture has its ratings, no place tells a model',
+    scenario: world([audit(2_000, { other: OTHER_MODEL })], {
+      ...replicate({ models: [MODEL, OTHER_MODEL], model: CERTAIN }),
+      storm: {
+        calls: { 'dies before': 0.0005, 'dies after': 0.0005, unavailable: 0.003, lost: 0.003 },
+        ...{
+          events: { late: 0.01, doubled: 0.02 },
+          messagesDoubled: 0.01,
+          conflicts: 0.01,
+          endsAt: 3 * HOUR,
+        },
+      },
+      rounds: [round({ slots: 50, repeats: 10, habits: { ...round().habits, leaves: 0.004 } })],
+    }),
+    holds: ({ figures: { rounds, deaths } }) => {
+      const [{ counted, raters, places }] = rounds as [Rated];
+      return all(
+        [counted > 2_000 * 3, `${counted} labels count`],
+        [raters > 60 && deaths > 50, `${raters} raters had 50 slots, ${deaths} functions died`],
+        [places < 4, `places of a model are ${places} standard errors from the middle`],
+      );
+    },
+    says: ({ figures: { rounds, deaths } }) => {
+      const [{ stored, counted, raters, places }] = rounds as [Rated];
+      return `${stored} answers stored, ${counted} count, ${raters} raters, ${deaths} deaths, places ${places.toFixed(1)} standard errors off`;
+    },
+    once: true,
+  },
+  'twenty rounds are closed while raters answer': {
+    promise: 'what somebody was told is stored is counted, and nobody who has withdrawn',
+    scenario: world([audit(30)], {
+      storm: {
+        ...QUIET,
+        calls: { 'dies before': 0.001, 'dies after': 0.001, unavailable: 0.01, lost: 0.01 },
+        ...{ events: { late: 0.05, doubled: 0.1, lost: 0.05 }, conflicts: 0.01 },
+        ...{ slow: 0.01, endsAt: 3 * HOUR },
+      },
+      rounds: Array.from({ length: 20 }, (_, i) =>
+        round({
+          closedAfter: (1 + i) * 5 * SECOND,
+          withdraw: 0.7,
+          habits: { ...round().habits, thinks: [200, 2 * SECOND] },
+        }),
+      ),
+    }),
+    says: ({ figures: { rounds } }) =>
+      `${rounds.reduce((sum, { stored }) => sum + stored, 0)} answers stored, ${rounds.reduce((sum, { counted }) => sum + counted, 0)} count`,
     once: true,
   },
   'canceled in the middle': {

@@ -9,7 +9,6 @@ import type { Presign } from '../ports.ts';
 import { faultOfAnswer } from '../records/codebook.ts';
 import {
   closedKey,
-  deletedKey,
   itemKey,
   labelsKey,
   raterKey,
@@ -31,7 +30,7 @@ import { hiddenItems } from '../records/reported.ts';
 import { type OpenRound, sha256Hex } from '../records/round.ts';
 import { assignmentOf, type Showing } from './assignment.ts';
 import { type RaterRecord, roundOfToken } from './raters.ts';
-import type { RoundDeps } from './read.ts';
+import { isRoundDeleted, type RoundDeps } from './read.ts';
 
 /**
  * What raters are shown, and what they answer. Everything here leaves to a person who must not know which model or prompt a
@@ -69,7 +68,7 @@ const unknown = () =>
  * The rater whom a token belongs to.
  * @param token as the header `Authorization` has it; it opens one slot of one round and nothing else
  * @param beside what is read of the rater's own at the same time
- * @throws {Refusal} 401 for an unknown one, also if its round was deleted
+ * @throws {Refusal} 401 for an unknown one, also if its round or one of its audits was deleted
  */
 async function raterOf<Beside = undefined>(
   { store, readRound }: RateDeps,
@@ -79,23 +78,23 @@ async function raterOf<Beside = undefined>(
   const round = roundOfToken(token);
   if (!round) throw unknown();
   const sha256 = sha256Hex(token);
-  const [record, open, isDeleted, isClosed] = await Promise.all([
+  const [record, open, isClosed] = await Promise.all([
     store.readJson<RaterRecord>(raterKey(round, sha256)),
     readRound(round),
-    store.exists(deletedKey(round)),
     store.exists(closedKey(round)),
   ]);
-  if (!record || !open || isDeleted) throw unknown();
+  if (!record || !open) throw unknown();
   const { slot, generation } = record.value;
   const name = raterName(slot, generation);
   const who = { ...open, round, slot, generation, name, list: assignmentOf(open.plan, slot) };
-  const [holder, hasSuccessor, hasWithdrawn, read] = await Promise.all([
+  const [isDeleted, holder, hasSuccessor, hasWithdrawn, read] = await Promise.all([
+    isRoundDeleted(store, open.plan),
     readSlot(store, round, slot, generation),
     hasNext(store, round, slot, generation),
     store.exists(withdrawnKey(round, name)),
     beside?.(who),
   ]);
-  if (holder?.token !== sha256) throw unknown();
+  if (isDeleted || holder?.token !== sha256) throw unknown();
   return {
     ...who,
     pseudonym: holder.pseudonym,

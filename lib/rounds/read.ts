@@ -36,14 +36,21 @@ export interface RoundDeps {
 const notFound = (round: string) =>
   new Refusal(404, `There is no round "${round.slice(0, 40)}". GET /api/rounds lists all rounds.`);
 
+/** Whether a round was deleted, or one of its audits. A process may keep a round long after both are gone. */
+export const isRoundDeleted = async (
+  store: ObjectStore,
+  { id, audits }: Pick<RoundPlan, 'id' | 'audits'>,
+): Promise<boolean> =>
+  (await Promise.all([id, ...audits].map((one) => store.exists(deletedKey(one))))).includes(true);
+
 /**
  * A round with its codebook.
- * @throws {Refusal} 404 if there is none, or it was deleted; 409 if its pictures are not copied yet
+ * @throws {Refusal} 404 if there is none, or it or one of its audits was deleted; 409 if its pictures are not copied yet
  */
 export async function requireRound({ store, readRound }: RoundDeps, round: string): Promise<OpenRound> {
   if (!isRoundId(round)) throw notFound(round);
-  const [found, deleted] = await Promise.all([readRound(round), store.exists(deletedKey(round))]);
-  if (deleted) throw notFound(round);
+  const found = await readRound(round);
+  if (await isRoundDeleted(store, found?.plan ?? { id: round, audits: [] })) throw notFound(round);
   if (found) return found;
   if (await store.exists(roundDraftKey(round)))
     throw new Refusal(

@@ -46,8 +46,9 @@ export async function createRound(
 export const giveSlot = async (round: string, slot: number, name: string): Promise<RaterLink> =>
   (await post(`${pathOf(round)}/raters`, { slot, ...(name === '' ? {} : { name }) })).json();
 
-export const withdrawRater = (round: string, slot: number) =>
-  send(`${pathOf(round)}/raters/${slot}`, { method: 'DELETE' });
+/** @param rater `3.1`: of those who have had slot 3, the first */
+export const withdrawRater = (round: string, rater: string) =>
+  send(`${pathOf(round)}/raters/${rater.replace('.', '?generation=')}`, { method: 'DELETE' });
 export const forgetNames = (round: string) => send(`${pathOf(round)}/people`, { method: 'DELETE' });
 /** Shows raters a picture again that one of them reported. @param image `<audit>/<cell>/<index>` */
 export const clearReport = (round: string, image: string) => post(`${pathOf(round)}/cleared`, { image });

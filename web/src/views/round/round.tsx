@@ -178,9 +178,10 @@ function Findings({ decided, onRead }: { decided: RoundPlanAnswer; onRead: () =>
 function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
   const { id, progress, state } = round;
   const [linking, setLinking] = useState<Slot>();
-  const [leaving, setLeaving] = useState<number>();
-  const withdraw = useTask(async (slot: number) => {
-    await withdrawRater(id, slot);
+  // The rater who is shown, by name: the slot may be another's by now.
+  const [leaving, setLeaving] = useState<string>();
+  const withdraw = useTask(async (rater: string) => {
+    await withdrawRater(id, rater);
     setLeaving(undefined);
     onChange();
   });
@@ -239,7 +240,7 @@ function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
                     type="button"
                     class="quiet"
                     aria-label={words.forSlot(words.withdraw, slot.slot)}
-                    onClick={() => setLeaving(slot.slot)}
+                    onClick={() => setLeaving(last.rater)}
                   >
                     {words.withdraw}
                   </button>
@@ -262,7 +263,7 @@ function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
       )}
       {leaving !== undefined && (
         <Confirm
-          title={words.withdrawTitle(leaving)}
+          title={words.withdrawTitle(Number.parseInt(leaving, 10))}
           action={words.withdraw}
           keep={words.keepRater}
           busy={withdraw.busy}
