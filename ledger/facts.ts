@@ -8,6 +8,7 @@ export interface StoredObject {
   sha256: string;
   tags: Record<string, string>;
   metadata: Record<string, string>;
+  contentEncoding?: string;
   /** What a record holds. */
   // biome-ignore lint/suspicious/noExplicitAny: records are read as they are, not as the pipeline declares them
   json?: any;
@@ -48,6 +49,16 @@ export interface Prediction {
   forgotten?: boolean;
 }
 
+/** A picture that somebody has and announced. */
+export interface Announced {
+  /** Hex. */
+  sha256: string;
+  /** Its file is no whole image: it is quarantined. */
+  isBroken: boolean;
+  /** Its owner sends it with a header that changes what browsers show: it is no picture of the import. */
+  isEncoded: boolean;
+}
+
 /** Names the fault that hid a prediction from the dispatcher of the next one of its cell; undefined if there was none. */
 export type Reason<P extends Prediction = Prediction> = (before: P, after: P) => string | undefined;
 
@@ -63,6 +74,8 @@ export interface AuditFacts<P extends Prediction = Prediction> {
   reason: Reason<P>;
   /** Cells whose request Replicate refused for good. */
   refused: ReadonlySet<number>;
+  /** The pictures that were announced, by cells, if it is an import. */
+  imported?: readonly Announced[];
   /** Replicate, or the connection to it, failed so that a cell may have ended without a prediction. */
   mayGiveUp: boolean;
 }

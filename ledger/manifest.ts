@@ -59,7 +59,9 @@ function planned({ prompts, models, samples, pairs }: Json, n: number) {
 }
 
 function ended(result: Json, prediction: Prediction | undefined) {
-  const { status, error, seed, seedSource, asked, returned, filtered, reading } = result;
+  const { status, error, seed, seedSource, reading } = result;
+  // Of a picture that somebody had nobody knows what was requested.
+  const { asked, returned, filtered } = result.source === 'imported' ? ({} as Json) : result;
   return {
     ...{ status, error, seed, seedSource, asked, returned, filtered, reading },
     predictionId: prediction?.id,

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AuditFacts, DeadLetter, Prediction, Reason, StoredObject } from './facts.ts';
+import type { Announced, AuditFacts, DeadLetter, Prediction, Reason, StoredObject } from './facts.ts';
 import { differences } from './manifest.ts';
 
 /** What has to hold of an audit that is over, and what it is called when it does not. */
@@ -25,6 +25,9 @@ export const PROMISES = {
   'a result says which seed was used': 'mismatched',
   'a result says how many outputs were withheld': 'mismatched',
   'what was aborted is requested again': 'lost',
+  'a picture that came in time is in its result': 'lost',
+  'an import ends without a picture only if it did not come': 'mismatched',
+  'a picture that came too late is shown to nobody': 'mismatched',
   'counts by LIST follow the results': 'mismatched',
   'an image is stored byte for byte': 'mismatched',
   'a cell holds the images of one prediction': 'mismatched',
@@ -168,7 +171,8 @@ function* checkFinished(facts: Facts): Iterable<Violation> {
     if (images.has(key)) yield* checkCopy(books, key);
     else yield broken('every accepted audit ends', key, 'is missing');
   }
-  for (let cell = 0; cell < cells; cell++) yield* checkCell(books, cell);
+  for (let cell = 0; cell < cells; cell++)
+    yield* facts.imported ? checkImported(books, cell, facts.imported[cell]!) : checkCell(books, cell);
   yield* checkSummaries(books);
   for (const { key, what } of differences(facts, books.made))
     yield broken('the manifest says what the results say', key, what);
@@ -202,6 +206,44 @@ function* checkCell(books: Books, cell: number): Iterable<Violation> {
     yield broken('what was aborted is requested again', key, `is ${result.status} by ${id}`);
   yield* checkReading(books, key, prediction);
   yield* checkOutputs(books, key, prediction);
+}
+
+/** Pictures are awaited for three days. */
+const AWAITED_MS = 3 * 24 * 3_600_000;
+/** A turn that did not see a picture writes the result within so long. */
+const SEEN_MS = 150_000;
+
+/** A picture that somebody uploaded is in its result, or the result says why not. */
+function* checkImported(books: Books, cell: number, announced: Announced): Iterable<Violation> {
+  const { audit, images, backup } = books;
+  const key = account(books, `audits/${audit}/results/${nameOf(cell)}.json`);
+  const result = images.get(key);
+  if (!result) return yield broken('every cell has a result', key, 'is missing');
+  yield* checkMarkers(books, cell);
+  const name = account(books, `images/${audit}/${nameOf(cell)}/0`);
+  const picture = images.get(name);
+  const { status, images: named, error } = result.json;
+  if (status === 'succeeded') {
+    if (named.length !== 1 || announced.isEncoded)
+      yield broken(
+        'an import ends without a picture only if it did not come',
+        key,
+        JSON.stringify(result.json),
+      );
+    const { sha256, isBroken } = announced;
+    return yield* checkImage(books, name, named[0], { hashes: [sha256], isQuarantined: isBroken });
+  }
+  const began = images.get(`audits/${audit}/audit.json`)!.modified;
+  const isCanceled = status === 'canceled' && images.has(`audits/${audit}/cancel.json`);
+  const isOver = status === 'failed' && result.modified - began >= AWAITED_MS - 1_000;
+  const isEncoded = status === 'failed' && announced.isEncoded && picture !== undefined;
+  if (!error || named.length > 0 || !(isCanceled || isOver || isEncoded))
+    yield broken('an import ends without a picture only if it did not come', key, `${status}: ${error}`);
+  if (!picture) return;
+  if (!announced.isEncoded && result.modified - picture.modified > SEEN_MS)
+    yield broken('a picture that came in time is in its result', key, `it came at ${iso(picture.modified)}`);
+  if (picture.tags.status !== 'pending' || backup.has(name))
+    yield broken('a picture that came too late is shown to nobody', name, JSON.stringify(picture.tags));
 }
 
 /** Each result is in one summary: that of its block, which is named after its first cell. */
@@ -317,8 +359,14 @@ function* checkOutputs(books: Books, key: string, prediction: Prediction): Itera
     const reason = image ? image.error : isSaidOfAll ? result.error : undefined;
     // Once Replicate has removed them, nobody can know of outputs beyond those that were asked for.
     const isUnknown = index >= result.asked && modified - prediction.completedAt! >= OUTPUT_LIVES_MS;
-    if (image?.key) yield* checkImage(books, prediction, image);
-    else if (!reason && !isUnknown && !(index > MOST_OUTPUTS && named[MOST_OUTPUTS]?.error))
+    if (image?.key) {
+      const name = `images/${books.audit}/${nameOf(prediction.cell)}/${image.index}`;
+      const cut = [...(output.cut ?? [])];
+      const isCut = cut.includes(books.images.get(name)?.sha256 ?? '');
+      yield* checkImage(books, name, image, {
+        ...{ hashes: [output.sha256, ...cut], isQuarantined: isCut, prediction: prediction.id },
+      });
+    } else if (!reason && !isUnknown && !(index > MOST_OUTPUTS && named[MOST_OUTPUTS]?.error))
       yield broken('every output is stored, or the result says why not', key, `output ${index} is not named`);
     else if (!output.gone && index < MOST_OUTPUTS && modified - prediction.completedAt! < OUTPUT_LIVES_MS)
       yield broken('an output that still exists is stored', key, `output ${index}: ${reason}`);
@@ -351,29 +399,31 @@ function statusesOf({ status, error, outputs, withheld }: Prediction, isStored: 
   }
 }
 
-/** An image has the bytes that its prediction made, in both buckets, and one judgement that its tags repeat. */
-function* checkImage(books: Books, prediction: Prediction, named: StoredImage): Iterable<Violation> {
-  const output = prediction.outputs[named.index]!;
+/**
+ * An image has the bytes that it should have, in both buckets, and one judgement that its tags repeat.
+ * @param named what its result says of it
+ */
+function* checkImage(
+  books: Books,
+  key: string,
+  named: StoredImage,
+  { hashes, isQuarantined, prediction }: { hashes: string[]; isQuarantined: boolean; prediction?: string },
+): Iterable<Violation> {
   const { audit, images, judged } = books;
-  const key = account(books, `images/${audit}/${nameOf(prediction.cell)}/${named.index}`);
+  account(books, key);
   if (images.has(account(books, tombstoneOf(key)))) return yield* checkPurged(books, key);
   const image = images.get(key);
   if (named.key !== key || !image) return yield broken('nothing is lost', key, `is missing: ${named.key}`);
-  const isCut = output.cut?.has(image.sha256) === true;
-  if ((image.sha256 !== output.sha256 && !isCut) || image.sha256 !== named.sha256)
-    yield broken(
-      'an image is stored byte for byte',
-      key,
-      `is ${image.sha256}, Replicate made ${output.sha256}`,
-    );
-  if (image.metadata.prediction !== prediction.id)
+  if (!hashes.includes(image.sha256) || image.sha256 !== named.sha256)
+    yield broken('an image is stored byte for byte', key, `is ${image.sha256}, it was made as ${hashes[0]}`);
+  if (image.metadata.prediction !== prediction)
     yield broken('a cell holds the images of one prediction', key, `is of ${image.metadata.prediction}`);
   const { status, format, size, retention } = image.tags;
   const found = judged.get(key) ?? [];
   // Two that judge at once may each record it: readers join the records.
   const verdicts = [...new Set(found.map(({ verdict }) => verdict))];
   const isRepeated = verdicts.length === 1 && verdicts[0]!.startsWith(`${status}.${format}.`);
-  if (status !== (isCut ? 'quarantined' : 'ok') || !size || !isRepeated)
+  if (status !== (isQuarantined ? 'quarantined' : 'ok') || !size || !isRepeated)
     yield broken('every image is judged once', key, `has ${JSON.stringify([image.tags, found])}`);
   if (!retention || retention !== images.get(`audits/${audit}/audit.json`)?.json.retention)
     yield broken('an image keeps its retention', key, `has ${JSON.stringify(image.tags)}`);

@@ -1,10 +1,13 @@
 import type { HttpResponse } from '../lib/http/problem.ts';
 import type { Line } from './kernel.ts';
 import type { Ledger } from './ledger.ts';
-import { MODEL, MOMENTS, type Order, wordsOf } from './order.ts';
+import { MODEL, MOMENTS, type Order, promptsOf, wordsOf } from './order.ts';
+import { importOf, type Picture, picturesOf, Uploader } from './uploader.ts';
 import type { World } from './world.ts';
 
 const START = 'POST /api/audits';
+const IMPORT = 'POST /api/imports';
+const ADDRESSES = 'POST /api/imports/{audit}/addresses';
 const CANCEL = 'POST /api/audits/{audit}/cancel';
 const DELETE = 'DELETE /api/audits/{audit}';
 const STATUS = 'GET /api/audits/{audit}';
@@ -35,6 +38,10 @@ export class Auditor {
     this.#name = `order ${place}`;
     this.#key = world.kernel.chance.id();
     this.#hasKey = !order.withoutKey;
+    const count = order.prompts * order.samples;
+    this.pictures = order.import
+      ? picturesOf(count, `${this.#name} ${this.#key}`, world.kernel.chance, order.import)
+      : [];
     this.#later(order.at, () => this.#start());
     const { cancelAt, deleteAt } = order;
     if (cancelAt !== undefined) this.#later(cancelAt, () => this.end('cancel'));
@@ -100,24 +107,27 @@ export class Auditor {
 
   #start(): void {
     const { order } = this;
+    const start = order.import ? IMPORT : START;
     const body = (model: string) => ({
-      ...wordsOf({ ...order, model }),
+      ...(order.import
+        ? importOf(promptsOf(order), order.samples, this.pictures)
+        : { ...wordsOf({ ...order, model }), samples: order.samples }),
       name: this.#name,
       ...(order.outputs && { input: { num_outputs: order.outputs } }),
-      samples: order.samples,
       ...(order.retention && { retention: order.retention }),
     });
     const { model = MODEL } = order;
     const send = (): void =>
-      this.#insist(START, [202, 402], body(model), ({ statusCode, body: answer }) => {
+      this.#insist(start, [202, 402], body(model), ({ statusCode, body: answer }) => {
         if (statusCode === 402) return this.#waitForMoney(send);
         this.id = (JSON.parse(answer) as { id: string }).id;
         this.acceptedAt = this.#world.kernel.now;
         if (order.repeatsAfter !== undefined && this.#hasKey)
           this.#later(order.repeatsAfter, () => {
             this.#world.coverage.met('a request came again long after it was accepted');
-            this.#insist(START, [202, 402, 410], body(model));
+            this.#insist(start, [202, 402, 410], body(model));
           });
+        this.#upload();
         this.#watch();
       });
     if (order.mistakesModel) {
@@ -146,6 +156,23 @@ export class Auditor {
     });
   }
 
+  /** The pictures of an import. */
+  readonly pictures: readonly Picture[];
+
+  #upload(): void {
+    const { import: habits } = this.order;
+    if (!habits) return;
+    const report = (promise: string, what: string) =>
+      this.#ledger.report(promise, what, `images/${this.id}/`);
+    this.busy++;
+    void new Uploader(this.#world, this.#world.kernel.chance, habits, this.pictures, report)
+      .upload(
+        (query) =>
+          new Promise((resolve) => this.#insist(ADDRESSES, [200, 404, 409], undefined, resolve, query)),
+      )
+      .finally(() => this.busy--);
+  }
+
   /** As the page does. It is not waited for. */
   #watch(): void {
     const { watchesEvery } = this.order;
@@ -159,11 +186,16 @@ export class Auditor {
     look(30);
   }
 
-  #send(route: string, body: unknown, answered: (response: HttpResponse | undefined) => void): void {
+  #send(
+    route: string,
+    body: unknown,
+    answered: (response: HttpResponse | undefined) => void,
+    query?: Record<string, string>,
+  ): void {
     const headers = this.#hasKey ? { 'idempotency-key': this.#key } : {};
     const isMistaken = JSON.stringify(body)?.includes('simulated/modle') ?? false;
     const path = this.id ? { audit: this.id } : {};
-    this.#world.api({ route, path, body, headers }, (response, metFault) => {
+    this.#world.api({ route, path, body, headers, ...(query && { query }) }, (response, metFault) => {
       this.#ledger.answered({ route, audit: this.id, response, metFault, isMistaken });
       answered(response);
     });
@@ -175,9 +207,10 @@ export class Auditor {
     expected: number[],
     body?: unknown,
     done: (response: HttpResponse) => void = () => {},
+    query?: Record<string, string>,
   ): void {
     this.busy++;
-    this.#send(route, body, (response) => {
+    const hear = (response: HttpResponse | undefined) => {
       this.busy--;
       if (response && expected.includes(response.statusCode)) return done(response);
       const { patience = 2_000 } = this.order;
@@ -185,7 +218,8 @@ export class Auditor {
       // There may be an audit now: the next request has a key.
       if (!this.#hasKey) this.#world.coverage.met('a request without an Idempotency-Key failed');
       this.#hasKey = true;
-      this.#later(patience, () => this.#insist(route, expected, body, done));
-    });
+      this.#later(patience, () => this.#insist(route, expected, body, done, query));
+    };
+    this.#send(route, body, hear, query);
   }
 }

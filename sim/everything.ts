@@ -3,6 +3,7 @@ import { MODEL, MOMENTS, type Moment, type Order, OTHER_MODEL } from './order.ts
 import type { Money } from './purse.ts';
 import type { RoundOrder } from './rating.ts';
 import type { Scenario } from './run.ts';
+import type { StudyOrder } from './studies.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -106,9 +107,11 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
   const money: Money | undefined = chance.happens(0.3)
     ? { monthly: cells * chance.pick([0.002, 1, 1_000]), prices: { [MODEL]: price, [OTHER_MODEL]: price } }
     : undefined;
+  importIn(seed, orders, strength);
   return {
     orders,
     rounds: roundsIn(seed, orders, strength),
+    study: studyIn(seed, strength),
     money,
     concurrency: chance.pick([1_000, 1_000, 1_000, 10]),
     endsWithin: 6 * HOUR + work,
@@ -168,6 +171,38 @@ export function everythingAtOnce(seed: number, cells = 100): Scenario {
       outputsFail: share(0.05),
       refusesToCancelEnded: chance.happens(0.4),
     },
+  };
+}
+
+/** In some worlds one audit is an import. Chance of its own, as well. */
+function importIn(seed: number, orders: Order[], strength: number): void {
+  const chance = new Chance(seed ^ 0x1b0a7);
+  const order = orders.at(-1)!;
+  if (!chance.happens(0.15) || order.factors || order.mistakesModel) return;
+  const share = (most: number) => chance.fraction() * most * strength;
+  order.import = {
+    ...{ broken: 0.05, encoded: chance.pick([0, 0.05]), wrong: share(0.1), doubled: share(0.1) },
+    // What is never sent is awaited for three days, or until the import is canceled.
+    withheld: order.cancelAt === undefined ? 0 : 0.2,
+    rests: chance.pick([100, 2_000, 20_000]),
+  };
+  delete order.other;
+  delete order.outputs;
+  // Moments that an import has.
+  if (order.ends && !/plan|result|table|manifest|clos|leases/.test(order.ends.when))
+    order.ends.when = 'when its first result is written';
+}
+
+/** In some worlds people change a study. Chance of its own, as well. */
+function studyIn(seed: number, strength: number): StudyOrder | undefined {
+  const chance = new Chance(seed ^ 0x57d1e);
+  if (!chance.happens(0.1)) return undefined;
+  const share = (most: number) => chance.fraction() * most * strength;
+  return {
+    people: chance.pick([2, 3, 5]),
+    changes: 8,
+    pause: chance.pick([1_000, 30_000, 2 * MINUTE]),
+    line: { lost: share(0.05), late: share(0.02), doubled: share(0.05) },
   };
 }
 

@@ -40,6 +40,8 @@ export const HAPPENINGS = [
   'a request arrived when its sender had given up',
   'a request arrived twice',
   'a rater had two tabs',
+  'another file was sent to the address of a picture',
+  'a picture was sent twice',
   'a rater left in the middle',
   'a rater withdrew',
   'somebody looked at a deleted round for hours',

@@ -18,6 +18,8 @@ interface Order {
   models: string[];
   samples: number;
   retention?: string;
+  /** Of an import, by cells. */
+  pictures: readonly { sha256: string; isBroken: boolean; isEncoded: boolean }[];
 }
 
 /** An answer to an auditor. */
@@ -46,6 +48,8 @@ const SHOWN = /^(\d+)\.ok\..+\.d\d+$/;
 const OVERWRITTEN = /^(leases|flow|ledger|studies)\/|\/waiting\.json$|^rounds\/[^/]+\/people\//;
 /** A writer that looked before an audit was ended may still be at work for so long. */
 const LATE_WRITE_MS = 150_000;
+/** Half of the time for which a deleted audit is swept, and a request. */
+const ADDRESS_MS = 46 * 60_000;
 /** A turn looks every three seconds whether its audit was ended; a request may be under way. S3 cuts off milliseconds. */
 const STOP_MS = 6_000;
 /** As long where calls fail or take long. */
@@ -222,10 +226,12 @@ export class Ledger {
     const tombstone =
       what === 'Object Created' && s3.bucket(images).current(`deleted/${AUDIT.exec(key)?.[1]}`);
     // tag's records may come later: they are swept with the rest.
+    // An address to upload to lives for three quarters of an hour.
+    const lateMs = by === 'api#presigned' ? ADDRESS_MS : LATE_WRITE_MS;
     if (
       tombstone &&
       /^images\/|\/(results|dispatched)\//.test(key) &&
-      is.modified - tombstone.modified > LATE_WRITE_MS
+      is.modified - tombstone.modified > lateMs
     )
       this.#broken('nothing is written for a deleted audit', `${by} wrote ${key}`, key);
     if (key.startsWith('images/')) this.#imageChanged(key, what, writer, is);
@@ -258,12 +264,13 @@ export class Ledger {
   }
 
   #resultCreated(key: string, { body }: Version): void {
-    const { images, status, filtered } = JSON.parse(body!.toString()) as {
+    const { images, status, filtered, source } = JSON.parse(body!.toString()) as {
       images: { key?: string }[];
+      source?: string;
       status: string;
       filtered: number;
     };
-    if (!this.#current(key.replace('/results/', '/dispatched/')))
+    if (source !== 'imported' && !this.#current(key.replace('/results/', '/dispatched/')))
       this.#broken('a result follows its binding', `${key} has no binding`, key);
     for (const image of images)
       if (image.key && !this.#current(image.key))
@@ -367,6 +374,11 @@ export class Ledger {
       'POST /api/audits 410': () => isDeleted,
       'POST /api/audits 422': () => isMistaken,
       'POST /api/audits 502': () => isRevoked,
+      'POST /api/imports 202': () => audit === undefined || audit === accepted,
+      'POST /api/imports 410': () => isDeleted,
+      'POST /api/imports/{audit}/addresses 200': () => true,
+      'POST /api/imports/{audit}/addresses 404': () => isDeleted,
+      'POST /api/imports/{audit}/addresses 409': () => isDeleted || is(`audits/${audit}/cancel.json`),
       'POST /api/audits/{audit}/cancel 202': () => isDeleted || is(`audits/${audit}/cancel.json`),
       'POST /api/audits/{audit}/cancel 404': () => isDeleted,
       'POST /api/audits/{audit}/cancel 409': () => isDeleted || is(`audits/${audit}/manifest.json`),
@@ -460,6 +472,7 @@ export class Ledger {
         predictions,
         reason: this.#reason,
         refused: this.#refused(audit),
+        ...(order.pictures.length > 0 && { imported: order.pictures }),
         mayGiveUp: false,
       }),
     );
@@ -559,7 +572,7 @@ export class Ledger {
     if (!manifest) return;
     const cells = manifest.json.cells as {
       status: string;
-      filtered: number;
+      filtered?: number;
       images: { key?: string; status?: string; blank?: boolean }[];
     }[];
     const counts: Record<string, number> = { succeeded: 0, failed: 0, refused: 0, canceled: 0 };
@@ -573,7 +586,7 @@ export class Ledger {
       blank: are(({ status, blank }) => status === 'ok' && blank),
       quarantined: are(({ status }) => status === 'quarantined'),
       lost: are(({ key: image }) => image === undefined),
-      filtered: cells.reduce((sum, { filtered }) => sum + filtered, 0),
+      filtered: cells.reduce((sum, { filtered = 0 }) => sum + filtered, 0),
     };
     for (const [name, count] of Object.entries(expected))
       if (manifest.metadata[name] !== String(count))
@@ -626,6 +639,9 @@ export class Ledger {
           sha256: createHash('sha256').update(body!).digest('hex'),
           tags,
           metadata,
+          ...(bucket.current(key)!.contentEncoding && {
+            contentEncoding: bucket.current(key)!.contentEncoding!,
+          }),
           ...(key.endsWith('.json') && { json: JSON.parse(body!.toString()) }),
           ...(key.endsWith('.csv') && { text: body!.toString() }),
         });

@@ -665,7 +665,7 @@ export const MUTANTS: Record<string, Plant> = {
     world: 'twenty rounds are closed while raters answer',
     request: unconditional(/\/slots\//),
   },
-  'a withdrawal takes whoever has the slot': {
+  'a withdrawal takes the latest rater of the slot': {
     functions: ['api'],
     world: 'twenty rounds are closed while raters answer',
     handler:
@@ -701,5 +701,43 @@ export const MUTANTS: Record<string, Plant> = {
           key.includes('/labels/') ? { outcome: 'exists' } : backup.createCopy(source, key),
       }),
     }),
+  },
+  'a picture is uploaded as ok': {
+    functions: ['api'],
+    ports: ({ presignUpload }) => ({
+      presignUpload: (key, upload, seconds) =>
+        presignUpload(key, { ...upload, tags: { ...upload.tags, status: 'ok' } }, seconds),
+    }),
+  },
+  'every picture has an address, also one that is there': {
+    functions: ['api'],
+    ports: inStores((store) => ({
+      async *list(prefix, after, page) {
+        if (!prefix.startsWith('images/')) yield* store.list(prefix, after, page);
+      },
+    })),
+  },
+  'reconcile begins no chain of an import': {
+    functions: ['reconcile'],
+    ports: ({ polls }) => ({
+      polls: {
+        ...polls,
+        send: async (ranges, delay) =>
+          ranges.length > 0 && ranges.some(({ link }: Message) => link === 0)
+            ? undefined
+            : polls.send(ranges, delay),
+      },
+    }),
+  },
+  'a study is written without If-Match': {
+    functions: ['api'],
+    request: unconditional(/^studies\//),
+  },
+  'a change of a study is answered and not written': {
+    functions: ['api'],
+    ports: inStores((store) => ({
+      swapJson: async (key, ...rest) =>
+        key.startsWith('studies/') && rest[1] !== undefined ? 'written' : store.swapJson(key, ...rest),
+    })),
   },
 };

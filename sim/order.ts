@@ -13,6 +13,22 @@ export const MOMENTS = {
 } as const;
 export type Moment = keyof typeof MOMENTS;
 
+/** What becomes of pictures that somebody uploads, as shares of them. */
+export interface Uploading {
+  /** Their file is no whole image. */
+  broken: number;
+  /** Another file is sent first. */
+  wrong: number;
+  /** Sent twice at once. */
+  doubled: number;
+  /** Sent with a header that makes browsers show something else. */
+  encoded: number;
+  /** Never sent. */
+  withheld: number;
+  /** After each, it rests for up to so many milliseconds. */
+  rests: number;
+}
+
 /** One audit that somebody runs, and what they do to it later; times in milliseconds since the world began. */
 export interface Order {
   at: number;
@@ -26,6 +42,8 @@ export interface Order {
   outputs?: number;
   /** The prompts come from a template with two factors: their number has to be even. */
   factors?: boolean;
+  /** It is an import: a picture for each cell, which somebody uploads. Not with `other`, `outputs` or `factors`. */
+  import?: Uploading;
   cancelAt?: number;
   deleteAt?: number;
   /** It is canceled or deleted so many milliseconds after a moment of its own. */

@@ -144,4 +144,54 @@ export const PATCHES: Record<string, Patch> = {
     file: 'web/src/rate/outbox.ts',
     change: [['stored = new Set(there);', 'if (there === undefined) throw error;']],
   },
+  'an address admits other bytes': {
+    file: 'lib/aws/presigner.ts',
+    change: [
+      ["      'content-length': String(bytes),\n", ''],
+      ["      'x-amz-checksum-sha256': Buffer.from(sha256, 'hex').toString('base64'),\n", ''],
+    ],
+  },
+  'an address admits a second upload': {
+    file: 'lib/aws/presigner.ts',
+    change: [["      'if-none-match': '*',\n", '']],
+  },
+  'an import ends a cell before its picture is there': {
+    file: 'lib/cells/take-in.ts',
+    change: [
+      [
+        'const head = hasArrived ? await store.head(imageKey(plan.id, n, 0)) : undefined;',
+        "const head = { contentEncoding: undefined, contentType: 'image/png', ...expected } as const;",
+      ],
+    ],
+  },
+  'an import that was canceled forgets what has come': {
+    file: 'lib/cells/take-in.ts',
+    change: [['const head = hasArrived ?', 'const head = hasArrived && !isCanceled ?']],
+  },
+  'a Content-Encoding is not looked at': {
+    file: 'lib/cells/take-in.ts',
+    change: [['if (contentEncoding !== undefined) {', 'if (contentEncoding === null) {']],
+  },
+  'what came too late is judged': {
+    file: 'lib/audits/unsafe.ts',
+    change: [['isImported ? await cellsWithoutPicture', 'isImported && false ? await cellsWithoutPicture']],
+  },
+  'a deleted study takes changes': {
+    file: 'lib/audits/studies.ts',
+    change: [['study !== undefined && !study.deleted;', 'study !== undefined;']],
+  },
+  'a change that was overtaken is made to what was read first': {
+    file: 'lib/records/change.ts',
+    change: [
+      [
+        '  for (let attempt = 0; attempt < TRIES; attempt++) {\n',
+        '  let first: { value: T } | undefined;\n  for (let attempt = 0; attempt < TRIES; attempt++) {\n',
+      ],
+      [
+        'const changed = await next(existing?.value);',
+        'first ??= existing;\n    const changed = await next(first?.value);',
+      ],
+    ],
+    world: 'ten people change one study at the same time',
+  },
 };

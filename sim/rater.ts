@@ -4,7 +4,7 @@ import { type Browser, Outbox } from '../web/src/rate/outbox.ts';
 import { type RateApi, RateError } from '../web/src/rate/routes.ts';
 import type { Chance, Kernel } from './kernel.ts';
 import type { Line } from './line.ts';
-import type { RoundLedger } from './round-ledger.ts';
+import type { Link, RoundLedger } from './round-ledger.ts';
 
 /** How a tab ended: the list is done and stored, its rater has left, or the API takes no more. */
 export type TabEnd = 'done' | 'left' | 'refused';
@@ -41,13 +41,6 @@ export class Device {
     this.#last = turn.catch(() => {});
     return turn;
   }
-}
-
-/** Who rates, as the link says. */
-export interface Link {
-  /** `3.1` */
-  rater: string;
-  token: string;
 }
 
 /** A tab with the rating page: somebody goes through the list, and the browser's own outbox keeps and sends the answers. */
@@ -89,7 +82,7 @@ export class Tab {
     });
   }
 
-  /** The routes for raters by this tab's line. Whoever closes a tab hears no answer any more. */
+  /** The routes for raters by this tab's line. A tab that is closed hears no answer any more. */
   get #api(): RateApi {
     const send = (
       route: string,

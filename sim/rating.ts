@@ -3,8 +3,8 @@ import type { Auditor } from './auditor.ts';
 import { Chance } from './kernel.ts';
 import type { Ledger } from './ledger.ts';
 import { Line, type LineOptions } from './line.ts';
-import { Device, type Habits, type Link, Tab } from './rater.ts';
-import { RoundLedger } from './round-ledger.ts';
+import { Device, type Habits, Tab } from './rater.ts';
+import { type Link, RoundLedger } from './round-ledger.ts';
 import type { World } from './world.ts';
 
 /** A rating round that somebody makes when the audits are finished; times in milliseconds. */
@@ -53,7 +53,7 @@ const CODEBOOK = {
   ],
 };
 
-/** Raters of a slot, of whom the last ones stay. */
+/** Later raters of a slot stay to the end. */
 const MOST_LEAVING = 3;
 
 /** Somebody who makes a rating round, gives its slots to raters, closes it and reads what came of it; and the raters. */

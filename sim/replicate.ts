@@ -569,5 +569,5 @@ const PIXELS = chunk('IDAT', deflateSync(Buffer.alloc(9 * 8, 120)));
 const END = chunk('IEND', Buffer.alloc(0));
 
 /** A PNG whose bytes no other has. */
-const picture = (text: string): Buffer =>
+export const picture = (text: string): Buffer =>
   Buffer.concat([SIGNATURE, HEADER, chunk('tEXt', Buffer.from(`Comment\0${text}`, 'latin1')), PIXELS, END]);

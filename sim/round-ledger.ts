@@ -2,9 +2,15 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { HttpResponse } from '../lib/http/problem.ts';
 import type { Ledger } from './ledger.ts';
-import type { Link } from './rater.ts';
 import type { Change, Version } from './s3.ts';
 import type { World } from './world.ts';
+
+/** Who rates, as the link says. */
+export interface Link {
+  /** `3.1` */
+  rater: string;
+  token: string;
+}
 
 /** One answer of a rater, as it is sent and stored. */
 interface Label {
@@ -41,7 +47,7 @@ const wordsOf = (version: Version | undefined) => JSON.parse(version!.body!.toSt
 const sorted = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
 
 /**
- * Watches one rating round from the side of S3, and what raters and auditors are told of it. It knows the rules of
+ * Watches one rating round from the side of S3, and the answers that raters and auditors get. It knows the rules of
  * `docs/design.md` and shares no code with `lib/`.
  */
 export class RoundLedger {
@@ -247,7 +253,7 @@ export class RoundLedger {
     );
   }
 
-  /** Which questions are asked after these answers, in the order of the codebook. */
+  /** Which questions follow from these answers, in the order of the codebook. */
   #asked(answers: ReadonlyMap<string, unknown>): string[] {
     const asked: string[] = [];
     for (const { id, gate } of this.#codebook.questions)
@@ -436,7 +442,7 @@ export class RoundLedger {
     }
   }
 
-  /** Each picture was rated by as many slots as it should, whoever had them, and all lists are as long. */
+  /** Each picture was rated by as many slots as it should, whichever raters had them, and all lists are as long. */
   #checkBalance({ labels, reported }: Snapshot, ratings: number, repeats: number): void {
     const totals = [...this.#totals.values()];
     if (Math.max(...totals) - Math.min(...totals) > 1)

@@ -11,6 +11,7 @@ import type { Made, ReplicateOptions } from './replicate.ts';
 import type { RoundLedger } from './round-ledger.ts';
 import type { Rotation } from './secrets.ts';
 import type { StormOptions } from './storm.ts';
+import { StudyGroup, type StudyOrder } from './studies.ts';
 import { type Plant, World } from './world.ts';
 
 export interface Scenario {
@@ -23,6 +24,7 @@ export interface Scenario {
   /** What an operator has set, before the first audit. */
   money?: Money | undefined;
   rounds?: RoundOrder[] | undefined;
+  study?: StudyOrder | undefined;
   /** An audit ends within this time of its last fault, in milliseconds. */
   endsWithin: number;
 }
@@ -125,6 +127,7 @@ export async function play(
   const rounds = (scenario.rounds ?? []).map(
     (order, place) => new RatingRound(world, ledger, auditors, order, seed * 100 + place),
   );
+  const groups = scenario.study ? [new StudyGroup(world, ledger, auditors, scenario.study, seed)] : [];
   let messages = 0;
   const every = () => {
     ledger.check();
@@ -136,7 +139,7 @@ export async function play(
 
   let busyAt = began;
   const isOver = () => {
-    const isBusy = [...auditors, ...rounds].some(({ busy }) => busy > 0);
+    const isBusy = [...auditors, ...rounds, ...groups].some(({ busy }) => busy > 0);
     if (isBusy) busyAt = kernel.now;
     return (
       ledger.violations.length > 0 ||
@@ -157,7 +160,7 @@ export async function play(
     for (const { auditor } of placed) {
       const texts = promptsOf(auditor.order);
       const models = texts.map((_, prompt) => modelOf(auditor.order, prompt));
-      const order = { ...auditor.order, texts, models };
+      const order = { ...auditor.order, texts, models, pictures: auditor.pictures };
       if (!auditor.gaveUp) ledger.checkAccepted(auditor);
       for (const id of auditor.ids) ledger.checkFinished(id, order);
     }

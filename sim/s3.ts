@@ -27,6 +27,7 @@ export interface Version {
   metadata: Record<string, string>;
   contentType: string;
   contentDisposition: string | undefined;
+  contentEncoding?: string | undefined;
   /** Base64, as S3 answers it; undefined if the upload asked for none. */
   sha256: string | undefined;
   /** Who wrote it. */
@@ -84,6 +85,7 @@ export class Unmodelled extends Error {
 const PUT = [
   'ContentType',
   'ContentDisposition',
+  'ContentEncoding',
   'Metadata',
   'Tagging',
   'Body',
@@ -259,6 +261,7 @@ export class S3Model {
       metadata: input.Metadata ?? {},
       contentType: input.ContentType ?? 'application/octet-stream',
       contentDisposition: input.ContentDisposition,
+      contentEncoding: input.ContentEncoding,
       sha256,
     });
     return { ETag: is.etag, ...(sha256 && { ChecksumSHA256: sha256 }) };
@@ -480,12 +483,13 @@ export class S3Model {
 }
 
 /** What GET and HEAD say of an object alike. */
-const about = ({ etag, modified, contentType, contentDisposition, metadata }: Version) => ({
+const about = ({ etag, modified, contentType, contentDisposition, contentEncoding, metadata }: Version) => ({
   ETag: etag,
   LastModified: new Date(modified),
   ContentType: contentType,
   Metadata: metadata,
   ...(contentDisposition && { ContentDisposition: contentDisposition }),
+  ...(contentEncoding && { ContentEncoding: contentEncoding }),
 });
 
 const keysOf = ({ Delete }: { Delete?: DeleteObjectsCommandInput['Delete'] }) =>

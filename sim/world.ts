@@ -20,6 +20,7 @@ import { Coverage, kindOf } from './coverage.ts';
 import { EventLog, Kernel } from './kernel.ts';
 import { type Environment, type Handler, LambdaModel } from './lambda.ts';
 import { looked } from './look.ts';
+import { presignerOf } from './presigned.ts';
 import { type Delivery, ReplicateModel, type ReplicateOptions } from './replicate.ts';
 import { type Asked, abortable, type Change, KnownBody, S3Model, s3Error } from './s3.ts';
 import { type Rotation, Secrets } from './secrets.ts';
@@ -413,10 +414,7 @@ export class World {
       look,
       backup: new S3Store(client, this.backup, time, chance),
       presign: async (key: string) => `https://${this.images}.s3.amazonaws.com/${key}?signed`,
-      presignUpload: async (key: string) => ({
-        url: `https://${this.images}.s3.amazonaws.com/${key}?signed`,
-        headers: {},
-      }),
+      presignUpload: presignerOf(this.images, this.kernel),
       queue: queue('dispatch'),
       polls: queue('poll'),
       replicate: this.replicate.client(process),

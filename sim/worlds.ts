@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { Command } from 'commander';
 import { wholeNumber } from '../cli/whole-number.ts';
 import { fiftyAudits } from './money-worlds.ts';
-import { MODEL, type Order, OTHER_MODEL } from './order.ts';
+import { MODEL, type Order, OTHER_MODEL, type Uploading } from './order.ts';
 import type { RoundOrder } from './rating.ts';
 import type { ModelBehavior } from './replicate.ts';
 import { play, type Run, type Scenario } from './run.ts';
@@ -104,6 +104,12 @@ const round = (change: Partial<RoundOrder> = {}): RoundOrder => ({
     thinks: [2 * SECOND, 20 * SECOND],
   },
   line: { lost: 0.02, late: 0.01, doubled: 0.02 },
+  ...change,
+});
+
+/** Somebody whose uploads go wrong in every way. */
+const uploading = (change: Partial<Uploading> = {}): Uploading => ({
+  ...{ broken: 0.05, wrong: 0.05, doubled: 0.05, encoded: 0.02, withheld: 0, rests: 2 * SECOND },
   ...change,
 });
 
@@ -403,6 +409,47 @@ export const WORLDS: Record<string, Named> = {
     }),
     says: ({ figures: { rounds } }) =>
       `${rounds.reduce((sum, { stored }) => sum + stored, 0)} answers stored, ${rounds.reduce((sum, { counted }) => sum + counted, 0)} count`,
+    once: true,
+  },
+  '2,000 pictures are imported while uploads and S3 fail': {
+    promise: 'each picture is judged, copied and in its result once, or the result says why not',
+    scenario: world(
+      [
+        audit(1_000, { import: uploading() }),
+        audit(600, { import: uploading({ rests: 0 }), at: MINUTE, cancelAt: 5 * MINUTE }),
+        audit(300, { import: uploading(), at: MINUTE, deleteAt: 5 * MINUTE }),
+        audit(100, { import: uploading({ withheld: 0.1 }) }),
+      ],
+      {
+        endsWithin: 80 * HOUR,
+        storm: {
+          calls: { 'dies before': 0.001, 'dies after': 0.001, unavailable: 0.02, lost: 0.02 },
+          gusts: [{ service: 's3', from: 2 * MINUTE, to: 4 * MINUTE, share: 0.5 }],
+          ...{ events: { late: 0.03, doubled: 0.1, lost: 0.02 }, messagesDoubled: 0.02, conflicts: 0.01 },
+          endsAt: 2 * HOUR,
+        },
+      },
+    ),
+    once: true,
+  },
+  'ten people change one study at the same time': {
+    promise: 'no change is lost, and each answer is right',
+    scenario: world(
+      Array.from({ length: 12 }, () => audit(2)),
+      {
+        storm: {
+          ...QUIET,
+          calls: { 'dies before': 0.002, 'dies after': 0.002, unavailable: 0.01, lost: 0.01 },
+          ...{ conflicts: 0.02, slow: 0.005, endsAt: HOUR },
+        },
+        study: {
+          people: 10,
+          changes: 40,
+          pause: 2 * SECOND,
+          line: { lost: 0.02, late: 0.01, doubled: 0.02 },
+        },
+      },
+    ),
     once: true,
   },
   'canceled in the middle': {

@@ -181,7 +181,7 @@ async function seeTo(run: Run, open: OpenAudit): Promise<Rest['finish'] | undefi
   const unsafe = blocks.filter(({ from }) => chains.has(unsafeKey(audit, from)));
   if (blocks.length > 0 && unsafe.length === 0) return undefined;
   return async () => {
-    await repair(run, audit, unsafe, chains);
+    await repair(run, size, unsafe, chains);
     const plan = await readPlan(images, audit);
     if (!plan || run.timeIsUp()) return;
     await sumUpBlocks(run, plan, unsafe);
@@ -256,12 +256,13 @@ async function lookOnce(run: Run, cut: Cut, since: Date | undefined): Promise<vo
  * to judge, also an image that no result names: only `tag` decodes. Copies wait for judgements, so that they have the
  * tags. What is only just there is left to its event.
  */
-async function repair(run: Run, audit: string, blocks: readonly Range[], chains: Chains): Promise<void> {
+async function repair(run: Run, size: Size, blocks: readonly Range[], chains: Chains): Promise<void> {
+  const audit = size.id;
   const { images, backup, time, resendMs, done } = run;
   const unjudged: number[] = [];
   const uncopied: string[] = [];
   await eachPart(run, blocks, async (block) => {
-    for await (const unsafe of unsafeByCell(run, block)) {
+    for await (const unsafe of unsafeByCell(run, block, size)) {
       if (age(unsafe.since, time) < resendMs) continue;
       if (unsafe.unjudged) unjudged.push(unsafe.cell);
       else uncopied.push(...unsafe.uncopied);

@@ -2,7 +2,7 @@ import { noteBlockCost } from '../money/spent.ts';
 import type { Log } from '../ports.ts';
 import { blocksOf, type Range, rangeOf } from '../records/blocks.ts';
 import { deletedKey, manifestKey, summaryKey } from '../records/keys.ts';
-import type { Plan } from '../records/plan.ts';
+import { isImported, type Plan } from '../records/plan.ts';
 import { createSummary, listSummaries, readBlock } from '../records/summary.ts';
 import { type ManifestDeps, writeManifest } from './manifest.ts';
 import { type UnsafeDeps, unsafeByCell } from './unsafe.ts';
@@ -28,7 +28,7 @@ export async function sumUpBlocks(deps: SumUpDeps, plan: Plan, blocks: readonly 
   const unsafe: Range[] = [];
   // One look for all blocks of a range.
   for (const some of Map.groupBy(left, ({ from }) => rangeOf(plan, from).from).values()) {
-    const cells = await unsafeCells(deps, { ...some[0]!, to: some.at(-1)!.to });
+    const cells = await unsafeCells(deps, { ...some[0]!, to: some.at(-1)!.to }, isImported(plan));
     for (const block of some) {
       if (cells.some((cell) => cell >= block.from && cell <= block.to)) unsafe.push(block);
       else if (await images.exists(deletedKey(plan.id))) return [];
@@ -43,9 +43,9 @@ export async function sumUpBlocks(deps: SumUpDeps, plan: Plan, blocks: readonly 
   return unsafe;
 }
 
-async function unsafeCells(deps: UnsafeDeps, range: Range): Promise<number[]> {
+async function unsafeCells(deps: UnsafeDeps, range: Range, isOfImport: boolean): Promise<number[]> {
   const cells: number[] = [];
-  for await (const { cell } of unsafeByCell(deps, range)) cells.push(cell);
+  for await (const { cell } of unsafeByCell(deps, range, { isImported: isOfImport })) cells.push(cell);
   return cells;
 }
 

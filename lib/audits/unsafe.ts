@@ -1,8 +1,10 @@
 import type { ObjectStore } from '../ports.ts';
 import type { Range } from '../records/blocks.ts';
 import { judgementsByCell } from '../records/judgement.ts';
-import { imagesPrefix, parseImageKey } from '../records/keys.ts';
+import { imagesPrefix, markersPrefix, parseImageKey } from '../records/keys.ts';
 import { listCells } from '../records/progress.ts';
+import { isStored } from '../records/result.ts';
+import { readResult } from '../records/summary.ts';
 
 export interface UnsafeDeps {
   images: ObjectStore;
@@ -23,9 +25,17 @@ export interface Unsafe {
 /** A model mostly makes up to four images. */
 const IMAGES_A_CELL = 4;
 
-/** What is not judged or not copied, cell by cell: by three LISTs that go along beside each other. */
-export async function* unsafeByCell({ images, backup }: UnsafeDeps, range: Range): AsyncGenerator<Unsafe> {
+/**
+ * What is not judged or not copied, cell by cell: by three LISTs that go along beside each other.
+ * @param range cells that have ended
+ */
+export async function* unsafeByCell(
+  { images, backup }: UnsafeDeps,
+  range: Range,
+  { isImported }: { isImported: boolean },
+): AsyncGenerator<Unsafe> {
   const { audit, from, to } = range;
+  const empty = isImported ? await cellsWithoutPicture(images, range) : new Set();
   const prefix = imagesPrefix(audit);
   const judgements = judgementsByCell(images, audit, from, to);
   const copies = listCells(backup, prefix, range, IMAGES_A_CELL);
@@ -35,7 +45,7 @@ export async function* unsafeByCell({ images, backup }: UnsafeDeps, range: Range
   for (; !original.done; original = await originals.next()) {
     const { key, cell, bytes, modified } = original.value;
     const index = parseImageKey(key)?.index;
-    if (index === undefined) continue;
+    if (index === undefined || empty.has(cell)) continue;
     while (!judged.done && judged.value.cell < cell) judged = await judgements.next();
     while (!copy.done && copy.value.key < key) copy = await copies.next();
     const isJudged = !judged.done && judged.value.cell === cell && judged.value.found.has(index);
@@ -51,4 +61,15 @@ export async function* unsafeByCell({ images, backup }: UnsafeDeps, range: Range
     if (!isCopied) open.uncopied.push(key);
   }
   if (open) yield open;
+}
+
+/**
+ * Cells of an import whose results name no picture. What is there all the same came too late, or with a header that changes what
+ * browsers show: it stays pending, and nothing waits for it.
+ */
+async function cellsWithoutPicture(images: ObjectStore, range: Range): Promise<Set<number>> {
+  const marked = new Set<number>();
+  for await (const { cell } of listCells(images, markersPrefix(range.audit), range)) marked.add(cell);
+  const results = await Promise.all([...marked].map((cell) => readResult(images, range.audit, cell)));
+  return new Set(results.filter((result) => !result.images.some(isStored)).map(({ cell }) => cell));
 }

@@ -125,6 +125,13 @@ const purge = (a: Facts) => {
   add('audits/a/judged/00000/0.quarantined.unknown.0x0.-.purged.d0')(a);
   add('purged/a/00000/0')(a);
 };
+/** The audit, as if its pictures had been announced by somebody who has them. */
+const announce = (a: Facts) => {
+  const picture = { sha256: 'bytes', isBroken: false, isEncoded: false };
+  Object.assign(a, { imported: [picture, picture] });
+};
+const upload = (a: Facts, change: Partial<StoredObject> = {}) =>
+  a.images.set('images/a/00001/0', { ...a.record(undefined, 'bytes', { status: 'pending' }), ...change });
 /** A cell that was closed without a prediction. */
 const close = ({ images, failure, record }: Facts) => {
   images.set('audits/a/dispatched/00001.json', record({ closed: 'failed' }));
@@ -136,6 +143,16 @@ const close = ({ images, failure, record }: Facts) => {
 /** One wrong fact for each promise that an audit can break. */
 const PLANTS: Record<Exclude<Broken, 'no message dies without a fault'>, (a: Facts) => unknown> = {
   'every accepted audit ends': add('open/a'),
+  'a picture that came in time is in its result': (a) => {
+    announce(a);
+    upload(a);
+    a.failure.modified = 10_000 + 3 * 24 * HOUR_MS;
+  },
+  'an import ends without a picture only if it did not come': announce,
+  'a picture that came too late is shown to nobody': (a) => {
+    announce(a);
+    upload(a, { tags: SHOWN });
+  },
   'every cell has a result': remove('audits/a/results/00000.json'),
   'every cell has a binding': remove('audits/a/dispatched/00000.json'),
   'what waits never fails': close,

@@ -12,7 +12,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   bench: ['build', 'lib', 'local', 'packages/aws-emulator'],
   ledger: [],
   chaos: ['cli', 'ledger', 'local', 'packages/aws-emulator', 'packages/replicate-stand-in'],
-  sim: ['bench', 'cli', 'ledger', 'lib', 'packages/aws-emulator'],
+  // Of the page what raters' browsers keep and send.
+  sim: ['bench', 'cli', 'ledger', 'lib', 'packages/aws-emulator', 'web'],
   'packages/aws-emulator': ['packages/sqlite'],
   'packages/replicate-stand-in': ['packages/sqlite'],
   'packages/sqlite': [],
