@@ -133,7 +133,7 @@ export const PATCHES: Record<string, Patch> = {
     ],
   },
   'only its own tombstone ends a round': {
-    file: 'lib/rounds/read.ts',
+    file: 'lib/records/round.ts',
     change: [['await Promise.all([id, ...audits]', 'await Promise.all([id, ...audits.slice(99)]']],
   },
   'a browser sends again what may be stored, under the next number': {

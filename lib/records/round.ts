@@ -3,7 +3,7 @@ import type { Codebook, Contrast, Given } from '../contract/round-request.ts';
 import type { Retention } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
 import { readCodebook } from './codebook.ts';
-import { roundDraftKey, roundKey } from './keys.ts';
+import { deletedKey, roundDraftKey, roundKey } from './keys.ts';
 
 /** A picture of a round. */
 export interface Item {
@@ -74,18 +74,30 @@ export const readRound = async (store: ObjectStore, round: string): Promise<Roun
 export const readDraft = async (store: ObjectStore, round: string): Promise<RoundPlan | undefined> =>
   (await store.readJson<RoundPlan>(roundDraftKey(round)))?.value;
 
+/** Whether a round was deleted, or one of its audits, which takes it along. */
+export const isRoundDeleted = async (
+  store: ObjectStore,
+  { id, audits }: Pick<RoundPlan, 'id' | 'audits'>,
+): Promise<boolean> =>
+  (await Promise.all([id, ...audits].map((one) => store.exists(deletedKey(one))))).includes(true);
+
 /**
  * Keeps the round that was read last: a process mostly works for the raters of one, and neither its plan nor its codebook
- * ever changes.
+ * ever changes. That it was deleted is looked for each time: a process may keep a round long after nothing is left of it.
  * @returns for a store a reader of its rounds; all readers share what is kept
  */
 export function roundKeeper(): (store: ObjectStore) => (round: string) => Promise<OpenRound | undefined> {
   let kept: OpenRound | undefined;
   return (store) => async (round) => {
-    if (kept?.plan.id === round) return kept;
+    if (kept?.plan.id === round) return (await isRoundDeleted(store, kept.plan)) ? undefined : kept;
     const plan = await readRound(store, round);
     if (!plan) return undefined;
-    kept = { plan, codebook: await readCodebook(store, plan.codebook) };
+    const [codebook, isDeleted] = await Promise.all([
+      readCodebook(store, plan.codebook),
+      isRoundDeleted(store, plan),
+    ]);
+    if (isDeleted) return undefined;
+    kept = { plan, codebook };
     return kept;
   };
 }

@@ -30,7 +30,7 @@ import { hiddenItems } from '../records/reported.ts';
 import { type OpenRound, sha256Hex } from '../records/round.ts';
 import { assignmentOf, type Showing } from './assignment.ts';
 import { type RaterRecord, roundOfToken } from './raters.ts';
-import { isRoundDeleted, type RoundDeps } from './read.ts';
+import type { RoundDeps } from './read.ts';
 
 /**
  * What raters are shown, and what they answer. Everything here leaves to a person who must not know which model or prompt a
@@ -87,14 +87,13 @@ async function raterOf<Beside = undefined>(
   const { slot, generation } = record.value;
   const name = raterName(slot, generation);
   const who = { ...open, round, slot, generation, name, list: assignmentOf(open.plan, slot) };
-  const [isDeleted, holder, hasSuccessor, hasWithdrawn, read] = await Promise.all([
-    isRoundDeleted(store, open.plan),
+  const [holder, hasSuccessor, hasWithdrawn, read] = await Promise.all([
     readSlot(store, round, slot, generation),
     hasNext(store, round, slot, generation),
     store.exists(withdrawnKey(round, name)),
     beside?.(who),
   ]);
-  if (isDeleted || holder?.token !== sha256) throw unknown();
+  if (holder?.token !== sha256) throw unknown();
   return {
     ...who,
     pseudonym: holder.pseudonym,

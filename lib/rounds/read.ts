@@ -23,25 +23,18 @@ import {
 import { listBatches, Places, readBatch } from '../records/labels.ts';
 import { listRaters, type SlotRecord } from '../records/rater.ts';
 import { hiddenItems } from '../records/reported.ts';
-import { type OpenRound, type RoundPlan, readDraft } from '../records/round.ts';
+import { isRoundDeleted, type OpenRound, type RoundPlan, readDraft } from '../records/round.ts';
 import { assignmentOf } from './assignment.ts';
 
 export interface RoundDeps {
   store: ObjectStore;
-  /** A round with its codebook; undefined where there is none. */
+  /** A round with its codebook; undefined where there is none, or it or one of its audits was deleted. */
   readRound: (round: string) => Promise<OpenRound | undefined>;
   time: Time;
 }
 
 const notFound = (round: string) =>
   new Refusal(404, `There is no round "${round.slice(0, 40)}". GET /api/rounds lists all rounds.`);
-
-/** Whether a round was deleted, or one of its audits. A process may keep a round long after both are gone. */
-export const isRoundDeleted = async (
-  store: ObjectStore,
-  { id, audits }: Pick<RoundPlan, 'id' | 'audits'>,
-): Promise<boolean> =>
-  (await Promise.all([id, ...audits].map((one) => store.exists(deletedKey(one))))).includes(true);
 
 /**
  * A round with its codebook.
@@ -50,9 +43,9 @@ export const isRoundDeleted = async (
 export async function requireRound({ store, readRound }: RoundDeps, round: string): Promise<OpenRound> {
   if (!isRoundId(round)) throw notFound(round);
   const found = await readRound(round);
-  if (await isRoundDeleted(store, found?.plan ?? { id: round, audits: [] })) throw notFound(round);
   if (found) return found;
-  if (await store.exists(roundDraftKey(round)))
+  const draft = await readDraft(store, round);
+  if (draft && !(await isRoundDeleted(store, draft)))
     throw new Refusal(
       409,
       'The pictures of this round are not copied yet. Send the request that makes it again, with the same Idempotency-Key, or delete the round.',

@@ -610,7 +610,12 @@ describe('what the routes of rounds refuse', () => {
   it('a round that is not there, and one whose pictures are not copied yet', async () => {
     await plant({ id: AUDIT });
     const half = auditAt(3);
-    await world.truth.images.createJson(roundDraftKey(half), { id: half, items: [], createdAt: '' });
+    await world.truth.images.createJson(roundDraftKey(half), {
+      id: half,
+      audits: [AUDIT],
+      items: [],
+      createdAt: '',
+    });
     for (const name of OF_ROUNDS) {
       const method = name.split(' ')[0]!;
       for (const round of [auditAt(8), '..%2Fdeleted'])
