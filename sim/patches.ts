@@ -110,10 +110,6 @@ export const PATCHES: Record<string, Patch> = {
     file: 'lib/rounds/close.ts',
     change: [['if (shown.has(codebook.questions[question]!.id))', 'if (shown.size > 0)']],
   },
-  'a batch does not ask for the one before': {
-    file: 'lib/rounds/rate.ts',
-    change: [['if (number > 0 && !before) throw', 'if (number < 0 && !before) throw']],
-  },
   'the next rater is shown what is done': {
     file: 'lib/rounds/rate.ts',
     change: [

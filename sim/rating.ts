@@ -106,9 +106,10 @@ export class RatingRound {
   #ask(route: string, { slot, ...rest }: Asked = {}): Promise<HttpResponse | undefined> {
     const path = { ...(route.includes('{round}') && { round: this.ledger.id! }), ...(slot && { slot }) };
     const headers = { 'idempotency-key': this.#key };
+    const hear = this.ledger.askedAbout(route, path);
     return new Promise((resolve) =>
       this.#line.send({ route, path, headers, ...rest }, (answer, metFault) => {
-        this.ledger.answered(route, path, answer, metFault);
+        hear(answer, metFault);
         resolve(answer);
       }),
     );

@@ -183,6 +183,7 @@ export class RoundLedger {
   /** A rater's request goes out. @returns what hears its answer */
   asked(link: Link, route: string, body: unknown) {
     // What was stored for sure by now has to be known to what answers.
+    const wasDeleted = this.isDeleted;
     const isPage = route === 'GET /api/rate';
     const known = isPage ? (this.#labels.get(link.rater) ?? []).slice() : [];
     const done = isPage ? this.#doneBefore(link.rater) : new Set<string>();
@@ -192,6 +193,8 @@ export class RoundLedger {
       const answer = text.startsWith('{') ? JSON.parse(text) : {};
       const ids = ((body as { answers?: Label[] })?.answers ?? []).map(({ id }) => id);
       const isReplaced = this.#over.has(link.rater);
+      if (wasDeleted && (status === 200 || status === 201))
+        this.#broken('a round that was deleted, or whose audit was, is answered to nobody', route);
       const right: Record<string, () => boolean> = {
         'GET /api/rate 200': () => this.#isPage(link.rater, answer, { known, batches, done }),
         'PUT /api/rate/labels/{seq} 201': () => this.#areStored(ids),
@@ -338,8 +341,17 @@ export class RoundLedger {
     return `${is.length} of ${expected.length}; too many: ${more.slice(0, 3)}; missing: ${less.slice(0, 3)}`;
   }
 
-  /** An auditor's request was answered. */
-  answered(
+  /** An auditor's request goes out. @returns what hears its answer */
+  askedAbout(route: string, path: Record<string, string>) {
+    const wasDeleted = this.isDeleted && !route.startsWith('DELETE');
+    return (response: HttpResponse | undefined, metFault: boolean): void => {
+      if (wasDeleted && [200, 202, 303].includes(response?.statusCode ?? 0))
+        this.#broken('a round that was deleted, or whose audit was, is answered to nobody', route);
+      this.#answered(route, path, response, metFault);
+    };
+  }
+
+  #answered(
     route: string,
     path: Record<string, string>,
     response: HttpResponse | undefined,
@@ -479,7 +491,7 @@ export class RoundLedger {
   /** How far the places of models in all lists are from chance, in standard errors. */
   #placesByModel(): number {
     const plan = this.id === undefined ? undefined : this.#current(`rounds/${this.id}/round.json`);
-    if (!plan) return 0;
+    if (!plan || this.isDeleted) return 0;
     const modelOf = new Map<string, string>();
     for (const { opaque, image } of wordsOf(plan).items) {
       const [audit, cell] = image.split('/');
