@@ -8,12 +8,16 @@ interface Stored extends Upload {
   modified: Date;
 }
 
-/** One bucket in memory, for tests that make a great many calls. `test/simulator/s3-contract.test.ts` holds the S3 of the simulator to S3; this has fewer verbs. */
+/** What goes wrong at a call: nothing, it is never made, or its answer is lost. */
+export type Weather = (verb: string, key: string) => 'fair' | 'fails' | 'answer lost';
+
+/** One bucket in memory, for worlds that make millions of calls. `test/simulator/s3-contract.test.ts` holds the S3 of the simulator to S3; this has fewer verbs. */
 export class MemoryStore implements ObjectStore {
   readonly bucket = 'images';
   readonly #objects = new Map<string, Stored>();
   readonly #keys = new SortedKeys();
   readonly #now: () => Date;
+  weather: Weather = () => 'fair';
   calls = 0;
 
   constructor(now: () => Date) {
@@ -24,12 +28,16 @@ export class MemoryStore implements ObjectStore {
     return this;
   }
 
-  /** Makes a call. */
-  async #call<T>(work: () => T): Promise<T> {
+  /** Makes a call, as far as the weather lets it. A read whose answer is lost has failed. */
+  async #call<T>(verb: string, key: string, work: () => T): Promise<T> {
     this.calls++;
+    const how = this.weather(verb, key);
     // Others come between.
     await Promise.resolve();
-    return work();
+    if (how === 'fails') throw new Error('the connection broke');
+    const answer = work();
+    if (how === 'answer lost') throw new Error('the connection broke');
+    return answer;
   }
 
   #put(key: string, body: string | Buffer, upload: Upload = {}): string {
@@ -41,7 +49,7 @@ export class MemoryStore implements ObjectStore {
   }
 
   create(key: string, body: string | Buffer, upload?: Upload): Promise<boolean> {
-    return this.#call(() => !this.#objects.has(key) && this.#put(key, body, upload) !== '');
+    return this.#call('create', key, () => !this.#objects.has(key) && this.#put(key, body, upload) !== '');
   }
 
   createJson(key: string, value: unknown, upload?: Upload): Promise<boolean> {
@@ -49,11 +57,11 @@ export class MemoryStore implements ObjectStore {
   }
 
   async replaceJson(key: string, value: unknown, upload?: Upload): Promise<void> {
-    await this.#call(() => this.#put(key, JSON.stringify(value), upload));
+    await this.#call('replace', key, () => this.#put(key, JSON.stringify(value), upload));
   }
 
   readJson<T>(key: string): Promise<{ value: T; etag: string; modified: Date } | undefined> {
-    return this.#call(() => {
+    return this.#call('read', key, () => {
       const found = this.#objects.get(key);
       return (
         found && { value: JSON.parse(found.body.toString()), etag: found.etag, modified: found.modified }
@@ -62,14 +70,14 @@ export class MemoryStore implements ObjectStore {
   }
 
   readRange(key: string): Promise<{ bytes: Buffer; total: number } | undefined> {
-    return this.#call(() => {
+    return this.#call('read', key, () => {
       const found = this.#objects.get(key);
       return found && { bytes: found.body, total: found.body.length };
     });
   }
 
   head(key: string): Promise<Head | undefined> {
-    return this.#call(() => {
+    return this.#call('head', key, () => {
       const found = this.#objects.get(key);
       if (!found) return undefined;
       const { body, etag, modified, contentType = '', metadata = {} } = found;
@@ -92,7 +100,7 @@ export class MemoryStore implements ObjectStore {
 
   async *list(prefix: string, after?: string): AsyncGenerator<Listed> {
     // All of it at one moment: others write while it is read.
-    yield* await this.#call(() => {
+    yield* await this.#call('list', prefix, () => {
       const found: Listed[] = [];
       for (const key of this.#keys.from(after && after > prefix ? after : prefix)) {
         if (!key.startsWith(prefix)) break;
