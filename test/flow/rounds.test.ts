@@ -518,7 +518,7 @@ describe('the labels that count', () => {
     expect(JSON.parse(written[0]!).labels).toHaveLength((16 + 3) * 3 * 3);
   });
 
-  it('cost one write and seven reads a batch, however many there are before; making a round one of each a picture', async () => {
+  it('cost one write and seven reads a batch, and one for each audit, however many there are before; making a round one of each a picture', async () => {
     const store = new MemoryStore(() => world.now());
     await plantAudit(store, { id: AUDIT, samples: 25 });
     let seen: string[] = [];
@@ -535,7 +535,7 @@ describe('the labels that count', () => {
     for (const [seq, { id }] of (await allItems(api, token)).entries()) {
       seen = [];
       await send(api, token, seq, whole(id));
-      if (seq > 0) expect(count()).toEqual([1, 7]);
+      if (seq > 0) expect(count()).toEqual([1, 8]);
     }
   });
 
