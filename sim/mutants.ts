@@ -717,18 +717,6 @@ export const MUTANTS: Record<string, Plant> = {
       },
     })),
   },
-  'reconcile begins no chain of an import': {
-    functions: ['reconcile'],
-    ports: ({ polls }) => ({
-      polls: {
-        ...polls,
-        send: async (ranges, delay) =>
-          ranges.length > 0 && ranges.some(({ link }: Message) => link === 0)
-            ? undefined
-            : polls.send(ranges, delay),
-      },
-    }),
-  },
   'a study is written without If-Match': {
     functions: ['api'],
     request: unconditional(/^studies\//),

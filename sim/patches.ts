@@ -160,17 +160,15 @@ export const PATCHES: Record<string, Patch> = {
       ],
     ],
   },
-  'an import that was canceled forgets what has come': {
-    file: 'lib/cells/take-in.ts',
-    change: [['const head = hasArrived ?', 'const head = hasArrived && !isCanceled ?']],
-  },
   'a Content-Encoding is not looked at': {
     file: 'lib/cells/take-in.ts',
     change: [['if (contentEncoding !== undefined) {', 'if (contentEncoding === null) {']],
+    world: '2,000 pictures are imported while uploads and S3 fail',
   },
   'what came too late is judged': {
     file: 'lib/audits/unsafe.ts',
     change: [['isImported ? await cellsWithoutPicture', 'isImported && false ? await cellsWithoutPicture']],
+    world: '2,000 pictures are imported while uploads and S3 fail',
   },
   'a deleted study takes changes': {
     file: 'lib/audits/studies.ts',

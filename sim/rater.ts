@@ -71,6 +71,7 @@ export class Tab {
     this.#outbox = new Outbox(this.#api, link.rater, {
       storage: device.storage,
       alone: (_, work) => device.alone(work, this),
+      // With fractions of milliseconds, which no browser has: names of answers do not sort as they were given.
       now: () => this.#kernel.now,
       after: (ms, act) => {
         let isOff = false;

@@ -141,7 +141,9 @@ export class Outbox {
       }
       // In this order: a tab that already sees the next number also sees that these answers are gone. One that sees the old
       // number, because storage reaches other tabs late, is told by the API what is stored.
-      for (const key of keys) if (stored.has(key.split('/')[1]!)) this.#remove(`answer/${key}`);
+      // Of all that wait: the attempt that stored them may have had others in it.
+      for (const key of this.#keys('answer/'))
+        if (stored.has(key.split('/')[1]!)) this.#remove(`answer/${key}`);
       this.#set('seq', String(next));
       this.#remove('open');
       this.#changed();
