@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { OF_STUDY } from '../../lib/download/study.ts';
 import { CommandError, EXIT } from '../exit.ts';
 
 /** The pipeline writes a line for each cell of a manifest, and so does a study: one that does not fit into memory can be read. */
@@ -42,11 +43,6 @@ export async function manifestHead(path: string): Promise<string> {
     `${path} does not begin like a manifest. Delete it and run the same command again.`,
   );
 }
-
-const OF_STUDY = '{"study":';
-
-/** The begin of the manifest of a study. */
-export const studyHead = (study: object): string => `${OF_STUDY}${JSON.stringify(study)},"audits":[`;
 
 /** Whether a manifest is that of a study. */
 export async function isOfStudy(path: string): Promise<boolean> {

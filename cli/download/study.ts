@@ -7,6 +7,7 @@ import { parse } from 'csv-parse';
 import { stringify } from 'csv-stringify';
 import type { Study } from '../../lib/contract/answers.ts';
 import { studyPage } from '../../lib/download/gallery.ts';
+import { rowOfStudy, studyManifest } from '../../lib/download/study.ts';
 import { SUMS, sumLine } from '../../lib/download/sums.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { Progress } from '../progress.ts';
@@ -18,7 +19,7 @@ import {
   manifestFiles,
   writeLines,
 } from './download.ts';
-import { cellLines, manifestHead, studyHead } from './manifest-lines.ts';
+import { cellLines, manifestHead } from './manifest-lines.ts';
 import { hashFile, readSums } from './sums.ts';
 
 export interface DownloadedStudy {
@@ -108,45 +109,14 @@ async function writeStream(path: string, ...streams: [Readable, ...NodeJS.ReadWr
   await rename(`${path}.part`, path);
 }
 
-/** What this reads of a cell. Only images that were downloaded have a file. */
-interface Cell {
-  images: { file?: string }[];
-}
-
-/** A cell whose files are named from the folder of the study. */
-const inFolder = (audit: string, { images, ...cell }: Cell) => ({
-  ...cell,
-  images: images.map((image) => ({ ...image, ...(image.file ? { file: `${audit}/${image.file}` } : {}) })),
-});
-
-/** `{study, audits: [{audit, createdAt}], cells: [{audit, n, …}]}`, and never more than a line is in memory. */
+/** Never more than a line is in memory. */
 async function mergeJson(study: Study, folder: string, audits: readonly string[]): Promise<void> {
-  const manifestOf = (audit: string) => join(folder, audit, 'manifest.json');
-  const text = async function* () {
-    const { audits: _entries, ...identity } = study;
-    yield studyHead(identity);
-    let between = '\n';
-    for (const audit of audits) {
-      yield `${between}${await manifestHead(manifestOf(audit))}`;
-      between = ',\n';
-    }
-    yield '\n],"cells":[';
-    between = '\n';
-    for (const audit of audits)
-      for await (const line of cellLines(manifestOf(audit))) {
-        yield `${between}${JSON.stringify({ audit, ...inFolder(audit, JSON.parse(line) as Cell) })}`;
-        between = ',\n';
-      }
-    yield '\n]}\n';
-  };
-  await writeStream(join(folder, 'manifest.json'), Readable.from(text()));
+  const texts = audits.map((audit) => {
+    const path = join(folder, audit, 'manifest.json');
+    return { audit, head: () => manifestHead(path), cells: () => cellLines(path) };
+  });
+  await writeStream(join(folder, 'manifest.json'), Readable.from(studyManifest(study, texts)));
 }
-
-const withFolder = (audit: string, row: Record<string, string>) => ({
-  ...row,
-  audit,
-  ...(row.file ? { file: `${audit}/${row.file}` } : {}),
-});
 
 /** All rows with a column `audit`, and the columns of all: audits have the factors of their own designs. */
 async function mergeCsv(folder: string, audits: readonly string[]): Promise<void> {
@@ -158,7 +128,7 @@ async function mergeCsv(folder: string, audits: readonly string[]): Promise<void
   const rows = async function* () {
     for (const audit of audits)
       for await (const row of createReadStream(manifestOf(audit)).pipe(parse({ bom: true, columns: true })))
-        yield withFolder(audit, row as Record<string, string>);
+        yield rowOfStudy(audit, row as Record<string, string>);
   };
   const lines = stringify({ header: true, columns: [...columns], bom: true });
   await writeStream(join(folder, 'manifest.csv'), Readable.from(rows()), lines);

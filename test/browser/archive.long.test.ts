@@ -122,15 +122,15 @@ describeInBrowser('an audit that is saved from the page', (executable) => {
   }
 
   /** Unpacks with another library than the page packs with. @returns the one folder inside */
-  function unpack(file: string, folder: string): string {
+  function unpack(file: string, folder: string, id = audit): string {
     const target = path.join(local.dataDir, folder);
     for (const [name, bytes] of Object.entries(unzipSync(readFileSync(file)))) {
       const place = path.join(target, name);
       mkdirSync(path.dirname(place), { recursive: true });
       writeFileSync(place, bytes);
     }
-    expect(readdirSync(target)).toEqual([`weaudit-${audit}`]);
-    return path.join(target, `weaudit-${audit}`);
+    expect(readdirSync(target)).toEqual([`weaudit-${id}`]);
+    return path.join(target, `weaudit-${id}`);
   }
 
   const filesIn = (folder: string) =>
@@ -168,6 +168,41 @@ describeInBrowser('an audit that is saved from the page', (executable) => {
     expect(saved).toEqual(files);
     const lines = (base64?: string) => Buffer.from(base64 ?? '', 'base64').toString();
     expect(lines(byPage)).toBe(lines(byCommand).replace(/.*manifest\.xlsx\n/, ''));
+  });
+
+  test('a study is one file, too: what the command downloads, with one manifest of all', async () => {
+    const other = await local.start({
+      ...{ name: 'More', template: 'a {job}', factors: { job: ['baker', 'smith'] } },
+      ...{ models: ['simulated/flash'], samples: 1 },
+    });
+    await local.whole(other);
+    const { body: study } = await local.api('POST', '/api/studies', { name: 'Both', audits: [audit, other] });
+    const { page, errors } = await openPage(browser, local.origin);
+    checks.push(() => expect(errors.filter((error) => !/409/.test(error))).toEqual([]));
+    await page.addInitScript(NO_PICKER);
+    await page.goto(`/study.html?id=${study.id}`);
+    await button(page).click();
+    const dialog = page.getByRole('dialog', { name: 'Download the whole study' });
+    await dialog.getByText('Each of 2 audits has a folder of its own').waitFor();
+    expect(await seriousProblems(page)).toEqual([]);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      dialog.getByRole('button', { name: 'Save ZIP' }).click(),
+    ]);
+    await dialog.getByText(`npx weaudit verify weaudit-${study.id}`).waitFor();
+    const folder = unpack(await download.path(), 'study', study.id);
+    expect((await weaudit.run(['verify', folder])).stdout).toMatch(/^All \d+ files in /);
+    const byCommand = path.join(local.dataDir, 'study-by-command');
+    expect((await weaudit.run(['download', study.id, byCommand])).status).toBe(0);
+    // The command makes a workbook, too, which the lists name.
+    const withoutLists = (files: Record<string, string>) =>
+      Object.fromEntries(Object.entries(files).filter(([name]) => !/SHA256SUMS$|manifest\.xlsx$/.test(name)));
+    expect(withoutLists(filesIn(folder))).toEqual(withoutLists(filesIn(byCommand)));
+    const lines = (files: Record<string, string>) =>
+      Buffer.from(files.SHA256SUMS!, 'base64').toString().split('\n');
+    expect(lines(filesIn(folder)).filter((line) => !line.endsWith('SHA256SUMS'))).toEqual(
+      lines(filesIn(byCommand)).filter((line) => !/SHA256SUMS$|manifest\.xlsx$/.test(line)),
+    );
   });
 
   test.each([1280, 390])(

@@ -11,8 +11,21 @@ export interface Contents {
   blank: number;
   /** Of the images, without their renditions. */
   bytes: number;
-  /** Outputs without bytes to download: how many, and why, such as `2 quarantined, 1 lost`. */
-  withheld: { count: number; why: string };
+  /** Outputs without bytes to download. */
+  withheld: PredictionImage[];
+}
+
+/** What several have together, in words and numbers. */
+export function sumOf(contents: readonly Contents[]) {
+  const withheld = contents.flatMap((one) => one.withheld);
+  const sum = (count: (one: Contents) => number) => contents.reduce((before, one) => before + count(one), 0);
+  return {
+    images: sum(({ images }) => images.length),
+    blank: sum(({ blank }) => blank),
+    bytes: sum(({ bytes }) => bytes),
+    /** How many, and why, such as `2 quarantined, 1 lost`. */
+    withheld: { count: withheld.length, why: describeNoPictures(countImages([{ images: withheld }])) },
+  };
 }
 
 /** @returns undefined while predictions are still loading, or something in them may still change */
@@ -21,12 +34,11 @@ export function contentsOf(cells: Cells): Contents | undefined {
   const predictions = Array.from({ length: cells.plan.cells }, (_, n) => cells.at(n)!);
   const all = predictions.flatMap(({ n, images }) => images.map((image) => ({ n, image })));
   const images = all.filter(({ image }) => image.url);
-  const withheld = all.flatMap(({ image }) => (image.url ? [] : [image]));
   return {
     predictions,
     images,
     blank: images.filter(({ image }) => isBlank(image)).length,
     bytes: images.reduce((sum, { image }) => sum + (image.bytes ?? 0), 0),
-    withheld: { count: withheld.length, why: describeNoPictures(countImages([{ images: withheld }])) },
+    withheld: all.flatMap(({ image }) => (image.url ? [] : [image])),
   };
 }

@@ -1,19 +1,19 @@
-import { useMemo } from 'preact/hooks';
-import type { LiveAudit } from '../live/audit.ts';
+import { useEffect, useMemo } from 'preact/hooks';
+import type { Cells } from '../live/cells.ts';
 import type { Signal } from '../live/signal.ts';
 import { useChanges, useSignal } from '../live/use.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { words } from '../words/archive.ts';
-import { type Contents, contentsOf } from './contents.ts';
+import { type Contents, contentsOf, sumOf } from './contents.ts';
 import { folderOf } from './files.ts';
-import { MOST_IN_MEMORY, saveArchive, writesToDisk } from './save.ts';
-import type { ArchiveState } from './state.ts';
+import { MOST_IN_MEMORY, MOST_OF_STUDY, saveArchive, writesToDisk } from './save.ts';
+import type { ArchiveState, Saved } from './state.ts';
 
 /** Names of missing files that are listed. */
 const MOST_NAMES = 5;
 
 interface Props {
-  live: LiveAudit;
+  saved: Saved;
   state: Signal<ArchiveState>;
   /** Ends the download. */
   abort: { current: AbortController | undefined };
@@ -21,29 +21,67 @@ interface Props {
 }
 
 /** Saves a whole audit as one file. The download continues while the dialog is closed. */
-export function ArchiveDialog({ live, state, abort, onClose }: Props) {
-  const { cells, plan } = live;
+export function ArchiveDialog({ saved, state, abort, onClose }: Props) {
+  const { id, audits } = saved;
   const now = useSignal(state);
-  const version = useChanges(cells);
-  const contents = useMemo(() => contentsOf(cells), [cells, version]);
-  const isTooLarge = !writesToDisk() && contents !== undefined && contents.bytes > MOST_IN_MEMORY;
+  const all = useMemo(
+    () => ({
+      listen(listener: () => void) {
+        const stops = audits.map(({ cells }) => cells.listen(listener));
+        return () => {
+          for (const stop of stops) stop();
+        };
+      },
+    }),
+    [saved],
+  );
+  const version = useChanges(all);
+  // All are loaded, also those that no view shows.
+  useEffect(() => {
+    for (const { cells } of audits) cells.want('archive', []);
+  }, [saved]);
+  const contents = useMemo(() => {
+    const found = audits.flatMap(({ cells }) => contentsOf(cells) ?? []);
+    return found.length === audits.length ? found : undefined;
+  }, [saved, version]);
+  const sum = (count: (cells: Cells) => number) =>
+    audits.reduce((before, { cells }) => before + count(cells), 0);
+  const predictions = sum(({ plan }) => plan.cells);
+  const isTooLarge =
+    (saved.study !== undefined && predictions > MOST_OF_STUDY) ||
+    (!writesToDisk() && contents !== undefined && sumOf(contents).bytes > MOST_IN_MEMORY);
+  const isStudy = saved.study !== undefined;
   const isRunning = now.kind === 'running';
   const isDone = now.kind === 'done';
-  const start = (contents: Contents) => {
+  const start = (contents: Contents[]) => {
     abort.current = new AbortController();
-    void saveArchive(live, contents, state, abort.current.signal);
+    void saveArchive(saved, contents, state, abort.current.signal);
   };
   return (
-    <Dialog label={words.title} class="confirm" onClose={onClose}>
-      <h2>{words.title}</h2>
+    <Dialog label={words.title(isStudy)} class="confirm" onClose={onClose}>
+      <h2>{words.title(isStudy)}</h2>
       {isRunning ? (
         <Running now={now} />
-      ) : isDone ? null : contents ? (
-        <Holds contents={contents} audit={plan.id} isTooLarge={isTooLarge} />
+      ) : isDone ? null : isTooLarge ? (
+        <>
+          <p>
+            {isStudy
+              ? words.studyTooLarge(MOST_OF_STUDY)
+              : words.tooLarge(sumOf(contents!).bytes, MOST_IN_MEMORY)}
+          </p>
+          <Command text={words.command(id)} />
+        </>
+      ) : contents ? (
+        <Holds contents={contents} audits={isStudy ? audits.length : undefined} />
       ) : (
-        <p role="status">{words.counting(cells.loaded, plan.cells)}</p>
+        <p role="status">
+          {words.counting(
+            sum((cells) => cells.loaded),
+            predictions,
+          )}
+        </p>
       )}
-      <Outcome now={now} audit={plan.id} />
+      <Outcome now={now} audit={id} />
       <div class="buttons">
         <button type="button" class={isDone ? 'primary' : ''} onClick={onClose}>
           {words.close}
@@ -75,19 +113,12 @@ const Command = ({ text }: { text: string }) => (
   </p>
 );
 
-/** What the file will have, or why there will be none. */
-function Holds({ contents, audit, isTooLarge }: { contents: Contents; audit: string; isTooLarge: boolean }) {
-  const { images, blank, bytes, withheld } = contents;
-  if (isTooLarge)
-    return (
-      <>
-        <p>{words.tooLarge(bytes, MOST_IN_MEMORY)}</p>
-        <Command text={words.command(audit)} />
-      </>
-    );
+/** What the file will have. @param audits of a study */
+function Holds({ contents, audits }: { contents: Contents[]; audits: number | undefined }) {
+  const { images, blank, bytes, withheld } = sumOf(contents);
   return (
     <>
-      <p>{words.holds(images.length - blank, blank, bytes)}</p>
+      <p>{words.holds(images - blank, blank, bytes, audits)}</p>
       {withheld.count > 0 && <p>{words.withheld(withheld.count, withheld.why)}</p>}
       <p class="hint">{writesToDisk() ? words.toDisk : words.inMemory}</p>
     </>

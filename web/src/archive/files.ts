@@ -1,18 +1,19 @@
 import { type Entry, entryOf, IMAGES, THUMBNAILS, thumbnailName } from '../../../lib/download/entries.ts';
-import { galleryPage } from '../../../lib/download/gallery.ts';
+import { galleryPage, studyPage } from '../../../lib/download/gallery.ts';
 import { roundFiles } from '../../../lib/download/rounds.ts';
-import { SUMS, sumLines } from '../../../lib/download/sums.ts';
+import { type ManifestText, studyManifest } from '../../../lib/download/study.ts';
+import { SUMS, sumLine, sumLines } from '../../../lib/download/sums.ts';
 import { fileName } from '../../../lib/image-file.ts';
 import { readManifest } from '../api/client.ts';
 import { readRated } from '../api/rated.ts';
 import { readRoundPlan, readRounds } from '../api/rounds.ts';
-import type { AuditStatus, Prediction, PredictionImage } from '../api/types.ts';
+import type { AuditStatus, Prediction, PredictionImage, Study } from '../api/types.ts';
 import { sha256Of } from '../images/hash.ts';
 import { fetchImage, ImageProblem } from '../images/load.ts';
 import type { Cells, Size } from '../live/cells.ts';
 import { words as archiveWords } from '../words/archive.ts';
 import type { Contents } from './contents.ts';
-import type { Written } from './state.ts';
+import type { Saved, Written } from './state.ts';
 
 /** Images that are fetched, or wait to be written, at a time. No more than these are in memory. */
 const AHEAD = 4;
@@ -46,14 +47,10 @@ export const folderOf = (audit: string): string => `weaudit-${audit}`;
  * @param written is filled in as far as the files are
  * @throws {ApiError} if a manifest cannot be read
  */
-export async function* archiveFiles(source: Source, written: Written): AsyncGenerator<ArchiveFile> {
+async function* auditFiles(source: Source, written: Written): AsyncGenerator<ArchiveFile> {
   const { status, contents, signal, onImage } = source;
-  const lastModified = new Date(status.createdAt);
+  const file = fileOf(status.createdAt, written);
   const sums = new Map<string, string>();
-  const file = (name: string, input: Uint8Array<ArrayBuffer>): ArchiveFile => {
-    written.bytes += input.byteLength;
-    return { name: `${folderOf(status.id)}/${name}`, input, lastModified };
-  };
   const manifests = new Map<string, string>();
   for (const format of ['json', 'csv'] as const) {
     const input = await persistently(async () => bytesOf(await readManifest(status.id, format)), signal);
@@ -93,6 +90,81 @@ export async function* archiveFiles(source: Source, written: Written): AsyncGene
     yield file(name, input);
   }
   yield file(SUMS, encode(sumLines(entries, sums)));
+}
+
+/** Makes files that were made when what they are of was begun, and counts their bytes. */
+const fileOf =
+  (createdAt: string, written: Written) =>
+  (name: string, input: Uint8Array<ArrayBuffer>): ArchiveFile => {
+    written.bytes += input.byteLength;
+    return { name, input, lastModified: new Date(createdAt) };
+  };
+
+const moved = (file: ArchiveFile, folder: string): ArchiveFile => ({
+  ...file,
+  name: `${folder}/${file.name}`,
+});
+
+/** The files of an audit or a study in the folder that is named like the archive. */
+export async function* archiveFiles(
+  { id, study }: Saved,
+  sources: readonly Source[],
+  written: Written,
+): AsyncGenerator<ArchiveFile> {
+  const files = study ? studyFiles(study, sources, written) : auditFiles(sources[0]!, written);
+  for await (const file of files) yield moved(file, folderOf(id));
+}
+
+/** The files of a study as `weaudit download` writes them: a folder for each audit, and one manifest of all. */
+async function* studyFiles(
+  study: Study,
+  sources: readonly Source[],
+  written: Written,
+): AsyncGenerator<ArchiveFile> {
+  const file = fileOf(study.createdAt, written);
+  const sums: string[] = [];
+  const own: [path: string, sha256: string][] = [];
+  const manifests: { audit: string; json: string; csv: string }[] = [];
+  for (const source of sources) {
+    const audit = source.status.id;
+    const texts = new Map<string, string>();
+    const part: Written = { bytes: 0, missing: [], withoutRendition: 0 };
+    for await (const one of auditFiles(source, part)) {
+      if (/^manifest\.|^SHA256SUMS$/.test(one.name)) texts.set(one.name, new TextDecoder().decode(one.input));
+      if (one.name === SUMS) own.push([`${audit}/${SUMS}`, await sha256Of(one.input)]);
+      yield moved(one, audit);
+    }
+    written.bytes += part.bytes;
+    written.withoutRendition += part.withoutRendition;
+    written.missing.push(...part.missing.map((name) => `${audit}/${name}`));
+    for (const line of texts.get(SUMS)!.split('\n'))
+      if (line !== '') sums.push(sumLine(`${audit}/${line.slice(66)}`, line.slice(0, 64)));
+    manifests.push({ audit, json: texts.get('manifest.json')!, csv: texts.get('manifest.csv')! });
+  }
+  const { mergedCsv } = await import('./study-csv.ts');
+  const json: string[] = [];
+  for await (const piece of studyManifest(study, manifests.map(textOf))) json.push(piece);
+  const all: [name: string, pieces: Iterable<string>][] = [
+    ['index.html', studyPage(study)],
+    ['manifest.json', json],
+    ['manifest.csv', [mergedCsv(manifests)]],
+  ];
+  for (const [name, pieces] of all) {
+    const input = encode(pieces);
+    sums.push(sumLine(name, await sha256Of(input)));
+    yield file(name, input);
+  }
+  yield file(SUMS, encode([...sums, ...own.map(([path, sha256]) => sumLine(path, sha256))]));
+}
+
+/** The pipeline writes a line for each cell of a manifest. */
+function textOf({ audit, json }: { audit: string; json: string }): ManifestText {
+  const [head = '', ...lines] = json.split('\n');
+  return {
+    audit,
+    head: () => `${head.slice(0, -',"cells":['.length)}}`,
+    cells: () => lines.filter((line) => line !== '' && line !== ']}').map((line) => line.replace(/,$/, '')),
+  };
 }
 
 function entriesOf(predictions: Prediction[], plain: Set<PredictionImage>): Entry[] {

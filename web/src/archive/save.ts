@@ -1,18 +1,21 @@
 import { makeZip } from 'client-zip';
 import { ApiError } from '../api/client.ts';
-import { type LiveAudit, sentenceOf } from '../live/audit.ts';
+import { sentenceOf } from '../live/audit.ts';
 import type { Signal } from '../live/signal.ts';
 import { saveFile } from '../parts/save.ts';
 import { words } from '../words/archive.ts';
-import type { Contents } from './contents.ts';
+import { type Contents, sumOf } from './contents.ts';
 import { archiveFiles, folderOf } from './files.ts';
-import type { ArchiveState, Written } from './state.ts';
+import type { ArchiveState, Saved, Written } from './state.ts';
 
 /**
  * Bytes of images that are held in memory where the browser cannot write to the disk: a third of what a phone gives a page
  * before it ends it.
  */
 export const MOST_IN_MEMORY = 500_000_000;
+
+/** Predictions of a study: its one manifest is put together in memory, at about 3 kB for each. */
+export const MOST_OF_STUDY = 50_000;
 
 /** Asks where to save a file. Only some browsers have it, and their types are in no library. */
 type Picker = (options: {
@@ -32,13 +35,12 @@ const stay = (event: BeforeUnloadEvent) => event.preventDefault();
  * @param state follows what happens, errors included; it never throws
  */
 export async function saveArchive(
-  { cells, status }: LiveAudit,
-  contents: Contents,
+  saved: Saved,
+  contents: Contents[],
   state: Signal<ArchiveState>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { id } = status.value;
-  const name = `${folderOf(id)}.zip`;
+  const name = `${folderOf(saved.id)}.zip`;
   let handle: Awaited<ReturnType<Picker>> | undefined;
   try {
     handle = await picker()?.({ suggestedName: name, types: [{ accept: { 'application/zip': ['.zip'] } }] });
@@ -48,8 +50,8 @@ export async function saveArchive(
     return;
   }
   const written: Written = { bytes: 0, missing: [], withoutRendition: 0 };
-  const { images, blank, bytes: all } = contents;
-  let now = { kind: 'running' as const, done: 0, of: images.length, bytes: 0, all };
+  const { images, blank, bytes: all } = sumOf(contents);
+  let now = { kind: 'running' as const, done: 0, of: images, bytes: 0, all };
   state.set(now);
   const onImage = (bytes: number) => {
     if (signal.aborted) return;
@@ -60,7 +62,11 @@ export async function saveArchive(
   addEventListener('beforeunload', stay);
   signal.addEventListener('abort', () => state.set({ kind: 'canceled' }));
   try {
-    const zip = makeZip(archiveFiles({ cells, status: status.value, contents, signal, onImage }, written));
+    const sources = saved.audits.map((audit, place) => ({
+      ...{ ...audit, contents: contents[place]! },
+      ...{ signal, onImage },
+    }));
+    const zip = makeZip(archiveFiles(saved, sources, written));
     if (handle) await zip.pipeTo(await handle.createWritable(), { signal });
     else {
       const blob = await new Response(zip).blob();
@@ -70,7 +76,7 @@ export async function saveArchive(
     state.set({
       kind: 'done',
       name: handle?.name ?? name,
-      images: images.length - written.missing.length,
+      images: images - written.missing.length,
       blank,
       ...written,
     });

@@ -1,3 +1,6 @@
+import type { AuditStatus, Study } from '../api/types.ts';
+import type { Cells } from '../live/cells.ts';
+
 /** Where the download of a whole audit stands. */
 export type ArchiveState =
   | { kind: 'idle' | 'canceled' }
@@ -13,4 +16,12 @@ export interface Written {
   /** Names of images that could not be fetched, and how many renditions could not. */
   missing: string[];
   withoutRendition: number;
+}
+
+/** An audit or a study that is to be saved as one file. */
+export interface Saved {
+  id: string;
+  audits: { cells: Cells; status: AuditStatus }[];
+  /** What the audits are together. */
+  study?: Study;
 }

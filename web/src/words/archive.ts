@@ -13,17 +13,20 @@ const pictures = (n: number, blank = 0) =>
 
 /** The whole audit as one file. */
 export const words = {
-  title: 'Download the whole audit',
+  title: (isStudy: boolean) => `Download the whole ${isStudy ? 'study' : 'audit'}`,
   counting: (loaded: number, of: number) =>
     `Counting the images: ${whole(loaded)} of ${whole(of)} predictions.`,
-  holds: (images: number, blank: number, bytes: number) =>
-    `One ZIP file with ${pictures(images, blank)} (${size(bytes)}), the manifest as JSON and CSV, and index.html, which shows the grid without a connection.`,
+  /** @param audits of a study, each in a folder of its own */
+  holds: (images: number, blank: number, bytes: number, audits: number | undefined) =>
+    `One ZIP file with ${pictures(images, blank)} (${size(bytes)}), the manifest as JSON and CSV, and index.html, which shows the grid without a connection.${audits === undefined ? '' : ` Each of ${some(audits, 'audit', 'audits')} has a folder of its own; one manifest has the predictions of all.`}`,
   withheld: (n: number, why: string) =>
     `${some(n, 'output is', 'outputs are')} not in it (${why}). The manifest and index.html name ${n === 1 ? 'it' : 'them'}.`,
   toDisk: 'Choose where to save it. It is written to the disk while it downloads.',
   inMemory: 'This browser keeps the file in memory until it is complete, and then saves it.',
   tooLarge: (bytes: number, most: number) =>
     `This audit is too large for this browser: it has ${size(bytes)} of images, and a file that is kept in memory may have ${size(most)} at most. Chrome and Edge on a computer write it straight to the disk. In any case this command downloads it:`,
+  studyTooLarge: (most: number) =>
+    `This study is too large to be saved from the page: it has more than ${whole(most)} predictions. This command downloads it:`,
   command: (audit: string) => `npx weaudit download ${audit}`,
   check: (folder: string) => `npx weaudit verify ${folder}`,
   save: 'Save ZIP',

@@ -117,7 +117,7 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
           {statusWords.manifest(format)}
         </button>
       ))}
-      <DownloadAll live={live} why={why} />
+      <DownloadAll id={id} open={() => ({ id, audits: [{ cells: live.cells, status }] })} why={why} />
       <button type="button" onClick={() => setStudies(true)}>
         {studyWords.button}
       </button>

@@ -1,7 +1,9 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { addUp, type Totals } from '../../../../lib/contract/counted.ts';
-import { deleteStudy, removeFromStudy } from '../../api/client.ts';
-import type { AuditEntry, AuditStatus } from '../../api/types.ts';
+import { deleteStudy, readPlan, readStatus, removeFromStudy } from '../../api/client.ts';
+import type { AuditEntry, AuditStatus, Study } from '../../api/types.ts';
+import type { Saved } from '../../archive/state.ts';
+import { Cells } from '../../live/cells.ts';
 import { type LiveStudy, MOST_PROMPTS, openStudy, type PromptsOf } from '../../live/study.ts';
 import { useOnline, useSignal } from '../../live/use.ts';
 import { useOpened } from '../../live/use-opened.ts';
@@ -16,6 +18,7 @@ import { statusWords } from '../../words/audit.ts';
 import { words as listWords } from '../../words/audits.ts';
 import { words as outcomeWords, unseenInWords } from '../../words/outcomes.ts';
 import { words } from '../../words/studies.ts';
+import { DownloadAll } from '../audit/archive.tsx';
 
 /** A study: several audits as one. */
 export function StudyPage() {
@@ -88,6 +91,17 @@ function StudyView({ live }: { live: LiveStudy }) {
   );
 }
 
+/** What a file of the whole study is made from. */
+async function openAudits(study: Study): Promise<Saved> {
+  const audits = await Promise.all(
+    study.audits.map(async ({ id }) => {
+      const [plan, status] = await Promise.all([readPlan(id), readStatus(id)]);
+      return { status, cells: new Cells(plan, () => {}) };
+    }),
+  );
+  return { id: study.id, audits, study };
+}
+
 /** The study as one: its name, and the counts of all of its audits. */
 function Head({ live, known }: { live: LiveStudy; known: (Totals | undefined)[] }) {
   const { id, name, createdAt, createdBy, audits } = useSignal(live.study);
@@ -102,6 +116,8 @@ function Head({ live, known }: { live: LiveStudy; known: (Totals | undefined)[] 
     (sum, { source }, place) => sum + (source === 'imported' ? (known[place]?.counts.succeeded ?? 0) : 0),
     0,
   );
+  const statuses = useSignal(live.statuses);
+  const isWritten = audits.every((audit) => audit.finished || statuses.get(audit.id)?.manifest);
   const finished = read.filter((totals) => finishedIn(totals.counts) === totals.predictions).length;
   const unseen = images ? unseenInWords(images, counts.refused) : '';
   return (
@@ -117,6 +133,13 @@ function Head({ live, known }: { live: LiveStudy; known: (Totals | undefined)[] 
         <a class="button" href="/audits.html?all">
           {words.single}
         </a>
+        {audits.length > 0 && (
+          <DownloadAll
+            id={id}
+            open={() => openAudits(live.study.value)}
+            why={isWritten ? undefined : statusWords.whenManifest}
+          />
+        )}
         {audits.length > 0 && (
           <a class="button" href={`/round.html?${audits.map((audit) => `audit=${audit.id}`).join('&')}`}>
             {statusWords.rate}
