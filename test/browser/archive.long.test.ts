@@ -177,8 +177,7 @@ describeInBrowser('an audit that is saved from the page', (executable) => {
     });
     await local.whole(other);
     const { body: study } = await local.api('POST', '/api/studies', { name: 'Both', audits: [audit, other] });
-    const { page, errors } = await openPage(browser, local.origin);
-    checks.push(() => expect(errors.filter((error) => !/409/.test(error))).toEqual([]));
+    const { page } = await open(local.origin, { expected: /409/ });
     await page.addInitScript(NO_PICKER);
     await page.goto(`/study.html?id=${study.id}`);
     await button(page).click();

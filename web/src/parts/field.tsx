@@ -71,7 +71,8 @@ export function TextField({ id, label, hint, problems, rows, onText, ...rest }: 
       <Element
         id={id}
         dir="auto"
-        {...(rows === undefined ? { type: 'text' } : { rows })}
+        // It grows with what is entered, from so many lines.
+        {...(rows === undefined ? { type: 'text' } : { rows, style: { minHeight: `${1.45 * rows + 1}em` } })}
         {...marksOf(about)}
         {...rest}
         onInput={(event) => onText(event.currentTarget.value)}

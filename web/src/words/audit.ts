@@ -185,6 +185,8 @@ const refusing = (names: string[]) =>
 /** Which models refuse more: several if their shares are equal. @param pairs of models that were looked at */
 export const verdictWords = {
   none: 'Nothing was refused.',
+  equal: ({ low, high }: Difference) =>
+    `No difference in refusals was found. With few samples there may be one: its 95 % interval is ${inPoints(low)} to ${inPoints(high)} points of 100.`,
   certain: (most: string[], least: string, difference: Difference, pairs: number) =>
     `${refusing(most)} more than ${given(least)}, and that is certain: ${points(difference)}${ofPairs(pairs)}.`,
   uncertain: (most: string[], least: string, difference: Difference, pairs: number) =>

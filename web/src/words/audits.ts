@@ -22,8 +22,11 @@ export const words = {
       ...(['refused', 'failed', 'canceled'] as const).flatMap((name) =>
         counts[name] > 0 ? [`${whole(counts[name])} ${name}`] : [],
       ),
-      ...(images ? [unseenInWords(images, counts.refused)].filter((text) => text !== '') : []),
-    ].join(' · '),
+      // Of filtered images, most are those of refusals: who adds both would count them twice.
+      ...(images ? [unseenInWords(counts.refused > 0 ? { ...images, filtered: 0 } : images)] : []),
+    ]
+      .filter((text) => text !== '')
+      .join(' · '),
   finished: 'finished',
   running: 'running',
   delete: 'Delete',

@@ -40,9 +40,11 @@ export function Verdict({ names, outcomes }: Props) {
     <p class="verdict" data-test="verdict">
       {most.refused.count === 0
         ? verdictWords.none
-        : found.certain
-          ? verdictWords.certain(equal, least.name, found, pairs)
-          : verdictWords.uncertain(equal, least.name, found, pairs)}
+        : most.refused.share === least.refused.share
+          ? verdictWords.equal(found)
+          : found.certain
+            ? verdictWords.certain(equal, least.name, found, pairs)
+            : verdictWords.uncertain(equal, least.name, found, pairs)}
     </p>
   );
 }
