@@ -1,9 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { type Cloud, startCloud } from '../../local/cloud.ts';
 import { LOCAL_TOKENS } from '../../local/secrets.ts';
+import { commandLine } from '../support/command.ts';
+import { allItems, type Call, label, send } from '../support/rounds.ts';
+import { shapeIn } from '../support/shape-in.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { chromiumPath, launch, openPage, settled as tilesSettled } from './support/browser.ts';
 
@@ -49,18 +54,22 @@ async function settled(page: Page, least = 1): Promise<void> {
   });
 }
 
-async function takeAll(cloud: Cloud, browser: Browser): Promise<void> {
+async function takeAll(cloud: Cloud, browser: Browser, dataDir: string): Promise<void> {
   // The origin of the page, as the bucket's CORS rules know it.
   const origin = cloud.endpoints.api.replace('127.0.0.1', 'localhost');
-  const call = async (method: string, target: string, body?: unknown) => {
+  const ask: Call = async (method, target, { body, token = LOCAL_TOKENS.audit } = {}) => {
     const response = await fetch(`${cloud.endpoints.api}${target}`, {
       method,
-      headers: { authorization: `Bearer ${LOCAL_TOKENS.audit}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    if (!response.ok) throw new Error(`${method} ${target}: ${response.status} ${await response.text()}`);
-    return (await response.json()) as { id: string; state: string; manifest: boolean };
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${target}: ${response.status} ${text}`);
+    const { status, headers } = response;
+    return { status, headers: Object.fromEntries(headers), text, body: JSON.parse(text || 'null') };
   };
+  const call = async (method: string, target: string, body?: unknown) =>
+    (await ask(method, target, { body })).body;
   const audit = async (request: object) => (await call('POST', '/api/audits', request)).id;
   const whole = (id: string) =>
     waitFor(`the manifest of ${id}`, async () => {
@@ -135,6 +144,51 @@ async function takeAll(cloud: Cloud, browser: Browser): Promise<void> {
     isMobile: true,
     hasTouch: true,
   });
+
+  // docs/worked-example.md, whose raters are a script that looks at pixels.
+  const { run, json } = commandLine({ cloud, dataDir });
+  const shapes = await audit(JSON.parse(readFileSync('events/audits/shapes.json', 'utf8')));
+  await whole(shapes);
+  const create = ['round', 'create', 'events/rounds/shapes.json', '--audit', shapes];
+  const round: string = (await json(create)).document.id;
+  const links: { token: string }[] = (await json(['round', 'links', round])).document;
+  for (const [rater, { token }] of links.entries()) {
+    const answers = [];
+    for (const { id, showing, url } of await allItems(ask, token)) {
+      const bytes = Buffer.from(await (await fetch(url)).arrayBuffer());
+      const seen = await shapeIn(bytes);
+      // The order of pictures is another one in each round; what the hurried rater gets wrong is not.
+      const isSlip = rater === 1 && createHash('sha256').update(bytes).digest()[0]! % 10 === 0;
+      answers.push(label(id, 'shape', isSlip ? (seen === 'circle' ? 'square' : 'circle') : seen, showing));
+    }
+    await send(ask, token, 0, answers.slice(0, 3));
+    if (rater === 0)
+      await take(
+        'rating',
+        `/rate.html#${token}`,
+        async (page) => {
+          await page.getByRole('button', { name: 'I have read this and agree' }).click();
+          await page.getByRole('button', { name: 'Continue', exact: true }).click();
+          await page.getByRole('button', { name: 'Show pictures' }).click();
+          await page.getByText('4 of 42').waitFor();
+          await waitFor('the picture', () =>
+            page.evaluate<boolean>(
+              'document.images.length > 0 && [...document.images].every((image) => image.complete)',
+            ),
+          );
+        },
+        { deviceScaleFactor: 1 },
+      );
+    await send(ask, token, 1, answers.slice(3));
+  }
+  await call('POST', `/api/rounds/${round}/close`);
+  const folder = path.join(dataDir, 'findings');
+  const { status, stderr } = await run(['report', round, '--out', folder]);
+  if (status !== 0) throw new Error(`The report was not written: ${stderr}`);
+  await take('report', pathToFileURL(path.join(folder, 'report.html')).href, async () => {}, {
+    viewport: { width: 1100, height: 820 },
+    deviceScaleFactor: 1,
+  });
 }
 
 const executable = chromiumPath();
@@ -157,7 +211,7 @@ try {
     },
   });
   browser = await launch(executable);
-  await takeAll(cloud, browser);
+  await takeAll(cloud, browser, dataDir);
 } finally {
   await browser?.close();
   await cloud?.stop();
