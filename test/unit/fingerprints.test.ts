@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { knows, MAX_VALUES, type SecretRecord, withValue } from '../../lib/records/secret.ts';
 import { ReplicateRefusal } from '../../lib/replicate/errors.ts';
 import {
@@ -63,6 +64,30 @@ describe('a secret is recognized by its fingerprints alone', () => {
     const clean = redactText(text, known);
     expect(text).toContain('\n');
     expect(clean).toMatch(/^[A-Za-z0-9+/]{74,78}\[redacted\].{0,4}$/s);
+  });
+
+  test('whatever of its signs are escaped, however, and wherever its lines are broken', () => {
+    const hex = (sign: string) => sign.charCodeAt(0).toString(16).padStart(2, '0');
+    const forms = [
+      (sign: string) => (sign === '\\' ? '\\\\' : sign),
+      (sign: string) => `\\u00${hex(sign)}`,
+      (sign: string) => `%${hex(sign)}`,
+      (sign: string) => `\\x${hex(sign)}`,
+    ];
+    const sign = fc.tuple(
+      fc.constantFrom(...forms),
+      fc.constantFrom('', '', '', '\n', '\r\n  ', ' │\n│ ', '\\n'),
+    );
+    const signs = fc.array(sign, { minLength: KEY.length, maxLength: KEY.length });
+    const around = fc.array(fc.constantFrom(' ', '%', '\\', '%4', 'abc', '%41', '\\u00', 'é', '│'), {
+      maxLength: 6,
+    });
+    fc.assert(
+      fc.property(signs, around, (drawn, parts) => {
+        const disguised = drawn.map(([form, end], i) => form(KEY[i]!) + end).join('');
+        expect(redactText(`${parts.join('')}.${disguised}.`, known)).toMatch(/\.\[redacted\].*\.$/s);
+      }),
+    );
   });
 
   test('wherever it stands in a text of some MB', () => {
