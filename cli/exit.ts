@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { getSystemErrorMessage } from 'node:util';
 
 /**
@@ -30,6 +31,13 @@ export class CommandError extends Error {
     super(message);
     this.status = status;
   }
+}
+
+/** Creates a folder where there is none. @throws {CommandError} */
+export async function createFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw new CommandError(EXIT.usage, `The folder ${folder} cannot be created: ${fileFault(error)}.`);
+  });
 }
 
 /** Why a file cannot be read or written, in the words of the system: `no such file or directory`. */

@@ -14,7 +14,7 @@ import { roundFiles } from '../../lib/download/rounds.ts';
 import { SUMS, sumLines } from '../../lib/download/sums.ts';
 import { fileName } from '../../lib/image-file.ts';
 import type { ApiClient } from '../api-client.ts';
-import { CommandError, EXIT, fileFault } from '../exit.ts';
+import { CommandError, createFolder, EXIT } from '../exit.ts';
 import type { Progress, Row } from '../progress.ts';
 import { readRated } from '../rounds/read.ts';
 import { isOver } from '../watch.ts';
@@ -96,9 +96,7 @@ export async function downloadAudit(
     manifest: false,
     rounds: { closed: 0, open: 0 },
   };
-  await mkdir(join(folder, FOLDERS[options.format]), { recursive: true }).catch((error: unknown) => {
-    throw new CommandError(EXIT.usage, `The folder ${folder} cannot be created: ${fileFault(error)}.`);
-  });
+  await createFolder(join(folder, FOLDERS[options.format]));
   const entries = await fetchImages(client, audit, folder, options, row, done);
   if (options.format === 'imagefolder') await writeImageFolder(folder, entries);
   else {

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { imageKey } from '../../lib/records/keys.ts';
-import { CommandError, EXIT } from '../exit.ts';
+import { CommandError, createFolder, EXIT } from '../exit.ts';
 import type { Cloud } from './cloud.ts';
 import { isMissing } from './faults.ts';
 import { readManifest } from './manifest.ts';
@@ -43,6 +43,7 @@ export async function saveEvidence(
   const file = path.join(folder, `${key.split('/').slice(1).join('-')}.bin`);
   if (await exists(file))
     throw new CommandError(EXIT.usage, `${file} exists. Remove it, or choose another folder with --output.`);
+  await createFolder(folder);
   const part = `${file}.part`;
   const hash = createHash('sha256');
   let bytes = 0;

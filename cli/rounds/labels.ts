@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import pLimit from 'p-limit';
@@ -9,6 +8,7 @@ import { ratingsOf, sheetsOf, variablesOf, verdictOf } from '../../lib/findings/
 import { writeLines } from '../download/download.ts';
 import { fetchFile } from '../download/image-file.ts';
 import { metadataLines } from '../download/image-folder.ts';
+import { createFolder } from '../exit.ts';
 import type { Progress } from '../progress.ts';
 import type { Located, RoundFacts } from './read.ts';
 
@@ -119,7 +119,7 @@ export async function writeImageFolder(
   const limit = pLimit(parallel);
   const failed: ImageFolder['failed'] = [];
   let done = 0;
-  await mkdir(join(folder, FOLDER), { recursive: true });
+  await createFolder(join(folder, FOLDER));
   await Promise.all(
     entries.flatMap((entry) =>
       entry.images.map((image) =>

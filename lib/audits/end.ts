@@ -17,7 +17,7 @@ export async function cancelAudit(deps: EndDeps, audit: string, caller: string):
   const { store, polls, time } = deps;
   const plan = await requirePlan(deps, audit);
   if (await store.exists(manifestKey(audit, 'json')))
-    throw new Refusal(409, 'This audit is finished, so nothing is left to cancel. To remove it, use DELETE.');
+    throw new Refusal(409, 'This audit is finished, so nothing is left to cancel. To remove it, delete it.');
   await store.createJson(
     cancelKey(audit),
     { at: time.now().toISOString(), by: caller },

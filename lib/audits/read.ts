@@ -32,7 +32,10 @@ export interface ReadDeps {
 }
 
 const notFound = (audit: string) =>
-  new Refusal(404, `There is no audit "${audit.slice(0, 40)}". GET /api/audits lists all audits.`);
+  new Refusal(
+    404,
+    `There is no audit "${audit.slice(0, 40)}". It may have been deleted, or have expired. "npx weaudit list" and GET /api/audits list all audits.`,
+  );
 
 /**
  * The plan of an audit.

@@ -18,7 +18,10 @@ interface Study extends StudyEntry {
 }
 
 const notFound = (study: string) =>
-  new Refusal(404, `There is no study "${study.slice(0, 40)}". GET /api/studies lists all studies.`);
+  new Refusal(
+    404,
+    `There is no study "${study.slice(0, 40)}". "npx weaudit list" and GET /api/studies list all studies.`,
+  );
 const isLiving = (study: Study | undefined): study is Study => study !== undefined && !study.deleted;
 
 async function readStudy(store: ObjectStore, study: string): Promise<Study> {

@@ -34,7 +34,10 @@ export interface RoundDeps {
 }
 
 const notFound = (round: string) =>
-  new Refusal(404, `There is no round "${round.slice(0, 40)}". GET /api/rounds lists all rounds.`);
+  new Refusal(
+    404,
+    `There is no round "${round.slice(0, 40)}". "npx weaudit round" and GET /api/rounds list all rounds.`,
+  );
 
 /**
  * A round with its codebook.

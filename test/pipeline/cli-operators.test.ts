@@ -220,7 +220,9 @@ describe('evidence', () => {
     const key = `images/${id}/00001/0`;
     // Where the bucket shows an output to nobody, as it does what is quarantined.
     await remove(IMAGES, key);
-    const folder = await mkdtemp(path.join(tmpdir(), 'weaudit-evidence-'));
+    const parent = await mkdtemp(path.join(tmpdir(), 'weaudit-evidence-'));
+    // It is created.
+    const folder = path.join(parent, 'evidence');
     const save = (cell: number) =>
       weaudit.json(['evidence', id, String(cell), '--local', '--output', folder]);
     const saved = await save(1);
@@ -236,7 +238,7 @@ describe('evidence', () => {
     expect((await save(0)).status).toBe(5);
     expect((await save(7)).status).toBe(3);
     expect(await readdir(folder)).toEqual([`${id}-00001-0.bin`]);
-    await rm(folder, { recursive: true });
+    await rm(parent, { recursive: true });
   });
 });
 
