@@ -156,7 +156,6 @@ export const blockSpentKey = (audit: string, block: number, micros: number, most
 export const extraSpentKey = (audit: string, prediction: string, micros: number, isMost: boolean) =>
   `${spentPrefix(audit)}extra-${prediction}.${isMost ? 'most.' : ''}${micros}`;
 
-export const CODEBOOK_ID = /^[0-9a-f]{64}$/;
 /** A codebook, named by the hash of its bytes. */
 export const codebookKey = (sha256: string) => `codebooks/${sha256}`;
 
@@ -198,7 +197,6 @@ export const reportedKey = (
 ) => `${reportedPrefix(round)}${opaque}${why === 'reported' ? '' : `.${why}`}`;
 export const labelsPrefix = (round: string) => `${roundPrefix(round)}labels/`;
 export const raterLabelsPrefix = (round: string, rater: string) => `${labelsPrefix(round)}${rater}/`;
-export const BATCH_NAME = CELL_NAME;
 /** @param seq the number of the batch, from 0 */
 export const labelsKey = (round: string, rater: string, seq: number) =>
   `${raterLabelsPrefix(round, rater)}${cellName(seq)}.json`;

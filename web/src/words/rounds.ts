@@ -133,7 +133,6 @@ export const roundWords = {
     'What raters answered is not shown before the round is closed: numbers that are seen early change what people do.',
   raters: 'Raters',
   slot: 'Slot',
-  who: 'Rater',
   answered: 'Answered',
   agreed: 'agreed',
   skipped: 'Skipped',

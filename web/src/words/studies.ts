@@ -7,12 +7,10 @@ export const words = {
   loading: 'Loading the study …',
   study: 'study',
   about: (createdBy: string, audits: number) => ` · ${given(createdBy)} · ${some(audits, 'audit', 'audits')}`,
-  audits: (n: number) => some(n, 'audit', 'audits'),
   finishedAudits: (finished: number, audits: number) =>
     `${whole(finished)} of ${some(audits, 'audit', 'audits')} finished`,
   readSoFar: (read: number, audits: number) => `${whole(read)} of ${whole(audits)} audits read so far`,
   noAudits: 'No audits are in this study. Those that it had were deleted, have expired or were taken out.',
-  prompts: (n: number) => some(n, 'prompt', 'prompts'),
   morePrompts: (n: number) => `and ${whole(n)} more`,
   /** Prompts that other audits of the study have, too. */
   shared: (shared: number, prompts: number, audits: number) =>
