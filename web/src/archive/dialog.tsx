@@ -2,6 +2,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import type { Cells } from '../live/cells.ts';
 import type { Signal } from '../live/signal.ts';
 import { useChanges, useSignal } from '../live/use.ts';
+import { Alert } from '../parts/alert.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { words } from '../words/archive.ts';
 import { type Contents, contentsOf, sumOf } from './contents.ts';
@@ -147,12 +148,7 @@ function Running({ now: { done, of, bytes, all } }: { now: Extract<ArchiveState,
 /** How the last download ended. */
 function Outcome({ now, audit }: { now: ArchiveState; audit: string }) {
   if (now.kind === 'canceled') return <p role="status">{words.canceled}</p>;
-  if (now.kind === 'failed')
-    return (
-      <p class="error" role="alert">
-        {now.why}
-      </p>
-    );
+  if (now.kind === 'failed') return <Alert text={now.why} />;
   if (now.kind !== 'done') return null;
   const { name, images, blank, bytes, missing, withoutRendition } = now;
   return (

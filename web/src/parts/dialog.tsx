@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { words } from '../words/app.ts';
+import { Alert } from './alert.tsx';
 
 interface Props {
   label: string;
@@ -54,11 +55,7 @@ export function Confirm(props: {
     <Dialog label={props.title} class="confirm" onClose={props.onClose}>
       <h2>{props.title}</h2>
       {props.children}
-      {props.problem && (
-        <p class="error" role="alert">
-          {props.problem}
-        </p>
-      )}
+      <Alert text={props.problem} />
       <div class="buttons">
         <button type="button" onClick={props.onClose}>
           {props.keep ?? words.keepAudit}

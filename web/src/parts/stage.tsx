@@ -5,6 +5,7 @@ import { moveBy, WHOLE, type Zoom, zoomAt } from '../layout/zoom.ts';
 import type { Cells } from '../live/cells.ts';
 import { useSignal } from '../live/use.ts';
 import { tileWords, words } from '../words/app.ts';
+import { Alert } from './alert.tsx';
 
 interface Props {
   cells: Cells;
@@ -42,11 +43,7 @@ export function Stage({ cells, n, index, label, simulated, animated, zoom, onZoo
         />
       )}
       {!allowed && <p class="word">{words.imagesHidden}</p>}
-      {whole.problem && (
-        <p class="error" role="alert">
-          {whole.problem.message}
-        </p>
-      )}
+      <Alert text={whole.problem?.message} />
       {simulated && <span class="simulated">{tileWords.simulated}</span>}
       {animated && <span class="animated">{tileWords.animated}</span>}
     </div>

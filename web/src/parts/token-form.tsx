@@ -2,6 +2,7 @@ import { useRef } from 'preact/hooks';
 import { keepToken, tokenRejected } from '../api/token.ts';
 import { useSignal } from '../live/use.ts';
 import { words } from '../words/app.ts';
+import { Alert } from './alert.tsx';
 
 export function TokenForm() {
   const input = useRef<HTMLInputElement>(null);
@@ -15,11 +16,7 @@ export function TokenForm() {
     <form class="token card" onSubmit={submit}>
       <h1>{words.signIn}</h1>
       <p>{words.tokenHint}</p>
-      {rejected && (
-        <p class="error" role="alert">
-          {words.tokenRejected}
-        </p>
-      )}
+      <Alert text={rejected && words.tokenRejected} />
       <label for="token">{words.token}</label>
       <input ref={input} id="token" type="password" autocomplete="off" spellcheck={false} required />
       <button type="submit" class="primary">

@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { sha256Of } from '../images/hash.ts';
+import { Alert } from '../parts/alert.tsx';
 import { words } from '../words/rate.ts';
 import { rateApi } from './api.ts';
 import { listenToOtherTabs, thisBrowser } from './browser.ts';
@@ -68,11 +69,7 @@ function App({ token }: { token: string }) {
   if (opened) return <RateView {...opened} />;
   return (
     <Page title={problem ? words.title : words.loading}>
-      {problem && (
-        <p class="error" role="alert">
-          {problem}
-        </p>
-      )}
+      <Alert text={problem} />
       {problem && token && (
         <button type="button" onClick={() => setAttempt(attempt + 1)}>
           {words.tryAgain}

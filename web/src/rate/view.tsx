@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { RatePage } from '../../../lib/contract/rounds.ts';
 import { useSignal } from '../live/use.ts';
+import { Alert } from '../parts/alert.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { words } from '../words/rate.ts';
 import { keyOf } from './keys.ts';
@@ -251,11 +252,7 @@ function End({ ended: { why, message }, outbox }: { ended: Ended; outbox: Outbox
   return (
     <Page title={why === 'closed' ? words.closedTitle : words.refusedTitle}>
       <p>{why === 'closed' ? words.closed : message}</p>
-      {waiting > 0 && (
-        <p class="error" role="alert">
-          {words.lost(waiting)}
-        </p>
-      )}
+      <Alert text={waiting > 0 && words.lost(waiting)} />
     </Page>
   );
 }

@@ -9,6 +9,7 @@ import { useChanges } from '../../live/use.ts';
 import { cellsAt, placeOf, type Space, valueAt } from '../../model/axes.ts';
 import { factsOf } from '../../model/facts.ts';
 import { hasPicture, type Tile, tilesOf } from '../../model/tiles.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Facts } from '../../parts/facts.tsx';
 import { HideImages } from '../../parts/notice.tsx';
@@ -161,17 +162,9 @@ export function Large({ live, space, view, at, change }: Props) {
               ✕
             </button>
           </div>
-          {problem && (
-            <p class="error" role="alert">
-              {problem}
-            </p>
-          )}
+          <Alert text={problem} />
           {checked === 'unchanged' && <p role="status">{largeWords.unchanged(tile.isImported === true)}</p>}
-          {checked === 'altered' && (
-            <p class="error" role="alert">
-              {largeWords.altered}
-            </p>
-          )}
+          <Alert text={checked === 'altered' && largeWords.altered} />
           {tile.kind === 'blank' && <p class="hint">{explain(tile)}</p>}
           {tile.kind === 'quarantined' && (
             <>

@@ -6,6 +6,7 @@ import { useChanges, useSignal } from '../../live/use.ts';
 import { seedsInWords } from '../../model/axes.ts';
 import { timeLeft } from '../../model/estimate.ts';
 import { outcomeOfAll } from '../../model/rates.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Confirm } from '../../parts/dialog.tsx';
 import { HideImages } from '../../parts/notice.tsx';
 import { Endings, finishedIn, ProgressBar } from '../../parts/progress.tsx';
@@ -128,11 +129,7 @@ function Actions({ live, status, onHelp }: { live: LiveAudit; status: AuditStatu
       <button type="button" class="quiet" onClick={onHelp} aria-label={helpWords.label}>
         ?
       </button>
-      {take.problem && (
-        <p class="error" role="alert">
-          {take.problem}
-        </p>
-      )}
+      <Alert text={take.problem} />
       {studies && <StudiesOf audit={id} onClose={() => setStudies(false)} />}
       {asking && (
         <Confirm

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { addToStudy, readStudies, removeFromStudy } from '../../api/client.ts';
 import type { StudyEntry } from '../../api/types.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { StudyField } from '../../parts/study-field.tsx';
 import { useTask } from '../../parts/task.ts';
@@ -55,11 +56,7 @@ export function StudiesOf({ audit, onClose }: { audit: string; onClose: () => vo
         }}
       >
         <StudyField value={name} onChange={setName} />
-        {problem && (
-          <p class="error" role="alert">
-            {problem}
-          </p>
-        )}
+        <Alert text={problem} />
         <div class="buttons">
           <button type="button" onClick={onClose}>
             {words.close}

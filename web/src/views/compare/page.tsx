@@ -13,6 +13,7 @@ import {
 import { isSimulated, spaceOf } from '../../model/axes.ts';
 import { outcomeOf, outcomeOfAll } from '../../model/rates.ts';
 import { imagesEach, type Tile, tilesOf } from '../../model/tiles.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { ContentNotice, HideImages } from '../../parts/notice.tsx';
 import { OutcomeLine } from '../../parts/outcome.tsx';
 import { TileView } from '../../parts/tile.tsx';
@@ -42,9 +43,7 @@ export function ComparePage() {
   if (problem)
     return (
       <section class="empty">
-        <p class="error" role="alert">
-          {problem}
-        </p>
+        <Alert text={problem} />
         <a href="/audits.html">{words.selectTwo}</a>
       </section>
     );

@@ -4,6 +4,7 @@ import { estimate } from '../../../../lib/money/estimate.ts';
 import { countPairs } from '../../../../lib/records/pairs.ts';
 import { ApiError, createAudit, readBudget, readModels } from '../../api/client.ts';
 import type { Budget } from '../../api/types.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Field, TextField, Wrong } from '../../parts/field.tsx';
 import type { Problem } from '../../parts/problem.ts';
 import { useTask } from '../../parts/task.ts';
@@ -249,11 +250,7 @@ export function NewAuditPage() {
             <p class="hint">{tableWords.ownModels}</p>
           </fieldset>
         )}
-        {models.problem && (
-          <p class="error" role="alert">
-            {words.noModelsLoaded(models.problem)}
-          </p>
-        )}
+        <Alert text={models.problem && words.noModelsLoaded(models.problem)} />
 
         <fieldset class="pair">
           <legend>{words.samplesAndRetention}</legend>
@@ -334,22 +331,10 @@ export function NewAuditPage() {
           asked={asked}
           samples={draft.samples}
         />
-        {money.problem && (
-          <p class="error" role="alert">
-            {words.noMoneyLoaded(money.problem)}
-          </p>
-        )}
+        <Alert text={money.problem && words.noMoneyLoaded(money.problem)} />
         <div class="send">
-          {fields.size > 0 && (
-            <p class="error" role="alert">
-              {problemWords.toCorrect(fields.size)}
-            </p>
-          )}
-          {create.problem && isAbout && answer.problems.length === 0 && (
-            <p class="error" role="alert">
-              {create.problem}
-            </p>
-          )}
+          <Alert text={fields.size > 0 && problemWords.toCorrect(fields.size)} />
+          <Alert text={isAbout && answer.problems.length === 0 && create.problem} />
           <button type="submit" class="primary big" disabled={create.busy || !mayStart}>
             {create.busy ? words.checking : words.start}
           </button>

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { PublishedEntry } from '../../../../lib/contract/published.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { useTask } from '../../parts/task.ts';
 import { words as appWords } from '../../words/app.ts';
@@ -37,11 +38,7 @@ export function PublishedButton({ fill }: { fill: (part: Partial<Draft>) => void
         <Dialog label={words.publishedTitle} class="published" onClose={() => setOpen(false)}>
           <h2>{words.publishedTitle}</h2>
           <p>{words.publishedHint}</p>
-          {problem && (
-            <p class="error" role="alert">
-              {problem}
-            </p>
-          )}
+          <Alert text={problem} />
           {!entries && !problem && <p>{words.loadingPublished}</p>}
           <ul>
             {entries?.map((entry) => (

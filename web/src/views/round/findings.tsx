@@ -7,6 +7,7 @@ import { imagesShown } from '../../images/notice.ts';
 import { useImage } from '../../images/use-image.ts';
 import type { Cells } from '../../live/cells.ts';
 import { useSignal } from '../../live/use.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { ContentNotice } from '../../parts/notice.tsx';
 import { saveFile } from '../../parts/save.ts';
@@ -53,11 +54,7 @@ export function FindingsView({ of }: { of: RoundFindings }) {
           {save.busy ? words.saving : words.save}
         </button>
       </div>
-      {save.problem && (
-        <p class="error" role="alert">
-          {save.problem}
-        </p>
-      )}
+      <Alert text={save.problem} />
       <p class="hint">{words.perceived}</p>
 
       <h3>{words.primary}</h3>

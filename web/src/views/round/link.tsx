@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { ROUND } from '../../../../lib/limits.ts';
 import { giveSlot } from '../../api/rounds.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { TextField } from '../../parts/field.tsx';
 import { useTask } from '../../parts/task.ts';
@@ -66,11 +67,7 @@ export function LinkDialog({ round, slot, replaces, onClose }: Props) {
             value={name}
             onText={setName}
           />
-          {make.problem && (
-            <p class="error" role="alert">
-              {make.problem}
-            </p>
-          )}
+          <Alert text={make.problem} />
           <div class="buttons">
             <button type="button" onClick={onClose}>
               {words.cancel}

@@ -3,6 +3,7 @@ import { ROUND } from '../../../../lib/limits.ts';
 import { QUESTIONS } from '../../../../lib/rounds/templates.ts';
 import { createRound } from '../../api/rounds.ts';
 import type { Codebook, Contrast, Plan } from '../../api/types.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Field, TextField, Wrong } from '../../parts/field.tsx';
 import type { Problem } from '../../parts/problem.ts';
 import { useTask } from '../../parts/task.ts';
@@ -125,16 +126,12 @@ export function NewRound({ plans, finished }: { plans: Plan[]; finished: boolean
         </section>
         <div class="send">
           {!finished && <p class="error">{words.notFinished}</p>}
-          {problems.length > 0 && (
-            <p class="error" role="alert">
-              {formProblems.toCorrect(new Set(problems.map(({ field }) => field)).size)}
-            </p>
-          )}
-          {make.problem && (
-            <p class="error" role="alert">
-              {make.problem}
-            </p>
-          )}
+          <Alert
+            text={
+              problems.length > 0 && formProblems.toCorrect(new Set(problems.map(({ field }) => field)).size)
+            }
+          />
+          <Alert text={make.problem} />
           <button type="submit" class="primary big" disabled={!finished || make.busy}>
             {words.make}
           </button>

@@ -3,6 +3,7 @@ import { ApiError, readPlan, readStatus } from '../../api/client.ts';
 import { readRound, readRoundPlan, readRounds } from '../../api/rounds.ts';
 import type { Plan, Round, RoundEntry, RoundPlanAnswer } from '../../api/types.ts';
 import { sentenceOf } from '../../live/audit.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { words } from '../../words/rounds.ts';
 import { NewRound } from './new.tsx';
 import { RoundView } from './round.tsx';
@@ -26,9 +27,7 @@ function useRead<T>(read: () => Promise<T>): { value?: T; problem?: string; agai
 function Problem({ text, again }: { text: string; again?: () => void }) {
   return (
     <section class="empty">
-      <p class="error" role="alert">
-        {text}
-      </p>
+      <Alert text={text} />
       {again && (
         <button type="button" onClick={again}>
           {words.tryAgain}

@@ -9,6 +9,7 @@ import {
   withdrawRater,
 } from '../../api/rounds.ts';
 import type { Round, RoundPlanAnswer } from '../../api/types.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Confirm } from '../../parts/dialog.tsx';
 import { useTask } from '../../parts/task.ts';
 import { When } from '../../parts/when.tsx';
@@ -159,11 +160,7 @@ function Findings({ decided, onRead }: { decided: RoundPlanAnswer; onRead: () =>
   return (
     <section class="part" aria-label={findingsWords.title}>
       <h2>{findingsWords.title}</h2>
-      {read.problem && (
-        <p class="error" role="alert">
-          {read.problem}
-        </p>
-      )}
+      <Alert text={read.problem} />
       <div>
         <button type="button" class="primary" disabled={read.busy} onClick={() => read.run()}>
           {findingsWords.show}
@@ -305,11 +302,7 @@ function Reported({ round: { id, reported, state }, onChange }: { round: Round; 
           );
         })}
       </ul>
-      {clear.problem && (
-        <p class="error" role="alert">
-          {clear.problem}
-        </p>
-      )}
+      <Alert text={clear.problem} />
     </>
   );
 }

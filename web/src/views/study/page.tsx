@@ -8,6 +8,7 @@ import { type LiveStudy, MOST_PROMPTS, openStudy, type PromptsOf } from '../../l
 import { useOnline, useSignal } from '../../live/use.ts';
 import { useOpened } from '../../live/use-opened.ts';
 import { type Common, commonPrompts } from '../../model/common.ts';
+import { Alert } from '../../parts/alert.tsx';
 import { Confirm } from '../../parts/dialog.tsx';
 import { Endings, finishedIn, ProgressBar } from '../../parts/progress.tsx';
 import { useTask } from '../../parts/task.ts';
@@ -68,11 +69,7 @@ function StudyView({ live }: { live: LiveStudy }) {
       )}
       {audits.length === 0 && <p class="empty">{words.noAudits}</p>}
       {isLeftOut && <p class="hint">{words.notCompared(MOST_PROMPTS)}</p>}
-      {remove.problem && (
-        <p class="error" role="alert">
-          {remove.problem}
-        </p>
-      )}
+      <Alert text={remove.problem} />
       {audits.map((audit, place) => (
         <AuditSection
           key={audit.id}
