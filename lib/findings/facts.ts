@@ -260,24 +260,26 @@ function unitOf(audit: string, pair: number, cell: CellFacts, itemAt: ReadonlyMa
  * neither does one that draws a second time with the same.
  */
 function mergeEqual(found: readonly { unit: Unit; marks: string[] }[]): { units: Unit[]; equal: number } {
-  const groups: { marks: Set<string>; units: Unit[] }[] = [];
+  const groups: { place: number; marks: string[]; units: Unit[] }[] = [];
+  const at = new Map<string, (typeof groups)[number]>();
   for (const { unit, marks } of found) {
-    const same = groups.filter((group) => marks.some((mark) => group.marks.has(mark)));
-    const [first = { marks: new Set<string>(), units: [] }, ...rest] = same;
+    const same = [...new Set(marks.flatMap((mark) => at.get(mark) ?? []))];
+    same.sort((one, other) => one.place - other.place);
+    const [first = { place: groups.length, marks: [], units: [] }, ...rest] = same;
     if (same.length === 0) groups.push(first);
-    for (const other of rest) {
+    for (const other of [...rest, { marks, units: [unit] }]) {
+      first.marks.push(...other.marks);
       first.units.push(...other.units);
-      for (const mark of other.marks) first.marks.add(mark);
-      groups.splice(groups.indexOf(other), 1);
+      for (const mark of other.marks) at.set(mark, first);
+      other.units = [];
     }
-    first.units.push(unit);
-    for (const mark of marks) first.marks.add(mark);
   }
-  const units = groups.map(({ units: [first, ...rest] }): Unit => {
-    if (rest.length === 0) return first!;
-    const all = [first!, ...rest];
+  const units = groups.flatMap(({ units: [first, ...rest] }): Unit | [] => {
+    if (!first) return [];
+    if (rest.length === 0) return first;
+    const all = [first, ...rest];
     return {
-      ...first!,
+      ...first,
       pictures: all.flatMap(({ pictures }) =>
         pictures.map(({ item, weight }) => ({ item, weight: weight / all.length })),
       ),
