@@ -395,15 +395,17 @@ const nameOf = ({ question, answer, factor, one, other, model }: Between) =>
 /** What tells models of one name apart: a version, a number. */
 const SUFFIX = /^( \([^)]*\))?( #\d+)?$/;
 
-/** A contrast of models names them as requests do: several with other versions or inputs are compared each. */
+/** A contrast of models names them as requests do: several with other versions or inputs are compared each, a model with itself by every two. */
 function primaryOf({ pairs }: Material, { question, answer, between }: Contrast): Between[] {
   if ('factor' in between) return [{ question, answer, ...between }];
   const labels = [...new Set(pairs.map(({ model }) => model))];
   const called = (name: string) =>
     labels.filter((label) => label.startsWith(name) && SUFFIX.test(label.slice(name.length)));
-  return called(between.one).flatMap((one) =>
-    called(between.other).map((other) => ({ question, answer, one, other })),
-  );
+  const sides =
+    between.one === between.other
+      ? everyTwo(called(between.one))
+      : called(between.one).flatMap((one) => called(between.other).map((other) => [one, other] as const));
+  return sides.map(([one, other]) => ({ question, answer, one, other }));
 }
 
 /** Every two models, and in each model every two values of a factor. */

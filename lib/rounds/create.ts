@@ -220,6 +220,11 @@ function requireCodebook({ codebook, contrasts = [], practice = [] }: RoundReque
       faults.push(`contrasts[${i}] names a question or an answer that the codebook does not have`);
     const unknown = unknownSide(contrast, plans);
     if (unknown !== undefined) faults.push(`contrasts[${i}] names "${unknown}", which no audit has`);
+    const { one, other } = contrast.between;
+    // A model that is there with several versions or inputs has something to compare.
+    const alike = plans.flatMap(({ models }) => models.filter(({ model }) => model === one));
+    if (one === other && ('factor' in contrast.between || alike.length < 2))
+      faults.push(`contrasts[${i}] compares "${one}" with itself`);
   });
   practice.forEach(({ image, answers }, i) => {
     if (!plans.some(({ id }) => image.startsWith(`${id}/`)))

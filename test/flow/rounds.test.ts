@@ -117,6 +117,13 @@ describe('a round', () => {
         { question: 'gender', answer: 'man', between: { factor: 'job', one: 'pilot', other: 'chef' } },
       ],
     });
+    for (const side of [
+      { factor: 'job' as const, one: 'chef' },
+      { model: true as const, one: 'a/alpha' },
+    ])
+      await refused(422, `compares "${side.one}" with itself`, {
+        contrasts: [{ question: 'gender', answer: 'man', between: { ...side, other: side.one } }],
+      });
     expect(await world.versions('')).toEqual(before);
     expect((await call('POST', '/api/rounds', { body: roundRequest([AUDIT]) })).status).toBe(400);
   });

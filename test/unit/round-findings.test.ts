@@ -400,6 +400,24 @@ describe('contrasts', () => {
     );
   });
 
+  test('of a model with itself compare every two of its versions, once each', () => {
+    const whole = makeRound({
+      ...{ prompts: colorless, models: ['a/a', 'b/b', 'c/c'], samples: 20, raters: 1 },
+      contrasts: primary({ model: true, one: 'a/a', other: 'a/a' }),
+      shapeOf: (_prompt, model) => (model === 0 ? 0 : 1),
+    }).input;
+    const [{ plan, cells }] = whole.audits as [FindingsInput['audits'][number]];
+    const models = plan.models.map((model, i) => ({ ...model, model: 'a/a', version: `version${i}` }));
+    const found = findingsOf({ ...whole, audits: [{ plan: { ...plan, models }, cells }] }).contrasts;
+    expect(
+      found.filter(({ primary: is }) => is).map(({ one, other, level }) => [one, other, level.toFixed(4)]),
+    ).toEqual([
+      ['a/a (version0)', 'a/a (version1)', '0.9833'],
+      ['a/a (version0)', 'a/a (version2)', '0.9833'],
+      ['a/a (version1)', 'a/a (version2)', '0.9833'],
+    ]);
+  });
+
   test('from few pictures that are compared are not measurable, however many others there are', () => {
     const whole = makeRound({
       ...{ prompts: colorless, models: ['a/a', 'b/b'], samples: 40, raters: 1, contrasts: models },

@@ -16,7 +16,7 @@ import re
 import sys
 from collections import defaultdict
 from html.parser import HTMLParser
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from statistics import NormalDist
 
@@ -545,9 +545,9 @@ class Round:
                 yield (*about, between["factor"], between["one"], between["other"], "")
                 continue
             called = lambda name: [one for one in self.models() if re.fullmatch(re.escape(name) + r"( \([^)]*\))?( #\d+)?", one)]
-            for one in called(between["one"]):
-                for other in called(between["other"]):
-                    yield (*about, "", one, other, "")
+            one, other = called(between["one"]), called(between["other"])
+            for sides in combinations(one, 2) if one == other else product(one, other):
+                yield (*about, "", *sides, "")
 
     def every(self, question, answer):
         models = self.models()
