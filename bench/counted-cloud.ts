@@ -28,6 +28,8 @@ export interface CountedCloud {
   events: { published: number };
   /** When each call of S3 by the function `api` began and ended, in ms. */
   apiCalls: { begin: number; end: number }[];
+  /** Adds what the functions have logged since the last time to `usage`. */
+  readLogs(): void;
   reset(): void;
   api(target: string, init?: RequestInit): Promise<Response>;
   /** Posts an audit and waits until every cell is finished and every image is judged and copied. */
@@ -125,7 +127,6 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
   });
   const seen = new Map<string, number>();
-  /** Adds what the functions logged since the last time. */
   function readLogs(): void {
     for (const { key } of cloud.stack.functions) {
       const lines = cloud.logs(key);
@@ -173,6 +174,7 @@ export async function countedCloud(options: CountedOptions): Promise<CountedClou
     apiCalls,
     api,
     count,
+    readLogs,
     reset() {
       readLogs();
       usage.clear();

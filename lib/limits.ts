@@ -25,6 +25,8 @@ export const DESIGN = {
   secrets: 20,
   /** Dollars that an audit may be allowed to cost. */
   maxCost: 100_000,
+  /** A file of a design, in bytes: reading one takes up to ten times its size of memory. */
+  fileBytes: 50_000_000,
   /** The whole body, in bytes. Lambda takes 6 MB with everything around it. */
   bodyBytes: 5_000_000,
 } as const;

@@ -4,7 +4,7 @@ import { type Benchmark, round } from '../report.ts';
 import { percentile } from '../statistics.ts';
 
 /** Added to every answer of S3. */
-const S3_DELAY_MS = 20;
+export const S3_DELAY_MS = 20;
 const PROMPTS = 1_000;
 const SAMPLES = 10;
 const POSTS = 3;

@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { request as send } from 'node:https';
+import { Agent, request as send } from 'node:https';
 
 /**
  * What a webhook costs that is written by hand on `node:https` and `node:crypto` alone, signs its
@@ -18,6 +18,8 @@ interface Prediction {
 }
 
 const { env } = process;
+/** On AWS the Parameter Store is another host than a bucket, so that they share no connection. */
+const SSM_AGENT = new Agent({ keepAlive: true });
 const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
 const sha256 = (data: string | Buffer) => createHash('sha256').update(data).digest('hex');
 
@@ -86,6 +88,7 @@ export function call(
       url,
       {
         method,
+        ...(service === 'ssm' ? { agent: SSM_AGENT } : {}),
         headers: {
           ...signed(method, url, payloadHash, headers, service),
           'content-length': Buffer.byteLength(body),

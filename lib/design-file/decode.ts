@@ -1,3 +1,4 @@
+import { DESIGN } from '../limits.ts';
 import { DesignFileError, type Guess, importAdvice } from './error.ts';
 
 /** Files that are not text, by their first bytes. */
@@ -85,6 +86,10 @@ function beginning(bytes: Uint8Array, encoding: string): string | undefined {
  * @throws {DesignFileError} rather than replace a single character
  */
 export function decode(bytes: Uint8Array, file: string, encoding?: string): string {
+  if (bytes.length > DESIGN.fileBytes)
+    throw new DesignFileError(
+      `${file} has ${Math.ceil(bytes.length / 1e6)} MB; at most ${DESIGN.fileBytes / 1e6} are read. Split it, or leave out columns that are not needed.`,
+    );
   const kind = OTHER_KINDS.find(([first]) => startsWith(bytes, first))?.[1];
   if (kind) throw otherKind(file, kind);
   if (PICTURES.some((first) => startsWith(bytes, first)))

@@ -26,6 +26,8 @@ function ordered<T>(things: readonly T[], nameOf: (thing: T) => string, text: st
  * is dealt last.
  */
 function deal({ seed, slots, ratings, items }: Assigned): string[][] {
+  // Everything to everybody. Dealing would take a hash for each picture and slot: a second for the largest rounds.
+  if (ratings === slots) return Array.from({ length: slots }, () => items.map(({ opaque }) => opaque));
   const lists: string[][] = Array.from({ length: slots }, () => []);
   const all = Array.from({ length: slots }, (_, slot) => slot);
   let [deck, decks]: [number[], number] = [[], 0];
@@ -45,6 +47,18 @@ function deal({ seed, slots, ratings, items }: Assigned): string[][] {
 /** Plans never change, and a process serves all slots of a round. */
 const dealt = new WeakMap<Assigned, string[][]>();
 
+function dealtTo(plan: Assigned, slot: number): string[] {
+  const lists = dealt.get(plan) ?? deal(plan);
+  dealt.set(plan, lists);
+  return lists[slot - 1] ?? [];
+}
+
+/** How many pictures a slot rates, those that are shown twice counted twice. @param slot from 1 */
+export function assignmentLength(plan: Assigned, slot: number): number {
+  const { length } = dealtTo(plan, slot);
+  return length + Math.min(plan.repeats, Math.ceil(length / 2));
+}
+
 /**
  * The pictures that a slot rates, in their order: a function of the round's seed alone, without counter or record. Each
  * picture is in the lists of `ratings` slots, lists differ in length by one at most, and the order is another for each slot.
@@ -53,9 +67,7 @@ const dealt = new WeakMap<Assigned, string[][]>();
  * @param slot from 1
  */
 export function assignmentOf(plan: Assigned, slot: number): Showing[] {
-  const lists = dealt.get(plan) ?? deal(plan);
-  dealt.set(plan, lists);
-  const names = ordered(lists[slot - 1] ?? [], (name) => name, `${plan.seed}/slot/${slot}`);
+  const names = ordered(dealtTo(plan, slot), (name) => name, `${plan.seed}/slot/${slot}`);
   const list = names.map((item): Showing => ({ item, showing: 1 }));
   const half = Math.ceil(list.length / 2);
   const again = ordered(names.slice(0, half), (name) => name, `${plan.seed}/repeats/${slot}`);

@@ -24,7 +24,7 @@ import { listBatches, Places, readBatch } from '../records/labels.ts';
 import { listRaters, type SlotRecord } from '../records/rater.ts';
 import { hiddenItems } from '../records/reported.ts';
 import { isRoundDeleted, type OpenRound, type RoundPlan, readDraft } from '../records/round.ts';
-import { assignmentOf } from './assignment.ts';
+import { assignmentLength } from './assignment.ts';
 
 export interface RoundDeps {
   store: ObjectStore;
@@ -140,7 +140,7 @@ export async function describeRound(deps: RoundDeps, round: string): Promise<Rou
     audits: plan.audits,
     progress: Array.from({ length: plan.slots }, (_, i) => ({
       slot: i + 1,
-      total: assignmentOf(plan, i + 1).length,
+      total: assignmentLength(plan, i + 1),
       raters: known.flatMap((one, place) => (raters[place]!.slot === i + 1 ? [one] : [])),
     })),
     reported: [...reported].flatMap((opaque) => imageOf.get(opaque) ?? []),
@@ -161,7 +161,7 @@ async function progressOf(
     last === undefined ? undefined : readBatch(store, plan.id, rater, last),
     people.has(`${rater}.json`) ? store.readJson<{ name?: string }>(personKey(plan.id, rater)) : undefined,
   ]);
-  const { length } = assignmentOf(plan, slot);
+  const length = assignmentLength(plan, slot);
   const name = person?.value.name;
   return {
     rater,

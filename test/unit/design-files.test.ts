@@ -6,7 +6,7 @@ import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { type DesignFlags, readDesign } from '../../cli/design.ts';
 import type { Row } from '../../lib/audits/rows.ts';
-import { readDesignFile } from '../../lib/design-file/read.ts';
+import { readDesignFile, readFileRows } from '../../lib/design-file/read.ts';
 
 /** Files as auditors have them, each with what must come of it. */
 
@@ -259,6 +259,12 @@ describe('files of designs', () => {
     },
   ])('that have hundreds of thousands of $what are read in one pass', async ({ message, ...file }) => {
     await expect(read(file)).rejects.toThrow(message);
+  });
+
+  test('are refused by their size before they are decoded', () => {
+    const large = Buffer.alloc(50_000_001, 'prompt\n');
+    expect(() => readDesignFile(large, 'large.csv')).toThrow('large.csv has 51 MB; at most 50 are read.');
+    expect(() => readFileRows(large, 'large.csv')).toThrow('large.csv has 51 MB; at most 50 are read.');
   });
 
   test('whatever texts a table holds, they come out as they went in, trimmed, for each delimiter and end of line', () => {

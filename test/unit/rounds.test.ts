@@ -5,7 +5,7 @@ import { Codebook, type Given } from '../../lib/contract/round-request.ts';
 import { codebookFaults, codebookId } from '../../lib/records/codebook.ts';
 import { Places } from '../../lib/records/labels.ts';
 import { opaqueName } from '../../lib/records/round.ts';
-import { assignmentOf, mostRepeats } from '../../lib/rounds/assignment.ts';
+import { assignmentLength, assignmentOf, mostRepeats } from '../../lib/rounds/assignment.ts';
 import { codebookOf, MONK_TONES, QUESTIONS } from '../../lib/rounds/templates.ts';
 import { keyOf } from '../../web/src/rate/keys.ts';
 
@@ -51,6 +51,15 @@ describe('the assignment of a round', () => {
         expect(new Set(counts.values())).toEqual(new Set([plan.ratings]));
         const lengths = lists.map(({ length }) => length);
         expect(Math.max(...lengths) - Math.min(...lengths)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  test('has a length that is known without the list', () => {
+    fc.assert(
+      fc.property(rounds, (plan) => {
+        const lengths = listsOf(plan).map(({ length }) => length);
+        expect(lengths.map((_, i) => assignmentLength(plan, i + 1))).toEqual(lengths);
       }),
     );
   });
