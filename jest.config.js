@@ -28,6 +28,7 @@ export default {
   maxWorkers: 2,
   // A large worker takes so long to end that Jest takes it for one that hangs; `test/support/end-at-once.js` is the rest.
   workerIdleMemoryLimit: '256MB',
+  testSequencer: '<rootDir>/test/support/slow-first.js',
   projects: [
     project('unit', 'test/unit', { testEnvironment: '<rootDir>/test/support/unit-environment.ts' }),
     project('flow', 'test/flow'),
