@@ -528,9 +528,17 @@ describeInBrowser('the rating page', (executable) => {
       await page.getByText('Answered: 2 of 8 · Skipped: 1').waitFor();
       await page.getByText('2 of 16 ratings done').waitFor();
       await check();
-      await page.getByRole('button', { name: 'Withdraw: slot 2' }).click();
+      // Another rater has the slot by now, and the one before asks to be left out.
+      await page.getByRole('button', { name: 'Replace: slot 2' }).click();
+      await page.getByRole('button', { name: 'Make the link' }).click();
+      await page.getByRole('button', { name: 'Done' }).click();
+      await check();
+      await page.getByRole('button', { name: 'Withdraw: rater 2.1' }).click();
+      await page.getByRole('dialog').getByText('Grace').waitFor();
       await page.getByRole('dialog').getByRole('button', { name: 'Withdraw' }).click();
       await page.locator('.slots').getByText('withdrawn').waitFor();
+      const [earlier, last] = (await local.api('GET', `/api/rounds/${round}`)).body.progress[1].raters;
+      expect([earlier.withdrawn, last.withdrawn]).toEqual([true, false]);
       expect(await page.getByText('Grace').count()).toBe(0);
       await page.getByRole('button', { name: 'Close the round' }).click();
       await page.getByText('A closed round cannot be opened again.').waitFor();

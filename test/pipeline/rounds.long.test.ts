@@ -76,6 +76,11 @@ test('a round is made, rated, copied without names, closed and deleted by comman
   const status = (await weaudit.run(['round', 'status', id])).stdout;
   expect(status).toMatch(/open: 4 pictures, 2 ratings each/);
   expect(status).toMatch(/1 +rater 1 +1 of 4 +0\n2 +Ann Example +0 of 4 +0/);
+  const [hidden] = (await weaudit.json(['round', 'status', id])).document.reported;
+  expect((await weaudit.run(['round', 'clear', id, hidden])).status).toBe(0);
+  expect(await allItems(call, token)).toHaveLength(4);
+  expect((await weaudit.run(['round', 'forget', id, '--yes'])).status).toBe(0);
+  expect((await weaudit.json(['round', 'status', id])).stdout).not.toContain('Ann Example');
   expect((await weaudit.run(['round', 'withdraw', id, '--slot', '2', '--yes'])).status).toBe(0);
   expect((await weaudit.run(['round', 'close', id, '--yes'])).status).toBe(0);
   expect((await send(call, token, 1, answers)).body.closed).toBe(true);
@@ -86,7 +91,7 @@ test('a round is made, rated, copied without names, closed and deleted by comman
   expect((await keys(BACKUP, prefix)).map((key) => key.slice(prefix.length))).toEqual([
     'closed.json',
     'labels/1.1/00000.json',
-    `reported/${items[1]!.id}`,
+    ...[`reported/${items[1]!.id}`, `reported/${items[1]!.id}.cleared`],
     'round.json',
     ...['slots/1/1', 'slots/2/1', 'slots/2/2', 'withdrawn/2.2'],
   ]);

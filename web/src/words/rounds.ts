@@ -140,10 +140,11 @@ export const roundWords = {
   of: (n: number, total: number) => `${whole(n)} of ${whole(total)}`,
   nobody: 'nobody yet',
   withdrawn: 'withdrawn',
-  before: (raters: number) => `after ${some(raters, 'other', 'others')}`,
+  before: 'after',
   invite: 'Make a link',
   replace: 'Replace',
   withdraw: 'Withdraw',
+  forRater: (action: string, rater: string) => `${action}: rater ${rater}`,
   forSlot: (action: string, slot: number) => `${action}: slot ${whole(slot)}`,
   inviteTitle: (slot: number) => `A link for slot ${whole(slot)}`,
   replaceMeans:
@@ -156,7 +157,7 @@ export const roundWords = {
   copied: 'Copied',
   cancel: 'Cancel',
   done: 'Done',
-  withdrawTitle: (slot: number) => `Withdraw the rater of slot ${whole(slot)}?`,
+  withdrawTitle: (name: string, rater: string) => `Withdraw “${given(name)}” (${rater})?`,
   withdrawMeans:
     'None of this rater’s answers count, the link opens nothing, and the name is forgotten. This cannot be undone.',
   keepRater: 'Keep rater',

@@ -21,6 +21,7 @@ import { LinkDialog } from './link.tsx';
 
 const POLL_MS = 15_000;
 type Slot = Round['progress'][number];
+type Rater = Slot['raters'][number];
 
 /** How many ratings of a slot are done: by the last rater, and by those before. */
 const doneIn = ({ total, raters }: Slot): number =>
@@ -175,8 +176,8 @@ function Findings({ decided, onRead }: { decided: RoundPlanAnswer; onRead: () =>
 function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
   const { id, progress, state } = round;
   const [linking, setLinking] = useState<Slot>();
-  // The rater who is shown, by name: the slot may be another's by now.
-  const [leaving, setLeaving] = useState<string>();
+  // The rater who is shown: the slot may be another's by now.
+  const [leaving, setLeaving] = useState<Rater>();
   const withdraw = useTask(async (rater: string) => {
     await withdrawRater(id, rater);
     setLeaving(undefined);
@@ -199,9 +200,27 @@ function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
                   <>
                     <bdi>{last.name ?? last.pseudonym}</bdi>
                     {last.withdrawn && <> · {words.withdrawn}</>}
-                    {slot.raters.length > 1 && (
-                      <span class="hint"> {words.before(slot.raters.length - 1)}</span>
-                    )}
+                    {slot.raters.slice(0, -1).map((one) => (
+                      <span key={one.rater} class="hint">
+                        {' '}
+                        · {words.before} <bdi>{one.name ?? one.pseudonym}</bdi>
+                        {one.withdrawn ? (
+                          <>, {words.withdrawn}</>
+                        ) : (
+                          <>
+                            {' '}
+                            <button
+                              type="button"
+                              class="quiet"
+                              aria-label={words.forRater(words.withdraw, one.rater)}
+                              onClick={() => setLeaving(one)}
+                            >
+                              {words.withdraw}
+                            </button>
+                          </>
+                        )}
+                      </span>
+                    ))}
                   </>
                 ) : (
                   <span class="hint">{words.nobody}</span>
@@ -237,7 +256,7 @@ function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
                     type="button"
                     class="quiet"
                     aria-label={words.forSlot(words.withdraw, slot.slot)}
-                    onClick={() => setLeaving(last.rater)}
+                    onClick={() => setLeaving(last)}
                   >
                     {words.withdraw}
                   </button>
@@ -258,14 +277,14 @@ function Slots({ round, onChange }: { round: Round; onChange: () => void }) {
           }}
         />
       )}
-      {leaving !== undefined && (
+      {leaving && (
         <Confirm
-          title={words.withdrawTitle(Number.parseInt(leaving, 10))}
+          title={words.withdrawTitle(leaving.name ?? leaving.pseudonym, leaving.rater)}
           action={words.withdraw}
           keep={words.keepRater}
           busy={withdraw.busy}
           problem={withdraw.problem}
-          onConfirm={() => void withdraw.run(leaving)}
+          onConfirm={() => void withdraw.run(leaving.rater)}
           onClose={() => setLeaving(undefined)}
         >
           <p>{words.withdrawMeans}</p>
