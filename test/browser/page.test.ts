@@ -128,7 +128,7 @@ describeInBrowser('the page', (executable) => {
     );
   });
 
-  test('a design that its models do not take is refused with a line for each thing to change, and kept', async () => {
+  test('a design that its models do not take is refused with a line for each thing to change beside its field, and kept', async () => {
     const page = await open({ expected: /422/ });
     await page.goto('/');
     await page.getByLabel('Prompts, one per line').fill('a nurse');
@@ -139,11 +139,17 @@ describeInBrowser('the page', (executable) => {
     await page.getByText('Name, seed, inputs and cost').click();
     await page.getByLabel('Inputs for every model, as JSON').fill('{"num_outputs": 9}');
     await page.getByRole('button', { name: 'Start the audit' }).click();
-    const alert = page.getByRole('alert').filter({ hasText: 'num_outputs' });
-    expect((await alert.innerText()).split('\n')).toEqual([
+    const about = async (label: string) => {
+      const field = page.getByLabel(label);
+      const wrong = page.locator(`#${await field.getAttribute('id')}-problem`);
+      return (await wrong.innerText()).split('\n');
+    };
+    expect(await about('Inputs for every model, as JSON')).toEqual([
       'The model "simulated/portrait" takes a whole number from 1 to 4 as "num_outputs", not 9.',
-      expect.stringMatching(/^The model "simulated\/lettering" takes no prompt/),
       expect.stringMatching(/^The model "simulated\/relay" has no input "num_outputs"/),
+    ]);
+    expect(await about('Another model on Replicate')).toEqual([
+      expect.stringMatching(/^The model "simulated\/lettering" takes no prompt/),
     ]);
     expect(await seriousProblems(page)).toEqual([]);
     await page.reload();
