@@ -95,8 +95,8 @@ const PUT = [
 /** What the model knows of each command. */
 const MODELLED: Record<string, string[]> = {
   PutObjectCommand: ['Bucket', 'Key', 'IfNoneMatch', 'IfMatch', ...PUT],
-  GetObjectCommand: ['Bucket', 'Key', 'Range'],
-  HeadObjectCommand: ['Bucket', 'Key', 'ChecksumMode'],
+  GetObjectCommand: ['Bucket', 'Key', 'Range', 'VersionId'],
+  HeadObjectCommand: ['Bucket', 'Key', 'ChecksumMode', 'VersionId'],
   ListObjectsV2Command: ['Bucket', 'Prefix', 'MaxKeys', 'StartAfter', 'ContinuationToken', 'Delimiter'],
   ListObjectVersionsCommand: ['Bucket', 'Prefix'],
   GetObjectTaggingCommand: ['Bucket', 'Key'],
@@ -136,6 +136,13 @@ class Bucket {
   current(key: string): Version | undefined {
     const version = this.versions.get(key)?.at(-1);
     return version?.body ? version : undefined;
+  }
+  /** The version of this name, or the current one. */
+  version(key: string, id: string | undefined): Version | undefined {
+    if (id === undefined) return this.current(key);
+    const version = this.versions.get(key)?.find((one) => one.id === id);
+    if (version && !version.body) throw new Unmodelled('sim/s3.ts has no model of reading a delete marker');
+    return version;
   }
 }
 
@@ -268,8 +275,14 @@ export class S3Model {
   }
 
   /** S3 tells nobody who may not list that a key is not there. */
-  #there(by: string, action: string, bucket: Bucket, key: string, missing = 'NoSuchKey'): Version {
-    const there = bucket.current(key);
+  #there(
+    by: string,
+    action: string,
+    bucket: Bucket,
+    key: string,
+    { missing = 'NoSuchKey', id }: { missing?: string; id?: string | undefined } = {},
+  ): Version {
+    const there = bucket.version(key, id);
     if (!there) {
       this.authorize(by, { action: 's3:ListBucket', bucket: bucket.name, key: '', context: {} });
       throw s3Error(missing, 404);
@@ -278,8 +291,9 @@ export class S3Model {
     return there;
   }
 
-  #get(by: string, { Bucket: name, Key: key = '', Range }: GetObjectCommandInput) {
-    const there = this.#there(by, 's3:GetObject', this.bucket(name), key);
+  #get(by: string, { Bucket: name, Key: key = '', Range, VersionId: id }: GetObjectCommandInput) {
+    const missing = id === undefined ? 'NoSuchKey' : 'NoSuchVersion';
+    const there = this.#there(by, readAction(id), this.bucket(name), key, { missing, id });
     const whole = there.body!;
     const [start, end] = rangeOf(Range, whole.length);
     const body = whole.subarray(start, end + 1);
@@ -297,9 +311,9 @@ export class S3Model {
     };
   }
 
-  #head(by: string, { Bucket: name, Key: key = '' }: HeadObjectCommandInput) {
+  #head(by: string, { Bucket: name, Key: key = '', VersionId: id }: HeadObjectCommandInput) {
     // An answer to HEAD has no body that could name the error.
-    const there = this.#there(by, 's3:GetObject', this.bucket(name), key, 'NotFound');
+    const there = this.#there(by, readAction(id), this.bucket(name), key, { missing: 'NotFound', id });
     return {
       ContentLength: there.body!.length,
       VersionId: there.id,
@@ -357,11 +371,19 @@ export class S3Model {
       key: '',
       context: { 's3:prefix': Prefix },
     });
-    const found: { Key: string; VersionId: string; isMarker: boolean }[] = [];
+    const found: { Key: string; VersionId: string; isMarker: boolean; Size: number; IsLatest: boolean }[] =
+      [];
     for (const key of bucket.everyKey.from(Prefix)) {
       if (!key.startsWith(Prefix)) break;
       const versions = bucket.versions.get(key) ?? [];
-      found.push(...versions.map(({ id, body }) => ({ Key: key, VersionId: id, isMarker: !body })).reverse());
+      found.push(
+        ...versions
+          .map(({ id, body }, i) => ({
+            ...{ Key: key, VersionId: id, isMarker: !body, Size: body?.length ?? 0 },
+            IsLatest: i === versions.length - 1,
+          }))
+          .reverse(),
+      );
     }
     if (found.length > 1_000) throw new Unmodelled('sim/s3.ts has no model of the next page of versions');
     return {
@@ -386,8 +408,12 @@ export class S3Model {
   }
 
   #copy(by: string, { Bucket: name, Key: key = '', CopySource = '', IfNoneMatch }: CopyObjectCommandInput) {
-    const [from = '', ...path] = CopySource.split('/');
-    const source = this.#there(by, 's3:GetObject', this.bucket(from), path.map(decodeURIComponent).join('/'));
+    const [, from = '', path = '', id] = /^([^/]*)\/([^?]*)(?:\?versionId=(.*))?$/.exec(CopySource) ?? [];
+    const missing = id === undefined ? 'NoSuchKey' : 'NoSuchVersion';
+    const source = this.#there(by, readAction(id), this.bucket(from), decodeURIComponent(path), {
+      missing,
+      id,
+    });
     const bucket = this.bucket(name);
     this.authorize(by, {
       action: 's3:PutObject',
@@ -481,6 +507,8 @@ export class S3Model {
     return { send } as unknown as S3Client;
   }
 }
+
+const readAction = (id: string | undefined) => (id === undefined ? 's3:GetObject' : 's3:GetObjectVersion');
 
 /** What GET and HEAD say of an object alike. */
 const about = ({ etag, modified, contentType, contentDisposition, contentEncoding, metadata }: Version) => ({

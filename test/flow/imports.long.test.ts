@@ -8,7 +8,6 @@ import { cancelKey, imageKey, leasesPrefix, manifestKey, planKey } from '../../l
 import { cellAt, type Plan, readPlan } from '../../lib/records/plan.ts';
 import { systemChance } from '../../lib/system.ts';
 import { png } from '../support/images.ts';
-import { onLoopback } from './s3.ts';
 import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** Pictures that somebody has: from the request to the manifest. */
@@ -31,7 +30,7 @@ const REQUEST = {
 const BODY = JSON.stringify(REQUEST);
 const ORIGIN = { caller: 'alice', request: 'r1', idempotencyKey: 'once', body: BODY };
 
-eachWorld(onLoopback);
+eachWorld();
 
 const importDeps = (of: World) => ({
   store: of.images,

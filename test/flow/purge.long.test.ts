@@ -6,7 +6,6 @@ import { monthOf, readLedger } from '../../lib/money/ledger.ts';
 import { deletedKey, imageKey, renditionKey } from '../../lib/records/keys.ts';
 import { readPlan } from '../../lib/records/plan.ts';
 import { named, operators, recordCell, SILENT } from './operators.ts';
-import { onLoopback } from './s3.ts';
 import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** A purge, stopped at every call, beside a run of `tag` that began before it. */
@@ -15,7 +14,7 @@ const AUDIT = '7zzzzzzzzzzzzzzzzzzzzzzzzz';
 const TAGS = { status: 'ok', retention: 'short' };
 const IMAGE = { audit: AUDIT, image: '00000/1' };
 
-eachWorld(onLoopback);
+eachWorld();
 
 async function purge(stores: Pick<World, 'images' | 'backup'>, target: { audit: string; image?: string }) {
   const plan = await findPurge(operators(stores), target, SILENT);

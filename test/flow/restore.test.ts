@@ -8,7 +8,6 @@ import { type Judgement, judgementKeys, listJudgements } from '../../lib/records
 import { imageKey, manifestKey, planKey, renditionKey } from '../../lib/records/keys.ts';
 import { png } from '../support/images.ts';
 import { type AnsweringStore, answering, named, operators, recordCell, SILENT } from './operators.ts';
-import { onLoopback } from './s3.ts';
 import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** What verify finds of judgements and renditions, and how restore has `tag` judge what came back. */
@@ -25,7 +24,7 @@ const rendition = (index: number) => renditionKey(AUDIT, 0, index);
 const bytesOf = (index: number, judgement = FINE) =>
   png(4, 4, `image ${index}`).subarray(0, judgement.status === 'ok' ? undefined : -9);
 
-eachWorld(onLoopback);
+eachWorld();
 
 /** A finished audit of one cell with three images, all ok and with everything that belongs to them. */
 async function finished(in_: World, judgements: Judgement[] = [FINE, FINE, FINE]): Promise<void> {

@@ -18,7 +18,6 @@ import {
   whole,
 } from '../support/rounds.ts';
 import { operators, SILENT } from './operators.ts';
-import { onLoopback } from './s3.ts';
 import { atEveryCall, eachWorld, FAULTS, type World, world } from './world.ts';
 
 /** Rating rounds when the process dies, at any call: nothing is lost, nothing is there twice, and what is deleted is gone. */
@@ -27,7 +26,7 @@ const AUDIT = auditAt(1);
 const OTHER = auditAt(2);
 const MINUTE = 60_000;
 
-eachWorld(onLoopback);
+eachWorld();
 
 const apiOf = (in_: World, isTrue = false): Call =>
   ratingApi({

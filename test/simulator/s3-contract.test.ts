@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { CopyObjectCommand, GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { S3Store } from '../../lib/aws/objects.ts';
+import { listVersions, type ObjectVersion } from '../../lib/aws/versions.ts';
 import type { Outcome } from '../../packages/aws-emulator/test/conformance/recorder.ts';
 import {
   FIRST,
@@ -8,6 +10,7 @@ import {
   VERBS,
   VERBS_ON_S3,
 } from '../../packages/aws-emulator/test/conformance/verbs.ts';
+import { startEndpoint } from '../../packages/aws-emulator/test/s3-endpoint.ts';
 import { Coverage } from '../../sim/coverage.ts';
 import { EventLog, Kernel } from '../../sim/kernel.ts';
 import { Process } from '../../sim/process.ts';
@@ -56,8 +59,7 @@ test.each(Object.keys(VERBS))('%s: the simulated S3 answers as recorded', (name)
 
 test('the simulated S3 refuses what it has no model of, instead of guessing', async () => {
   const { client, settle } = emptyWorld();
-  const { GetObjectCommand } = await import('@aws-sdk/client-s3');
-  const sending = client.send(new GetObjectCommand({ Bucket: FIRST, Key: 'a', VersionId: 'v' }));
+  const sending = client.send(new GetObjectCommand({ Bucket: FIRST, Key: 'a', PartNumber: 1 }));
   await expect(settle(sending)).rejects.toThrow(Unmodelled);
 });
 
@@ -99,4 +101,40 @@ test('in the simulated S3 an object that is destroyed leaves no version, also be
       expect(bytes()).toEqual(['another']);
     })(),
   );
+});
+
+test('the simulated S3 and the local one list, read and copy the same versions, also behind a delete marker', async () => {
+  const told = async (client: S3Client) => {
+    const store = new S3Store(client, FIRST);
+    await store.create('v', 'one');
+    await store.replaceJson('v', 'two, longer');
+    await store.delete(['v']);
+    const versions: ObjectVersion[] = [];
+    for await (const version of listVersions(store, 'v')) versions.push(version);
+    const oldest = versions.filter(({ isMarker }) => !isMarker).at(-1)!.versionId;
+    const at = { Bucket: FIRST, Key: 'v', VersionId: oldest };
+    const { Body } = await client.send(new GetObjectCommand(at));
+    const { ContentLength, ChecksumSHA256 } = await client.send(
+      new HeadObjectCommand({ ...at, ChecksumMode: 'ENABLED' }),
+    );
+    const CopySource = `${FIRST}/v?versionId=${encodeURIComponent(oldest)}`;
+    await client.send(new CopyObjectCommand({ Bucket: SECOND, Key: 'v', CopySource, IfNoneMatch: '*' }));
+    const copied = await new S3Store(client, SECOND).head('v');
+    return {
+      versions: versions.map(({ versionId: _, ...version }) => version),
+      ...{ text: await Body!.transformToString(), ContentLength, ChecksumSHA256 },
+      ...{ copied: copied?.bytes, sha256: copied?.sha256, current: await store.exists('v') },
+    };
+  };
+  const local = await startEndpoint({
+    buckets: [FIRST, SECOND].map((name) => ({ name, versioning: true, eventBridge: false })),
+  });
+  const { client, settle } = emptyWorld();
+  try {
+    const expected = await told(local.client);
+    expect(expected.versions).toHaveLength(3);
+    expect(await settle(told(client))).toEqual(expected);
+  } finally {
+    await local.end();
+  }
 });
