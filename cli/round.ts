@@ -21,18 +21,28 @@ export interface RoundFlags {
 
 /**
  * The body of `POST /api/rounds`, from a file and flags. The API checks it.
- * @throws {CommandError} for a file that cannot be read, and a question that there is not
+ * @throws {CommandError} for a file that cannot be read, a question that there is not, and what neither says
  */
 export async function readRoundRequest(file: string | undefined, flags: RoundFlags): Promise<RoundRequest> {
   const { audit, question, ...members } = flags;
   const given = file === undefined ? {} : await readJson(file);
-  return {
+  const request: Partial<RoundRequest> = {
     ...given,
     ...members,
     ...(audit ? { audits: audit } : {}),
     ...(question ? { codebook: codebookFrom(question) } : {}),
-  } as RoundRequest;
+  };
+  const missing = Object.entries(REQUIRED).filter(([member]) => !(member in request));
+  if (missing.length > 0)
+    throw new CommandError(
+      EXIT.usage,
+      `A round needs ${missing.map(([member, flag]) => `${flag} (in a file "${member}")`).join(', ')}. All flags and an example: npx weaudit round create --help`,
+    );
+  return request as RoundRequest;
 }
+
+/** What every round has, and the flag that gives it. */
+const REQUIRED = { audits: '--audit', name: '--name', codebook: '--question', consent: '--consent' };
 
 async function readJson(file: string): Promise<object> {
   try {

@@ -70,7 +70,7 @@ export async function snapshotAddress(
   if (!closed)
     throw new Refusal(
       409,
-      'The round is open. Labels are counted when it is closed, so that nobody stops at a result.',
+      'The round is open. Labels are counted when it is closed, so that nobody stops at a result. Close it first.',
     );
   const due = closed.modified.getTime() + SETTLE_MS;
   const left = due - time.now().getTime();

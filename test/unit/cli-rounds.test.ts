@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { createCanvas } from '@napi-rs/canvas';
 import { parse } from 'csv-parse/sync';
 import { ApiClient } from '../../cli/api-client.ts';
+import { readRoundRequest } from '../../cli/round.ts';
 import { labelRows, labelsAsCsv, labelsAsJsonLines, writeImageFolder } from '../../cli/rounds/labels.ts';
 import { readRound } from '../../cli/rounds/read.ts';
 import { writeReport } from '../../cli/rounds/report.ts';
@@ -89,6 +90,12 @@ beforeAll(() => {
   jest.spyOn(globalThis, 'fetch').mockImplementation(served as typeof fetch);
 });
 afterAll(() => void jest.restoreAllMocks());
+
+test('a round without what every round has is refused with the flags that give it', async () => {
+  await expect(readRoundRequest(undefined, { audit: ['a'], name: 'Shapes' })).rejects.toThrow(
+    'A round needs --question (in a file "codebook"), --consent (in a file "consent").',
+  );
+});
 
 describe('the report', () => {
   test('is written with its files, whose numbers are those of the findings, and says which pictures are not there', async () => {
