@@ -65,7 +65,14 @@ export function jsonCaller(
       const limit = signal.aborted ? ` within ${TIMEOUT_MS / 1_000} s` : '';
       throw new CallFailed(`${action} got no whole answer${limit}`, undefined, '', { cause: error });
     });
-    if (status === 200) return JSON.parse(answer);
+    if (status === 200) {
+      try {
+        return JSON.parse(answer);
+      } catch {
+        // The parser's error has a part of the answer, which may be a secret.
+        throw new CallFailed(`${action} got no whole answer: it is no JSON`);
+      }
+    }
     const type = /"__type":"(?:[\w.]{0,100}#)?(\w{1,100})"/.exec(answer)?.[1] ?? '';
     throw new CallFailed(`${action} was answered ${status} ${type}`, status, type);
   };

@@ -149,9 +149,10 @@ async function readParts(store: RoundDeps['store'], round: string, rater: string
   const last = new Map<string, Entry>();
   let late = 0;
   const names = await namesUnder(store, prefix);
-  const parts = await Promise.all(names.map((name) => store.readJson<Part>(`${prefix}${name}`)));
+  const parts = await Promise.all(names.map((name) => store.readJson<Part | Entry[]>(`${prefix}${name}`)));
   for (const part of parts) {
-    const { value } = part!;
+    // Parts of earlier versions are entries alone.
+    const value = Array.isArray(part!.value) ? { entries: part!.value, late: 0 } : part!.value;
     late += value.late;
     for (const [item, showing, answers] of value.entries) {
       const before = last.get(`${item}/${showing}`)?.[2] ?? [];

@@ -8,16 +8,18 @@ import type { CellQueue } from '../../lib/ports.ts';
 let server: http.Server;
 let queue: CellQueue;
 let requests: { headers: http.IncomingHttpHeaders; body: { Entries: { MessageBody: string }[] } }[];
-/** What is answered next; then a success. */
-let answers: [status: number, body: object][];
+/** What is answered next, or how the connection ends; then a success. */
+let answers: ([status: number, body: object | string] | 'closed')[];
 
 beforeAll(async () => {
   server = http.createServer(async (request, response) => {
     let sent = '';
     for await (const chunk of request) sent += chunk;
     requests.push({ headers: request.headers, body: JSON.parse(sent) });
-    const [status, body] = answers.shift() ?? [200, {}];
-    response.writeHead(status).end(JSON.stringify(body));
+    const answer = answers.shift() ?? [200, {}];
+    if (answer === 'closed') return request.socket.destroy();
+    const [status, body] = answer;
+    response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/123456789012/cells`;
@@ -58,6 +60,12 @@ describe('a queue', () => {
       [status, body],
       [status, body],
     ];
+    await queue.send([range(0)]);
+    expect(requests).toHaveLength(3);
+  });
+
+  test('that closes the connection, or does not answer in JSON, is asked again', async () => {
+    answers = ['closed', [200, '<html>']];
     await queue.send([range(0)]);
     expect(requests).toHaveLength(3);
   });

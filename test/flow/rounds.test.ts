@@ -2,7 +2,7 @@ import { S3Store } from '../../lib/aws/objects.ts';
 import type { Snapshot } from '../../lib/contract/rounds.ts';
 import { refusalsOf } from '../../lib/http/route.ts';
 import { ROUTES } from '../../lib/http/routes.ts';
-import { raterKey, reportedKey, roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
+import { partKey, raterKey, reportedKey, roundDraftKey, snapshotKey } from '../../lib/records/keys.ts';
 import type { Batch } from '../../lib/records/labels.ts';
 import { pairOf } from '../../lib/records/pairs.ts';
 import type { Plan } from '../../lib/records/plan.ts';
@@ -576,6 +576,20 @@ describe('the labels that count', () => {
     const women = labels.filter(([, question, , answer]) => question === 1 && answer === 'woman');
     expect(women.map(([item]) => items[item]!.opaque)).toEqual([list[0]]);
     expect((await store.list(`rounds/${round}/parts/`).next()).done).toBe(false);
+  });
+
+  it('are counted also from parts that an earlier version wrote, which do not say how many were late', async () => {
+    await plant({ id: AUDIT });
+    const round = await makeRound(call, [AUDIT], { ratings: 1 });
+    const token = await giveSlot(call, round, 1);
+    const [{ id = '' } = {}] = await allItems(call, token);
+    await send(call, token, 0, whole(id));
+    await call('POST', `/api/rounds/${round}/close`);
+    world.pass(MINUTE + 1_000);
+    const { items } = (await readRound(world.truth.images, round))!;
+    const item = items.findIndex(({ opaque }) => opaque === id);
+    await world.truth.images.createJson(partKey(round, '1.1', 0), [[item, 1, [[0, 'one']]]]);
+    expect(await snapshotOf(round)).toMatchObject({ labels: [[item, 0, '1.1', 'one', 1]], late: 0 });
   });
 
   it('are read in steps if there are many: each request continues where the one before ended', async () => {

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { parameterReader } from '../../lib/aws/parameter.ts';
@@ -12,6 +13,8 @@ let server: http.Server;
 let endpoint: string;
 let status: number;
 let body: unknown;
+/** What is answered instead of a body. */
+let text: string | undefined;
 let requests: { headers: http.IncomingHttpHeaders; body: string }[];
 let read: SecretReader;
 
@@ -20,7 +23,7 @@ beforeAll(async () => {
     let sent = '';
     for await (const chunk of request) sent += chunk;
     requests.push({ headers: request.headers, body: sent });
-    response.writeHead(status).end(JSON.stringify(body));
+    response.writeHead(status).end(text ?? JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -35,6 +38,7 @@ beforeEach(() => {
   });
   status = 200;
   body = { Parameter: { Value: 'first' } };
+  text = undefined;
   requests = [];
   const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
   const client = new S3Client({ region: 'eu-central-1', credentials });
@@ -94,6 +98,17 @@ describe('a secret', () => {
     });
     status = 200;
     body = { Parameter: { Value: 'first' } };
+    expect(await read()).toBe('first');
+  });
+
+  test('is in no error, also if the answer is cut off or spoiled', async () => {
+    for (const spoiled of ['{"Parameter":{"Value":"first"x}}', '{"Parameter":{"Value":"first', '']) {
+      text = spoiled;
+      const error = await read().catch((thrown: Error) => thrown);
+      expect(inspect(error)).toContain('GetParameter got no whole answer');
+      expect(inspect(error)).not.toContain('first');
+    }
+    text = undefined;
     expect(await read()).toBe('first');
   });
 

@@ -188,8 +188,7 @@ function sharesSection({ findings, codebook, sourceOf }: Page): string {
   const models: (string | undefined)[] = [...new Set(pairs.map(({ model }) => model)), undefined];
   const nameOf = ({ question, answer }: Pick<Share, 'question' | 'answer'>) => `${question}/${answer}`;
   const asked = new Set(contrasts.filter(({ primary }) => primary).map(nameOf));
-  const own = new Map<string, Share[]>();
-  for (const share of shares) own.set(nameOf(share), [...(own.get(nameOf(share)) ?? []), share]);
+  const own = Map.groupBy(shares, nameOf);
   const plots = (name: string, parts: readonly Group['kind'][]) =>
     models
       .map((model) => {
