@@ -1,10 +1,9 @@
 import type { ObjectStore } from '../ports.ts';
 import type { Range } from '../records/blocks.ts';
 import { judgementsByCell } from '../records/judgement.ts';
-import { imagesPrefix, markersPrefix, parseImageKey } from '../records/keys.ts';
+import { imagesPrefix, markersPrefix, parseImageKey, resultKey } from '../records/keys.ts';
 import { listCells } from '../records/progress.ts';
-import { isStored } from '../records/result.ts';
-import { readResult } from '../records/summary.ts';
+import { isStored, type Result } from '../records/result.ts';
 
 export interface UnsafeDeps {
   images: ObjectStore;
@@ -25,10 +24,7 @@ export interface Unsafe {
 /** A model mostly makes up to four images. */
 const IMAGES_A_CELL = 4;
 
-/**
- * What is not judged or not copied, cell by cell: by three LISTs that go along beside each other.
- * @param range cells that have ended
- */
+/** What is not judged or not copied, cell by cell: by three LISTs that go along beside each other. */
 export async function* unsafeByCell(
   { images, backup }: UnsafeDeps,
   range: Range,
@@ -70,6 +66,11 @@ export async function* unsafeByCell(
 async function cellsWithoutPicture(images: ObjectStore, range: Range): Promise<Set<number>> {
   const marked = new Set<number>();
   for await (const { cell } of listCells(images, markersPrefix(range.audit), range)) marked.add(cell);
-  const results = await Promise.all([...marked].map((cell) => readResult(images, range.audit, cell)));
-  return new Set(results.filter((result) => !result.images.some(isStored)).map(({ cell }) => cell));
+  const results = await Promise.all(
+    // A marker is written before its result.
+    [...marked].map((cell) => images.readJson<Result>(resultKey(range.audit, cell))),
+  );
+  return new Set(
+    results.flatMap((read) => (read && !read.value.images.some(isStored) ? read.value.cell : [])),
+  );
 }

@@ -2,9 +2,17 @@ import { createHash } from 'node:crypto';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { type AddressDeps, acceptImport, parseImport, uploadAddresses } from '../../lib/audits/import.ts';
 import { auditStatus, listPredictions } from '../../lib/audits/read.ts';
+import { unsafeByCell } from '../../lib/audits/unsafe.ts';
 import { pictureUpload, UPLOAD_MS } from '../../lib/cells/take-in.ts';
 import { rangesOf } from '../../lib/records/blocks.ts';
-import { cancelKey, imageKey, leasesPrefix, manifestKey, planKey } from '../../lib/records/keys.ts';
+import {
+  cancelKey,
+  imageKey,
+  leasesPrefix,
+  manifestKey,
+  markerKey,
+  planKey,
+} from '../../lib/records/keys.ts';
 import { cellAt, type Plan, readPlan } from '../../lib/records/plan.ts';
 import { systemChance } from '../../lib/system.ts';
 import { png } from '../support/images.ts';
@@ -235,6 +243,16 @@ describe('an import', () => {
         images: [],
       },
     });
+  });
+
+  test('waits for the judgement of a picture though the function that ended its cell died before the result', async () => {
+    const { id } = await accept();
+    await arrive(world, (await readPlan(world.images, id))!, 3);
+    await world.truth.images.create(markerKey(id, 3, '.failed.99'), '');
+    const cells: number[] = [];
+    const range = { audit: id, from: 0, to: 5 };
+    for await (const { cell } of unsafeByCell(world, range, { isImported: true })) cells.push(cell);
+    expect(cells).toEqual([3]);
   });
 
   test('that is deleted leaves nothing, also of a picture that comes afterwards', async () => {
