@@ -48,10 +48,12 @@ export function ArchiveDialog({ saved, state, abort, onClose }: Props) {
   const sum = (count: (cells: Cells) => number) =>
     audits.reduce((before, { cells }) => before + count(cells), 0);
   const predictions = sum(({ plan }) => plan.cells);
-  const isTooLarge =
-    (saved.study !== undefined && predictions > MOST_OF_STUDY) ||
-    (!writesToDisk() && contents !== undefined && sumOf(contents).bytes > MOST_IN_MEMORY);
   const isStudy = saved.study !== undefined;
+  const bytes = writesToDisk() || !contents ? 0 : sumOf(contents).bytes;
+  const tooLarge =
+    isStudy && predictions > MOST_OF_STUDY
+      ? words.studyTooLarge(MOST_OF_STUDY)
+      : bytes > MOST_IN_MEMORY && words.tooLarge(bytes, MOST_IN_MEMORY);
   const isRunning = now.kind === 'running';
   const isDone = now.kind === 'done';
   const start = (contents: Contents[]) => {
@@ -63,13 +65,9 @@ export function ArchiveDialog({ saved, state, abort, onClose }: Props) {
       <h2>{words.title(isStudy)}</h2>
       {isRunning ? (
         <Running now={now} />
-      ) : isDone ? null : isTooLarge ? (
+      ) : isDone ? null : tooLarge ? (
         <>
-          <p>
-            {isStudy
-              ? words.studyTooLarge(MOST_OF_STUDY)
-              : words.tooLarge(sumOf(contents!).bytes, MOST_IN_MEMORY)}
-          </p>
+          <p>{tooLarge}</p>
           <Command text={words.command(id)} />
         </>
       ) : contents ? (
@@ -92,7 +90,7 @@ export function ArchiveDialog({ saved, state, abort, onClose }: Props) {
             {words.cancel}
           </button>
         ) : (
-          !isTooLarge && (
+          !tooLarge && (
             <button
               type="button"
               class={isDone ? '' : 'primary'}

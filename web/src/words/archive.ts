@@ -24,7 +24,7 @@ export const words = {
   toDisk: 'Choose where to save it. It is written to the disk while it downloads.',
   inMemory: 'This browser keeps the file in memory until it is complete, and then saves it.',
   tooLarge: (bytes: number, most: number) =>
-    `This audit is too large for this browser: it has ${size(bytes)} of images, and a file that is kept in memory may have ${size(most)} at most. Chrome and Edge on a computer write it straight to the disk. In any case this command downloads it:`,
+    `This is too large for this browser: the images have ${size(bytes)}, and a file that is kept in memory may have ${size(most)} at most. Chrome and Edge on a computer write it straight to the disk. In any case this command downloads it:`,
   studyTooLarge: (most: number) =>
     `This study is too large to be saved from the page: it has more than ${whole(most)} predictions. This command downloads it:`,
   command: (audit: string) => `npx weaudit download ${audit}`,
