@@ -296,7 +296,7 @@ describeInBrowser('what the page says before it saves an audit', (executable) =>
     // 600 MB, and the test's address is none that browsers let write to the disk.
     const { page } = await open({ samples: 150 });
     await button(page).click();
-    await page.getByText('This audit is too large for this browser: it has 600 MB of images').waitFor();
+    await page.getByText('This is too large for this browser: the images have 600 MB').waitFor();
     await page.getByText('npx weaudit download 7ychs9v1bzsamp1e0000000001', { exact: true }).waitFor();
     expect(await page.getByRole('button', { name: 'Save ZIP' }).count()).toBe(0);
     expect(await seriousProblems(page)).toEqual([]);
