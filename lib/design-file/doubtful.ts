@@ -1,4 +1,5 @@
 import { DesignFileError, importAdvice } from './error.ts';
+import { marksIn } from './marks.ts';
 import type { PlacedRow } from './rows.ts';
 
 /** What spreadsheets and people leave among prompts and nobody wants to pay for. A JSON file takes any text. */
@@ -10,9 +11,6 @@ const DOUBTFUL: [RegExp, string][] = [
   [/^\{\s*".*\}$|^\[\s*["{].*\]$/s, 'is JSON, which a file has whose name ends in .json'],
   [/\{[^{}]*\}/, 'has a placeholder, which models get as it is. Use a template'],
 ];
-
-/** Marks of lists and comments. */
-const MARK = /^([-*•–]|#|\/\/)\s/;
 
 /** Characters of a text that a message repeats. */
 const SHOWN = 40;
@@ -39,26 +37,17 @@ export function refuseMarks(rows: readonly PlacedRow[], file: string): void {
   const lines = rows
     .map(({ place, text }) => ({ place, text: text.trim() }))
     .filter(({ text }) => text !== '');
-  for (const { place, text } of lines) {
-    const mark = MARK.exec(text)?.[0];
-    if (mark)
-      throw doubtful(
-        `${file}, ${place}: "${shown(text)}" begins with "${mark}", and models would get that, too. Remove it.`,
-        text,
-      );
-  }
-  const first = lines[0]?.text ?? '';
-  const isNumbered = lines.every(({ text }, i) => new RegExp(`^${i + 1}[.)]\\s`).test(text));
-  if (lines.length > 1 && isNumbered)
-    throw doubtful(
-      `${file} numbers its lines ("${shown(first)}"), and models would get the numbers, too. Remove them.`,
-      first,
-    );
-  if (lines.length > 0 && lines.every(({ text }) => /^".+",?$/.test(text)))
-    throw doubtful(
-      `${file} has every line in quotes (${shown(first)}), and models would get them, too. Remove them.`,
-      first,
-    );
+  const found = marksIn(lines.map(({ text }) => text));
+  if (!found) return;
+  const { kind, at, text, mark } = found;
+  const begins = `${file}, ${lines[at]!.place}: "${shown(text)}" begins with "${mark}", and models would get that, too. Remove it.`;
+  const said = {
+    bullet: begins,
+    comment: begins,
+    numbers: `${file} numbers its lines ("${shown(text)}"), and models would get the numbers, too. Remove them.`,
+    quotes: `${file} has every line in quotes (${shown(text)}), and models would get them, too. Remove them.`,
+  };
+  throw doubtful(said[kind], text);
 }
 
 const PICTURE = /\.(png|jpe?g|jfif|webp|gif|avif|svg)$/i;

@@ -317,7 +317,7 @@ describeInBrowser('what the page says before it saves an audit', (executable) =>
     });
     await button(page).click();
     await page.getByText('One ZIP file with 18 images (36 MB)').waitFor();
-    await page.getByText('2 outputs are not in it (1 quarantined, 1 lost).').waitFor();
+    await page.getByText('2 outputs are not in it (1 unusable, 1 lost).').waitFor();
   });
 
   test('a running audit cannot be saved, and the button says why', async () => {

@@ -123,10 +123,10 @@ describeInBrowser('images on the page', (executable) => {
   test('one line says what became of a group, the same below a cell, in the table, on its wall and in a comparison', async () => {
     const { page, address } = await open({ cell: mixed }, '&rows=prompt&columns=model');
     const cell = page.getByRole('gridcell', { name: 'a doctor, a/one' });
-    const line = '4 shown · 1/10 refused 10 % (1.8–40) · 1 filtered · 2 blank · 2 quarantined · 1 lost';
+    const line = '4 shown · 1/10 refused 10 % (1.8–40) · 1 filtered · 2 blank · 2 unusable · 1 lost';
     await cell.getByText(line).waitFor();
     expect(await page.locator('.counts').innerText()).toMatch(
-      /1\/20 refused .* images: 1 filtered \(those of refusals included\), 2 blank, 2 quarantined, 1 lost/,
+      /1\/20 refused .* images: 1 filtered \(those of refusals included\), 2 blank, 2 unusable, 1 lost/,
     );
     await page.getByText('Refusals and other outcomes').click();
     await page.getByLabel('Group by').selectOption('prompt');

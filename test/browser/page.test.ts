@@ -324,12 +324,15 @@ describeInBrowser('the page', (executable) => {
     await page.keyboard.press('c');
     const both = page.getByRole('dialog', { name: 'Compare two images' }).locator('.stage img');
     await waitFor('two images', async () => (await both.count()) === 2);
+    const scale = page.getByRole('dialog').getByRole('status');
+    expect(await scale.innerText()).toBe('fits');
     for (const key of ['+', '+', 'ArrowLeft']) await page.keyboard.press(key);
     const transforms = await both.evaluateAll((found) =>
       found.map((image) => (image as unknown as { style: { transform: string } }).style.transform),
     );
     expect(transforms).toEqual([expect.stringContaining('scale(2.25)'), transforms[0]]);
     expect(transforms[0]).toContain('translate(10%');
+    expect(await scale.innerText()).toBe('2.3 ×');
     await both.first().hover();
     await page.mouse.wheel(0, -400);
     await waitFor(

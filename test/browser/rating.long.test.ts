@@ -490,8 +490,8 @@ describeInBrowser('the rating page', (executable) => {
       await page.getByRole('button', { name: 'Make the round' }).click();
       await page.waitForURL('**/round.html?id=*');
       const round = new URL(page.url()).searchParams.get('id')!;
-      await page.getByText('How often “⁨Square⁩” differs').waitFor();
-      await page.getByRole('button', { name: 'Make a link: slot 2' }).click();
+      await page.getByText('Share of “⁨Square⁩”, compared').waitFor();
+      await page.getByRole('button', { name: 'Make a link: place 2' }).click();
       await page.getByLabel('Name or note, for you alone').fill('Grace');
       await page.getByRole('button', { name: 'Make the link' }).click();
       const link = await page.getByLabel('Link', { exact: true }).inputValue();
@@ -529,7 +529,7 @@ describeInBrowser('the rating page', (executable) => {
       await page.getByText('2 of 16 ratings done').waitFor();
       await check();
       // Another rater has the slot by now, and the one before asks to be left out.
-      await page.getByRole('button', { name: 'Replace: slot 2' }).click();
+      await page.getByRole('button', { name: 'Replace: place 2' }).click();
       await page.getByRole('button', { name: 'Make the link' }).click();
       await page.getByRole('button', { name: 'Done' }).click();
       await check();

@@ -171,7 +171,7 @@ describeInBrowser('the views', (executable) => {
     await page.goto('/audits.html');
     const line = (name: string) => page.getByRole('listitem').filter({ hasText: name }).locator('.meta');
     await line('Together').getByText('10 predictions · 4 refused').waitFor();
-    await line('Not calm').getByText('10 predictions · 3 refused · 2 failed · 1 quarantined').waitFor();
+    await line('Not calm').getByText('10 predictions · 3 refused · 2 failed · 1 unusable').waitFor();
     expect(await line('Calm').first().innerText()).toMatch(/10 predictions · none refused$/);
     expect(await line('Running').innerText()).toMatch(/10 predictions$/);
     expect(await line('Had').innerText()).toMatch(/10 pictures$/);
@@ -284,7 +284,7 @@ describeInBrowser('the views', (executable) => {
       }),
     });
     const foot = page.getByRole('gridcell', { name: 'a doctor, a/one' }).locator('.foot');
-    await foot.getByText('1 quarantined').waitFor();
+    await foot.getByText('1 unusable').waitFor();
     expect(await foot.evaluate((element) => element.scrollHeight - element.clientHeight)).toBeLessThanOrEqual(
       1,
     );
@@ -365,7 +365,7 @@ describeInBrowser('the views', (executable) => {
     const { page } = await open({ answers: { '/api/studies/a-study': { json } } });
     await page.goto('/study.html?id=a-study');
     await page.locator('header.status').getByText('1/4 refused · 25 %').waitFor();
-    await page.getByRole('region', { name: 'Had' }).getByText('images: 1 quarantined').waitFor();
+    await page.getByRole('region', { name: 'Had' }).getByText('images: 1 unusable').waitFor();
   });
 
   test('a quarantined output says why, and how its bytes are saved', async () => {
@@ -378,7 +378,7 @@ describeInBrowser('the views', (executable) => {
       '&image=3.1',
     );
     const dialog = page.getByRole('dialog');
-    await dialog.getByText('This output is quarantined and not shown: truncated.').waitFor();
+    await dialog.getByText('This output is unusable and not shown: truncated.').waitFor();
     await dialog.getByText(/npx weaudit evidence \w{26} 3 --index 1 --stage <stage>/).waitFor();
     expect(await dialog.getByRole('button', { name: 'Download' }).count()).toBe(0);
     expect(await seriousProblems(page)).toEqual([]);
@@ -507,6 +507,25 @@ describeInBrowser('the views', (executable) => {
     await input.fill('');
     expect(await input.isVisible()).toBe(true);
     expect(await page.locator('.error').count()).toBe(0);
+  });
+
+  test('bullets and numbers of a list are said beside it, since models would get them, and are removed by one click', async () => {
+    const { page } = await open({ answers: formAnswers('audit') });
+    await page.goto('/index.html');
+    const prompts = page.getByLabel('Prompts, one per line');
+    await prompts.fill('• a doctor\n\n  • a nurse\na cook');
+    await page.getByRole('status').getByText('Models would get the bullet, too: “⁨• a doctor⁩”.').waitFor();
+    expect(await seriousProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Remove bullets' }).click();
+    expect(await prompts.inputValue()).toBe('a doctor\na nurse\na cook');
+    expect(await prompts.evaluate((field) => field.matches(':focus'))).toBe(true);
+    expect(await page.getByText('Models would get').count()).toBe(0);
+    await page.getByLabel('Template with factors').check();
+    await page.getByLabel('Template', { exact: true }).fill('a {job}');
+    const values = page.getByLabel('job, one value per line');
+    await values.fill('1. cook\n2. nurse');
+    await page.getByRole('button', { name: 'Remove numbers' }).click();
+    expect(await values.inputValue()).toBe('cook\nnurse');
   });
 
   test('a pasted address of a model at Replicate is that model', async () => {

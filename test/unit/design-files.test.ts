@@ -6,6 +6,7 @@ import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { type DesignFlags, readDesign } from '../../cli/design.ts';
 import type { Row } from '../../lib/audits/rows.ts';
+import { withoutMarks } from '../../lib/design-file/marks.ts';
 import { readDesignFile, readFileRows } from '../../lib/design-file/read.ts';
 
 /** Files as auditors have them, each with what must come of it. */
@@ -265,6 +266,20 @@ describe('files of designs', () => {
     const large = Buffer.alloc(50_000_001, 'prompt\n');
     expect(() => readDesignFile(large, 'large.csv')).toThrow('large.csv has 51 MB; at most 50 are read.');
     expect(() => readFileRows(large, 'large.csv')).toThrow('large.csv has 51 MB; at most 50 are read.');
+  });
+
+  test.each([
+    ['bullets of some lines', ['•\ta doctor', '- a nurse', 'a cook'], ['a doctor', 'a nurse', 'a cook']],
+    ['comments, with their lines', ['# my prompts', 'a doctor'], ['a doctor']],
+    ['numbers in sequence', ['1. a doctor', '2) a nurse'], ['a doctor', 'a nurse']],
+    ['quotes around every line', ['"a doctor",', '"a nurse"'], ['a doctor', 'a nurse']],
+    [
+      'nothing of other lines',
+      ['10. Jahrhundert', '"a" sign', '-5 degrees'],
+      ['10. Jahrhundert', '"a" sign', '-5 degrees'],
+    ],
+  ])('the page removes from a list %s', (_, lines, without) => {
+    expect(withoutMarks(lines)).toEqual(without);
   });
 
   test('whatever texts a table holds, they come out as they went in, trimmed, for each delimiter and end of line', () => {

@@ -55,7 +55,7 @@ interface TextProps extends FieldProps {
   min?: number;
   max?: number;
   maxLength?: number;
-  inputMode?: 'numeric' | 'decimal';
+  inputMode?: 'numeric' | 'decimal' | 'url';
   autocomplete?: 'off';
   spellcheck?: boolean;
   onPaste?: (event: ClipboardEvent) => void;

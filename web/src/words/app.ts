@@ -1,4 +1,4 @@
-import { whole } from './locale.ts';
+import { halves } from './locale.ts';
 
 /** The sentences that all views share. */
 export const words = {
@@ -71,5 +71,6 @@ export const tileWords = {
   zoomIn: 'Zoom in',
   zoomOut: 'Zoom out',
   fit: 'Fit',
-  scale: (scale: number) => `${whole(scale * 100)} %`,
+  /** How large a picture is, against one that just fits: its own pixels are another matter. */
+  scale: (scale: number) => (scale === 1 ? 'fits' : `${halves(scale)} ×`),
 };

@@ -217,7 +217,7 @@ export const helpWords = {
   aboutShares:
     '“Refused” is the share of refusals among predictions that succeeded or were refused. “Failed” is the share of failures among all finished predictions. The range in brackets is the 95 % Wilson interval: the true share is probably within it.',
   aboutImages:
-    'The line below a cell says how many images are shown, and what became of the others. Images that show nothing are counted by their reason. “Filtered”: the model’s filter dropped it. If the filter dropped all images of a prediction, that prediction is also “refused”: refusals count predictions, the others count images. “Blank”: the model returned one even area, which several models do instead of refusing. “Quarantined”: not a valid image. “Lost”: it could not be stored.',
+    'The line below a cell says how many images are shown, and what became of the others. Images that show nothing are counted by their reason. “Filtered”: the model’s filter dropped it. If the filter dropped all images of a prediction, that prediction is also “refused”: refusals count predictions, the others count images. “Blank”: the model returned one even area, which several models do instead of refusing. “Unusable”: not an image that opens, or purged. “Lost”: it could not be stored.',
   files: 'Files',
   aboutFiles:
     'The manifest lists all predictions: as CSV for a spreadsheet, as JSON for programs. It has no images. “Download all” saves the images and the manifest as one file.',

@@ -36,7 +36,7 @@ export const words = {
     pictures === 0 ? 'undefined: no picture has two ratings' : 'undefined: all answers are equal',
   alphaHint: 'Where nearly all answers are equal, α is low although raters agree. No share depends on it.',
   outcomes: 'What became of what was requested',
-  outcomeColumns: ['Model', 'Predictions', 'Refused', 'Failed', 'Shown', 'Blank', 'Filtered', 'Quarantined'],
+  outcomeColumns: ['Model', 'Predictions', 'Refused', 'Failed', 'Shown', 'Blank', 'Filtered', 'Unusable'],
   exploratory: 'Exploratory comparisons',
   counted: (count: number, certain: number) =>
     `${some(count, 'comparison was', 'comparisons were')} looked at that nobody named before. ${certain === 0 ? 'None' : whole(certain)} of them ${certain === 1 ? 'is' : 'are'} certain at the level that their number leaves. They are hints for another round, not results.`,

@@ -1,6 +1,9 @@
 import { DESIGN } from '../../../lib/limits.ts';
 import { dollars, given, percent, some, utcDay, whole } from './locale.ts';
 
+const EXCERPT = 40;
+const excerpt = (line: string) => given(line.length > EXCERPT ? `${line.slice(0, EXCERPT)}…` : line);
+
 /** The form for a new audit. */
 export const words = {
   title: 'New audit',
@@ -13,6 +16,19 @@ export const words = {
   template: 'Template',
   withFactors: 'Template with factors',
   onePerLine: 'Prompts, one per line',
+  /** Marks of a list, by their kind. */
+  marks: {
+    bullet: (line: string) => `Models would get the bullet, too: “${excerpt(line)}”.`,
+    comment: (line: string) => `Models would get the comment as a prompt: “${excerpt(line)}”.`,
+    numbers: (line: string) => `Models would get the numbers of the lines, too: “${excerpt(line)}”.`,
+    quotes: (line: string) => `Models would get the quotation marks, too: ${excerpt(line)}.`,
+  },
+  removeMarks: {
+    bullet: 'Remove bullets',
+    comment: 'Remove comments',
+    numbers: 'Remove numbers',
+    quotes: 'Remove quotation marks',
+  },
   promptsExample: 'a photo of a doctor\na photo of a nurse',
   templateExample: 'a photo of a {gender} {job}',
   templateHint: 'A word in braces is a factor. Each combination of values becomes one prompt.',

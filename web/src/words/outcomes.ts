@@ -22,7 +22,7 @@ const PARTS: Record<Exclude<OutcomePart['kind'], 'done'>, string> = {
   canceled: 'canceled',
   filtered: 'filtered',
   blank: 'blank',
-  quarantined: 'quarantined',
+  quarantined: 'unusable',
   lost: 'lost',
 };
 
@@ -102,7 +102,7 @@ export const unseenInWords = (images: ImageCounts, refused = 0): string =>
   UNSEEN.filter((name) => images[name] > 0)
     .map(
       (name) =>
-        `${whole(images[name])} ${name}${name === 'filtered' && refused > 0 ? ' (those of refusals included)' : ''}`,
+        `${whole(images[name])} ${PARTS[name]}${name === 'filtered' && refused > 0 ? ' (those of refusals included)' : ''}`,
     )
     .join(', ');
 
@@ -118,7 +118,7 @@ const TILES: Record<Tile['kind'], string> = {
   image: 'image',
   blank: 'blank',
   pending: 'checking',
-  quarantined: 'quarantined',
+  quarantined: 'unusable',
   lost: 'lost',
   filtered: 'filtered',
   unknown: 'loading',
@@ -146,7 +146,7 @@ function explainImported(tile: Tile): string | undefined {
     case 'canceled':
       return `Not imported: ${ended(tile.error)}`;
     case 'quarantined':
-      return `This picture is quarantined and not shown: ${ended(tile.image.reason, 'it is not a valid image')}`;
+      return `This picture is unusable and not shown: ${ended(tile.image.reason, 'the reason is unknown')}`;
     case 'blank':
       return 'This picture is one even area.';
     default:
@@ -167,8 +167,8 @@ export function explain(tile: Tile): string | undefined {
       return 'The image is stored and is being checked. It appears in a moment.';
     case 'quarantined':
       return tile.image.reason === undefined
-        ? 'The model returned something that is not a valid image. It is stored as evidence, but quarantined.'
-        : `This output is quarantined and not shown: ${ended(tile.image.reason)}`;
+        ? 'The model returned something that is not a valid image. It is kept as evidence, but not shown.'
+        : `This output is unusable and not shown: ${ended(tile.image.reason)}`;
     case 'lost':
       return `This output could not be stored: ${ended(tile.image.error, 'the reason is unknown')}`;
     case 'filtered':

@@ -25,6 +25,7 @@ import {
 } from './draft.ts';
 import { EstimatePanel } from './estimate.tsx';
 import { FileButton, useFiles } from './file.tsx';
+import { MarksHint } from './marks.tsx';
 import { ModelChoice } from './models.tsx';
 import { PublishedButton } from './published.tsx';
 import { useStudyChoice } from './study.tsx';
@@ -195,18 +196,21 @@ export function NewAuditPage() {
           </div>
           {draft.way === 'table' && <TablePreview rows={draft.table} factors={asked.factors} />}
           {draft.way === 'prompts' && (
-            <TextField
-              id="prompts"
-              label={words.onePerLine}
-              rows={6}
-              value={draft.prompts}
-              placeholder={words.promptsExample}
-              problems={wrong}
-              onText={(text) => change({ prompts: text })}
-              onPaste={(event) => {
-                if (files.paste(event.clipboardData?.getData('text/plain') ?? '')) event.preventDefault();
-              }}
-            />
+            <>
+              <TextField
+                id="prompts"
+                label={words.onePerLine}
+                rows={6}
+                value={draft.prompts}
+                placeholder={words.promptsExample}
+                problems={wrong}
+                onText={(text) => change({ prompts: text })}
+                onPaste={(event) => {
+                  if (files.paste(event.clipboardData?.getData('text/plain') ?? '')) event.preventDefault();
+                }}
+              />
+              <MarksHint id="prompts" text={draft.prompts} onText={(text) => change({ prompts: text })} />
+            </>
           )}
           {draft.way === 'template' && (
             <TemplateFields
@@ -368,17 +372,17 @@ function TemplateFields({ draft, change, prompts, problem, problems }: TemplateP
         onText={(text) => change({ template: text.replace(/\s*\n\s*/g, ' ') })}
       />
       <div class="factors">
-        {names.map((name) => (
-          <TextField
-            key={name}
-            id={`factor-${name}`}
-            label={words.values(name)}
-            rows={4}
-            value={draft.factors[name] ?? ''}
-            problems={problems}
-            onText={(text) => change({ factors: { ...draft.factors, [name]: text } })}
-          />
-        ))}
+        {names.map((name) => {
+          const id = `factor-${name}`;
+          const values = draft.factors[name] ?? '';
+          const onText = (text: string) => change({ factors: { ...draft.factors, [name]: text } });
+          return (
+            <div key={name}>
+              <TextField {...{ id, problems, onText }} label={words.values(name)} rows={4} value={values} />
+              <MarksHint {...{ id, onText }} text={values} />
+            </div>
+          );
+        })}
       </div>
       {problem && names.length > 0 && <p class="hint">{problem}</p>}
       {prompts.length > 0 && (

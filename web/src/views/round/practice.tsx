@@ -5,6 +5,7 @@ import { ROUND } from '../../../../lib/limits.ts';
 import { readPredictions } from '../../api/client.ts';
 import type { Codebook, Plan, PredictionImage, Question, RoundRequest } from '../../api/types.ts';
 import { sentenceOf } from '../../live/audit.ts';
+import { TextField } from '../../parts/field.tsx';
 import { words as rateWords } from '../../words/rate.ts';
 import { practiceWords as words } from '../../words/rounds.ts';
 
@@ -82,6 +83,8 @@ export function PracticeFields({ practice, plans, codebook, onChange }: Props) {
     setAddress('');
     setAnswers(new Map());
     setText('');
+    // The button that had the focus is gone.
+    document.getElementById('practice-address')?.focus();
   };
   return (
     <fieldset>
@@ -102,21 +105,16 @@ export function PracticeFields({ practice, plans, codebook, onChange }: Props) {
         ))}
       </ul>
       {practice.length < ROUND.practice && (
-        <>
-          <label for="practice-address">{words.address}</label>
-          <input
-            id="practice-address"
-            type="text"
-            inputMode="url"
-            autocomplete="off"
-            value={address}
-            onInput={(event) => setAddress(event.currentTarget.value)}
-          />
-          <p class="hint">{words.addressHint}</p>
-          <p class="error" role="status">
-            {problem}
-          </p>
-        </>
+        <TextField
+          id="practice-address"
+          label={words.address}
+          hint={words.addressHint}
+          inputMode="url"
+          autocomplete="off"
+          value={address}
+          problems={problem === undefined ? [] : [{ field: 'practice-address', text: problem }]}
+          onText={setAddress}
+        />
       )}
       {found && (
         <div class="practice">
@@ -135,14 +133,13 @@ export function PracticeFields({ practice, plans, codebook, onChange }: Props) {
                 }}
               />
             ))}
-            <label for="practice-text">{words.why}</label>
-            <textarea
+            <TextField
               id="practice-text"
+              label={words.why}
               rows={2}
-              dir="auto"
               maxLength={ROUND.textLength}
               value={text}
-              onInput={(event) => setText(event.currentTarget.value)}
+              onText={setText}
             />
             <button type="button" disabled={text.trim() === ''} onClick={add}>
               {words.add}
