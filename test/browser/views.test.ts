@@ -9,7 +9,7 @@ import { picture, withPretence } from './support/pretend.ts';
 interface Window {
   innerWidth: number;
   innerHeight: number;
-  getComputedStyle(element: unknown): { direction: string; maskImage: string };
+  getComputedStyle(element: unknown): { direction: string; maskImage: string; backgroundColor: string };
 }
 
 /** What the views say of an audit, with answers that are made here. */
@@ -430,7 +430,11 @@ describeInBrowser('the views', (executable) => {
     const { page } = await open({ answers: formAnswers('read') });
     await page.goto('/index.html');
     await page.getByRole('status').filter({ hasText: 'Your token can only view audits' }).waitFor();
-    expect(await page.getByRole('button', { name: 'Start the audit' }).isDisabled()).toBe(true);
+    const start = page.getByRole('button', { name: 'Start the audit' });
+    expect(await start.isDisabled()).toBe(true);
+    const background = () =>
+      start.evaluate((button) => (globalThis as unknown as Window).getComputedStyle(button).backgroundColor);
+    await waitFor('it to look so, too', async () => (await background()) === 'rgba(0, 0, 0, 0)');
     expect(await seriousProblems(page)).toEqual([]);
   });
 

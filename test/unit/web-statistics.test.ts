@@ -111,14 +111,14 @@ describe('the outcomes of a group', () => {
     expect(UNSEEN.map((name) => [name, outcome[name]?.count, outcome[name]?.n])).toEqual(
       ['filtered', 'blank', 'quarantined', 'lost'].map((name) => [name, 1, 6]),
     );
-    expect(unseenInWords(outcome.images)).toBe('1 filtered, 1 blank, 1 quarantined, 1 lost');
+    expect(unseenInWords(outcome.images)).toBe('1 filtered, 1 blank, 1 unusable, 1 lost');
     expect(partsOf(outcome).map((part) => partInWords(part, 3))).toEqual([
       '2 shown',
       '1 being checked',
       '0/3 refused',
       '1 filtered',
       '1 blank',
-      '1 quarantined',
+      '1 unusable',
       '1 lost',
     ]);
     expect(unseenInWords(outcomeOf([prediction({ images: [ok(0)] })]).images)).toBe('');

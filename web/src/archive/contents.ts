@@ -1,7 +1,7 @@
 import { countImages, isBlank } from '../../../lib/contract/counted.ts';
-import { describeNoPictures } from '../../../lib/contract/counts-in-words.ts';
 import type { Prediction, PredictionImage } from '../api/types.ts';
 import type { Cells } from '../live/cells.ts';
+import { unseenInWords } from '../words/outcomes.ts';
 
 /** What the archive of an audit will have. */
 export interface Contents {
@@ -23,8 +23,8 @@ export function sumOf(contents: readonly Contents[]) {
     images: sum(({ images }) => images.length),
     blank: sum(({ blank }) => blank),
     bytes: sum(({ bytes }) => bytes),
-    /** How many, and why, such as `2 quarantined, 1 lost`. */
-    withheld: { count: withheld.length, why: describeNoPictures(countImages([{ images: withheld }])) },
+    /** How many, and why, such as `2 unusable, 1 lost`. */
+    withheld: { count: withheld.length, why: unseenInWords(countImages([{ images: withheld }])) },
   };
 }
 

@@ -176,7 +176,7 @@ export const roundWords = {
   unfinished: (left: number) => `${some(left, 'rating is', 'ratings are')} not done.`,
   keepOpen: 'Keep open',
   closed: 'This round is closed.',
-  counting: 'Its labels can be counted in about a minute.',
+  counting: 'Its labels can be counted from a minute after that.',
   counted: 'Its labels are fixed.',
   delete: 'Delete round',
   deleteTitle: (name: string) => `Delete the round “${given(name)}”?`,

@@ -90,20 +90,22 @@ export function PracticeFields({ practice, plans, codebook, onChange }: Props) {
     <fieldset>
       <legend>{words.title}</legend>
       <p class="hint">{words.hint}</p>
-      <ul class="prompts">
-        {practice.map((one) => (
-          <li key={one.image}>
-            {words.prediction(Number(one.image.split('/')[1]))} <span dir="auto">{one.text}</span>{' '}
-            <button
-              type="button"
-              class="quiet"
-              onClick={() => onChange(practice.filter(({ image }) => image !== one.image))}
-            >
-              {words.remove}
-            </button>
-          </li>
-        ))}
-      </ul>
+      {practice.length > 0 && (
+        <ul class="prompts">
+          {practice.map((one) => (
+            <li key={one.image}>
+              {words.prediction(Number(one.image.split('/')[1]))} <span dir="auto">{one.text}</span>{' '}
+              <button
+                type="button"
+                class="quiet"
+                onClick={() => onChange(practice.filter(({ image }) => image !== one.image))}
+              >
+                {words.remove}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
       {practice.length < ROUND.practice && (
         <TextField
           id="practice-address"
