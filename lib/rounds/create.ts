@@ -63,9 +63,10 @@ export async function createRound(deps: CreateDeps, origin: Origin): Promise<Acc
   const request = parseBody(Request, origin.body);
   const begun = await findBegun(store, origin);
   const finished = begun && (await readRound(store, begun));
+  const existing = finished || (begun && (await readDraft(store, begun)));
+  if (existing) await requireUndeleted(store, existing);
   if (finished) return accepted(finished, finished.items.length);
-  const existing = begun === undefined ? undefined : await readDraft(store, begun);
-  const draft = existing ?? (await makeDraft(deps, request, origin, begun));
+  const draft = existing || (await makeDraft(deps, request, origin, begun));
   const copied = await copyItems(deps, draft);
   if (copied < draft.items.length) return { ...accepted(draft, copied), state: 'copying' };
   await requireUndeleted(store, draft);
@@ -184,10 +185,7 @@ async function requireUndeleted(store: ObjectStore, { id, audits }: Pick<RoundPl
   const place = deleted.indexOf(true);
   if (place === 0) throw new Refusal(410, `The round ${id} was deleted.`);
   if (place > 0)
-    throw new Refusal(
-      410,
-      `Audit ${audits[place - 1]} was deleted while the round was made, so the round is deleted, too.`,
-    );
+    throw new Refusal(410, `Audit ${audits[place - 1]} was deleted, so the round is deleted, too.`);
 }
 
 /** The plans of audits that are finished. */
