@@ -40,6 +40,8 @@ interface Partners {
   seed: string;
   one: number;
   other: number;
+  /** Pictures of each side that they stand for. */
+  weight: number;
 }
 
 /** A difference at a level. */
@@ -68,7 +70,9 @@ export function comparison(
     const partners = keys.map((key): Partners => {
       const [mine, theirs] = [ones.get(key)!, others.get(key)!];
       const { pair, partner } = mine[0]!.unit;
-      return { stratum: stratumOf(pair), seed: partner!, one: meanOf(mine), other: meanOf(theirs) };
+      // What one side shows counts whole, also beside what the other refused: only what both refused stands for a part.
+      const weight = Math.max(...[...mine, ...theirs].map((seen) => seen.weight));
+      return { stratum: stratumOf(pair), seed: partner!, one: meanOf(mine), other: meanOf(theirs), weight };
     });
     return comparePartners(partners, [a, b].some(hasTooFew));
   }
@@ -109,13 +113,16 @@ function bySeedAndStratum(seen: readonly Observed[], stratumOf: Arms['stratumOf'
 
 const meanOf = (seen: readonly Observed[]) => seen.reduce((sum, { value }) => sum + value, 0) / seen.length;
 
+const weightOf = (partners: readonly Partners[]) => partners.reduce((sum, { weight }) => sum + weight, 0);
+
 function comparePartners(partners: readonly Partners[], tooFew: boolean): Comparison {
   const strata = new Set(partners.map(({ stratum }) => stratum)).size;
   const isWhole = partners.every(({ one, other }) => one * (1 - one) === 0 && other * (1 - other) === 0);
-  const about = { n: [partners.length, partners.length] as Compared['n'], tooFew };
+  const n = weightOf(partners);
+  const about = { n: [n, n] as Compared['n'], tooFew };
   if (strata === 1 && isWhole) {
     const count = (one: number, other: number) =>
-      partners.filter((pair) => pair.one === one && pair.other === other).length;
+      weightOf(partners.filter((pair) => pair.one === one && pair.other === other));
     const pairs = {
       both: count(1, 1),
       onlyOne: count(1, 0),

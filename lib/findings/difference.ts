@@ -18,7 +18,7 @@ export function independent(one: Count, other: Count, level = LEVEL): Difference
   return squareAndAdd(wilson(one.count, one.n, z), wilson(other.count, other.n, z));
 }
 
-/** Pairs of pictures with one seed, by whether each of the two shows what is counted. */
+/** Pairs of pictures with one seed, by whether each of the two shows what is counted. None needs to be whole. */
 export interface Pairs {
   both: number;
   onlyOne: number;
@@ -66,6 +66,8 @@ export function mcNemar({ onlyOne, onlyOther }: Pick<Pairs, 'onlyOne' | 'onlyOth
 /** The difference of two pictures with one seed, one minus other. */
 export interface SeedPair {
   difference: number;
+  /** Pictures of each side that it stands for. */
+  weight: number;
   seed: string;
   /** The prompt, or what else both have in common. */
   stratum: number;
@@ -79,25 +81,28 @@ export interface SeedPair {
  * are more certain than by an exact test.
  */
 export function bySeed(pairs: readonly SeedPair[], level = LEVEL): Difference {
-  const strata = new Map<number, number[]>();
-  for (const { stratum, difference } of pairs)
-    strata.set(stratum, [...(strata.get(stratum) ?? []), difference]);
-  const difference = meanOf([...strata.values()].map(meanOf));
+  const sizes = new Map<number, number>();
+  const totals = new Map<number, number>();
+  for (const { stratum, weight, difference } of pairs) {
+    sizes.set(stratum, (sizes.get(stratum) ?? 0) + weight);
+    totals.set(stratum, (totals.get(stratum) ?? 0) + weight * difference);
+  }
+  const difference = sum([...totals].map(([stratum, total]) => total / sizes.get(stratum)!)) / sizes.size;
   const deviations = new Map<string, number>();
   for (const pair of pairs) {
-    const weight = 1 / (strata.size * strata.get(pair.stratum)!.length);
-    const deviation = weight * (pair.difference - difference);
+    const part = pair.weight / (sizes.size * sizes.get(pair.stratum)!);
+    const deviation = part * (pair.difference - difference);
     deviations.set(pair.seed, (deviations.get(pair.seed) ?? 0) + deviation);
   }
   const seeds = deviations.size;
   // The mean difference of each seed, where all seeds have all strata.
   const means = [...deviations.values()].map((deviation) => difference + seeds * deviation);
   // As far from zero as the mean of so many pictures with and without would be by chance.
-  const added = Math.sqrt(seeds / pairs.length);
+  const added = Math.sqrt(seeds / sum([...sizes.values()]));
   const all = [...means, added, -added];
   const n = all.length;
-  const center = meanOf(all);
-  const variance = all.reduce((sum, value) => sum + (value - center) ** 2, 0) / (n - 1);
+  const center = sum(all) / n;
+  const variance = sum(all.map((value) => (value - center) ** 2)) / (n - 1);
   const half = tOf(level, n - 1) * Math.sqrt(variance / n);
   return {
     difference,
@@ -106,7 +111,7 @@ export function bySeed(pairs: readonly SeedPair[], level = LEVEL): Difference {
   };
 }
 
-const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 /** Whether an interval of a difference leaves out zero. */
 export const isCertain = ({ low, high }: Interval): boolean => low > 0 || high < 0;

@@ -4,7 +4,7 @@ declare module 'jstat' {
     jStat: {
       normal: { inv(probability: number, mean: number, deviation: number): number };
       studentt: { inv(probability: number, degrees: number): number };
-      binomial: { cdf(count: number, n: number, probability: number): number };
+      ibeta(x: number, a: number, b: number): number;
     };
   };
   export default jstat;

@@ -10,5 +10,5 @@ export const zOf = (level: number): number => jStat.normal.inv((1 + level) / 2, 
 /** As `zOf`, of Student's distribution. @param df degrees of freedom, at least 1 */
 export const tOf = (level: number, df: number): number => jStat.studentt.inv((1 + level) / 2, df);
 
-/** How likely at most `count` of n coins show heads. */
-export const coins = (count: number, n: number): number => jStat.binomial.cdf(count, n, 0.5);
+/** How likely at most `count` of n coins show heads, `count` below n; continued by the beta function where they are not whole. */
+export const coins = (count: number, n: number): number => jStat.ibeta(0.5, n - count, count + 1);

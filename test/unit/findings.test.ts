@@ -153,7 +153,7 @@ describe('a difference', () => {
 
   /** Pairs of one prompt, each with a seed of its own. */
   const ofSeeds = (differences: readonly number[]) =>
-    differences.map((difference, seed) => ({ difference, seed: String(seed), stratum: 0 }));
+    differences.map((difference, seed) => ({ difference, weight: 1, seed: String(seed), stratum: 0 }));
 
   test('by seed has the interval of Student with a seed added for each side', () => {
     // numpy and scipy: mean and standard deviation of 0.1, -0.05, 0.2, 0.15, 0.1, 1, -1; stats.t.ppf(0.975, 6)

@@ -473,6 +473,32 @@ describe('contrasts', () => {
     );
     expect(findingsOf(few).contrasts[0]).toMatchObject({ certainty: 'certain', survives: false });
   });
+
+  test.each([
+    ['one prompt', 'paired', 1, 30],
+    ['several prompts', 'by seed', 2, 60],
+  ])(
+    'of %s count what both sides refused in proportion, if a part of the pictures is rated',
+    (_what, method, count, n) => {
+      const contrasts = primary({ model: true, one: 'b/b', other: 'a/a' });
+      const refusing = (every: (sample: number) => boolean) => {
+        const whole = makeRound({
+          ...{ prompts: shared.slice(0, count), models: ['a/a', 'b/b'], samples: 100, raters: 1, contrasts },
+          shapeOf: (_prompt, model, seed) => (seed % 10 < (model === 1 ? 8 : 2) ? 0 : 1),
+        }).input;
+        const refused = withCells(whole, (cell) =>
+          every(cell.n % 100) ? { ...cell, status: 'refused', images: [] } : cell,
+        );
+        return findingsOf(without(refused, (place) => every(place % 100) || place % 100 >= 40)).contrasts[0];
+      };
+      // Both refuse 10 of 100, and 30 of the other 90 are rated: a third of what is missing counts, 3⅓ pairs.
+      const few = refusing((sample) => sample < 10);
+      expect(few).toMatchObject({ method, n: [n, n], certainty: 'certain', survives: true });
+      // Of 30 that are rated 18 more are circles, and 70 times 30 of 30 pairs would speak against it.
+      const most = refusing((sample) => sample < 10 || sample >= 40);
+      expect(most).toMatchObject({ method, n: [n, n], certainty: 'certain', survives: false });
+    },
+  );
 });
 
 describe('agreement', () => {

@@ -184,7 +184,9 @@ def compare(one, other, stratum_of, may_differ, level, fill=(None, None)):
     if len(keys) > 1 and any(2 * len(some) >= len(side) for some, side in zip(matched, (a, b))):
         value = lambda seen: sum(one[2] for one in seen) / len(seen)
         partners = {key: tuple(value(groups[key]) for groups in by_seed) for key in keys}
-        return compare_partners(partners, any(map(has_too_few, matched)), level)
+        # Pictures that a pair stands for: what both sides refused counts in proportion, if a part is rated.
+        weights = {key: max(seen[3] for groups in by_seed for seen in groups[key]) for key in keys}
+        return compare_partners(partners, weights, any(map(has_too_few, matched)), level)
     m, n = measure(a, level), measure(b, level)
     difference, low, high = hybrid((m["share"], m["low"], m["high"]), (n["share"], n["low"], n["high"]))
     few = has_too_few(a) or has_too_few(b)
@@ -195,27 +197,28 @@ def has_too_few(seen):
     return is_too_few(measure(seen)["effective"])
 
 
-def compare_partners(partners, few, level):
-    n = len(partners)
-    values = list(partners.values())
-    if len({stratum for stratum, _ in partners}) == 1 and all(x in (0, 1) for pair in values for x in pair):
-        both, only_one, only_other, neither = (values.count(pair) for pair in ((1, 1), (1, 0), (0, 1), (0, 0)))
+def compare_partners(partners, weights, few, level):
+    n = sum(weights.values())
+    if len({stratum for stratum, _ in partners}) == 1 and all(x in (0, 1) for pair in partners.values() for x in pair):
+        count = lambda pair: sum(weights[key] for key in partners if partners[key] == pair)
+        both, only_one, only_other, neither = map(count, ((1, 1), (1, 0), (0, 1), (0, 0)))
         margins = (both + only_one) * (only_other + neither) * (both + only_other) * (only_one + neither)
         product = both * neither - only_one * only_other
         corrected = max(0, product - n / 2) if product > 0 else product
         correlation = corrected / math.sqrt(margins) if margins else 0.0
         found = hybrid(wilson(both + only_one, n, level), wilson(both + only_other, n, level), correlation)
-        differ = only_one + only_other
-        tail = sum(math.comb(differ, k) for k in range(min(only_one, only_other) + 1))
-        p = min(1.0, 2 * tail / 2**differ) if differ else 1.0
+        # How likely so few of the pairs that differ are, if each is a coin; the counts need not be whole.
+        fewer, more = sorted((only_one, only_other))
+        p = min(1.0, 2 * incomplete_beta(more, fewer + 1, 0.5)) if more > 0 else 1.0
         return result("paired", n, n, *found, p, level, few)
-    strata = defaultdict(list)
-    for (stratum, _), (x, y) in partners.items():
-        strata[stratum].append(x - y)
-    difference = sum(sum(values) / len(values) for values in strata.values()) / len(strata)
+    strata = defaultdict(float)
+    for (stratum, _), weight in weights.items():
+        strata[stratum] += weight
+    part = lambda key: weights[key] / len(strata) / strata[key[0]]
+    difference = sum(part(key) * (x - y) for key, (x, y) in partners.items())
     seeds = defaultdict(float)
-    for (stratum, seed), (x, y) in partners.items():
-        seeds[seed] += (x - y - difference) / len(strata) / len(strata[stratum])
+    for key, (x, y) in partners.items():
+        seeds[key[1]] += part(key) * (x - y - difference)
     means = [difference + len(seeds) * value for value in seeds.values()]
     added = math.sqrt(len(means) / n)
     every = means + [added, -added]
