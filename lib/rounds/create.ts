@@ -5,6 +5,7 @@ import type { Contrast, RoundRequest } from '../contract/round-request.ts';
 import { RoundRequest as Request } from '../contract/round-request.ts';
 import type { AcceptedRound } from '../contract/rounds.ts';
 import { Refusal } from '../errors.ts';
+import { canonicalJson } from '../json.ts';
 import { PAGE, RETENTIONS, type Retention, ROUND } from '../limits.ts';
 import type { Chance, ObjectStore, Time } from '../ports.ts';
 import { rangesOf } from '../records/blocks.ts';
@@ -136,6 +137,7 @@ async function makeDraft(
   const audits = [...new Set(request.audits)];
   const plans = await readAudits(deps, audits);
   requireCodebook(request, plans);
+  requireSameFactors(plans);
   const seed = request.seed ?? Math.floor(chance.fraction() * 2 ** 31);
   const pictures = request.pictures ?? 'all';
   const practice = (request.practice ?? []).map((one) => one.image);
@@ -239,6 +241,25 @@ function requireCodebook({ codebook, contrasts = [], practice = [] }: RoundReque
     throw new Refusal(422, `Please change: ${faults.slice(0, 5).join('; ')}.`, {
       members: { errors: faults.slice(0, 5) },
     });
+}
+
+/** Findings count what one model makes of one prompt together, whichever audit asked for it: it has one value of each factor. */
+function requireSameFactors(plans: readonly Plan[]): void {
+  const known = new Map<string, { audit: string; factors: string }>();
+  for (const { id, prompts, models } of plans)
+    for (const { text, factors = {} } of prompts) {
+      const own = { audit: id, factors: canonicalJson(factors) };
+      for (const { model } of models) {
+        const key = JSON.stringify([text, model]);
+        const first = known.get(key) ?? own;
+        known.set(key, first);
+        if (first.factors !== own.factors)
+          throw new Refusal(
+            422,
+            `The audits ${first.audit} and ${id} give the prompt "${shortened(text, PAGE.nameLength)}" of ${model} different factors, and findings count its pictures together. Make a round of each audit.`,
+          );
+      }
+    }
 }
 
 /** The side of a contrast that is in no audit. */

@@ -97,6 +97,25 @@ describe('a round', () => {
     ).toEqual([16, 16, 16]);
   });
 
+  it('is refused if two audits give a prompt of one model different factors, and made if only other models have them', async () => {
+    const { prompts, models } = await plant({ id: AUDIT });
+    const changed = prompts.map(({ text }) => ({ text, factors: { job: 'pilot' } }));
+    await plant({ id: auditAt(2), prompts: changed });
+    const others = models.map((one) => ({ ...one, model: `${one.model}-two` }));
+    await plant({ id: auditAt(3), prompts: changed, models: others });
+    await plant({ id: auditAt(4) });
+    const made = async (other: string) =>
+      call('POST', '/api/rounds', { body: roundRequest([AUDIT, other]), key: other });
+    const refused = await made(auditAt(2));
+    expect([refused.status, refused.body.detail]).toEqual([
+      422,
+      expect.stringMatching(
+        `^The audits ${AUDIT} and ${auditAt(2)} give the prompt ".*" of a/alpha different factors`,
+      ),
+    ]);
+    for (const other of [auditAt(3), auditAt(4)]) expect((await made(other)).status).toBe(202);
+  });
+
   it('is refused for what is not right, and leaves nothing behind', async () => {
     await plant({ id: AUDIT });
     const before = await world.versions('');
