@@ -1,5 +1,6 @@
 import { expect, jest, test } from '@jest/globals';
 import type { Findings, FindingsInput } from '../../lib/findings/findings.ts';
+import { escapeXml } from '../../lib/html.ts';
 import { shapeRound } from '../support/shape-round.ts';
 
 // Not checked against the types of a browser, which tests do not have.
@@ -46,4 +47,11 @@ test('findings on the page leave out the labels of a rater who withdrew after th
   expect(input.snapshot.labels.some(([, , rater]) => rater === '2.2')).toBe(false);
   expect(findings.raters).toEqual(['1.1', '2.1', '3.1']);
   expect(findings.withdrawn).toEqual(['2.2']);
+});
+
+test('a saved plot has no character that XML does not have: a browser would show an error instead of it', () => {
+  const none = ['\0', '\u0008', '\u001f', '\ud800', '\udfff', '\ufffe', '\uffff'];
+  expect(escapeXml(`<a>${none.join(' ')}`)).toBe(`&lt;a&gt;${none.map(() => '\ufffd').join(' ')}`);
+  const some = '\t\n\r é\u2068中\ud7ff\ue000\ufffd😀\u{10ffff}';
+  expect(escapeXml(some)).toBe(some);
 });

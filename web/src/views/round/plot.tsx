@@ -1,5 +1,5 @@
 import type { ContrastFinding, Share } from '../../../../lib/findings/findings.ts';
-import { escapeHtml } from '../../../../lib/html.ts';
+import { escapeXml } from '../../../../lib/html.ts';
 import { saveFile } from '../../parts/save.ts';
 import { shareCells, words } from '../../words/findings.ts';
 
@@ -123,21 +123,21 @@ function svgOf(title: string, shares: readonly Share[]): string {
     const line = ([from, to]: [number, number], width: number, color: string) =>
       `<line x1="${x(from)}" x2="${x(to)}" y1="${y}" y2="${y}" stroke="${color}" stroke-width="${width}"/>`;
     return [
-      `<text x="${LEFT - 10}" y="${y + 4}" text-anchor="end">${escapeHtml([...name].slice(0, 44).join(''))}</text>`,
+      `<text x="${LEFT - 10}" y="${y + 4}" text-anchor="end">${escapeXml([...name].slice(0, 44).join(''))}</text>`,
       bounds ? line(bounds, 7, '#d8d5cc') : '',
       inner ? line(inner, 3, '#5d9aa3') : '',
       reference === undefined
         ? ''
         : `<line x1="${x(reference)}" x2="${x(reference)}" y1="${y - 9}" y2="${y + 9}" stroke="#8a4b08" stroke-dasharray="3 2"/>`,
       at === undefined ? '' : `<circle cx="${x(at)}" cy="${y}" r="4.5" fill="#0f6674"/>`,
-      `<text x="${LEFT + WIDTH + 12}" y="${y + 4}">${escapeHtml(`${text}  ${interval}`)}</text>`,
+      `<text x="${LEFT + WIDTH + 12}" y="${y + 4}">${escapeXml(`${text}  ${interval}`)}</text>`,
     ].join('');
   });
   const ticks = [0, 0.25, 0.5, 0.75, 1].map(
     (tick) =>
       `<line x1="${x(tick)}" x2="${x(tick)}" y1="${ROW}" y2="${height - ROW}" stroke="#eceae4"/><text x="${x(tick)}" y="${height - 8}" text-anchor="middle">${tick * 100} %</text>`,
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${LEFT + WIDTH + RIGHT}" height="${height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/><text x="10" y="17" font-weight="bold">${escapeHtml(title)}</text>${ticks.join('')}${rows.join('')}</svg>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${LEFT + WIDTH + RIGHT}" height="${height}" font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/><text x="10" y="17" font-weight="bold">${escapeXml(title)}</text>${ticks.join('')}${rows.join('')}</svg>`;
 }
 
 /** A table that scrolls by itself where it is too wide. */
