@@ -494,7 +494,7 @@ describe('contrasts', () => {
       // Both refuse 10 of 100, and 30 of the other 90 are rated: a third of what is missing counts, 3⅓ pairs.
       const few = refusing((sample) => sample < 10);
       expect(few).toMatchObject({ method, n: [n, n], certainty: 'certain', survives: true });
-      // Of 30 that are rated 18 more are circles, and 70 times 30 of 30 pairs would speak against it.
+      // Both refuse 70, and all of the other 30 are rated: 70 pairs count.
       const most = refusing((sample) => sample < 10 || sample >= 40);
       expect(most).toMatchObject({ method, n: [n, n], certainty: 'certain', survives: false });
     },
