@@ -436,7 +436,8 @@ export const ROUTES: Record<string, Route> = {
   }),
 
   'POST /api/rate/reports': route({
-    summary: 'Report a picture: it is hidden for everyone.',
+    summary:
+      'Report a picture: it is hidden for everyone, unless an auditor has cleared an earlier report of it.',
     scope: 'rate',
     body: 'ReportRequest',
     answer: 'Hidden',
