@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { Label } from '../../lib/contract/round-request.ts';
 import { ROUND } from '../../lib/limits.ts';
+import { Outbox } from '../../web/src/rate/outbox.ts';
+import { type RateApi, RateError } from '../../web/src/rate/routes.ts';
 
 /** What 50 raters at once ask of API Gateway, whose limits are those of the template. Pictures come from S3. */
 
@@ -12,31 +14,14 @@ const [, RATE, BURST] = /DefaultRouteSettings: \{ ThrottlingRateLimit: (\d+), Th
   .exec(readFileSync('infra/limits.yml', 'utf8'))!
   .map(Number) as [number, number, number];
 
-interface Outbox {
-  waiting: { value: number };
-  add(answer: Label): void;
-}
-// The page's code is compiled with the types of browsers.
-const load = (name: string) => import(`../../web/src/rate/${name}.ts`);
-let OutboxOf: new (api: object, name: string, storage: object) => Outbox;
-let RateError: new (status: number, message: string, members?: object) => Error;
-
-beforeAll(async () => {
-  ({ Outbox: OutboxOf } = await load('outbox'));
-  ({ RateError } = await load('api'));
-  jest.useFakeTimers();
-  Object.defineProperty(globalThis.navigator, 'locks', {
-    configurable: true,
-    value: { request: async (_name: string, work: () => Promise<void>) => work() },
-  });
-});
+beforeAll(() => void jest.useFakeTimers());
 afterAll(() => void jest.useRealTimers());
 
 /** The storage of a browser, whose names are its own properties. */
 class Memory {
   [name: string]: unknown;
   getItem(key: string) {
-    return Object.hasOwn(this, key) ? this[key] : null;
+    return Object.hasOwn(this, key) ? String(this[key]) : null;
   }
   setItem(key: string, value: string) {
     this[key] = value;
@@ -85,7 +70,16 @@ class Rater {
         this.batches[seq] = [...answers];
       },
     };
-    this.outbox = new OutboxOf(api, name, new Memory());
+    this.outbox = new Outbox(api as unknown as RateApi, name, {
+      storage: new Memory(),
+      alone: (_, work) => work(),
+      now: Date.now,
+      after: (ms, act) => {
+        // biome-ignore lint/plugin: the timers are fake.
+        const timer = setTimeout(act, ms);
+        return () => clearTimeout(timer);
+      },
+    });
     void gateway.take().catch(() => {});
   }
 

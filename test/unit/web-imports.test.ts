@@ -72,7 +72,7 @@ describe('what is said of an imported picture', () => {
     const error = 'the picture with the SHA-256 ab was not uploaded within three days';
     expect(said({ status: 'failed', error })).toBe(`Not imported: ${error}.`);
     expect(said({ images: [{ index: 0, status: 'quarantined', reason: 'truncated' }] })).toBe(
-      'This picture is quarantined and not shown: truncated.',
+      'This picture is unusable and not shown: truncated.',
     );
     expect(said({ images: [{ index: 0, status: 'ok', url: 'u', blank: true }] })).toBe(
       'This picture is one even area.',

@@ -222,9 +222,9 @@ describe('tiles', () => {
     };
     expect(said('not an image: HTML')).toEqual([
       'not an image: HTML',
-      'This output is quarantined and not shown: not an image: HTML.',
+      'This output is unusable and not shown: not an image: HTML.',
     ]);
-    expect(said(undefined)).toEqual(['quarantined', expect.stringContaining('not a valid image')]);
+    expect(said(undefined)).toEqual(['unusable', expect.stringContaining('not a valid image')]);
   });
 
   test('a refusal is a tile with the words of the model, in a sentence that ends once', () => {
