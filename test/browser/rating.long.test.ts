@@ -482,6 +482,7 @@ describeInBrowser('the rating page', (executable) => {
       await check();
       await page.getByRole('button', { name: 'Add to the practice' }).click();
       await page.getByText('Prediction 3: It has corners.').waitFor();
+      expect(await address.evaluate((field) => field.matches(':focus'))).toBe(true);
       await page.getByRole('button', { name: 'Add a comparison' }).click();
       const comparison = page.getByRole('group', { name: 'Comparison 1' });
       await comparison.getByLabel('Question').selectOption({ label: 'Which shape?' });

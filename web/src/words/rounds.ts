@@ -119,6 +119,7 @@ export const practiceWords = {
   why: 'Why these answers are right',
   add: 'Add to the practice',
   remove: 'Remove',
+  removeNamed: (n: number) => `Remove: prediction ${whole(n)}`,
   prediction: (n: number) => `Prediction ${whole(n)}:`,
 };
 

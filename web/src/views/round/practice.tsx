@@ -98,6 +98,7 @@ export function PracticeFields({ practice, plans, codebook, onChange }: Props) {
               <button
                 type="button"
                 class="quiet"
+                aria-label={words.removeNamed(Number(one.image.split('/')[1]))}
                 onClick={() => onChange(practice.filter(({ image }) => image !== one.image))}
               >
                 {words.remove}
