@@ -407,6 +407,14 @@ async function useEverything(): Promise<void> {
     await reconcile();
     return (await keys(BACKUP, `images/${silent}/`)).length > 0;
   });
+  // Once more, and poll, which is mostly quicker, knows nothing of it: reconcile sums it up.
+  await manifest(silent);
+  for (const prefix of ['blocks/', 'spent/', 'manifest'])
+    await remove(IMAGES, ...(await keys(IMAGES, `audits/${silent}/${prefix}`)));
+  await remove(IMAGES, ...(await keys(IMAGES, `leases/${silent}/`)));
+  await put(`leases/${silent}/00000.unsafe`, {});
+  await open(silent);
+  await manifest(silent);
   // Copied by now, but the judgement is lost.
   await remove(
     IMAGES,
