@@ -407,7 +407,7 @@ async function useEverything(): Promise<void> {
     await reconcile();
     return (await keys(BACKUP, `images/${silent}/`)).length > 0;
   });
-  // Once more, and poll, which is mostly quicker, knows nothing of it: reconcile sums it up.
+  // Poll, which is mostly quicker, knows nothing of it now: reconcile sums it up again.
   await manifest(silent);
   for (const prefix of ['blocks/', 'spent/', 'manifest'])
     await remove(IMAGES, ...(await keys(IMAGES, `audits/${silent}/${prefix}`)));
