@@ -525,8 +525,8 @@ function isAllowed(request: AccessRequest, parts: Statement[], stack: StackModel
 
 /** What only a moment can use that this run does not always live to see. */
 const RARE: Record<string, string[]> = {
-  // A model has no room, and a block of it has ended cells and is not summed up yet.
-  dispatch: [`s3:GetObject arn:aws:s3:::${IMAGES}/audits/*/results/*`],
+  // A model has no room, and a block of it has ended cells: dispatch reads them one by one until the block is summed up.
+  dispatch: ['results', 'blocks'].map((kind) => `s3:GetObject arn:aws:s3:::${IMAGES}/audits/*/${kind}/*`),
 };
 
 describe('the roles of the functions', () => {
