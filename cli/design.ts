@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import type { Row } from '../lib/audits/rows.ts';
@@ -10,6 +9,7 @@ import { readDesignFile } from '../lib/design-file/read.ts';
 import type { ReadFile } from '../lib/design-file/rows.ts';
 import { canonicalJson } from '../lib/json.ts';
 import type { Retention } from '../lib/limits.ts';
+import { sha256Hex } from '../lib/sha256.ts';
 import { CommandError, EXIT, fileFault } from './exit.ts';
 
 /** The body of `POST /api/audits`. The server validates it. */
@@ -148,6 +148,4 @@ const withoutModel = (prompt: string | Row): string | Row => {
  * @param label distinguishes intended repetitions of the same design
  */
 export const designKey = (design: DesignBody | ImportRequest | RoundRequest, label = ''): string =>
-  `weaudit-${createHash('sha256')
-    .update(`${canonicalJson(design)}\n${label}`)
-    .digest('hex')}`;
+  `weaudit-${sha256Hex(`${canonicalJson(design)}\n${label}`)}`;

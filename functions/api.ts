@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
-import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { cellQueues } from '../lib/aws/cell-queue.ts';
 import { s3Client } from '../lib/aws/clients.ts';
 import { S3Store } from '../lib/aws/objects.ts';
 import { parameterReader } from '../lib/aws/parameter.ts';
@@ -15,7 +15,6 @@ import { systemChance, systemTime } from '../lib/system.ts';
 const { env } = process;
 const log = new Logger();
 const s3 = s3Client();
-const queue = (url: string) => cellQueue(s3, env.AWS_ENDPOINT_URL, setting(env, url));
 const store = new S3Store(s3, setting(env, 'IMAGES_BUCKET'));
 const secret = (name: string) =>
   secretReader(parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, name)), systemTime);
@@ -24,8 +23,7 @@ export const handler = middy(
   createApi(
     {
       store,
-      queue: queue('QUEUE_URL'),
-      polls: queue('POLLS_URL'),
+      ...cellQueues(s3, env),
       replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), secret('REPLICATE_TOKEN_PARAMETER')),
       presign: presigner(store),
       presignUpload: uploadPresigner(store),

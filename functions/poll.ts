@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
-import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { cellQueues } from '../lib/aws/cell-queue.ts';
 import { s3Client } from '../lib/aws/clients.ts';
 import { S3Store, STREAMING } from '../lib/aws/objects.ts';
 import { parameterReader } from '../lib/aws/parameter.ts';
@@ -19,7 +19,6 @@ const { env } = process;
 const log = new Logger();
 const s3 = s3Client(STREAMING);
 const backupClient = s3Client({ region: setting(env, 'BACKUP_REGION') });
-const queue = (url: string) => cellQueue(s3, env.AWS_ENDPOINT_URL, setting(env, url));
 const token = secretReader(
   parameterReader(s3, env.AWS_ENDPOINT_URL, setting(env, 'REPLICATE_TOKEN_PARAMETER')),
   systemTime,
@@ -32,8 +31,7 @@ export const handler = middy(
     {
       store: new S3Store(s3, setting(env, 'IMAGES_BUCKET')),
       backup: new S3Store(backupClient, setting(env, 'BACKUP_BUCKET')),
-      queue: queue('QUEUE_URL'),
-      polls: queue('POLLS_URL'),
+      ...cellQueues(s3, env),
       replicate: replicateClient(setting(env, 'REPLICATE_API_URL'), token),
       fetchOutput: outputFetcher(token),
       withTemporaryFile: compressed(withTemporaryFile),

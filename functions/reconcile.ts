@@ -1,7 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
-import { cellQueue } from '../lib/aws/cell-queue.ts';
+import { cellQueues } from '../lib/aws/cell-queue.ts';
 import { s3Client } from '../lib/aws/clients.ts';
 import { S3Store, STREAMING } from '../lib/aws/objects.ts';
 import { compressed } from '../lib/compressed-file.ts';
@@ -13,7 +13,6 @@ import { withTemporaryFile } from '../lib/temporary-file.ts';
 const { env } = process;
 const log = new Logger();
 const s3 = s3Client(STREAMING);
-const queue = (url: string) => cellQueue(s3, env.AWS_ENDPOINT_URL, setting(env, url));
 const backupClient = s3Client({ region: setting(env, 'BACKUP_REGION') });
 
 export const handler = middy(
@@ -22,8 +21,7 @@ export const handler = middy(
       images: new S3Store(s3, setting(env, 'IMAGES_BUCKET')),
       backup: new S3Store(backupClient, setting(env, 'BACKUP_BUCKET')),
       withTemporaryFile: compressed(withTemporaryFile),
-      queue: queue('QUEUE_URL'),
-      polls: queue('POLLS_URL'),
+      ...cellQueues(s3, env),
       time: systemTime,
       chance: systemChance,
       log,

@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { sha256Hex } from '../../lib/sha256.ts';
 import { CommandError, EXIT } from '../exit.ts';
 
 /** An API token as it is stored. Only its hash is kept, so that a leaked list is useless. */
@@ -18,7 +19,7 @@ export function newApiToken(
   expires: string | undefined,
 ): { token: string; stored: StoredToken } {
   const token = `wa_${randomBytes(32).toString('base64url')}`;
-  const sha256 = createHash('sha256').update(token).digest('hex');
+  const sha256 = sha256Hex(token);
   return { token, stored: { name, sha256, scope, ...(expires ? { expires } : {}) } };
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { referencesIn } from '../contract/secret-reference.ts';
 import { Refusal } from '../errors.ts';
@@ -16,6 +15,7 @@ import { readSecret } from '../records/secret.ts';
 import { readStop } from '../records/stop.ts';
 import { ReplicateRefusal } from '../replicate/errors.ts';
 import { ModelInputs } from '../replicate/inputs.ts';
+import { sha256Hex } from '../sha256.ts';
 import { checkInputs, type DescribedModel, type KnownSecrets } from './check-inputs.ts';
 import { type Design, sameModel } from './request.ts';
 
@@ -56,7 +56,6 @@ export function shortened(text: string, count: number): string {
   const characters = Array.from(text);
   return characters.length > count ? `${characters.slice(0, count - 1).join('')}…` : text;
 }
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /**
  * Accepts an audit. The writes come in this order, and the process may die after any of them: the idempotency record
@@ -166,7 +165,7 @@ export async function findRepeated(store: ObjectStore, origin: Origin) {
   const record = key && (await store.readJson<IdempotencyRecord>(key))?.value;
   if (!record) return undefined;
   // Records from before the order of members was ignored have the hash of the body itself.
-  if (record.body !== hashOf(origin) && record.body !== sha256(origin.body))
+  if (record.body !== hashOf(origin) && record.body !== sha256Hex(origin.body))
     throw new Refusal(
       422,
       'This Idempotency-Key was used with another body. For a new audit send a new key; to repeat a request send the same body.',
@@ -181,12 +180,12 @@ export async function findRepeated(store: ObjectStore, origin: Origin) {
 }
 
 /** Of what a body says. Clients need not keep the order of its members, such as that of the columns of a table. */
-const hashOf = ({ body }: Origin): string => sha256(canonicalJson(JSON.parse(body)));
+const hashOf = ({ body }: Origin): string => sha256Hex(canonicalJson(JSON.parse(body)));
 
 /** Each caller has keys of their own. */
 function recordKey({ idempotencyKey: key, caller }: Origin): string | undefined {
   if (key === undefined) return undefined;
-  return idempotencyKey(sha256(`${caller}\n${key}`));
+  return idempotencyKey(sha256Hex(`${caller}\n${key}`));
 }
 
 /** The ID of this request, or of an equal request that was quicker. */

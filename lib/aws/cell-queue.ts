@@ -1,4 +1,5 @@
 import type { CellQueue } from '../ports.ts';
+import { setting } from '../settings.ts';
 import { systemTime } from '../system.ts';
 import { CallFailed, type JsonCall, jsonCaller, type Signing } from './json-call.ts';
 
@@ -10,6 +11,12 @@ const ATTEMPTS = 3;
 const PAUSE_MS = 100;
 
 const SQS = { name: 'sqs', version: '1.0', target: 'AmazonSQS' } as const;
+
+/** The two queues of a function. @param client which signs the calls @throws {Error} without their addresses in `env` */
+export const cellQueues = (client: Signing, env: NodeJS.ProcessEnv) => ({
+  queue: cellQueue(client, env.AWS_ENDPOINT_URL, setting(env, 'QUEUE_URL')),
+  polls: cellQueue(client, env.AWS_ENDPOINT_URL, setting(env, 'POLLS_URL')),
+});
 
 /**
  * A queue in SQS.

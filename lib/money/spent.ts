@@ -1,3 +1,4 @@
+import { inGroups } from '../in-groups.ts';
 import { COUNTED } from '../log-lines.ts';
 import type { Log, ObjectStore } from '../ports.ts';
 import { type Binding, isClosed, readBinding } from '../records/binding.ts';
@@ -118,11 +119,8 @@ export async function finalEntryOf(store: ObjectStore, plan: Plan): Promise<Know
   const ended = await readSpent(store, plan.id);
   let { spent } = ended;
   const open = blocksOf(plan).filter(({ from }) => !ended.blocks.has(from));
-  for (let at = 0; at < open.length; at += PARALLEL_BLOCKS) {
-    const some = open.slice(at, at + PARALLEL_BLOCKS);
-    const costs = await Promise.all(some.map((block) => openBlockCost(store, plan, block)));
-    spent += costs.reduce((sum, cost) => sum + cost, 0);
-  }
+  const costs = inGroups(open, PARALLEL_BLOCKS, (block) => openBlockCost(store, plan, block));
+  for await (const cost of costs) spent += cost;
   return { most: planCeiling(plan), reserved: 0, spent, final: true };
 }
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { CANNOT_TELL, SKIPPED } from '../contract/gates.ts';
 import type { Codebook, Given, Question } from '../contract/round-request.ts';
 import { canonicalJson } from '../json.ts';
 import type { ObjectStore } from '../ports.ts';
+import { sha256Hex } from '../sha256.ts';
 import { codebookKey } from './keys.ts';
 
 /** Ids that no answer can have: two are offered with every question, one is what gates make of the rest. */
@@ -46,8 +46,7 @@ export function faultOfAnswer({ kind, answers }: Question, given: Given): string
 }
 
 /** The name of a codebook: the SHA-256 of its canonical JSON, in hex. */
-export const codebookId = (codebook: Codebook): string =>
-  createHash('sha256').update(canonicalJson(codebook)).digest('hex');
+export const codebookId = (codebook: Codebook): string => sha256Hex(canonicalJson(codebook));
 
 /** Stores a codebook under its name. One that is there is the same. @returns its name */
 export async function createCodebook(store: ObjectStore, codebook: Codebook): Promise<string> {

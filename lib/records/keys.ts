@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { decodeTime, TIME_MAX, ulid } from 'ulid';
 import { AUDIT_ID } from '../limits.ts';
+import { sha256Hex } from '../sha256.ts';
 
 /**
  * Names of the objects in the images bucket. A cell's number has five digits, so that keys sort by number
@@ -113,8 +113,7 @@ export const resentKey = (audit: string) => `${leasesPrefix(audit)}resent`;
 
 export const FLOW_PREFIX = 'flow/';
 /** What a model has in flight. @param name of its owner, itself, and its version */
-export const flowKey = (model: string) =>
-  `${FLOW_PREFIX}${createHash('sha256').update(model).digest('hex').slice(0, 40)}.json`;
+export const flowKey = (model: string) => `${FLOW_PREFIX}${sha256Hex(model).slice(0, 40)}.json`;
 
 export const LEDGER_PREFIX = 'ledger/';
 /** What the audits of a month have reserved and spent. @param month `2026-11` */
@@ -136,8 +135,7 @@ export const isStudyId = (text: string): boolean => STUDY_ID.test(text);
 /** A study's name as it is stored and compared: `occupations  2026` and `occupations 2026` are one. */
 export const studyName = (text: string): string => text.normalize('NFC').replace(/\s+/gu, ' ').trim();
 /** The id of the study that has this name. It follows from the name, so that two clients never make two of one. */
-export const studyId = (name: string): string =>
-  `study-${createHash('sha256').update(studyName(name)).digest('hex').slice(0, 20)}`;
+export const studyId = (name: string): string => `study-${sha256Hex(studyName(name)).slice(0, 20)}`;
 export const studyKey = (study: string) => `${STUDIES_PREFIX}${study}.json`;
 /** `studies/<study>.json` → its id; any other key → undefined. */
 export function parseStudyKey(key: string): string | undefined {

@@ -1,5 +1,6 @@
 import { SKIPPED } from '../contract/gates.ts';
 import type { Consent, Given, Label } from '../contract/round-request.ts';
+import { inGroups } from '../in-groups.ts';
 import type { ObjectStore } from '../ports.ts';
 import { labelsKey, raterLabelsPrefix } from './keys.ts';
 
@@ -44,11 +45,8 @@ export async function* readBatches(
   rater: string,
   numbers: readonly number[],
 ): AsyncGenerator<Batch> {
-  for (let i = 0; i < numbers.length; i += PARALLEL) {
-    const part = numbers.slice(i, i + PARALLEL);
-    const batches = await Promise.all(part.map((seq) => readBatch(store, round, rater, seq)));
-    for (const batch of batches) if (batch) yield batch;
-  }
+  const batches = inGroups(numbers, PARALLEL, (seq) => readBatch(store, round, rater, seq));
+  for await (const batch of batches) if (batch) yield batch;
 }
 
 /** A picture and how often it was seen, as the key of a map. */

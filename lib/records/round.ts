@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Codebook, Contrast, Given } from '../contract/round-request.ts';
 import type { Retention } from '../limits.ts';
 import type { ObjectStore } from '../ports.ts';
@@ -57,8 +57,6 @@ export interface RoundPlan {
 /** The name of an image for raters of a round. @param image `<audit>/<cell>/<index>` */
 export const opaqueName = (secret: string, image: string): string =>
   createHmac('sha256', secret).update(image).digest('hex').slice(0, 32);
-
-export const sha256Hex = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** A round with its codebook. */
 export interface OpenRound {

@@ -1,5 +1,5 @@
 import type { RoundPlan } from '../records/round.ts';
-import { sha256Hex } from '../records/round.ts';
+import { sha256Hex } from '../sha256.ts';
 
 /** A picture in the list of a slot. */
 export interface Showing {

@@ -2,6 +2,7 @@ import { applicable, isComplete } from '../contract/gates.ts';
 import type { Codebook, Given } from '../contract/round-request.ts';
 import type { Snapshot } from '../contract/rounds.ts';
 import { Refusal } from '../errors.ts';
+import { inGroups } from '../in-groups.ts';
 import type { Presign } from '../ports.ts';
 import {
   closedKey,
@@ -232,11 +233,6 @@ async function putTogether(
     reported: plan.items.flatMap(({ opaque }, place) => (hidden.has(opaque) ? [place] : [])),
     late,
   };
-}
-
-/** The results of work on things, in their order; so many are under way at once. */
-async function* inGroups<T, R>(things: readonly T[], size: number, work: (thing: T) => Promise<R>) {
-  for (let i = 0; i < things.length; i += size) yield* await Promise.all(things.slice(i, i + size).map(work));
 }
 
 const answersOf = ({ questions }: Codebook, answers: Entry[2]): Map<string, Given> =>

@@ -5,6 +5,7 @@ import type { Contrast, RoundRequest } from '../contract/round-request.ts';
 import { RoundRequest as Request } from '../contract/round-request.ts';
 import type { AcceptedRound } from '../contract/rounds.ts';
 import { Refusal } from '../errors.ts';
+import { inGroups } from '../in-groups.ts';
 import { canonicalJson } from '../json.ts';
 import { PAGE, RETENTIONS, type Retention, ROUND } from '../limits.ts';
 import type { Chance, ObjectStore, Time } from '../ports.ts';
@@ -28,8 +29,9 @@ import {
 import { pairOf } from '../records/pairs.ts';
 import type { Plan } from '../records/plan.ts';
 import { isStored } from '../records/result.ts';
-import { type Item, opaqueName, type RoundPlan, readDraft, readRound, sha256Hex } from '../records/round.ts';
+import { type Item, opaqueName, type RoundPlan, readDraft, readRound } from '../records/round.ts';
 import { readResult, readSummaries } from '../records/summary.ts';
+import { sha256Hex } from '../sha256.ts';
 import { mostRepeats } from './assignment.ts';
 
 export interface CreateDeps {
@@ -358,30 +360,27 @@ function firstOfEachPair(
 
 /** Images of an audit that a rater may be shown. @throws {Refusal} 409 if one of them has no rendition */
 async function showable(store: ObjectStore, plan: Plan): Promise<Candidate[]> {
-  const ranges = rangesOf(plan);
   const found: Candidate[] = [];
-  for (let i = 0; i < ranges.length; i += PARALLEL_RANGES) {
-    const parts = ranges.slice(i, i + PARALLEL_RANGES).map(async ({ from, to }) => {
-      const [summed, judged] = await Promise.all([
-        readSummaries(store, plan, { from, to }),
-        listJudgements(store, plan.id, from, to),
-      ]);
-      const cells = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-      const results = await Promise.all(
-        cells.map((cell) => summed.get(cell) ?? readResult(store, plan.id, cell)),
-      );
-      const candidates: Candidate[] = [];
-      for (const { cell, images } of results)
-        for (const image of images) {
-          const judgement = isStored(image) ? judged.get(cell)?.get(image.index) : undefined;
-          if (judgement?.status !== 'ok' || judgement.decoded?.blank) continue;
-          if (!judgement.decoded) throw withoutRendition(plan.id);
-          candidates.push({ image: imageName(plan.id, cell, image.index), cell, index: image.index });
-        }
-      return candidates;
-    });
-    for (const candidates of await Promise.all(parts)) found.push(...candidates);
-  }
+  const parts = inGroups(rangesOf(plan), PARALLEL_RANGES, async ({ from, to }) => {
+    const [summed, judged] = await Promise.all([
+      readSummaries(store, plan, { from, to }),
+      listJudgements(store, plan.id, from, to),
+    ]);
+    const cells = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+    const results = await Promise.all(
+      cells.map((cell) => summed.get(cell) ?? readResult(store, plan.id, cell)),
+    );
+    const candidates: Candidate[] = [];
+    for (const { cell, images } of results)
+      for (const image of images) {
+        const judgement = isStored(image) ? judged.get(cell)?.get(image.index) : undefined;
+        if (judgement?.status !== 'ok' || judgement.decoded?.blank) continue;
+        if (!judgement.decoded) throw withoutRendition(plan.id);
+        candidates.push({ image: imageName(plan.id, cell, image.index), cell, index: image.index });
+      }
+    return candidates;
+  });
+  for await (const candidates of parts) found.push(...candidates);
   return found;
 }
 

@@ -27,7 +27,8 @@ import {
 } from '../records/labels.ts';
 import { hasNext, readSlot } from '../records/rater.ts';
 import { hiddenItems } from '../records/reported.ts';
-import { type OpenRound, sha256Hex } from '../records/round.ts';
+import type { OpenRound } from '../records/round.ts';
+import { sha256Hex } from '../sha256.ts';
 import { assignmentOf, type Showing } from './assignment.ts';
 import { type RaterRecord, roundOfToken } from './raters.ts';
 import type { RoundDeps } from './read.ts';

@@ -14,7 +14,7 @@ import {
   withdrawnKey,
 } from '../records/keys.ts';
 import { latestGeneration, type SlotRecord } from '../records/rater.ts';
-import { sha256Hex } from '../records/round.ts';
+import { sha256Hex } from '../sha256.ts';
 import { namesUnder, type RoundDeps, requireRound } from './read.ts';
 
 export interface GiveDeps extends RoundDeps {

@@ -6,7 +6,8 @@ import { partKey, raterKey, reportedKey, roundDraftKey, snapshotKey } from '../.
 import type { Batch } from '../../lib/records/labels.ts';
 import { pairOf } from '../../lib/records/pairs.ts';
 import type { Plan } from '../../lib/records/plan.ts';
-import { readRound, sha256Hex } from '../../lib/records/round.ts';
+import { readRound } from '../../lib/records/round.ts';
+import { sha256Hex } from '../../lib/sha256.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import {
   allItems,
